@@ -1,0 +1,2 @@
+//! The companion program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! nginx as safe types: the only room with unsafe.

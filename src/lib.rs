@@ -1,0 +1,1 @@
+//! What nginx will see.

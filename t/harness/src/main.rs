@@ -1,0 +1,2 @@
+//! The runner of t/*.t.
+fn main() {}
