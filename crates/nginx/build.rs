@@ -1,0 +1,15 @@
+//! Turns what nginx-sys learned of the nginx tree into `cfg` switches.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-check-cfg=cfg(cookie_array)");
+    // nginx 1.23.0 replaced the array of Cookie headers with a linked list
+    // (ngx_http_headers_in_t.cookies became .cookie).
+    let version: u32 = std::env::var("DEP_NGINX_VERSION_NUMBER")
+        .ok()
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(0);
+    if version < 1_023_000 {
+        println!("cargo::rustc-cfg=cookie_array");
+    }
+}

@@ -1,0 +1,368 @@
+//! Reading the configuration.
+
+use crate::bytes;
+use crate::guard;
+use crate::log::{self, Level};
+use crate::module::{Directive, Module};
+use crate::value::Expression;
+use crate::variable::{self, Getter, Variable};
+use nginx_sys as ngx;
+use std::ffi::{c_char, c_void};
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::ptr;
+
+/// NGX_CONF_ERROR.
+pub(crate) const REFUSED: *mut c_char = ptr::without_provenance_mut(usize::MAX);
+
+/// Why a configuration is refused; nginx adds file and line.
+#[derive(Clone, Debug)]
+pub struct Error {
+    text: String,
+    place: Option<Place>,
+}
+
+impl Error {
+    /// With this text, at the line being read.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            place: None,
+        }
+    }
+
+    /// Refused, and the reason has been logged already.
+    pub(crate) const fn logged() -> Self {
+        Self {
+            text: String::new(),
+            place: None,
+        }
+    }
+
+    /// With this text, at a line read earlier.
+    pub fn at(place: &Place, text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            place: Some(place.clone()),
+        }
+    }
+}
+
+impl From<String> for Error {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<&str> for Error {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+/// A line of a configuration file, kept for errors found later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file's full name.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: usize,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// The configuration being read, at one directive.
+pub struct Conf<'c, M: Module> {
+    pub(crate) cf: *mut ngx::ngx_conf_t,
+    /// The structure nginx chose for the directive (`http`, `server` or `location` level).
+    target: Option<*mut c_void>,
+    module: PhantomData<(&'c (), fn(M))>,
+}
+
+/// `ngx_command_t.set` of every directive.
+pub(crate) unsafe extern "C" fn set<M: Module>(
+    cf: *mut ngx::ngx_conf_t,
+    command: *mut ngx::ngx_command_t,
+    target: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: nginx passes a row of our table, whose `post` is a `&'static Directive<M>`.
+    let directive = unsafe { &*(*command).post.cast::<Directive<M>>() };
+    let body = || {
+        // SAFETY: nginx passes the live configuration being read.
+        let mut conf = unsafe { Conf::<M>::new(cf, Some(target)) };
+        match (directive.set)(&mut conf) {
+            Ok(()) => ptr::null_mut(),
+            Err(error) => conf.refuse(&error),
+        }
+    };
+    // SAFETY: the log of the configuration being read.
+    let answer = unsafe { guard::run((*cf).log, directive.name, None, || Some(body())) };
+    answer.unwrap_or_else(|| {
+        // A panic, logged as [alert] by the guard: nginx's own form of a refusal on top of it.
+        // SAFETY: as in `body`.
+        let conf = unsafe { Conf::<M>::new(cf, Some(target)) };
+        conf.refuse(&Error::new(format!(
+            "\"{}\" directive failed",
+            directive.name
+        )))
+    })
+}
+
+impl<M: Module> Conf<'_, M> {
+    /// # Safety
+    /// `cf` is the live configuration being read, `target` what nginx passed beside it.
+    pub(crate) unsafe fn new(cf: *mut ngx::ngx_conf_t, target: Option<*mut c_void>) -> Self {
+        Self {
+            cf,
+            target,
+            module: PhantomData,
+        }
+    }
+
+    fn raw(&self) -> &ngx::ngx_conf_t {
+        // SAFETY: `new`'s contract; nginx does not change it while our callback runs, except in
+        // `ngx_conf_parse`, during which no such reference is held.
+        unsafe { &*self.cf }
+    }
+
+    /// Logs `[emerg]` with file and line; the value to return to nginx.
+    pub(crate) fn refuse(&self, error: &Error) -> *mut c_char {
+        match &error.place {
+            None if error.text.is_empty() => {}
+            None => self.log(Level::Emerg, &error.text),
+            // SAFETY: the log of the configuration being read.
+            Some(place) => unsafe {
+                log::write(
+                    self.raw().log,
+                    Level::Emerg,
+                    &format!("{} in {place}", error.text),
+                );
+            },
+        }
+        REFUSED
+    }
+
+    /// One line in the error log, with file and line of the directive being read.
+    pub fn log(&self, level: Level, text: &str) {
+        let text = match self.place() {
+            Some(place) => format!("{text} in {place}"),
+            None => text.to_owned(),
+        };
+        // SAFETY: the log of the configuration being read.
+        unsafe { log::write(self.raw().log, level, &text) };
+    }
+
+    /// The line being read; None once the file is closed.
+    pub fn place(&self) -> Option<Place> {
+        // SAFETY: null or the open file, valid while it is read.
+        let file = unsafe { self.raw().conf_file.as_ref()? };
+        // SAFETY: its name lives in the configuration's pool.
+        let name = unsafe { bytes::slice(file.file.name) };
+        Some(Place {
+            file: String::from_utf8_lossy(name).into_owned(),
+            line: file.line,
+        })
+    }
+
+    /// The line being read, or a stand-in.
+    pub fn here(&self) -> Place {
+        self.place().unwrap_or(Place {
+            file: "the configuration".into(),
+            line: 0,
+        })
+    }
+
+    fn raw_args(&self) -> Vec<ngx::ngx_str_t> {
+        // SAFETY: nginx sets `args` to an array of strings before it calls a directive.
+        unsafe { self.raw().args.as_ref() }
+            // SAFETY: it holds ngx_str_t.
+            .map(|args| unsafe { args.as_slice::<ngx::ngx_str_t>() }.to_vec())
+            .unwrap_or_default()
+    }
+
+    /// The directive's words, its name first.
+    pub fn words(&self) -> Result<Vec<String>, Error> {
+        self.raw_args()
+            .into_iter()
+            // SAFETY: words live in the configuration's pool.
+            .map(|word| String::from_utf8(unsafe { bytes::slice(word) }.to_vec()))
+            .collect::<Result<_, _>>()
+            .map_err(|_| Error::new("a parameter is not UTF-8"))
+    }
+
+    /// The directive's name.
+    pub fn name(&self) -> String {
+        self.raw_args().first().map_or_else(String::new, |word| {
+            // SAFETY: words live in the configuration's pool.
+            String::from_utf8_lossy(unsafe { bytes::slice(*word) }).into_owned()
+        })
+    }
+
+    /// `"NAME" directive is duplicate` and the like.
+    pub fn error(&self, what: &str) -> Error {
+        Error::new(format!("\"{}\" directive {what}", self.name()))
+    }
+
+    /// `invalid value "VALUE" in "NAME" directive`
+    pub fn invalid(&self, value: &str) -> Error {
+        Error::new(format!(
+            "invalid value \"{value}\" in \"{}\" directive",
+            self.name()
+        ))
+    }
+
+    /// Reads `on` or `off`.
+    pub fn flag(&self) -> Result<bool, Error> {
+        match self.words()?.get(1).map(String::as_str) {
+            Some(w) if w.eq_ignore_ascii_case("on") => Ok(true),
+            Some(w) if w.eq_ignore_ascii_case("off") => Ok(false),
+            other => Err(Error::new(format!(
+                "invalid value \"{}\" in \"{}\" directive, it must be \"on\" or \"off\"",
+                other.unwrap_or_default(),
+                self.name()
+            ))),
+        }
+    }
+
+    fn slot<T>(&self, table: fn(&ngx::ngx_http_conf_ctx_t) -> *mut *mut c_void) -> Option<*mut T> {
+        // SAFETY: inside `http`, `ctx` is nginx's http context.
+        let context = unsafe { self.raw().ctx.cast::<ngx::ngx_http_conf_ctx_t>().as_ref()? };
+        // SAFETY: the module's static; `ctx_index` is set when a module is loaded.
+        let index = unsafe { (*M::module()).ctx_index };
+        // SAFETY: each table has one slot for each http module.
+        Some(unsafe { *table(context).add(index) }.cast())
+    }
+
+    /// The `http` level.
+    #[allow(clippy::expect_used)] // nginx calls us only inside `http`
+    pub fn main(&mut self) -> &mut M::Main {
+        let main = self.slot::<M::Main>(|c| c.main_conf).expect("inside http");
+        // SAFETY: made by `create::<M::Main>`; `&mut self` keeps it unique while it is held.
+        unsafe { &mut *main }
+    }
+
+    /// The level of the directive (`http`, `server` or `location`).
+    #[allow(clippy::expect_used)] // nginx calls us only inside `http`
+    pub fn loc(&mut self) -> &mut M::Loc {
+        let loc = self.slot::<M::Loc>(|c| c.loc_conf).expect("inside http");
+        // SAFETY: made by `create::<M::Loc>`; `&mut self` keeps it unique while it is held.
+        unsafe { &mut *loc }
+    }
+
+    /// The `server` or `upstream` of the directive.
+    #[allow(clippy::expect_used)] // nginx calls us only inside `http`
+    pub fn srv(&mut self) -> &mut M::Srv {
+        let srv = match self.target {
+            Some(target) => target.cast::<M::Srv>(),
+            None => self.slot::<M::Srv>(|c| c.srv_conf).expect("inside http"),
+        };
+        // SAFETY: made by `create::<M::Srv>`; `&mut self` keeps it unique while it is held.
+        unsafe { &mut *srv }
+    }
+
+    /// Compiles an nginx expression with variables.
+    pub fn compile(&mut self, text: &[u8]) -> Result<Expression, Error> {
+        // SAFETY: `cf` is live.
+        unsafe { Expression::compile(self.cf, text) }
+            .ok_or_else(|| Error::new(format!("\"{}\" directive failed", self.name())))
+    }
+
+    /// A file name relative to the configuration's directory, made absolute.
+    pub fn path(&self, name: &str) -> Result<PathBuf, Error> {
+        // SAFETY: the cycle being built has its conf_prefix.
+        let prefix = unsafe { bytes::slice((*self.raw().cycle).conf_prefix) };
+        if name.starts_with('/') {
+            return Ok(name.into());
+        }
+        let prefix = std::str::from_utf8(prefix).map_err(|_| Error::new("prefix is not UTF-8"))?;
+        Ok(format!("{prefix}{name}").into())
+    }
+
+    /// Adds a variable computed by `G` with `data`.
+    pub fn add_variable<G: Getter>(&mut self, name: &str, data: usize) -> Result<(), Error> {
+        let Some(bare) = name.strip_prefix('$').filter(|n| !n.is_empty()) else {
+            return Err(Error::new(format!("invalid variable name \"{name}\"")));
+        };
+        // SAFETY: `cf` is live.
+        unsafe { variable::add::<G>(self.cf, bare, data) }
+            .ok_or_else(|| Error::new(format!("variable \"{name}\" could not be added")))
+    }
+
+    pub(crate) fn add_static_variable(
+        &mut self,
+        variable: &'static Variable<M>,
+    ) -> Result<(), Error> {
+        let data = ptr::from_ref(variable) as usize;
+        // SAFETY: `cf` is live; the getter turns `data` back into the static.
+        unsafe { variable::add::<variable::Fixed<M>>(self.cf, variable.name, data) }
+            .ok_or_else(|| Error::new(format!("variable \"{}\" could not be added", variable.name)))
+    }
+
+    /// The index of a variable, for reading or clearing nginx's copy of it.
+    pub fn variable_index(&mut self, name: &str) -> Option<usize> {
+        // SAFETY: `cf` is live.
+        unsafe { variable::index(self.cf, name) }
+    }
+
+    /// Reads `{ … }`: each line of it is given to `line` together with `block`; `include` works.
+    pub fn block<B>(
+        &mut self,
+        block: &mut B,
+        line: fn(&mut Conf<'_, M>, &mut B) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut state = Block::<M, B> { block, line };
+        // SAFETY: a bitwise copy to restore; nginx's own blocks (geo, map) do the same.
+        let saved = unsafe { self.cf.read() };
+        // SAFETY: `cf` is live and ours to change until it is restored.
+        unsafe {
+            (*self.cf).handler = Some(block_line::<M, B>);
+            (*self.cf).handler_conf = (&raw mut state).cast();
+        }
+        // SAFETY: `cf` is live; the handler gets `state`, which outlives the call.
+        let answer = unsafe { ngx::ngx_conf_parse(self.cf, ptr::null_mut()) };
+        // SAFETY: puts back what was there.
+        unsafe { self.cf.write(saved) };
+        if answer.is_null() {
+            Ok(())
+        } else {
+            Err(Error::logged())
+        }
+    }
+
+    /// `unknown directive "x" in token_profile`
+    pub fn unknown(&self, block: &str) -> Error {
+        Error::new(format!("unknown directive \"{}\" in {block}", self.name()))
+    }
+}
+
+struct Block<'b, M: Module, B> {
+    block: &'b mut B,
+    line: fn(&mut Conf<'_, M>, &mut B) -> Result<(), Error>,
+}
+
+unsafe extern "C" fn block_line<M: Module, B>(
+    cf: *mut ngx::ngx_conf_t,
+    _: *mut ngx::ngx_command_t,
+    state: *mut c_void,
+) -> *mut c_char {
+    let body = || {
+        // SAFETY: `Conf::block` passes its `Block`, unique while nginx parses.
+        let state = unsafe { &mut *state.cast::<Block<'_, M, B>>() };
+        // SAFETY: nginx passes the live configuration being read.
+        let mut conf = unsafe { Conf::<M>::new(cf, None) };
+        if conf.name() == "include" {
+            // SAFETY: ngx_conf_include reads `cf->args` and parses with the same handler.
+            return unsafe { ngx::ngx_conf_include(cf, ptr::null_mut(), ptr::null_mut()) };
+        }
+        match (state.line)(&mut conf, state.block) {
+            Ok(()) => ptr::null_mut(),
+            Err(error) => conf.refuse(&error),
+        }
+    };
+    // SAFETY: the log of the configuration being read.
+    unsafe { guard::run((*cf).log, "reading a block", REFUSED, body) }
+}

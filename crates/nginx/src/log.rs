@@ -1,0 +1,85 @@
+//! nginx's error log.
+
+use nginx_sys::ngx_log_t;
+
+/// Levels of `error_log` that we use; numbers as in nginx's ngx_log.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// `emerg`: the configuration is refused.
+    Emerg = 1,
+    /// `alert`: a fault of our own.
+    Alert = 2,
+    /// `error`.
+    Error = 4,
+    /// `warn`.
+    Warn = 5,
+    /// `notice`.
+    Notice = 6,
+    /// `info`.
+    Info = 7,
+}
+
+impl Level {
+    /// The level of a `…_log_level` directive.
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "info" => Self::Info,
+            "notice" => Self::Notice,
+            "warn" => Self::Warn,
+            "error" => Self::Error,
+            _ => return None,
+        })
+    }
+}
+
+/// Writes one line; bytes below 0x20 and 0x7f are shown as `\xHH`, as nginx does for clients' text.
+///
+/// # Safety
+/// `log` is null or a live log.
+pub(crate) unsafe fn write(log: *mut ngx_log_t, level: Level, text: &str) {
+    if log.is_null() {
+        return;
+    }
+    // SAFETY: not null, live.
+    let threshold = unsafe { (*log).log_level };
+    if threshold < level as usize {
+        return;
+    }
+    let clean = printable(text);
+    // SAFETY: `%*s` takes a length and that many bytes; both are passed.
+    unsafe {
+        nginx_sys::ngx_log_error_core(
+            level as usize,
+            log,
+            0,
+            c"%*s".as_ptr(),
+            clean.len(),
+            clean.as_ptr(),
+        );
+    }
+}
+
+/// `text` without control bytes: a client must not forge log lines.
+pub(crate) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
+    use std::fmt::Write;
+    if !text.bytes().any(|b| b < 0x20 || b == 0x7f) {
+        return text.into();
+    }
+    let mut clean = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if c < ' ' || c == '\x7f' {
+            let _ = write!(clean, "\\x{:02X}", u32::from(c));
+        } else {
+            clean.push(c);
+        }
+    }
+    clean.into()
+}
+
+/// Writes to the log of the running cycle (workers: timers, feeders).
+pub fn cycle(level: Level, text: &str) {
+    // SAFETY: ngx_cycle is set before any module code runs and changes only between callbacks.
+    let log = unsafe { nginx_sys::ngx_cycle.as_ref() }.map_or(std::ptr::null_mut(), |c| c.log);
+    // SAFETY: null or the cycle's own log.
+    unsafe { write(log, level, text) };
+}

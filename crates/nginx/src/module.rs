@@ -1,0 +1,403 @@
+//! What nginx sees of a module: its table of directives and its callbacks.
+
+use crate::conf::{self, Conf, Error};
+use crate::guard;
+use crate::phase::Installer;
+use crate::variable::Variable;
+use nginx_sys as ngx;
+use std::ffi::c_void;
+use std::ops::BitOr;
+use std::ptr;
+
+/// An http module: its configuration, its request state and its tables.
+///
+/// # Safety
+/// `module()` returns the one static that [`crate::module_table!`] made for this very type.
+pub unsafe trait Module: Sized + 'static {
+    /// Configuration of `http`.
+    type Main: Default + 'static;
+    /// Configuration of one `server` or `upstream`.
+    type Srv: Default + 'static;
+    /// Configuration of one `http`, `server` or `location` level.
+    type Loc: Default + 'static;
+    /// State of a main request, kept across its internal redirects, shared with its subrequests.
+    type Record<'r>: Default;
+    /// State of one request or subrequest, gone after an internal redirect.
+    type Local<'r>: Default;
+
+    /// The variables that exist whenever the module is loaded.
+    const VARIABLES: &'static [Variable<Self>];
+
+    /// nginx's own record of the module.
+    fn module() -> *mut ngx::ngx_module_t;
+
+    /// Completes `child` from `parent`, the enclosing level.
+    fn merge_loc(
+        cf: &mut Conf<'_, Self>,
+        parent: &Self::Loc,
+        child: &mut Self::Loc,
+    ) -> Result<(), Error>;
+
+    /// After the whole `http` block is read: checks what needs all of it.
+    fn complete(cf: &mut Conf<'_, Self>) -> Result<(), Error>;
+
+    /// Adds the request handlers the configuration needs.
+    fn install(installer: &mut Installer<'_, Self>) -> Result<(), Error>;
+
+    /// A worker (or the only process) starts; it must not fail.
+    fn start_worker(main: &Self::Main);
+}
+
+/// Where a directive may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contexts(u32);
+
+impl Contexts {
+    /// `http`
+    pub const HTTP: Self = Self(ngx::NGX_HTTP_MAIN_CONF);
+    /// `server`
+    pub const SERVER: Self = Self(ngx::NGX_HTTP_SRV_CONF);
+    /// `location`
+    pub const LOCATION: Self = Self(ngx::NGX_HTTP_LOC_CONF);
+    /// `upstream`
+    pub const UPSTREAM: Self = Self(ngx::NGX_HTTP_UPS_CONF);
+    /// `http`, `server`, `location`
+    pub const ANY: Self = Self(Self::HTTP.0 | Self::SERVER.0 | Self::LOCATION.0);
+
+    /// The names, as nginx.org prints them.
+    pub fn names(self) -> Vec<&'static str> {
+        [
+            (Self::HTTP, "http"),
+            (Self::SERVER, "server"),
+            (Self::LOCATION, "location"),
+            (Self::UPSTREAM, "upstream"),
+        ]
+        .into_iter()
+        .filter(|(c, _)| self.0 & c.0 != 0)
+        .map(|(_, name)| name)
+        .collect()
+    }
+
+    /// The contexts in the `type` word of an `ngx_command_t`.
+    pub const fn of_command(flags: usize) -> Self {
+        Self(flags as u32 & (Self::ANY.0 | Self::UPSTREAM.0))
+    }
+}
+
+impl BitOr for Contexts {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// How many parameters a directive takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Args {
+    /// That many, 1 to 7.
+    Exactly(u32),
+    /// From the first to the second number, 1 to 7.
+    Between(u32, u32),
+    /// One or more.
+    OneOrMore,
+    /// Two or more.
+    TwoOrMore,
+    /// `on` or `off`.
+    Flag,
+    /// That many, then `{ … }`.
+    Block(u32),
+}
+
+impl Args {
+    const fn bits(self) -> u32 {
+        match self {
+            Self::Exactly(n) => ngx::NGX_CONF_NOARGS << n,
+            Self::Between(low, high) => {
+                let mut bits = 0;
+                let mut n = low;
+                while n <= high {
+                    bits |= ngx::NGX_CONF_NOARGS << n;
+                    n += 1;
+                }
+                bits
+            }
+            Self::OneOrMore => ngx::NGX_CONF_1MORE,
+            Self::TwoOrMore => ngx::NGX_CONF_2MORE,
+            Self::Flag => ngx::NGX_CONF_FLAG,
+            Self::Block(n) => ngx::NGX_CONF_BLOCK | ngx::NGX_CONF_NOARGS << n,
+        }
+    }
+}
+
+/// One directive: what nginx needs to read it and what the reference says about it.
+pub struct Directive<M: Module> {
+    /// Its name.
+    pub name: &'static str,
+    /// The parameters as the reference shows them, without name and semicolon.
+    pub syntax: &'static str,
+    /// The parameters in force when it is absent; None prints as "—".
+    pub default: Option<&'static str>,
+    /// Where it may stand.
+    pub contexts: Contexts,
+    /// How many parameters it takes.
+    pub args: Args,
+    /// The reference's text, Markdown.
+    pub text: &'static str,
+    /// Reads it.
+    pub set: fn(&mut Conf<'_, M>) -> Result<(), Error>,
+}
+
+impl<M: Module> Directive<M> {
+    /// The row nginx reads; `post` leads back to `self`.
+    pub const fn command(&'static self) -> ngx::ngx_command_t {
+        let conf = if self.contexts.0 == Contexts::HTTP.0 {
+            ngx::NGX_HTTP_MAIN_CONF_OFFSET
+        } else if self.contexts.0 == Contexts::UPSTREAM.0 {
+            ngx::NGX_HTTP_SRV_CONF_OFFSET
+        } else {
+            ngx::NGX_HTTP_LOC_CONF_OFFSET
+        };
+        ngx::ngx_command_t {
+            name: crate::bytes::borrow(self.name.as_bytes()),
+            type_: (self.contexts.0 | self.args.bits()) as usize,
+            set: Some(conf::set::<M>),
+            conf,
+            offset: 0,
+            post: ptr::from_ref(self).cast_mut().cast(),
+        }
+    }
+}
+
+/// A static that C code reads and writes through its address.
+#[repr(transparent)]
+pub struct Shared<T>(pub T);
+
+// SAFETY: nginx reads and writes its module tables from one thread per process.
+unsafe impl<T> Sync for Shared<T> {}
+
+/// The command table of the families, with the terminating empty row. `N` is their number + 1.
+pub const fn commands<M: Module, const N: usize>(
+    families: &[&'static [Directive<M>]],
+) -> [ngx::ngx_command_t; N] {
+    let mut table = [const { ngx::ngx_command_t::empty() }; N];
+    let (mut row, mut family) = (0, 0);
+    #[allow(clippy::indexing_slicing)] // in a const: out of bounds is a compile error
+    while family < families.len() {
+        let mut one = 0;
+        while one < families[family].len() {
+            table[row] = families[family][one].command();
+            row += 1;
+            one += 1;
+        }
+        family += 1;
+    }
+    table
+}
+
+/// How many directives the families have.
+pub const fn count<M: Module>(families: &[&'static [Directive<M>]]) -> usize {
+    let (mut n, mut family) = (0, 0);
+    #[allow(clippy::indexing_slicing)] // in a const: out of bounds is a compile error
+    while family < families.len() {
+        n += families[family].len();
+        family += 1;
+    }
+    n
+}
+
+/// The callbacks of an http module.
+pub const fn context<M: Module>() -> ngx::ngx_http_module_t {
+    ngx::ngx_http_module_t {
+        preconfiguration: Some(preconfiguration::<M>),
+        postconfiguration: Some(postconfiguration::<M>),
+        create_main_conf: Some(create::<M::Main>),
+        init_main_conf: None,
+        create_srv_conf: Some(create::<M::Srv>),
+        merge_srv_conf: None,
+        create_loc_conf: Some(create::<M::Loc>),
+        merge_loc_conf: Some(merge_loc::<M>),
+    }
+}
+
+/// nginx's record of the module.
+pub const fn record<M: Module>(
+    context: *const ngx::ngx_http_module_t,
+    commands: *const ngx::ngx_command_t,
+) -> ngx::ngx_module_t {
+    let mut module = ngx::ngx_module_t::default();
+    module.ctx = context.cast_mut().cast();
+    module.commands = commands.cast_mut();
+    module.type_ = ngx::NGX_HTTP_MODULE as usize;
+    module.init_process = Some(init_process::<M>);
+    module
+}
+
+/// A configuration structure owned by `cf->pool`: dropped with it.
+unsafe extern "C" fn create<T: Default + 'static>(cf: *mut ngx::ngx_conf_t) -> *mut c_void {
+    // SAFETY: nginx passes the live configuration being read.
+    let (pool, log) = unsafe { ((*cf).pool, (*cf).log) };
+    guard::install_hook();
+    let body = || {
+        // SAFETY: the configuration's pool is live.
+        let cleanup = unsafe { ngx::ngx_pool_cleanup_add(pool, 0) };
+        // SAFETY: null or the fresh cleanup.
+        let Some(cleanup) = (unsafe { cleanup.as_mut() }) else {
+            return ptr::null_mut();
+        };
+        let value = Box::into_raw(Box::new(T::default())).cast::<c_void>();
+        cleanup.data = value;
+        cleanup.handler = Some(destroy::<T>);
+        value
+    };
+    // SAFETY: the log is that of the configuration being read.
+    unsafe { guard::run(log, "creating a configuration", ptr::null_mut(), body) }
+}
+
+unsafe extern "C" fn destroy<T>(value: *mut c_void) {
+    // SAFETY: a null log is allowed.
+    unsafe {
+        guard::run(ptr::null_mut(), "dropping a configuration", (), || {
+            // SAFETY: made by `create` with Box::into_raw; nginx runs a cleanup once.
+            drop(Box::from_raw(value.cast::<T>()));
+        });
+    }
+}
+
+unsafe extern "C" fn merge_loc<M: Module>(
+    cf: *mut ngx::ngx_conf_t,
+    parent: *mut c_void,
+    child: *mut c_void,
+) -> *mut std::ffi::c_char {
+    let body = || {
+        // SAFETY: both were made by `create::<M::Loc>`, are distinct and used by nobody else now.
+        let (parent, child) = unsafe { (&*parent.cast::<M::Loc>(), &mut *child.cast::<M::Loc>()) };
+        // SAFETY: nginx passes the live configuration being read.
+        let mut conf = unsafe { Conf::<M>::new(cf, None) };
+        match M::merge_loc(&mut conf, parent, child) {
+            Ok(()) => ptr::null_mut(),
+            Err(error) => conf.refuse(&error),
+        }
+    };
+    // SAFETY: the log of the configuration being read.
+    unsafe { guard::run((*cf).log, "merging a location", conf::REFUSED, body) }
+}
+
+unsafe extern "C" fn preconfiguration<M: Module>(cf: *mut ngx::ngx_conf_t) -> isize {
+    let body = || {
+        // SAFETY: nginx passes the live configuration being read.
+        let mut conf = unsafe { Conf::<M>::new(cf, None) };
+        match M::VARIABLES
+            .iter()
+            .try_for_each(|v| conf.add_static_variable(v))
+        {
+            Ok(()) => 0,
+            Err(error) => {
+                conf.refuse(&error);
+                -1
+            }
+        }
+    };
+    // SAFETY: the log of the configuration being read.
+    unsafe { guard::run((*cf).log, "preparing the configuration", -1, body) }
+}
+
+unsafe extern "C" fn postconfiguration<M: Module>(cf: *mut ngx::ngx_conf_t) -> isize {
+    let body = || {
+        // SAFETY: nginx passes the live configuration being read.
+        let mut conf = unsafe { Conf::<M>::new(cf, None) };
+        let result =
+            M::complete(&mut conf).and_then(|()| M::install(&mut Installer::new(&mut conf)));
+        match result {
+            Ok(()) => 0,
+            Err(error) => {
+                conf.refuse(&error);
+                -1
+            }
+        }
+    };
+    // SAFETY: the log of the configuration being read.
+    unsafe { guard::run((*cf).log, "completing the configuration", -1, body) }
+}
+
+/// Never reports a failure: nginx would end the worker for good (nginx-limits: ngx_process.c).
+unsafe extern "C" fn init_process<M: Module>(cycle: *mut ngx::ngx_cycle_t) -> isize {
+    // SAFETY: nginx passes the running cycle.
+    let log = unsafe { (*cycle).log };
+    let body = || {
+        if crate::process::serves() {
+            // SAFETY: the cycle is the running one.
+            if let Some(main) = unsafe { main_of_cycle::<M>(cycle) } {
+                M::start_worker(main);
+            }
+        }
+        0
+    };
+    // SAFETY: the cycle's log.
+    unsafe { guard::run(log, "starting a worker", 0, body) }
+}
+
+/// The module's `http` configuration in a cycle; None without an `http` block.
+///
+/// # Safety
+/// `cycle` is null or a live cycle; the result is used only while it lives.
+pub(crate) unsafe fn main_of_cycle<'a, M: Module>(
+    cycle: *mut ngx::ngx_cycle_t,
+) -> Option<&'a M::Main> {
+    // SAFETY: promised by the caller.
+    let cycle = unsafe { cycle.as_ref()? };
+    // SAFETY: nginx's own static; only `index` is read.
+    let http = unsafe { ngx::ngx_http_module.index };
+    // SAFETY: conf_ctx has one slot for each module.
+    let context = unsafe { *cycle.conf_ctx.add(http) }.cast::<ngx::ngx_http_conf_ctx_t>();
+    // SAFETY: null without `http`, else nginx's context of that block.
+    let context = unsafe { context.as_ref()? };
+    // SAFETY: the module's static; nginx has set `ctx_index` when it loaded the module.
+    let index = unsafe { (*M::module()).ctx_index };
+    // SAFETY: main_conf has one slot for each http module, ours made by `create::<M::Main>`.
+    unsafe { (*context.main_conf.add(index)).cast::<M::Main>().as_ref() }
+}
+
+/// Calls `use_it` with the running configuration, for timers and feeders: ask again at each tick.
+pub fn running<M: Module, T>(use_it: impl FnOnce(&M::Main) -> T) -> Option<T> {
+    // SAFETY: ngx_cycle is the running cycle; the reference ends with this call.
+    unsafe { main_of_cycle::<M>(ngx::ngx_cycle) }.map(use_it)
+}
+
+/// Makes the three symbols nginx looks for, for the one module of this library.
+///
+/// `module_table!(Gatehouse, "ngx_http_gatehouse_module", FAMILIES)`
+#[macro_export]
+macro_rules! module_table {
+    ($module:ty, $name:literal, $families:expr) => {
+        const _: () = {
+            use $crate::module::{self, Shared};
+            use $crate::sys;
+
+            const N: usize = module::count::<$module>($families) + 1;
+            static COMMANDS: Shared<[sys::ngx_command_t; N]> =
+                Shared(module::commands::<$module, N>($families));
+            static CONTEXT: Shared<sys::ngx_http_module_t> = Shared(module::context::<$module>());
+            static mut MODULE: sys::ngx_module_t =
+                module::record::<$module>(&raw const CONTEXT.0, (&raw const COMMANDS.0).cast());
+
+            #[unsafe(no_mangle)]
+            #[allow(non_upper_case_globals)]
+            static ngx_modules: Shared<[*const sys::ngx_module_t; 2]> =
+                Shared([&raw const MODULE, ::core::ptr::null()]);
+            #[unsafe(no_mangle)]
+            #[allow(non_upper_case_globals)]
+            static ngx_module_names: Shared<[*const ::core::ffi::c_char; 2]> =
+                Shared([concat!($name, "\0").as_ptr().cast(), ::core::ptr::null()]);
+            #[unsafe(no_mangle)]
+            #[allow(non_upper_case_globals)]
+            static ngx_module_order: Shared<[*const ::core::ffi::c_char; 1]> =
+                Shared([::core::ptr::null()]);
+
+            impl $module {
+                fn table() -> *mut sys::ngx_module_t {
+                    &raw mut MODULE
+                }
+            }
+        };
+    };
+}

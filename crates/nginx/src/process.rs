@@ -1,0 +1,84 @@
+//! Which nginx process this is, and what time it is.
+
+use nginx_sys as ngx;
+
+/// Roles of nginx processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// `nginx -t`: reads everything, changes nothing.
+    Test,
+    /// `nginx -s …`: only signals; parses the configuration on the way.
+    Signaller,
+    /// The master, also before it has workers.
+    Master,
+    /// A worker, or the one process of `master_process off` once it runs.
+    Worker,
+    /// Cache manager and loader.
+    Helper,
+}
+
+/// The role of this process. Before workers exist every start is [`Role::Master`].
+pub fn role() -> Role {
+    // SAFETY: plain globals, written by nginx before modules run.
+    let (process, test) = unsafe { (ngx::ngx_process as u32, ngx::ngx_test_config) };
+    if test != 0 {
+        return Role::Test;
+    }
+    match process {
+        ngx::NGX_PROCESS_SIGNALLER => Role::Signaller,
+        ngx::NGX_PROCESS_WORKER => Role::Worker,
+        ngx::NGX_PROCESS_HELPER => Role::Helper,
+        _ => Role::Master,
+    }
+}
+
+/// Whether this process serves requests: a worker, or the one of `master_process off`.
+pub fn serves() -> bool {
+    // SAFETY: plain global, see `role`.
+    let process = unsafe { ngx::ngx_process } as u32;
+    process == ngx::NGX_PROCESS_WORKER || process == ngx::NGX_PROCESS_SINGLE
+}
+
+/// Whether this worker has been told to go.
+pub fn exiting() -> bool {
+    // SAFETY: sig_atomic_t globals, read as nginx's own loops do.
+    unsafe { ngx::ngx_exiting != 0 || ngx::ngx_quit != 0 || ngx::ngx_terminate != 0 }
+}
+
+/// This process's number.
+pub fn pid() -> u32 {
+    std::process::id()
+}
+
+/// nginx's cached wall clock, seconds since 1970 (ngx_time()).
+pub fn now() -> i64 {
+    #[cfg(feature = "hooks")]
+    if let Some(fixed) = hooks::clock() {
+        return fixed;
+    }
+    // SAFETY: ngx_cached_time is set before modules run; nginx reads it the same way.
+    unsafe { ngx::ngx_cached_time.as_ref() }.map_or(0, |t| t.sec)
+}
+
+/// nginx's cached monotonic clock in milliseconds (ngx_current_msec).
+pub fn now_ms() -> u64 {
+    // SAFETY: plain global of the process.
+    unsafe { ngx::ngx_current_msec as u64 }
+}
+
+/// The clock of the test build.
+#[cfg(feature = "hooks")]
+pub mod hooks {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    static CLOCK: AtomicI64 = AtomicI64::new(i64::MIN);
+
+    /// Fixes [`super::now`] in this process and those forked from it.
+    pub fn set_clock(seconds: i64) {
+        CLOCK.store(seconds, Ordering::Relaxed);
+    }
+
+    pub(super) fn clock() -> Option<i64> {
+        Some(CLOCK.load(Ordering::Relaxed)).filter(|t| *t != i64::MIN)
+    }
+}
