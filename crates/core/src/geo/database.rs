@@ -1,0 +1,342 @@
+//! One MaxMind DB in memory.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use maxminddb::{MaxMindDbError, Metadata, Reader};
+
+use super::facts::{Code, Eu, Facts, Field, Fields};
+use super::path::{self, Out, Path};
+use super::record::{Kind, Section, Value};
+use super::tree::{SEPARATOR, Target, Tree, Width};
+use super::verify::Verification;
+
+/// Stands before the metadata, which is the end of the file.
+pub(super) const METADATA_MARKER: &[u8] = b"\xab\xcd\xefMaxMind.com";
+
+/// Tree nodes looked at to learn which fields the records have.
+const SAMPLE: usize = 8192;
+
+/// Why a file was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The bytes hold no MaxMind DB metadata.
+    NotMaxMind,
+    /// They do, and something in them is wrong.
+    Invalid(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotMaxMind => f.write_str("not a MaxMind DB file"),
+            Self::Invalid(reason) => write!(f, "invalid MaxMind DB file: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// [`Error::Invalid`] with that reason.
+pub(super) fn invalid(reason: &str) -> Error {
+    Error::Invalid(reason.to_owned())
+}
+
+impl From<MaxMindDbError> for Error {
+    fn from(error: MaxMindDbError) -> Self {
+        Self::Invalid(match error {
+            MaxMindDbError::InvalidDatabase { message, .. } => message,
+            other => other.to_string(),
+        })
+    }
+}
+
+/// What the search tree says about an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// The offset of the address's record in the data section; many networks share one.
+    Found(u32),
+    /// The database has no record for the address.
+    NotFound,
+    /// The tree leads outside the file: its bytes are damaged or being overwritten.
+    Broken,
+}
+
+/// A MaxMind DB over bytes that somebody else keeps: a `Vec<u8>`, or a view of shared memory.
+///
+/// The source must give a slice of the same length each time. Its content may change under a
+/// reader: answers are then meaningless, never unsafe.
+pub struct Database<S: AsRef<[u8]>> {
+    source: S,
+    metadata: Metadata,
+    tree: Tree,
+    /// Where the search tree ends, the data start and the data end.
+    tree_end: usize,
+    data_start: usize,
+    data_end: usize,
+    fields: Fields,
+}
+
+impl<S: AsRef<[u8]>> fmt::Debug for Database<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("metadata", &self.metadata)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: AsRef<[u8]>> Database<S> {
+    /// Reads the metadata and looks at some records; [`Self::verify`] reads the rest.
+    ///
+    /// # Errors
+    /// [`Error::NotMaxMind`] when there is no metadata, [`Error::Invalid`] when it is unusable.
+    pub fn open(source: S) -> Result<Self, Error> {
+        let bytes = source.as_ref();
+        let data_end = find_last(bytes, METADATA_MARKER).ok_or(Error::NotMaxMind)?;
+        let metadata = Reader::from_source(bytes)?.metadata().clone();
+        let width = Width::from_bits(metadata.record_size).ok_or_else(|| invalid("record_size"))?;
+        let nodes = metadata.node_count;
+        let tree_end = usize::try_from(nodes)
+            .ok()
+            .and_then(|nodes| nodes.checked_mul(width.node_size()));
+        let data_start = tree_end
+            .zip(usize::try_from(SEPARATOR).ok())
+            .and_then(|(end, separator)| end.checked_add(separator))
+            .filter(|start| *start <= data_end);
+        let (Some(tree_end), Some(data_start)) = (tree_end, data_start) else {
+            return Err(invalid("the search tree is larger than the file"));
+        };
+        let nodes_bytes = bytes.get(..tree_end).unwrap_or_default();
+        let tree = Tree::new(nodes_bytes, width, nodes, metadata.ip_version);
+        let mut database = Self {
+            source,
+            metadata,
+            tree,
+            tree_end,
+            data_start,
+            data_end,
+            fields: Fields::default(),
+        };
+        database.fields = database.sample_fields();
+        Ok(database)
+    }
+
+    /// Checks the whole file: every way through the search tree ends, every record and all it
+    /// points to can be decoded. Takes time in proportion to the file; a worker uses
+    /// [`Verification`] to do the same in slices.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the first fault.
+    pub fn verify(&self) -> Result<(), Error> {
+        let mut verification = Verification::new(self)?;
+        while !verification.step(self, u32::MAX)? {}
+        Ok(())
+    }
+
+    /// The metadata's `database_type`, such as `GeoLite2-Country`.
+    pub fn database_type(&self) -> &str {
+        &self.metadata.database_type
+    }
+
+    /// When the database was built, in seconds since 1970.
+    pub fn build_epoch(&self) -> u64 {
+        self.metadata.build_epoch
+    }
+
+    /// How many nodes the search tree has.
+    pub fn node_count(&self) -> u32 {
+        self.tree.nodes
+    }
+
+    /// 4 when the database holds IPv4 networks only, else 6.
+    pub fn ip_version(&self) -> u16 {
+        self.metadata.ip_version
+    }
+
+    /// Whether records of this database have the field: decided by reading some thousand records
+    /// all over the file, all of them in a small one.
+    pub fn has_field(&self, field: Field) -> bool {
+        self.fields.contains(field)
+    }
+
+    /// The fields that records of this database have.
+    pub fn fields(&self) -> Fields {
+        self.fields
+    }
+
+    /// Finds an address's record. An IPv4 address mapped into IPv6 is looked up as IPv4; an IPv6
+    /// address is not found in a database of IPv4 networks.
+    #[inline]
+    pub fn lookup(&self, address: IpAddr) -> Lookup {
+        let record = self.tree.find(self.tree_bytes(), address.to_canonical());
+        match self.target(record) {
+            Target::Data(offset) => Lookup::Found(offset),
+            Target::Nothing | Target::Node(_) => Lookup::NotFound,
+            Target::Outside => Lookup::Broken,
+        }
+    }
+
+    /// What the record at an offset (of [`Lookup::Found`]) says. A damaged record has no facts
+    /// but is found.
+    pub fn facts(&self, offset: u32) -> Facts {
+        let mut facts = self.stated_facts(offset);
+        if facts.eu == Eu::Unknown && facts.country.is_some() && self.has_field(Field::Eu) {
+            facts.eu = Eu::No;
+        }
+        facts
+    }
+
+    /// The text of the value a path leads to in the record at an offset, borrowed from the
+    /// database or written to `out`; `None` when there is none or it has no text.
+    pub fn value<'o>(&'o self, offset: u32, path: &Path, out: &'o mut Out) -> Option<&'o [u8]> {
+        let section = self.section();
+        let value = path.find(section, usize::try_from(offset).ok()?)?;
+        path::text(section, value, out)
+    }
+
+    /// The network an address was found in or missing from, as address and prefix length; for
+    /// people to look at.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the file is damaged there.
+    pub fn network(&self, address: IpAddr) -> Result<(IpAddr, u8), Error> {
+        let reader = Reader::from_source(self.source.as_ref())?;
+        let network = reader.lookup(address.to_canonical())?.network()?;
+        Ok((network.ip(), network.prefix()))
+    }
+
+    /// An address's whole record as JSON, for people to look at; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the record is damaged or does not fit into JSON.
+    pub fn record(&self, address: IpAddr) -> Result<Option<serde_json::Value>, Error> {
+        if self.lookup(address) == Lookup::NotFound {
+            return Ok(None);
+        }
+        let reader = Reader::from_source(self.source.as_ref())?;
+        Ok(reader.lookup(address.to_canonical())?.decode()?)
+    }
+
+    /// Where one record of a node leads.
+    pub(super) fn child(&self, node: u32, right: bool) -> Target {
+        match self.tree.record(self.tree_bytes(), node, right) {
+            Some(record) => self.target(record),
+            None => Target::Outside,
+        }
+    }
+
+    /// How long a way through the search tree may be.
+    pub(super) fn address_bits(&self) -> u8 {
+        self.tree.bits
+    }
+
+    /// The data section.
+    pub(super) fn section(&self) -> Section<'_> {
+        Section(
+            self.source
+                .as_ref()
+                .get(self.data_start..self.data_end)
+                .unwrap_or_default(),
+        )
+    }
+
+    /// The bytes between search tree and data section.
+    pub(super) fn separator(&self) -> &[u8] {
+        self.source
+            .as_ref()
+            .get(self.tree_end..self.data_start)
+            .unwrap_or_default()
+    }
+
+    #[inline]
+    fn tree_bytes(&self) -> &[u8] {
+        self.source
+            .as_ref()
+            .get(..self.tree_end)
+            .unwrap_or_default()
+    }
+
+    #[inline]
+    fn target(&self, record: u32) -> Target {
+        self.tree
+            .target(record, self.data_end.saturating_sub(self.data_start))
+    }
+
+    /// The facts a record states itself.
+    fn stated_facts(&self, offset: u32) -> Facts {
+        let section = self.section();
+        let mut facts = Facts {
+            found: true,
+            ..Facts::UNKNOWN
+        };
+        let Some(record) = usize::try_from(offset)
+            .ok()
+            .and_then(|at| section.value(at))
+        else {
+            return facts;
+        };
+        for (key, at) in section.pairs(record) {
+            match (key, section.value(at)) {
+                (b"country", Some(country)) => {
+                    facts.country = code(section, country, b"iso_code");
+                    facts.eu = flag(section, country, b"is_in_european_union");
+                }
+                (b"continent", Some(continent)) => {
+                    facts.continent = code(section, continent, b"code");
+                }
+                _ => {}
+            }
+        }
+        facts
+    }
+
+    /// Reads the records of nodes all over the tree and notes which fields they have.
+    fn sample_fields(&self) -> Fields {
+        let mut fields = Fields::default();
+        let stride = usize::try_from(self.tree.nodes)
+            .unwrap_or(usize::MAX)
+            .div_ceil(SAMPLE)
+            .max(1);
+        for node in (0..self.tree.nodes).step_by(stride) {
+            for right in [false, true] {
+                if let Target::Data(offset) = self.child(node, right) {
+                    fields.insert_stated(self.stated_facts(offset));
+                }
+            }
+            if fields.is_all() {
+                break;
+            }
+        }
+        fields
+    }
+}
+
+fn code(section: Section<'_>, map: Value, key: &[u8]) -> Option<Code> {
+    let value = section.value(section.member(map, key)?)?;
+    (value.kind == Kind::String)
+        .then(|| section.bytes(value))
+        .flatten()
+        .and_then(Code::new)
+}
+
+fn flag(section: Section<'_>, map: Value, key: &[u8]) -> Eu {
+    let value = section.member(map, key).and_then(|at| section.value(at));
+    match value {
+        Some(Value {
+            kind: Kind::Bool,
+            size: 1,
+            ..
+        }) => Eu::Yes,
+        Some(Value {
+            kind: Kind::Bool, ..
+        }) => Eu::No,
+        _ => Eu::Unknown,
+    }
+}
+
+/// The last place where `needle` is in `bytes`.
+fn find_last(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    bytes
+        .windows(needle.len())
+        .rposition(|window| window == needle)
+}

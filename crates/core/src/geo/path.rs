@@ -1,0 +1,125 @@
+//! `path.to.field`: the value a variable asks a record for, as text.
+
+use std::io::Write;
+
+use super::record::{Kind, Section, Value};
+
+/// The way to a value inside a record: map keys and array indexes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path(Vec<Step>);
+
+/// A word is a key in a map and, when it is a number, an index in an array.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Step {
+    key: Box<str>,
+    index: Option<usize>,
+}
+
+impl Path {
+    /// Reads a path from a directive's words: one word is split at its dots, several words are
+    /// one step each (map keys may contain dots).
+    ///
+    /// # Errors
+    /// A message for the configuration when there is no word or an empty step.
+    pub fn parse<S: AsRef<str>>(words: &[S]) -> Result<Self, String> {
+        let steps: Vec<Step> = match words {
+            [single] => single.as_ref().split('.').map(Step::new).collect(),
+            _ => words.iter().map(|word| Step::new(word.as_ref())).collect(),
+        };
+        if steps.is_empty() || steps.iter().any(|step| step.key.is_empty()) {
+            let shown: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+            return Err(format!("invalid path \"{}\"", shown.join(" ")));
+        }
+        Ok(Self(steps))
+    }
+
+    /// The value at the end of the path in the record at that offset.
+    pub(super) fn find(&self, section: Section<'_>, offset: usize) -> Option<Value> {
+        let mut value = section.value(offset)?;
+        for step in &self.0 {
+            let at = match value.kind {
+                Kind::Map => section.member(value, step.key.as_bytes())?,
+                Kind::Array => section.element(value, step.index?)?,
+                _ => return None,
+            };
+            value = section.value(at)?;
+        }
+        Some(value)
+    }
+}
+
+impl Step {
+    fn new(word: &str) -> Self {
+        Self {
+            key: word.into(),
+            index: word.parse().ok(),
+        }
+    }
+}
+
+/// Room for a number's digits; strings are borrowed from the database instead.
+#[derive(Debug)]
+pub struct Out {
+    bytes: [u8; Self::SIZE],
+}
+
+impl Out {
+    const SIZE: usize = 64;
+
+    /// An empty buffer.
+    pub fn new() -> Self {
+        Self {
+            bytes: [0; Self::SIZE],
+        }
+    }
+
+    /// Writes the text, or nothing and `None` when there is no room for all of it.
+    fn put(&mut self, text: std::fmt::Arguments<'_>) -> Option<&[u8]> {
+        let mut room = self.bytes.as_mut_slice();
+        room.write_fmt(text).ok()?;
+        let left = room.len();
+        self.bytes.get(..Self::SIZE.checked_sub(left)?)
+    }
+}
+
+impl Default for Out {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A value as the text of a variable: strings as they are, numbers decimal, a boolean as 1 or 0,
+/// floating point with five decimals, 128-bit numbers in hexadecimal (all as the module
+/// ngx_http_geoip2 prints them). Maps, arrays and bytes have no text, nor has a string with a
+/// control character.
+pub(super) fn text<'o>(section: Section<'o>, value: Value, out: &'o mut Out) -> Option<&'o [u8]> {
+    match value.kind {
+        Kind::String => section.bytes(value).filter(|bytes| is_printable(bytes)),
+        Kind::Uint16 | Kind::Uint32 | Kind::Uint64 => {
+            let number = section.unsigned(value)?;
+            out.put(format_args!("{number}"))
+        }
+        Kind::Uint128 => {
+            let number = section.unsigned(value)?;
+            out.put(format_args!("0x{number:032x}"))
+        }
+        Kind::Int32 => {
+            let bits = u32::try_from(section.unsigned(value)?).ok()?;
+            out.put(format_args!("{}", i32::from_be_bytes(bits.to_be_bytes())))
+        }
+        Kind::Bool => out.put(format_args!("{}", value.size)),
+        Kind::Double => {
+            let bytes: [u8; 8] = section.bytes(value)?.try_into().ok()?;
+            out.put(format_args!("{:.5}", f64::from_be_bytes(bytes)))
+        }
+        Kind::Float => {
+            let bytes: [u8; 4] = section.bytes(value)?.try_into().ok()?;
+            out.put(format_args!("{:.5}", f32::from_be_bytes(bytes)))
+        }
+        Kind::Map | Kind::Array | Kind::Bytes | Kind::Pointer => None,
+    }
+}
+
+fn is_printable(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte >= 0x20 && *byte != 0x7f)
+}

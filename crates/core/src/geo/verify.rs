@@ -1,0 +1,146 @@
+//! The full check of a file, in slices: a worker may not be kept for longer than a few
+//! milliseconds, and `maxminddb`'s own check cannot be interrupted.
+
+use super::database::{Database, Error, invalid};
+use super::tree::Target;
+use super::verify_data::DataCheck;
+
+/// A check under way: call [`Verification::step`] until it says done.
+#[derive(Debug)]
+pub struct Verification {
+    /// Per node the longest way down from it, 0 while unknown.
+    heights: Vec<u8>,
+    /// The way from the root to the node being looked at.
+    way: Vec<Visit>,
+    data: DataCheck,
+}
+
+/// A node on the way; `height` is that of its children seen so far.
+#[derive(Clone, Copy, Debug)]
+struct Visit {
+    node: u32,
+    next: Side,
+    height: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Left,
+    Right,
+    Done,
+}
+
+/// Stands in `heights` for a node that is on the way: meeting it again is a loop.
+const ON_THE_WAY: u8 = u8::MAX;
+
+impl Verification {
+    /// Prepares the check of a database; `step` must be given the same one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when search tree and data are not apart as they should be.
+    pub fn new<S: AsRef<[u8]>>(database: &Database<S>) -> Result<Self, Error> {
+        if database.separator().iter().any(|byte| *byte != 0) {
+            return Err(invalid("no separator between search tree and data"));
+        }
+        let nodes =
+            usize::try_from(database.node_count()).map_err(|_| invalid("too many nodes"))?;
+        Ok(Self {
+            heights: vec![0; nodes],
+            way: vec![Visit {
+                node: 0,
+                next: Side::Left,
+                height: 0,
+            }],
+            data: DataCheck::new(database.section().0.len()),
+        })
+    }
+
+    /// Goes on for about `budget` nodes and values (a few nanoseconds each); whether it is done.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the first fault; the check is over then.
+    pub fn step<S: AsRef<[u8]>>(
+        &mut self,
+        database: &Database<S>,
+        budget: u32,
+    ) -> Result<bool, Error> {
+        for _ in 0..budget {
+            if self.data.is_busy() {
+                self.data.step(database.section())?;
+            } else if self.step_tree(database)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn step_tree<S: AsRef<[u8]>>(&mut self, database: &Database<S>) -> Result<bool, Error> {
+        let Some(visit) = self.way.last_mut() else {
+            return Ok(true);
+        };
+        let right = match visit.next {
+            Side::Left => false,
+            Side::Right => true,
+            Side::Done => {
+                self.leave();
+                return Ok(false);
+            }
+        };
+        visit.next = if right { Side::Done } else { Side::Right };
+        match database.child(visit.node, right) {
+            Target::Nothing => {}
+            Target::Data(offset) => {
+                let offset =
+                    usize::try_from(offset).map_err(|_| invalid("an offset is too large"))?;
+                self.data.start(offset)?;
+            }
+            Target::Outside => return Err(invalid("the search tree leads outside the data")),
+            Target::Node(child) => self.enter(child, database.address_bits())?,
+        }
+        Ok(false)
+    }
+
+    fn enter(&mut self, node: u32, bits: u8) -> Result<(), Error> {
+        let depth = self.way.len();
+        let known = self.height_of(node).copied().unwrap_or(ON_THE_WAY);
+        let total = depth.saturating_add(usize::from(known.max(1)));
+        if known == ON_THE_WAY || total > usize::from(bits) {
+            return Err(invalid(
+                "the search tree loops or is deeper than an address",
+            ));
+        }
+        if known > 0 {
+            self.raise(known);
+            return Ok(());
+        }
+        if let Some(height) = self.height_of(node) {
+            *height = ON_THE_WAY;
+        }
+        self.way.push(Visit {
+            node,
+            next: Side::Left,
+            height: 0,
+        });
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        if let Some(visit) = self.way.pop() {
+            let total = visit.height.saturating_add(1);
+            if let Some(height) = self.height_of(visit.node) {
+                *height = total;
+            }
+            self.raise(total);
+        }
+    }
+
+    fn raise(&mut self, child: u8) {
+        if let Some(visit) = self.way.last_mut() {
+            visit.height = visit.height.max(child);
+        }
+    }
+
+    fn height_of(&mut self, node: u32) -> Option<&mut u8> {
+        self.heights.get_mut(usize::try_from(node).ok()?)
+    }
+}
