@@ -13,24 +13,26 @@ debian_sources="
 crate_version=1.28.3
 
 # unpack_source VERSION SOURCE: leaves the tree in build/src/nginx-VERSION. SOURCE is empty, a
-# directory or a tarball.
+# directory or a tarball; a tree of the user's is taken again when it has changed.
 unpack_source() {
-  local version=$1 from=$2 dir=$build/src/nginx-$1
-  [ ! -e "$dir/.complete" ] || return 0
-  rm -rf "$dir" "$dir.new"
-  mkdir -p "$dir.new"
+  local version=$1 from=$2 dir=$build/src/nginx-$1 id=pinned
+  [ -z "$from" ] || id="$from $(find "$from" -type f -printf '%T@\n' | sort -n | tail -n 1)"
+  [ "$(cat "$dir/.source" 2>/dev/null)" != "$id" ] || return 0
+  mkdir -p "$build/src"
   if [ -z "$from" ] && [ "$version" = $crate_version ]; then
     from=$(crate_source)
   elif [ -z "$from" ]; then
     from=$(debian_tarball "$version")
   fi
+  rm -rf "$dir" "$dir.new"
+  mkdir "$dir.new"
   if [ -d "$from" ]; then
     tar -C "$from" --exclude=./objs -c . | tar -C "$dir.new" --no-same-owner -x
   else
     tar -C "$dir.new" --no-same-owner --strip-components=1 -xf "$from"
   fi
   [ "$(nginx_version "$dir.new")" = "$version" ] || die "$from is not nginx $version"
-  touch "$dir.new/.complete"
+  echo "$id" >"$dir.new/.source"
   mv "$dir.new" "$dir"
 }
 
@@ -64,7 +66,7 @@ debian_tarball() {
 # compile_nginx VERSION FLAVOUR: build/src/nginx-VERSION -> build/nginx-VERSION[-FLAVOUR].
 compile_nginx() {
   local src=$build/src/nginx-$1 objs=objs${2:+-$2} prefix=$build/nginx-$1${2:+-$2}
-  local cc_opt='-O2 -g -Wno-error' ld_opt='' args
+  local cc_opt='-O2 -g -Wno-error' ld_opt='' args stamp
   case $2 in
     debug) cc_opt='-O0 -g -Wno-error' ;;
     asan)
@@ -81,7 +83,8 @@ compile_nginx() {
     --with-stream --with-stream_ssl_module --with-stream_ssl_preread_module
   )
   [ "$2" != debug ] || args+=(--with-debug)
-  [ "$(cat "$prefix/.stamp" 2>/dev/null)" != "${args[*]}" ] || return 0
+  stamp="$(cat "$src/.source") ${args[*]}"
+  [ "$(cat "$prefix/.stamp" 2>/dev/null)" != "$stamp" ] || return 0
   note "compiling nginx $1${2:+ ($2)}"
   local configure=configure
   [ -e "$src/configure" ] || configure=auto/configure
@@ -93,7 +96,7 @@ compile_nginx() {
     quiet "nginx-$1-make" make -f "$objs/Makefile" -j "$(nproc)" &&
     quiet "nginx-$1-install" make -f "$objs/Makefile" install) ||
     die "cannot compile nginx $1 (see build/log/)"
-  echo "${args[*]}" >"$prefix/.stamp"
+  echo "$stamp" >"$prefix/.stamp"
 }
 
 # Debian's own nginx: its headers and configure flags are in nginx-dev; only configure runs, in
