@@ -1,0 +1,62 @@
+//! The one place where a MAC is compared, and the numbers tokens carry.
+
+use subtle::ConstantTimeEq;
+
+/// Whether two MACs are equal, in a time that depends on their lengths only.
+pub(super) fn same(expected: &[u8], presented: &[u8]) -> bool {
+    expected.ct_eq(presented).into()
+}
+
+/// Reads seconds since the epoch: 1 to 18 decimal digits and nothing else, so that it cannot overflow
+/// and no other text means the same number with junk behind.
+pub(super) fn parse_epoch(text: &[u8]) -> Option<i64> {
+    if !(1..=18).contains(&text.len()) {
+        return None;
+    }
+    text.iter().try_fold(0i64, |number, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(i64::from(digit))
+    })
+}
+
+/// Whether a text is decimal digits only, at least one.
+pub(super) fn is_digits(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epoch_is_strict() {
+        assert_eq!(parse_epoch(b"0"), Some(0));
+        assert_eq!(parse_epoch(b"0001700000600"), Some(1_700_000_600));
+        assert_eq!(
+            parse_epoch(b"999999999999999999"),
+            Some(999_999_999_999_999_999)
+        );
+        for bad in [
+            "",
+            "+1",
+            "-1",
+            " 1",
+            "1 ",
+            "1a",
+            "0x1",
+            "1.0",
+            "1000000000000000000",
+            "１",
+        ] {
+            assert_eq!(parse_epoch(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn same_needs_equal_length_and_bytes() {
+        assert!(same(b"abc", b"abc"));
+        assert!(!same(b"abc", b"abd"));
+        assert!(!same(b"abc", b"ab"));
+        assert!(!same(b"", b"a"));
+    }
+}

@@ -1,0 +1,349 @@
+//! Where a token may be in a request, and what the signer signed of its URL.
+
+use super::strip::{self, PathToken};
+use super::{Check, Error, Presented, Received, Repeated, Scheme};
+
+/// What carries a token: one name, or one for the token and one for its expiry. With one name the value
+/// is `token,expiry` or the token alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// What carries the token.
+    pub token: String,
+    /// What carries the expiry, when it does not share a value with the token.
+    pub expiry: Option<String>,
+}
+
+impl Names {
+    fn default_of((token, expiry): super::DefaultNames) -> Self {
+        Self {
+            token: token.to_owned(),
+            expiry: expiry.map(str::to_owned),
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (token, expiry) = match text.split_once(',') {
+            None => (text, None),
+            Some((token, expiry)) => (token, Some(expiry)),
+        };
+        let good = is_name(token) && expiry.is_none_or(is_name) && expiry != Some(token);
+        good.then(|| Self {
+            token: token.to_owned(),
+            expiry: expiry.map(str::to_owned),
+        })
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.token).chain(&self.expiry)
+    }
+
+    fn is_arg(&self, piece: &[u8]) -> bool {
+        self.iter()
+            .any(|name| strip::is_arg(piece, name.as_bytes()))
+    }
+}
+
+/// What argument, cookie and header names have in common: a subset of RFC 9110's token.
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte))
+}
+
+/// One place of a `from` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Query arguments.
+    Query(Names),
+    /// Cookies.
+    Cookie(Names),
+    /// Request headers.
+    Header(Names),
+    /// The first path segment that has the form of a token.
+    Path,
+}
+
+/// A word of a `from` line; its default names are filled in once the scheme is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PlaceWord {
+    kind: Kind,
+    names: Option<Names>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Query,
+    Cookie,
+    Header,
+    Path,
+}
+
+impl PlaceWord {
+    pub(super) fn parse(word: &str) -> Result<Self, Error> {
+        let (kind, names) = match word.split_once('=') {
+            None => (word, None),
+            Some((kind, names)) => (kind, Some(names)),
+        };
+        let kind = match kind {
+            "query" => Kind::Query,
+            "cookie" => Kind::Cookie,
+            "header" => Kind::Header,
+            "path" if names.is_none() => Kind::Path,
+            _ => return Err(Error::new(format!("unknown place \"{word}\" in \"from\""))),
+        };
+        let names = names
+            .map(|text| {
+                Names::parse(text)
+                    .ok_or_else(|| Error::new(format!("invalid names \"{word}\" in \"from\"")))
+            })
+            .transpose()?;
+        Ok(Self { kind, names })
+    }
+
+    pub(super) fn resolve(&self, scheme: &Scheme) -> Place {
+        let names = |default| {
+            self.names
+                .clone()
+                .unwrap_or_else(|| Names::default_of(default))
+        };
+        match self.kind {
+            Kind::Query => Place::Query(names(scheme.carriers.query)),
+            Kind::Cookie => Place::Cookie(names(scheme.carriers.cookie)),
+            Kind::Header => Place::Header(names(scheme.carriers.header)),
+            Kind::Path => Place::Path,
+        }
+    }
+
+    /// The places of a profile without a `from` line.
+    pub(super) fn defaults() -> Vec<Self> {
+        [Kind::Query, Kind::Cookie, Kind::Header]
+            .map(|kind| Self { kind, names: None })
+            .into()
+    }
+}
+
+/// What a place of a request holds.
+pub(super) enum Found<'a> {
+    /// No token.
+    Nothing,
+    /// A token without the expiry that belongs to it.
+    Half,
+    /// A token.
+    Token(Presented<'a>),
+}
+
+impl Place {
+    pub(super) fn find<'a>(
+        &'a self,
+        rx: &'a dyn Received,
+        repeated: Repeated,
+        check: &dyn Check,
+    ) -> Found<'a> {
+        let target = rx.target();
+        match self {
+            Self::Query(names) => {
+                let args = strip::args_of(target);
+                let value = |name: &str| arg(args, name, repeated);
+                named(names, value, SignedUrl::WithoutArgs { target, names })
+            }
+            Self::Cookie(names) => named(
+                names,
+                |name| rx.cookie(name.as_bytes()),
+                SignedUrl::Whole(target),
+            ),
+            Self::Header(names) => named(names, |name| rx.header(name), SignedUrl::Whole(target)),
+            Self::Path => strip::find_path_token(target, |segment| check.is_path_token(segment))
+                .map_or(Found::Nothing, |found| {
+                    combined(found.token, SignedUrl::WithoutSegment(found))
+                }),
+        }
+    }
+}
+
+fn arg<'a>(args: &'a [u8], name: &str, repeated: Repeated) -> Option<&'a [u8]> {
+    let mut values = strip::args_named(args, name.as_bytes());
+    match repeated {
+        Repeated::First => values.next(),
+        Repeated::Last => values.next_back(),
+    }
+}
+
+fn named<'a>(
+    names: &Names,
+    value: impl Fn(&str) -> Option<&'a [u8]>,
+    url: SignedUrl<'a>,
+) -> Found<'a> {
+    let Some(token) = value(&names.token) else {
+        return Found::Nothing;
+    };
+    match &names.expiry {
+        None => combined(token, url),
+        Some(name) => value(name).map_or(Found::Half, |expiry| {
+            Found::Token(Presented {
+                token,
+                expiry: Some(expiry),
+                url,
+            })
+        }),
+    }
+}
+
+/// A token and its expiry in one value.
+fn combined<'a>(value: &'a [u8], url: SignedUrl<'a>) -> Found<'a> {
+    let mut halves = value.splitn(2, |byte| *byte == b',');
+    let token = halves.next().unwrap_or_default();
+    Found::Token(Presented {
+        token,
+        expiry: halves.next(),
+        url,
+    })
+}
+
+/// The request target as the signer saw it.
+pub(super) enum SignedUrl<'a> {
+    Whole(&'a [u8]),
+    WithoutArgs { target: &'a [u8], names: &'a Names },
+    WithoutSegment(PathToken<'a>),
+}
+
+impl<'a> SignedUrl<'a> {
+    /// Gives `emit` the pieces of the URL, in order.
+    pub(super) fn each(&self, mut emit: impl FnMut(&'a [u8])) {
+        match self {
+            Self::Whole(target) => emit(target),
+            Self::WithoutArgs { target, names } => {
+                if !strip::kept_target(target, |piece| names.is_arg(piece), &mut emit) {
+                    emit(target);
+                }
+            }
+            Self::WithoutSegment(found) => {
+                emit(found.before);
+                emit(found.after);
+            }
+        }
+    }
+}
+
+/// Everything a profile's tokens may be in: what is to be stripped from a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carriers {
+    /// Names of query arguments.
+    pub args: Vec<String>,
+    /// Names of cookies.
+    pub cookies: Vec<String>,
+    /// Names of request headers (case-insensitive).
+    pub headers: Vec<String>,
+    /// Whether a path segment may be a token.
+    pub path: bool,
+}
+
+impl Carriers {
+    pub(super) fn of(places: &[Place]) -> Self {
+        let mut carriers = Self::default();
+        for place in places {
+            match place {
+                Place::Query(names) => add(&mut carriers.args, names),
+                Place::Cookie(names) => add(&mut carriers.cookies, names),
+                Place::Header(names) => add(&mut carriers.headers, names),
+                Place::Path => carriers.path = true,
+            }
+        }
+        carriers
+    }
+}
+
+fn add(list: &mut Vec<String>, names: &Names) {
+    for name in names.iter() {
+        if !list.contains(name) {
+            list.push(name.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scheme;
+    use super::*;
+
+    fn place(word: &str, format: &str) -> Result<Place, String> {
+        let word = PlaceWord::parse(word).map_err(|error| error.to_string())?;
+        Ok(word.resolve(scheme(format).unwrap()))
+    }
+
+    fn names(token: &str, expiry: Option<&str>) -> Names {
+        Names {
+            token: token.into(),
+            expiry: expiry.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn defaults_are_the_schemes_own() {
+        let ss = names("ss_token", Some("ss_expiration"));
+        assert_eq!(
+            place("query", "scalesimple").unwrap(),
+            Place::Query(ss.clone())
+        );
+        assert_eq!(place("cookie", "scalesimple").unwrap(), Place::Cookie(ss));
+        let headers = names("X-SS-Token", Some("X-SS-Expiration"));
+        assert_eq!(
+            place("header", "scalesimple").unwrap(),
+            Place::Header(headers)
+        );
+        let args = names("md5", Some("expires"));
+        assert_eq!(place("query", "secure_link").unwrap(), Place::Query(args));
+        assert_eq!(
+            place("header", "secure_link").unwrap(),
+            Place::Header(names("X-Secure-Link", None))
+        );
+        assert_eq!(place("path", "secure_link").unwrap(), Place::Path);
+    }
+
+    #[test]
+    fn names_can_be_given() {
+        assert_eq!(
+            place("query=st", "scalesimple").unwrap(),
+            Place::Query(names("st", None))
+        );
+        assert_eq!(
+            place("cookie=t,e", "scalesimple").unwrap(),
+            Place::Cookie(names("t", Some("e")))
+        );
+    }
+
+    #[test]
+    fn bad_words_are_refused() {
+        for word in ["", "body", "Query", "path=x", "=x"] {
+            assert_eq!(
+                place(word, "scalesimple").unwrap_err(),
+                format!("unknown place \"{word}\" in \"from\"")
+            );
+        }
+        for word in [
+            "query=",
+            "query=,e",
+            "query=t,",
+            "query=t,t",
+            "query=a,b,c",
+            "header=a b",
+            "cookie=a;b",
+        ] {
+            assert_eq!(
+                place(word, "scalesimple").unwrap_err(),
+                format!("invalid names \"{word}\" in \"from\"")
+            );
+        }
+    }
+
+    #[test]
+    fn carriers_list_every_name_once() {
+        let places = ["query", "query=ss_token", "cookie=c", "header", "path"]
+            .map(|w| place(w, "scalesimple").unwrap());
+        let carriers = Carriers::of(&places);
+        assert_eq!(carriers.args, ["ss_token", "ss_expiration"]);
+        assert_eq!(carriers.cookies, ["c"]);
+        assert_eq!(carriers.headers, ["X-SS-Token", "X-SS-Expiration"]);
+        assert!(carriers.path);
+    }
+}

@@ -1,0 +1,377 @@
+//! One `token_profile`: built from its directives, then asked about requests.
+
+use zeroize::Zeroizing;
+
+use super::key::{Key, KeyEncoding, Secret};
+use super::place::{Carriers, Found, Place, PlaceWord};
+use super::strip::{self, PathToken};
+use super::{
+    Check, Error, MAX_TARGET, MAX_TOKEN, Presented, Received, Scheme, Setup, Status, Template,
+    scheme,
+};
+
+/// What became of a request's token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The reason, `Ok` for a valid token.
+    pub status: Status,
+    /// The index of the key that verified the MAC; `None` when none did.
+    pub key: Option<usize>,
+    /// The expiry in seconds since the epoch, from an authentic token only.
+    pub expires: Option<i64>,
+    /// The index in [`Profile::places`] of the place that decided.
+    pub place: Option<usize>,
+}
+
+impl Verdict {
+    const MISSING: Self = Self::refused(Status::Missing);
+
+    const fn refused(status: Status) -> Self {
+        Self {
+            status,
+            key: None,
+            expires: None,
+            place: None,
+        }
+    }
+
+    /// Whether the request may go on.
+    pub fn is_ok(&self) -> bool {
+        self.status == Status::Ok
+    }
+}
+
+/// A complete profile. Immutable; a reload makes a new one.
+pub struct Profile {
+    scheme: &'static Scheme,
+    check: Box<dyn Check>,
+    key_ids: Vec<Option<String>>,
+    places: Vec<Place>,
+    carriers: Carriers,
+    leeway_s: i64,
+    message: Option<Template>,
+}
+
+impl std::fmt::Debug for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Profile");
+        shown
+            .field("scheme", &self.scheme)
+            .field("places", &self.places)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Profile {
+    /// Checks a request at the time `now` (seconds since the epoch): the first valid token wins, else the
+    /// reason of the first place that has one.
+    pub fn verify(&self, rx: &dyn Received, now: i64) -> Verdict {
+        let mut first = None;
+        for (index, place) in self.places.iter().enumerate() {
+            let verdict = match place.find(rx, self.scheme.repeated, &*self.check) {
+                Found::Nothing => continue,
+                Found::Half => Verdict::refused(Status::Malformed),
+                Found::Token(presented) => self.judge(&presented, rx, now),
+            };
+            let verdict = Verdict {
+                place: Some(index),
+                ..verdict
+            };
+            if verdict.is_ok() {
+                return verdict;
+            }
+            first.get_or_insert(verdict);
+        }
+        first.unwrap_or(Verdict::MISSING)
+    }
+
+    fn judge(&self, presented: &Presented<'_>, rx: &dyn Received, now: i64) -> Verdict {
+        let expiry_len = presented.expiry.map_or(0, <[u8]>::len);
+        if presented.token.len() > MAX_TOKEN
+            || expiry_len > MAX_TOKEN
+            || rx.target().len() > MAX_TARGET
+        {
+            return Verdict::refused(Status::Malformed);
+        }
+        let claims = match self.check.check(presented, rx) {
+            Ok(claims) => claims,
+            Err(reason) => return Verdict::refused(reason),
+        };
+        let over = claims
+            .expires
+            .is_some_and(|expires| now > expires.saturating_add(self.leeway_s));
+        Verdict {
+            status: if over { Status::Expired } else { Status::Ok },
+            key: Some(claims.key),
+            expires: claims.expires,
+            place: None,
+        }
+    }
+
+    /// Writes the target without its path token to `out` (as long as `target`) and returns the length;
+    /// `None` when the profile has no `from path` or the target no such segment. Whether the token is
+    /// valid does not matter.
+    pub fn clean_path(&self, target: &[u8], out: &mut [u8]) -> Option<usize> {
+        let PathToken { before, after, .. } = strip::find_path_token(target, |segment| {
+            self.carriers.path && self.check.is_path_token(segment)
+        })?;
+        let (head, tail) = out.split_at_mut_checked(before.len())?;
+        head.copy_from_slice(before);
+        tail.get_mut(..after.len())?.copy_from_slice(after);
+        before.len().checked_add(after.len())
+    }
+
+    /// The scheme, for its name and [`super::Statuses::http_status`].
+    pub fn scheme(&self) -> &'static Scheme {
+        self.scheme
+    }
+
+    /// The places, in the order in which they are tried.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// What to strip from a request, whatever the verdict.
+    pub fn carriers(&self) -> &Carriers {
+        &self.carriers
+    }
+
+    /// The id of a key by its index in [`Verdict::key`].
+    pub fn key_id(&self, index: usize) -> Option<&str> {
+        self.key_ids.get(index)?.as_deref()
+    }
+
+    /// The texts of the message, for the host to compile; [`Received::message`] counts them from 0.
+    pub fn message_texts(&self) -> impl Iterator<Item = &str> {
+        self.message.iter().flat_map(Template::texts)
+    }
+}
+
+/// The directives of a `token_profile` block as they are read, in any order.
+///
+/// A setter's error is a whole sentence for the line it stands in; [`ProfileBuilder::finish`]'s is to be read
+/// after `token_profile "NAME" `.
+#[derive(Default)]
+pub struct ProfileBuilder {
+    format: Option<&'static Scheme>,
+    keys: Vec<KeyFile>,
+    from: Option<Vec<PlaceWord>>,
+    leeway_s: Option<i64>,
+    bind_ip: Option<bool>,
+    require_exp: Option<bool>,
+    message: Option<Template>,
+}
+
+struct KeyFile {
+    id: Option<String>,
+    bytes: Zeroizing<Vec<u8>>,
+    encoding: Option<KeyEncoding>,
+}
+
+impl ProfileBuilder {
+    /// An empty block.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// `format NAME`.
+    ///
+    /// # Errors
+    /// An unknown scheme; a second `format`.
+    pub fn format(&mut self, name: &str) -> Result<(), Error> {
+        let found = scheme(name).ok_or_else(|| Error::new(format!("unknown format \"{name}\"")))?;
+        set_once(&mut self.format, found, "format")
+    }
+
+    /// `key [id=ID] file=PATH [encoding=ENCODING]`, with the file's bytes. May be repeated.
+    ///
+    /// # Errors
+    /// An empty key or id, an id given twice, an unknown encoding, bytes that are not of it.
+    pub fn key(
+        &mut self,
+        id: Option<&str>,
+        file: Vec<u8>,
+        encoding: Option<&str>,
+    ) -> Result<(), Error> {
+        let bytes = Zeroizing::new(file);
+        if id == Some("") {
+            return Err(Error::new("key id is empty"));
+        }
+        if id.is_some_and(|id| self.keys.iter().any(|key| key.id.as_deref() == Some(id))) {
+            return Err(Error::new(format!(
+                "key id \"{}\" is duplicate",
+                id.unwrap_or_default()
+            )));
+        }
+        let encoding = encoding
+            .map(|name| {
+                KeyEncoding::parse(name)
+                    .ok_or_else(|| Error::new(format!("unknown key encoding \"{name}\"")))
+            })
+            .transpose()?;
+        // Whatever the scheme's own encoding will be, emptiness and the given encoding are known now.
+        encoding.unwrap_or(KeyEncoding::Text).decode(&bytes)?;
+        self.keys.push(KeyFile {
+            id: id.map(str::to_owned),
+            bytes,
+            encoding,
+        });
+        Ok(())
+    }
+
+    /// `from PLACE…`. Without it: query, cookie and header with the scheme's own names.
+    ///
+    /// # Errors
+    /// No word, an unknown place, bad names, a place given twice; a second `from`.
+    pub fn from<'a>(&mut self, words: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
+        let mut places = Vec::new();
+        for word in words {
+            let place = PlaceWord::parse(word)?;
+            if places.contains(&place) {
+                return Err(Error::new(format!(
+                    "place \"{word}\" in \"from\" is duplicate"
+                )));
+            }
+            places.push(place);
+        }
+        if places.is_empty() {
+            return Err(Error::new("\"from\" names no place"));
+        }
+        set_once(&mut self.from, places, "from")
+    }
+
+    /// `leeway TIME`, in seconds: how long a token is accepted beyond its expiry. Without it: 0.
+    ///
+    /// # Errors
+    /// A second `leeway`; more than [`i64::MAX`] seconds.
+    pub fn leeway(&mut self, seconds: u64) -> Result<(), Error> {
+        let seconds = i64::try_from(seconds).map_err(|_| Error::new("\"leeway\" is too long"))?;
+        set_once(&mut self.leeway_s, seconds, "leeway")
+    }
+
+    /// `bind_ip off|exact|/v4,/v6`.
+    ///
+    /// # Errors
+    /// A value that is none of these; a second `bind_ip`.
+    pub fn bind_ip(&mut self, value: &str) -> Result<(), Error> {
+        let bound = match value {
+            "off" => false,
+            "exact" => true,
+            _ if value.starts_with('/') => true,
+            _ => {
+                return Err(Error::new(format!(
+                    "invalid value \"{value}\" in \"bind_ip\""
+                )));
+            }
+        };
+        set_once(&mut self.bind_ip, bound, "bind_ip")
+    }
+
+    /// `require_exp on|off`: whether a token without expiry is refused.
+    ///
+    /// # Errors
+    /// Another value; a second `require_exp`.
+    pub fn require_exp(&mut self, value: &str) -> Result<(), Error> {
+        let required = match value {
+            "on" => true,
+            "off" => false,
+            _ => {
+                return Err(Error::new(format!(
+                    "invalid value \"{value}\" in \"require_exp\""
+                )));
+            }
+        };
+        set_once(&mut self.require_exp, required, "require_exp")
+    }
+
+    /// `message STRING`.
+    ///
+    /// # Errors
+    /// What [`Template::parse`] refuses; a second `message`.
+    pub fn message(&mut self, text: &str) -> Result<(), Error> {
+        set_once(&mut self.message, Template::parse(text)?, "message")
+    }
+
+    /// Checks the block as a whole and builds the profile.
+    ///
+    /// # Errors
+    /// No format, no key, a directive the scheme does not have or cannot do without.
+    pub fn finish(self) -> Result<Profile, Error> {
+        let scheme = self.format.ok_or_else(|| Error::new("has no \"format\""))?;
+        if self.keys.is_empty() {
+            return Err(Error::new("has no \"key\""));
+        }
+        self.refuse_foreign(scheme)?;
+        let keys = self.decoded_keys(scheme)?;
+        let require_exp = scheme.always_expires || self.require_exp == Some(true);
+        let check = (scheme.build)(&Setup {
+            keys: &keys,
+            message: self.message.as_ref(),
+            require_exp,
+        })?;
+        let words = self.from.unwrap_or_else(PlaceWord::defaults);
+        let places: Vec<Place> = words.iter().map(|word| word.resolve(scheme)).collect();
+        Ok(Profile {
+            scheme,
+            check,
+            key_ids: keys.into_iter().map(|key| key.id).collect(),
+            carriers: Carriers::of(&places),
+            places,
+            leeway_s: self.leeway_s.unwrap_or(0),
+            message: self.message,
+        })
+    }
+
+    fn refuse_foreign(&self, scheme: &Scheme) -> Result<(), Error> {
+        let name = scheme.name;
+        if self.message.is_some() && !scheme.takes_message {
+            return Err(Error::new(format!(
+                "has a \"message\", format \"{name}\" takes none"
+            )));
+        }
+        if self.message.is_none() && scheme.takes_message {
+            return Err(Error::new(format!(
+                "has no \"message\", format \"{name}\" needs one"
+            )));
+        }
+        if self.bind_ip == Some(true) {
+            return Err(Error::new(format!(
+                "has \"bind_ip\", format \"{name}\" carries no address"
+            )));
+        }
+        if self.require_exp == Some(false) && scheme.always_expires {
+            return Err(Error::new(format!(
+                "has \"require_exp off\", format \"{name}\" always expires"
+            )));
+        }
+        Ok(())
+    }
+
+    fn decoded_keys(&self, scheme: &Scheme) -> Result<Vec<Key>, Error> {
+        let secret = |key: &KeyFile| -> Result<Secret, Error> {
+            let encoding = key.encoding.unwrap_or(scheme.key_encoding);
+            encoding
+                .decode(&key.bytes)
+                .map_err(|error| Error::new(format!("has a bad key: {error}")))
+        };
+        self.keys
+            .iter()
+            .map(|key| {
+                Ok(Key {
+                    id: key.id.clone(),
+                    secret: secret(key)?,
+                })
+            })
+            .collect()
+    }
+}
+
+fn set_once<T>(slot: &mut Option<T>, value: T, directive: &str) -> Result<(), Error> {
+    if slot.is_some() {
+        return Err(Error::new(format!(
+            "\"{directive}\" directive is duplicate"
+        )));
+    }
+    *slot = Some(value);
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! The reasons of a verdict, and the HTTP statuses that answer them.
+
+use super::{Error, Scheme};
+
+/// What became of a check; the value of `$token_auth_status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// A valid token.
+    Ok,
+    /// No place of the profile had a token.
+    Missing,
+    /// Something is there that cannot be a token of this scheme.
+    Malformed,
+    /// No live key made this token for this request.
+    Invalid,
+    /// Authentic, but its time is over.
+    Expired,
+    /// Authentic, but its time has not begun.
+    NotYetValid,
+    /// Authentic, but made for another address.
+    WrongIp,
+    /// Authentic, but made for another path.
+    WrongPath,
+    /// Authentic, but withdrawn.
+    Revoked,
+    /// Authentic, but a `require` of the profile is not met.
+    Forbidden,
+    /// Authentic, but used too often or from too many addresses.
+    Limited,
+}
+
+impl Status {
+    /// Every status, `Ok` first.
+    pub const ALL: [Status; 11] = [
+        Self::Ok,
+        Self::Missing,
+        Self::Malformed,
+        Self::Invalid,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::WrongIp,
+        Self::WrongPath,
+        Self::Revoked,
+        Self::Forbidden,
+        Self::Limited,
+    ];
+
+    /// The name, as in `$token_auth_status` and `token_auth_status`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Missing => "missing",
+            Self::Malformed => "malformed",
+            Self::Invalid => "invalid",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::WrongIp => "wrong_ip",
+            Self::WrongPath => "wrong_path",
+            Self::Revoked => "revoked",
+            Self::Forbidden => "forbidden",
+            Self::Limited => "limited",
+        }
+    }
+
+    /// Finds the status of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+}
+
+/// Reads an HTTP status a refusal may have: 400–599 except 408 and 499 (nginx closes or logs these
+/// without an answer), or 444 (close the connection).
+pub fn parse_http_status(text: &str) -> Option<u16> {
+    if text.len() != 3 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number = text.parse().ok()?;
+    matches!(number, 400..=407 | 409..=498 | 500..=599).then_some(number)
+}
+
+/// The words of one `token_auth_status` line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Statuses {
+    default: Option<u16>,
+    by_reason: [Option<u16>; Status::ALL.len()],
+}
+
+impl Statuses {
+    /// Reads `default=N expired=N …`.
+    ///
+    /// # Errors
+    /// A word that is not `reason=N`, an unknown reason, a reason given twice, an N that is no status.
+    pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
+        let mut statuses = Self::default();
+        for word in words {
+            let (name, number) = word
+                .split_once('=')
+                .ok_or_else(|| Error::new(format!("invalid parameter \"{word}\"")))?;
+            let slot = statuses
+                .slot(name)
+                .ok_or_else(|| Error::new(format!("\"{name}\" is not a reason")))?;
+            if slot.is_some() {
+                return Err(Error::new(format!("\"{name}\" is duplicate")));
+            }
+            let code = parse_http_status(number)
+                .ok_or_else(|| Error::new(format!("\"{number}\" is not a status")))?;
+            *slot = Some(code);
+        }
+        Ok(statuses)
+    }
+
+    /// The answer to a refusal: the reason's own, else `default`, else the scheme's own, else 403.
+    pub fn http_status(&self, reason: Status, scheme: &Scheme) -> u16 {
+        let own = || {
+            scheme
+                .statuses
+                .iter()
+                .find(|row| row.0 == reason)
+                .map(|row| row.1)
+        };
+        let given = self.by_reason.get(reason as usize).copied().flatten();
+        given.or(self.default).or_else(own).unwrap_or(403)
+    }
+
+    fn slot(&mut self, name: &str) -> Option<&mut Option<u16>> {
+        match (name, Status::parse(name)) {
+            ("default", _) => Some(&mut self.default),
+            (_, None | Some(Status::Ok)) => None,
+            (_, Some(reason)) => self.by_reason.get_mut(reason as usize),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scheme;
+    use super::*;
+
+    fn parse(line: &str) -> Result<Statuses, String> {
+        Statuses::parse(line.split_ascii_whitespace()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn names_are_those_of_the_interface() {
+        let names = "ok missing malformed invalid expired not_yet_valid wrong_ip wrong_path revoked forbidden limited";
+        assert_eq!(Status::ALL.map(Status::as_str).join(" "), names);
+        for (index, status) in Status::ALL.into_iter().enumerate() {
+            assert_eq!(Status::parse(status.as_str()), Some(status));
+            assert_eq!(status as usize, index);
+        }
+        assert_eq!(Status::parse("OK"), None);
+    }
+
+    #[test]
+    fn http_status_range() {
+        let good: Vec<u16> = (0..1000)
+            .filter(|n| parse_http_status(&n.to_string()).is_some())
+            .collect();
+        let want: Vec<u16> = (400..600).filter(|n| ![408, 499].contains(n)).collect();
+        assert_eq!(good, want);
+        for bad in [
+            "",
+            "4o3",
+            "+403",
+            "0403",
+            " 403",
+            "403 ",
+            "99999999999999999999",
+        ] {
+            assert_eq!(parse_http_status(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn lookup_goes_from_the_reason_to_default_to_scheme_to_403() {
+        let plain = scheme("scalesimple").unwrap();
+        let gone = Scheme {
+            statuses: &[(Status::Expired, 410)],
+            ..*plain
+        };
+        let code =
+            |line: &str, reason, scheme: &Scheme| parse(line).unwrap().http_status(reason, scheme);
+        assert_eq!(code("", Status::Expired, plain), 403);
+        assert_eq!(code("", Status::Expired, &gone), 410);
+        assert_eq!(code("", Status::Invalid, &gone), 403);
+        assert_eq!(code("default=451", Status::Expired, &gone), 451);
+        assert_eq!(code("default=451 expired=444", Status::Expired, &gone), 444);
+        assert_eq!(code("default=451 expired=444", Status::Missing, &gone), 451);
+        assert_eq!(code("limited=429", Status::Limited, plain), 429);
+    }
+
+    #[test]
+    fn bad_words_are_named() {
+        let error = |line: &str| parse(line).unwrap_err();
+        assert_eq!(error("expired=200"), "\"200\" is not a status");
+        assert_eq!(error("expired="), "\"\" is not a status");
+        assert_eq!(error("expired"), "invalid parameter \"expired\"");
+        assert_eq!(error("ok=403"), "\"ok\" is not a reason");
+        assert_eq!(error("late=403"), "\"late\" is not a reason");
+        assert_eq!(error("expired=410 expired=403"), "\"expired\" is duplicate");
+        assert_eq!(error("default=410 default=410"), "\"default\" is duplicate");
+    }
+}

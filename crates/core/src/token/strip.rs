@@ -1,0 +1,222 @@
+//! Taking a token out of a URL or a Cookie header: what remains keeps its bytes and its order.
+//!
+//! A query argument is a piece between `&` that holds a `=`; its name is compared byte by byte, undecoded.
+//! A cookie is a piece between `;` (RFC 6265 section 5.4 has no quoting across it) that holds a `=`, white
+//! space around name and value aside.
+//!
+//! Every `strip_*` returns `None` when there is nothing to strip (nothing useful is in `out` then), else the
+//! length written. `out` must be as long as the input; in a shorter one the rest is cut off.
+
+/// Removes every argument called one of `names`, each with one of the `&` beside it.
+pub fn strip_args<N: AsRef<[u8]>>(args: &[u8], names: &[N], out: &mut [u8]) -> Option<usize> {
+    let mut out = Out::new(out);
+    let mut separator: &[u8] = b"";
+    let removed = kept_runs(args, b'&', is_arg_of(names), |_, run| {
+        out.push(separator);
+        out.push(run);
+        separator = b"&";
+    });
+    removed.then_some(out.len)
+}
+
+/// Removes the arguments called one of `names` from a `path?args`, and the `?` when that leaves no arguments.
+pub fn strip_target<N: AsRef<[u8]>>(target: &[u8], names: &[N], out: &mut [u8]) -> Option<usize> {
+    let mut out = Out::new(out);
+    let removed = kept_target(target, is_arg_of(names), |piece| out.push(piece));
+    removed.then_some(out.len)
+}
+
+/// Removes every cookie called one of `names` from the value of a Cookie header. `Some(0)`: the header
+/// held nothing else.
+pub fn strip_cookie<N: AsRef<[u8]>>(value: &[u8], names: &[N], out: &mut [u8]) -> Option<usize> {
+    let mut out = Out::new(out);
+    let mut first = true;
+    let is_token = |piece: &[u8]| named(split_cookie(piece), names);
+    let removed = kept_runs(value, b';', is_token, |start, run| {
+        if !first {
+            out.push(b";");
+        }
+        // The space behind a `;` goes with the cookie before it.
+        out.push(if first && start > 0 {
+            run.trim_ascii_start()
+        } else {
+            run
+        });
+        first = false;
+    });
+    removed.then_some(out.len)
+}
+
+/// The raw value of the first argument called `name`.
+pub fn find_arg<'a>(args: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    args_named(args, name).next()
+}
+
+/// The raw values of all arguments called `name`.
+pub fn args_named<'a>(args: &'a [u8], name: &[u8]) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+    args.split(|byte| *byte == b'&').filter_map(move |piece| {
+        piece
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix(b"="))
+    })
+}
+
+/// The value of the first cookie called `name` in the value of a Cookie header.
+pub fn find_cookie<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    value
+        .split(|byte| *byte == b';')
+        .filter_map(split_cookie)
+        .find_map(|(found, value)| (found == name).then_some(value))
+}
+
+/// The arguments of a `path?args`; empty when there are none.
+pub fn args_of(target: &[u8]) -> &[u8] {
+    split_target(target).1.unwrap_or_default()
+}
+
+/// A path segment that is a token, and what is left of the target without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathToken<'a> {
+    /// Up to and with the `/` before the segment.
+    pub before: &'a [u8],
+    /// The segment.
+    pub token: &'a [u8],
+    /// From behind the `/` after the segment; from behind the segment when it is the last.
+    pub after: &'a [u8],
+}
+
+/// Finds the first path segment of a target for which `is_token` holds.
+pub fn find_path_token(target: &[u8], is_token: impl Fn(&[u8]) -> bool) -> Option<PathToken<'_>> {
+    let (path, _) = split_target(target);
+    let mut start = 0usize;
+    for segment in path.split(|byte| *byte == b'/') {
+        let end = start.saturating_add(segment.len());
+        // What is before the first slash is no segment.
+        if start > 0 && is_token(segment) {
+            let after = target.get(end..)?;
+            return Some(PathToken {
+                before: target.get(..start)?,
+                token: segment,
+                after: after.strip_prefix(b"/").unwrap_or(after),
+            });
+        }
+        start = end.saturating_add(1);
+    }
+    None
+}
+
+/// Gives `emit` the pieces of a target without the arguments for which `is_token` holds. When there are
+/// none it emits nothing and returns false.
+pub(super) fn kept_target<'a>(
+    target: &'a [u8],
+    is_token: impl Fn(&[u8]) -> bool,
+    mut emit: impl FnMut(&'a [u8]),
+) -> bool {
+    let (path, args) = split_target(target);
+    let args = args.unwrap_or_default();
+    if !args.split(|byte| *byte == b'&').any(&is_token) {
+        return false;
+    }
+    emit(path);
+    let mut separator: &[u8] = b"?";
+    kept_runs(args, b'&', is_token, |_, run| {
+        // An empty argument alone is no argument: its `?` waits for another.
+        if run.is_empty() && separator == b"?" {
+            separator = b"?&";
+            return;
+        }
+        emit(separator);
+        emit(run);
+        separator = b"&";
+    })
+}
+
+/// Gives `emit` the longest runs of `separator`-separated pieces between those for which `drop` holds, with
+/// the offset of each. When nothing is dropped it emits nothing and returns false.
+fn kept_runs<'a>(
+    list: &'a [u8],
+    separator: u8,
+    drop: impl Fn(&[u8]) -> bool,
+    mut emit: impl FnMut(usize, &'a [u8]),
+) -> bool {
+    let mut dropped = false;
+    let mut run_start = 0usize;
+    let mut start = 0usize;
+    for piece in list.split(|byte| *byte == separator) {
+        let next = start.saturating_add(piece.len()).saturating_add(1);
+        if drop(piece) {
+            // The run ends before the separator in front of this piece; there is none when they touch.
+            if let Some(run) = start
+                .checked_sub(1)
+                .and_then(|end| list.get(run_start..end))
+            {
+                emit(run_start, run);
+            }
+            dropped = true;
+            run_start = next;
+        }
+        start = next;
+    }
+    if let Some(run) = list.get(run_start..).filter(|_| dropped) {
+        emit(run_start, run);
+    }
+    dropped
+}
+
+fn split_target(target: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match target
+        .iter()
+        .position(|byte| *byte == b'?')
+        .and_then(|mark| target.split_at_checked(mark))
+    {
+        Some((path, args)) => (path, args.get(1..)),
+        None => (target, None),
+    }
+}
+
+fn is_arg_of<N: AsRef<[u8]>>(names: &[N]) -> impl Fn(&[u8]) -> bool + '_ {
+    |piece| names.iter().any(|name| is_arg(piece, name.as_ref()))
+}
+
+/// Whether a piece between `&` is an argument called `name`.
+pub(super) fn is_arg(piece: &[u8], name: &[u8]) -> bool {
+    piece
+        .strip_prefix(name)
+        .is_some_and(|rest| rest.first() == Some(&b'='))
+}
+
+fn named<N: AsRef<[u8]>>(pair: Option<(&[u8], &[u8])>, names: &[N]) -> bool {
+    pair.is_some_and(|(found, _)| names.iter().any(|name| name.as_ref() == found))
+}
+
+fn split_cookie(piece: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (name, value) = piece.split_at_checked(piece.iter().position(|byte| *byte == b'=')?)?;
+    Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
+}
+
+/// A buffer being filled; what does not fit is left out.
+struct Out<'a> {
+    buffer: &'a mut [u8],
+    len: usize,
+}
+
+impl<'a> Out<'a> {
+    fn new(buffer: &'a mut [u8]) -> Self {
+        Self { buffer, len: 0 }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let Some(free) = self.buffer.get_mut(self.len..) else {
+            return;
+        };
+        let fitting = free.len().min(bytes.len());
+        if let (Some(to), Some(from)) = (free.get_mut(..fitting), bytes.get(..fitting)) {
+            to.copy_from_slice(from);
+            self.len = self.len.saturating_add(fitting);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "strip_tests.rs"]
+mod tests;

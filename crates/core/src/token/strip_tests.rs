@@ -1,0 +1,1 @@
+//! Stripping, byte by byte.

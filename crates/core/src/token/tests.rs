@@ -1,0 +1,5 @@
+//! Whole profiles against requests: the published vectors, and what no vector says.
+
+mod fake;
+mod promises;
+mod vectors;
