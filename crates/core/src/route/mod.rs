@@ -1,1 +1,209 @@
-//! Placeholder.
+//! Routes: what a table's key leads to, as people write it.
+//!
+//! A [`Route`] is what the file, the API and the store say; [`Route::resolve`] turns host names into addresses
+//! (the caller does the asking: nothing here does I/O) and gives the [`Resolved`] route the table keeps.
+
+mod error;
+mod file;
+mod json;
+mod key;
+mod url;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::RouteError;
+pub use file::{Entry, FileReader, ReadSummary, parse_all};
+pub use json::parse_route;
+pub use key::{EXACT_MAX, HOST_MAX, Key, KeyError, Match, normalize};
+pub use url::parse_backend_url;
+
+use std::net::{IpAddr, SocketAddr};
+
+/// Most backends a route may have after its host names are resolved.
+pub const MAX_BACKENDS: usize = 256;
+/// Most bytes of a route's `id`.
+pub const MAX_ID: usize = 255;
+/// Most bytes of a route's `vars`, names and values together; the same bound holds for `meta` as JSON text.
+pub const MAX_VARS: usize = 1024;
+
+/// One route as it was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Route {
+    /// A name for logs and `$upstream_lookup_id`.
+    pub id: Option<String>,
+    /// Where requests go; may be empty (the route is known and has nobody to answer).
+    pub backends: Vec<Backend>,
+    /// Strings read by `upstream_variable`.
+    pub vars: Vec<(String, String)>,
+    /// Write-only secrets by name, kept as a fingerprint: enough to see that a route changed.
+    pub keys: Vec<(String, u64)>,
+    /// The free-form `meta` object as JSON text.
+    pub meta: Option<String>,
+}
+
+/// One backend as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backend {
+    /// `https`: used only under `proxy_pass https://…`.
+    pub tls: bool,
+    /// Where it is.
+    pub host: Host,
+    /// TCP port; 0 for a unix socket.
+    pub port: u16,
+    /// Share of requests, 1 to 65535.
+    pub weight: u16,
+    /// Used only when no other backend is left.
+    pub backup: bool,
+    /// Gets no new requests.
+    pub drain: bool,
+    /// Name for SNI and for verifying the certificate; `None` means the host name, if it is one.
+    pub sni: Option<String>,
+}
+
+/// A backend's host as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// A name to be resolved.
+    Name(String),
+    /// An address.
+    Ip(IpAddr),
+    /// The path of a unix socket.
+    Unix(String),
+}
+
+/// A route whose host names have become addresses: what the table stores.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resolved<'r> {
+    /// See [`Route::id`]; empty means none.
+    pub id: &'r str,
+    /// One entry per address.
+    pub endpoints: Vec<Endpoint<'r>>,
+    /// See [`Route::vars`].
+    pub vars: Vec<(&'r str, &'r str)>,
+    /// See [`Route::keys`].
+    pub keys: Vec<(&'r str, u64)>,
+    /// See [`Route::meta`].
+    pub meta: Option<&'r str>,
+}
+
+/// One address a request can be sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint<'r> {
+    /// The address.
+    pub address: Address<'r>,
+    /// See [`Backend::tls`].
+    pub tls: bool,
+    /// See [`Backend::weight`].
+    pub weight: u16,
+    /// See [`Backend::backup`].
+    pub backup: bool,
+    /// See [`Backend::drain`].
+    pub drain: bool,
+    /// The host name as written, when it was a name.
+    pub name: Option<&'r str>,
+    /// SNI and verified name, when TLS has one.
+    pub sni: Option<&'r str>,
+}
+
+/// A socket address nginx can connect to. Displays as nginx writes it: `10.0.0.5:3000`, `[::1]:80`, `unix:/path`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Address<'r> {
+    /// IPv4 or IPv6 with port (an IPv6 scope is not kept).
+    Ip(SocketAddr),
+    /// The path of a unix socket.
+    Unix(&'r str),
+}
+
+impl std::fmt::Display for Address<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{path}"),
+        }
+    }
+}
+
+/// How the caller turns a host name and port into addresses; an error is a reason for people.
+pub type Resolver<'f> = dyn FnMut(&str, u16) -> Result<Vec<SocketAddr>, String> + 'f;
+
+impl Route {
+    /// Resolves the backends' host names through `ask`. A name with several addresses gives a peer for each, as in
+    /// nginx; they are sorted, so that a name server's rotation is not a change.
+    ///
+    /// # Errors
+    /// The resolver's reason, a name without addresses, or more than [`MAX_BACKENDS`] addresses.
+    pub fn resolve(&self, ask: &mut Resolver<'_>) -> Result<Resolved<'_>, RouteError> {
+        let mut endpoints = Vec::with_capacity(self.backends.len());
+        for (index, backend) in self.backends.iter().enumerate() {
+            for address in addresses(backend, index, ask)? {
+                endpoints.push(backend.at(address));
+            }
+        }
+        if endpoints.len() > MAX_BACKENDS {
+            return Err(RouteError::new(
+                format!("more than {MAX_BACKENDS} backends"),
+                "/backends",
+            ));
+        }
+        Ok(Resolved {
+            id: self.id.as_deref().unwrap_or(""),
+            endpoints,
+            vars: self
+                .vars
+                .iter()
+                .map(|(n, v)| (n.as_str(), v.as_str()))
+                .collect(),
+            keys: self.keys.iter().map(|(n, v)| (n.as_str(), *v)).collect(),
+            meta: self.meta.as_deref(),
+        })
+    }
+}
+
+impl Backend {
+    /// This backend at one of its addresses.
+    fn at<'r>(&'r self, address: Address<'r>) -> Endpoint<'r> {
+        let name = match &self.host {
+            Host::Name(name) => Some(name.as_str()),
+            Host::Ip(_) | Host::Unix(_) => None,
+        };
+        Endpoint {
+            address,
+            tls: self.tls,
+            weight: self.weight,
+            backup: self.backup,
+            drain: self.drain,
+            name,
+            sni: if self.tls {
+                self.sni.as_deref().or(name)
+            } else {
+                None
+            },
+        }
+    }
+}
+
+/// All addresses of one backend.
+fn addresses<'r>(
+    backend: &'r Backend,
+    index: usize,
+    ask: &mut Resolver<'_>,
+) -> Result<Vec<Address<'r>>, RouteError> {
+    match &backend.host {
+        Host::Ip(ip) => Ok(vec![Address::Ip(SocketAddr::new(*ip, backend.port))]),
+        Host::Unix(path) => Ok(vec![Address::Unix(path)]),
+        Host::Name(name) => {
+            let at = || format!("/backends/{index}");
+            let mut found = ask(name, backend.port).map_err(|why| RouteError::new(why, at()))?;
+            if found.is_empty() {
+                return Err(RouteError::new(format!("host not found \"{name}\""), at()));
+            }
+            found.sort();
+            found.dedup();
+            Ok(found
+                .into_iter()
+                .map(|a| Address::Ip(SocketAddr::new(a.ip(), a.port())))
+                .collect())
+        }
+    }
+}

@@ -1,1 +1,238 @@
-//! Placeholder.
+//! The upstream table: routes by key in shared memory, read without locks by every worker.
+//!
+//! A table lives in a `&[AtomicU64]` that all processes map. Readers write nothing and hold nothing: a request's lookup
+//! copies the record it found and validates it afterwards. One writer at a time (the caller holds the zone's mutex)
+//! publishes each change with a single store, so a process killed at any instruction leaves a table that serves.
+
+mod cells;
+mod index;
+mod layout;
+mod lease;
+mod pages;
+mod peers;
+mod reader;
+mod record;
+mod repair;
+mod select;
+mod word;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use layout::MAX_RECORD_WORDS;
+pub use lease::{Feeder, LEASE_MS};
+pub use peers::{Passive, Peer};
+pub use reader::{Hit, LookupError, LookupKind};
+pub use record::{BackendView, Owner, PeerId, RouteView};
+pub use select::Selection;
+pub use word::Word;
+pub use writer::{Applied, ApplyError, Change, Writer};
+
+use crate::route::Match;
+use layout::{DESC, Geometry, HEADER, MIN_WORDS, head};
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use word::Mem;
+
+/// A table in shared memory: offsets over the words, cheap to make and to copy.
+#[derive(Debug)]
+pub struct Table<'a, W = AtomicU64> {
+    mem: Mem<'a, W>,
+    geo: Geometry,
+    mode: Match,
+    secrets: RapidSecrets,
+}
+
+impl<W> Clone for Table<'_, W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<W> Copy for Table<'_, W> {}
+
+/// The memory is too small for a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooSmall {
+    /// Words needed at least.
+    pub needed: usize,
+}
+
+impl fmt::Display for TooSmall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "zone is too small, {} bytes are needed",
+            self.needed.saturating_mul(8)
+        )
+    }
+}
+
+impl std::error::Error for TooSmall {}
+
+/// Why memory holds no table this build can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayoutError {
+    /// No table was made here (or its making did not end).
+    NoTable,
+    /// A table of another layout, by another build.
+    OtherVersion(u64),
+    /// A table made for another size of memory.
+    OtherSize,
+}
+
+impl fmt::Display for LayoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoTable => f.write_str("no table"),
+            Self::OtherVersion(v) => write!(f, "table of layout {v}"),
+            Self::OtherSize => f.write_str("table of another size"),
+        }
+    }
+}
+
+impl std::error::Error for LayoutError {}
+
+/// How full a table is. Bytes are `words * 8`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Words of memory.
+    pub words: u64,
+    /// Routes.
+    pub routes: u64,
+    /// Routes with a key `*.parent`.
+    pub wildcards: u64,
+    /// Distinct peers.
+    pub peers: u64,
+    /// Balancing cells in use.
+    pub cells: u64,
+    /// Words in records that serve.
+    pub record_words: u64,
+    /// Words in replaced records, kept for a second.
+    pub quarantined_words: u64,
+    /// Pages of 1,024 words not in use.
+    pub free_pages: u64,
+    /// All pages.
+    pub pages: u64,
+}
+
+impl<'a, W: Word> Table<'a, W> {
+    /// Makes an empty table, whatever the memory held; nobody else may be using it. `seed` keys the hash and should be
+    /// random. The memory's start should be 64-byte aligned (speed only).
+    ///
+    /// # Errors
+    /// [`TooSmall`].
+    pub fn format(words: &'a [W], mode: Match, seed: u64) -> Result<Self, TooSmall> {
+        let geo = Geometry::new(words.len()).ok_or(TooSmall { needed: MIN_WORDS })?;
+        let mem = Mem { words };
+        mem.publish(head::MAGIC, 0);
+        for at in 1..geo.pages_at {
+            mem.store(at, 0);
+        }
+        mem.store(head::VERSION, layout::VERSION);
+        mem.store(head::WORDS, words.len() as u64);
+        mem.store(head::MODE, mode_code(mode));
+        mem.store(head::SEED, seed);
+        let table = Self {
+            mem,
+            geo,
+            mode,
+            secrets: RapidSecrets::seed(seed),
+        };
+        table.link_free_pages();
+        mem.publish(head::MAGIC, layout::MAGIC);
+        Ok(table)
+    }
+
+    /// Finds the table made here by this or another process.
+    ///
+    /// # Errors
+    /// [`LayoutError`]: nothing of the memory but the header was looked at.
+    pub fn attach(words: &'a [W]) -> Result<Self, LayoutError> {
+        let mem = Mem { words };
+        let magic = words
+            .get(head::MAGIC)
+            .map_or(0, |w| w.load(Ordering::Acquire));
+        if magic != layout::MAGIC {
+            return Err(LayoutError::NoTable);
+        }
+        let version = mem.load(head::VERSION);
+        if version != layout::VERSION {
+            return Err(LayoutError::OtherVersion(version));
+        }
+        let geo =
+            Geometry::new(words.len()).filter(|_| mem.load(head::WORDS) == words.len() as u64);
+        let mode = if mem.load(head::MODE) == mode_code(Match::Host) {
+            Match::Host
+        } else {
+            Match::Exact
+        };
+        let secrets = RapidSecrets::seed(mem.load(head::SEED));
+        Ok(Self {
+            mem,
+            geo: geo.ok_or(LayoutError::OtherSize)?,
+            mode,
+            secrets,
+        })
+    }
+
+    /// How the table's keys are compared.
+    #[must_use]
+    pub fn mode(&self) -> Match {
+        self.mode
+    }
+
+    /// Raised by every change: two equal readings with none in between saw the same table.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.mem
+            .words
+            .get(head::GENERATION)
+            .map_or(0, |w| w.load(Ordering::Acquire))
+    }
+
+    /// Marks the table as replaced by another one (or takes that back): its writers are refused.
+    pub fn set_superseded(&self, superseded: bool) {
+        self.mem.publish(head::SUPERSEDED, u64::from(superseded));
+    }
+
+    /// Whether another table has taken over.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.mem.load(head::SUPERSEDED) != 0
+    }
+
+    /// How full the table is; each figure by itself is right.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let read = |at| self.mem.load(at);
+        Stats {
+            words: read(head::WORDS),
+            routes: read(head::ROUTES),
+            wildcards: read(head::WILDCARDS),
+            peers: read(head::PEERS),
+            cells: read(head::CELLS),
+            record_words: read(head::RECORD_WORDS),
+            quarantined_words: read(head::QUARANTINED),
+            free_pages: read(head::FREE_PAGES),
+            pages: self.geo.pages as u64,
+        }
+    }
+
+    #[inline]
+    fn hash(&self, key: &[u8]) -> u64 {
+        rapidhash_v3_nano_inline::<true, false>(key, &self.secrets)
+    }
+}
+
+fn mode_code(mode: Match) -> u64 {
+    match mode {
+        Match::Host => 1,
+        Match::Exact => 2,
+    }
+}
+
+// The header, a descriptor and a peer line must each be whole cache lines.
+const _: () = assert!(HEADER % 8 == 0 && DESC == 8 && layout::LINE == 8);

@@ -1,0 +1,69 @@
+//! What is wrong with a route, and where.
+
+use std::fmt;
+
+/// Why a route or a file of routes was refused.
+///
+/// Displays as `unknown member "wieght" at /routes/shop.example/backends/0/wieght` or
+/// `expected value at line 3 column 7`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteError {
+    /// What is wrong.
+    pub message: String,
+    /// Where, as a JSON pointer (RFC 6901) from the top of what was read; empty is the top itself.
+    pub pointer: String,
+    /// Line and column (from 1, in bytes) when the text is not JSON; the pointer says nothing then.
+    pub position: Option<(usize, usize)>,
+}
+
+impl RouteError {
+    pub(crate) fn new(message: impl Into<String>, pointer: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            pointer: pointer.into(),
+            position: None,
+        }
+    }
+
+    pub(crate) fn syntax(message: impl Into<String>, line: usize, column: usize) -> Self {
+        Self {
+            message: message.into(),
+            pointer: String::new(),
+            position: Some((line, column)),
+        }
+    }
+
+    /// The same error seen from `parent`, the pointer of what was read.
+    #[must_use]
+    pub fn below(mut self, parent: &str) -> Self {
+        self.pointer.insert_str(0, parent);
+        self
+    }
+
+    /// The same error when the text began at `line` and `column` of a file.
+    #[must_use]
+    pub(crate) fn from_line(mut self, line: usize, column: usize) -> Self {
+        self.position = self.position.map(|(l, c)| match l {
+            0 | 1 => (line, column.saturating_add(c).saturating_sub(1)),
+            _ => (line.saturating_add(l).saturating_sub(1), c),
+        });
+        self
+    }
+}
+
+impl fmt::Display for RouteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.position {
+            Some((line, column)) => write!(f, "{} at line {line} column {column}", self.message),
+            None if self.pointer.is_empty() => f.write_str(&self.message),
+            None => write!(f, "{} at {}", self.message, self.pointer),
+        }
+    }
+}
+
+impl std::error::Error for RouteError {}
+
+/// `parent` followed by the member `name`, escaped as RFC 6901 section 3 says.
+pub(crate) fn member(parent: &str, name: &str) -> String {
+    format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1"))
+}

@@ -1,0 +1,435 @@
+//! A file of routes, read in pieces of any size: a million routes never stop the event loop.
+//!
+//! A small machine finds the members of the outer object and hands each value's text to the JSON reader; at no time
+//! is more than one route held.
+
+use super::error::member;
+use super::json::{self, Json};
+use super::{Key, Match, Route, RouteError};
+use std::collections::HashSet;
+
+/// Most bytes of one route's text in a file.
+pub const MAX_ENTRY: usize = 256 * 1024;
+
+/// One route of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its key in normal form.
+    pub key: Key,
+    /// The route.
+    pub route: Route,
+    /// Where it stands in the file (JSON pointer): put before the pointer of a later error, see [`RouteError::below`].
+    pub pointer: String,
+}
+
+/// What a whole file held.
+#[derive(Debug)]
+pub struct ReadSummary {
+    /// Number of routes.
+    pub routes: usize,
+    /// Their keys: what a table has beyond them is gone from the file.
+    pub keys: KeySet,
+}
+
+/// The keys of a file, as hashes (128 bits, keyed at random). Many small sets instead of a big one: none takes long to grow.
+#[derive(Debug)]
+pub struct KeySet {
+    hashers: [std::hash::RandomState; 2],
+    shards: Vec<HashSet<u128>>,
+}
+
+const SHARDS: usize = 256;
+
+impl KeySet {
+    fn new() -> Self {
+        Self {
+            hashers: [std::hash::RandomState::new(), std::hash::RandomState::new()],
+            shards: vec![HashSet::new(); SHARDS],
+        }
+    }
+
+    fn hash(&self, key: &[u8]) -> (usize, u128) {
+        use std::hash::BuildHasher;
+        let [high, low] = self.hashers.each_ref().map(|h| h.hash_one(key));
+        (
+            usize::from(low.to_le_bytes()[0]),
+            u128::from(high) << 64 | u128::from(low),
+        )
+    }
+
+    fn insert(&mut self, key: &[u8]) -> bool {
+        let (shard, hash) = self.hash(key);
+        self.shards.get_mut(shard).is_some_and(|s| s.insert(hash))
+    }
+
+    /// Whether the file has this key (in normal form).
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        let (shard, hash) = self.hash(key);
+        self.shards.get(shard).is_some_and(|s| s.contains(&hash))
+    }
+}
+
+/// Whose members are being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// The outer object, not yet known to be which.
+    Unknown,
+    /// The outer object is the routes themselves.
+    Bare,
+    /// The outer object is `{"version": 1, "routes": …}`.
+    Wrapper,
+    /// The object below `routes`.
+    Routes,
+}
+
+/// What may come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Start,
+    FirstKeyOrEnd,
+    Key,
+    InKey {
+        escaped: bool,
+    },
+    Colon,
+    Value,
+    InScalar,
+    InString {
+        escaped: bool,
+    },
+    InNested {
+        depth: u32,
+        string: bool,
+        escaped: bool,
+    },
+    CommaOrEnd,
+    Done,
+}
+
+/// Reads a file of routes: `{"version": 1, "routes": {KEY: route}}`, or the bare object `{KEY: route}` when its first
+/// member is neither `version` nor `routes`.
+#[derive(Debug)]
+pub struct FileReader {
+    mode: Match,
+    state: State,
+    level: Level,
+    line: usize,
+    column: usize,
+    text: Vec<u8>,
+    text_at: (usize, usize),
+    name: String,
+    has_version: bool,
+    has_routes: bool,
+    count: usize,
+    keys: KeySet,
+}
+
+/// Takes each route of a file; its error ends the reading.
+pub type Sink<'f> = dyn FnMut(Entry) -> Result<(), RouteError> + 'f;
+
+impl FileReader {
+    /// A reader at the start of a file for a table with this `match`.
+    #[must_use]
+    pub fn new(mode: Match) -> Self {
+        Self {
+            mode,
+            state: State::Start,
+            level: Level::Unknown,
+            line: 1,
+            column: 0,
+            text: Vec::new(),
+            text_at: (1, 1),
+            name: String::new(),
+            has_version: false,
+            has_routes: false,
+            count: 0,
+            keys: KeySet::new(),
+        }
+    }
+
+    /// Reads the next bytes of the file, however many; every route completed by them goes to `sink`. About 64 KiB at a
+    /// time keeps a call far below 5 ms. After an error the reader is of no further use.
+    ///
+    /// # Errors
+    /// What is wrong and where, or the sink's error.
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<(), RouteError> {
+        for &byte in bytes {
+            if byte == b'\n' {
+                self.line = self.line.saturating_add(1);
+                self.column = 0;
+            } else {
+                self.column = self.column.saturating_add(1);
+            }
+            self.step(byte, sink)?;
+        }
+        Ok(())
+    }
+
+    /// The file ended.
+    ///
+    /// # Errors
+    /// It ended too early, or had no `version` or no `routes`.
+    pub fn finish(self) -> Result<ReadSummary, RouteError> {
+        if self.state != State::Done {
+            return Err(self.syntax("EOF while parsing"));
+        }
+        if self.level == Level::Wrapper {
+            for (has, name) in [(self.has_version, "version"), (self.has_routes, "routes")] {
+                if !has {
+                    return Err(RouteError::new(format!("missing member \"{name}\""), ""));
+                }
+            }
+        }
+        Ok(ReadSummary {
+            routes: self.count,
+            keys: self.keys,
+        })
+    }
+
+    fn syntax(&self, message: &str) -> RouteError {
+        RouteError::syntax(message, self.line, self.column)
+    }
+
+    fn step(&mut self, byte: u8, sink: &mut Sink<'_>) -> Result<(), RouteError> {
+        let space = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        match self.state {
+            State::Start
+            | State::FirstKeyOrEnd
+            | State::Key
+            | State::Colon
+            | State::Value
+            | State::CommaOrEnd
+            | State::Done
+                if space => {}
+            State::Start => match byte {
+                b'{' => self.state = State::FirstKeyOrEnd,
+                _ => return Err(self.syntax("expected `{`")),
+            },
+            State::FirstKeyOrEnd if byte == b'}' => self.close(),
+            State::FirstKeyOrEnd | State::Key => match byte {
+                b'"' => self.begin(byte, State::InKey { escaped: false }),
+                _ => return Err(self.syntax("key must be a string")),
+            },
+            State::InKey { escaped } => {
+                self.push(byte)?;
+                match (escaped, byte) {
+                    (false, b'"') => self.end_key()?,
+                    _ => {
+                        self.state = State::InKey {
+                            escaped: !escaped && byte == b'\\',
+                        }
+                    }
+                }
+            }
+            State::Colon => match byte {
+                b':' => self.state = State::Value,
+                _ => return Err(self.syntax("expected `:`")),
+            },
+            State::Value => self.begin_value(byte)?,
+            State::InScalar => match byte {
+                b',' | b'}' => {
+                    self.end_value(sink)?;
+                    self.after_value(byte)?;
+                }
+                _ if space => self.end_value(sink)?,
+                _ => self.push(byte)?,
+            },
+            State::InString { escaped } => {
+                self.push(byte)?;
+                match (escaped, byte) {
+                    (false, b'"') => self.end_value(sink)?,
+                    _ => {
+                        self.state = State::InString {
+                            escaped: !escaped && byte == b'\\',
+                        }
+                    }
+                }
+            }
+            State::InNested {
+                depth,
+                string,
+                escaped,
+            } => {
+                self.push(byte)?;
+                self.nested(byte, depth, string, escaped, sink)?;
+            }
+            State::CommaOrEnd => self.after_value(byte)?,
+            State::Done => return Err(self.syntax("trailing characters")),
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, byte: u8) -> Result<(), RouteError> {
+        if self.text.len() >= MAX_ENTRY {
+            return Err(self.syntax("route too long"));
+        }
+        self.text.push(byte);
+        Ok(())
+    }
+
+    /// Begins to collect a key or a value at its first byte.
+    fn begin(&mut self, byte: u8, state: State) {
+        self.text.clear();
+        self.text.push(byte);
+        self.text_at = (self.line, self.column);
+        self.state = state;
+    }
+
+    fn begin_value(&mut self, byte: u8) -> Result<(), RouteError> {
+        if byte == b'{' && self.level == Level::Wrapper && self.name == "routes" {
+            self.level = Level::Routes;
+            self.state = State::FirstKeyOrEnd;
+            return Ok(());
+        }
+        match byte {
+            b'{' | b'[' => self.begin(
+                byte,
+                State::InNested {
+                    depth: 1,
+                    string: false,
+                    escaped: false,
+                },
+            ),
+            b'"' => self.begin(byte, State::InString { escaped: false }),
+            b',' | b'}' | b']' | b':' => return Err(self.syntax("expected value")),
+            _ => self.begin(byte, State::InScalar),
+        }
+        Ok(())
+    }
+
+    /// Follows brackets and strings; whether they match is the JSON reader's to say.
+    fn nested(
+        &mut self,
+        byte: u8,
+        depth: u32,
+        string: bool,
+        escaped: bool,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), RouteError> {
+        let (depth, string, escaped) = match (string, byte) {
+            (true, b'"') if !escaped => (depth, false, false),
+            (true, _) => (depth, true, !escaped && byte == b'\\'),
+            (false, b'"') => (depth, true, false),
+            (false, b'{' | b'[') => (depth.saturating_add(1), false, false),
+            (false, b'}' | b']') => (depth.saturating_sub(1), false, false),
+            (false, _) => (depth, false, false),
+        };
+        self.state = State::InNested {
+            depth,
+            string,
+            escaped,
+        };
+        if depth == 0 {
+            self.end_value(sink)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What the collected text says.
+    fn json(&self) -> Result<Json, RouteError> {
+        Json::parse(&self.text).map_err(|e| e.from_line(self.text_at.0, self.text_at.1))
+    }
+
+    fn end_key(&mut self) -> Result<(), RouteError> {
+        // A quoted text is a JSON string or an error.
+        if let Json::String(name) = self.json()? {
+            self.name = name;
+        }
+        if self.level == Level::Unknown {
+            let wrapped = matches!(self.name.as_str(), "version" | "routes");
+            self.level = if wrapped { Level::Wrapper } else { Level::Bare };
+        }
+        let flag = match (self.level, self.name.as_str()) {
+            (Level::Wrapper, "version") => &mut self.has_version,
+            (Level::Wrapper, "routes") => &mut self.has_routes,
+            (Level::Wrapper, name) => {
+                return Err(RouteError::new(
+                    format!("unknown member \"{name}\""),
+                    member("", name),
+                ));
+            }
+            _ => {
+                self.state = State::Colon;
+                return Ok(());
+            }
+        };
+        if std::mem::replace(flag, true) {
+            return Err(RouteError::new(
+                format!("duplicate member \"{}\"", self.name),
+                member("", &self.name),
+            ));
+        }
+        self.state = State::Colon;
+        Ok(())
+    }
+
+    fn end_value(&mut self, sink: &mut Sink<'_>) -> Result<(), RouteError> {
+        self.state = State::CommaOrEnd;
+        let value = self.json()?;
+        if self.level == Level::Wrapper {
+            return match self.name.as_str() {
+                "version" if value == Json::Number(1.into()) => Ok(()),
+                "version" => Err(RouteError::new("version is not 1", "/version")),
+                _ => Err(RouteError::new("not an object", "/routes")),
+            };
+        }
+        let pointer = member(
+            if self.level == Level::Routes {
+                "/routes"
+            } else {
+                ""
+            },
+            &self.name,
+        );
+        let key = Key::parse(self.name.as_bytes(), self.mode)
+            .map_err(|why| RouteError::new(format!("{why} \"{}\"", self.name), pointer.clone()))?;
+        if !self.keys.insert(key.as_bytes()) {
+            return Err(RouteError::new(
+                format!("duplicate key \"{}\"", self.name),
+                pointer,
+            ));
+        }
+        let route = json::route(value, &pointer)?;
+        self.count = self.count.saturating_add(1);
+        sink(Entry {
+            key,
+            route,
+            pointer,
+        })
+    }
+
+    fn after_value(&mut self, byte: u8) -> Result<(), RouteError> {
+        match byte {
+            b',' => self.state = State::Key,
+            b'}' => self.close(),
+            _ => return Err(self.syntax("expected `,` or `}`")),
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        if self.level == Level::Routes {
+            self.level = Level::Wrapper;
+            self.state = State::CommaOrEnd;
+        } else {
+            self.state = State::Done;
+        }
+    }
+}
+
+/// Reads a whole file at once.
+///
+/// # Errors
+/// As [`FileReader::feed`] and [`FileReader::finish`].
+pub fn parse_all(bytes: &[u8], mode: Match) -> Result<Vec<Entry>, RouteError> {
+    let mut entries = Vec::new();
+    let mut reader = FileReader::new(mode);
+    reader.feed(bytes, &mut |entry| {
+        entries.push(entry);
+        Ok(())
+    })?;
+    reader.finish()?;
+    Ok(entries)
+}

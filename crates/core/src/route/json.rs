@@ -1,0 +1,288 @@
+//! A route in JSON: read strictly, errors with their place.
+
+use super::error::member;
+use super::url::{parse_backend_url, parse_sni};
+use super::{Backend, MAX_BACKENDS, MAX_ID, MAX_VARS, Route, RouteError};
+use rapidhash::v3::rapidhash_v3;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::fmt;
+
+/// JSON as written: unlike `serde_json::Value` it keeps repeated members, so that they can be refused.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Json {
+    Null,
+    Bool(bool),
+    Number(serde_json::Number),
+    String(String),
+    Array(Vec<Json>),
+    Object(Vec<(String, Json)>),
+}
+
+impl Json {
+    /// Reads one value and nothing after it. Depth is bounded by `serde_json` (128).
+    pub(super) fn parse(text: &[u8]) -> Result<Self, RouteError> {
+        serde_json::from_slice(text).map_err(|e| {
+            let message = e.to_string();
+            let message = message
+                .rsplit_once(" at line ")
+                .map_or(message.as_str(), |(m, _)| m);
+            RouteError::syntax(message, e.line(), e.column())
+        })
+    }
+
+    /// The value as text again, for `meta`.
+    fn to_value(&self) -> serde_json::Value {
+        use serde_json::Value;
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(b) => Value::Bool(*b),
+            Self::Number(n) => Value::Number(n.clone()),
+            Self::String(s) => Value::String(s.clone()),
+            Self::Array(items) => Value::Array(items.iter().map(Self::to_value).collect()),
+            Self::Object(members) => Value::Object(
+                members
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.to_value()))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+struct JsonVisitor;
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(JsonVisitor)
+    }
+}
+
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        Ok(serde_json::Number::from_f64(value).map_or(Json::Null, Json::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::String(value.into()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Json, E> {
+        Ok(Json::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Json::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+        let mut members = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            members.push(entry);
+        }
+        Ok(Json::Object(members))
+    }
+}
+
+/// Reads one route from its JSON text.
+///
+/// # Errors
+/// Not JSON (with line and column), an unknown or repeated member, a wrong type or value (with its JSON pointer).
+pub fn parse_route(text: &[u8]) -> Result<Route, RouteError> {
+    route(Json::parse(text)?, "")
+}
+
+/// A route from JSON already read; `at` is its pointer.
+pub(super) fn route(json: Json, at: &str) -> Result<Route, RouteError> {
+    let mut route = Route::default();
+    let mut has_backends = false;
+    for (name, value) in object(json, at)? {
+        let here = member(at, &name);
+        match name.as_str() {
+            "id" => route.id = Some(bounded(string(value, &here)?, MAX_ID, &here)?),
+            "backends" => {
+                has_backends = true;
+                route.backends = backends(value, &here)?;
+            }
+            "vars" => route.vars = strings(value, &here)?,
+            "keys" => route.keys = fingerprints(strings(value, &here)?),
+            "meta" => route.meta = Some(meta(&value, &here)?),
+            _ => return Err(unknown(&name, here)),
+        }
+    }
+    if !has_backends {
+        return Err(RouteError::new("missing member \"backends\"", at));
+    }
+    route.id = route.id.filter(|id| !id.is_empty());
+    Ok(route)
+}
+
+fn backends(json: Json, at: &str) -> Result<Vec<Backend>, RouteError> {
+    let Json::Array(items) = json else {
+        return Err(RouteError::new("not an array", at));
+    };
+    if items.len() > MAX_BACKENDS {
+        return Err(RouteError::new(
+            format!("more than {MAX_BACKENDS} backends"),
+            at,
+        ));
+    }
+    items
+        .into_iter()
+        .enumerate()
+        .map(|(i, item)| backend(item, &format!("{at}/{i}")))
+        .collect()
+}
+
+fn backend(json: Json, at: &str) -> Result<Backend, RouteError> {
+    match json {
+        Json::String(url) => parse_backend_url(&url, true).map_err(|why| RouteError::new(why, at)),
+        Json::Object(_) => backend_object(json, at),
+        _ => Err(RouteError::new("neither a string nor an object", at)),
+    }
+}
+
+fn backend_object(json: Json, at: &str) -> Result<Backend, RouteError> {
+    let mut members = object(json, at)?;
+    let Some(place) = members.iter().position(|(name, _)| name == "url") else {
+        return Err(RouteError::new("missing member \"url\"", at));
+    };
+    let here = member(at, "url");
+    let url = string(members.swap_remove(place).1, &here)?;
+    let mut backend = parse_backend_url(&url, false).map_err(|why| RouteError::new(why, here))?;
+    for (name, value) in members {
+        let here = member(at, &name);
+        match name.as_str() {
+            "weight" => backend.weight = weight(&value, &here)?,
+            "backup" => backend.backup = boolean(&value, &here)?,
+            "drain" => backend.drain = boolean(&value, &here)?,
+            "sni" => {
+                backend.sni = Some(
+                    parse_sni(&string(value, &here)?).map_err(|why| RouteError::new(why, here))?,
+                )
+            }
+            "max_conns" => zero(&value, &Json::Number(0.into()), &here)?,
+            "slow_start" => zero(&value, &Json::String("0s".into()), &here)?,
+            _ => return Err(unknown(&name, here)),
+        }
+    }
+    Ok(backend)
+}
+
+fn unknown(name: &str, at: String) -> RouteError {
+    RouteError::new(format!("unknown member \"{name}\""), at)
+}
+
+/// The members of an object, each name once.
+pub(super) fn object(json: Json, at: &str) -> Result<Vec<(String, Json)>, RouteError> {
+    let Json::Object(members) = json else {
+        return Err(RouteError::new("not an object", at));
+    };
+    let mut seen = std::collections::HashSet::with_capacity(members.len());
+    for (name, _) in &members {
+        if !seen.insert(name.as_str()) {
+            return Err(RouteError::new(
+                format!("duplicate member \"{name}\""),
+                member(at, name),
+            ));
+        }
+    }
+    Ok(members)
+}
+
+fn string(json: Json, at: &str) -> Result<String, RouteError> {
+    match json {
+        Json::String(text) => Ok(text),
+        _ => Err(RouteError::new("not a string", at)),
+    }
+}
+
+fn boolean(json: &Json, at: &str) -> Result<bool, RouteError> {
+    match json {
+        Json::Bool(value) => Ok(*value),
+        _ => Err(RouteError::new("neither true nor false", at)),
+    }
+}
+
+fn weight(json: &Json, at: &str) -> Result<u16, RouteError> {
+    let number = match json {
+        Json::Number(n) => n.as_u64(),
+        _ => None,
+    };
+    match number.and_then(|n| u16::try_from(n).ok()) {
+        Some(n) if n > 0 => Ok(n),
+        _ => Err(RouteError::new("weight is not 1 to 65535", at)),
+    }
+}
+
+/// A member that is known, and so far may only say what it says by default.
+fn zero(json: &Json, default: &Json, at: &str) -> Result<(), RouteError> {
+    if json == default {
+        Ok(())
+    } else {
+        Err(RouteError::new("not supported yet", at))
+    }
+}
+
+fn bounded(text: String, max: usize, at: &str) -> Result<String, RouteError> {
+    if text.len() <= max {
+        Ok(text)
+    } else {
+        Err(RouteError::new(format!("longer than {max} bytes"), at))
+    }
+}
+
+/// An object of strings, all together at most [`MAX_VARS`] bytes.
+fn strings(json: Json, at: &str) -> Result<Vec<(String, String)>, RouteError> {
+    let mut total: usize = 0;
+    let mut list = Vec::new();
+    for (name, value) in object(json, at)? {
+        let value = string(value, &member(at, &name))?;
+        total = total.saturating_add(name.len()).saturating_add(value.len());
+        list.push((name, value));
+    }
+    if total > MAX_VARS {
+        return Err(RouteError::new(format!("longer than {MAX_VARS} bytes"), at));
+    }
+    Ok(list)
+}
+
+/// Secrets are not kept: a fingerprint tells one from another.
+fn fingerprints(secrets: Vec<(String, String)>) -> Vec<(String, u64)> {
+    secrets
+        .into_iter()
+        .map(|(name, value)| (name, rapidhash_v3(value.as_bytes())))
+        .collect()
+}
+
+fn meta(json: &Json, at: &str) -> Result<String, RouteError> {
+    match json {
+        Json::Object(_) => bounded(json.to_value().to_string(), MAX_VARS, at),
+        _ => Err(RouteError::new("not an object", at)),
+    }
+}

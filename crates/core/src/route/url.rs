@@ -1,0 +1,163 @@
+//! Backend URLs: `http://10.0.0.5:3000`, in the short form with options in the fragment.
+
+use super::{Backend, Host};
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Longest path of a unix socket, in bytes: `sun_path` of Linux without its closing zero.
+const UNIX_MAX: usize = 107;
+
+/// Reads a backend's URL: scheme `http` or `https`, host (name, IPv4, `[IPv6]`, `unix:path`), port; nothing else.
+/// With `options`, a fragment such as `#weight=5&drain=1&backup=1&sni=name` is read too.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn parse_backend_url(url: &str, options: bool) -> Result<Backend, String> {
+    let (place, fragment) = match url.split_once('#') {
+        Some((place, fragment)) => (place, Some(fragment)),
+        None => (url, None),
+    };
+    let mut backend = parse_place(place).map_err(|why| format!("{why} in backend \"{url}\""))?;
+    match fragment {
+        None => {}
+        Some(_) if !options => return Err(format!("fragment not allowed in backend \"{url}\"")),
+        Some(list) => {
+            for option in list.split('&') {
+                apply_option(&mut backend, option)
+                    .map_err(|why| format!("{why} in backend \"{url}\""))?;
+            }
+        }
+    }
+    Ok(backend)
+}
+
+fn parse_place(place: &str) -> Result<Backend, String> {
+    let (tls, rest) = match place.split_once("://") {
+        Some((s, rest)) if s.eq_ignore_ascii_case("http") => (false, rest),
+        Some((s, rest)) if s.eq_ignore_ascii_case("https") => (true, rest),
+        _ => return Err("scheme is neither http:// nor https://".into()),
+    };
+    let (host, port) = match rest.strip_prefix("unix:") {
+        Some(path) => (unix_path(path)?, 0),
+        None => host_port(rest, if tls { 443 } else { 80 })?,
+    };
+    Ok(Backend {
+        tls,
+        host,
+        port,
+        weight: 1,
+        backup: false,
+        drain: false,
+        sni: None,
+    })
+}
+
+/// `path`, or nginx's own `path:` with the URI left empty.
+fn unix_path(path: &str) -> Result<Host, String> {
+    let path = path.strip_suffix(':').unwrap_or(path);
+    if !path.starts_with('/')
+        || path.len() > UNIX_MAX
+        || path.bytes().any(|b| b < 0x20 || b == 0x7f || b == b':')
+    {
+        return Err("invalid unix socket path".into());
+    }
+    Ok(Host::Unix(path.into()))
+}
+
+fn host_port(rest: &str, default: u16) -> Result<(Host, u16), String> {
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    for (sign, what) in [('@', "user name"), ('/', "path"), ('?', "query")] {
+        if authority.contains(sign) {
+            return Err(format!("{what} not allowed"));
+        }
+    }
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (ip, port) = rest.split_once(']').ok_or("invalid IPv6 address")?;
+            let ip: Ipv6Addr = ip.parse().map_err(|_| "invalid IPv6 address")?;
+            (
+                Host::Ip(IpAddr::V6(ip)),
+                if port.is_empty() {
+                    None
+                } else {
+                    Some(port.strip_prefix(':').ok_or("invalid port")?)
+                },
+            )
+        }
+        None => match authority.split_once(':') {
+            Some((host, port)) => (named_host(host)?, Some(port)),
+            None => (named_host(authority)?, None),
+        },
+    };
+    Ok((host, port.map_or(Ok(default), parse_port)?))
+}
+
+/// An IPv4 address or a host name; what looks like neither is refused, not asked for.
+fn named_host(host: &str) -> Result<Host, String> {
+    if let Ok(ip) = host.parse() {
+        return Ok(Host::Ip(IpAddr::V4(ip)));
+    }
+    check_name(host).map_err(|()| "invalid host")?;
+    Ok(Host::Name(host.to_ascii_lowercase()))
+}
+
+/// A DNS name; its last label is not a number (`10.0.0.256` is a mistake, not a name).
+fn check_name(name: &str) -> Result<(), ()> {
+    let label = |l: &str| {
+        !l.is_empty()
+            && l.len() <= 63
+            && l.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    let bare = name.strip_suffix('.').unwrap_or(name);
+    let number = bare
+        .rsplit('.')
+        .next()
+        .is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()));
+    if bare.len() <= super::HOST_MAX && !number && bare.split('.').all(label) {
+        Ok(())
+    } else {
+        Err(())
+    }
+}
+
+fn parse_port(port: &str) -> Result<u16, String> {
+    match port.parse() {
+        Ok(n) if n > 0 && port.bytes().all(|b| b.is_ascii_digit()) => Ok(n),
+        _ => Err("invalid port".into()),
+    }
+}
+
+fn apply_option(backend: &mut Backend, option: &str) -> Result<(), String> {
+    let (name, value) = option
+        .split_once('=')
+        .ok_or_else(|| format!("invalid option \"{option}\""))?;
+    match name {
+        "weight" => backend.weight = parse_weight(value)?,
+        "drain" => backend.drain = parse_flag(option, value)?,
+        "backup" => backend.backup = parse_flag(option, value)?,
+        "sni" => backend.sni = Some(parse_sni(value)?),
+        _ => return Err(format!("unknown option \"{name}\"")),
+    }
+    Ok(())
+}
+
+fn parse_weight(value: &str) -> Result<u16, String> {
+    match value.parse() {
+        Ok(n) if n > 0 && value.bytes().all(|b| b.is_ascii_digit()) => Ok(n),
+        _ => Err("weight is not 1 to 65535".into()),
+    }
+}
+
+fn parse_flag(option: &str, value: &str) -> Result<bool, String> {
+    match value {
+        "1" => Ok(true),
+        "0" => Ok(false),
+        _ => Err(format!("invalid option \"{option}\"")),
+    }
+}
+
+/// A name for SNI: RFC 6066 section 3 allows DNS host names only.
+pub(super) fn parse_sni(value: &str) -> Result<String, String> {
+    check_name(value).map_err(|()| format!("invalid sni \"{value}\""))?;
+    Ok(value.trim_end_matches('.').to_ascii_lowercase())
+}

@@ -1,0 +1,256 @@
+//! Lookups: what a request does. Nothing is written, nothing is held.
+//!
+//! A record is copied word by word and believed only if its slot is still the same afterwards (the slot's value has a
+//! version, so a record replaced by another at the same place shows). The fences make that sound: see the C11 memory
+//! model's fence rule, and the race tests.
+
+use super::layout::{BUCKET, EMPTY, head, slot_record, slot_tag_is};
+use super::record::{First, RouteView};
+use super::{Table, Word};
+use crate::route::{HOST_MAX, Match};
+use std::fmt;
+use std::sync::atomic::Ordering;
+
+/// What a lookup found.
+#[derive(Clone, Copy, Debug)]
+pub struct Hit<'b> {
+    /// By which rule.
+    pub kind: LookupKind,
+    /// The route, in the caller's buffer.
+    pub route: RouteView<'b>,
+}
+
+/// The rule by which a route was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookupKind {
+    /// The key itself.
+    Exact,
+    /// `*.parent`.
+    Wildcard,
+    /// `*`.
+    Default,
+}
+
+impl LookupKind {
+    /// The word of `$upstream_lookup_result`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Wildcard => "wildcard",
+            Self::Default => "default",
+        }
+    }
+}
+
+/// Why a lookup has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookupError {
+    /// The record has this many words: more than the buffer (never more than
+    /// [`MAX_RECORD_WORDS`](super::MAX_RECORD_WORDS)).
+    BufferTooSmall(usize),
+    /// The record changed under every attempt: only a broken table does that.
+    Busy,
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BufferTooSmall(words) => write!(f, "record of {words} words"),
+            Self::Busy => f.write_str("record keeps changing"),
+        }
+    }
+}
+
+impl std::error::Error for LookupError {}
+
+/// Attempts before a lookup gives up: each failed one means that a writer changed this very slot meanwhile.
+const ATTEMPTS: usize = 1000;
+
+/// One look at a slot.
+enum Look {
+    /// Another key's.
+    Other,
+    /// Copied: so many words.
+    Copied(usize),
+    /// It changed meanwhile.
+    Changed,
+    /// The buffer is too small.
+    TooSmall(usize),
+}
+
+impl<W: Word> Table<'_, W> {
+    /// Finds the route of a key: exact, then (host tables) `*.parent` from the longest, then `*`. `Ok(None)` is a miss.
+    ///
+    /// `key` is in normal form ([`crate::route::normalize`]); `buf` takes the copy.
+    ///
+    /// # Errors
+    /// [`LookupError`].
+    pub fn lookup<'b>(
+        &self,
+        key: &[u8],
+        buf: &'b mut [u64],
+    ) -> Result<Option<Hit<'b>>, LookupError> {
+        let found = match self.mode {
+            Match::Exact => self.probe(key, buf)?.map(|len| (LookupKind::Exact, len)),
+            Match::Host => self.find_host(key, buf)?,
+        };
+        let buf: &'b [u64] = buf;
+        Ok(found.and_then(|(kind, len)| {
+            Some(Hit {
+                kind,
+                route: RouteView::from_words(buf.get(..len)?),
+            })
+        }))
+    }
+
+    fn find_host(
+        &self,
+        host: &[u8],
+        buf: &mut [u64],
+    ) -> Result<Option<(LookupKind, usize)>, LookupError> {
+        // A key of a request that begins with a star must not find a wildcard's own record.
+        if host.is_empty() {
+            return Ok(None);
+        }
+        if host.first() != Some(&b'*') {
+            if let Some(len) = self.probe(host, buf)? {
+                return Ok(Some((LookupKind::Exact, len)));
+            }
+        }
+        if self.mem.load(head::WILDCARDS) > 0 && host.first() != Some(&b'[') {
+            if let Some(len) = self.find_wildcard(host, buf)? {
+                return Ok(Some((LookupKind::Wildcard, len)));
+            }
+        }
+        Ok(self.probe(b"*", buf)?.map(|len| (LookupKind::Default, len)))
+    }
+
+    /// `*.parent` for every parent, the longest first, made in a copy of the host: the byte before each dot becomes a star.
+    fn find_wildcard(&self, host: &[u8], buf: &mut [u64]) -> Result<Option<usize>, LookupError> {
+        let mut text = [0; HOST_MAX];
+        let Some(text) = text.get_mut(..host.len()) else {
+            return Ok(None);
+        };
+        text.copy_from_slice(host);
+        for dot in 1..host.len() {
+            if host.get(dot) != Some(&b'.') {
+                continue;
+            }
+            let Some(wildcard) = text.get_mut(dot.saturating_sub(1)..) else {
+                continue;
+            };
+            if let Some(star) = wildcard.first_mut() {
+                *star = b'*';
+            }
+            if let Some(len) = self.probe(wildcard, buf)? {
+                return Ok(Some(len));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Searches for one key; its record's words go to `buf`.
+    fn probe(&self, key: &[u8], buf: &mut [u64]) -> Result<Option<usize>, LookupError> {
+        let hash = self.hash(key);
+        let mut bucket = self.geo.home(hash);
+        for _ in 0..self.geo.buckets {
+            let Some(slots) = self.mem.slice(self.geo.bucket_at(bucket), BUCKET) else {
+                return Ok(None);
+            };
+            let mut open = false;
+            for word in slots {
+                let mut slot = word.load(Ordering::Acquire);
+                open |= slot == EMPTY;
+                let mut attempts = 0_usize;
+                while slot_tag_is(slot, hash) {
+                    match self.look(word, slot, key, buf) {
+                        Look::Copied(len) => return Ok(Some(len)),
+                        Look::TooSmall(words) => return Err(LookupError::BufferTooSmall(words)),
+                        Look::Other => break,
+                        Look::Changed => slot = word.load(Ordering::Acquire),
+                    }
+                    attempts = attempts.saturating_add(1);
+                    if attempts > ATTEMPTS {
+                        return Err(LookupError::Busy);
+                    }
+                }
+            }
+            if open {
+                return Ok(None);
+            }
+            bucket = self.geo.next(bucket);
+        }
+        Ok(None)
+    }
+
+    fn look(&self, word: &W, slot: u64, key: &[u8], buf: &mut [u64]) -> Look {
+        let at = slot_record(slot);
+        let same_key = self.record_has_key(at, key);
+        let len = First(self.mem.load(at)).words();
+        let mut copied = 0;
+        if same_key && len <= buf.len() {
+            if let Some(record) = self.mem.slice(at, len) {
+                for (to, from) in buf.iter_mut().zip(record) {
+                    *to = from.load(Ordering::Relaxed);
+                }
+                copied = len;
+            }
+        }
+        W::fence(Ordering::Acquire);
+        if word.load(Ordering::Relaxed) != slot {
+            return Look::Changed;
+        }
+        match (same_key, copied) {
+            (false, _) => Look::Other,
+            (true, 0) => Look::TooSmall(len),
+            (true, len) => Look::Copied(len),
+        }
+    }
+
+    /// Walks over the whole table, a slice at a time: shows every route in the next `buckets` index buckets from
+    /// `cursor` (0 at first), in an order of the table's own that stays the same while a route lives. Gives the next
+    /// cursor, or `None` at the end. A route there throughout is shown once; one put or removed meanwhile may be.
+    pub fn scan(
+        &self,
+        cursor: u64,
+        buckets: usize,
+        show: &mut dyn FnMut(RouteView<'_>),
+    ) -> Option<u64> {
+        let mut buf = [0; super::MAX_RECORD_WORDS];
+        let from = usize::try_from(cursor).ok()?;
+        let to = from.saturating_add(buckets.max(1)).min(self.geo.buckets);
+        for bucket in from..to {
+            for word in self
+                .mem
+                .slice(self.geo.bucket_at(bucket), BUCKET)
+                .unwrap_or(&[])
+            {
+                if let Some(len) = self.copy_slot(word, &mut buf) {
+                    show(RouteView::from_words(buf.get(..len).unwrap_or(&[])));
+                }
+            }
+        }
+        (to < self.geo.buckets).then_some(to as u64)
+    }
+
+    /// Whatever record a slot has.
+    fn copy_slot(&self, word: &W, buf: &mut [u64]) -> Option<usize> {
+        for _ in 0..ATTEMPTS {
+            let slot = word.load(Ordering::Acquire);
+            if slot <= super::layout::TOMB {
+                return None;
+            }
+            let at = slot_record(slot);
+            let len = First(self.mem.load(at)).words();
+            for (to, from) in buf.iter_mut().zip(self.mem.slice(at, len).unwrap_or(&[])) {
+                *to = from.load(Ordering::Relaxed);
+            }
+            W::fence(Ordering::Acquire);
+            if word.load(Ordering::Relaxed) == slot {
+                return Some(len);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,578 @@
+//! One thing at a time.
+
+use super::{endpoint, find, key, memory, put, remove, route};
+use crate::route::{Address, Endpoint, Match, Resolved};
+use crate::table::{
+    Applied, ApplyError, Change, Feeder, LayoutError, LookupError, MAX_RECORD_WORDS, Owner,
+    Passive, RouteView, Selection, Stats, Table, TooSmall,
+};
+
+fn all_kinds() -> Resolved<'static> {
+    let boxed = Endpoint {
+        name: Some("app.internal"),
+        sni: Some("shop.internal"),
+        tls: true,
+        ..endpoint(7, 2)
+    };
+    Resolved {
+        id: "shop",
+        endpoints: vec![
+            endpoint(1, 255),
+            boxed,
+            Endpoint {
+                address: Address::Ip("[2001:db8::5]:8443".parse().unwrap()),
+                backup: true,
+                ..endpoint(0, 65535)
+            },
+            Endpoint {
+                address: Address::Unix("/run/app.sock"),
+                drain: true,
+                ..endpoint(0, 1)
+            },
+            endpoint(2, 256),
+        ],
+        vars: vec![("token", "gold"), ("plan", "")],
+        keys: vec![("secret", u64::MAX - 5)],
+        meta: Some("{\"a\":1}"),
+    }
+}
+
+#[test]
+fn a_route_comes_back_as_it_was_put() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    assert_eq!(
+        put(&table, "Shop.Example.:443", &all_kinds()),
+        Ok(Applied::Created)
+    );
+    let mut buf = [0; 128];
+    let hit = table.lookup(b"shop.example", &mut buf).unwrap().unwrap();
+    assert_eq!(hit.kind.as_str(), "exact");
+    assert_eq!(hit.route.key(), b"shop.example");
+    assert_eq!(hit.route.owner(), Some(Owner::File));
+    assert_eq!(hit.route.resolved(), all_kinds());
+    assert_eq!(hit.route.var(b"token"), Some("gold"));
+    assert_eq!(hit.route.var(b"plan"), Some(""));
+    assert_eq!(hit.route.var(b"secret"), None, "keys are no variables");
+    let names: Vec<_> = hit
+        .route
+        .backends()
+        .map(|b| b.address.to_string())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "10.0.0.1:8080",
+            "10.0.0.7:8080",
+            "[2001:db8::5]:8443",
+            "unix:/run/app.sock",
+            "10.0.0.2:8080"
+        ]
+    );
+    let again = RouteView::from_words(hit.route.words());
+    assert_eq!(
+        again.backend(1).unwrap().endpoint(),
+        all_kinds().endpoints[1]
+    );
+    assert!(again.backend(5).is_none());
+}
+
+#[test]
+fn the_buffer_must_hold_the_record() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1, 2, 3])).unwrap();
+    assert_eq!(
+        table.lookup(b"a", &mut [0; 7]).unwrap_err(),
+        LookupError::BufferTooSmall(8)
+    );
+    assert!(table.lookup(b"a", &mut [0; 8]).unwrap().is_some());
+}
+
+#[test]
+fn wildcards_match_from_the_longest() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    assert_eq!(find(&table, "a.b.c"), None);
+    for name in ["*", "*.c", "*.b.c", "a.b.c"] {
+        put(&table, name, &route(&[1])).unwrap();
+    }
+    let hit = |kind, key: &str| Some((kind, key.to_string()));
+    assert_eq!(find(&table, "a.b.c"), hit("exact", "a.b.c"));
+    assert_eq!(find(&table, "x.b.c"), hit("wildcard", "*.b.c"));
+    assert_eq!(find(&table, "x.y.b.c"), hit("wildcard", "*.b.c"));
+    assert_eq!(find(&table, "b.c"), hit("wildcard", "*.c"));
+    assert_eq!(find(&table, "c"), hit("default", "*"));
+    assert_eq!(
+        find(&table, "*.b.c"),
+        hit("wildcard", "*.b.c"),
+        "a host below b.c, not the name of the record"
+    );
+    assert_eq!(find(&table, "*"), hit("default", "*"));
+    assert_eq!(find(&table, ""), None);
+    remove(&table, "*.b.c").unwrap();
+    assert_eq!(find(&table, "x.b.c"), hit("wildcard", "*.c"));
+    remove(&table, "*.c").unwrap();
+    assert_eq!(find(&table, "x.b.c"), hit("default", "*"));
+    remove(&table, "*").unwrap();
+    assert_eq!(find(&table, "x.b.c"), None);
+}
+
+#[test]
+fn exact_tables_have_no_wildcards() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Exact, 1).unwrap();
+    let star = crate::route::Key::parse(b"*", Match::Exact).unwrap();
+    table
+        .writer(0)
+        .apply(&Change::Put {
+            key: &star,
+            route: &route(&[1]),
+            owner: Owner::Api,
+        })
+        .unwrap();
+    assert_eq!(find(&table, "x"), None);
+    assert_eq!(find(&table, "*"), Some(("exact", "*".into())));
+}
+
+#[test]
+fn the_same_route_again_writes_nothing() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &all_kinds()).unwrap();
+    let before: Vec<u64> = memory
+        .iter()
+        .map(|w| w.load(std::sync::atomic::Ordering::Relaxed))
+        .collect();
+    assert_eq!(put(&table, "a", &all_kinds()), Ok(Applied::Unchanged));
+    let after: Vec<u64> = memory
+        .iter()
+        .map(|w| w.load(std::sync::atomic::Ordering::Relaxed))
+        .collect();
+    assert!(before == after);
+    let mut other = all_kinds();
+    other.vars[0].1 = "iron";
+    assert_eq!(put(&table, "a", &other), Ok(Applied::Replaced));
+    assert_eq!(remove(&table, "a"), Ok(Applied::Removed));
+    assert_eq!(remove(&table, "a"), Ok(Applied::Missing));
+}
+
+#[test]
+fn a_key_has_one_owner() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1])).unwrap();
+    let (key, other) = (key("a"), route(&[2]));
+    let mut writer = table.writer(0);
+    let foreign = Err(ApplyError::Foreign(Owner::File));
+    assert_eq!(
+        writer.apply(&Change::Put {
+            key: &key,
+            route: &other,
+            owner: Owner::Api
+        }),
+        foreign
+    );
+    assert_eq!(
+        writer.apply(&Change::Remove {
+            key: &key,
+            owner: Owner::Redis
+        }),
+        foreign
+    );
+    assert_eq!(
+        writer.apply(&Change::Remove {
+            key: &key,
+            owner: Owner::File
+        }),
+        Ok(Applied::Removed)
+    );
+}
+
+#[test]
+fn peers_are_shared_by_routes_and_told_apart_by_scheme_and_name() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let peer_of = |host: &str| {
+        let mut buf = [0; 64];
+        table
+            .lookup(host.as_bytes(), &mut buf)
+            .unwrap()
+            .unwrap()
+            .route
+            .backend(0)
+            .unwrap()
+            .peer()
+    };
+    put(&table, "a", &route(&[1])).unwrap();
+    put(&table, "b", &route(&[1])).unwrap();
+    let mut tls = route(&[1]);
+    tls.endpoints[0].tls = true;
+    put(&table, "c", &tls).unwrap();
+    tls.endpoints[0].sni = Some("x");
+    put(&table, "d", &tls).unwrap();
+    assert_eq!(peer_of("a"), peer_of("b"));
+    assert_ne!(peer_of("a"), peer_of("c"));
+    assert_ne!(peer_of("c"), peer_of("d"));
+    assert_eq!(table.stats().peers, 3);
+    let (gone, health) = (peer_of("a"), Passive::default());
+    table.peer(gone).unwrap().failed(5, &health);
+    remove(&table, "a").unwrap();
+    assert_eq!(
+        table.peer(peer_of("b")).unwrap().fails(),
+        1,
+        "health outlives one of two routes"
+    );
+    remove(&table, "b").unwrap();
+    put(&table, "e", &route(&[9])).unwrap();
+    assert_eq!(peer_of("e").line, gone.line, "the line is used again");
+    assert!(
+        table.peer(gone).is_none(),
+        "and its old id is seen to be old"
+    );
+    assert_eq!(table.peer(peer_of("e")).unwrap().fails(), 0);
+}
+
+#[test]
+fn all_memory_comes_back() {
+    let memory = memory(512);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    for round in 0..3 {
+        let mut count = 0;
+        while put(&table, &format!("host{count}.example"), &all_kinds()).is_ok() {
+            count += 1;
+        }
+        assert!(count > 500, "{count}");
+        assert_eq!(put(&table, "more", &all_kinds()), Err(ApplyError::Full));
+        assert_eq!(
+            find(&table, "host0.example").unwrap().0,
+            "exact",
+            "the full table serves, round {round}"
+        );
+        for n in 0..count {
+            assert_eq!(
+                remove(&table, &format!("host{n}.example")),
+                Ok(Applied::Removed)
+            );
+        }
+        let Stats {
+            routes: 0,
+            peers: 0,
+            cells: 0,
+            record_words: 0,
+            ..
+        } = table.stats()
+        else {
+            panic!("{:?}", table.stats());
+        };
+    }
+}
+
+#[test]
+fn a_small_memory_is_refused_and_another_one_not_mistaken() {
+    let small = memory(32);
+    let needed = Table::format(&small, Match::Host, 1).err();
+    let Some(TooSmall { needed }) = needed else {
+        panic!("{needed:?}")
+    };
+    let enough = memory(needed.div_ceil(128));
+    assert!(Table::format(&enough, Match::Exact, 1).is_ok());
+    assert_eq!(Table::attach(&enough).unwrap().mode(), Match::Exact);
+    assert_eq!(Table::attach(&small).err(), Some(LayoutError::NoTable));
+    assert_eq!(
+        Table::attach(&enough[..enough.len() - 1024]).err(),
+        Some(LayoutError::OtherSize)
+    );
+    enough[1].store(99, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(
+        Table::attach(&enough).err(),
+        Some(LayoutError::OtherVersion(99))
+    );
+}
+
+#[test]
+fn a_route_too_long_is_refused() {
+    let memory = memory(512);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let name = "n".repeat(200);
+    let mut long = route(&(0..256).collect::<Vec<_>>());
+    put(&table, "a", &long).unwrap();
+    for endpoint in &mut long.endpoints {
+        endpoint.name = Some(&name);
+    }
+    assert_eq!(put(&table, "a", &long), Err(ApplyError::TooBig));
+    let mut buf = [0; MAX_RECORD_WORDS];
+    assert_eq!(
+        table
+            .lookup(b"a", &mut buf)
+            .unwrap()
+            .unwrap()
+            .route
+            .backend_count(),
+        256
+    );
+}
+
+#[test]
+fn a_superseded_table_takes_no_change() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1])).unwrap();
+    table.set_superseded(true);
+    assert_eq!(put(&table, "b", &route(&[1])), Err(ApplyError::Superseded));
+    assert!(find(&table, "a").is_some());
+    table.set_superseded(false);
+    assert!(put(&table, "b", &route(&[1])).is_ok());
+}
+
+#[test]
+fn generation_follows_changes_only() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let start = table.generation();
+    put(&table, "a", &route(&[1])).unwrap();
+    put(&table, "a", &route(&[1])).unwrap();
+    assert_eq!(table.generation(), start + 1);
+    remove(&table, "a").unwrap();
+    remove(&table, "a").unwrap();
+    assert_eq!(table.generation(), start + 2);
+}
+
+#[test]
+fn the_lease_has_one_holder() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let (a, b) = (
+        Feeder {
+            pid: 100,
+            generation: 65535,
+        },
+        Feeder {
+            pid: 101,
+            generation: 65535,
+        },
+    );
+    let reloaded = Feeder {
+        pid: 102,
+        generation: 0,
+    };
+    assert!(table.lease_acquire(a, 1_000));
+    assert!(!table.lease_acquire(b, 3_900));
+    assert!(table.lease_acquire(a, 3_900), "renewed");
+    assert!(!table.lease_acquire(b, 6_900));
+    assert!(table.lease_acquire(b, 7_000), "stale");
+    assert!(!table.lease_acquire(a, 7_000));
+    assert!(
+        table.lease_acquire(reloaded, 7_000),
+        "a newer configuration takes over at once"
+    );
+    assert!(!table.lease_acquire(b, 7_000));
+    assert!(table.lease_held(reloaded) && !table.lease_held(b));
+    table.lease_release(b);
+    assert!(table.lease_held(reloaded));
+    table.lease_release(reloaded);
+    assert!(table.lease_acquire(b, 7_000));
+}
+
+#[test]
+fn a_scan_shows_every_route_once() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let names: std::collections::BTreeSet<String> = (0..200).map(|n| format!("h{n}")).collect();
+    for name in &names {
+        put(&table, name, &route(&[1])).unwrap();
+    }
+    let mut seen = Vec::new();
+    let mut cursor = Some(0);
+    while let Some(at) = cursor {
+        cursor = table.scan(at, 3, &mut |route| {
+            seen.push(String::from_utf8(route.key().to_vec()).unwrap())
+        });
+    }
+    assert_eq!(seen.len(), names.len());
+    assert_eq!(
+        seen.into_iter().collect::<std::collections::BTreeSet<_>>(),
+        names
+    );
+}
+
+/// The backends chosen by requests one after another.
+fn sequence(table: &Table<'_>, host: &str, requests: usize, passive: &Passive, now: u64) -> String {
+    let mut buf = [0; 256];
+    let route = table
+        .lookup(host.as_bytes(), &mut buf)
+        .unwrap()
+        .unwrap()
+        .route;
+    let mut chosen = String::new();
+    for _ in 0..requests {
+        let next = Selection::new(&route, false).next(table, &route, now, passive);
+        chosen.push(next.map_or('-', |n| char::from(b'a' + n as u8)));
+    }
+    chosen
+}
+
+fn weighted(weights: &[u16]) -> Resolved<'static> {
+    let endpoints = weights
+        .iter()
+        .enumerate()
+        .map(|(n, w)| endpoint(n as u32, *w))
+        .collect();
+    Resolved {
+        endpoints,
+        ..Resolved::default()
+    }
+}
+
+#[test]
+fn round_robin_is_nginxs() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &weighted(&[5, 1, 1])).unwrap();
+    assert_eq!(
+        sequence(&table, "a", 14, &Passive::default(), 0),
+        "aabacaaaabacaa"
+    );
+    put(&table, "b", &weighted(&[1, 1, 1])).unwrap();
+    assert_eq!(sequence(&table, "b", 7, &Passive::default(), 0), "abcabca");
+    put(&table, "one", &weighted(&[3])).unwrap();
+    assert_eq!(sequence(&table, "one", 3, &Passive::default(), 0), "aaa");
+    put(&table, "none", &weighted(&[])).unwrap();
+    assert_eq!(sequence(&table, "none", 1, &Passive::default(), 0), "-");
+}
+
+#[test]
+fn the_turn_survives_a_replacement() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &weighted(&[1, 1])).unwrap();
+    assert_eq!(sequence(&table, "a", 1, &Passive::default(), 0), "a");
+    let mut changed = weighted(&[1, 1]);
+    changed.vars.push(("x", "y"));
+    put(&table, "a", &changed).unwrap();
+    assert_eq!(sequence(&table, "a", 3, &Passive::default(), 0), "bab");
+}
+
+#[test]
+fn each_try_is_another_backend_then_the_backups() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let mut four = weighted(&[1, 1, 1, 1]);
+    four.endpoints[0].backup = true;
+    four.endpoints[2].drain = true;
+    put(&table, "a", &four).unwrap();
+    let mut buf = [0; 64];
+    let route = table.lookup(b"a", &mut buf).unwrap().unwrap().route;
+    let mut selection = Selection::new(&route, false);
+    assert_eq!(selection.tries(), 3);
+    let tries: Vec<_> = (0..5)
+        .map(|_| selection.next(&table, &route, 0, &Passive::default()))
+        .collect();
+    assert_eq!(tries, [Some(1), Some(3), Some(0), None, None]);
+}
+
+#[test]
+fn https_backends_only_when_allowed() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let mut two = weighted(&[1, 1]);
+    two.endpoints[0].tls = true;
+    put(&table, "a", &two).unwrap();
+    let mut buf = [0; 64];
+    let route = table.lookup(b"a", &mut buf).unwrap().unwrap().route;
+    let mut plain = Selection::new(&route, false);
+    assert!(plain.single());
+    assert_eq!(plain.next(&table, &route, 0, &Passive::default()), Some(1));
+    assert_eq!(plain.next(&table, &route, 0, &Passive::default()), None);
+    let mut tls = Selection::new(&route, true);
+    assert_eq!(
+        (
+            tls.tries(),
+            tls.next(&table, &route, 0, &Passive::default())
+        ),
+        (2, Some(0))
+    );
+}
+
+#[test]
+fn a_failed_backend_is_out_for_the_window_then_tried_once() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &weighted(&[1, 1])).unwrap();
+    let mut buf = [0; 64];
+    let route = table.lookup(b"a", &mut buf).unwrap().unwrap().route;
+    let passive = Passive {
+        fails: 2,
+        window_ms: 100,
+    };
+    let peer = table.peer(route.backend(0).unwrap().peer()).unwrap();
+    assert!(!peer.failed(1000, &passive));
+    assert!(peer.available(1000, &passive));
+    assert!(peer.failed(1000, &passive));
+    assert!(!peer.available(1100, &passive) && peer.available(1101, &passive));
+    assert!(
+        peer.available(
+            1000,
+            &Passive {
+                fails: 0,
+                window_ms: 100
+            }
+        ),
+        "fails=0 switches it off"
+    );
+    assert_eq!(sequence(&table, "a", 4, &passive, 1100), "bbbb");
+    assert_eq!(
+        sequence(&table, "a", 4, &passive, 1101)
+            .matches('a')
+            .count(),
+        1,
+        "one check after the window"
+    );
+    peer.succeeded();
+    assert_eq!(peer.fails(), 0);
+    assert_eq!(
+        sequence(&table, "a", 4, &passive, 1101)
+            .matches('a')
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn success_without_a_check_forgets_nothing() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &weighted(&[1, 1])).unwrap();
+    let mut buf = [0; 64];
+    let route = table.lookup(b"a", &mut buf).unwrap().unwrap().route;
+    let peer = table.peer(route.backend(0).unwrap().peer()).unwrap();
+    peer.failed(
+        1000,
+        &Passive {
+            fails: 2,
+            window_ms: 100,
+        },
+    );
+    peer.succeeded();
+    assert_eq!(
+        peer.fails(),
+        1,
+        "a request begun before the failure says nothing about it"
+    );
+}
+
+#[test]
+fn no_live_backend_is_none_and_a_single_one_is_always_live() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "two", &weighted(&[1, 1])).unwrap();
+    put(&table, "one", &weighted(&[1])).unwrap();
+    let mut buf = [0; 64];
+    let route = table.lookup(b"two", &mut buf).unwrap().unwrap().route;
+    let passive = Passive::default();
+    for backend in route.backends() {
+        table.peer(backend.peer()).unwrap().failed(50, &passive);
+    }
+    assert_eq!(sequence(&table, "two", 2, &passive, 50), "--");
+    assert_eq!(sequence(&table, "one", 2, &passive, 50), "aa");
+}

@@ -1,0 +1,69 @@
+//! Tests of the table.
+
+pub(super) mod hook;
+
+mod basics;
+
+use crate::route::{Address, Endpoint, Key, Match, Resolved};
+use crate::table::{Applied, ApplyError, Change, Owner, Table};
+use std::sync::atomic::AtomicU64;
+
+/// Zeroed memory of so many KiB.
+pub(super) fn memory(kib: usize) -> Vec<AtomicU64> {
+    (0..kib * 128).map(|_| AtomicU64::new(0)).collect()
+}
+
+pub(super) fn key(text: &str) -> Key {
+    Key::parse(text.as_bytes(), Match::Host).unwrap()
+}
+
+/// A plain backend at 10.x.y.z:port.
+pub(super) fn endpoint(n: u32, weight: u16) -> Endpoint<'static> {
+    let ip = std::net::Ipv4Addr::from_bits(0x0a00_0000 | n);
+    Endpoint {
+        address: Address::Ip((ip, 8080).into()),
+        tls: false,
+        weight,
+        backup: false,
+        drain: false,
+        name: None,
+        sni: None,
+    }
+}
+
+/// A route with backends of these numbers.
+pub(super) fn route(backends: &[u32]) -> Resolved<'static> {
+    Resolved {
+        endpoints: backends.iter().map(|n| endpoint(*n, 1)).collect(),
+        ..Resolved::default()
+    }
+}
+
+pub(super) fn put(
+    table: &Table<'_>,
+    name: &str,
+    route: &Resolved<'_>,
+) -> Result<Applied, ApplyError> {
+    table.writer(0).apply(&Change::Put {
+        key: &key(name),
+        route,
+        owner: Owner::File,
+    })
+}
+
+pub(super) fn remove(table: &Table<'_>, name: &str) -> Result<Applied, ApplyError> {
+    table.writer(0).apply(&Change::Remove {
+        key: &key(name),
+        owner: Owner::File,
+    })
+}
+
+/// Kind, key and route a lookup gives.
+pub(super) fn find(table: &Table<'_>, host: &str) -> Option<(&'static str, String)> {
+    let mut buf = [0; crate::table::MAX_RECORD_WORDS];
+    let hit = table.lookup(host.as_bytes(), &mut buf).unwrap()?;
+    Some((
+        hit.kind.as_str(),
+        String::from_utf8(hit.route.key().to_vec()).unwrap(),
+    ))
+}
