@@ -1,1 +1,604 @@
-//! What a profile promises.
+//! What a profile promises beyond the vectors.
+
+use md5::{Digest as _, Md5};
+use proptest::prelude::*;
+
+use super::super::{MAX_TARGET, MAX_TOKEN, Profile, Status, Verdict};
+use super::fake::{Fake, profile};
+
+const NOW: i64 = 1_700_000_000;
+const EXP: &str = "1700000600";
+
+fn hex_md5(parts: &[&str]) -> String {
+    data_encoding::HEXLOWER.encode(&Md5::digest(parts.concat()))
+}
+
+/// A ScaleSimple token, made the long way.
+fn sign(key: &str, expiry: &str, url: &str) -> String {
+    hex_md5(&[key, &hex_md5(&[expiry, url, key])])
+}
+
+/// A secure_link hash, made the long way.
+fn sign_link(text: &str) -> String {
+    data_encoding::BASE64URL_NOPAD.encode(&Md5::digest(text))
+}
+
+fn scalesimple(more: &[&str]) -> Profile {
+    profile(&[&["format scalesimple", "key k1"], more].concat()).unwrap()
+}
+
+fn secure_link(more: &[&str]) -> Profile {
+    profile(
+        &[
+            &[
+                "format secure_link",
+                "key k1",
+                "message {expires}$uri {key}",
+            ],
+            more,
+        ]
+        .concat(),
+    )
+    .unwrap()
+}
+
+fn status(profile: &Profile, rx: &Fake) -> Status {
+    profile.verify(rx, NOW).status
+}
+
+fn query(url: &str, token: &str, expiry: &str) -> Fake {
+    let mark = if url.contains('?') { '&' } else { '?' };
+    Fake::new(&format!(
+        "{url}{mark}ss_token={token}&ss_expiration={expiry}"
+    ))
+}
+
+#[test]
+fn expiry_is_inclusive_and_leeway_adds_to_it() {
+    for (leeway, expiry, want) in [
+        (0, NOW, Status::Ok),
+        (0, NOW - 1, Status::Expired),
+        (10, NOW - 10, Status::Ok),
+        (10, NOW - 11, Status::Expired),
+        (u64::try_from(i64::MAX).unwrap(), 0, Status::Ok),
+    ] {
+        let expiry = expiry.to_string();
+        let rx = query("/a", &sign("k1", &expiry, "/a"), &expiry);
+        let profile = scalesimple(&[&format!("leeway {leeway}")]);
+        assert_eq!(status(&profile, &rx), want, "{leeway} {expiry}");
+    }
+}
+
+#[test]
+fn a_forged_expired_token_is_invalid() {
+    let profile = scalesimple(&[]);
+    let forged = query("/a", &sign("other", "1", "/a"), "1");
+    assert_eq!(
+        profile.verify(&forged, NOW),
+        Verdict {
+            status: Status::Invalid,
+            key: None,
+            expires: None,
+            place: Some(0)
+        }
+    );
+    let old = query("/a", &sign("k1", "1", "/a"), "1");
+    let want = Verdict {
+        status: Status::Expired,
+        key: Some(0),
+        expires: Some(1),
+        place: Some(0),
+    };
+    assert_eq!(profile.verify(&old, NOW), want);
+}
+
+#[test]
+fn every_live_key_is_tried() {
+    let profile = profile(&[
+        "format scalesimple",
+        "key id=a k1",
+        "key k2",
+        "key id=c k3\n",
+    ])
+    .unwrap();
+    for (index, key, id) in [(0, "k1", Some("a")), (1, "k2", None), (2, "k3", Some("c"))] {
+        let verdict = profile.verify(&query("/a", &sign(key, EXP, "/a"), EXP), NOW);
+        let want = Verdict {
+            status: Status::Ok,
+            key: Some(index),
+            expires: Some(NOW + 600),
+            place: Some(0),
+        };
+        assert_eq!(verdict, want);
+        assert_eq!(profile.key_id(index), id);
+    }
+    assert_eq!(profile.key_id(3), None);
+    assert_eq!(
+        status(&profile, &query("/a", &sign("k4", EXP, "/a"), EXP)),
+        Status::Invalid
+    );
+}
+
+#[test]
+fn the_first_valid_place_wins_else_the_first_reason() {
+    let profile = scalesimple(&["from query cookie header"]);
+    let good = sign("k1", EXP, "/a");
+    let cookie = format!("ss_token={good}; ss_expiration={EXP}");
+    let bad_header = |rx: Fake| {
+        rx.header("X-SS-Token", &sign("x", EXP, "/a"))
+            .header("x-ss-expiration", EXP)
+    };
+    assert_eq!(profile.verify(&Fake::new("/a"), NOW).place, None);
+    assert_eq!(status(&profile, &Fake::new("/a")), Status::Missing);
+    let verdict = profile.verify(&bad_header(Fake::new("/a").cookie(&cookie)), NOW);
+    assert_eq!((verdict.status, verdict.place), (Status::Ok, Some(1)));
+    let verdict = profile.verify(
+        &bad_header(Fake::new("/a").cookie("ss_token=x; ss_expiration=1")),
+        NOW,
+    );
+    assert_eq!(
+        (verdict.status, verdict.place),
+        (Status::Malformed, Some(1))
+    );
+    let verdict = profile.verify(&bad_header(Fake::new("/a")), NOW);
+    assert_eq!((verdict.status, verdict.place), (Status::Invalid, Some(2)));
+    // A token for the whole URL stays good beside a broken one in the query, which it then signs.
+    let target = "/a?ss_token=x&ss_expiration=1";
+    let cookie = format!("ss_token={}; ss_expiration={EXP}", sign("k1", EXP, target));
+    assert_eq!(
+        status(&profile, &Fake::new(target).cookie(&cookie)),
+        Status::Ok
+    );
+}
+
+#[test]
+fn a_place_not_listed_is_not_read() {
+    let good = sign("k1", EXP, "/a");
+    assert_eq!(
+        status(
+            &scalesimple(&["from cookie header"]),
+            &query("/a", &good, EXP)
+        ),
+        Status::Missing
+    );
+    let rx = Fake::new("/a").cookie(&format!("ss_token={good}; ss_expiration={EXP}"));
+    assert_eq!(
+        status(&scalesimple(&["from query header"]), &rx),
+        Status::Missing
+    );
+}
+
+#[test]
+fn forms_that_are_no_scalesimple_token() {
+    let profile = scalesimple(&["from query=st"]);
+    let good = sign("k1", EXP, "/a");
+    let status = |value: &str| status(&profile, &Fake::new(&format!("/a?st={value}")));
+    assert_eq!(status(&format!("{good},{EXP}")), Status::Ok);
+    assert_eq!(status(&format!("{good},{EXP},")), Status::Malformed);
+    assert_eq!(status(&good), Status::Malformed);
+    for expiry in [
+        "",
+        "-1",
+        "+1",
+        "1700000600x",
+        "%31",
+        "1e9",
+        "9999999999999999999",
+        "18446744073709551616",
+    ] {
+        assert_eq!(
+            status(&format!("{},{expiry}", sign("k1", expiry, "/a"))),
+            Status::Malformed,
+            "{expiry}"
+        );
+    }
+    for token in [
+        good.to_uppercase(),
+        good[1..].to_owned(),
+        format!("{good}0"),
+        String::new(),
+        "g".repeat(32),
+    ] {
+        assert_eq!(
+            status(&format!("{token},{EXP}")),
+            Status::Malformed,
+            "{token}"
+        );
+    }
+    assert_eq!(
+        status(&format!("{},{EXP}", "0".repeat(32))),
+        Status::Invalid
+    );
+}
+
+#[test]
+fn half_a_token() {
+    let profile = scalesimple(&["from query cookie header"]);
+    assert_eq!(
+        status(&profile, &Fake::new("/a?ss_token=0")),
+        Status::Malformed
+    );
+    assert_eq!(
+        status(&profile, &Fake::new("/a?ss_expiration=1")),
+        Status::Missing
+    );
+    assert_eq!(
+        status(&profile, &Fake::new("/a").cookie("ss_token=0")),
+        Status::Malformed
+    );
+    assert_eq!(
+        status(&profile, &Fake::new("/a").header("X-SS-Token", "0")),
+        Status::Malformed
+    );
+    assert_eq!(
+        status(&profile, &Fake::new("/a").header("X-SS-Expiration", "0")),
+        Status::Missing
+    );
+}
+
+#[test]
+fn a_repeated_argument_counts_as_the_signers_edge_reads_it() {
+    let good = sign("k1", EXP, "/a?x=1");
+    let target = |first: &str, last: &str| {
+        Fake::new(&format!(
+            "/a?ss_token={first}&x=1&ss_token={last}&ss_expiration={EXP}"
+        ))
+    };
+    assert_eq!(status(&scalesimple(&[]), &target("0", &good)), Status::Ok);
+    assert_eq!(
+        status(&scalesimple(&[]), &target(&good, "0")),
+        Status::Malformed
+    );
+    let link = sign_link(&format!("{EXP}/a k1"));
+    let target = |first: &str, last: &str| {
+        Fake::new(&format!("/a?md5={first}&md5={last}&expires={EXP}")).message(&["/a "])
+    };
+    assert_eq!(status(&secure_link(&[]), &target(&link, "0")), Status::Ok);
+    assert_eq!(
+        status(&secure_link(&[]), &target("0", &link)),
+        Status::Malformed
+    );
+}
+
+#[test]
+fn names_are_exact_but_for_headers() {
+    let good = sign("k1", EXP, "/a");
+    let target = format!("/a?SS_TOKEN={good}&SS_EXPIRATION={EXP}");
+    assert_eq!(
+        status(&scalesimple(&[]), &Fake::new(&target)),
+        Status::Missing
+    );
+    let rx = Fake::new("/a").cookie(&format!("xss_token={good}; xss_expiration={EXP}"));
+    assert_eq!(status(&scalesimple(&[]), &rx), Status::Missing);
+    let rx = Fake::new("/a")
+        .header("x-ss-TOKEN", &good)
+        .header("X-Ss-Expiration", EXP);
+    assert_eq!(status(&scalesimple(&[]), &rx), Status::Ok);
+}
+
+#[test]
+fn path_tokens_sign_the_url_without_them() {
+    let profile = scalesimple(&["from path"]);
+    let good = format!("{},{EXP}", sign("k1", EXP, "/live/ch1.m3u8?q=1"));
+    for target in [
+        format!("/{good}/live/ch1.m3u8?q=1"),
+        format!("/live/{good}/ch1.m3u8?q=1"),
+    ] {
+        assert_eq!(
+            status(&profile, &Fake::new(&target)),
+            Status::Ok,
+            "{target}"
+        );
+        let mut out = vec![0; target.len()];
+        let len = profile.clean_path(target.as_bytes(), &mut out).unwrap();
+        assert_eq!(&out[..len], b"/live/ch1.m3u8?q=1");
+        assert_eq!(profile.clean_path(target.as_bytes(), &mut out[..5]), None);
+    }
+    for (target, want) in [
+        (format!("/{good}/live/ch2.m3u8?q=1"), Status::Invalid),
+        ("/live/ch1.m3u8?q=1".to_owned(), Status::Missing),
+        (format!("/live/ch1.m3u8?q=/{good}"), Status::Missing),
+    ] {
+        assert_eq!(status(&profile, &Fake::new(&target)), want, "{target}");
+    }
+    assert_eq!(profile.clean_path(b"/live/ch1.m3u8", &mut [0; 64]), None);
+    let without = scalesimple(&["from query"]);
+    assert_eq!(
+        without.clean_path(format!("/{good}/a").as_bytes(), &mut [0; 64]),
+        None
+    );
+}
+
+#[test]
+fn secure_link_without_expiry() {
+    let bare = profile(&[
+        "format secure_link",
+        "key k1",
+        "message $uri {key}",
+        "from query=st path",
+    ])
+    .unwrap();
+    let hash = sign_link("/a k1");
+    let rx = |target: &str| Fake::new(target).message(&["/a "]);
+    let verdict = bare.verify(&rx(&format!("/a?st={hash}")), NOW);
+    assert_eq!((verdict.status, verdict.expires), (Status::Ok, None));
+    assert_eq!(status(&bare, &rx(&format!("/{hash}/a"))), Status::Ok);
+    assert_eq!(
+        status(&bare, &rx(&format!("/a?st={hash},"))),
+        Status::Malformed
+    );
+    assert_eq!(
+        status(&bare, &rx(&format!("/a?st={hash},0"))),
+        Status::Malformed
+    );
+    // Two names: a link whose expiry was cut off is no link.
+    assert_eq!(
+        status(&secure_link(&[]), &rx(&format!("/a?md5={hash}"))),
+        Status::Malformed
+    );
+    let strict = secure_link(&["require_exp on", "from query=st path"]);
+    assert_eq!(
+        status(&strict, &rx(&format!("/a?st={hash}"))),
+        Status::Malformed
+    );
+    assert_eq!(status(&strict, &rx(&format!("/{hash}/a"))), Status::Missing);
+    let dated = sign_link(&format!("{EXP}/a k1"));
+    assert_eq!(
+        status(&strict, &rx(&format!("/{dated},{EXP}/a"))),
+        Status::Ok
+    );
+}
+
+#[test]
+fn secure_link_without_key_in_the_message_is_an_hmac() {
+    use hmac::{Hmac, KeyInit, Mac};
+    let lines = [
+        "format secure_link",
+        "key k1",
+        "key k2",
+        "message {expires}$uri",
+    ];
+    let profile = profile(&lines).unwrap();
+    let mut mac = Hmac::<Md5>::new_from_slice(b"k2").unwrap();
+    mac.update(format!("{EXP}/a").as_bytes());
+    let hash = data_encoding::BASE64URL_NOPAD.encode(&mac.finalize().into_bytes());
+    let rx = Fake::new(&format!("/a?md5={hash}&expires={EXP}")).message(&["/a"]);
+    let verdict = profile.verify(&rx, NOW);
+    assert_eq!((verdict.status, verdict.key), (Status::Ok, Some(1)));
+    let plain = sign_link(&format!("{EXP}/a"));
+    let rx = Fake::new(&format!("/a?md5={plain}&expires={EXP}")).message(&["/a"]);
+    assert_eq!(status(&profile, &rx), Status::Invalid);
+}
+
+#[test]
+fn a_message_without_a_value_refuses() {
+    let hash = sign_link(&format!("{EXP} k1"));
+    let rx = Fake::new(&format!("/a?md5={hash}&expires={EXP}"));
+    assert_eq!(status(&secure_link(&[]), &rx), Status::Invalid);
+}
+
+#[test]
+fn one_hash_has_one_spelling_but_for_padding() {
+    let profile = secure_link(&["from query=st"]);
+    let hash = sign_link(&format!("{EXP}/a k1"));
+    let status = |hash: &str| {
+        status(
+            &profile,
+            &Fake::new(&format!("/a?st={hash},{EXP}")).message(&["/a "]),
+        )
+    };
+    for padding in ["", "=", "=="] {
+        assert_eq!(status(&format!("{hash}{padding}")), Status::Ok);
+    }
+    for junk in ["===", "=x", "A", " ", "%3D"] {
+        assert_eq!(
+            status(&format!("{hash}{junk}")),
+            Status::Malformed,
+            "{junk}"
+        );
+    }
+    // The last character holds two bits of the hash; the other four must be zero.
+    let (head, last) = hash.split_at(21);
+    let others = ('A'..='Z')
+        .chain('a'..='z')
+        .chain('0'..='9')
+        .chain(['-', '_'])
+        .filter(|c| !last.contains(*c));
+    for other in others {
+        assert_ne!(status(&format!("{head}{other}")), Status::Ok, "{other}");
+    }
+}
+
+#[test]
+fn overlong_is_malformed() {
+    let profile = scalesimple(&["from query"]);
+    let long_token = query("/a", &"0".repeat(MAX_TOKEN + 1), EXP);
+    assert_eq!(status(&profile, &long_token), Status::Malformed);
+    let long_expiry = query("/a", &sign("k1", EXP, "/a"), &"0".repeat(MAX_TOKEN + 1));
+    assert_eq!(status(&profile, &long_expiry), Status::Malformed);
+    for (room, want) in [(0, Status::Ok), (1, Status::Malformed)] {
+        let added = "?ss_token=&ss_expiration=".len() + 32 + EXP.len();
+        let url = format!("/{}", "a".repeat(MAX_TARGET - added - 1 + room));
+        let rx = query(&url, &sign("k1", EXP, &url), EXP);
+        assert_eq!(rx.target.len(), MAX_TARGET + room);
+        assert_eq!(status(&profile, &rx), want);
+    }
+}
+
+#[test]
+fn refused_configurations() {
+    let ss = ["format scalesimple", "key k"];
+    let sl = ["format secure_link", "key k"];
+    for (lines, want) in [
+        (vec!["key k"], "has no \"format\""),
+        (vec!["format scalesimple"], "has no \"key\""),
+        (vec!["format md5"], "unknown format \"md5\""),
+        (
+            [ss.as_slice(), &["format scalesimple"]].concat(),
+            "\"format\" directive is duplicate",
+        ),
+        ([ss.as_slice(), &["key "]].concat(), "key is empty"),
+        ([ss.as_slice(), &["key \n"]].concat(), "key is empty"),
+        (
+            [ss.as_slice(), &["key id=a x", "key id=a y"]].concat(),
+            "key id \"a\" is duplicate",
+        ),
+        ([ss.as_slice(), &["key id= x"]].concat(), "key id is empty"),
+        (
+            [ss.as_slice(), &["from "]].concat(),
+            "\"from\" names no place",
+        ),
+        (
+            [ss.as_slice(), &["from query query"]].concat(),
+            "place \"query\" in \"from\" is duplicate",
+        ),
+        (
+            [ss.as_slice(), &["from body"]].concat(),
+            "unknown place \"body\" in \"from\"",
+        ),
+        (
+            [ss.as_slice(), &["leeway 1", "leeway 1"]].concat(),
+            "\"leeway\" directive is duplicate",
+        ),
+        (
+            [ss.as_slice(), &["leeway 18446744073709551615"]].concat(),
+            "\"leeway\" is too long",
+        ),
+        (
+            [ss.as_slice(), &["message $uri"]].concat(),
+            "has a \"message\", format \"scalesimple\" takes none",
+        ),
+        (
+            [ss.as_slice(), &["bind_ip exact"]].concat(),
+            "has \"bind_ip\", format \"scalesimple\" carries no address",
+        ),
+        (
+            [ss.as_slice(), &["bind_ip yes"]].concat(),
+            "invalid value \"yes\" in \"bind_ip\"",
+        ),
+        (
+            [ss.as_slice(), &["require_exp off"]].concat(),
+            "has \"require_exp off\", format \"scalesimple\" always expires",
+        ),
+        (
+            [ss.as_slice(), &["require_exp no"]].concat(),
+            "invalid value \"no\" in \"require_exp\"",
+        ),
+        (
+            sl.to_vec(),
+            "has no \"message\", format \"secure_link\" needs one",
+        ),
+        (
+            [sl.as_slice(), &["message $uri{key}", "require_exp on"]].concat(),
+            "has \"require_exp on\", but no \"{expires}\" in its \"message\"",
+        ),
+    ] {
+        assert_eq!(
+            profile(&lines).map(|_| ()),
+            Err(want.to_owned()),
+            "{lines:?}"
+        );
+    }
+    for line in [
+        "bind_ip off",
+        "require_exp on",
+        "from query cookie header path",
+    ] {
+        assert!(
+            profile(&[ss.as_slice(), &[line]].concat()).is_ok(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn no_key_in_debug_or_errors() {
+    let shown = format!(
+        "{:?}",
+        profile(&["format scalesimple", "key id=i hunter2"]).unwrap()
+    );
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let mut builder = super::super::ProfileBuilder::new();
+    let error = builder
+        .key(None, b"hunter2".to_vec(), Some("hex"))
+        .unwrap_err()
+        .to_string();
+    assert_eq!(error, "key is not hex");
+    assert_eq!(
+        builder
+            .key(None, b"k".to_vec(), Some("pem"))
+            .unwrap_err()
+            .to_string(),
+        "unknown key encoding \"pem\""
+    );
+}
+
+/// Another byte at some place of a text.
+fn changed(text: &str, at: prop::sample::Index, by: u8) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    let at = at.index(bytes.len());
+    bytes[at] = bytes[at].wrapping_add(by);
+    bytes
+}
+
+proptest! {
+    #[test]
+    fn any_changed_byte_is_noticed(at: prop::sample::Index, by in 1u8..=255, url in "/[a-z/]{0,9}(\\?[xy]=[a-z&]{0,5})?") {
+        let profile = scalesimple(&["from query cookie header path"]);
+        let token = sign("k1", EXP, &url);
+        let good = query(&url, &token, EXP);
+        prop_assert_eq!(status(&profile, &good), Status::Ok);
+        let target = String::from_utf8(good.target).unwrap();
+        let broken = Fake { target: changed(&target, at, by), ..Fake::default() };
+        prop_assert_ne!(status(&profile, &broken), Status::Ok);
+
+        let cookie = format!("ss_token={token}; ss_expiration={EXP}");
+        let good = Fake::new(&url).cookie(&cookie);
+        prop_assert_eq!(status(&profile, &good), Status::Ok);
+        let broken = Fake { target: changed(&url, at, by), ..good.clone() };
+        prop_assert_ne!(status(&profile, &broken), Status::Ok);
+        let value = changed(&token, at, by);
+        let broken = Fake { cookie: [b"ss_token=", value.as_slice(), b"; ss_expiration=", EXP.as_bytes()].concat(), ..good.clone() };
+        prop_assert_ne!(status(&profile, &broken), Status::Ok);
+        let value = changed(EXP, at, by);
+        let broken = Fake { cookie: [b"ss_token=", token.as_bytes(), b"; ss_expiration=", &value].concat(), ..good };
+        prop_assert_ne!(status(&profile, &broken), Status::Ok);
+    }
+
+    #[test]
+    fn any_changed_byte_of_a_secure_link_is_noticed(at: prop::sample::Index, by in 1u8..=255) {
+        let profile = secure_link(&["from query=st"]);
+        let value = format!("{},{EXP}", sign_link(&format!("{EXP}/a k1")));
+        let rx = |value: &[u8]| Fake { target: [b"/a?st=", value].concat(), ..Fake::default() }.message(&["/a "]);
+        prop_assert_eq!(status(&profile, &rx(value.as_bytes())), Status::Ok);
+        prop_assert_ne!(status(&profile, &rx(&changed(&value, at, by))), Status::Ok);
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_never_a_token(
+        target in prop::collection::vec(any::<u8>(), 0..80),
+        cookie in "(ss_token|ss_expiration|md5|expires|[a-f0-9]{32}|1|=|;| |,|\\PC){0,12}",
+        header in "\\PC{0,40}",
+        now: i64,
+    ) {
+        let rx = Fake { target, ..Fake::default() }.cookie(&cookie).message(&[&header]);
+        let rx = rx.header("X-SS-Token", &header).header("X-SS-Expiration", &cookie).header("X-Secure-Link", &header);
+        let places = "from query cookie header path query=a cookie=ss_token header=X-SS-Token";
+        for profile in [scalesimple(&[places]), secure_link(&[places])] {
+            prop_assert!(!profile.verify(&rx, now).is_ok());
+            let mut out = vec![0; rx.target.len()];
+            prop_assert!(profile.clean_path(&rx.target, &mut out).is_none_or(|len| len < out.len()));
+        }
+    }
+
+    #[test]
+    fn structured_targets_are_never_a_token(
+        target in "(/|\\?|&|ss_token=|ss_expiration=|[0-9a-f]{32}|,[0-9]{1,20}|[A-Za-z0-9_-]{21}[AQgw]=?){0,10}"
+    ) {
+        let places = "from query path query=ss_token";
+        let rx = Fake::new(&target).message(&["x"]);
+        for profile in [scalesimple(&[places]), secure_link(&[places])] {
+            prop_assert!(!profile.verify(&rx, NOW).is_ok());
+        }
+    }
+}
