@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use maxminddb::{MaxMindDbError, Metadata, Reader};
 
 use super::facts::{Code, Eu, Facts, Field, Fields};
+use super::json;
 use super::path::{self, Out, Path};
 use super::record::{Kind, Section, Value};
 use super::tree::{SEPARATOR, Target, Tree, Width};
@@ -93,7 +94,8 @@ impl<S: AsRef<[u8]>> Database<S> {
     pub fn open(source: S) -> Result<Self, Error> {
         let bytes = source.as_ref();
         let data_end = find_last(bytes, METADATA_MARKER).ok_or(Error::NotMaxMind)?;
-        let metadata = Reader::from_source(bytes)?.metadata().clone();
+        let reader = Reader::from_source(bytes).map_err(in_metadata)?;
+        let metadata = reader.metadata().clone();
         let width = Width::from_bits(metadata.record_size).ok_or_else(|| invalid("record_size"))?;
         let nodes = metadata.node_count;
         let tree_end = usize::try_from(nodes)
@@ -205,16 +207,10 @@ impl<S: AsRef<[u8]>> Database<S> {
         Ok((network.ip(), network.prefix()))
     }
 
-    /// An address's whole record as JSON, for people to look at; `None` when there is none.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] when the record is damaged or does not fit into JSON.
-    pub fn record(&self, address: IpAddr) -> Result<Option<serde_json::Value>, Error> {
-        if self.lookup(address) == Lookup::NotFound {
-            return Ok(None);
-        }
-        let reader = Reader::from_source(self.source.as_ref())?;
-        Ok(reader.lookup(address.to_canonical())?.decode()?)
+    /// The whole record at an offset as JSON, for people to look at; `None` when it is damaged or
+    /// too large for that.
+    pub fn record(&self, offset: u32) -> Option<serde_json::Value> {
+        json::json(self.section(), usize::try_from(offset).ok()?)
     }
 
     /// Where one record of a node leads.
@@ -331,6 +327,14 @@ fn flag(section: Section<'_>, map: Value, key: &[u8]) -> Eu {
             kind: Kind::Bool, ..
         }) => Eu::No,
         _ => Eu::Unknown,
+    }
+}
+
+/// A fault that is known before any address is looked up.
+fn in_metadata(error: MaxMindDbError) -> Error {
+    match Error::from(error) {
+        Error::Invalid(reason) => Error::Invalid(format!("metadata: {reason}")),
+        other => other,
     }
 }
 

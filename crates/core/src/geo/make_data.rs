@@ -206,3 +206,43 @@ fn check(value: &Value) -> Result<(), String> {
 fn no_null() -> String {
     "a MaxMind DB has no null".to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::{Kind, Section};
+    use super::Data;
+
+    #[test]
+    fn pointers_of_every_length() {
+        let edges = [
+            0,
+            2047,
+            2048,
+            526_335,
+            526_336,
+            134_744_063,
+            134_744_064,
+            u32::MAX,
+        ];
+        for (offset, length) in edges.into_iter().zip([2, 2, 3, 3, 4, 4, 5, 5]) {
+            let mut data = Data::default();
+            data.write_pointer(offset);
+            let head = Section(&data.bytes).head(0).unwrap();
+            assert_eq!((head.kind, head.size), (Kind::Pointer, offset as usize));
+            assert_eq!(
+                (data.bytes.len(), head.payload),
+                (length, length),
+                "{offset}"
+            );
+        }
+    }
+
+    #[test]
+    fn sizes_of_every_length() {
+        for size in [0, 28, 29, 284, 285, 65_820, 65_821, 16_843_036] {
+            let mut data = Data::default();
+            data.begin_map(size);
+            assert_eq!(Section(&data.bytes).head(0).unwrap().size, size);
+        }
+    }
+}

@@ -18,6 +18,7 @@
 mod cache;
 mod database;
 mod facts;
+mod json;
 pub mod make;
 mod make_data;
 mod path;

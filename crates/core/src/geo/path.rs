@@ -103,19 +103,10 @@ pub(super) fn text<'o>(section: Section<'o>, value: Value, out: &'o mut Out) -> 
             let number = section.unsigned(value)?;
             out.put(format_args!("0x{number:032x}"))
         }
-        Kind::Int32 => {
-            let bits = u32::try_from(section.unsigned(value)?).ok()?;
-            out.put(format_args!("{}", i32::from_be_bytes(bits.to_be_bytes())))
-        }
+        Kind::Int32 => out.put(format_args!("{}", section.signed(value)?)),
         Kind::Bool => out.put(format_args!("{}", value.size)),
-        Kind::Double => {
-            let bytes: [u8; 8] = section.bytes(value)?.try_into().ok()?;
-            out.put(format_args!("{:.5}", f64::from_be_bytes(bytes)))
-        }
-        Kind::Float => {
-            let bytes: [u8; 4] = section.bytes(value)?.try_into().ok()?;
-            out.put(format_args!("{:.5}", f32::from_be_bytes(bytes)))
-        }
+        Kind::Double => out.put(format_args!("{:.5}", section.double(value)?)),
+        Kind::Float => out.put(format_args!("{:.5}", section.float(value)?)),
         Kind::Map | Kind::Array | Kind::Bytes | Kind::Pointer => None,
     }
 }

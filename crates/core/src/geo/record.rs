@@ -198,13 +198,43 @@ impl<'a> Section<'a> {
             .map(|(_, at)| at)
     }
 
+    /// The offsets of an array's elements. Ends early where the bytes make no sense.
+    pub(super) fn elements(self, array: Value) -> impl Iterator<Item = usize> {
+        let count = if array.kind == Kind::Array {
+            array.size
+        } else {
+            0
+        };
+        let (mut next, mut work) = (Some(array.payload), WORK);
+        (0..count).map_while(move |index| {
+            let at = next?;
+            // The last element need not be skipped.
+            next = if index.checked_add(1)? < count {
+                self.skip(at, &mut work)
+            } else {
+                None
+            };
+            Some(at)
+        })
+    }
+
     /// The offset of an array's element.
     pub(super) fn element(self, array: Value, index: usize) -> Option<usize> {
-        if array.kind != Kind::Array || index >= array.size {
-            return None;
-        }
-        let mut work = WORK;
-        (0..index).try_fold(array.payload, |at, _| self.skip(at, &mut work))
+        self.elements(array).nth(index)
+    }
+
+    /// A signed number, whose missing bytes are zero.
+    pub(super) fn signed(self, value: Value) -> Option<i32> {
+        let bits = u32::try_from(self.unsigned(value)?).ok()?;
+        Some(i32::from_be_bytes(bits.to_be_bytes()))
+    }
+
+    pub(super) fn double(self, value: Value) -> Option<f64> {
+        Some(f64::from_be_bytes(self.bytes(value)?.try_into().ok()?))
+    }
+
+    pub(super) fn float(self, value: Value) -> Option<f32> {
+        Some(f32::from_be_bytes(self.bytes(value)?.try_into().ok()?))
     }
 }
 

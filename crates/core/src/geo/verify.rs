@@ -76,7 +76,13 @@ impl Verification {
 
     fn step_tree<S: AsRef<[u8]>>(&mut self, database: &Database<S>) -> Result<bool, Error> {
         let Some(visit) = self.way.last_mut() else {
-            return Ok(true);
+            // Writers number only what they have reached; anything else is damage.
+            let reached = self.heights.iter().all(|height| *height > 0);
+            return if reached {
+                Ok(true)
+            } else {
+                Err(invalid("the search tree has nodes that no address reaches"))
+            };
         };
         let right = match visit.next {
             Side::Left => false,
