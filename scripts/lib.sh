@@ -56,16 +56,24 @@ install_packages() {
   return $rc
 }
 
-# Debian's toolchain packages for browsers and the like; their programs are cargo and rustc.
-need_cargo() {
-  command -v cargo >/dev/null || need_packages cargo-web rustc-web
+# need_build_packages [NAME…]: what compiling takes, and more. Where there is no cargo at all, the
+# newest toolchain Debian has serves (packaged there to build browsers).
+need_build_packages() {
+  local packages=(ca-certificates gcc libc6-dev libclang-dev libpcre2-dev libssl-dev make
+    pkg-config zlib1g-dev)
+  command -v cargo >/dev/null || packages+=(cargo-web rustc-web)
+  need_packages "${packages[@]}" "$@"
   command -v cargo >/dev/null || die "no cargo (https://rustup.rs)"
 }
 
-need_build_packages() {
-  need_packages ca-certificates gcc libc6-dev libclang-dev libpcre2-dev libssl-dev make \
-    pkg-config zlib1g-dev
-  need_cargo
+# The mirror apt uses for Debian, without a slash at its end.
+debian_mirror() {
+  local url
+  # shellcheck disable=SC2016 # the format is apt's
+  url=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
+    2>/dev/null | grep -v security | head -n 1) || true
+  url=${url:-http://deb.debian.org/debian}
+  echo "${url%/}"
 }
 
 # nginx_version DIR: the version a source tree says it has.
@@ -77,6 +85,6 @@ nginx_version() {
 with_lock() {
   local lock=$build/.lock-$1
   shift
-  mkdir -p "$build"
+  mkdir -p "$build" && [ -w "$build" ] || die "cannot write to $build"
   (flock 9 && "$@") 9>"$lock"
 }

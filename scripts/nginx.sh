@@ -51,14 +51,11 @@ crate_source() {
 
 # Downloads Debian's tarball from the mirror apt uses, with apt's own settings, by checksum.
 debian_tarball() {
-  local version=$1 sum mirror file=$build/src/nginx_$1.orig.tar.gz
+  local version=$1 sum file=$build/src/nginx_$1.orig.tar.gz
   sum=$(sed -n "s/^$version //p" <<<"$debian_sources")
   [ -n "$sum" ] || die "no source known for nginx $version (use --source DIR|FILE)"
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
-    2>/dev/null | grep -v security | head -n 1) || true
-  mirror=${mirror:-http://deb.debian.org/debian/}
   quiet nginx-download /usr/lib/apt/apt-helper download-file \
-    "${mirror%/}/pool/main/n/nginx/nginx_$version.orig.tar.gz" "$file" "SHA256:$sum" ||
+    "$(debian_mirror)/pool/main/n/nginx/nginx_$version.orig.tar.gz" "$file" "SHA256:$sum" ||
     die "nginx $version is not in the archive any more, or has changed (use --source DIR|FILE)"
   echo "$file"
 }
@@ -103,7 +100,6 @@ compile_nginx() {
 # a copy, as nginx-sys wants the Makefile and ngx_auto_config.h.
 prepare_system() {
   local headers=/usr/share/nginx/src src=$build/src/nginx-system prefix=$build/nginx-system stamp
-  need_packages nginx nginx-dev
   [ -x /usr/sbin/nginx ] && [ -e $headers/conf_flags ] ||
     die "no /usr/sbin/nginx with $headers (Debian's nginx and nginx-dev)"
   stamp=$(/usr/sbin/nginx -V 2>&1; stat -c %Y $headers/conf_flags)

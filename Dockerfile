@@ -1,0 +1,42 @@
+# nginx with Gatehouse, from source.
+#
+#   docker build -t gatehouse .                  the server
+#   docker build --target test .                 the test suite, run inside
+#
+# BASE is any Debian from 12 on, NGINX_VERSION one that scripts/build knows.
+
+ARG BASE=debian:bookworm-slim
+
+FROM ${BASE} AS build
+ARG NGINX_VERSION=1.28.3
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        ca-certificates cargo-web gcc libc6-dev libclang-dev libpcre2-dev libssl-dev make \
+        pkg-config rustc-web zlib1g-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /gatehouse
+COPY . .
+RUN scripts/build --nginx "${NGINX_VERSION}" \
+    && cargo build --release --locked -p gatehouse-cli \
+    && ln -s "nginx-${NGINX_VERSION}" build/nginx-image
+
+FROM build AS test
+ARG NGINX_VERSION=1.28.3
+RUN scripts/test --nginx "${NGINX_VERSION}"
+
+FROM ${BASE}
+# openssl stands for the libssl nginx was linked with, whatever this Debian calls it.
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        ca-certificates libpcre2-8-0 openssl zlib1g \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --home-dir /srv/gatehouse --create-home gatehouse
+COPY --from=build /gatehouse/build/nginx-image/sbin/nginx /usr/local/sbin/nginx
+COPY --from=build /gatehouse/target/release/gatehouse /usr/local/bin/gatehouse
+WORKDIR /srv/gatehouse
+COPY --from=build /gatehouse/build/nginx-image/modules modules
+COPY --from=build /gatehouse/build/nginx-image/conf/mime.types conf/mime.types
+COPY nginx-conf conf
+RUN mkdir -p logs && chown -R gatehouse: .
+USER gatehouse
+EXPOSE 8080
+STOPSIGNAL SIGQUIT
+CMD ["nginx", "-p", "/srv/gatehouse", "-c", "conf/quickstart.conf", "-e", "stderr", "-g", "daemon off;"]
