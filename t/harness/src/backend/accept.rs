@@ -1,0 +1,151 @@
+//! A listener with one thread per connection, stopped when dropped.
+
+use std::io::Read;
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use bstr::ByteSlice;
+
+use super::{WsMode, http, websocket};
+use crate::ports::Port;
+
+const MAX_HEAD: usize = 1 << 20;
+
+/// A mock backend on a free port.
+#[derive(Debug)]
+pub struct Backend {
+    port: Port,
+    shared: Arc<Shared>,
+}
+
+/// What a backend's connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) name: String,
+    pub(super) accepts: AtomicU64,
+    pub(super) requests: AtomicU64,
+    stopping: AtomicBool,
+    open: Mutex<Vec<TcpStream>>,
+}
+
+impl Backend {
+    /// An HTTP backend that answers with its name and the request head it got.
+    ///
+    /// # Errors
+    /// No free port.
+    pub fn http(name: &str) -> Result<Backend, String> {
+        Backend::serve(name, http::connection)
+    }
+
+    /// A WebSocket backend that sends every message back; to the text `?headers` it answers with the request head it got.
+    ///
+    /// # Errors
+    /// No free port.
+    pub fn echo() -> Result<Backend, String> {
+        Backend::websocket("echo", WsMode::Echo)
+    }
+
+    /// A WebSocket backend of some other behaviour.
+    ///
+    /// # Errors
+    /// No free port.
+    pub fn websocket(name: &str, mode: WsMode) -> Result<Backend, String> {
+        Backend::serve(name, move |stream, shared| websocket::connection(stream, shared, mode))
+    }
+
+    /// The port it listens on, on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// How many connections it has accepted.
+    #[must_use]
+    pub fn accepts(&self) -> u64 {
+        self.shared.accepts.load(Ordering::SeqCst)
+    }
+
+    /// How many requests it has read.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.shared.requests.load(Ordering::SeqCst)
+    }
+
+    fn serve(name: &str, handler: impl Fn(TcpStream, &Shared) + Send + Sync + 'static) -> Result<Backend, String> {
+        let port = Port::free()?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.number())).map_err(|e| format!("backend {name}: {e}"))?;
+        let shared = Arc::new(Shared {
+            name: name.to_owned(),
+            accepts: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            open: Mutex::new(Vec::new()),
+        });
+        let for_thread = Arc::clone(&shared);
+        thread::spawn(move || accept_loop(&listener, &for_thread, &Arc::new(handler)));
+        Ok(Backend { port, shared })
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        // Wakes the accepting thread, which then sees the flag.
+        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port.number()));
+        for stream in self.shared.open.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn accept_loop<F: Fn(TcpStream, &Shared) + Send + Sync + 'static>(listener: &TcpListener, shared: &Arc<Shared>, handler: &Arc<F>) {
+    for stream in listener.incoming() {
+        if shared.stopping.load(Ordering::SeqCst) {
+            return;
+        }
+        let Ok(stream) = stream else { continue };
+        shared.accepts.fetch_add(1, Ordering::SeqCst);
+        let _ = stream.set_nodelay(true);
+        if let Ok(copy) = stream.try_clone() {
+            let mut open = shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+            // Connections the peer has closed would otherwise stay half open here.
+            open.retain(|old| old.peer_addr().is_ok());
+            open.push(copy);
+        }
+        let shared = Arc::clone(shared);
+        let handler = Arc::clone(handler);
+        thread::spawn(move || {
+            let copy = stream.try_clone();
+            handler(stream, &shared);
+            if let Ok(copy) = copy {
+                let _ = copy.shutdown(Shutdown::Both);
+            }
+        });
+    }
+}
+
+/// Reads a request head; returns it with the bytes that came after it, or `None` when the peer closed before.
+pub(super) fn read_head(stream: &mut TcpStream, mut buffered: Vec<u8>) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut chunk = vec![0_u8; 16 << 10];
+    loop {
+        if let Some(end) = buffered.find(b"\r\n\r\n") {
+            let rest = buffered.split_off(end.saturating_add(4));
+            return Some((buffered, rest));
+        }
+        if buffered.len() > MAX_HEAD {
+            return None;
+        }
+        let count = stream.read(&mut chunk).ok().filter(|count| *count > 0)?;
+        buffered.extend_from_slice(chunk.get(..count)?);
+    }
+}
+
+/// The value of a header in a request head.
+pub(super) fn header(head: &[u8], name: &str) -> Option<String> {
+    head.lines().skip(1).find_map(|line| {
+        let (found, value) = line.split_once_str(":")?;
+        found.eq_ignore_ascii_case(name.as_bytes()).then(|| String::from_utf8_lossy(value).trim().to_owned())
+    })
+}

@@ -1,0 +1,211 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+
+use crate::env::Env;
+use crate::format::{self, TestFile};
+use crate::live::{SCENARIOS, Scenario};
+use crate::perl::Pattern;
+use crate::run::{Job, Outcome, Summary, Tap, run_block, run_jobs, unmet};
+
+/// Runs t/*.t against a real nginx and prints TAP.
+#[derive(Debug, Parser)]
+#[command(name = "harness")]
+struct Args {
+    /// The nginx binary [default: $TEST_NGINX_BINARY, build/nginx-1.28.3/sbin/nginx, nginx in PATH].
+    #[arg(long, value_name = "PATH")]
+    nginx: Option<PathBuf>,
+    /// A module to load; may be repeated.
+    #[arg(long, value_name = "PATH.so")]
+    module: Vec<PathBuf>,
+    /// Blocks at the same time [default: twice the cores].
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Where server roots are made [default: a temporary directory].
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Run only blocks and scenarios whose "file: title" matches.
+    #[arg(long, value_name = "RE")]
+    filter: Option<String>,
+    /// Keep server roots.
+    #[arg(long)]
+    keep: bool,
+    /// An environment variable for nginx; may be repeated.
+    #[arg(long, value_name = "K=V")]
+    env: Vec<String>,
+    /// A value for $TEST_NGINX_NAME; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// The module has test hooks: run files that require them.
+    #[arg(long)]
+    hooks: bool,
+    /// Also run live scenarios: all, or those named among the arguments.
+    #[arg(long)]
+    live: bool,
+    /// Test files; with --live also scenario names.
+    files: Vec<String>,
+}
+
+/// Runs the program; returns its exit code: 0 all well, 1 something failed, 2 wrong use or nothing ran.
+#[must_use]
+pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { 2 } else { 0 };
+        }
+    };
+    match run(&args) {
+        Ok(Summary { failed: 0, passed: 0, skipped: 0 }) => {
+            eprintln!("harness: no block ran");
+            2
+        }
+        Ok(summary) => u8::from(summary.failed > 0),
+        Err(error) => {
+            eprintln!("harness: {error}");
+            2
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<Summary, String> {
+    let temporary = tempfile::Builder::new().prefix("harness.").tempdir().map_err(|e| e.to_string())?;
+    let root = match &args.root {
+        Some(root) => {
+            std::fs::create_dir_all(root).map_err(|e| format!("{}: {e}", root.display()))?;
+            absolute(root)?
+        }
+        None if args.keep => temporary.keep(),
+        None => temporary.path().to_owned(),
+    };
+    let env = environment(args, &root)?;
+    let (files, names): (Vec<&String>, Vec<&String>) = args.files.iter().partition(|name| !args.live || name.ends_with(".t"));
+    let files: Vec<(String, Result<TestFile, String>)> = files.into_iter().map(|path| (path.clone(), read(&env, path))).collect();
+    let filter = args.filter.as_deref().map(|source| Pattern::new(source.as_bytes(), "")).transpose()?;
+    let mut jobs = Vec::new();
+    for (path, file) in &files {
+        add_file(&env, path, file, &mut jobs);
+    }
+    if args.live {
+        for scenario in scenarios(&names)? {
+            jobs.push(Job { title: format!("live: {}", scenario.name), serial: true, run: Box::new(|| run_scenario(&env, scenario)) });
+        }
+    }
+    jobs.retain(|job| filter.as_ref().is_none_or(|pattern| pattern.is_match(job.title.as_bytes())));
+    let width = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(4, |cores| cores.get().saturating_mul(2)));
+    let mut tap = Tap::new(io::stdout(), jobs.len());
+    let (major, minor, patch) = env.version;
+    tap.note(&format!("nginx {major}.{minor}.{patch} {}", env.nginx.display()));
+    for (path, file) in &files {
+        for warning in file.iter().flat_map(|file| &file.warnings) {
+            tap.note(&format!("{path}: warning: {warning}"));
+        }
+    }
+    run_jobs(&jobs, width, |job, outcome| tap.result(&job.title, outcome));
+    Ok(tap.finish())
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, String> {
+    std::fs::canonicalize(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn environment(args: &Args, root: &Path) -> Result<Env, String> {
+    let repo = repository();
+    let mut env = Env::new(&nginx(args, &repo)?, root, &repo)?;
+    env.modules = args.module.iter().map(|path| absolute(path)).collect::<Result<_, _>>()?;
+    env.hooks = args.hooks;
+    env.keep = args.keep;
+    for (name, value) in std::env::vars() {
+        if name.starts_with("TEST_NGINX_") {
+            env.names.insert(name, value);
+        }
+    }
+    for pair in &args.set {
+        let (name, value) = pair.split_once('=').ok_or_else(|| format!("--set {pair}: NAME=VALUE is needed"))?;
+        env.names.insert(format!("TEST_NGINX_{}", name.trim_start_matches("TEST_NGINX_")), value.to_owned());
+    }
+    for pair in &args.env {
+        let (name, value) = pair.split_once('=').ok_or_else(|| format!("--env {pair}: K=V is needed"))?;
+        env.process_env.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(env)
+}
+
+/// The repository: the nearest directory above the current one with `nginx-conf`, else where this program was built.
+fn repository() -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    let found = here.ancestors().find(|dir| dir.join("nginx-conf").is_dir() && dir.join("t").is_dir()).map(Path::to_owned);
+    found.unwrap_or_else(|| {
+        let built = Path::new(env!("CARGO_MANIFEST_DIR"));
+        built.ancestors().nth(2).unwrap_or(built).to_owned()
+    })
+}
+
+fn nginx(args: &Args, repo: &Path) -> Result<PathBuf, String> {
+    let named = args.nginx.clone().or_else(|| std::env::var_os("TEST_NGINX_BINARY").map(PathBuf::from));
+    if let Some(path) = named {
+        return if path.components().count() > 1 { absolute(&path) } else { Ok(path) };
+    }
+    let built = repo.join("build/nginx-1.28.3/sbin/nginx");
+    if built.exists() {
+        return Ok(built);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let found = places.map(|dir| dir.join("nginx")).find(|file| file.is_file());
+    found.ok_or_else(|| "no nginx found; use --nginx PATH".to_owned())
+}
+
+fn read(env: &Env, path: &str) -> Result<TestFile, String> {
+    let source = std::fs::read(path).map_err(|e| format!("{path}: {e}"))?;
+    // The real Test::Nginx sees the whole environment; `eval` here sees what tests may rely on.
+    format::parse(&source, env.names.clone())
+}
+
+fn add_file<'a>(env: &'a Env, path: &str, file: &'a Result<TestFile, String>, jobs: &mut Vec<Job<'a>>) {
+    let file = match file {
+        Ok(file) => file,
+        Err(error) => {
+            jobs.push(Job { title: path.to_owned(), serial: false, run: Box::new(move || Outcome::Fail(vec![error.clone()])) });
+            return;
+        }
+    };
+    for block in &file.blocks {
+        let run = move || match lacking(env, file.prologue.requires.iter().map(String::as_str)) {
+            Some(outcome) => outcome,
+            None => run_block(env, &file.prologue, block),
+        };
+        jobs.push(Job { title: format!("{path}: {}", block.title), serial: file.prologue.serial, run: Box::new(run) });
+    }
+}
+
+/// The outcome when some need is not met.
+fn lacking<'a>(env: &Env, needs: impl IntoIterator<Item = &'a str>) -> Option<Outcome> {
+    needs.into_iter().find_map(|need| match unmet(env, need) {
+        Ok(reason) => reason.map(Outcome::Skip),
+        Err(error) => Some(Outcome::Fail(vec![error])),
+    })
+}
+
+fn scenarios(names: &[&String]) -> Result<Vec<&'static Scenario>, String> {
+    if names.is_empty() {
+        return Ok(SCENARIOS.iter().collect());
+    }
+    let find = |name: &&String| SCENARIOS.iter().find(|s| s.name == name.as_str()).ok_or_else(|| format!("no live scenario `{name}`"));
+    names.iter().map(find).collect()
+}
+
+fn run_scenario(env: &Env, scenario: &Scenario) -> Outcome {
+    if let Some(outcome) = lacking(env, scenario.needs.iter().copied()) {
+        return outcome;
+    }
+    match (scenario.run)(env) {
+        Ok(()) => Outcome::Pass,
+        Err(error) => Outcome::Fail(vec![error]),
+    }
+}

@@ -1,0 +1,27 @@
+//! Scenarios that need more than a block: reloads and kills under load, files replaced while serving.
+//!
+//! Each is one function in a file of its own and one row here.
+
+mod load;
+mod reload_stock;
+mod worker_kill;
+
+pub use load::{Load, Tally};
+
+use crate::env::Env;
+
+/// One scenario.
+pub struct Scenario {
+    /// Its name, for `--live NAME` and the report.
+    pub name: &'static str,
+    /// What it requires, as in a file's `# requires:` lines; skipped when not met.
+    pub needs: &'static [&'static str],
+    /// Runs it; the error says what was wrong.
+    pub run: fn(&Env) -> Result<(), String>,
+}
+
+/// All of them.
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "worker_kill", needs: &[], run: worker_kill::run },
+    Scenario { name: "reload_stock", needs: &[], run: reload_stock::run },
+];

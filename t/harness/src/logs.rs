@@ -1,0 +1,120 @@
+//! Judging log lines.
+
+use bstr::ByteSlice;
+
+use crate::perl::{Pattern, Value};
+
+/// One expectation about a line of a log.
+#[derive(Clone, Debug)]
+pub enum Matcher {
+    /// The line contains these bytes.
+    Text(Vec<u8>),
+    /// The pattern matches the line.
+    Regex(Pattern),
+}
+
+impl Matcher {
+    /// Reads an `error_log`-like section: one text per line, a `qr//`, or an array of both.
+    ///
+    /// # Errors
+    /// A value of another kind.
+    pub fn read(value: &Value) -> Result<Vec<Matcher>, String> {
+        match value {
+            Value::Str(text) => Ok(text.lines().filter(|line| !line.is_empty()).map(|line| Matcher::Text(line.to_vec())).collect()),
+            Value::Regex(pattern) => Ok(vec![Matcher::Regex(pattern.clone())]),
+            Value::List(items) => {
+                let nested = items.iter().map(Matcher::one).collect::<Result<Vec<_>, _>>()?;
+                Ok(nested)
+            }
+            Value::Undef | Value::Map(_) => Err("text, qr// or an array of them is needed".into()),
+        }
+    }
+
+    fn one(value: &Value) -> Result<Matcher, String> {
+        match value {
+            Value::Regex(pattern) => Ok(Matcher::Regex(pattern.clone())),
+            other => {
+                let text = other.bytes()?;
+                Ok(Matcher::Text(text.strip_suffix(b"\n").unwrap_or(&text).to_vec()))
+            }
+        }
+    }
+
+    /// Whether the line meets the expectation.
+    #[must_use]
+    pub fn matches(&self, line: &[u8]) -> bool {
+        match self {
+            Matcher::Text(text) => line.contains_str(text),
+            Matcher::Regex(pattern) => pattern.is_match(line),
+        }
+    }
+
+    /// The first line of `log` that meets it.
+    #[must_use]
+    pub fn find<'a>(&self, log: &'a [u8]) -> Option<&'a [u8]> {
+        log.lines().find(|line| self.matches(line))
+    }
+}
+
+impl std::fmt::Display for Matcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Matcher::Text(text) => write!(f, "`{}`", text.as_bstr()),
+            Matcher::Regex(pattern) => write!(f, "/{}/", pattern.source().as_bstr()),
+        }
+    }
+}
+
+/// Lines of the error log that no test may cause unless it says so.
+#[must_use]
+pub fn undeclared(log: &[u8], declared: &[Matcher]) -> Vec<String> {
+    let bad = log.lines().filter(|line| is_fatal(line) || (is_severe(line) && !declared.iter().any(|m| m.matches(line))));
+    bad.map(|line| String::from_utf8_lossy(line).into_owned()).collect()
+}
+
+/// A crash or a sanitizer's report: nothing may declare these.
+#[must_use]
+pub fn is_fatal(line: &[u8]) -> bool {
+    line.contains_str("exited on signal")
+        || line.contains_str("AddressSanitizer")
+        || line.contains_str("LeakSanitizer")
+        || line.contains_str("runtime error: ")
+}
+
+/// A line of level alert, emerg or crit. The level stands at a fixed place, so a request cannot forge it.
+fn is_severe(line: &[u8]) -> bool {
+    let level = if line.starts_with(b"nginx: ") { line.get(7..) } else { line.get(20..) };
+    let level = level.unwrap_or_default();
+    [b"[alert]".as_slice(), b"[emerg]", b"[crit]"].iter().any(|severe| level.starts_with(severe))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &[u8] = b"2026/11/21 11:00:00 [info] 1#1: says [alert] in a URI\n\
+        2026/11/21 11:00:00 [alert] 1#1: open socket #3 left\n\
+        nginx: [emerg] no file\n\
+        2026/11/21 11:00:00 [notice] 1#1: worker process 7 exited on signal 11\n\
+        ==1==ERROR: AddressSanitizer: heap\n";
+
+    #[test]
+    fn finds_severe_lines() {
+        assert_eq!(undeclared(LOG, &[]).len(), 4);
+    }
+
+    #[test]
+    fn declared_lines_pass_but_never_a_crash() {
+        let all = Matcher::read(&Value::Str(b"open socket\nno file\nexited\nAddress\n".to_vec())).unwrap();
+        assert_eq!(all.len(), 4);
+        assert_eq!(undeclared(LOG, &all).len(), 2);
+    }
+
+    #[test]
+    fn matchers_are_per_line() {
+        let matchers = Matcher::read(&Value::List(vec![Value::Str(b"open".to_vec()), Value::Regex(Pattern::new(b"^nginx: .*file$", "").unwrap())])).unwrap();
+        assert!(matchers.iter().all(|m| m.find(LOG).is_some()));
+        assert!(Matcher::Text(b"left\nnginx".to_vec()).find(LOG).is_none());
+        assert!(Matcher::read(&Value::Undef).is_err());
+    }
+}

@@ -1,0 +1,187 @@
+//! One nginx: start it, wait until it serves, quit it. Only processes started here are ever signalled.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::env::Env;
+use crate::poll;
+
+const START_DEADLINE: Duration = Duration::from_secs(10);
+const QUIT_DEADLINE: Duration = Duration::from_secs(5);
+const KILL_DEADLINE: Duration = Duration::from_secs(3);
+
+/// A running nginx master, killed when dropped.
+#[derive(Debug)]
+pub struct Nginx {
+    child: Child,
+    root: PathBuf,
+}
+
+/// How a start ended.
+#[derive(Debug)]
+pub enum Start {
+    /// It accepts connections.
+    Ready(Nginx),
+    /// It exited with this status.
+    Exited(ExitStatus),
+}
+
+impl Nginx {
+    /// Starts nginx with `root` as prefix and `root/conf/nginx.conf`, and waits until it listens or exits.
+    ///
+    /// # Errors
+    /// It cannot be run, or does neither within ten seconds.
+    pub fn start(env: &Env, root: &Path, extra_env: &[(String, String)]) -> Result<Start, String> {
+        let mut nginx = Nginx { child: command(env, root, extra_env, &[])?.spawn().map_err(|e| format!("cannot start nginx: {e}"))?, root: root.to_owned() };
+        let outcome = poll::until(START_DEADLINE, || match nginx.child.try_wait() {
+            Ok(Some(status)) => Some(Ok(Some(status))),
+            Ok(None) => nginx.has_pid_file().then_some(Ok(None)),
+            Err(error) => Some(Err(error.to_string())),
+        });
+        match outcome {
+            Some(Ok(Some(status))) => Ok(Start::Exited(status)),
+            Some(Ok(None)) => Ok(Start::Ready(nginx)),
+            Some(Err(error)) => Err(error),
+            None => Err(format!("nginx neither started nor exited within {} s", START_DEADLINE.as_secs())),
+        }
+    }
+
+    /// Runs `nginx -t` on the same files.
+    ///
+    /// # Errors
+    /// It cannot be run.
+    pub fn test_config(env: &Env, root: &Path, extra_env: &[(String, String)]) -> Result<ExitStatus, String> {
+        command(env, root, extra_env, &["-t"])?.status().map_err(|e| format!("cannot run nginx -t: {e}"))
+    }
+
+    /// nginx writes its pid file once it listens, before it starts workers.
+    fn has_pid_file(&self) -> bool {
+        fs::read(self.root.join("logs/nginx.pid")).is_ok_and(|text| text.ends_with(b"\n"))
+    }
+
+    /// The master's process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The ids of its worker processes that are not shutting down.
+    #[must_use]
+    pub fn worker_pids(&self) -> Vec<u32> {
+        children(self.pid()).into_iter().filter(|pid| is_worker(*pid)).collect()
+    }
+
+    /// Sends the master a signal.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn signal(&self, signal: Signal) -> Result<(), String> {
+        send(self.pid(), signal)
+    }
+
+    /// Quits gracefully.
+    ///
+    /// # Errors
+    /// It had exited before, did not quit in time (it is killed then), or ended with a failure.
+    pub fn quit(mut self) -> Result<(), String> {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            return Err(format!("nginx was gone before it was told to quit: {status}"));
+        }
+        self.signal(Signal::SIGQUIT)?;
+        match self.wait(QUIT_DEADLINE) {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(format!("nginx quit with {status}")),
+            None => Err(format!("nginx did not quit within {} s of SIGQUIT", QUIT_DEADLINE.as_secs())),
+        }
+    }
+
+    fn wait(&mut self, deadline: Duration) -> Option<ExitStatus> {
+        poll::until(deadline, || self.child.try_wait().ok().flatten())
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        let workers = children(self.pid());
+        let _ = self.signal(Signal::SIGTERM);
+        if self.wait(KILL_DEADLINE).is_some() {
+            return;
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        for pid in workers.into_iter().filter(|pid| is_nginx(*pid)) {
+            let _ = send(pid, Signal::SIGKILL);
+        }
+    }
+}
+
+/// Sends a signal to one process.
+///
+/// # Errors
+/// It is gone.
+pub fn send(pid: u32, signal: Signal) -> Result<(), String> {
+    let raw = i32::try_from(pid).map_err(|e| e.to_string())?;
+    kill(Pid::from_raw(raw), signal).map_err(|e| format!("cannot signal process {pid}: {e}"))
+}
+
+/// nginx is started through `setpriv --pdeathsig`, so that it ends with the runner however that ends.
+fn command(env: &Env, root: &Path, extra_env: &[(String, String)], args: &[&str]) -> Result<Command, String> {
+    let log = File::options().create(true).append(true).open(root.join("logs/stdio.log")).map_err(|e| format!("logs/stdio.log: {e}"))?;
+    let mut words: Vec<OsString> = Vec::new();
+    let guard = Path::new("/usr/bin/setpriv");
+    if guard.exists() {
+        words.extend([guard.as_os_str().to_owned(), "--pdeathsig".into(), "TERM".into()]);
+    }
+    words.push(env.nginx.as_os_str().to_owned());
+    let mut words = words.into_iter();
+    let mut command = Command::new(words.next().ok_or("no nginx")?);
+    command.args(words).arg("-p").arg(root).args(["-e", "logs/error.log", "-c", "conf/nginx.conf"]).args(args);
+    command.envs(env.process_env.iter().cloned()).envs(extra_env.iter().cloned());
+    command.current_dir(root).stdin(Stdio::null());
+    command.stdout(log.try_clone().map_err(|e| e.to_string())?).stderr(log);
+    Ok(command)
+}
+
+/// Child processes of `pid`.
+fn children(pid: u32) -> Vec<u32> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    match list {
+        Ok(text) => text.split_whitespace().filter_map(|word| word.parse().ok()).collect(),
+        Err(_) => children_by_scan(pid),
+    }
+}
+
+/// The slow way, for kernels without `children` files.
+fn children_by_scan(parent: u32) -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
+    pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The command name, in parentheses, may hold spaces.
+    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn title(pid: u32) -> String {
+    fs::read(format!("/proc/{pid}/cmdline")).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
+}
+
+fn is_nginx(pid: u32) -> bool {
+    title(pid).starts_with("nginx: ")
+}
+
+fn is_worker(pid: u32) -> bool {
+    let title = title(pid);
+    title.starts_with("nginx: worker process") && !title.contains("shutting down")
+}

@@ -1,0 +1,34 @@
+//! `# requires:` hints and other reasons to skip.
+
+use std::path::Path;
+
+use crate::env::{Env, version_matches};
+
+/// Why `need` is not met; `None` when it is.
+///
+/// Needs: `hooks`, `nginx >= 1.25.1`, `with http_ssl_module`, `file PATH` (relative to the repository), `root`.
+///
+/// # Errors
+/// A need that cannot be read.
+pub fn unmet(env: &Env, need: &str) -> Result<Option<String>, String> {
+    let (kind, rest) = need.split_once(' ').unwrap_or((need, ""));
+    let met = match kind {
+        "hooks" => env.hooks,
+        "nginx" => version_matches(env.version, rest)?,
+        "with" => env.configure.contains(&format!("--with-{}", rest.trim())),
+        "file" => env.repo.join(Path::new(rest.trim())).exists(),
+        "root" => nix::unistd::geteuid().is_root(),
+        _ => return Err(format!("`# requires: {need}` is not understood")),
+    };
+    Ok(if met { None } else { Some(format!("requires {need}")) })
+}
+
+/// Reads `skip_nginx`: `[N:] conditions`, the conditions under which the block is skipped.
+///
+/// # Errors
+/// Conditions that cannot be read.
+pub fn skip_nginx(env: &Env, text: &str) -> Result<Option<String>, String> {
+    let conditions = text.split_once(':').map_or(text, |(_, rest)| rest).trim();
+    let skip = version_matches(env.version, conditions)?;
+    Ok(skip.then(|| format!("nginx {conditions}")))
+}
