@@ -1,1 +1,85 @@
-//! What nginx will see.
+//! What nginx will see: the module table and the shape of its configuration.
+
+mod digest;
+mod keys;
+mod refusal;
+mod token;
+
+use gatehouse_nginx::module::Directive;
+use gatehouse_nginx::phase::Installer;
+use gatehouse_nginx::variable::Variable;
+use gatehouse_nginx::{Conf, Error, Module, module_table};
+
+/// The http module.
+pub struct Gatehouse;
+
+/// Configuration of `http`.
+#[derive(Default)]
+pub struct Main {
+    digest: digest::Main,
+    token: token::Main,
+}
+
+/// Configuration of an `upstream`.
+#[derive(Default)]
+pub struct Srv {}
+
+/// Configuration of a level of locations.
+#[derive(Default)]
+pub struct Loc {
+    token: token::Loc,
+}
+
+/// State of a main request.
+#[derive(Default)]
+pub struct Record<'r> {
+    refusal: refusal::Refusal,
+    token: token::Record<'r>,
+}
+
+/// State of one request or subrequest.
+#[derive(Default)]
+pub struct Local<'r> {
+    digest: digest::Local<'r>,
+}
+
+const FAMILIES: &[&[Directive<Gatehouse>]] = &[digest::DIRECTIVES, token::DIRECTIVES];
+
+module_table!(Gatehouse, "ngx_http_gatehouse_module", FAMILIES);
+
+// SAFETY: `table()` is the static of the `module_table!` above.
+unsafe impl Module for Gatehouse {
+    type Main = Main;
+    type Srv = Srv;
+    type Loc = Loc;
+    type Record<'r> = Record<'r>;
+    type Local<'r> = Local<'r>;
+
+    const VARIABLES: &'static [&'static [Variable<Self>]] = &[token::VARIABLES];
+
+    fn module() -> *mut gatehouse_nginx::sys::ngx_module_t {
+        Self::table()
+    }
+
+    fn merge_loc(_: &mut Conf<'_, Self>, parent: &Loc, child: &mut Loc) -> Result<(), Error> {
+        token::merge(&parent.token, &mut child.token);
+        Ok(())
+    }
+
+    fn complete(cf: &mut Conf<'_, Self>) -> Result<(), Error> {
+        token::complete(cf)
+    }
+
+    fn install(installer: &mut Installer<'_, Self>) -> Result<(), Error> {
+        // In each phase the handler added last runs first: GeoIP before tokens.
+        if installer.main().token.in_use() {
+            installer.phase::<token::PostRead>()?;
+            installer.phase::<token::PreAccess>()?;
+            installer.phase::<token::Access>()?;
+            installer.header_filter::<refusal::NoStore>();
+        }
+        Ok(())
+    }
+
+    fn start_worker(_: &Main) {}
+}

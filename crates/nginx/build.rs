@@ -3,6 +3,13 @@
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(cookie_array)");
+    println!("cargo::rustc-check-cfg=cfg(ngx_feature, values(any()))");
+    for feature in std::env::var("DEP_NGINX_FEATURES")
+        .unwrap_or_default()
+        .split(',')
+    {
+        println!("cargo::rustc-cfg=ngx_feature=\"{feature}\"");
+    }
     // nginx 1.23.0 replaced the array of Cookie headers with a linked list
     // (ngx_http_headers_in_t.cookies became .cookie).
     let version: u32 = std::env::var("DEP_NGINX_VERSION_NUMBER")

@@ -80,7 +80,8 @@ pub struct Conf<'c, M: Module> {
     pub(crate) cf: *mut ngx::ngx_conf_t,
     /// The structure nginx chose for the directive (`http`, `server` or `location` level).
     target: Option<*mut c_void>,
-    module: PhantomData<(&'c (), fn(M))>,
+    life: PhantomData<&'c ()>,
+    module: PhantomData<fn(M)>,
 }
 
 /// `ngx_command_t.set` of every directive.
@@ -100,14 +101,18 @@ pub(crate) unsafe extern "C" fn set<M: Module>(
         }
     };
     // SAFETY: the log of the configuration being read.
-    let answer = unsafe { guard::run((*cf).log, directive.name, None, || Some(body())) };
+    let answer = unsafe {
+        guard::run((*cf).log, &directive.name.to_string_lossy(), None, || {
+            Some(body())
+        })
+    };
     answer.unwrap_or_else(|| {
         // A panic, logged as [alert] by the guard: nginx's own form of a refusal on top of it.
         // SAFETY: as in `body`.
         let conf = unsafe { Conf::<M>::new(cf, Some(target)) };
         conf.refuse(&Error::new(format!(
             "\"{}\" directive failed",
-            directive.name
+            directive.name.to_string_lossy()
         )))
     })
 }
@@ -119,6 +124,7 @@ impl<M: Module> Conf<'_, M> {
         Self {
             cf,
             target,
+            life: PhantomData,
             module: PhantomData,
         }
     }
@@ -271,6 +277,14 @@ impl<M: Module> Conf<'_, M> {
             .ok_or_else(|| Error::new(format!("\"{}\" directive failed", self.name())))
     }
 
+    /// Compiles the n-th word of the directive.
+    pub fn compile_word(&mut self, n: usize) -> Result<Expression, Error> {
+        let word = self.raw_args().get(n).copied();
+        let word = word.ok_or_else(|| self.error("needs more parameters"))?;
+        // SAFETY: words live in the configuration's pool.
+        self.compile(unsafe { bytes::slice(word) })
+    }
+
     /// A file name relative to the configuration's directory, made absolute.
     pub fn path(&self, name: &str) -> Result<PathBuf, Error> {
         // SAFETY: the cycle being built has its conf_prefix.
@@ -280,6 +294,13 @@ impl<M: Module> Conf<'_, M> {
         }
         let prefix = std::str::from_utf8(prefix).map_err(|_| Error::new("prefix is not UTF-8"))?;
         Ok(format!("{prefix}{name}").into())
+    }
+
+    /// Gives a value to the configuration's pool, which drops it at its end.
+    pub(crate) fn keep<T: 'static>(&self, value: T) -> Result<*mut T, Error> {
+        // SAFETY: the configuration's pool is live.
+        unsafe { crate::module::keep(self.raw().pool, value) }
+            .ok_or_else(|| Error::new("no memory for the configuration"))
     }
 
     /// Adds a variable computed by `G` with `data`.
@@ -306,6 +327,23 @@ impl<M: Module> Conf<'_, M> {
     pub fn variable_index(&mut self, name: &str) -> Option<usize> {
         // SAFETY: `cf` is live.
         unsafe { variable::index(self.cf, name) }
+    }
+
+    /// The indexes of the variables nginx keeps values of whose names are `wanted`.
+    pub fn remembered_variables(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
+        // SAFETY: inside `http`, `ctx` is nginx's http context.
+        let context = unsafe { &*self.raw().ctx.cast::<ngx::ngx_http_conf_ctx_t>() };
+        // SAFETY: the core module's own index.
+        let index = unsafe { ngx::ngx_http_core_module.ctx_index };
+        // SAFETY: its slot holds its main configuration.
+        let core =
+            unsafe { &*(*context.main_conf.add(index)).cast::<ngx::ngx_http_core_main_conf_t>() };
+        // SAFETY: an array of variables, empty (null) when no configuration names one.
+        let all = unsafe { core.variables.as_slice::<ngx::ngx_http_variable_t>() };
+        // SAFETY: names live in the configuration's pool.
+        let name = |v: &ngx::ngx_http_variable_t| unsafe { bytes::slice(v.name) };
+        let hit = |v: &&ngx::ngx_http_variable_t| std::str::from_utf8(name(v)).is_ok_and(&wanted);
+        all.iter().filter(hit).map(|v| v.index).collect()
     }
 
     /// Reads `{ … }`: each line of it is given to `line` together with `block`; `include` works.

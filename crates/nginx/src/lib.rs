@@ -18,6 +18,7 @@ pub mod phase;
 pub mod process;
 pub mod request;
 pub mod shm;
+pub mod slots;
 pub mod timer;
 pub mod upstream;
 pub mod value;
@@ -28,6 +29,7 @@ pub use log::Level;
 pub use module::{Args, Contexts, Directive, Module};
 pub use phase::{Outcome, Phase};
 pub use request::Request;
+pub use shm::Zone;
 pub use value::Expression;
 pub use variable::Answer;
 

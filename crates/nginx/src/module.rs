@@ -5,7 +5,7 @@ use crate::guard;
 use crate::phase::Installer;
 use crate::variable::Variable;
 use nginx_sys as ngx;
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::ops::BitOr;
 use std::ptr;
 
@@ -26,7 +26,7 @@ pub unsafe trait Module: Sized + 'static {
     type Local<'r>: Default;
 
     /// The variables that exist whenever the module is loaded.
-    const VARIABLES: &'static [Variable<Self>];
+    const VARIABLES: &'static [&'static [Variable<Self>]];
 
     /// nginx's own record of the module.
     fn module() -> *mut ngx::ngx_module_t;
@@ -131,8 +131,8 @@ impl Args {
 
 /// One directive: what nginx needs to read it and what the reference says about it.
 pub struct Directive<M: Module> {
-    /// Its name.
-    pub name: &'static str,
+    /// Its name; nginx compares it up to the NUL.
+    pub name: &'static CStr,
     /// The parameters as the reference shows them, without name and semicolon.
     pub syntax: &'static str,
     /// The parameters in force when it is absent; None prints as "—".
@@ -158,7 +158,7 @@ impl<M: Module> Directive<M> {
             ngx::NGX_HTTP_LOC_CONF_OFFSET
         };
         ngx::ngx_command_t {
-            name: crate::bytes::borrow(self.name.as_bytes()),
+            name: crate::bytes::borrow(self.name.to_bytes()),
             type_: (self.contexts.0 | self.args.bits()) as usize,
             set: Some(conf::set::<M>),
             conf,
@@ -232,23 +232,27 @@ pub const fn record<M: Module>(
     module
 }
 
-/// A configuration structure owned by `cf->pool`: dropped with it.
+/// A value owned by a pool: dropped with it. None when memory is short.
+///
+/// # Safety
+/// `pool` is live.
+pub(crate) unsafe fn keep<T: 'static>(pool: *mut ngx::ngx_pool_t, value: T) -> Option<*mut T> {
+    // SAFETY: promised by the caller.
+    let cleanup = unsafe { ngx::ngx_pool_cleanup_add(pool, 0) };
+    // SAFETY: null or the fresh cleanup.
+    let cleanup = unsafe { cleanup.as_mut() }?;
+    let value = Box::into_raw(Box::new(value));
+    cleanup.data = value.cast();
+    cleanup.handler = Some(destroy::<T>);
+    Some(value)
+}
+
 unsafe extern "C" fn create<T: Default + 'static>(cf: *mut ngx::ngx_conf_t) -> *mut c_void {
     // SAFETY: nginx passes the live configuration being read.
     let (pool, log) = unsafe { ((*cf).pool, (*cf).log) };
     guard::install_hook();
-    let body = || {
-        // SAFETY: the configuration's pool is live.
-        let cleanup = unsafe { ngx::ngx_pool_cleanup_add(pool, 0) };
-        // SAFETY: null or the fresh cleanup.
-        let Some(cleanup) = (unsafe { cleanup.as_mut() }) else {
-            return ptr::null_mut();
-        };
-        let value = Box::into_raw(Box::new(T::default())).cast::<c_void>();
-        cleanup.data = value;
-        cleanup.handler = Some(destroy::<T>);
-        value
-    };
+    // SAFETY: the configuration's pool is live.
+    let body = || unsafe { keep(pool, T::default()) }.map_or(ptr::null_mut(), <*mut T>::cast);
     // SAFETY: the log is that of the configuration being read.
     unsafe { guard::run(log, "creating a configuration", ptr::null_mut(), body) }
 }
@@ -257,7 +261,7 @@ unsafe extern "C" fn destroy<T>(value: *mut c_void) {
     // SAFETY: a null log is allowed.
     unsafe {
         guard::run(ptr::null_mut(), "dropping a configuration", (), || {
-            // SAFETY: made by `create` with Box::into_raw; nginx runs a cleanup once.
+            // SAFETY: made by `keep` with Box::into_raw; nginx runs a cleanup once.
             drop(Box::from_raw(value.cast::<T>()));
         });
     }
@@ -288,6 +292,8 @@ unsafe extern "C" fn preconfiguration<M: Module>(cf: *mut ngx::ngx_conf_t) -> is
         let mut conf = unsafe { Conf::<M>::new(cf, None) };
         match M::VARIABLES
             .iter()
+            .copied()
+            .flatten()
             .try_for_each(|v| conf.add_static_variable(v))
         {
             Ok(()) => 0,

@@ -35,8 +35,9 @@ impl<'r> Request<'r> {
     /// `r` is a live request and stays so for `'r`.
     pub(crate) unsafe fn new(r: *mut ngx::ngx_http_request_t) -> Self {
         // SAFETY: live, so not null.
+        let ptr = unsafe { NonNull::new_unchecked(r) };
         Self {
-            ptr: unsafe { NonNull::new_unchecked(r) },
+            ptr,
             life: PhantomData,
         }
     }
@@ -108,6 +109,11 @@ impl<'r> Request<'r> {
         u16::try_from(self.fields().headers_out.status).unwrap_or(0)
     }
 
+    /// Whether nginx is showing an `error_page` (ngx_http_special_response_handler).
+    pub fn in_error_page(self) -> bool {
+        self.fields().err_status != 0 || self.fields().error_page() != 0
+    }
+
     /// Whether the location says `satisfy any`.
     pub fn satisfy_any(self) -> bool {
         // SAFETY: the core module's own index.
@@ -139,11 +145,8 @@ impl<'r> Request<'r> {
         unsafe { bytes::alloc(self.fields().pool, len) }
     }
 
-    /// A value in the request's pool; None when memory is short.
-    pub fn place<T: Copy>(self, value: T) -> Option<&'r mut T>
-    where
-        T: 'r,
-    {
+    /// A value in the request's pool; it must not need dropping. None when memory is short.
+    pub fn place<T: 'r>(self, value: T) -> Option<&'r mut T> {
         // SAFETY: the pool lives as long as the request.
         unsafe { bytes::place(self.fields().pool, value) }
     }

@@ -1,1 +1,98 @@
-//! Placeholder.
+//! Timers of a worker. They never keep a worker alive (`cancelable`) and hold no configuration:
+//! a tick asks for the running one ([`crate::module::running`]).
+
+use crate::guard;
+use crate::module::Module;
+use nginx_sys as ngx;
+use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
+
+/// The memory of one timer: an event and the connection nginx expects behind it in debug logs.
+pub struct Slot {
+    event: UnsafeCell<MaybeUninit<ngx::ngx_event_t>>,
+    connection: UnsafeCell<MaybeUninit<ngx::ngx_connection_t>>,
+}
+
+// SAFETY: used by the one thread of a worker.
+unsafe impl Sync for Slot {}
+
+impl Slot {
+    /// An idle timer.
+    #[allow(clippy::new_without_default)] // a const for statics
+    pub const fn new() -> Self {
+        Self {
+            event: UnsafeCell::new(MaybeUninit::zeroed()),
+            connection: UnsafeCell::new(MaybeUninit::zeroed()),
+        }
+    }
+}
+
+/// Something done again and again.
+pub trait Tick: 'static {
+    /// The module it belongs to.
+    type Module: Module;
+    /// For the alert line.
+    const NAME: &'static str;
+    /// Its timer.
+    fn slot() -> &'static Slot;
+    /// Does it; how many milliseconds until the next time, None to stop.
+    fn tick() -> Option<u64>;
+}
+
+/// How long to wait after a tick that panicked.
+const AFTER_PANIC_MS: u64 = 1_000;
+
+/// Starts a timer in this worker; a running one is left alone.
+pub fn start<T: Tick>(milliseconds: u64) {
+    let event = T::slot().event.get().cast::<ngx::ngx_event_t>();
+    let connection = T::slot().connection.get().cast::<ngx::ngx_connection_t>();
+    // SAFETY: zero is a valid idle event; the one thread of this worker touches it.
+    let fields = unsafe { &mut *event };
+    if fields.timer_set() != 0 {
+        return;
+    }
+    // SAFETY: as above.
+    unsafe { (*connection).fd = -1 };
+    fields.data = connection.cast();
+    fields.handler = Some(fire::<T>);
+    // SAFETY: the running cycle and its log.
+    fields.log = unsafe { (*ngx::ngx_cycle).log };
+    fields.set_cancelable(1);
+    // SAFETY: an initialised event in a static.
+    unsafe { ngx::ngx_add_timer(event, milliseconds as ngx::ngx_msec_t) };
+    // SAFETY: the running cycle's pool.
+    let cleanup = unsafe { ngx::ngx_pool_cleanup_add((*ngx::ngx_cycle).pool, 0) };
+    // SAFETY: null or the fresh cleanup.
+    if let Some(cleanup) = unsafe { cleanup.as_mut() } {
+        cleanup.handler = Some(forget::<T>);
+    }
+}
+
+unsafe extern "C" fn fire<T: Tick>(event: *mut ngx::ngx_event_t) {
+    // SAFETY: the running cycle and its log.
+    let log = unsafe { (*ngx::ngx_cycle).log };
+    // SAFETY: our own event; its first log may belong to a cycle that is gone.
+    unsafe { (*event).log = log };
+    // SAFETY: the cycle's log.
+    let next = unsafe { guard::run(log, T::NAME, Some(AFTER_PANIC_MS), T::tick) };
+    if let Some(milliseconds) = next.filter(|_| !crate::process::exiting()) {
+        // SAFETY: our own idle event.
+        unsafe { ngx::ngx_add_timer(event, milliseconds as ngx::ngx_msec_t) };
+    }
+}
+
+/// With `master_process off` a reload may unload this library under a running timer.
+unsafe extern "C" fn forget<T: Tick>(_: *mut std::ffi::c_void) {
+    // SAFETY: null or the running cycle.
+    let Some(cycle) = (unsafe { ngx::ngx_cycle.as_ref() }) else {
+        return;
+    };
+    // SAFETY: the cycle's list of modules, of that length.
+    let modules = unsafe { std::slice::from_raw_parts(cycle.modules, cycle.modules_n) };
+    let event = T::slot().event.get().cast::<ngx::ngx_event_t>();
+    // SAFETY: our own event.
+    if !modules.contains(&T::Module::module()) && unsafe { (*event).timer_set() } != 0 {
+        // SAFETY: it is in nginx's timer tree.
+        unsafe { ngx::ngx_del_timer(event) };
+    }
+}

@@ -1,1 +1,547 @@
-//! Placeholder.
+//! Choosing the backend of a request: nginx's upstream callbacks.
+//!
+//! One static `upstream {}` whose peers are ours. The traps and their evidence are in
+//! docs/upstream.md; in short: the block needs a `server` for nginx's taste, so it gets one that
+//! is down; a miss cannot be told by a return value, so the request is finished here.
+
+use crate::bytes;
+use crate::conf::{Conf, Error, Place};
+use crate::guard;
+use crate::log::Level;
+use crate::module::Module;
+use crate::request::Request;
+use nginx_sys as ngx;
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_char, c_void};
+use std::net::SocketAddr;
+use std::ptr;
+
+/// What a balancer says when a request needs a backend.
+pub enum Init<S> {
+    /// Backends are known: ask [`Balancer::get`] up to `tries` times.
+    Serve {
+        /// Kept with the request.
+        state: S,
+        /// How many different backends may be tried.
+        tries: usize,
+    },
+    /// The block's own `server` lines serve the request.
+    Fallback,
+    /// The request ends with this status.
+    Finish(u16),
+    /// A fault of ours: 500.
+    Failed,
+}
+
+/// Where to connect to.
+#[derive(Clone, Copy, Debug)]
+pub enum Address<'r> {
+    /// IPv4 or IPv6.
+    Inet(SocketAddr),
+    /// The path of a unix socket.
+    Unix(&'r [u8]),
+}
+
+/// One backend for one try.
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen<'r> {
+    /// Its address.
+    pub address: Address<'r>,
+    /// What `$upstream_addr` shows.
+    pub name: &'r [u8],
+    /// The name for SNI and verification when the backend speaks TLS.
+    pub tls: Option<&'r [u8]>,
+}
+
+/// A balancing method.
+pub trait Balancer: 'static {
+    /// The module whose `upstream` configuration it reads.
+    type Module: Module;
+    /// What it keeps for a request; lives in the request's pool.
+    type State<'r>;
+
+    /// The glue's part of an `upstream` block's configuration.
+    fn slot(srv: &<Self::Module as Module>::Srv) -> &Slot;
+    /// Looks up the request's backends.
+    fn init<'r>(r: Request<'r>, srv: &'r <Self::Module as Module>::Srv) -> Init<Self::State<'r>>;
+    /// The next backend to try; None: none is left alive (502).
+    fn get<'r>(r: Request<'r>, state: &mut Self::State<'r>, tls: bool) -> Option<Chosen<'r>>;
+    /// A try ended; `failed` as nginx's `proxy_next_upstream` sees it.
+    fn free<'r>(r: Request<'r>, state: &mut Self::State<'r>, failed: bool);
+}
+
+type InitPeer = unsafe extern "C" fn(
+    *mut ngx::ngx_http_request_t,
+    *mut ngx::ngx_http_upstream_srv_conf_t,
+) -> isize;
+
+/// What the glue remembers of an `upstream` block.
+#[derive(Default)]
+pub struct Slot {
+    round_robin: Cell<Option<InitPeer>>,
+    has_servers: Cell<bool>,
+    place: RefCell<Option<Place>>,
+}
+
+impl Slot {
+    /// Whether the block has `server` lines of its own, which serve a miss.
+    pub fn has_servers(&self) -> bool {
+        self.has_servers.get()
+    }
+
+    /// Where the balancing directive stands, when nginx has not taken it into use: another
+    /// balancer after it took its place.
+    pub fn replaced(&self) -> Option<Place> {
+        self.place
+            .borrow()
+            .clone()
+            .filter(|_| self.round_robin.get().is_none())
+    }
+}
+
+/// A request's peer data.
+struct Peer<'r, B: Balancer> {
+    request: *mut ngx::ngx_http_request_t,
+    state: B::State<'r>,
+    /// Whether the location says `proxy_pass https://`.
+    tls: bool,
+}
+
+impl<M: Module> Conf<'_, M> {
+    /// Makes `B` the balancing method of the `upstream` block being read.
+    pub fn balancer<B: Balancer<Module = M>>(&mut self) -> Result<(), Error> {
+        let place = self.here();
+        let upstream = self
+            .upstream()
+            .ok_or_else(|| self.error("is not allowed here"))?;
+        // SAFETY: nginx's structure for the block being read.
+        let block = unsafe { &mut *upstream };
+        if block.peer.init_upstream.is_some() {
+            return Err(self.error("must come before \"keepalive\" and cannot be used with another load balancing method"));
+        }
+        block.peer.init_upstream = Some(init_upstream::<B>);
+        block.flags = (ngx::NGX_HTTP_UPSTREAM_CREATE
+            | ngx::NGX_HTTP_UPSTREAM_WEIGHT
+            | ngx::NGX_HTTP_UPSTREAM_MAX_CONNS
+            | ngx::NGX_HTTP_UPSTREAM_MAX_FAILS
+            | ngx::NGX_HTTP_UPSTREAM_FAIL_TIMEOUT
+            | ngx::NGX_HTTP_UPSTREAM_DOWN
+            | ngx::NGX_HTTP_UPSTREAM_BACKUP) as usize;
+        // SAFETY: the array of the block's servers and the configuration's pool.
+        unsafe { push_down_server((*self.cf).pool, block.servers) }
+            .ok_or_else(|| Error::new("no memory for an upstream"))?;
+        let slot = B::slot(self.srv());
+        *slot.place.borrow_mut() = Some(place);
+        Ok(())
+    }
+
+    fn upstream(&self) -> Option<*mut ngx::ngx_http_upstream_srv_conf_t> {
+        // SAFETY: inside `http`, `ctx` is nginx's http context.
+        let context = unsafe { (*self.cf).ctx.cast::<ngx::ngx_http_conf_ctx_t>().as_ref()? };
+        // SAFETY: the upstream module's own index.
+        let index = unsafe { ngx::ngx_http_upstream_module.ctx_index };
+        // SAFETY: its slot of the block's context.
+        let upstream =
+            unsafe { *context.srv_conf.add(index) }.cast::<ngx::ngx_http_upstream_srv_conf_t>();
+        (!upstream.is_null()).then_some(upstream)
+    }
+}
+
+/// One server that is down: nginx refuses an `upstream` without a server
+/// (ngx_http_upstream_init_main_conf) and round robin one without a primary.
+///
+/// # Safety
+/// `pool` is live, `servers` the array of the block being read.
+unsafe fn push_down_server(
+    pool: *mut ngx::ngx_pool_t,
+    servers: *mut ngx::ngx_array_t,
+) -> Option<()> {
+    static NAME: &[u8] = b"0.0.0.0:1";
+    // SAFETY: plain C data for which zero is valid.
+    let mut address: ngx::sockaddr_in = unsafe { std::mem::zeroed() };
+    address.sin_family = ngx::AF_INET as ngx::sa_family_t;
+    address.sin_port = 1u16.to_be();
+    // SAFETY: the pool is live.
+    let address = unsafe { bytes::place(pool, address) }?;
+    let listed = ngx::ngx_addr_t {
+        sockaddr: ptr::from_mut(address).cast(),
+        socklen: size_of::<ngx::sockaddr_in>() as ngx::socklen_t,
+        name: bytes::borrow(NAME),
+    };
+    // SAFETY: the pool is live.
+    let listed = unsafe { bytes::place(pool, listed) }?;
+    // SAFETY: promised by the caller.
+    let server = unsafe { ngx::ngx_array_push(servers) }.cast::<ngx::ngx_http_upstream_server_t>();
+    if server.is_null() {
+        return None;
+    }
+    // SAFETY: a fresh element; its fields differ between versions, so all start as zero.
+    unsafe { server.write_bytes(0, 1) };
+    // SAFETY: as above.
+    let server = unsafe { &mut *server };
+    server.name = bytes::borrow(NAME);
+    server.addrs = listed;
+    server.naddrs = 1;
+    server.weight = 1;
+    server.down = 1;
+    Some(())
+}
+
+/// The module's configuration of an `upstream` block.
+///
+/// # Safety
+/// `us` is a live block read with the module loaded.
+unsafe fn srv_of<'a, M: Module>(us: *mut ngx::ngx_http_upstream_srv_conf_t) -> Option<&'a M::Srv> {
+    // SAFETY: promised by the caller; null for an implicit upstream.
+    let slots = unsafe { us.as_ref()?.srv_conf };
+    if slots.is_null() {
+        return None;
+    }
+    // SAFETY: the module's static; `ctx_index` is set when a module is loaded.
+    let index = unsafe { (*M::module()).ctx_index };
+    // SAFETY: one slot for each http module, ours made by `create::<M::Srv>`.
+    unsafe { (*slots.add(index)).cast::<M::Srv>().as_ref() }
+}
+
+unsafe extern "C" fn init_upstream<B: Balancer>(
+    cf: *mut ngx::ngx_conf_t,
+    us: *mut ngx::ngx_http_upstream_srv_conf_t,
+) -> isize {
+    let body = || {
+        // SAFETY: nginx passes the live configuration and block.
+        if unsafe { ngx::ngx_http_upstream_init_round_robin(cf, us) } != ngx::NGX_OK as isize {
+            return ngx::NGX_ERROR as isize;
+        }
+        // SAFETY: an explicit block, read with our module.
+        let Some(srv) = (unsafe { srv_of::<B::Module>(us) }) else {
+            return ngx::NGX_ERROR as isize;
+        };
+        // SAFETY: live, as above.
+        let block = unsafe { &mut *us };
+        let slot = B::slot(srv);
+        slot.round_robin.set(block.peer.init);
+        // SAFETY: null or the array of servers, ours among them.
+        slot.has_servers
+            .set(unsafe { block.servers.as_ref() }.is_some_and(|s| s.nelts > 1));
+        block.peer.init = Some(init_peer::<B>);
+        ngx::NGX_OK as isize
+    };
+    // SAFETY: the log of the configuration being read.
+    unsafe {
+        guard::run(
+            (*cf).log,
+            "preparing an upstream",
+            ngx::NGX_ERROR as isize,
+            body,
+        )
+    }
+}
+
+unsafe extern "C" fn init_peer<B: Balancer>(
+    r: *mut ngx::ngx_http_request_t,
+    us: *mut ngx::ngx_http_upstream_srv_conf_t,
+) -> isize {
+    const FAILED: isize = ngx::NGX_ERROR as isize;
+    // SAFETY: nginx passes a live request.
+    let request = unsafe { Request::new(r) };
+    // SAFETY: an explicit block, read with our module.
+    let Some(srv) = (unsafe { srv_of::<B::Module>(us) }) else {
+        return FAILED;
+    };
+    let body = || match B::init(request, srv) {
+        // SAFETY: the request is live and has its upstream.
+        Init::Serve { state, tries } => match unsafe { install::<B>(request, state, tries) } {
+            Some(()) => Ok(0),
+            None => Err(None),
+        },
+        Init::Fallback => Ok(1),
+        Init::Finish(status) => Err(Some(status)),
+        Init::Failed => Err(None),
+    };
+    // SAFETY: the connection's log is live.
+    match unsafe { guard::run(request.log_ptr(), "choosing a backend", Err(None), body) } {
+        Ok(0) => ngx::NGX_OK as isize,
+        Ok(_) => match B::slot(srv).round_robin.get() {
+            // SAFETY: nginx's own callback with what nginx gave us.
+            Some(round_robin) => unsafe { round_robin(r, us) },
+            None => FAILED,
+        },
+        Err(None) => FAILED,
+        // SAFETY: the request is live and nothing of it is used afterwards.
+        Err(Some(status)) => unsafe { finish(r, status) },
+    }
+}
+
+/// Ends the upstream and answers with `status`, so that `error_page` applies: the move of
+/// ngx_http_upstream_create() and of X-Accel-Redirect. Returning a status would be 500.
+///
+/// # Safety
+/// Called from `peer.init` of a live request; the caller returns the result and touches nothing.
+unsafe fn finish(r: *mut ngx::ngx_http_request_t, status: u16) -> isize {
+    // SAFETY: the request has its upstream while `peer.init` runs.
+    let cleanup = unsafe { (*(*r).upstream).cleanup };
+    // SAFETY: the upstream's own cleanup, or none.
+    let Some(handler) = (unsafe { cleanup.as_ref().copied().flatten() }) else {
+        return ngx::NGX_ERROR as isize;
+    };
+    // SAFETY: two counts: one given back by the cleanup's finalizing, one by our caller's.
+    unsafe {
+        let main = (*r).main;
+        (*main).set_count((*main).count() + 2);
+    }
+    // SAFETY: ngx_http_upstream_cleanup takes the request.
+    unsafe { handler(r.cast()) };
+    // SAFETY: the request still has the count our caller gives back.
+    unsafe { ngx::ngx_http_finalize_request(r, status as isize) };
+    ngx::NGX_ERROR as isize
+}
+
+/// # Safety
+/// The request is live and has its upstream.
+unsafe fn install<'r, B: Balancer>(
+    request: Request<'r>,
+    state: B::State<'r>,
+    tries: usize,
+) -> Option<()> {
+    // SAFETY: promised by the caller.
+    let upstream = unsafe { &mut *(*request.raw()).upstream };
+    let peer = Peer::<'r, B> {
+        request: request.raw(),
+        state,
+        tls: upstream.ssl() != 0,
+    };
+    upstream.peer.data = ptr::from_mut(request.place(peer)?).cast();
+    upstream.peer.get = Some(get::<B>);
+    upstream.peer.free = Some(free::<B>);
+    upstream.peer.set_session = Some(set_session);
+    upstream.peer.save_session = Some(save_session);
+    upstream.peer.tries = tries;
+    Some(())
+}
+
+unsafe extern "C" fn get<B: Balancer>(
+    pc: *mut ngx::ngx_peer_connection_t,
+    data: *mut c_void,
+) -> isize {
+    static NOBODY: crate::module::Shared<ngx::ngx_str_t> =
+        crate::module::Shared(bytes::borrow(b"no live backend"));
+    const BUSY: isize = ngx::NGX_BUSY as isize;
+    // SAFETY: `install` set `data`; it lives in the request's pool.
+    let peer = unsafe { &mut *data.cast::<Peer<'_, B>>() };
+    // SAFETY: nginx passes its live connection record.
+    let connection = unsafe { &mut *pc };
+    // nginx's `zone` statistics read the name also when nobody is chosen.
+    connection.name = (&raw const NOBODY.0).cast_mut();
+    // SAFETY: the request is live while it tries backends.
+    let request = unsafe { Request::new(peer.request) };
+    let body = || {
+        let Some(chosen) = B::get(request, &mut peer.state, peer.tls) else {
+            return BUSY;
+        };
+        match aim(request, connection, &chosen) {
+            Some(()) => ngx::NGX_OK as isize,
+            None => BUSY,
+        }
+    };
+    // SAFETY: the connection's log is live.
+    unsafe { guard::run(request.log_ptr(), "choosing a backend", BUSY, body) }
+}
+
+/// Points nginx's connection record at a backend.
+fn aim<'r>(r: Request<'r>, pc: &mut ngx::ngx_peer_connection_t, chosen: &Chosen<'r>) -> Option<()> {
+    // SAFETY: the request has its upstream while it tries backends.
+    let upstream = unsafe { &mut *r.fields().upstream };
+    upstream.set_ssl(u32::from(chosen.tls.is_some()));
+    if let Some(name) = chosen.tls {
+        upstream.ssl_name = bytes::borrow(name);
+    }
+    let (address, size) = socket_address(r, chosen)?;
+    pc.sockaddr = address;
+    pc.socklen = size;
+    pc.name = r.place(bytes::borrow(chosen.name))?;
+    pc.connection = ptr::null_mut();
+    pc.set_cached(0);
+    Some(())
+}
+
+/// The address for connect(). nginx's keepalive compares all its bytes, so bytes that Linux
+/// ignores carry a tag: connections made for another TLS name are not reused.
+fn socket_address(
+    r: Request<'_>,
+    chosen: &Chosen<'_>,
+) -> Option<(*mut ngx::sockaddr, ngx::socklen_t)> {
+    let tag = chosen.tls.map_or(0, fnv1a);
+    match chosen.address {
+        Address::Inet(SocketAddr::V4(v4)) => {
+            // SAFETY: plain C data for which zero is valid.
+            let mut raw: ngx::sockaddr_in = unsafe { std::mem::zeroed() };
+            raw.sin_family = ngx::AF_INET as ngx::sa_family_t;
+            raw.sin_port = v4.port().to_be();
+            raw.sin_addr.s_addr = u32::from(*v4.ip()).to_be();
+            raw.sin_zero = tag.to_ne_bytes();
+            Some((
+                ptr::from_mut(r.place(raw)?).cast(),
+                size_of::<ngx::sockaddr_in>() as _,
+            ))
+        }
+        Address::Inet(SocketAddr::V6(v6)) => {
+            // SAFETY: plain C data for which zero is valid.
+            let mut raw: ngx::sockaddr_in6 = unsafe { std::mem::zeroed() };
+            raw.sin6_family = ngx::AF_INET6 as ngx::sa_family_t;
+            raw.sin6_port = v6.port().to_be();
+            raw.sin6_addr.__in6_u.__u6_addr8 = v6.ip().octets();
+            raw.sin6_flowinfo = (tag ^ (tag >> 32)) as u32;
+            Some((
+                ptr::from_mut(r.place(raw)?).cast(),
+                size_of::<ngx::sockaddr_in6>() as _,
+            ))
+        }
+        Address::Unix(path) => {
+            // SAFETY: plain C data for which zero is valid.
+            let mut raw: ngx::sockaddr_un = unsafe { std::mem::zeroed() };
+            raw.sun_family = ngx::AF_UNIX as ngx::sa_family_t;
+            let room = raw.sun_path.len().checked_sub(1)?;
+            for (to, from) in raw
+                .sun_path
+                .get_mut(..path.len().min(room))?
+                .iter_mut()
+                .zip(path)
+            {
+                *to = *from as c_char;
+            }
+            (path.len() <= room).then_some(())?;
+            Some((
+                ptr::from_mut(r.place(raw)?).cast(),
+                size_of::<ngx::sockaddr_un>() as _,
+            ))
+        }
+    }
+}
+
+/// FNV-1a, 64 bits: tells TLS names apart.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+unsafe extern "C" fn free<B: Balancer>(
+    pc: *mut ngx::ngx_peer_connection_t,
+    data: *mut c_void,
+    state: usize,
+) {
+    // SAFETY: `install` set `data`; it lives in the request's pool.
+    let peer = unsafe { &mut *data.cast::<Peer<'_, B>>() };
+    // SAFETY: nginx passes its live connection record.
+    let connection = unsafe { &mut *pc };
+    connection.tries = connection.tries.saturating_sub(1);
+    // SAFETY: the request is live until its upstream is finalized.
+    let request = unsafe { Request::new(peer.request) };
+    let failed = state & ngx::NGX_PEER_FAILED as usize != 0;
+    // SAFETY: the connection's log is live.
+    unsafe {
+        guard::run(request.log_ptr(), "releasing a backend", (), || {
+            B::free(request, &mut peer.state, failed)
+        })
+    };
+}
+
+/// TLS sessions are not reused between connections: they belong to one backend's name.
+unsafe extern "C" fn set_session(_: *mut ngx::ngx_peer_connection_t, _: *mut c_void) -> isize {
+    ngx::NGX_OK as isize
+}
+
+unsafe extern "C" fn save_session(_: *mut ngx::ngx_peer_connection_t, _: *mut c_void) {}
+
+impl<'r> Request<'r> {
+    fn upstream(self) -> Option<&'r ngx::ngx_http_upstream_t> {
+        // SAFETY: null or the request's upstream, in its pool.
+        unsafe { self.fields().upstream.as_ref() }
+    }
+
+    /// The module's configuration of the `upstream` block this request is going to; None before
+    /// nginx knows it.
+    pub fn upstream_srv<M: Module>(self) -> Option<&'r M::Srv> {
+        let upstream = self.upstream()?;
+        let block = if !upstream.upstream.is_null() {
+            upstream.upstream
+        } else {
+            // SAFETY: null or the location's upstream settings.
+            let named = unsafe { upstream.conf.as_ref() }.map_or(ptr::null_mut(), |c| c.upstream);
+            if named.is_null() {
+                self.resolved_block(upstream)?
+            } else {
+                named
+            }
+        };
+        // SAFETY: a block of the live configuration.
+        unsafe { srv_of::<M>(block) }
+    }
+
+    /// `proxy_pass http://$name`: the block of that name, as ngx_http_upstream_init_request finds it.
+    fn resolved_block(
+        self,
+        upstream: &ngx::ngx_http_upstream_t,
+    ) -> Option<*mut ngx::ngx_http_upstream_srv_conf_t> {
+        // SAFETY: null or what create_request's module evaluated.
+        let resolved = unsafe { upstream.resolved.as_ref()? };
+        // SAFETY: lives in the request's pool.
+        let host = unsafe { bytes::slice(resolved.host) };
+        // SAFETY: the upstream module's own index.
+        let index = unsafe { ngx::ngx_http_upstream_module.ctx_index };
+        // SAFETY: its slot holds its main configuration.
+        let main = unsafe {
+            &*(*self.fields().main_conf.add(index)).cast::<ngx::ngx_http_upstream_main_conf_t>()
+        };
+        // SAFETY: an array of pointers to blocks.
+        let blocks = unsafe {
+            main.upstreams
+                .as_slice::<*mut ngx::ngx_http_upstream_srv_conf_t>()
+        };
+        blocks.iter().copied().find(|block| {
+            // SAFETY: blocks live as long as the configuration.
+            let block = unsafe { &**block };
+            // SAFETY: as above.
+            let name = unsafe { bytes::slice(block.host) };
+            name.eq_ignore_ascii_case(host)
+                && (block.port == resolved.port || block.port == 0 && resolved.no_port != 0)
+        })
+    }
+
+    /// Whether the answer comes from nginx's cache.
+    pub fn served_from_cache(self) -> bool {
+        self.fields().cached() != 0
+    }
+
+    /// The text of the cache key when nginx would store the answer.
+    #[cfg(ngx_feature = "http_cache")]
+    pub fn cache_key(self) -> Option<impl Iterator<Item = &'r [u8]>> {
+        self.upstream().filter(|u| u.cacheable() != 0)?;
+        // SAFETY: null or the request's cache record.
+        let cache = unsafe { self.fields().cache.as_ref()? };
+        // SAFETY: an array of strings in the request's pool.
+        let keys = unsafe { cache.keys.as_slice::<ngx::ngx_str_t>() };
+        // SAFETY: as above.
+        Some(keys.iter().map(|key| unsafe { bytes::slice(*key) }))
+    }
+
+    /// Keeps nginx from storing the answer.
+    pub fn do_not_cache(self) {
+        // SAFETY: null or the request's upstream.
+        if let Some(upstream) = unsafe { self.fields().upstream.as_mut() } {
+            upstream.set_cacheable(0);
+        }
+    }
+
+    /// The `upstream` block's name.
+    pub fn upstream_name(self) -> &'r [u8] {
+        let block = self.upstream().map_or(ptr::null_mut(), |u| u.upstream);
+        // SAFETY: null or a block of the live configuration.
+        unsafe { block.as_ref() }.map_or(&[], |b| unsafe { bytes::slice(b.host) })
+    }
+
+    /// An `[error]` line for a request whose table has backends it cannot use.
+    pub fn log_error(self, text: &str) {
+        self.log(Level::Error, text);
+    }
+}

@@ -1,0 +1,157 @@
+//! `md5_hash`, `digest`: hashes and HMACs as variables.
+
+use crate::Gatehouse;
+use gatehouse_core::digest::{Algorithm, Digest, Encoding};
+use gatehouse_nginx::variable::Getter;
+use gatehouse_nginx::{Answer, Args, Conf, Contexts, Directive, Error, Expression, Request};
+use std::cell::Cell;
+
+/// The digests of the configuration, in their order; a variable's number is its index.
+#[derive(Default)]
+pub struct Main {
+    digests: Vec<Definition>,
+}
+
+struct Definition {
+    text: Expression,
+    digest: Digest,
+}
+
+/// What this request has computed already.
+#[derive(Default)]
+pub struct Local<'r> {
+    known: Cell<Option<&'r Known<'r>>>,
+}
+
+/// One remembered value and the ones before it.
+struct Known<'r> {
+    number: usize,
+    value: &'r [u8],
+    before: Option<&'r Known<'r>>,
+}
+
+pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
+    Directive {
+        name: c"md5_hash",
+        syntax: "$variable string",
+        default: None,
+        contexts: Contexts::HTTP,
+        args: Args::Exactly(2),
+        text: "Makes `$variable` the lower-case hexadecimal MD5 of `string`, in which variables are allowed. \
+               Short for `digest $variable md5 string`. Without any text it is the MD5 of nothing, `d41d8cd9…`, not an empty value. \
+               Joining values without a separator is ambiguous (`ab`+`c` and `a`+`bc` give one hash): write one.",
+        set: set_md5_hash,
+    },
+    Directive {
+        name: c"digest",
+        syntax: "$variable algorithm string [encoding=hex|base64|base64url] [key_file=path]",
+        default: Some("encoding=hex"),
+        contexts: Contexts::HTTP,
+        args: Args::Between(3, 5),
+        text: "Makes `$variable` the digest of `string`. Algorithms: `md5`, `sha1`, `sha256`, `sha384`, `sha512`, `crc32`. \
+               With `key_file` it is an HMAC keyed with the file's bytes (one newline at its end is dropped; not with `crc32`). \
+               `base64url` has no padding.\n\n\
+               The value is computed when first read and remembered for the request it was read in: a subrequest (SSI, slice) and the \
+               target of an internal redirect compute their own.",
+        set: set_digest,
+    },
+];
+
+fn set_md5_hash(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    define(cf, Algorithm::Md5, Encoding::Hex, None, 2)
+}
+
+fn set_digest(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let words = cf.words()?;
+    let name = words.get(2).map(String::as_str).unwrap_or_default();
+    let algorithm = Algorithm::parse(name)
+        .ok_or_else(|| Error::new(format!("unknown digest algorithm \"{name}\"")))?;
+    let (mut encoding, mut key) = (None, None);
+    for word in words.iter().skip(4) {
+        let duplicate = || {
+            Error::new(format!(
+                "duplicate \"{word}\" parameter in \"digest\" directive"
+            ))
+        };
+        if let Some(name) = word.strip_prefix("encoding=") {
+            let parsed = Encoding::parse(name)
+                .ok_or_else(|| Error::new(format!("unknown digest encoding \"{name}\"")))?;
+            encoding
+                .replace(parsed)
+                .map_or(Ok(()), |_| Err(duplicate()))?;
+        } else if let Some(path) = word.strip_prefix("key_file=") {
+            key.replace(crate::keys::read(cf, path)?)
+                .map_or(Ok(()), |_| Err(duplicate()))?;
+        } else {
+            return Err(Error::new(format!("invalid parameter \"{word}\"")));
+        }
+    }
+    define(
+        cf,
+        algorithm,
+        encoding.unwrap_or(Encoding::Hex),
+        key.as_deref(),
+        3,
+    )
+}
+
+fn define(
+    cf: &mut Conf<'_, Gatehouse>,
+    algorithm: Algorithm,
+    encoding: Encoding,
+    key: Option<&[u8]>,
+    text: usize,
+) -> Result<(), Error> {
+    let digest = Digest::new(algorithm, encoding, key).map_err(|e| Error::new(e.to_string()))?;
+    let variable = cf.words()?.get(1).cloned().unwrap_or_default();
+    let text = cf.compile_word(text)?;
+    let digests = &mut cf.main().digest.digests;
+    digests.push(Definition { text, digest });
+    let number = digests.len().saturating_sub(1);
+    cf.add_variable::<Value>(&variable, number)
+}
+
+/// The getter of all digest variables; the number is the definition's.
+struct Value;
+
+impl Getter for Value {
+    fn get(r: Request<'_>, number: usize) -> Answer<'_> {
+        let Some(local) = r.local::<Gatehouse>() else {
+            return Answer::Failed;
+        };
+        let known = &local.digest.known;
+        if let Some(value) = find(known.get(), number) {
+            return Answer::Value(value);
+        }
+        let Some(value) = compute(r, number) else {
+            return Answer::Failed;
+        };
+        // Without memory to remember it, it is computed again next time.
+        if let Some(fresh) = r.place(Known {
+            number,
+            value,
+            before: known.get(),
+        }) {
+            known.set(Some(fresh));
+        }
+        Answer::Value(value)
+    }
+}
+
+fn find<'r>(mut known: Option<&'r Known<'r>>, number: usize) -> Option<&'r [u8]> {
+    while let Some(one) = known {
+        if one.number == number {
+            return Some(one.value);
+        }
+        known = one.before;
+    }
+    None
+}
+
+fn compute(r: Request<'_>, number: usize) -> Option<&[u8]> {
+    let definition = r.main_conf::<Gatehouse>().digest.digests.get(number)?;
+    let text = definition.text.eval(r)?;
+    let out = r.alloc(definition.digest.encoded_len())?;
+    let len = definition.digest.encode_into(&[text], out)?;
+    out.get(..len)
+}

@@ -1,0 +1,26 @@
+//! Key files: read by the master while the configuration is read, never shown.
+
+use crate::Gatehouse;
+use gatehouse_nginx::{Conf, Error};
+
+/// The bytes of a key file as they are; the reader of the key's encoding deals with them.
+pub fn read_raw(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<Vec<u8>, Error> {
+    let path = cf.path(name)?;
+    std::fs::read(&path)
+        .map_err(|e| Error::new(format!("cannot load key file \"{}\" ({e})", path.display())))
+}
+
+/// The bytes of a key file, one newline at their end dropped; never empty.
+pub fn read(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<Vec<u8>, Error> {
+    let mut bytes = read_raw(cf, name)?;
+    if bytes.ends_with(b"\n") {
+        bytes.pop();
+        if bytes.ends_with(b"\r") {
+            bytes.pop();
+        }
+    }
+    if bytes.is_empty() {
+        return Err(Error::new(format!("key file \"{name}\" is empty")));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,307 @@
+//! `token_profile`, `token_auth…`: signed links and cookies.
+
+mod check;
+mod strip;
+
+pub use check::{Access, PostRead, PreAccess, Record, VARIABLES};
+
+use crate::{Gatehouse, keys};
+use gatehouse_core::token::{Profile, ProfileBuilder, Statuses};
+use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Expression, Level, Place};
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// `http`: the profiles and who uses them.
+#[derive(Default)]
+pub struct Main {
+    profiles: Vec<Named>,
+    numbers: HashMap<String, usize>,
+    uses: Vec<Rc<Use>>,
+    /// nginx's copies of what stripping changes, by index of the variable.
+    remembered: Vec<usize>,
+}
+
+/// A profile as the requests use it.
+pub struct Named {
+    name: String,
+    profile: Profile,
+    /// The texts of its message, compiled; in the order of `Profile::message_texts`.
+    message: Vec<Expression>,
+}
+
+/// One level of locations.
+#[derive(Default)]
+pub struct Loc {
+    auth: Option<Auth>,
+    dry_run: Option<bool>,
+    statuses: Option<Rc<Statuses>>,
+    strip: Option<bool>,
+    log_level: Option<Level>,
+}
+
+/// What `token_auth` says.
+#[derive(Clone)]
+enum Auth {
+    Off,
+    Profile(Rc<Use>),
+    Variable(Rc<Expression>),
+}
+
+/// A profile named before or after its block is read.
+struct Use {
+    name: String,
+    place: Place,
+    number: Cell<usize>,
+}
+
+const IN_ACCESS: &str = "Checked in the access phase, as `allow` and `auth_basic`: `return`, `rewrite … last` and `if` act before it, and \
+     subrequests are not checked. To guard a `return`, test the variable: `if ($token_auth_status != ok) { return 403; }`.";
+
+pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
+    Directive {
+        name: c"token_profile",
+        syntax: "name { … }",
+        default: None,
+        contexts: Contexts::HTTP,
+        args: Args::Block(1),
+        text: "Describes a kind of token. In the block:\n\n\
+               - `format scalesimple | secure_link;` the scheme.\n\
+               - `key [id=ID] file=PATH [encoding=text|hex|base64|base64url];` a key, read at start and reload; one newline at its end is \
+               dropped. Repeat it to rotate: any key verifies. `text=…` instead of `file=` is for tests and is warned about: `nginx -T` prints it.\n\
+               - `from query[=token[,expiry]] cookie[=…] header[=…] path;` where tokens are looked for; the first *valid* one wins, else the \
+               reason of the first place that had one counts. With one name the value is `token,expiry`. `path` is the first path segment of the \
+               form `token,expiry`; it is taken out of the path by one internal redirect. Default: `query cookie header` with the scheme's own \
+               names (`ss_token`, `ss_expiration`, `X-SS-Token`, `X-SS-Expiration`; `md5`, `expires`, `X-Secure-Link`).\n\
+               - `message string;` for `secure_link`: what is signed. `{key}` and `{expires}` stand for the key and the expiry, the rest are \
+               nginx variables of the request as received. Without `{key}` the message is the text of an HMAC-MD5.\n\
+               - `leeway time;` how long a token is accepted after its expiry. Default `0s`.\n\
+               - `require_exp on | off;` whether a token without expiry is refused. Default `off`; ScaleSimple tokens always have one.\n\n\
+               The MAC is checked before anything else the token says, in constant time: a forged token is `invalid`, never `expired`.",
+        set: set_profile,
+    },
+    Directive {
+        name: c"token_auth",
+        syntax: "profile | $variable | off",
+        default: Some("off"),
+        contexts: Contexts::ANY,
+        args: Args::Exactly(1),
+        text: IN_ACCESS,
+        set: set_auth,
+    },
+    Directive {
+        name: c"token_auth_dry_run",
+        syntax: "on | off",
+        default: Some("off"),
+        contexts: Contexts::ANY,
+        args: Args::Flag,
+        text: "Checks and logs (`dry run, token refused: …`) but refuses nobody. Tokens are stripped all the same.",
+        set: |cf| {
+            let value = cf.flag()?;
+            set_once(cf, |loc| &mut loc.dry_run, value)
+        },
+    },
+    Directive {
+        name: c"token_auth_status",
+        syntax: "[default=N] [missing=N] [malformed=N] [invalid=N] [expired=N] [not_yet_valid=N] [wrong_ip=N] [wrong_path=N] [revoked=N] [forbidden=N] [limited=N]",
+        default: None,
+        contexts: Contexts::ANY,
+        args: Args::OneOrMore,
+        text: "The status of a refusal, by reason: 400–599 except 408 and 499, or 444 (closes the connection). What is not named is the scheme's \
+               own status, else 403. The directive replaces the inherited one as a whole. Refusals honour `error_page` and carry `Cache-Control: no-store`.",
+        set: set_statuses,
+    },
+    Directive {
+        name: c"token_auth_strip",
+        syntax: "on | off",
+        default: Some("on"),
+        contexts: Contexts::ANY,
+        args: Args::Flag,
+        text: "Whether tokens are taken out of the request before it goes on: what reaches the upstream, the cache key, `$request_uri`, `$args`, \
+               `$http_*` and `$cookie_*` has no token, everything else keeps its bytes and order. In force whatever the verdict. \
+               An `Authorization` header is only taken out when the directive is written. `$request` stays as received: log `$request_method $request_uri`.",
+        set: |cf| {
+            let value = cf.flag()?;
+            set_once(cf, |loc| &mut loc.strip, value)
+        },
+    },
+    Directive {
+        name: c"token_auth_log_level",
+        syntax: "info | notice | warn | error",
+        default: Some("error"),
+        contexts: Contexts::ANY,
+        args: Args::Exactly(1),
+        text: "The level of the lines about refusals: `token refused: expired, profile \"video\", key \"2026a\"`.",
+        set: |cf| {
+            let word = cf.words()?.pop().unwrap_or_default();
+            let level = Level::parse(&word).ok_or_else(|| cf.invalid(&word))?;
+            set_once(cf, |loc| &mut loc.log_level, level)
+        },
+    },
+];
+
+type Conf1<'c> = Conf<'c, Gatehouse>;
+
+fn set_once<T>(
+    cf: &mut Conf1<'_>,
+    field: fn(&mut Loc) -> &mut Option<T>,
+    value: T,
+) -> Result<(), Error> {
+    match field(&mut cf.loc().token).replace(value) {
+        None => Ok(()),
+        Some(_) => Err(cf.error("is duplicate")),
+    }
+}
+
+fn set_auth(cf: &mut Conf1<'_>) -> Result<(), Error> {
+    let word = cf.words()?.pop().unwrap_or_default();
+    let auth = if word == "off" {
+        Auth::Off
+    } else if word.contains('$') {
+        Auth::Variable(Rc::new(cf.compile_word(1)?))
+    } else {
+        let used = Rc::new(Use {
+            name: word,
+            place: cf.here(),
+            number: Cell::new(usize::MAX),
+        });
+        cf.main().token.uses.push(Rc::clone(&used));
+        Auth::Profile(used)
+    };
+    set_once(cf, |loc| &mut loc.auth, auth)
+}
+
+fn set_statuses(cf: &mut Conf1<'_>) -> Result<(), Error> {
+    let words = cf.words()?;
+    let statuses = Statuses::parse(words.iter().skip(1).map(String::as_str))
+        .map_err(|e| Error::new(format!("{e} in \"token_auth_status\" directive")))?;
+    set_once(cf, |loc| &mut loc.statuses, Rc::new(statuses))
+}
+
+fn set_profile(cf: &mut Conf1<'_>) -> Result<(), Error> {
+    let name = cf.words()?.pop().unwrap_or_default();
+    let place = cf.here();
+    if cf.main().token.numbers.contains_key(&name) {
+        return Err(Error::new(format!("duplicate token_profile \"{name}\"")));
+    }
+    if name.is_empty() || name == "off" || name.contains('$') {
+        return Err(Error::new(format!("invalid token_profile name \"{name}\"")));
+    }
+    let mut builder = ProfileBuilder::new();
+    cf.block(&mut builder, profile_line)?;
+    let profile = builder
+        .finish()
+        .map_err(|e| Error::at(&place, format!("token_profile \"{name}\" {e}")))?;
+    let message = profile
+        .message_texts()
+        .map(|text| cf.compile(text.as_bytes()))
+        .collect::<Result<_, _>>()?;
+    let main = &mut cf.main().token;
+    main.numbers.insert(name.clone(), main.profiles.len());
+    main.profiles.push(Named {
+        name,
+        profile,
+        message,
+    });
+    Ok(())
+}
+
+/// One line of a `token_profile` block.
+fn profile_line(cf: &mut Conf1<'_>, builder: &mut ProfileBuilder) -> Result<(), Error> {
+    let words = cf.words()?;
+    let (name, rest) = match words.split_first() {
+        Some((name, rest)) => (name.as_str(), rest),
+        None => return Ok(()),
+    };
+    let one = || match rest {
+        [one] => Ok(one.as_str()),
+        _ => Err(Error::new(format!(
+            "invalid number of arguments in \"{name}\" directive"
+        ))),
+    };
+    let result = match name {
+        "format" => builder.format(one()?),
+        "key" => return key_line(cf, builder, rest),
+        "from" => builder.from(rest.iter().map(String::as_str)),
+        "message" => builder.message(one()?),
+        "bind_ip" => builder.bind_ip(one()?),
+        "require_exp" => builder.require_exp(one()?),
+        "leeway" => builder.leeway(cf.milliseconds(one()?)? / 1_000),
+        _ => return Err(cf.unknown("token_profile")),
+    };
+    result.map_err(|e| Error::new(e.to_string()))
+}
+
+fn key_line(
+    cf: &mut Conf1<'_>,
+    builder: &mut ProfileBuilder,
+    words: &[String],
+) -> Result<(), Error> {
+    let (mut id, mut bytes, mut encoding) = (None, None, None);
+    for word in words {
+        let twice = match word.split_once('=') {
+            Some(("id", value)) => id.replace(value).is_some(),
+            Some(("encoding", value)) => encoding.replace(value).is_some(),
+            Some(("file", path)) => bytes.replace(keys::read_raw(cf, path)?).is_some(),
+            Some(("text", text)) => {
+                cf.log(
+                    Level::Warn,
+                    "a key is written in the configuration, use \"file=\"",
+                );
+                bytes.replace(text.as_bytes().to_vec()).is_some()
+            }
+            _ => {
+                return Err(Error::new(format!(
+                    "invalid parameter \"{word}\" in \"key\""
+                )));
+            }
+        };
+        if twice {
+            return Err(Error::new(format!(
+                "duplicate parameter \"{}\" in \"key\"",
+                word.split('=').next().unwrap_or_default()
+            )));
+        }
+    }
+    let bytes = bytes.ok_or_else(|| Error::new("\"key\" has no \"file=\""))?;
+    builder
+        .key(id, bytes, encoding)
+        .map_err(|e| Error::new(e.to_string()))
+}
+
+/// Takes over what this level does not say.
+pub fn merge(parent: &Loc, child: &mut Loc) {
+    child.auth = child.auth.take().or_else(|| parent.auth.clone());
+    child.dry_run = child.dry_run.or(parent.dry_run);
+    child.statuses = child.statuses.take().or_else(|| parent.statuses.clone());
+    child.strip = child.strip.or(parent.strip);
+    child.log_level = child.log_level.or(parent.log_level);
+}
+
+/// Finds the profiles that `token_auth` names, now that all blocks are read.
+pub fn complete(cf: &mut Conf1<'_>) -> Result<(), Error> {
+    let main = &mut cf.main().token;
+    for used in &main.uses {
+        let number = main.numbers.get(&used.name).copied();
+        used.number.set(number.ok_or_else(|| {
+            Error::at(
+                &used.place,
+                format!("unknown token_profile \"{}\"", used.name),
+            )
+        })?);
+    }
+    if !main.profiles.is_empty() {
+        let indexes = cf.remembered_variables(|name| {
+            name == "request_uri" || name.starts_with("http_") || name.starts_with("cookie_")
+        });
+        cf.main().token.remembered = indexes;
+    }
+    Ok(())
+}
+
+impl Main {
+    /// Whether any request can be checked.
+    pub fn in_use(&self) -> bool {
+        !self.profiles.is_empty()
+    }
+}

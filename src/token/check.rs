@@ -1,0 +1,441 @@
+//! Checking requests: the record of the request as received, verdicts, handlers, variables.
+
+use super::{Auth, Named, strip};
+use crate::{Gatehouse, refusal};
+use gatehouse_core::token::{Received, Statuses, Verdict, strip as bytes};
+use gatehouse_nginx::phase::Handler;
+use gatehouse_nginx::variable::Variable;
+use gatehouse_nginx::{Answer, Level, Outcome, Phase, Request, process};
+use std::cell::Cell;
+use std::io::Write;
+use std::marker::PhantomData;
+
+/// The request as received and what was decided about it; lives as long as the main request.
+#[derive(Default)]
+pub struct Record<'r> {
+    received: Cell<Option<AsReceived<'r>>>,
+    saved: Cell<Option<&'r Saved<'r>>>,
+    verdicts: Cell<Option<&'r Judged<'r>>>,
+    /// What the access phase last enforced.
+    enforced: Cell<Option<(&'r Judged<'r>, Action)>>,
+    refused: Cell<bool>,
+}
+
+#[derive(Clone, Copy)]
+struct AsReceived<'r> {
+    target: &'r [u8],
+    uri: &'r [u8],
+    args: &'r [u8],
+}
+
+/// A header line as it was before stripping, and the one saved before it.
+pub struct Saved<'r> {
+    pub name: &'r [u8],
+    pub value: &'r [u8],
+    pub before: Option<&'r Saved<'r>>,
+}
+
+/// The verdict of one profile, and the one made before it.
+struct Judged<'r> {
+    profile: usize,
+    verdict: Verdict,
+    /// Made before the access phase, when the client's address may still change (realip).
+    early: bool,
+    before: Option<&'r Judged<'r>>,
+}
+
+/// What came of a verdict.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Allowed,
+    Refused,
+    DryRun,
+}
+
+impl<'r> Record<'r> {
+    /// Remembers the request as received, once.
+    fn receive(&self, r: Request<'r>) -> AsReceived<'r> {
+        let now = AsReceived {
+            target: r.target(),
+            uri: r.uri(),
+            args: bytes::args_of(r.target()),
+        };
+        let first = self.received.get().unwrap_or(now);
+        self.received.set(Some(first));
+        first
+    }
+
+    /// Keeps a header line; lines are saved in their order. None when memory is short.
+    pub fn save(&self, r: Request<'r>, line: Saved<'r>) -> Option<()> {
+        let line = r.place(Saved {
+            before: self.saved.get(),
+            ..line
+        })?;
+        self.saved.set(Some(line));
+        Some(())
+    }
+
+    /// The first saved line for which `pick` finds something.
+    fn saved<T>(&self, pick: impl Fn(&Saved<'r>) -> Option<T>) -> Option<T> {
+        let (mut line, mut found) = (self.saved.get(), None);
+        while let Some(one) = line {
+            found = pick(one).or(found);
+            line = one.before;
+        }
+        found
+    }
+
+    fn judged(&self, profile: usize) -> Option<&'r Judged<'r>> {
+        let mut judged = self.verdicts.get();
+        while let Some(one) = judged {
+            if one.profile == profile {
+                return Some(one);
+            }
+            judged = one.before;
+        }
+        None
+    }
+
+    /// The verdict of a profile on the request as received, made at most once after realip.
+    fn judge(&self, r: Request<'r>, number: usize, early: bool) -> Option<&'r Judged<'r>> {
+        if let Some(known) = self.judged(number).filter(|known| early || !known.early) {
+            return Some(known);
+        }
+        let named = r.main_conf::<Gatehouse>().token.profiles.get(number)?;
+        let view = View {
+            r,
+            record: self,
+            named,
+            as_received: self.receive(r),
+        };
+        let verdict = named.profile.verify(&view, process::now());
+        let judged = r.place(Judged {
+            profile: number,
+            verdict,
+            early,
+            before: self.verdicts.get(),
+        })?;
+        self.verdicts.set(Some(judged));
+        Some(judged)
+    }
+}
+
+/// The request as received, for the verifier.
+struct View<'v, 'r> {
+    r: Request<'r>,
+    record: &'v Record<'r>,
+    named: &'r Named,
+    as_received: AsReceived<'r>,
+}
+
+impl Received for View<'_, '_> {
+    fn target(&self) -> &[u8] {
+        self.as_received.target
+    }
+
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        let name = name.as_bytes();
+        let saved = self
+            .record
+            .saved(|line| line.name.eq_ignore_ascii_case(name).then_some(line.value));
+        saved.or_else(|| self.r.header(name))
+    }
+
+    fn cookie(&self, name: &[u8]) -> Option<&[u8]> {
+        let in_line = |field: &[u8]| field.eq_ignore_ascii_case(b"cookie");
+        let saved = self.record.saved(|line| {
+            in_line(line.name)
+                .then(|| bytes::find_cookie(line.value, name))
+                .flatten()
+        });
+        saved.or_else(|| {
+            self.r
+                .cookies()
+                .find_map(|line| bytes::find_cookie(line.value, name))
+        })
+    }
+
+    /// Evaluated against the request as received: path, arguments and target are put back for
+    /// the time of the evaluation.
+    fn message(&self, text: usize) -> Option<&[u8]> {
+        let expression = self.named.message.get(text)?;
+        if let Some(constant) = expression.constant() {
+            return Some(constant);
+        }
+        let r = self.r;
+        let main = &r.main_conf::<Gatehouse>().token;
+        let now = (r.uri(), r.args(), r.target());
+        r.set_uri(clean_uri(r, self.named, self.as_received.uri)?);
+        r.set_args(self.as_received.args);
+        r.set_target(self.as_received.target);
+        strip::forget(r, main);
+        let value = expression.eval(r);
+        r.set_uri(now.0);
+        r.set_args(now.1);
+        r.set_target(now.2);
+        strip::forget(r, main);
+        value
+    }
+}
+
+/// The decoded path without a path token.
+fn clean_uri<'r>(r: Request<'r>, named: &Named, uri: &'r [u8]) -> Option<&'r [u8]> {
+    if !named.profile.carriers().path {
+        return Some(uri);
+    }
+    let out = r.alloc(uri.len())?;
+    match named.profile.clean_path(uri, out) {
+        Some(len) => out.get(..len),
+        None => Some(uri),
+    }
+}
+
+/// What `token_auth` says for the request's location: a profile's number, none, or an answer that
+/// ends the request because data named a profile that does not exist.
+fn profile_of(r: Request<'_>) -> Result<Option<usize>, ()> {
+    match &r.loc::<Gatehouse>().token.auth {
+        None | Some(Auth::Off) => Ok(None),
+        Some(Auth::Profile(used)) => Ok(Some(used.number.get())),
+        Some(Auth::Variable(expression)) => {
+            let name = expression.eval(r).ok_or(())?;
+            let known = std::str::from_utf8(name)
+                .ok()
+                .and_then(|name| r.main_conf::<Gatehouse>().token.numbers.get(name));
+            known.copied().map(Some).ok_or_else(|| {
+                let shown = String::from_utf8_lossy(name);
+                r.log(
+                    Level::Error,
+                    &format!("token_auth: unknown token_profile \"{shown}\""),
+                );
+            })
+        }
+    }
+}
+
+/// Keeps the path as received, before any rewrite.
+pub struct PostRead;
+
+impl Handler for PostRead {
+    const PHASE: Phase = Phase::PostRead;
+    const NAME: &'static str = "recording a request";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        match r.record::<Gatehouse>() {
+            Some(record) => {
+                record.token.receive(r);
+                Outcome::Declined
+            }
+            None => Outcome::Failed,
+        }
+    }
+}
+
+/// Takes the tokens out of the request.
+pub struct PreAccess;
+
+impl Handler for PreAccess {
+    const PHASE: Phase = Phase::PreAccess;
+    const NAME: &'static str = "stripping a token";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        let number = match profile_of(r) {
+            Ok(Some(number)) if r.is_main() => number,
+            Ok(_) => return Outcome::Declined,
+            Err(()) => return Outcome::Failed,
+        };
+        let written = r.loc::<Gatehouse>().token.strip;
+        if written == Some(false) {
+            return Outcome::Declined;
+        }
+        let done = r.record::<Gatehouse>().and_then(|record| {
+            record.token.receive(r);
+            let named = r.main_conf::<Gatehouse>().token.profiles.get(number)?;
+            strip::strip(r, &record.token, named, written == Some(true))
+        });
+        done.map_or(Outcome::Failed, |()| Outcome::Declined)
+    }
+}
+
+/// Enforces the verdict.
+pub struct Access;
+
+impl Handler for Access {
+    const PHASE: Phase = Phase::Access;
+    const NAME: &'static str = "checking a token";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        match profile_of(r) {
+            Ok(Some(number)) if r.is_main() => enforce(r, number).unwrap_or(Outcome::Failed),
+            Ok(_) => Outcome::Declined,
+            Err(()) => Outcome::Failed,
+        }
+    }
+}
+
+fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
+    let all = r.record::<Gatehouse>()?;
+    let record = &all.token;
+    if record.refused.get() && refusal::is_page(r, all) {
+        return Some(Outcome::Declined);
+    }
+    let seen_before = record.judged(number).is_some_and(|known| !known.early);
+    let judged = record.judge(r, number, false)?;
+    let loc = &r.loc::<Gatehouse>().token;
+    let ok = judged.verdict.is_ok();
+    let dry_run = loc.dry_run == Some(true);
+    let action = match (ok, dry_run) {
+        (_, true) => Action::DryRun,
+        (true, false) => Action::Allowed,
+        (false, false) => Action::Refused,
+    };
+    record.enforced.set(Some((judged, action)));
+    let named = r.main_conf::<Gatehouse>().token.profiles.get(number)?;
+    if !ok && !seen_before {
+        log_refusal(
+            r,
+            named,
+            &judged.verdict,
+            loc.log_level.unwrap_or(Level::Error),
+            dry_run,
+        );
+    }
+    if action == Action::Refused {
+        record.refused.set(true);
+        let status = match &loc.statuses {
+            Some(statuses) => statuses.http_status(judged.verdict.status, named.profile.scheme()),
+            None => Statuses::default().http_status(judged.verdict.status, named.profile.scheme()),
+        };
+        return Some(refusal::refuse(r, all, status));
+    }
+    if let Some(clean) = path_without_token(r, named) {
+        return Some(Outcome::Redirect {
+            uri: clean,
+            args: r.args(),
+        });
+    }
+    Some(if action == Action::Allowed {
+        Outcome::Allowed
+    } else {
+        Outcome::Declined
+    })
+}
+
+/// The path to start again at, when this one still has a path token in it.
+fn path_without_token<'r>(r: Request<'r>, named: &Named) -> Option<&'r [u8]> {
+    if !named.profile.carriers().path {
+        return None;
+    }
+    let out = r.alloc(r.uri().len())?;
+    let len = named.profile.clean_path(r.uri(), out)?;
+    out.get(..len)
+}
+
+fn log_refusal(r: Request<'_>, named: &Named, verdict: &Verdict, level: Level, dry_run: bool) {
+    let prefix = if dry_run { "dry run, " } else { "" };
+    let key = verdict.key.and_then(|key| named.profile.key_id(key));
+    let key = key.map(|id| format!(", key \"{id}\"")).unwrap_or_default();
+    let reason = verdict.status.as_str();
+    r.log(
+        level,
+        &format!(
+            "{prefix}token refused: {reason}, profile \"{}\"{key}",
+            named.name
+        ),
+    );
+}
+
+const fn variable(
+    name: &'static str,
+    text: &'static str,
+    get: for<'r> fn(Request<'r>) -> Answer<'r>,
+) -> Variable<Gatehouse> {
+    Variable {
+        name,
+        text,
+        get,
+        module: PhantomData,
+    }
+}
+
+pub const VARIABLES: &[Variable<Gatehouse>] = &[
+    variable(
+        "token_auth_status",
+        "`ok`, or why the token is refused: `missing`, `malformed`, `invalid`, `expired`, `not_yet_valid`, `wrong_ip`, `wrong_path`, `revoked`, `forbidden`, `limited`. \
+         Reading it runs the check of the location without enforcing it.",
+        |r| with_verdict(r, |_, _, verdict| Some(verdict.status.as_str().as_bytes())),
+    ),
+    variable(
+        "token_auth_action",
+        "What the access phase did: `allowed`, `refused` or `dry_run`; not found before it.",
+        |r| {
+            let enforced = r
+                .existing_record::<Gatehouse>()
+                .and_then(|all| all.token.enforced.get());
+            Answer::from(enforced.map(|(_, action)| match action {
+                Action::Allowed => b"allowed".as_slice(),
+                Action::Refused => b"refused",
+                Action::DryRun => b"dry_run",
+            }))
+        },
+    ),
+    variable(
+        "token_auth_key_id",
+        "The `id=` of the key that verified the token.",
+        |r| {
+            with_verdict(r, |_, named, verdict| {
+                named.profile.key_id(verdict.key?).map(str::as_bytes)
+            })
+        },
+    ),
+    variable(
+        "token_auth_expires",
+        "When the token expires, seconds since 1970; only when its MAC is right.",
+        |r| with_verdict(r, |r, _, verdict| decimal(r, verdict.expires?)),
+    ),
+    variable(
+        "token_auth_profile",
+        "The profile that judged the request.",
+        |r| with_verdict(r, |_, named, _| Some(named.name.as_bytes())),
+    ),
+];
+
+/// The verdict of the location's profile, else the one last enforced.
+fn with_verdict<'r>(
+    r: Request<'r>,
+    show: impl Fn(Request<'r>, &'r Named, &Verdict) -> Option<&'r [u8]>,
+) -> Answer<'r> {
+    let Ok(number) = profile_of(r.main()) else {
+        return Answer::Failed;
+    };
+    let enforced = r
+        .existing_record::<Gatehouse>()
+        .and_then(|all| all.token.enforced.get());
+    let judged = match (number, enforced) {
+        (None, None) => return Answer::NotFound,
+        (None, Some((judged, _))) => judged,
+        (Some(number), Some((judged, _))) if judged.profile == number => judged,
+        (Some(number), _) => {
+            let Some(all) = r.record::<Gatehouse>() else {
+                return Answer::Failed;
+            };
+            match all.token.judge(r.main(), number, true) {
+                Some(judged) => judged,
+                None => return Answer::Failed,
+            }
+        }
+    };
+    let profiles = &r.main_conf::<Gatehouse>().token.profiles;
+    Answer::from(
+        profiles
+            .get(judged.profile)
+            .and_then(|named| show(r, named, &judged.verdict)),
+    )
+}
+
+fn decimal(r: Request<'_>, number: i64) -> Option<&[u8]> {
+    let out = r.alloc(20)?;
+    let mut rest = &mut *out;
+    write!(rest, "{number}").ok()?;
+    let unused = rest.len();
+    out.get(..20usize.checked_sub(unused)?)
+}

@@ -1,0 +1,111 @@
+//! Takes tokens out of a request, byte-exact, and keeps what was received for other profiles.
+
+use super::check::{Record, Saved};
+use super::{Main, Named};
+use crate::Gatehouse;
+use gatehouse_core::token::strip as bytes;
+use gatehouse_nginx::Request;
+
+/// Strips every carrier of a profile; `authorization`: also when that is the header's name.
+/// None when memory is short.
+pub fn strip<'r>(
+    r: Request<'r>,
+    record: &Record<'r>,
+    named: &Named,
+    authorization: bool,
+) -> Option<()> {
+    strip_query(r, named)?;
+    strip_path(r, named)?;
+    strip_cookies(r, record, named)?;
+    strip_headers(r, record, named, authorization)?;
+    forget(r, &r.main_conf::<Gatehouse>().token);
+    Some(())
+}
+
+/// nginx remembers the values of some variables: it computes them again.
+pub fn forget(r: Request<'_>, main: &Main) {
+    for index in &main.remembered {
+        r.forget_variable(*index);
+    }
+}
+
+fn strip_query(r: Request<'_>, named: &Named) -> Option<()> {
+    let names = &named.profile.carriers().args;
+    let has = |args: &[u8]| {
+        names
+            .iter()
+            .any(|name| bytes::find_arg(args, name.as_bytes()).is_some())
+    };
+    if has(r.args()) {
+        let out = r.alloc(r.args().len())?;
+        if let Some(len) = bytes::strip_args(r.args(), names, out) {
+            r.set_args(out.get(..len)?);
+        }
+    }
+    if has(bytes::args_of(r.target())) {
+        let out = r.alloc(r.target().len())?;
+        if let Some(len) = bytes::strip_target(r.target(), names, out) {
+            r.set_target(out.get(..len)?);
+        }
+    }
+    Some(())
+}
+
+fn strip_path(r: Request<'_>, named: &Named) -> Option<()> {
+    if !named.profile.carriers().path {
+        return Some(());
+    }
+    let out = r.alloc(r.target().len())?;
+    if let Some(len) = named.profile.clean_path(r.target(), out) {
+        r.set_target(out.get(..len)?);
+    }
+    Some(())
+}
+
+fn strip_cookies<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option<()> {
+    let names = &named.profile.carriers().cookies;
+    if names.is_empty() {
+        return Some(());
+    }
+    for line in r.cookies() {
+        let out = r.alloc(line.value.len())?;
+        if let Some(len) = bytes::strip_cookie(line.value, names, out) {
+            record.save(
+                r,
+                Saved {
+                    name: line.name,
+                    value: line.value,
+                    before: None,
+                },
+            )?;
+            r.set_header(line, out.get(..len)?);
+        }
+    }
+    r.remove_headers(|h| h.value.is_empty() && h.name.eq_ignore_ascii_case(b"cookie"))
+}
+
+fn strip_headers<'r>(
+    r: Request<'r>,
+    record: &Record<'r>,
+    named: &Named,
+    authorization: bool,
+) -> Option<()> {
+    let names = &named.profile.carriers().headers;
+    let doomed = |name: &[u8]| {
+        names
+            .iter()
+            .any(|one| one.as_bytes().eq_ignore_ascii_case(name))
+            && (authorization || !name.eq_ignore_ascii_case(b"authorization"))
+    };
+    for line in r.headers().filter(|h| doomed(h.name)) {
+        record.save(
+            r,
+            Saved {
+                name: line.name,
+                value: line.value,
+                before: None,
+            },
+        )?;
+    }
+    r.remove_headers(|h| doomed(h.name))
+}
