@@ -1,5 +1,6 @@
 //! Damaged and crafted files: every question ends, quickly and without panic.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path as FilePath;
 use std::time::{Duration, Instant};
@@ -39,19 +40,23 @@ fn ask(bytes: &[u8]) -> bool {
         "city.names.en",
     ];
     let paths = paths.map(|path| Path::parse(&[path]).unwrap());
+    let _ = database.network(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let mut records = HashSet::new();
     for address in addresses() {
         let lookup = database.lookup(address);
         assert!(
             !verified || lookup != Lookup::Broken,
             "a verified file leads outside itself"
         );
-        let _ = database.network(address);
         if let Lookup::Found(offset) = lookup {
-            assert_eq!(cache.facts(1, &database, offset), database.facts(offset));
-            let _ = database.record(offset);
-            for path in &paths {
-                let _ = database.value(offset, path, &mut Out::new());
-            }
+            records.insert(offset);
+        }
+    }
+    for offset in records {
+        assert_eq!(cache.facts(1, &database, offset), database.facts(offset));
+        let _ = database.record(offset);
+        for path in &paths {
+            let _ = database.value(offset, path, &mut Out::new());
         }
     }
     verified
