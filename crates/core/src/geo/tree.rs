@@ -73,7 +73,8 @@ impl Tree {
             ipv4_start: 0,
         };
         if bits == 128 {
-            tree.ipv4_start = tree.walk(bytes, 0, 0, 96);
+            let half = tree.walk(bytes, 0, 0, 64);
+            tree.ipv4_start = tree.walk(bytes, half, 0, 32);
         }
         tree
     }
@@ -82,18 +83,18 @@ impl Tree {
     #[inline]
     pub(super) fn find(&self, bytes: &[u8], address: IpAddr) -> u32 {
         match address {
-            IpAddr::V4(v4) => {
-                // The bits are taken from the top.
-                let key = u128::from(v4.to_bits()) << 96;
-                self.walk(bytes, self.ipv4_start, key, 32)
-            }
+            IpAddr::V4(v4) => self.walk(bytes, self.ipv4_start, u64::from(v4.to_bits()) << 32, 32),
             IpAddr::V6(_) if self.bits == 32 => self.nodes,
-            IpAddr::V6(v6) => self.walk(bytes, 0, v6.to_bits(), 128),
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, e, f, g, h, low @ ..] = v6.octets();
+                let half = self.walk(bytes, 0, u64::from_be_bytes([a, b, c, d, e, f, g, h]), 64);
+                self.walk(bytes, half, u64::from_be_bytes(low), 64)
+            }
         }
     }
 
     #[inline]
-    fn walk(&self, bytes: &[u8], start: u32, key: u128, bits: u8) -> u32 {
+    fn walk(&self, bytes: &[u8], start: u32, key: u64, bits: u8) -> u32 {
         match self.width {
             Width::W24 => walk::<24>(bytes, start, key, bits),
             Width::W28 => walk::<28>(bytes, start, key, bits),
@@ -126,13 +127,13 @@ impl Tree {
     }
 }
 
-/// Follows the key's bits until they end or a record is no node. `bytes` holds the nodes and
+/// Follows the key's bits from the top until they end or a record is no node. `bytes` holds the nodes and
 /// nothing else, so that reading past it is the end of the way.
 #[inline(always)]
-fn walk<const WIDTH: usize>(bytes: &[u8], start: u32, key: u128, bits: u8) -> u32 {
+fn walk<const WIDTH: usize>(bytes: &[u8], start: u32, key: u64, bits: u8) -> u32 {
     let (mut node, mut key) = (start, key);
     for _ in 0..bits {
-        let right = key >> 127 == 1;
+        let right = key >> 63 == 1;
         match record::<WIDTH>(bytes, node, right) {
             Some(next) => node = next,
             None => break,
