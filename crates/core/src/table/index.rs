@@ -1,17 +1,29 @@
-//! The index: buckets of eight slots, searched from a hash's home bucket until a bucket has an empty slot.
+//! The index: every key has two buckets of eight slots, its home and one given by its tag, and is in one of them.
 //!
-//! An entry never moves while it lives, so a reader walking along cannot miss it. A removed entry leaves `EMPTY` when
-//! no other entry's search passes its bucket, else `TOMB`, which becomes `EMPTY` as soon as nobody passes any more.
+//! So a lookup reads two cache lines at most, however full the table, and a removal leaves no trace. When both buckets
+//! are full, entries move to their other bucket until there is room (cuckoo hashing). A mover first writes the new
+//! place, then raises `MOVES`, then clears the old one: a reader that missed a moving entry finds `MOVES` changed and
+//! looks again.
 
-use super::layout::{BUCKET, EMPTY, TOMB, slot_record, slot_tag_is};
+use super::layout::{BUCKET, EMPTY, HEADER, head, slot_record, slot_tag_is};
 use super::record::First;
 use super::{Table, Word};
+use std::sync::atomic::Ordering;
 
 /// A live entry of the index.
 #[derive(Clone, Copy)]
 pub(super) struct Found {
     pub(super) slot_at: usize,
     pub(super) record_at: usize,
+}
+
+/// Most slots looked at in search of room; enough for an index 95 % full.
+const SEARCH: usize = 2048;
+
+/// A slot whose entry could move on; the entry of step `from` would take its place.
+struct Step {
+    slot_at: usize,
+    from: Option<usize>,
 }
 
 impl<W: Word> Table<'_, W> {
@@ -25,9 +37,7 @@ impl<W: Word> Table<'_, W> {
             return false;
         };
         words.iter().zip(key.chunks(8)).all(|(word, chunk)| {
-            let word = word
-                .load(std::sync::atomic::Ordering::Relaxed)
-                .to_ne_bytes();
+            let word = word.load(Ordering::Relaxed).to_ne_bytes();
             match <[u8; 8]>::try_from(chunk) {
                 Ok(whole) => whole == word,
                 Err(_) => word.starts_with(chunk),
@@ -35,123 +45,108 @@ impl<W: Word> Table<'_, W> {
         })
     }
 
-    fn bucket_slots(&self, bucket: usize) -> impl Iterator<Item = (usize, u64)> + '_ {
+    /// Both buckets of a hash.
+    #[inline]
+    pub(super) fn buckets_of(&self, hash: u64) -> [usize; 2] {
+        let home = self.geo.home(hash);
+        [home, self.geo.other(home, hash & 0xffff)]
+    }
+
+    fn slots(&self, bucket: usize) -> impl Iterator<Item = (usize, u64)> + '_ {
         let at = self.geo.bucket_at(bucket);
         (at..at.saturating_add(BUCKET)).map(|slot_at| (slot_at, self.mem.load(slot_at)))
     }
 
-    fn bucket_has(&self, bucket: usize, value: u64) -> bool {
-        self.bucket_slots(bucket).any(|(_, slot)| slot == value)
-    }
-
     /// The entry of a key (writers: nothing changes meanwhile).
     pub(super) fn find(&self, key: &[u8], hash: u64) -> Option<Found> {
-        let mut bucket = self.geo.home(hash);
-        for _ in 0..self.geo.buckets {
-            for (slot_at, slot) in self.bucket_slots(bucket) {
-                if slot_tag_is(slot, hash) && self.record_has_key(slot_record(slot), key) {
-                    return Some(Found {
-                        slot_at,
-                        record_at: slot_record(slot),
-                    });
-                }
-            }
-            if self.bucket_has(bucket, EMPTY) {
-                return None;
-            }
-            bucket = self.geo.next(bucket);
-        }
-        None
+        let mut slots = self
+            .buckets_of(hash)
+            .into_iter()
+            .flat_map(|bucket| self.slots(bucket));
+        slots.find_map(|(slot_at, slot)| {
+            let record_at = slot_record(slot);
+            let same = slot_tag_is(slot, hash) && self.record_has_key(record_at, key);
+            same.then_some(Found { slot_at, record_at })
+        })
     }
 
-    /// The first slot a new entry of this hash can take. The index is never filled above 15/16.
+    fn free_in(&self, bucket: usize) -> Option<usize> {
+        self.slots(bucket)
+            .find(|(_, slot)| *slot == EMPTY)
+            .map(|(at, _)| at)
+    }
+
+    /// A free slot for a new entry of this hash, made by moving others if need be.
     pub(super) fn free_slot(&self, hash: u64) -> Option<usize> {
-        let slots = (self.geo.buckets as u64).checked_mul(BUCKET as u64)?;
-        if self.mem.load(super::layout::head::ROUTES) >= slots.saturating_sub(slots / 16) {
-            return None;
+        let buckets = self.buckets_of(hash);
+        buckets
+            .into_iter()
+            .find_map(|bucket| self.free_in(bucket))
+            .or_else(|| self.make_room(buckets))
+    }
+
+    /// Searches breadth first for entries that can move on, and moves the shortest chain of them. No bucket is met
+    /// twice, so no entry of the chain moves before its turn.
+    fn make_room(&self, buckets: [usize; 2]) -> Option<usize> {
+        let (mut steps, mut seen) = (Vec::new(), Vec::new());
+        for bucket in buckets {
+            self.add_steps(bucket, None, &mut steps, &mut seen);
         }
-        let mut bucket = self.geo.home(hash);
-        for _ in 0..self.geo.buckets {
-            if let Some((slot_at, _)) = self.bucket_slots(bucket).find(|(_, slot)| *slot <= TOMB) {
-                return Some(slot_at);
+        let mut next = 0;
+        while let Some(step) = steps.get(next) {
+            let other = self.other_bucket(step.slot_at);
+            if let Some(free) = self.free_in(other) {
+                return Some(self.move_chain(&steps, next, free));
             }
-            bucket = self.geo.next(bucket);
+            if steps.len() < SEARCH {
+                self.add_steps(other, Some(next), &mut steps, &mut seen);
+            }
+            next = next.saturating_add(1);
         }
         None
     }
 
-    /// Takes an entry out of the index: one store, then tombstones nobody needs any more go.
-    pub(super) fn vacate(&self, slot_at: usize) {
-        let bucket = slot_at
-            .saturating_sub(super::layout::HEADER)
-            .checked_div(BUCKET)
-            .unwrap_or(0);
-        let open = self.bucket_has(bucket, EMPTY);
-        self.mem.publish(slot_at, if open { EMPTY } else { TOMB });
-        let mut bucket = if open {
-            self.geo.previous(bucket)
-        } else {
-            bucket
-        };
-        for _ in 0..self.geo.buckets {
-            if self.bucket_has(bucket, EMPTY) {
-                return;
-            }
-            if self.bucket_has(bucket, TOMB) && !self.is_passed(bucket) {
-                self.open(bucket);
-            }
-            bucket = self.geo.previous(bucket);
-        }
-    }
-
-    /// Makes the tombstones of a bucket nobody's search passes empty.
-    fn open(&self, bucket: usize) {
-        for (slot_at, slot) in self.bucket_slots(bucket) {
-            if slot == TOMB {
-                self.mem.publish(slot_at, EMPTY);
-            }
-        }
-    }
-
-    /// Whether the search for any entry goes past `bucket`: one further along is at home there or before.
-    fn is_passed(&self, bucket: usize) -> bool {
-        let mut at = bucket;
-        for _ in 1..self.geo.buckets {
-            at = self.geo.next(at);
-            let passing =
-                |(_, slot): (usize, u64)| slot > TOMB && self.passes(slot_record(slot), bucket, at);
-            if self.bucket_slots(at).any(passing) {
-                return true;
-            }
-            if self.bucket_has(at, EMPTY) {
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Whether the search for the record, found in bucket `at`, goes past `bucket`.
-    fn passes(&self, record_at: usize, bucket: usize, at: usize) -> bool {
-        let home = self.geo.home(self.record_hash(record_at));
-        let distance = |from: usize| match at.checked_sub(from) {
-            Some(d) => d,
-            None => at.saturating_add(self.geo.buckets).saturating_sub(from),
-        };
-        distance(home) >= distance(bucket)
-    }
-
-    /// The hash of a record's key (writers).
-    fn record_hash(&self, at: usize) -> u64 {
-        let len = First(self.mem.load(at)).key_len();
-        let mut key = Vec::with_capacity(len.saturating_add(8));
-        for word in 0..len.div_ceil(8) {
-            key.extend(
-                self.mem
-                    .load(at.saturating_add(1).saturating_add(word))
-                    .to_ne_bytes(),
+    fn add_steps(
+        &self,
+        bucket: usize,
+        from: Option<usize>,
+        steps: &mut Vec<Step>,
+        seen: &mut Vec<usize>,
+    ) {
+        if !seen.contains(&bucket) {
+            seen.push(bucket);
+            steps.extend(
+                self.slots(bucket)
+                    .map(|(slot_at, _)| Step { slot_at, from }),
             );
         }
-        key.truncate(len);
-        self.hash(&key)
+    }
+
+    /// The other bucket of the entry in a slot.
+    fn other_bucket(&self, slot_at: usize) -> usize {
+        let bucket = slot_at
+            .saturating_sub(HEADER)
+            .checked_div(BUCKET)
+            .unwrap_or(0);
+        self.geo.other(bucket, self.mem.load(slot_at) >> 48)
+    }
+
+    /// Moves the entry of step `last` to `free`, the one before it to its place, and so on: the first one's slot is
+    /// free then.
+    fn move_chain(&self, steps: &[Step], last: usize, mut free: usize) -> usize {
+        let mut at = Some(last);
+        while let Some(step) = at.and_then(|n| steps.get(n)) {
+            self.move_entry(step.slot_at, free);
+            free = step.slot_at;
+            at = step.from;
+        }
+        free
+    }
+
+    fn move_entry(&self, from: usize, to: usize) {
+        self.mem.publish(to, self.mem.load(from));
+        self.mem
+            .publish(head::MOVES, self.mem.load(head::MOVES).wrapping_add(1));
+        self.mem.publish(from, EMPTY);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! header            HEADER words
-//! index             buckets of 8 slots: tag 16 | version 16 | record offset 32; linear to the next bucket
+//! index             buckets of 8 slots: tag 16 | version 16 | record offset 32
 //! peer chains       one head per word: first peer line of each hash chain (writers only)
 //! page descriptors  DESC words per page (writers only)
 //! pages             PAGE words each: records of one size, or peer lines, or balancing cells
@@ -73,6 +73,8 @@ pub(super) mod head {
     pub const QUARANTINE_TAIL: usize = 17;
     /// The feeders' lease.
     pub const LEASE: usize = 18;
+    /// Raised whenever an entry of the index moves.
+    pub const MOVES: usize = 19;
     /// Peer and cell pages with room (page number + 1).
     pub const PEER_PAGES: usize = 24;
     pub const CELL_PAGES: usize = 25;
@@ -80,35 +82,26 @@ pub(super) mod head {
     pub const CLASSES: usize = 32;
 }
 
-/// Record sizes above 64 words: what divides a page best. Up to 64 words each size has pages of its own.
-const BIG: [usize; 15] = [
-    68, 73, 78, 85, 93, 102, 113, 128, 146, 170, 204, 256, 341, 512, PAGE,
+/// Record sizes in words. The smallest holds a resting record's link and time, and lets four words of bitmap cover a
+/// page; small steps waste little of a record, few sizes waste few pages of a small zone; the upper ones divide a page.
+const SIZES: [usize; 44] = [
+    4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 26, 28, 30, 32, 36, 40, 44, 48,
+    52, 56, 60, 64, 68, 73, 78, 85, 93, 102, 113, 128, 146, 170, 204, 256, 341, 512, PAGE,
 ];
-/// Smallest record size: a quarantined record holds its link and time; four words of bitmap cover a page.
-const SMALLEST: usize = 4;
-/// Record sizes that exist.
-pub(super) const CLASSES: usize = 64 - SMALLEST + 1 + BIG.len();
+/// How many record sizes there are.
+pub(super) const CLASSES: usize = SIZES.len();
 
 const _: () = assert!(head::CLASSES + CLASSES <= HEADER);
 
-/// The size class of a record of `words`.
+/// The size class of a record of `words`; `None` when it is longer than a page.
 pub(super) fn class_of(words: usize) -> Option<usize> {
-    match words {
-        0..=SMALLEST => Some(0),
-        5..=64 => words.checked_sub(SMALLEST),
-        _ => BIG
-            .iter()
-            .position(|&big| words <= big)?
-            .checked_add(64 - SMALLEST + 1),
-    }
+    let class = SIZES.partition_point(|size| *size < words);
+    (class < CLASSES).then_some(class)
 }
 
 /// Words of a record block of `class`.
 pub(super) fn class_words(class: usize) -> usize {
-    match class.checked_sub(64 - SMALLEST + 1) {
-        Some(big) => BIG.get(big).copied().unwrap_or(PAGE),
-        None => class.saturating_add(SMALLEST),
-    }
+    SIZES.get(class).copied().unwrap_or(PAGE)
 }
 
 /// Offsets computed from the memory's size.
@@ -159,16 +152,14 @@ impl Geometry {
         usize::try_from((u128::from(hash) * self.buckets as u128) >> 64).unwrap_or(0)
     }
 
-    /// The bucket after `n`.
+    /// The other bucket of an entry with this tag, from either of its two.
     #[inline]
-    pub(super) fn next(&self, n: usize) -> usize {
-        let next = n.saturating_add(1);
-        if next >= self.buckets { 0 } else { next }
-    }
-
-    /// The bucket before `n`.
-    pub(super) fn previous(&self, n: usize) -> usize {
-        n.checked_sub(1).unwrap_or(self.buckets.saturating_sub(1))
+    pub(super) fn other(&self, bucket: usize, tag: u64) -> usize {
+        // The sum of an entry's two buckets (modulo their number) depends on its tag alone.
+        let spread = (tag | 1 << 16).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let sum = self.home(spread);
+        sum.checked_sub(bucket)
+            .unwrap_or_else(|| sum.wrapping_add(self.buckets).wrapping_sub(bucket))
     }
 
     pub(super) fn page_at(&self, page: usize) -> usize {
@@ -186,19 +177,17 @@ impl Geometry {
     }
 }
 
-/// An index slot: nothing here, and nothing further along this probe.
+/// An index slot without an entry.
 pub(super) const EMPTY: u64 = 0;
-/// An index slot: nothing here, but the probe goes on.
-pub(super) const TOMB: u64 = 1;
 
-/// A slot's value for a record at `at`. Offsets are never 0 or 1: the header is there.
+/// A slot's value for a record at `at`. Never [`EMPTY`]: offset 0 is the header's.
 pub(super) fn slot(hash: u64, version: u64, at: usize) -> u64 {
     (hash & 0xffff) << 48 | (version & 0xffff) << 32 | (at as u64 & 0xffff_ffff)
 }
 
 #[inline]
 pub(super) fn slot_tag_is(slot: u64, hash: u64) -> bool {
-    slot >> 48 == hash & 0xffff && slot > TOMB
+    slot >> 48 == hash & 0xffff && slot != EMPTY
 }
 
 #[inline]

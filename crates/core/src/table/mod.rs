@@ -23,7 +23,7 @@ mod tests;
 pub use layout::MAX_RECORD_WORDS;
 pub use lease::{Feeder, LEASE_MS};
 pub use peers::{Passive, Peer};
-pub use reader::{Hit, LookupError, LookupKind};
+pub use reader::{Cursor, Hit, LookupError, LookupKind};
 pub use record::{BackendView, Owner, PeerId, RouteView};
 pub use select::Selection;
 pub use word::Word;

@@ -232,6 +232,16 @@ impl<W: Word> Table<'_, W> {
         self.geo.page_at(page).checked_add(from)
     }
 
+    /// A block for a record of `class`; when no page is left for that size, a larger block.
+    pub(super) fn take_record_block(&self, class: usize) -> Option<usize> {
+        self.take_block(Kind::Records(class)).or_else(|| {
+            let mut larger = (class.saturating_add(1)..CLASSES).map(Kind::Records);
+            larger
+                .find(|kind| self.list_head(*kind).is_some())
+                .and_then(|kind| self.take_block(kind))
+        })
+    }
+
     /// The page, its kind and the number of the block at `at`.
     pub(super) fn block_of(&self, at: usize) -> Option<(usize, Kind, u64)> {
         let page = self.geo.page_of(at)?;

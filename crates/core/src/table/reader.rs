@@ -20,6 +20,13 @@ pub struct Hit<'b> {
     pub route: RouteView<'b>,
 }
 
+/// How far a walk over a table has come ([`Table::scan`]).
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor {
+    bucket: usize,
+    moves: u64,
+}
+
 /// The rule by which a route was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LookupKind {
@@ -153,33 +160,56 @@ impl<W: Word> Table<'_, W> {
     /// Searches for one key; its record's words go to `buf`.
     fn probe(&self, key: &[u8], buf: &mut [u64]) -> Result<Option<usize>, LookupError> {
         let hash = self.hash(key);
-        let mut bucket = self.geo.home(hash);
-        for _ in 0..self.geo.buckets {
-            let Some(slots) = self.mem.slice(self.geo.bucket_at(bucket), BUCKET) else {
-                return Ok(None);
-            };
-            let mut open = false;
-            for word in slots {
-                let mut slot = word.load(Ordering::Acquire);
-                open |= slot == EMPTY;
-                let mut attempts = 0_usize;
-                while slot_tag_is(slot, hash) {
-                    match self.look(word, slot, key, buf) {
-                        Look::Copied(len) => return Ok(Some(len)),
-                        Look::TooSmall(words) => return Err(LookupError::BufferTooSmall(words)),
-                        Look::Other => break,
-                        Look::Changed => slot = word.load(Ordering::Acquire),
-                    }
-                    attempts = attempts.saturating_add(1);
-                    if attempts > ATTEMPTS {
-                        return Err(LookupError::Busy);
+        let buckets = self.buckets_of(hash);
+        for _ in 0..ATTEMPTS {
+            let moves = self.moves();
+            for bucket in buckets {
+                for word in self
+                    .mem
+                    .slice(self.geo.bucket_at(bucket), BUCKET)
+                    .unwrap_or(&[])
+                {
+                    let found = self.probe_slot(word, hash, key, buf)?;
+                    if found.is_some() {
+                        return Ok(found);
                     }
                 }
             }
-            if open {
+            // Entries were loaded with Acquire: if one was cleared by a move, this sees the move counted.
+            if moves == self.moves() {
                 return Ok(None);
             }
-            bucket = self.geo.next(bucket);
+        }
+        Err(LookupError::Busy)
+    }
+
+    #[inline]
+    fn moves(&self) -> u64 {
+        self.mem
+            .words
+            .get(head::MOVES)
+            .map_or(0, |w| w.load(Ordering::Acquire))
+    }
+
+    #[inline]
+    fn probe_slot(
+        &self,
+        word: &W,
+        hash: u64,
+        key: &[u8],
+        buf: &mut [u64],
+    ) -> Result<Option<usize>, LookupError> {
+        let mut slot = word.load(Ordering::Acquire);
+        let mut attempts = 0;
+        while slot_tag_is(slot, hash) {
+            match self.look(word, slot, key, buf) {
+                Look::Copied(len) => return Ok(Some(len)),
+                Look::TooSmall(words) => return Err(LookupError::BufferTooSmall(words)),
+                Look::Other => break,
+                Look::Changed if attempts > ATTEMPTS => return Err(LookupError::Busy),
+                Look::Changed => slot = word.load(Ordering::Acquire),
+            }
+            attempts = attempts.saturating_add(1);
         }
         Ok(None)
     }
@@ -208,19 +238,29 @@ impl<W: Word> Table<'_, W> {
         }
     }
 
-    /// Walks over the whole table, a slice at a time: shows every route in the next `buckets` index buckets from
-    /// `cursor` (0 at first), in an order of the table's own that stays the same while a route lives. Gives the next
-    /// cursor, or `None` at the end. A route there throughout is shown once; one put or removed meanwhile may be.
+    /// A walk over the whole table, at its beginning.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            bucket: 0,
+            moves: self.moves(),
+        }
+    }
+
+    /// Shows every route of the next `buckets` index buckets (about six routes each in a full table) and moves the
+    /// cursor on; false at the end. The order is the table's own and stays the same while nothing moves.
     pub fn scan(
         &self,
-        cursor: u64,
+        cursor: &mut Cursor,
         buckets: usize,
         show: &mut dyn FnMut(RouteView<'_>),
-    ) -> Option<u64> {
+    ) -> bool {
         let mut buf = [0; super::MAX_RECORD_WORDS];
-        let from = usize::try_from(cursor).ok()?;
-        let to = from.saturating_add(buckets.max(1)).min(self.geo.buckets);
-        for bucket in from..to {
+        let to = cursor
+            .bucket
+            .saturating_add(buckets.max(1))
+            .min(self.geo.buckets);
+        for bucket in cursor.bucket..to {
             for word in self
                 .mem
                 .slice(self.geo.bucket_at(bucket), BUCKET)
@@ -231,14 +271,22 @@ impl<W: Word> Table<'_, W> {
                 }
             }
         }
-        (to < self.geo.buckets).then_some(to as u64)
+        cursor.bucket = to;
+        to < self.geo.buckets
+    }
+
+    /// Whether entries have moved since the cursor's walk began: it may have shown a route twice or not at all. Who
+    /// must not miss one walks again.
+    #[must_use]
+    pub fn disturbed(&self, cursor: &Cursor) -> bool {
+        self.moves() != cursor.moves
     }
 
     /// Whatever record a slot has.
     fn copy_slot(&self, word: &W, buf: &mut [u64]) -> Option<usize> {
         for _ in 0..ATTEMPTS {
             let slot = word.load(Ordering::Acquire);
-            if slot <= super::layout::TOMB {
+            if slot == EMPTY {
                 return None;
             }
             let at = slot_record(slot);

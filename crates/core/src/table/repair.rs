@@ -3,7 +3,7 @@
 //! A writer killed between two stores has published its change or not; what it may leave behind are wrong free lists,
 //! reference counts and totals. Health of peers and balancing cells stay.
 
-use super::layout::{BUCKET, CLASSES, LINE, TOMB, head, slot_record};
+use super::layout::{BUCKET, CLASSES, EMPTY, LINE, head, slot_record};
 use super::pages::Kind;
 use super::record::{First, NO_CELL, RouteView};
 use super::{Table, Word};
@@ -70,13 +70,13 @@ impl<W: Word> Table<'_, W> {
         let mut buf = [0; super::MAX_RECORD_WORDS];
         for slot_at in at..at.saturating_add(BUCKET) {
             let slot = self.mem.load(slot_at);
-            if slot > TOMB && !self.recount_record(slot_record(slot), &mut buf) {
-                self.mem.publish(slot_at, TOMB);
+            if slot != EMPTY && !self.recount_record(slot_record(slot), &mut buf) {
+                self.mem.publish(slot_at, EMPTY);
             }
         }
     }
 
-    /// Counts what a live record holds. False if it is none: its entry goes.
+    /// Counts what a live record holds. False if it is none, or was counted (its entry was being moved): the entry goes.
     fn recount_record(&self, at: usize, buf: &mut [u64]) -> bool {
         let Some((page, kind @ Kind::Records(class), unit)) = self.block_of(at) else {
             return false;

@@ -1,7 +1,6 @@
 //! Changes: one at a time, each seen by readers through a single store.
 
-use super::layout::{class_of, head, slot};
-use super::pages::Kind;
+use super::layout::{EMPTY, class_of, head, slot};
 use super::record::{First, NO_CELL, Owner, PeerId, Place, RouteView, encode};
 use super::{Table, Word};
 use crate::route::{Endpoint, Key, Match, Resolved};
@@ -213,11 +212,9 @@ impl<'a, W: Word> Writer<'a, W> {
             Some(old) => old.slot_at,
             None => table.free_slot(hash).ok_or(ApplyError::Full)?,
         };
-        let kind = class_of(words)
-            .map(Kind::Records)
-            .ok_or(ApplyError::TooBig)?;
+        let class = class_of(words).ok_or(ApplyError::TooBig)?;
         let at = self
-            .pressing(|table| table.take_block(kind))
+            .pressing(|table| table.take_record_block(class))
             .ok_or(ApplyError::Full)?;
         let Some(places) = self.take_places(&route.endpoints, old) else {
             table.free_block(at);
@@ -241,7 +238,7 @@ impl<'a, W: Word> Writer<'a, W> {
 
     fn remove(&mut self, key: &[u8], old: &Old<'_>) {
         self.begin();
-        self.table.vacate(old.slot_at);
+        self.table.mem.publish(old.slot_at, EMPTY);
         self.table.count_route(key, -1);
         self.retire(old, &[]);
         self.end();
@@ -419,7 +416,7 @@ impl<W: Word> Table<'_, W> {
 
     /// Frees the block that has rested longest: if it did so long enough by `now_ms`, or in any case. False when there
     /// is none to free.
-    fn release_rested(&self, now_ms: Option<u64>) -> bool {
+    pub(super) fn release_rested(&self, now_ms: Option<u64>) -> bool {
         let at = self.mem.load(head::QUARANTINE_HEAD) as usize;
         let since = self.mem.load(at.saturating_add(2));
         if at == 0 || now_ms.is_some_and(|now| now.saturating_sub(since) < REST_MS) {

@@ -383,12 +383,11 @@ fn a_scan_shows_every_route_once() {
         put(&table, name, &route(&[1])).unwrap();
     }
     let mut seen = Vec::new();
-    let mut cursor = Some(0);
-    while let Some(at) = cursor {
-        cursor = table.scan(at, 3, &mut |route| {
-            seen.push(String::from_utf8(route.key().to_vec()).unwrap())
-        });
-    }
+    let mut cursor = table.cursor();
+    let mut show =
+        |route: RouteView<'_>| seen.push(String::from_utf8(route.key().to_vec()).unwrap());
+    while table.scan(&mut cursor, 3, &mut show) {}
+    assert!(!table.disturbed(&cursor));
     assert_eq!(seen.len(), names.len());
     assert_eq!(
         seen.into_iter().collect::<std::collections::BTreeSet<_>>(),

@@ -3,10 +3,12 @@
 pub(super) mod hook;
 
 mod basics;
+mod crash;
+mod model;
 
 use crate::route::{Address, Endpoint, Key, Match, Resolved};
 use crate::table::{Applied, ApplyError, Change, Owner, Table};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Zeroed memory of so many KiB.
 pub(super) fn memory(kib: usize) -> Vec<AtomicU64> {
@@ -66,4 +68,30 @@ pub(super) fn find(table: &Table<'_>, host: &str) -> Option<(&'static str, Strin
         hit.kind.as_str(),
         String::from_utf8(hit.route.key().to_vec()).unwrap(),
     ))
+}
+
+/// The derived parts of a table are what a repair would make of it, and every route is found by its key.
+pub(super) fn audit(table: &Table<'_>) {
+    let copy: Vec<AtomicU64> = table
+        .mem
+        .words
+        .iter()
+        .map(|w| AtomicU64::new(w.load(Ordering::Relaxed)))
+        .collect();
+    let copy = Table::attach(&copy).unwrap();
+    // What rests is free after a repair.
+    while copy.release_rested(None) {}
+    let before = copy.stats();
+    copy.repair();
+    assert_eq!(before, copy.stats());
+    let mut keys = std::collections::HashSet::new();
+    let more = copy.scan(&mut copy.cursor(), usize::MAX, &mut |view| {
+        assert!(
+            copy.find(view.key(), copy.hash(view.key())).is_some(),
+            "unreachable {:?}",
+            view.key()
+        );
+        assert!(keys.insert(view.key().to_vec()), "twice {:?}", view.key());
+    });
+    assert_eq!((more, keys.len() as u64), (false, before.routes));
 }

@@ -1,0 +1,167 @@
+//! A writer killed at every store: the table serves on, and the next writer finds everything in order.
+
+use super::hook::killed_at;
+use super::{audit, key, memory, route};
+use crate::route::{Match, Resolved};
+use crate::table::{Applied, Change, Owner, Table};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+type Model = BTreeMap<&'static str, Resolved<'static>>;
+
+fn copy_of(memory: &[AtomicU64]) -> Vec<AtomicU64> {
+    memory
+        .iter()
+        .map(|w| AtomicU64::new(w.load(Ordering::Relaxed)))
+        .collect()
+}
+
+fn served(table: &Table<'_>, host: &str) -> Option<Resolved<'static>> {
+    let mut buf = [0; 64];
+    let hit = table.lookup(host.as_bytes(), &mut buf).unwrap()?;
+    assert_eq!(hit.route.key(), host.as_bytes());
+    let endpoints = hit.route.backends().map(|b| match b.address {
+        crate::route::Address::Ip(std::net::SocketAddr::V4(a)) => {
+            super::endpoint(a.ip().to_bits() & 0xff_ffff, 1)
+        }
+        other => panic!("{other}"),
+    });
+    Some(Resolved {
+        endpoints: endpoints.collect(),
+        ..Resolved::default()
+    })
+}
+
+/// Everything but `changing` is as in the model; `changing` is as before or as after.
+fn check(table: &Table<'_>, before: &Model, after: &Model, changing: &str) {
+    for name in before.keys().chain(after.keys()) {
+        let now = served(table, name);
+        if *name == changing {
+            assert!(
+                now.as_ref() == before.get(name) || now.as_ref() == after.get(name),
+                "{name}: {now:?}"
+            );
+        } else {
+            assert_eq!(now.as_ref(), before.get(name), "{name}");
+        }
+    }
+}
+
+fn apply(table: &Table<'_>, now_ms: u64, name: &str, route: Option<&Resolved<'_>>) -> Applied {
+    let (key, owner) = (key(name), Owner::Redis);
+    let mut writer = table.writer(now_ms);
+    let change = match route {
+        Some(route) => Change::Put {
+            key: &key,
+            route,
+            owner,
+        },
+        None => Change::Remove { key: &key, owner },
+    };
+    writer.apply(&change).unwrap()
+}
+
+/// Some routes, one of them replaced and one removed, so that blocks rest and pages are part full.
+fn some_table(memory: &[AtomicU64]) -> Model {
+    let table = Table::format(memory, Match::Host, 7).unwrap();
+    let mut model = Model::new();
+    for (n, name) in [
+        "a.example",
+        "b.example",
+        "c.example",
+        "d.example",
+        "e.example",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let n = n as u32;
+        model.insert(name, route(&[n, n + 1]));
+        apply(&table, 0, name, model.get(name));
+    }
+    model.insert("b.example", route(&[1]));
+    apply(&table, 0, "b.example", model.get("b.example"));
+    apply(&table, 0, "e.example", None);
+    model.remove("e.example");
+    model
+}
+
+/// Kills the change at every store, and after some of these also the repair.
+fn kill_everywhere(name: &'static str, new: Option<Resolved<'static>>) {
+    let start = memory(88);
+    let before = some_table(&start);
+    let mut after = before.clone();
+    match &new {
+        Some(route) => after.insert(name, route.clone()),
+        None => after.remove(name),
+    };
+    for stores in 0.. {
+        let memory = copy_of(&start);
+        let table = Table::attach(&memory).unwrap();
+        let killed = killed_at(stores, || {
+            apply(&table, 5000, name, new.as_ref());
+        });
+        check(&table, &before, &after, name);
+        if !killed {
+            assert!(stores > 10, "only {stores} stores");
+            return;
+        }
+        for repair_stores in [3, 40, 1200, 1400, 1500] {
+            let again = copy_of(&memory);
+            let table = Table::attach(&again).unwrap();
+            killed_at((repair_stores + stores * 7) % 1900, || {
+                let _ = table.writer(6000);
+            });
+            check(&table, &before, &after, name);
+            finish(&table, &before, &after, name, new.as_ref(), stores > 0);
+        }
+        finish(&table, &before, &after, name, new.as_ref(), stores > 0);
+    }
+}
+
+/// The next writer repairs, the change can be made again, and all memory comes back in the end.
+fn finish(
+    table: &Table<'_>,
+    before: &Model,
+    after: &Model,
+    name: &str,
+    new: Option<&Resolved<'_>>,
+    dirty: bool,
+) {
+    let writer = table.writer(6000);
+    assert!(writer.repaired() || !dirty || table.generation() > 7);
+    check(table, before, after, name);
+    audit(table);
+    apply(table, 6000, name, new);
+    check(table, after, after, name);
+    audit(table);
+    for name in before.keys().chain(after.keys()) {
+        apply(table, 7000, name, None);
+    }
+    audit(table);
+    let stats = table.stats();
+    assert_eq!(
+        (stats.routes, stats.peers, stats.cells, stats.record_words),
+        (0, 0, 0, 0)
+    );
+}
+
+#[test]
+fn a_new_route() {
+    kill_everywhere("new.example", Some(route(&[40, 41, 1])));
+}
+
+#[test]
+fn a_new_wildcard() {
+    kill_everywhere("*.example", Some(route(&[40])));
+}
+
+#[test]
+fn a_replaced_route() {
+    kill_everywhere("c.example", Some(route(&[3, 50, 51])));
+}
+
+#[test]
+fn a_removed_route() {
+    kill_everywhere("a.example", None);
+}

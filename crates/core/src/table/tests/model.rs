@@ -1,0 +1,240 @@
+//! The table against a map, at random.
+
+use super::{audit, endpoint, memory, remove};
+use crate::route::{Key, Match, Resolved};
+use crate::table::{Applied, ApplyError, Change, Owner, Table};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put(String, Vec<(u32, u16)>, String, u64),
+    Remove(String, u64),
+    Lookup(String),
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => "[ab]{1,2}(\\.[ab]{1,2}){0,3}",
+        3 => "\\*(\\.[ab]{1,2}){1,2}",
+        1 => Just("*".to_string()),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let backends = prop::collection::vec((0..12_u32, prop_oneof![1..4_u16, 254..300_u16]), 0..5);
+    prop_oneof![
+        4 => (name(), backends, "[a-z]{0,20}", 0..900_u64).prop_map(|(n, b, id, t)| Step::Put(n, b, id, t)),
+        2 => (name(), 0..900_u64).prop_map(|(n, t)| Step::Remove(n, t)),
+        4 => name().prop_map(Step::Lookup),
+    ]
+}
+
+type Model = BTreeMap<String, (Vec<(u32, u16)>, String)>;
+
+/// The key that answers for a host, by the documented rule.
+fn expected<'m>(model: &'m Model, host: &str) -> Option<(&'static str, &'m String)> {
+    let found = |kind, name: &str| model.get_key_value(name).map(|(key, _)| (kind, key));
+    let parents = host.char_indices().filter(|(at, c)| *c == '.' && *at > 0);
+    let exact = if host.starts_with('*') {
+        None
+    } else {
+        found("exact", host)
+    };
+    exact
+        .or_else(|| {
+            let mut wildcards = parents.map(|(at, _)| format!("*{}", &host[at..]));
+            wildcards.find_map(|name| found("wildcard", &name))
+        })
+        .or_else(|| found("default", "*"))
+}
+
+fn resolved<'r>(backends: &[(u32, u16)], id: &'r str) -> Resolved<'r> {
+    let endpoints = backends.iter().map(|(n, w)| endpoint(*n, *w)).collect();
+    Resolved {
+        id,
+        endpoints,
+        ..Resolved::default()
+    }
+}
+
+fn check_lookup(table: &Table<'_>, model: &Model, host: &str) {
+    let mut buf = [0; 128];
+    let hit = table.lookup(host.as_bytes(), &mut buf).unwrap();
+    let got = hit.map(|h| {
+        (
+            h.kind.as_str(),
+            String::from_utf8(h.route.key().to_vec()).unwrap(),
+        )
+    });
+    let want = expected(model, host);
+    assert_eq!(got, want.map(|(kind, key)| (kind, key.clone())), "{host}");
+    if let (Some(hit), Some((_, key))) = (hit, want) {
+        let (backends, id) = &model[key];
+        assert_eq!(hit.route.resolved(), resolved(backends, id));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn behaves_as_a_map(seed: u64, steps in prop::collection::vec(step(), 1..300)) {
+        let memory = memory(256);
+        let table = Table::format(&memory, Match::Host, seed).unwrap();
+        let mut model = Model::new();
+        let mut now = 0;
+        for step in &steps {
+            match step {
+                Step::Put(name, backends, id, later) => {
+                    now += later;
+                    let key = Key::parse(name.as_bytes(), Match::Host).unwrap();
+                    let route = resolved(backends, id);
+                    let change = Change::Put { key: &key, route: &route, owner: Owner::Api };
+                    let applied = table.writer(now).apply(&change).unwrap();
+                    let old = model.insert(name.clone(), (backends.clone(), id.clone()));
+                    let same = old.as_ref() == model.get(name);
+                    let want = match old {
+                        None => Applied::Created,
+                        Some(_) if same => Applied::Unchanged,
+                        Some(_) => Applied::Replaced,
+                    };
+                    prop_assert_eq!(applied, want);
+                }
+                Step::Remove(name, later) => {
+                    now += later;
+                    let key = Key::parse(name.as_bytes(), Match::Host).unwrap();
+                    let applied = table.writer(now).apply(&Change::Remove { key: &key, owner: Owner::Api }).unwrap();
+                    let there = model.remove(name).is_some();
+                    prop_assert_eq!(applied, if there { Applied::Removed } else { Applied::Missing });
+                }
+                Step::Lookup(name) => check_lookup(&table, &model, name),
+            }
+        }
+        prop_assert_eq!(table.stats().routes, model.len() as u64);
+        for name in model.keys() {
+            check_lookup(&table, &model, name);
+        }
+        audit(&table);
+    }
+
+    #[test]
+    fn a_lookup_takes_any_bytes(key: Vec<u8>, words in prop::collection::vec(any::<u64>(), 0..64)) {
+        let memory = memory(96);
+        let table = Table::format(&memory, Match::Host, 3).unwrap();
+        super::put(&table, "*", &super::route(&[1])).unwrap();
+        let mut buf = [0; 16];
+        let hit = table.lookup(&key, &mut buf).unwrap();
+        prop_assert_eq!(hit.is_some(), !key.is_empty());
+        // Words that are no record are garbage, but no panic.
+        let view = crate::table::RouteView::from_words(&words);
+        let _ = (view.resolved(), view.key().len(), view.owner(), view.var(b"x"));
+    }
+}
+
+/// An index as full as it gets, stirred: entries move to make room.
+#[test]
+fn a_crowded_index_stays_right() {
+    let memory = memory(88);
+    let table = Table::format(&memory, Match::Host, 5).unwrap();
+    let mut present = std::collections::HashSet::new();
+    let start = table.cursor();
+    let mut random = 1_u64;
+    let (mut full, mut most) = (0, 0);
+    for step in 0..60_000 {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let n = (random >> 33) % 1300;
+        let name = format!("h{n}");
+        let removing = (random >> 20) % 16 < 3;
+        if removing {
+            assert_eq!(
+                remove(&table, &name).unwrap() == Applied::Removed,
+                present.remove(&n)
+            );
+        } else {
+            match super::put(&table, &name, &super::route(&[(random >> 60) as u32])) {
+                Ok(Applied::Created) => assert!(present.insert(n)),
+                Ok(_) => assert!(present.contains(&n)),
+                Err(ApplyError::Full) => full += 1,
+                Err(other) => panic!("{other}"),
+            }
+        }
+        most = most.max(present.len());
+        if step % 6000 == 0 {
+            for n in 0..1300 {
+                assert_eq!(
+                    super::find(&table, &format!("h{n}")).is_some(),
+                    present.contains(&n),
+                    "h{n}"
+                );
+            }
+        }
+    }
+    let slots = table.geo.buckets * 8;
+    assert!(
+        full > 0 && most > slots * 9 / 10,
+        "full {full} times, {most} of {slots}"
+    );
+    assert!(table.disturbed(&start));
+    audit(&table);
+    for n in present {
+        assert_eq!(remove(&table, &format!("h{n}")), Ok(Applied::Removed));
+    }
+    audit(&table);
+    let slots = memory[super::super::layout::HEADER..]
+        .iter()
+        .take(table.geo.buckets * 8);
+    let left = slots
+        .filter(|w| w.load(std::sync::atomic::Ordering::Relaxed) != 0)
+        .count();
+    assert_eq!(left, 0, "the index is empty");
+}
+
+#[test]
+fn a_hundred_thousand_cycles_leave_no_trace() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 5).unwrap();
+    super::put(&table, "stays", &super::route(&[1, 2])).unwrap();
+    let mut after_warmup = None;
+    for n in 0..100_000_u32 {
+        let (key, owner) = (super::key(&format!("host-{}", n % 1000)), Owner::Api);
+        let mut route = super::route(&[n % 300, n % 7]);
+        let id = "x".repeat((n % 90) as usize);
+        route.id = &id;
+        let now = u64::from(n) / 10;
+        table
+            .writer(now)
+            .apply(&Change::Put {
+                key: &key,
+                route: &route,
+                owner,
+            })
+            .unwrap();
+        table
+            .writer(now)
+            .apply(&Change::Remove { key: &key, owner })
+            .unwrap();
+        if n == 50_000 {
+            after_warmup = Some(table.stats().free_pages);
+        }
+    }
+    // Pages of peers and cells stay what they are; everything else is free after a rest.
+    table
+        .writer(1_000_000)
+        .apply(&Change::Remove {
+            key: &super::key("stays"),
+            owner: Owner::File,
+        })
+        .unwrap();
+    let stats = table.stats();
+    assert_eq!(
+        (stats.routes, stats.peers, stats.cells, stats.record_words),
+        (0, 0, 0, 0)
+    );
+    assert!(
+        Some(stats.free_pages) >= after_warmup && stats.free_pages + 6 >= stats.pages,
+        "{stats:?}"
+    );
+}
