@@ -39,7 +39,7 @@ impl Names {
 
     fn is_arg(&self, piece: &[u8]) -> bool {
         self.iter()
-            .any(|name| strip::is_arg(piece, name.as_bytes()))
+            .any(|name| strip::arg_value(piece, name.as_bytes()).is_some())
     }
 }
 
@@ -143,16 +143,22 @@ impl Place {
         let target = rx.target();
         match self {
             Self::Query(names) => {
-                let args = strip::args_of(target);
-                let value = |name: &str| arg(args, name, repeated);
-                named(names, value, SignedUrl::WithoutArgs { target, names })
+                let (token, expiry) = query_values(strip::args_of(target), names, repeated);
+                found(
+                    names,
+                    token,
+                    |_| expiry,
+                    SignedUrl::WithoutArgs { target, names },
+                )
             }
-            Self::Cookie(names) => named(
-                names,
-                |name| rx.cookie(name.as_bytes()),
-                SignedUrl::Whole(target),
-            ),
-            Self::Header(names) => named(names, |name| rx.header(name), SignedUrl::Whole(target)),
+            Self::Cookie(names) => {
+                let value = |name: &str| rx.cookie(name.as_bytes());
+                found(names, value(&names.token), value, SignedUrl::Whole(target))
+            }
+            Self::Header(names) => {
+                let value = |name: &str| rx.header(name);
+                found(names, value(&names.token), value, SignedUrl::Whole(target))
+            }
             Self::Path => strip::find_path_token(target, |segment| check.is_path_token(segment))
                 .map_or(Found::Nothing, |found| {
                     combined(found.token, SignedUrl::WithoutSegment(found))
@@ -161,31 +167,42 @@ impl Place {
     }
 }
 
-fn arg<'a>(args: &'a [u8], name: &str, repeated: Repeated) -> Option<&'a [u8]> {
-    let mut values = strip::args_named(args, name.as_bytes());
-    match repeated {
-        Repeated::First => values.next(),
-        Repeated::Last => values.next_back(),
+/// The token and the expiry among query arguments, in one pass.
+fn query_values<'a>(
+    args: &'a [u8],
+    names: &Names,
+    repeated: Repeated,
+) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
+    let (mut token, mut expiry) = (None, None);
+    for piece in strip::pieces_of_args(args) {
+        let value = |name: &String| strip::arg_value(piece, name.as_bytes());
+        let (slot, value) = match (value(&names.token), names.expiry.as_ref().and_then(value)) {
+            (Some(value), _) => (&mut token, value),
+            (None, Some(value)) => (&mut expiry, value),
+            (None, None) => continue,
+        };
+        if slot.is_none() || repeated == Repeated::Last {
+            *slot = Some(value);
+        }
     }
+    (token, expiry)
 }
 
-fn named<'a>(
+fn found<'a>(
     names: &Names,
-    value: impl Fn(&str) -> Option<&'a [u8]>,
+    token: Option<&'a [u8]>,
+    expiry: impl FnOnce(&str) -> Option<&'a [u8]>,
     url: SignedUrl<'a>,
 ) -> Found<'a> {
-    let Some(token) = value(&names.token) else {
+    let Some(token) = token else {
         return Found::Nothing;
     };
     match &names.expiry {
         None => combined(token, url),
-        Some(name) => value(name).map_or(Found::Half, |expiry| {
-            Found::Token(Presented {
-                token,
-                expiry: Some(expiry),
-                url,
-            })
-        }),
+        Some(name) => match expiry(name) {
+            None => Found::Half,
+            expiry => Found::Token(Presented { token, expiry, url }),
+        },
     }
 }
 

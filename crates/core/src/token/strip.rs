@@ -7,6 +7,8 @@
 //! Every `strip_*` returns `None` when there is nothing to strip (nothing useful is in `out` then), else the
 //! length written. `out` must be as long as the input; in a shorter one the rest is cut off.
 
+use memchr::memchr;
+
 /// Removes every argument called one of `names`, each with one of the `&` beside it.
 pub fn strip_args<N: AsRef<[u8]>>(args: &[u8], names: &[N], out: &mut [u8]) -> Option<usize> {
     let mut out = Out::new(out);
@@ -49,22 +51,12 @@ pub fn strip_cookie<N: AsRef<[u8]>>(value: &[u8], names: &[N], out: &mut [u8]) -
 
 /// The raw value of the first argument called `name`.
 pub fn find_arg<'a>(args: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    args_named(args, name).next()
-}
-
-/// The raw values of all arguments called `name`.
-pub fn args_named<'a>(args: &'a [u8], name: &[u8]) -> impl DoubleEndedIterator<Item = &'a [u8]> {
-    args.split(|byte| *byte == b'&').filter_map(move |piece| {
-        piece
-            .strip_prefix(name)
-            .and_then(|rest| rest.strip_prefix(b"="))
-    })
+    pieces_of_args(args).find_map(|piece| arg_value(piece, name))
 }
 
 /// The value of the first cookie called `name` in the value of a Cookie header.
 pub fn find_cookie<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    value
-        .split(|byte| *byte == b';')
+    Pieces::of(value, b';')
         .filter_map(split_cookie)
         .find_map(|(found, value)| (found == name).then_some(value))
 }
@@ -89,7 +81,7 @@ pub struct PathToken<'a> {
 pub fn find_path_token(target: &[u8], is_token: impl Fn(&[u8]) -> bool) -> Option<PathToken<'_>> {
     let (path, _) = split_target(target);
     let mut start = 0usize;
-    for segment in path.split(|byte| *byte == b'/') {
+    for segment in Pieces::of(path, b'/') {
         let end = start.saturating_add(segment.len());
         // What is before the first slash is no segment.
         if start > 0 && is_token(segment) {
@@ -113,13 +105,10 @@ pub(super) fn kept_target<'a>(
     mut emit: impl FnMut(&'a [u8]),
 ) -> bool {
     let (path, args) = split_target(target);
-    let args = args.unwrap_or_default();
-    if !args.split(|byte| *byte == b'&').any(&is_token) {
-        return false;
-    }
-    emit(path);
+    let mut path = Some(path);
     let mut separator: &[u8] = b"?";
-    kept_runs(args, b'&', is_token, |_, run| {
+    let removed = kept_runs(args.unwrap_or_default(), b'&', is_token, |_, run| {
+        path.take().into_iter().for_each(&mut emit);
         // An empty argument alone is no argument: its `?` waits for another.
         if run.is_empty() && separator == b"?" {
             separator = b"?&";
@@ -128,7 +117,9 @@ pub(super) fn kept_target<'a>(
         emit(separator);
         emit(run);
         separator = b"&";
-    })
+    });
+    path.filter(|_| removed).into_iter().for_each(emit);
+    removed
 }
 
 /// Gives `emit` the longest runs of `separator`-separated pieces between those for which `drop` holds, with
@@ -142,7 +133,7 @@ fn kept_runs<'a>(
     let mut dropped = false;
     let mut run_start = 0usize;
     let mut start = 0usize;
-    for piece in list.split(|byte| *byte == separator) {
+    for piece in Pieces::of(list, separator) {
         let next = start.saturating_add(piece.len()).saturating_add(1);
         if drop(piece) {
             // The run ends before the separator in front of this piece; there is none when they touch.
@@ -164,25 +155,28 @@ fn kept_runs<'a>(
 }
 
 fn split_target(target: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match target
-        .iter()
-        .position(|byte| *byte == b'?')
-        .and_then(|mark| target.split_at_checked(mark))
-    {
+    match memchr(b'?', target).and_then(|mark| target.split_at_checked(mark)) {
         Some((path, args)) => (path, args.get(1..)),
         None => (target, None),
     }
 }
 
 fn is_arg_of<N: AsRef<[u8]>>(names: &[N]) -> impl Fn(&[u8]) -> bool + '_ {
-    |piece| names.iter().any(|name| is_arg(piece, name.as_ref()))
+    |piece| {
+        names
+            .iter()
+            .any(|name| arg_value(piece, name.as_ref()).is_some())
+    }
 }
 
-/// Whether a piece between `&` is an argument called `name`.
-pub(super) fn is_arg(piece: &[u8], name: &[u8]) -> bool {
-    piece
-        .strip_prefix(name)
-        .is_some_and(|rest| rest.first() == Some(&b'='))
+/// The pieces between `&`.
+pub(super) fn pieces_of_args(args: &[u8]) -> impl Iterator<Item = &[u8]> {
+    Pieces::of(args, b'&')
+}
+
+/// The raw value of a piece between `&`, when it is an argument called `name`.
+pub(super) fn arg_value<'a>(piece: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    piece.strip_prefix(name)?.strip_prefix(b"=")
 }
 
 fn named<N: AsRef<[u8]>>(pair: Option<(&[u8], &[u8])>, names: &[N]) -> bool {
@@ -190,8 +184,38 @@ fn named<N: AsRef<[u8]>>(pair: Option<(&[u8], &[u8])>, names: &[N]) -> bool {
 }
 
 fn split_cookie(piece: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (name, value) = piece.split_at_checked(piece.iter().position(|byte| *byte == b'=')?)?;
+    let (name, value) = piece.split_at_checked(memchr(b'=', piece)?)?;
     Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
+}
+
+/// The pieces between separators, as `split` gives them, found many bytes at a time.
+struct Pieces<'a> {
+    rest: Option<&'a [u8]>,
+    separator: u8,
+}
+
+impl<'a> Pieces<'a> {
+    fn of(list: &'a [u8], separator: u8) -> Self {
+        Self {
+            rest: Some(list),
+            separator,
+        }
+    }
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest.take()?;
+        let Some((piece, tail)) =
+            memchr(self.separator, rest).and_then(|at| rest.split_at_checked(at))
+        else {
+            return Some(rest);
+        };
+        self.rest = tail.get(1..);
+        Some(piece)
+    }
 }
 
 /// A buffer being filled; what does not fit is left out.
