@@ -1,6 +1,7 @@
 //! What nginx will see: the module table and the shape of its configuration.
 
 mod digest;
+mod geoip;
 mod keys;
 mod refusal;
 mod token;
@@ -17,6 +18,7 @@ pub struct Gatehouse;
 #[derive(Default)]
 pub struct Main {
     digest: digest::Main,
+    geoip: geoip::Main,
     token: token::Main,
 }
 
@@ -27,6 +29,7 @@ pub struct Srv {}
 /// Configuration of a level of locations.
 #[derive(Default)]
 pub struct Loc {
+    geoip: geoip::Loc,
     token: token::Loc,
 }
 
@@ -34,6 +37,7 @@ pub struct Loc {
 #[derive(Default)]
 pub struct Record<'r> {
     refusal: refusal::Refusal,
+    geoip: geoip::Record<'r>,
     token: token::Record<'r>,
 }
 
@@ -43,7 +47,8 @@ pub struct Local<'r> {
     digest: digest::Local<'r>,
 }
 
-const FAMILIES: &[&[Directive<Gatehouse>]] = &[digest::DIRECTIVES, token::DIRECTIVES];
+const FAMILIES: &[&[Directive<Gatehouse>]] =
+    &[digest::DIRECTIVES, token::DIRECTIVES, geoip::DIRECTIVES];
 
 module_table!(Gatehouse, "ngx_http_gatehouse_module", FAMILIES);
 
@@ -55,31 +60,42 @@ unsafe impl Module for Gatehouse {
     type Record<'r> = Record<'r>;
     type Local<'r> = Local<'r>;
 
-    const VARIABLES: &'static [&'static [Variable<Self>]] = &[token::VARIABLES];
+    const VARIABLES: &'static [&'static [Variable<Self>]] = &[token::VARIABLES, geoip::VARIABLES];
 
     fn module() -> *mut gatehouse_nginx::sys::ngx_module_t {
         Self::table()
     }
 
     fn merge_loc(_: &mut Conf<'_, Self>, parent: &Loc, child: &mut Loc) -> Result<(), Error> {
+        geoip::merge(&parent.geoip, &mut child.geoip);
         token::merge(&parent.token, &mut child.token);
         Ok(())
     }
 
     fn complete(cf: &mut Conf<'_, Self>) -> Result<(), Error> {
+        geoip::complete(cf)?;
         token::complete(cf)
     }
 
     fn install(installer: &mut Installer<'_, Self>) -> Result<(), Error> {
         // In each phase the handler added last runs first: GeoIP before tokens.
-        if installer.main().token.in_use() {
+        let tokens = installer.main().token.in_use();
+        let rules = installer.main().geoip.in_use();
+        if tokens {
             installer.phase::<token::PostRead>()?;
             installer.phase::<token::PreAccess>()?;
             installer.phase::<token::Access>()?;
+        }
+        if rules {
+            installer.phase::<geoip::Access>()?;
+        }
+        if tokens || rules {
             installer.header_filter::<refusal::NoStore>();
         }
         Ok(())
     }
 
-    fn start_worker(_: &Main) {}
+    fn start_worker(main: &Main) {
+        geoip::start_worker(&main.geoip);
+    }
 }

@@ -45,6 +45,12 @@ pub fn exiting() -> bool {
     unsafe { ngx::ngx_exiting != 0 || ngx::ngx_quit != 0 || ngx::ngx_terminate != 0 }
 }
 
+/// The worker's number, from 0; a respawned worker has the number of the one it replaces.
+pub fn worker_number() -> usize {
+    // SAFETY: plain global of the process.
+    unsafe { ngx::ngx_worker }
+}
+
 /// This process's number.
 pub fn pid() -> u32 {
     std::process::id()

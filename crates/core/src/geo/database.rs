@@ -135,6 +135,11 @@ impl<S: AsRef<[u8]>> Database<S> {
         Ok(())
     }
 
+    /// The bytes it was opened over.
+    pub fn source(&self) -> &S {
+        &self.source
+    }
+
     /// The metadata's `database_type`, such as `GeoLite2-Country`.
     pub fn database_type(&self) -> &str {
         &self.metadata.database_type

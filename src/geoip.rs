@@ -1,0 +1,255 @@
+//! `geoip_…`: country rules and variables from MaxMind databases.
+
+mod check;
+mod database;
+mod variables;
+
+pub use check::{Access, Record};
+pub use database::start_worker;
+pub use variables::VARIABLES;
+
+use crate::Gatehouse;
+use database::Db;
+use gatehouse_core::geo::{Action, Field, RuleList};
+use gatehouse_core::token::parse_http_status;
+use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Expression, Level, Place};
+use std::rc::Rc;
+
+/// `http`: databases, variables, and what the rules need of the databases.
+#[derive(Default)]
+pub struct Main {
+    databases: Vec<Db>,
+    variables: Vec<variables::Definition>,
+    needs: Vec<(Need, Place)>,
+    has_rules: bool,
+}
+
+enum Need {
+    AnyDatabase,
+    Field(Field),
+}
+
+/// One level of locations.
+#[derive(Default)]
+pub struct Loc {
+    rules: Option<Rc<RuleList>>,
+    bypass: Option<Rc<Vec<Expression>>>,
+    address: Option<Rc<Expression>>,
+    status: Option<u16>,
+    dry_run: Option<bool>,
+    log_level: Option<Level>,
+}
+
+const RULES: &str = "`geoip_allow` and `geoip_deny` are one list in order of appearance; the first rule that matches decides, as with `allow` and `deny`; \
+     without a match there is no opinion. All fields of one rule must match; `@file` stands for a list of values, one a line.\n\n\
+     Fields: `country` (ISO 3166-1 alpha-2), `continent` (`AF AN AS EU NA OC SA`), `eu=yes|no`, `unknown=yes` (the address is in no database, or \
+     is none), `address=CIDR`. An address without a country matches no `country=` rule: add `geoip_deny unknown=yes` where that matters. \
+     A rule whose field no database has is refused when the configuration is read. Inherited only when a level has no rules of its own.";
+
+pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
+    Directive {
+        name: c"geoip_db",
+        syntax: "file [name=NAME] [reload=time] [max_age=time] [zone=size]",
+        default: Some("reload=30s"),
+        contexts: Contexts::HTTP,
+        args: Args::Between(1, 5),
+        text: "Loads a MaxMind DB file (GeoLite2, GeoIP2, DB-IP …) into shared memory: one copy for all workers. The file is looked at again every \
+               `reload` (`0` never) and replaced under load without a reload; one that does not verify is refused and the old one stays, so a truncated or \
+               overwritten file does no harm. `zone` is the memory for two copies, by default three times the file. `max_age` warns about an old database. \
+               `name` is for `geoip_variable … db=`; by default the file's name without its ending.",
+        set: set_db,
+    },
+    Directive {
+        name: c"geoip_variable",
+        syntax: "$variable [db=NAME] [source=string] path.to.field [default=string]",
+        default: None,
+        contexts: Contexts::HTTP,
+        args: Args::TwoOrMore,
+        text: "Makes `$variable` the value of a field of the client's record, such as `country.iso_code`, `city.names.en` or `subdivisions.0.iso_code`. \
+               The path may be separate words. `source` is the address to look up instead of `geoip_address`. Without `db` the first database is asked. \
+               Maps and lists are not values; a value with a control character is not found.",
+        set: variables::set,
+    },
+    Directive {
+        name: c"geoip_allow",
+        syntax: "all | field=value[,value]… …",
+        default: None,
+        contexts: Contexts::ANY,
+        args: Args::OneOrMore,
+        text: RULES,
+        set: |cf| set_rule(cf, Action::Allow),
+    },
+    Directive {
+        name: c"geoip_deny",
+        syntax: "all | field=value[,value]… …",
+        default: None,
+        contexts: Contexts::ANY,
+        args: Args::OneOrMore,
+        text: "See `geoip_allow`.",
+        set: |cf| set_rule(cf, Action::Deny),
+    },
+    Directive {
+        name: c"geoip_bypass",
+        syntax: "string …",
+        default: None,
+        contexts: Contexts::ANY,
+        args: Args::OneOrMore,
+        text: "The rules are not asked when one of the strings is neither empty nor `0`.",
+        set: set_bypass,
+    },
+    Directive {
+        name: c"geoip_status",
+        syntax: "N",
+        default: Some("403"),
+        contexts: Contexts::ANY,
+        args: Args::Exactly(1),
+        text: "The status of a refusal: 400–599 except 408 and 499, or 444 (closes the connection). Refusals honour `error_page` and carry `Cache-Control: no-store`.",
+        set: |cf| {
+            let word = cf.words()?.pop().unwrap_or_default();
+            let status = parse_http_status(&word).ok_or_else(|| cf.invalid(&word))?;
+            set_once(cf, |loc| &mut loc.status, status)
+        },
+    },
+    Directive {
+        name: c"geoip_dry_run",
+        syntax: "on | off",
+        default: Some("off"),
+        contexts: Contexts::ANY,
+        args: Args::Flag,
+        text: "Logs refusals (`dry run, country refused: …`) but refuses nobody.",
+        set: |cf| {
+            let value = cf.flag()?;
+            set_once(cf, |loc| &mut loc.dry_run, value)
+        },
+    },
+    Directive {
+        name: c"geoip_log_level",
+        syntax: "info | notice | warn | error",
+        default: Some("error"),
+        contexts: Contexts::ANY,
+        args: Args::Exactly(1),
+        text: "The level of the lines about refusals: `country refused: RU, rule \"country=RU,BY\" in …/site.conf:12`.",
+        set: |cf| {
+            let word = cf.words()?.pop().unwrap_or_default();
+            let level = Level::parse(&word).ok_or_else(|| cf.invalid(&word))?;
+            set_once(cf, |loc| &mut loc.log_level, level)
+        },
+    },
+    Directive {
+        name: c"geoip_address",
+        syntax: "string",
+        default: Some("$remote_addr"),
+        contexts: Contexts::ANY,
+        args: Args::Exactly(1),
+        text: "The address that is looked up. Behind another proxy prefer nginx's `set_real_ip_from`: what a client writes into a header is no address to trust. \
+               What is not one IP address is `unknown=yes`.",
+        set: |cf| {
+            let address = Rc::new(cf.compile_word(1)?);
+            set_once(cf, |loc| &mut loc.address, address)
+        },
+    },
+];
+
+fn set_once<T>(
+    cf: &mut Conf<'_, Gatehouse>,
+    field: fn(&mut Loc) -> &mut Option<T>,
+    value: T,
+) -> Result<(), Error> {
+    match field(&mut cf.loc().geoip).replace(value) {
+        None => Ok(()),
+        Some(_) => Err(cf.error("is duplicate")),
+    }
+}
+
+fn set_db(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let db = Db::read(cf)?;
+    let main = &mut cf.main().geoip;
+    if main.databases.iter().any(|one| one.name() == db.name()) {
+        return Err(Error::new(format!("duplicate geoip_db \"{}\"", db.name())));
+    }
+    main.databases.push(db);
+    Ok(())
+}
+
+fn set_bypass(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let count = cf.words()?.len();
+    let strings = (1..count)
+        .map(|n| cf.compile_word(n))
+        .collect::<Result<Vec<_>, _>>()?;
+    set_once(cf, |loc| &mut loc.bypass, Rc::new(strings))
+}
+
+fn set_rule(cf: &mut Conf<'_, Gatehouse>, action: Action) -> Result<(), Error> {
+    let words = cf.words()?;
+    let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+    let place = cf.here();
+    let base = cf.path("")?;
+    let mut read = |name: &str| {
+        let path = base.join(name);
+        std::fs::read_to_string(&path)
+            .map_err(|e| format!("cannot read \"{}\" ({e})", path.display()))
+    };
+    let mut list = cf.loc().geoip.rules.take().unwrap_or_default();
+    // Levels share lists only when they are merged, after all rules are read.
+    let rules = Rc::make_mut(&mut list);
+    let known: Vec<Field> = Field::ALL.into_iter().filter(|f| rules.needs(*f)).collect();
+    let warnings = rules
+        .push(action, &words, &place.to_string(), &mut read)
+        .map_err(|e| Error::new(format!("{e} in \"{}\" directive", cf.name())))?;
+    let fields = Field::ALL
+        .into_iter()
+        .filter(|f| rules.needs(*f) && !known.contains(f))
+        .map(Need::Field);
+    let mut needs: Vec<Need> = fields.collect();
+    if rules.needs_database() {
+        needs.push(Need::AnyDatabase);
+    }
+    cf.loc().geoip.rules = Some(list);
+    cf.main().geoip.has_rules = true;
+    cf.main()
+        .geoip
+        .needs
+        .extend(needs.into_iter().map(|need| (need, place.clone())));
+    for text in warnings {
+        cf.log(Level::Warn, &text);
+    }
+    Ok(())
+}
+
+/// Takes over what this level does not say.
+pub fn merge(parent: &Loc, child: &mut Loc) {
+    child.rules = child.rules.take().or_else(|| parent.rules.clone());
+    child.bypass = child.bypass.take().or_else(|| parent.bypass.clone());
+    child.address = child.address.take().or_else(|| parent.address.clone());
+    child.status = child.status.or(parent.status);
+    child.dry_run = child.dry_run.or(parent.dry_run);
+    child.log_level = child.log_level.or(parent.log_level);
+}
+
+/// Checks that the databases have what rules and variables ask for.
+pub fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let main = &mut cf.main().geoip;
+    for (need, place) in &main.needs {
+        let (met, what) = match need {
+            Need::AnyDatabase => (
+                !main.databases.is_empty(),
+                "a geoip rule needs a \"geoip_db\"".to_owned(),
+            ),
+            Need::Field(field) => (
+                main.databases.iter().any(|db| db.has(*field)),
+                format!("no \"geoip_db\" has the field \"{}\"", field.name()),
+            ),
+        };
+        if !met {
+            return Err(Error::at(place, what));
+        }
+    }
+    variables::complete(main)
+}
+
+impl Main {
+    /// Whether any request can be refused.
+    pub fn in_use(&self) -> bool {
+        self.has_rules
+    }
+}

@@ -1,0 +1,422 @@
+//! A database in shared memory: read by the master at start, replaced by one worker under load.
+
+use crate::Gatehouse;
+use gatehouse_core::geo::{Database, Facts, FactsCache, Field, Fields, Lookup, Verification};
+use gatehouse_nginx::slots::{Published, Slots};
+use gatehouse_nginx::timer::{self, Slot, Tick};
+use gatehouse_nginx::{Conf, Error, Level, Zone, log, module, process};
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Read;
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// One `geoip_db`.
+pub struct Db {
+    name: String,
+    path: PathBuf,
+    reload_ms: u64,
+    max_age_s: u64,
+    zone: Zone,
+    fields: Option<Fields>,
+    /// This worker's view of the zone.
+    view: RefCell<Option<View>>,
+    /// In the worker that reads files: the replacement being read, when to look again, and the
+    /// stamp of the last file that was refused.
+    loader: RefCell<Option<Loader>>,
+    next_look_ms: Cell<u64>,
+    refused: Cell<u64>,
+}
+
+struct View {
+    database: Database<Published>,
+    memo: FactsCache,
+    generation: u64,
+}
+
+/// A replacement on its way in, a slice at a time.
+struct Loader {
+    file: File,
+    stamp: u64,
+    bytes: Vec<u8>,
+    check: Option<(Database<Vec<u8>>, Verification)>,
+}
+
+/// How often each worker looks whether a new generation is there.
+const TICK_MS: u64 = 250;
+/// The pause between two slices of loading.
+const SLICE_MS: u64 = 1;
+/// Bytes read in one slice.
+const READ_SLICE: u64 = 1 << 20;
+/// Nodes and values verified in one slice: a few milliseconds.
+const VERIFY_SLICE: u32 = 100_000;
+/// Default slots are multiples of this, so that a file that grows a little still fits.
+const SLOT_STEP: usize = 1 << 20;
+
+impl Db {
+    /// Reads a `geoip_db` directive and its file.
+    pub fn read(cf: &mut Conf<'_, Gatehouse>) -> Result<Self, Error> {
+        let words = cf.words()?;
+        let file = words.get(1).map(String::as_str).unwrap_or_default();
+        let path = cf.path(file)?;
+        let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned());
+        let (mut name, mut reload_ms, mut max_age_s, mut size) =
+            (stem.unwrap_or_default(), 30_000, 0, None);
+        for word in words.iter().skip(2) {
+            match word.split_once('=') {
+                Some(("name", value)) if !value.is_empty() => name = value.to_owned(),
+                Some(("reload", value)) => reload_ms = cf.milliseconds(value)?,
+                Some(("max_age", value)) => max_age_s = cf.milliseconds(value)? / 1_000,
+                Some(("zone", value)) => size = Some(cf.size(value)?),
+                _ => return Err(Error::new(format!("invalid parameter \"{word}\""))),
+            }
+        }
+        // A process that only signals the master has no use for the bytes.
+        let loaded = match process::role() {
+            process::Role::Signaller => None,
+            _ => Some(
+                load(&path)
+                    .map_err(|e| Error::new(format!("geoip_db \"{}\" {e}", path.display())))?,
+            ),
+        };
+        if let Some(loaded) = &loaded {
+            if let Some(text) = too_old(&loaded.database, max_age_s) {
+                cf.log(
+                    Level::Warn,
+                    &format!("geoip_db \"{}\" {text}", path.display()),
+                );
+            }
+        }
+        let length = loaded.as_ref().map_or(0, |l| l.database.source().len());
+        let size = size.unwrap_or_else(|| {
+            let slot = (length.saturating_add(length / 2) / SLOT_STEP)
+                .saturating_add(1)
+                .saturating_mul(SLOT_STEP);
+            Slots::zone_size(slot)
+        });
+        let fields = loaded.as_ref().map(|l| l.database.fields());
+        let zone_name = format!("geoip_db {name}");
+        let shown = zone_name.clone();
+        let zone = cf.zone(&zone_name, size, move |zone, _| {
+            let Some(loaded) = &loaded else { return Ok(()) };
+            publish(zone, loaded.database.source(), loaded.stamp)
+                .ok_or_else(|| format!("zone \"{shown}\" is too small for the database"))
+        })?;
+        Ok(Self {
+            name,
+            path,
+            reload_ms,
+            max_age_s,
+            zone,
+            fields,
+            view: RefCell::default(),
+            loader: RefCell::default(),
+            next_look_ms: Cell::new(0),
+            refused: Cell::new(0),
+        })
+    }
+
+    /// Its name, for `db=`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether its records have a field; unknown (in a process that did not read it) is yes.
+    pub fn has(&self, field: Field) -> bool {
+        self.fields.is_none_or(|fields| fields.contains(field))
+    }
+
+    /// When the database in use was built, seconds since 1970.
+    pub fn build_epoch(&self) -> Option<u64> {
+        self.with(|view| Some(view.database.build_epoch()))
+    }
+
+    /// What is known about an address.
+    pub fn facts(&self, address: IpAddr) -> Facts {
+        self.with(|view| match view.database.lookup(address) {
+            Lookup::Found(offset) => {
+                let generation = u32::try_from(view.generation & u64::from(u32::MAX)).unwrap_or(0);
+                Some(view.memo.facts(generation, &view.database, offset))
+            }
+            Lookup::NotFound | Lookup::Broken => None,
+        })
+        .unwrap_or(Facts::UNKNOWN)
+    }
+
+    /// Hands the record of an address to `read`.
+    pub fn record<T>(
+        &self,
+        address: IpAddr,
+        read: impl Fn(&Database<Published>, u32) -> Option<T>,
+    ) -> Option<T> {
+        self.with(|view| match view.database.lookup(address) {
+            Lookup::Found(offset) => read(&view.database, offset),
+            Lookup::NotFound | Lookup::Broken => None,
+        })
+    }
+
+    /// Uses this worker's view. A slot is written again by the second replacement after its own:
+    /// up to one generation behind, the view is whole; when more came meanwhile it is renewed.
+    fn with<T>(&self, mut use_it: impl FnMut(&mut View) -> Option<T>) -> Option<T> {
+        const TRIES: usize = 3;
+        let slots = self.zone.slots()?;
+        let mut view = self.view.try_borrow_mut().ok()?;
+        for _ in 0..TRIES {
+            let current = slots.generation();
+            if view
+                .as_ref()
+                .is_none_or(|v| current.wrapping_sub(v.generation) > 1)
+            {
+                *view = View::of(&slots);
+            }
+            let one = view.as_mut()?;
+            let answer = use_it(one);
+            if slots.generation().wrapping_sub(one.generation) <= 1 {
+                return answer;
+            }
+        }
+        None
+    }
+
+    /// Takes a new generation into view, outside of requests.
+    fn refresh(&self) {
+        let Some(slots) = self.zone.slots() else {
+            return;
+        };
+        let Ok(mut view) = self.view.try_borrow_mut() else {
+            return;
+        };
+        if view
+            .as_ref()
+            .is_none_or(|v| v.generation != slots.generation())
+        {
+            *view = View::of(&slots);
+        }
+    }
+
+    /// Goes on reading a replacement, or looks for one; milliseconds until the next time.
+    fn feed(&self) -> u64 {
+        let Ok(mut loader) = self.loader.try_borrow_mut() else {
+            return TICK_MS;
+        };
+        if loader.is_none() {
+            *loader = self.look();
+        }
+        let Some(one) = loader.as_mut() else {
+            return TICK_MS;
+        };
+        match one.step() {
+            Ok(false) => SLICE_MS,
+            Ok(true) => {
+                let done = loader.take();
+                let put = done
+                    .as_ref()
+                    .and_then(|l| l.check.as_ref().map(|(db, _)| (db, l.stamp)));
+                if let Some((database, stamp)) = put {
+                    self.replace(database, stamp);
+                }
+                TICK_MS
+            }
+            Err(text) => {
+                self.refuse(one.stamp, &text);
+                *loader = None;
+                TICK_MS
+            }
+        }
+    }
+
+    /// Opens the file when it is another one than the one in use.
+    fn look(&self) -> Option<Loader> {
+        let now = process::now_ms();
+        if self.reload_ms == 0 || now < self.next_look_ms.get() {
+            return None;
+        }
+        self.next_look_ms.set(now.saturating_add(self.reload_ms));
+        let stamp = stamp_of(&self.path).ok()?;
+        if stamp == self.zone.slots()?.stamp() || stamp == self.refused.get() {
+            return None;
+        }
+        match File::open(&self.path) {
+            Ok(file) => Some(Loader {
+                file,
+                stamp,
+                bytes: Vec::new(),
+                check: None,
+            }),
+            Err(error) => {
+                self.refuse(stamp, &format!("cannot be read ({error})"));
+                None
+            }
+        }
+    }
+
+    fn replace(&self, database: &Database<Vec<u8>>, stamp: u64) {
+        let path = self.path.display();
+        let missing = Field::ALL
+            .into_iter()
+            .find(|f| self.has(*f) && !database.has_field(*f));
+        if let Some(field) = missing.filter(|_| self.fields.is_some()) {
+            return self.refuse(
+                stamp,
+                &format!("has no field \"{}\", the one in use has", field.name()),
+            );
+        }
+        match publish(&self.zone, database.source(), stamp) {
+            Some(()) => log::cycle(
+                Level::Notice,
+                &format!(
+                    "geoip_db \"{path}\" replaced, built {}",
+                    database.build_epoch()
+                ),
+            ),
+            None => return self.refuse(stamp, "is larger than its zone"),
+        }
+        if let Some(text) = too_old(database, self.max_age_s) {
+            log::cycle(Level::Warn, &format!("geoip_db \"{path}\" {text}"));
+        }
+    }
+
+    /// Says once why a file is not used.
+    fn refuse(&self, stamp: u64, text: &str) {
+        self.refused.set(stamp);
+        let path = self.path.display();
+        log::cycle(
+            Level::Error,
+            &format!("geoip_db \"{path}\" {text}, the old one stays in use"),
+        );
+    }
+}
+
+impl View {
+    fn of(slots: &Slots<'_>) -> Option<Self> {
+        let published = slots.current()?;
+        let generation = published.generation;
+        let database = Database::open(published).ok()?;
+        Some(Self {
+            database,
+            memo: FactsCache::new(),
+            generation,
+        })
+    }
+}
+
+impl Loader {
+    /// One slice; true when all is read and verified.
+    fn step(&mut self) -> Result<bool, String> {
+        if let Some((database, verification)) = &mut self.check {
+            return verification
+                .step(database, VERIFY_SLICE)
+                .map_err(|e| e.to_string());
+        }
+        let before = self.bytes.len();
+        let mut slice = (&mut self.file).take(READ_SLICE);
+        slice
+            .read_to_end(&mut self.bytes)
+            .map_err(|e| format!("cannot be read ({e})"))?;
+        if self.bytes.len() == before {
+            let database =
+                Database::open(std::mem::take(&mut self.bytes)).map_err(|e| e.to_string())?;
+            let verification = Verification::new(&database).map_err(|e| e.to_string())?;
+            self.check = Some((database, verification));
+        }
+        Ok(false)
+    }
+}
+
+struct Loaded {
+    database: Database<Vec<u8>>,
+    stamp: u64,
+}
+
+/// Reads and verifies a whole file, in the master.
+fn load(path: &Path) -> Result<Loaded, String> {
+    let unreadable = |e| format!("cannot be read ({e})");
+    let stamp = stamp_of(path).map_err(unreadable)?;
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let database = Database::open(bytes).map_err(|e| e.to_string())?;
+    database.verify().map_err(|e| e.to_string())?;
+    Ok(Loaded { database, stamp })
+}
+
+/// Puts bytes into the zone unless they are there already; None when they do not fit.
+fn publish(zone: &Zone, bytes: &[u8], stamp: u64) -> Option<()> {
+    let slots = zone.slots()?;
+    if slots.generation() != 0 && slots.stamp() == stamp {
+        return Some(());
+    }
+    let lock = zone.lock()?;
+    slots.publish(&lock, bytes, stamp).then_some(())
+}
+
+/// Tells one content of a path from another: which file, how long, changed when.
+fn stamp_of(path: &Path) -> std::io::Result<u64> {
+    let meta = std::fs::metadata(path)?;
+    let mut hasher = DefaultHasher::new();
+    (
+        path,
+        meta.ino(),
+        meta.dev(),
+        meta.len(),
+        meta.mtime(),
+        meta.mtime_nsec(),
+    )
+        .hash(&mut hasher);
+    Ok(hasher.finish())
+}
+
+fn too_old(database: &Database<Vec<u8>>, max_age_s: u64) -> Option<String> {
+    let now = u64::try_from(process::now()).unwrap_or(0);
+    let age = now.saturating_sub(database.build_epoch());
+    (max_age_s > 0 && age > max_age_s)
+        .then(|| format!("was built {} days ago, more than \"max_age\"", age / 86_400))
+}
+
+/// Keeps a worker's views current and, in one worker, the zones.
+pub struct Refresh;
+
+impl Tick for Refresh {
+    type Module = Gatehouse;
+    const NAME: &'static str = "refreshing geoip databases";
+
+    fn slot() -> &'static Slot {
+        static SLOT: Slot = Slot::new();
+        &SLOT
+    }
+
+    fn tick() -> Option<u64> {
+        let feeds = process::worker_number() == 0;
+        module::running::<Gatehouse, _>(|main| {
+            let databases = &main.geoip.databases;
+            let next = databases
+                .iter()
+                .map(|db| if feeds { db.feed() } else { TICK_MS })
+                .min();
+            databases.iter().for_each(Db::refresh);
+            next.unwrap_or(TICK_MS)
+        })
+    }
+}
+
+/// Opens this worker's views and starts looking for replacements.
+pub fn start_worker(main: &super::Main) {
+    if main.databases.is_empty() {
+        return;
+    }
+    for db in &main.databases {
+        db.refresh();
+        db.next_look_ms
+            .set(process::now_ms().saturating_add(db.reload_ms));
+        if db.reload_ms > 0 && process::worker_number() == 0 {
+            if let Err(error) = File::open(&db.path) {
+                let text = format!(
+                    "geoip_db \"{}\" cannot be read again by the workers ({error}), changes need a reload",
+                    db.path.display()
+                );
+                log::cycle(Level::Warn, &text);
+            }
+        }
+    }
+    timer::start::<Refresh>(TICK_MS);
+}

@@ -1,0 +1,208 @@
+//! `$geoip_…` and the variables of `geoip_variable`.
+
+use super::check::{self, Verdict};
+use super::database::Db;
+use crate::Gatehouse;
+use gatehouse_core::geo::{Action, Facts, Out, Path};
+use gatehouse_nginx::variable::{Getter, Variable};
+use gatehouse_nginx::{Answer, Conf, Error, Expression, Place, Request};
+use std::marker::PhantomData;
+use std::net::IpAddr;
+
+/// One `geoip_variable`.
+pub struct Definition {
+    db: Option<String>,
+    /// Which database, once all are read.
+    number: usize,
+    source: Option<Expression>,
+    path: Path,
+    default: Option<Vec<u8>>,
+    place: Place,
+}
+
+/// Reads a `geoip_variable` directive.
+pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let words = cf.words()?;
+    let name = words.get(1).cloned().unwrap_or_default();
+    let (mut db, mut source, mut default, mut steps) = (None, None, None, Vec::new());
+    for word in words.iter().skip(2) {
+        match word.split_once('=') {
+            Some(("db", value)) => db = Some(value.to_owned()),
+            Some(("source", value)) => source = Some(cf.compile(value.as_bytes())?),
+            Some(("default", value)) => default = Some(value.as_bytes().to_vec()),
+            Some(_) => return Err(Error::new(format!("invalid parameter \"{word}\""))),
+            None => steps.push(word.as_str()),
+        }
+    }
+    let path = Path::parse(&steps)
+        .map_err(|e| Error::new(format!("{e} in \"geoip_variable\" directive")))?;
+    let place = cf.here();
+    let variables = &mut cf.main().geoip.variables;
+    variables.push(Definition {
+        db,
+        number: 0,
+        source,
+        path,
+        default,
+        place,
+    });
+    let number = variables.len().saturating_sub(1);
+    cf.add_variable::<Value>(&name, number)
+}
+
+/// Finds the databases that `db=` names.
+pub(super) fn complete(main: &mut super::Main) -> Result<(), Error> {
+    for definition in &mut main.variables {
+        let position = match &definition.db {
+            Some(name) => main.databases.iter().position(|db| db.name() == name),
+            None => (!main.databases.is_empty()).then_some(0),
+        };
+        definition.number = position.ok_or_else(|| {
+            let text = match &definition.db {
+                Some(name) => format!("unknown geoip_db \"{name}\""),
+                None => "\"geoip_variable\" needs a \"geoip_db\"".to_owned(),
+            };
+            Error::at(&definition.place, text)
+        })?;
+    }
+    Ok(())
+}
+
+struct Value;
+
+impl Getter for Value {
+    fn get(r: Request<'_>, number: usize) -> Answer<'_> {
+        let main = &r.main_conf::<Gatehouse>().geoip;
+        let Some(definition) = main.variables.get(number) else {
+            return Answer::Failed;
+        };
+        let address = match &definition.source {
+            None => check::address(r.main()),
+            Some(source) => source.eval(r).and_then(|text| check::parse(r, text)),
+        };
+        let db = main.databases.get(definition.number);
+        let found = address
+            .zip(db)
+            .and_then(|(address, db)| read(r, db, address, &definition.path));
+        Answer::from(found.or(definition.default.as_deref()))
+    }
+}
+
+/// The value of a field, copied out of the database.
+fn read<'r>(r: Request<'r>, db: &Db, address: IpAddr, path: &Path) -> Option<&'r [u8]> {
+    db.record(address, |database, offset| {
+        let mut out = Out::new();
+        keep(r, database.value(offset, path, &mut out)?)
+    })
+}
+
+fn keep<'r>(r: Request<'r>, value: &[u8]) -> Option<&'r [u8]> {
+    let copy = r.alloc(value.len())?;
+    copy.copy_from_slice(value);
+    Some(copy)
+}
+
+fn facts(r: Request<'_>) -> Facts {
+    let r = r.main();
+    check::address(r).map_or(Facts::UNKNOWN, |address| check::facts(r, address))
+}
+
+/// A field by its path, from the first database that has it.
+fn first<'r>(r: Request<'r>, path: &[&str]) -> Option<&'r [u8]> {
+    let address = check::address(r.main())?;
+    let path = Path::parse(path).ok()?;
+    let databases = &r.main_conf::<Gatehouse>().geoip.databases;
+    databases.iter().find_map(|db| read(r, db, address, &path))
+}
+
+/// The rule that decides the request: the one it was refused by, else the location's.
+fn verdict(r: Request<'_>) -> Verdict<'_> {
+    let r = r.main();
+    check::refused(r).map_or_else(|| check::judge(r), |refused| Verdict::Rule(refused.rule))
+}
+
+const fn variable(
+    name: &'static str,
+    text: &'static str,
+    get: for<'r> fn(Request<'r>) -> Answer<'r>,
+) -> Variable<Gatehouse> {
+    Variable {
+        name,
+        text,
+        get,
+        module: PhantomData,
+    }
+}
+
+pub const VARIABLES: &[Variable<Gatehouse>] = &[
+    variable(
+        "geoip_country",
+        "The client's country, ISO 3166-1 alpha-2.",
+        |r| Answer::from(facts(r).country.and_then(|code| keep(r, code.as_bytes()))),
+    ),
+    variable(
+        "geoip_continent",
+        "The client's continent: `AF AN AS EU NA OC SA`.",
+        |r| Answer::from(facts(r).continent.and_then(|code| keep(r, code.as_bytes()))),
+    ),
+    variable(
+        "geoip_subdivision",
+        "The client's first subdivision, ISO 3166-2: `US-CA`.",
+        |r| {
+            let part = first(r, &["subdivisions", "0", "iso_code"]);
+            Answer::from(facts(r).country.zip(part).and_then(|(country, part)| {
+                let out = r.alloc(part.len().checked_add(3)?)?;
+                let (head, tail) = out.split_at_mut_checked(3)?;
+                head.copy_from_slice(&[country.as_bytes().as_slice(), b"-"].concat());
+                tail.copy_from_slice(part);
+                Some(&*out)
+            }))
+        },
+    ),
+    variable(
+        "geoip_asn",
+        "The number of the client's autonomous system.",
+        |r| Answer::from(first(r, &["autonomous_system_number"])),
+    ),
+    variable(
+        "geoip_verdict",
+        "`allowed`, `denied` or `none`: what the rules say. Reading it runs the check without enforcing it.",
+        |r| {
+            Answer::Value(match verdict(r) {
+                Verdict::Nothing => b"none",
+                Verdict::Rule(rule) if rule.action() == Action::Allow => b"allowed",
+                Verdict::Rule(_) => b"denied",
+            })
+        },
+    ),
+    variable(
+        "geoip_action",
+        "`allowed`, `refused` or `dry_run`: what came of it.",
+        |r| {
+            let dry_run = r.main().loc::<Gatehouse>().geoip.dry_run == Some(true);
+            let denied = matches!(verdict(r), Verdict::Rule(rule) if rule.action() == Action::Deny);
+            Answer::Value(match (check::refused(r).is_some(), denied, dry_run) {
+                (true, _, _) | (_, true, false) => b"refused",
+                (_, _, true) => b"dry_run",
+                _ => b"allowed",
+            })
+        },
+    ),
+    variable(
+        "geoip_rule",
+        "The text of the rule that matched.",
+        |r| match verdict(r) {
+            Verdict::Nothing => Answer::NotFound,
+            Verdict::Rule(rule) => Answer::Value(rule.text().as_bytes()),
+        },
+    ),
+    variable(
+        "geoip_build_epoch",
+        "When the first database was built, seconds since 1970.",
+        |r| {
+            let db = r.main_conf::<Gatehouse>().geoip.databases.first();
+            let epoch = db.and_then(Db::build_epoch);
+            Answer::from(epoch.and_then(|epoch| keep(r, epoch.to_string().as_bytes())))
+        },
+    ),
+];
