@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod geoip;
+mod token;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -24,6 +25,9 @@ enum Command {
     /// Make, check and read MaxMind DB files.
     #[command(subcommand)]
     Geoip(geoip::Command),
+    /// Sign and verify links.
+    #[command(subcommand)]
+    Token(token::Command),
 }
 
 /// Why nothing was done, for standard error and the exit code.
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
         Command::Geoip(command) => geoip::run(command),
+        Command::Token(command) => token::run(command),
     };
     match result {
         // A reader that has gone away (`| head`) wants no more.
