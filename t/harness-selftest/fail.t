@@ -81,7 +81,7 @@ GET /
 
 === eval too clever
 --- config eval
-join '', map { chr } 65 .. 70
+map { chr } 65 .. 70
 --- request
 GET /
 
@@ -155,13 +155,11 @@ location / {
 expect_open 2s
 
 === body too short
+--- http_upstream: a
 --- config
-location / { proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/inner; }
-location /inner { add_header Content-Length 100; return 200 "abc"; }
+location / { proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
 --- request
-GET /inner
---- response_body
-abc
+GET /truncated
 
 === file outside the root
 --- config
@@ -170,3 +168,14 @@ abc
 x
 --- request
 GET /
+
+=== a worker that dies
+--- config
+location / { return 200; }
+--- main_config
+worker_rlimit_nofile 3;
+--- request
+GET /
+--- ignore_response
+--- abort
+--- timeout: 100ms

@@ -111,12 +111,12 @@ mine 200
 === TEST 11: what reaches the backend
 --- http_upstream: a, b
 --- config
-location /a { proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A/x?y; proxy_set_header X-One " two"; }
+location /a { proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A/x?y; proxy_set_header X-One " two"; proxy_http_version 1.0; proxy_set_header Connection close; }
 location /b/ { proxy_pass http://127.0.0.1:${TEST_NGINX_PORT_B}/; }
 --- request eval
 ["GET /a", "GET /b/status/503", "GET /b/close", "GET /b/accepts"]
 --- response_body_like eval
-[qr{^name=a\nGET /x\?y HTTP/1\.0\r\nX-One:  two\r\nHost: 127.0.0.1:\d+\r\nConnection: close\r\n\r\n\z}, qr/^name=b\nGET/, qr/502/, qr/^name=b\naccepts=3\n\z/]
+[qr{^name=a\nGET /x\?y HTTP/1\.0\r\nX-One:  two\r\nConnection: close\r\nHost: 127.0.0.1:\d+\r\n\r\n\z}, qr/^name=b\nGET/, qr/502/, qr/^name=b\naccepts=3\n\z/]
 --- error_code eval
 [200, 503, 502, 200]
 --- error_log

@@ -8,6 +8,7 @@ use clap::Parser;
 
 use crate::env::Env;
 use crate::format::{self, TestFile};
+use crate::interrupt;
 use crate::live::{SCENARIOS, Scenario};
 use crate::perl::Pattern;
 use crate::run::{Job, Outcome, Summary, Tap, run_block, run_jobs, unmet};
@@ -61,7 +62,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     match run(&args) {
-        Ok(Summary { failed: 0, passed: 0, skipped: 0 }) => {
+        Ok(Summary {
+            failed: 0,
+            passed: 0,
+            skipped: 0,
+        }) => {
             eprintln!("harness: no block ran");
             2
         }
@@ -74,7 +79,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 fn run(args: &Args) -> Result<Summary, String> {
-    let temporary = tempfile::Builder::new().prefix("harness.").tempdir().map_err(|e| e.to_string())?;
+    let temporary = tempfile::Builder::new()
+        .prefix("harness.")
+        .tempdir()
+        .map_err(|e| e.to_string())?;
     let root = match &args.root {
         Some(root) => {
             std::fs::create_dir_all(root).map_err(|e| format!("{}: {e}", root.display()))?;
@@ -83,24 +91,49 @@ fn run(args: &Args) -> Result<Summary, String> {
         None if args.keep => temporary.keep(),
         None => temporary.path().to_owned(),
     };
+    let keeps = args.keep || args.root.is_some();
+    interrupt::watch(if keeps { None } else { Some(root.clone()) })?;
     let env = environment(args, &root)?;
-    let (files, names): (Vec<&String>, Vec<&String>) = args.files.iter().partition(|name| !args.live || name.ends_with(".t"));
-    let files: Vec<(String, Result<TestFile, String>)> = files.into_iter().map(|path| (path.clone(), read(&env, path))).collect();
-    let filter = args.filter.as_deref().map(|source| Pattern::new(source.as_bytes(), "")).transpose()?;
+    let (files, names): (Vec<&String>, Vec<&String>) = args
+        .files
+        .iter()
+        .partition(|name| !args.live || name.ends_with(".t"));
+    let files: Vec<(String, Result<TestFile, String>)> = files
+        .into_iter()
+        .map(|path| (path.clone(), read(&env, path)))
+        .collect();
+    let filter = args
+        .filter
+        .as_deref()
+        .map(|source| Pattern::new(source.as_bytes(), ""))
+        .transpose()?;
     let mut jobs = Vec::new();
     for (path, file) in &files {
         add_file(&env, path, file, &mut jobs);
     }
     if args.live {
         for scenario in scenarios(&names)? {
-            jobs.push(Job { title: format!("live: {}", scenario.name), serial: true, run: Box::new(|| run_scenario(&env, scenario)) });
+            jobs.push(Job {
+                title: format!("live: {}", scenario.name),
+                serial: true,
+                run: Box::new(|| run_scenario(&env, scenario)),
+            });
         }
     }
-    jobs.retain(|job| filter.as_ref().is_none_or(|pattern| pattern.is_match(job.title.as_bytes())));
-    let width = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(4, |cores| cores.get().saturating_mul(2)));
+    jobs.retain(|job| {
+        filter
+            .as_ref()
+            .is_none_or(|pattern| pattern.is_match(job.title.as_bytes()))
+    });
+    let width = args.jobs.unwrap_or_else(|| {
+        std::thread::available_parallelism().map_or(4, |cores| cores.get().saturating_mul(2))
+    });
     let mut tap = Tap::new(io::stdout(), jobs.len());
     let (major, minor, patch) = env.version;
-    tap.note(&format!("nginx {major}.{minor}.{patch} {}", env.nginx.display()));
+    tap.note(&format!(
+        "nginx {major}.{minor}.{patch} {}",
+        env.nginx.display()
+    ));
     for (path, file) in &files {
         for warning in file.iter().flat_map(|file| &file.warnings) {
             tap.note(&format!("{path}: warning: {warning}"));
@@ -117,7 +150,11 @@ fn absolute(path: &Path) -> Result<PathBuf, String> {
 fn environment(args: &Args, root: &Path) -> Result<Env, String> {
     let repo = repository();
     let mut env = Env::new(&nginx(args, &repo)?, root, &repo)?;
-    env.modules = args.module.iter().map(|path| absolute(path)).collect::<Result<_, _>>()?;
+    env.modules = args
+        .module
+        .iter()
+        .map(|path| absolute(path))
+        .collect::<Result<_, _>>()?;
     env.hooks = args.hooks;
     env.keep = args.keep;
     for (name, value) in std::env::vars() {
@@ -126,11 +163,18 @@ fn environment(args: &Args, root: &Path) -> Result<Env, String> {
         }
     }
     for pair in &args.set {
-        let (name, value) = pair.split_once('=').ok_or_else(|| format!("--set {pair}: NAME=VALUE is needed"))?;
-        env.names.insert(format!("TEST_NGINX_{}", name.trim_start_matches("TEST_NGINX_")), value.to_owned());
+        let (name, value) = pair
+            .split_once('=')
+            .ok_or_else(|| format!("--set {pair}: NAME=VALUE is needed"))?;
+        env.names.insert(
+            format!("TEST_NGINX_{}", name.trim_start_matches("TEST_NGINX_")),
+            value.to_owned(),
+        );
     }
     for pair in &args.env {
-        let (name, value) = pair.split_once('=').ok_or_else(|| format!("--env {pair}: K=V is needed"))?;
+        let (name, value) = pair
+            .split_once('=')
+            .ok_or_else(|| format!("--env {pair}: K=V is needed"))?;
         env.process_env.push((name.to_owned(), value.to_owned()));
     }
     Ok(env)
@@ -139,7 +183,10 @@ fn environment(args: &Args, root: &Path) -> Result<Env, String> {
 /// The repository: the nearest directory above the current one with `nginx-conf`, else where this program was built.
 fn repository() -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
-    let found = here.ancestors().find(|dir| dir.join("nginx-conf").is_dir() && dir.join("t").is_dir()).map(Path::to_owned);
+    let found = here
+        .ancestors()
+        .find(|dir| dir.join("nginx-conf").is_dir() && dir.join("t").is_dir())
+        .map(Path::to_owned);
     found.unwrap_or_else(|| {
         let built = Path::new(env!("CARGO_MANIFEST_DIR"));
         built.ancestors().nth(2).unwrap_or(built).to_owned()
@@ -147,9 +194,16 @@ fn repository() -> PathBuf {
 }
 
 fn nginx(args: &Args, repo: &Path) -> Result<PathBuf, String> {
-    let named = args.nginx.clone().or_else(|| std::env::var_os("TEST_NGINX_BINARY").map(PathBuf::from));
+    let named = args
+        .nginx
+        .clone()
+        .or_else(|| std::env::var_os("TEST_NGINX_BINARY").map(PathBuf::from));
     if let Some(path) = named {
-        return if path.components().count() > 1 { absolute(&path) } else { Ok(path) };
+        return if path.components().count() > 1 {
+            absolute(&path)
+        } else {
+            Ok(path)
+        };
     }
     let built = repo.join("build/nginx-1.28.3/sbin/nginx");
     if built.exists() {
@@ -157,7 +211,9 @@ fn nginx(args: &Args, repo: &Path) -> Result<PathBuf, String> {
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    let found = places.map(|dir| dir.join("nginx")).find(|file| file.is_file());
+    let found = places
+        .map(|dir| dir.join("nginx"))
+        .find(|file| file.is_file());
     found.ok_or_else(|| "no nginx found; use --nginx PATH".to_owned())
 }
 
@@ -167,11 +223,20 @@ fn read(env: &Env, path: &str) -> Result<TestFile, String> {
     format::parse(&source, env.names.clone())
 }
 
-fn add_file<'a>(env: &'a Env, path: &str, file: &'a Result<TestFile, String>, jobs: &mut Vec<Job<'a>>) {
+fn add_file<'a>(
+    env: &'a Env,
+    path: &str,
+    file: &'a Result<TestFile, String>,
+    jobs: &mut Vec<Job<'a>>,
+) {
     let file = match file {
         Ok(file) => file,
         Err(error) => {
-            jobs.push(Job { title: path.to_owned(), serial: false, run: Box::new(move || Outcome::Fail(vec![error.clone()])) });
+            jobs.push(Job {
+                title: path.to_owned(),
+                serial: false,
+                run: Box::new(move || Outcome::Fail(vec![error.clone()])),
+            });
             return;
         }
     };
@@ -180,7 +245,11 @@ fn add_file<'a>(env: &'a Env, path: &str, file: &'a Result<TestFile, String>, jo
             Some(outcome) => outcome,
             None => run_block(env, &file.prologue, block),
         };
-        jobs.push(Job { title: format!("{path}: {}", block.title), serial: file.prologue.serial, run: Box::new(run) });
+        jobs.push(Job {
+            title: format!("{path}: {}", block.title),
+            serial: file.prologue.serial,
+            run: Box::new(run),
+        });
     }
 }
 
@@ -196,7 +265,12 @@ fn scenarios(names: &[&String]) -> Result<Vec<&'static Scenario>, String> {
     if names.is_empty() {
         return Ok(SCENARIOS.iter().collect());
     }
-    let find = |name: &&String| SCENARIOS.iter().find(|s| s.name == name.as_str()).ok_or_else(|| format!("no live scenario `{name}`"));
+    let find = |name: &&String| {
+        SCENARIOS
+            .iter()
+            .find(|s| s.name == name.as_str())
+            .ok_or_else(|| format!("no live scenario `{name}`"))
+    };
     names.iter().map(find).collect()
 }
 

@@ -45,7 +45,10 @@ pub fn preamble(env: &Env, text: &str, log_level: &str) -> String {
     if nix::unistd::geteuid().is_root() && !has_directive(text, "user") {
         out.push_str("user root;\n");
     }
-    let _ = writeln!(out, "daemon off;\npid logs/nginx.pid;\nerror_log logs/error.log {log_level};");
+    let _ = writeln!(
+        out,
+        "daemon off;\npid logs/nginx.pid;\nerror_log logs/error.log {log_level};"
+    );
     out
 }
 
@@ -54,7 +57,10 @@ pub fn preamble(env: &Env, text: &str, log_level: &str) -> String {
 pub fn temp_paths(env: &Env, text: &str) -> String {
     let mut out = String::new();
     for (directive, module) in TEMP_PATHS {
-        let missing = !module.is_empty() && env.configure.contains(&format!("--without-{module}_module"));
+        let missing = !module.is_empty()
+            && env
+                .configure
+                .contains(&format!("--without-{module}_module"));
         if !missing && !has_directive(text, directive) {
             let _ = writeln!(out, "    {directive} {directive};");
         }
@@ -65,7 +71,11 @@ pub fn temp_paths(env: &Env, text: &str) -> String {
 /// Whether some line of `text` begins with the directive.
 #[must_use]
 pub fn has_directive(text: &str, name: &str) -> bool {
-    text.split(['\n', ';', '{', '}']).any(|part| part.trim_start().strip_prefix(name).is_some_and(|rest| rest.starts_with(char::is_whitespace)))
+    text.split(['\n', ';', '{', '}']).any(|part| {
+        part.trim_start()
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with(char::is_whitespace))
+    })
 }
 
 /// The whole nginx.conf of a block.
@@ -78,7 +88,11 @@ pub fn render(env: &Env, parts: &Parts) -> String {
     if !has_directive(&parts.main, "master_process") {
         out.push_str("master_process on;\n");
     }
-    let _ = writeln!(out, "\n{}\nhttp {{\n    access_log logs/access.log;\n    default_type text/plain;\n    keepalive_timeout 68;", parts.main);
+    let _ = writeln!(
+        out,
+        "\n{}\nhttp {{\n    access_log logs/access.log;\n    default_type text/plain;\n    keepalive_timeout 68;",
+        parts.main
+    );
     out.push_str(&temp_paths(env, &parts.http));
     let _ = writeln!(
         out,
@@ -90,20 +104,32 @@ pub fn render(env: &Env, parts: &Parts) -> String {
     }
     let _ = writeln!(out, "    }}\n}}\n{}", parts.post_main);
     if !has_block(&parts.main, "events") && !has_block(&parts.post_main, "events") {
-        let _ = writeln!(out, "events {{\n    accept_mutex off;\n    worker_connections {};\n}}", parts.connections);
+        let _ = writeln!(
+            out,
+            "events {{\n    accept_mutex off;\n    worker_connections {};\n}}",
+            parts.connections
+        );
     }
     out
 }
 
 fn has_block(text: &str, name: &str) -> bool {
-    text.lines().any(|line| line.trim_start().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('{')))
+    text.lines().any(|line| {
+        line.trim_start()
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.trim_start().starts_with('{'))
+    })
 }
 
 /// Test::Nginx leaves out its own `location /` when the block has one.
 fn has_root_location(server: &str) -> bool {
     server.lines().any(|line| {
         let mut words = line.split_whitespace();
-        words.next() == Some("location") && matches!((words.next(), words.next()), (Some("/"), _) | (Some("/{"), _))
+        words.next() == Some("location")
+            && matches!(
+                (words.next(), words.next()),
+                (Some("/"), _) | (Some("/{"), _)
+            )
     })
 }
 

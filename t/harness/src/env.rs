@@ -35,13 +35,28 @@ impl Env {
     /// # Errors
     /// The binary does not run or prints no version.
     pub fn new(nginx: &Path, root: &Path, repo: &Path) -> Result<Env, String> {
-        let output = Command::new(nginx).arg("-V").output().map_err(|e| format!("cannot run {}: {e}", nginx.display()))?;
+        let output = Command::new(nginx)
+            .arg("-V")
+            .output()
+            .map_err(|e| format!("cannot run {}: {e}", nginx.display()))?;
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        let version = parse_version(&text).ok_or_else(|| format!("{} -V names no version", nginx.display()))?;
-        let configure = text.split("configure arguments:").nth(1).unwrap_or("").trim().to_owned();
+        let version = parse_version(&text)
+            .ok_or_else(|| format!("{} -V names no version", nginx.display()))?;
+        let configure = text
+            .split("configure arguments:")
+            .nth(1)
+            .unwrap_or("")
+            .trim()
+            .to_owned();
         let names = BTreeMap::from([
-            ("TEST_NGINX_DATA".to_owned(), repo.join("t/data").display().to_string()),
-            ("TEST_NGINX_CONF_DIR".to_owned(), repo.join("nginx-conf").display().to_string()),
+            (
+                "TEST_NGINX_DATA".to_owned(),
+                repo.join("t/data").display().to_string(),
+            ),
+            (
+                "TEST_NGINX_CONF_DIR".to_owned(),
+                repo.join("nginx-conf").display().to_string(),
+            ),
             ("TEST_NGINX_REPO".to_owned(), repo.display().to_string()),
         ]);
         Ok(Env {
@@ -61,7 +76,10 @@ impl Env {
 
 fn parse_version(text: &str) -> Option<(u32, u32, u32)> {
     let version = text.split("nginx/").nth(1)?;
-    let version: String = version.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    let version: String = version
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || *c == '.')
+        .collect();
     version_numbers(&version)
 }
 
@@ -93,7 +111,9 @@ pub fn version_matches(version: (u32, u32, u32), conditions: &str) -> Result<boo
 }
 
 fn compare(version: (u32, u32, u32), condition: &str) -> Result<bool, String> {
-    let split = condition.find(|c: char| c.is_ascii_digit()).ok_or_else(|| format!("no version in `{condition}`"))?;
+    let split = condition
+        .find(|c: char| c.is_ascii_digit())
+        .ok_or_else(|| format!("no version in `{condition}`"))?;
     let (operator, number) = condition.split_at(split);
     let wanted = version_numbers(number).ok_or_else(|| format!("no version in `{condition}`"))?;
     match operator.trim() {
@@ -113,9 +133,15 @@ mod tests {
 
     #[test]
     fn versions() {
-        assert_eq!(parse_version("nginx version: nginx/1.22.1 (x)\n"), Some((1, 22, 1)));
+        assert_eq!(
+            parse_version("nginx version: nginx/1.22.1 (x)\n"),
+            Some((1, 22, 1))
+        );
         assert_eq!(version_matches((1, 22, 1), "< 1.25.1"), Ok(true));
-        assert_eq!(version_matches((1, 22, 1), ">= 1.22.1 and < 1.22.1"), Ok(false));
+        assert_eq!(
+            version_matches((1, 22, 1), ">= 1.22.1 and < 1.22.1"),
+            Ok(false)
+        );
         assert_eq!(version_matches((1, 28, 3), "< 1.20 or >= 1.28"), Ok(true));
         assert!(version_matches((1, 28, 3), "new").is_err());
     }

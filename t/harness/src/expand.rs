@@ -13,7 +13,15 @@ const PREFIX: &str = "TEST_NGINX_";
 pub fn is_built_in(name: &str) -> bool {
     matches!(
         name.strip_prefix(PREFIX).unwrap_or(""),
-        "HTML_DIR" | "SERVROOT" | "SERVER_ROOT" | "SERVER_PORT" | "CLIENT_PORT" | "PORT" | "DATA" | "CONF_DIR" | "WS_PORT"
+        "HTML_DIR"
+            | "SERVROOT"
+            | "SERVER_ROOT"
+            | "SERVER_PORT"
+            | "CLIENT_PORT"
+            | "PORT"
+            | "DATA"
+            | "CONF_DIR"
+            | "WS_PORT"
     )
 }
 
@@ -29,7 +37,9 @@ pub fn bytes(input: &[u8], names: &BTreeMap<String, String>) -> Result<Vec<u8>, 
         out.extend_from_slice(before);
         match reference(from) {
             Some((name, len)) => {
-                let value = names.get(&name).ok_or_else(|| format!("${name} is not defined (use --set or the environment)"))?;
+                let value = names.get(&name).ok_or_else(|| {
+                    format!("${name} is not defined (use --set or the environment)")
+                })?;
                 out.extend_from_slice(value.as_bytes());
                 rest = from.get(len..).unwrap_or_default();
             }
@@ -49,12 +59,21 @@ fn reference(text: &[u8]) -> Option<(String, usize)> {
     let braced = after.strip_prefix(b"{");
     let body = braced.unwrap_or(after);
     let len = if body.starts_with(PREFIX.as_bytes()) {
-        body.iter().take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || **b == b'_').count()
+        body.iter()
+            .take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || **b == b'_')
+            .count()
     } else {
-        ["ServerPortForClient", "ServerPort"].iter().find(|name| body.starts_with(name.as_bytes()) && !word_at(body, name.len())).map(|name| name.len())?
+        ["ServerPortForClient", "ServerPort"]
+            .iter()
+            .find(|name| body.starts_with(name.as_bytes()) && !word_at(body, name.len()))
+            .map(|name| name.len())?
     };
     let name = String::from_utf8_lossy(body.get(..len)?).into_owned();
-    let name = if name.starts_with(PREFIX) { name } else { "TEST_NGINX_SERVER_PORT".to_owned() };
+    let name = if name.starts_with(PREFIX) {
+        name
+    } else {
+        "TEST_NGINX_SERVER_PORT".to_owned()
+    };
     match braced {
         Some(_) if body.get(len) != Some(&b'}') => None,
         Some(_) => Some((name, len.saturating_add(3))),
@@ -63,7 +82,8 @@ fn reference(text: &[u8]) -> Option<(String, usize)> {
 }
 
 fn word_at(text: &[u8], at: usize) -> bool {
-    text.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    text.get(at)
+        .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
 }
 
 /// Expands a whole value; a pattern is compiled again when it named something.
@@ -74,9 +94,17 @@ pub fn value(input: &Value, names: &BTreeMap<String, String>) -> Result<Value, S
     Ok(match input {
         Value::Undef => Value::Undef,
         Value::Str(text) => Value::Str(bytes(text, names)?),
-        Value::List(items) => Value::List(items.iter().map(|item| value(item, names)).collect::<Result<_, _>>()?),
+        Value::List(items) => Value::List(
+            items
+                .iter()
+                .map(|item| value(item, names))
+                .collect::<Result<_, _>>()?,
+        ),
         Value::Map(pairs) => {
-            let expanded = pairs.iter().map(|(key, item)| Ok((key.clone(), value(item, names)?))).collect::<Result<_, String>>()?;
+            let expanded = pairs
+                .iter()
+                .map(|(key, item)| Ok((key.clone(), value(item, names)?)))
+                .collect::<Result<_, String>>()?;
             Value::Map(expanded)
         }
         Value::Regex(pattern) => expand_pattern(pattern, names)?,
@@ -85,7 +113,11 @@ pub fn value(input: &Value, names: &BTreeMap<String, String>) -> Result<Value, S
 
 fn expand_pattern(pattern: &Pattern, names: &BTreeMap<String, String>) -> Result<Value, String> {
     let expanded = bytes(pattern.source(), names)?;
-    if expanded == pattern.source() { Ok(Value::Regex(pattern.clone())) } else { Ok(Value::Regex(Pattern::new(&expanded, "")?)) }
+    if expanded == pattern.source() {
+        Ok(Value::Regex(pattern.clone()))
+    } else {
+        Ok(Value::Regex(Pattern::new(&expanded, "")?))
+    }
 }
 
 /// The numbers `n` of every `$TEST_NGINX_RAND_PORT_n` in a value.
@@ -94,8 +126,13 @@ pub fn random_ports(input: &Value, found: &mut std::collections::BTreeSet<String
         Value::Str(text) => {
             for at in text.find_iter("TEST_NGINX_RAND_PORT_") {
                 let name = text.get(at..).unwrap_or_default();
-                let len = name.iter().take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || **b == b'_').count();
-                found.insert(String::from_utf8_lossy(name.get(..len).unwrap_or_default()).into_owned());
+                let len = name
+                    .iter()
+                    .take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || **b == b'_')
+                    .count();
+                found.insert(
+                    String::from_utf8_lossy(name.get(..len).unwrap_or_default()).into_owned(),
+                );
             }
         }
         Value::List(items) => items.iter().for_each(|item| random_ports(item, found)),
@@ -110,16 +147,37 @@ mod tests {
 
     #[test]
     fn replaces_names() {
-        let names = BTreeMap::from([("TEST_NGINX_A".to_owned(), "1".to_owned()), ("TEST_NGINX_SERVER_PORT".to_owned(), "80".to_owned())]);
-        assert_eq!(bytes(b"$TEST_NGINX_A;${TEST_NGINX_A}x $uri $", &names).unwrap(), b"1;1x $uri $");
-        assert_eq!(bytes(b"$ServerPort $ServerPortForClient $ServerPorts", &names).unwrap(), b"80 80 $ServerPorts");
-        assert!(bytes(b"$TEST_NGINX_B", &names).unwrap_err().contains("TEST_NGINX_B is not defined"));
+        let names = BTreeMap::from([
+            ("TEST_NGINX_A".to_owned(), "1".to_owned()),
+            ("TEST_NGINX_SERVER_PORT".to_owned(), "80".to_owned()),
+        ]);
+        assert_eq!(
+            bytes(b"$TEST_NGINX_A;${TEST_NGINX_A}x $uri $", &names).unwrap(),
+            b"1;1x $uri $"
+        );
+        assert_eq!(
+            bytes(b"$ServerPort $ServerPortForClient $ServerPorts", &names).unwrap(),
+            b"80 80 $ServerPorts"
+        );
+        assert!(
+            bytes(b"$TEST_NGINX_B", &names)
+                .unwrap_err()
+                .contains("TEST_NGINX_B is not defined")
+        );
     }
 
     #[test]
     fn finds_random_ports() {
         let mut found = std::collections::BTreeSet::new();
-        random_ports(&Value::List(vec![Value::Str(b"a $TEST_NGINX_RAND_PORT_1; $TEST_NGINX_RAND_PORT_12".to_vec())]), &mut found);
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["TEST_NGINX_RAND_PORT_1", "TEST_NGINX_RAND_PORT_12"]);
+        random_ports(
+            &Value::List(vec![Value::Str(
+                b"a $TEST_NGINX_RAND_PORT_1; $TEST_NGINX_RAND_PORT_12".to_vec(),
+            )]),
+            &mut found,
+        );
+        assert_eq!(
+            found.into_iter().collect::<Vec<_>>(),
+            ["TEST_NGINX_RAND_PORT_1", "TEST_NGINX_RAND_PORT_12"]
+        );
     }
 }

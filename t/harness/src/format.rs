@@ -34,7 +34,10 @@ impl Block {
     /// The value of a section.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.sections.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.sections
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
     }
 
     /// Whether the section is there.
@@ -48,7 +51,10 @@ impl Block {
 ///
 /// # Errors
 /// No `__DATA__` line or no block at all.
-pub fn parse(source: &[u8], env: impl IntoIterator<Item = (String, String)>) -> Result<TestFile, String> {
+pub fn parse(
+    source: &[u8],
+    env: impl IntoIterator<Item = (String, String)>,
+) -> Result<TestFile, String> {
     let (head, data, first_line) = split_data(source).ok_or("no __DATA__ line")?;
     let mut warnings = Vec::new();
     let (prologue, scope) = Prologue::parse(head, Scope::new(env), &mut warnings);
@@ -57,7 +63,11 @@ pub fn parse(source: &[u8], env: impl IntoIterator<Item = (String, String)>) -> 
         return Err("no block (`=== title`) after __DATA__".into());
     }
     let blocks = select(blocks, &mut warnings);
-    Ok(TestFile { prologue, blocks, warnings })
+    Ok(TestFile {
+        prologue,
+        blocks,
+        warnings,
+    })
 }
 
 fn split_data(source: &[u8]) -> Option<(&[u8], &[u8], usize)> {
@@ -66,7 +76,11 @@ fn split_data(source: &[u8]) -> Option<(&[u8], &[u8], usize)> {
         let next = offset.saturating_add(line.len());
         let text = line.trim_ascii_end();
         if text == b"__DATA__" || text == b"__END__" {
-            return Some((source.get(..offset)?, source.get(next..)?, number.saturating_add(2)));
+            return Some((
+                source.get(..offset)?,
+                source.get(next..)?,
+                number.saturating_add(2),
+            ));
         }
         offset = next;
     }
@@ -76,13 +90,19 @@ fn split_data(source: &[u8]) -> Option<(&[u8], &[u8], usize)> {
 /// `ONLY` keeps one block, `LAST` drops those after it.
 fn select(mut blocks: Vec<Block>, warnings: &mut Vec<String>) -> Vec<Block> {
     if let Some(only) = blocks.iter().position(|b| b.has("ONLY")) {
-        warnings.push(format!("ONLY: {} other blocks of this file are left out", blocks.len().saturating_sub(1)));
+        warnings.push(format!(
+            "ONLY: {} other blocks of this file are left out",
+            blocks.len().saturating_sub(1)
+        ));
         return vec![blocks.swap_remove(only)];
     }
     if let Some(last) = blocks.iter().position(|b| b.has("LAST")) {
         let kept = last.saturating_add(1);
         if kept < blocks.len() {
-            warnings.push(format!("LAST: {} blocks after it are left out", blocks.len().saturating_sub(kept)));
+            warnings.push(format!(
+                "LAST: {} blocks after it are left out",
+                blocks.len().saturating_sub(kept)
+            ));
         }
         blocks.truncate(kept);
     }
@@ -124,7 +144,12 @@ fn parse_blocks(data: &[u8], first_line: usize, scope: &Scope) -> Vec<Block> {
 
 fn new_block(title: &[u8], line: usize) -> Block {
     let title = String::from_utf8_lossy(title.trim_ascii()).into_owned();
-    Block { title, line, sections: Vec::new(), errors: Vec::new() }
+    Block {
+        title,
+        line,
+        sections: Vec::new(),
+        errors: Vec::new(),
+    }
 }
 
 fn note(blocks: &mut [Block], error: String) {
@@ -142,11 +167,15 @@ fn close(blocks: &mut [Block], section: Option<RawSection>, scope: &Scope) {
     if let Err(error) = sections::check(&section.name) {
         block.errors.push(place + &error);
     } else if block.has(&section.name) {
-        block.errors.push(format!("{place}section `{}` twice", section.name));
+        block
+            .errors
+            .push(format!("{place}section `{}` twice", section.name));
     } else {
         match filtered(&section, scope) {
             Ok(value) => block.sections.push((section.name, value)),
-            Err(error) => block.errors.push(format!("{place}{}: {error}", section.name)),
+            Err(error) => block
+                .errors
+                .push(format!("{place}{}: {error}", section.name)),
         }
     }
 }
@@ -159,7 +188,10 @@ fn section_header(line: &[u8]) -> Option<Result<RawSection, String>> {
     }
     let rest = rest.trim_start_with(|c| c == ' ').trim_ascii_end();
     let rest = rest.strip_prefix(b"(").unwrap_or(rest);
-    let len = rest.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let len = rest
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
     if len == 0 {
         return Some(Err("a section without a name".into()));
     }
@@ -172,24 +204,38 @@ fn header(name: String, rest: &[u8]) -> Result<RawSection, String> {
     let (filters, inline) = match rest.find_byte(b':') {
         Some(colon) => {
             let (filters, value) = rest.split_at(colon);
-            (filters, Some(value.get(1..).unwrap_or_default().trim_ascii().to_vec()))
+            (
+                filters,
+                Some(value.get(1..).unwrap_or_default().trim_ascii().to_vec()),
+            )
         }
         None => (rest, None),
     };
-    let filters: Vec<String> = String::from_utf8_lossy(filters).split_whitespace().map(str::to_owned).collect();
+    let filters: Vec<String> = String::from_utf8_lossy(filters)
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
     for filter in &filters {
         let bare = filter.trim_start_matches(['-', '+']);
         if !matches!(bare, "eval" | "chop" | "chomp" | "norm" | "trim") {
             return Err(format!("unknown filter `{filter}` on section `{name}`"));
         }
     }
-    Ok(RawSection { name, filters, inline, body: Vec::new(), line: 0 })
+    Ok(RawSection {
+        name,
+        filters,
+        inline,
+        body: Vec::new(),
+        line: 0,
+    })
 }
 
 fn filtered(section: &RawSection, scope: &Scope) -> Result<Value, String> {
     let has = |name: &str| section.filters.iter().any(|f| f == name);
     let mut text = match &section.inline {
-        Some(_) if !section.body.trim_ascii().is_empty() => return Err("text below an inline value".into()),
+        Some(_) if !section.body.trim_ascii().is_empty() => {
+            return Err("text below an inline value".into());
+        }
         Some(inline) => inline.clone(),
         None => section.body.clone(),
     };
@@ -271,45 +317,95 @@ mod tests {
 
     #[test]
     fn blocks_and_sections() {
-        let file = file("\n=== TEST 1: one\nsome words\n--- config\n\n  a;\n\n\n--- request\nGET /\n=== TEST 2: two\n--- SKIP\n");
+        let file = file(
+            "\n=== TEST 1: one\nsome words\n--- config\n\n  a;\n\n\n--- request\nGET /\n=== TEST 2: two\n--- SKIP\n",
+        );
         assert_eq!(file.blocks.len(), 2);
         assert_eq!(file.blocks[0].title, "TEST 1: one");
         assert_eq!(file.blocks[0].line, 4);
-        assert_eq!(file.blocks[0].get("config").unwrap().bytes().unwrap(), b"  a;\n");
+        assert_eq!(
+            file.blocks[0].get("config").unwrap().bytes().unwrap(),
+            b"  a;\n"
+        );
         assert!(file.blocks[1].has("SKIP"));
     }
 
     #[test]
     fn inline_values_and_filters() {
-        assert_eq!(section("=== a\n--- error_code: 403  \n", "error_code"), b"403");
-        assert_eq!(section("=== a\n--- response_body chomp\nab\n\n", "response_body"), b"ab");
-        assert_eq!(section("=== a\n--- response_body chop\nab\n", "response_body"), b"ab");
-        assert_eq!(section("=== a\n--- response_body eval: \"a\\x00\"\n", "response_body"), b"a\0");
-        assert_eq!(section("=== a\n--- response_body eval\n\"a\\r\\n\\n\"\n", "response_body"), b"a\r\n\n");
-        assert_eq!(section("=== a\n--- response_body\r\na\r\nb\r\n\r\n", "response_body"), b"a\nb\n");
-        assert_eq!(section("=== a\n--- response_body\n--- config\n", "response_body"), b"");
+        assert_eq!(
+            section("=== a\n--- error_code: 403  \n", "error_code"),
+            b"403"
+        );
+        assert_eq!(
+            section("=== a\n--- response_body chomp\nab\n\n", "response_body"),
+            b"ab"
+        );
+        assert_eq!(
+            section("=== a\n--- response_body chop\nab\n", "response_body"),
+            b"ab"
+        );
+        assert_eq!(
+            section(
+                "=== a\n--- response_body eval: \"a\\x00\"\n",
+                "response_body"
+            ),
+            b"a\0"
+        );
+        assert_eq!(
+            section(
+                "=== a\n--- response_body eval\n\"a\\r\\n\\n\"\n",
+                "response_body"
+            ),
+            b"a\r\n\n"
+        );
+        assert_eq!(
+            section(
+                "=== a\n--- response_body\r\na\r\nb\r\n\r\n",
+                "response_body"
+            ),
+            b"a\nb\n"
+        );
+        assert_eq!(
+            section("=== a\n--- response_body\n--- config\n", "response_body"),
+            b""
+        );
     }
 
     #[test]
     fn mistakes_belong_to_their_block() {
         let errors = |text: &str| file(text).blocks[0].errors.join(" | ");
-        assert!(errors("=== a\n--- response_header: x\n").contains("did you mean `response_headers`"));
+        assert!(
+            errors("=== a\n--- response_header: x\n").contains("did you mean `response_headers`")
+        );
         assert!(errors("=== a\n--- config evil\nx\n").contains("unknown filter `evil`"));
         assert!(errors("=== a\n--- config\nx\n--- config\ny\n").contains("twice"));
         assert!(errors("=== a\n--- error_code: 200\nmore\n").contains("below an inline value"));
-        assert!(errors("=== a\n--- config eval\nsub { 1 }\n").contains("line 4: config: only literals"));
+        assert!(
+            errors("=== a\n--- config eval\nsub { 1 }\n").contains("line 4: config: only literals")
+        );
     }
 
     #[test]
     fn only_and_last() {
-        assert_eq!(file("=== a\n--- config\n=== b\n--- ONLY\n=== c\n").blocks[0].title, "b");
+        assert_eq!(
+            file("=== a\n--- config\n=== b\n--- ONLY\n=== c\n").blocks[0].title,
+            "b"
+        );
         assert_eq!(file("=== a\n--- LAST\n=== b\n").blocks.len(), 1);
     }
 
     #[test]
     fn refuses_files_without_blocks() {
-        assert!(parse(b"run_tests();\n", []).unwrap_err().contains("__DATA__"));
-        assert!(parse(b"__DATA__\nnothing\n", []).unwrap_err().contains("no block"));
+        assert!(
+            parse(b"run_tests();\n", [])
+                .unwrap_err()
+                .contains("__DATA__")
+        );
+        assert!(
+            parse(b"__DATA__\nnothing\n", [])
+                .unwrap_err()
+                .contains("no block")
+        );
     }
 
     proptest! {

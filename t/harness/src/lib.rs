@@ -14,6 +14,7 @@ pub mod env;
 pub mod expand;
 pub mod format;
 pub mod http;
+pub mod interrupt;
 pub mod live;
 pub mod logs;
 pub mod perl;

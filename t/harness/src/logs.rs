@@ -20,10 +20,17 @@ impl Matcher {
     /// A value of another kind.
     pub fn read(value: &Value) -> Result<Vec<Matcher>, String> {
         match value {
-            Value::Str(text) => Ok(text.lines().filter(|line| !line.is_empty()).map(|line| Matcher::Text(line.to_vec())).collect()),
+            Value::Str(text) => Ok(text
+                .lines()
+                .filter(|line| !line.is_empty())
+                .map(|line| Matcher::Text(line.to_vec()))
+                .collect()),
             Value::Regex(pattern) => Ok(vec![Matcher::Regex(pattern.clone())]),
             Value::List(items) => {
-                let nested = items.iter().map(Matcher::one).collect::<Result<Vec<_>, _>>()?;
+                let nested = items
+                    .iter()
+                    .map(Matcher::one)
+                    .collect::<Result<Vec<_>, _>>()?;
                 Ok(nested)
             }
             Value::Undef | Value::Map(_) => Err("text, qr// or an array of them is needed".into()),
@@ -35,7 +42,9 @@ impl Matcher {
             Value::Regex(pattern) => Ok(Matcher::Regex(pattern.clone())),
             other => {
                 let text = other.bytes()?;
-                Ok(Matcher::Text(text.strip_suffix(b"\n").unwrap_or(&text).to_vec()))
+                Ok(Matcher::Text(
+                    text.strip_suffix(b"\n").unwrap_or(&text).to_vec(),
+                ))
             }
         }
     }
@@ -68,8 +77,11 @@ impl std::fmt::Display for Matcher {
 /// Lines of the error log that no test may cause unless it says so.
 #[must_use]
 pub fn undeclared(log: &[u8], declared: &[Matcher]) -> Vec<String> {
-    let bad = log.lines().filter(|line| is_fatal(line) || (is_severe(line) && !declared.iter().any(|m| m.matches(line))));
-    bad.map(|line| String::from_utf8_lossy(line).into_owned()).collect()
+    let bad = log.lines().filter(|line| {
+        is_fatal(line) || (is_severe(line) && !declared.iter().any(|m| m.matches(line)))
+    });
+    bad.map(|line| String::from_utf8_lossy(line).into_owned())
+        .collect()
 }
 
 /// A crash or a sanitizer's report: nothing may declare these.
@@ -83,9 +95,15 @@ pub fn is_fatal(line: &[u8]) -> bool {
 
 /// A line of level alert, emerg or crit. The level stands at a fixed place, so a request cannot forge it.
 fn is_severe(line: &[u8]) -> bool {
-    let level = if line.starts_with(b"nginx: ") { line.get(7..) } else { line.get(20..) };
+    let level = if line.starts_with(b"nginx: ") {
+        line.get(7..)
+    } else {
+        line.get(20..)
+    };
     let level = level.unwrap_or_default();
-    [b"[alert]".as_slice(), b"[emerg]", b"[crit]"].iter().any(|severe| level.starts_with(severe))
+    [b"[alert]".as_slice(), b"[emerg]", b"[crit]"]
+        .iter()
+        .any(|severe| level.starts_with(severe))
 }
 
 #[cfg(test)]
@@ -105,14 +123,21 @@ mod tests {
 
     #[test]
     fn declared_lines_pass_but_never_a_crash() {
-        let all = Matcher::read(&Value::Str(b"open socket\nno file\nexited\nAddress\n".to_vec())).unwrap();
+        let all = Matcher::read(&Value::Str(
+            b"open socket\nno file\nexited\nAddress\n".to_vec(),
+        ))
+        .unwrap();
         assert_eq!(all.len(), 4);
         assert_eq!(undeclared(LOG, &all).len(), 2);
     }
 
     #[test]
     fn matchers_are_per_line() {
-        let matchers = Matcher::read(&Value::List(vec![Value::Str(b"open".to_vec()), Value::Regex(Pattern::new(b"^nginx: .*file$", "").unwrap())])).unwrap();
+        let matchers = Matcher::read(&Value::List(vec![
+            Value::Str(b"open".to_vec()),
+            Value::Regex(Pattern::new(b"^nginx: .*file$", "").unwrap()),
+        ]))
+        .unwrap();
         assert!(matchers.iter().all(|m| m.find(LOG).is_some()));
         assert!(Matcher::Text(b"left\nnginx".to_vec()).find(LOG).is_none());
         assert!(Matcher::read(&Value::Undef).is_err());

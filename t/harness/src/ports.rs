@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -30,8 +30,11 @@ impl Port {
         for _ in 0..5_000 {
             let number = candidate();
             if let Some(claim) = claim(number) {
-                if TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
-                    return Ok(Port { number, _claim: claim });
+                if nobody_listens(number) {
+                    return Ok(Port {
+                        number,
+                        _claim: claim,
+                    });
                 }
             }
         }
@@ -51,14 +54,25 @@ fn candidate() -> u16 {
     if NEXT.load(Ordering::Relaxed) == 0 {
         let random = RandomState::new().build_hasher().finish();
         let start = u16::try_from(random.checked_rem(u64::from(span)).unwrap_or(0)).unwrap_or(0);
-        let _ = NEXT.compare_exchange(0, start.saturating_add(1), Ordering::Relaxed, Ordering::Relaxed);
+        let _ = NEXT.compare_exchange(
+            0,
+            start.saturating_add(1),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
     }
     let turn = NEXT.fetch_add(1, Ordering::Relaxed);
     FIRST.saturating_add(turn.checked_rem(span).unwrap_or(0))
 }
 
+/// Asks by connecting: a listener bound to try would live on for a moment in a process just being forked.
+fn nobody_listens(number: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, number)).is_err()
+}
+
 fn claim(number: u16) -> Option<UnixListener> {
-    let address = SocketAddr::from_abstract_name(format!("gatehouse-harness-port-{number}")).ok()?;
+    let address =
+        SocketAddr::from_abstract_name(format!("gatehouse-harness-port-{number}")).ok()?;
     UnixListener::bind_addr(&address).ok()
 }
 

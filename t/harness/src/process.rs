@@ -1,10 +1,12 @@
 //! One nginx: start it, wait until it serves, quit it. Only processes started here are ever signalled.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -15,6 +17,12 @@ use crate::poll;
 const START_DEADLINE: Duration = Duration::from_secs(10);
 const QUIT_DEADLINE: Duration = Duration::from_secs(5);
 const KILL_DEADLINE: Duration = Duration::from_secs(3);
+
+/// nginx misses a signal that comes while it is still starting (it looks at its flags after the next one).
+const SIGNAL_AGAIN: Duration = Duration::from_millis(300);
+
+/// The masters that run now, for [`stop_all`].
+static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 /// A running nginx master, killed when dropped.
 #[derive(Debug)]
@@ -38,7 +46,7 @@ impl Nginx {
     /// # Errors
     /// It cannot be run, or does neither within ten seconds.
     pub fn start(env: &Env, root: &Path, extra_env: &[(String, String)]) -> Result<Start, String> {
-        let mut nginx = Nginx { child: command(env, root, extra_env, &[])?.spawn().map_err(|e| format!("cannot start nginx: {e}"))?, root: root.to_owned() };
+        let mut nginx = Nginx::spawn(command(env, root, extra_env, &[])?, root)?;
         let outcome = poll::until(START_DEADLINE, || match nginx.child.try_wait() {
             Ok(Some(status)) => Some(Ok(Some(status))),
             Ok(None) => nginx.has_pid_file().then_some(Ok(None)),
@@ -48,16 +56,38 @@ impl Nginx {
             Some(Ok(Some(status))) => Ok(Start::Exited(status)),
             Some(Ok(None)) => Ok(Start::Ready(nginx)),
             Some(Err(error)) => Err(error),
-            None => Err(format!("nginx neither started nor exited within {} s", START_DEADLINE.as_secs())),
+            None => Err(format!(
+                "nginx neither started nor exited within {} s",
+                START_DEADLINE.as_secs()
+            )),
         }
+    }
+
+    fn spawn(mut command: Command, root: &Path) -> Result<Nginx, String> {
+        // Held over the start, so that `stop_all` sees every child.
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = command
+            .spawn()
+            .map_err(|e| format!("cannot start nginx: {e}"))?;
+        running.insert(child.id());
+        Ok(Nginx {
+            child,
+            root: root.to_owned(),
+        })
     }
 
     /// Runs `nginx -t` on the same files.
     ///
     /// # Errors
     /// It cannot be run.
-    pub fn test_config(env: &Env, root: &Path, extra_env: &[(String, String)]) -> Result<ExitStatus, String> {
-        command(env, root, extra_env, &["-t"])?.status().map_err(|e| format!("cannot run nginx -t: {e}"))
+    pub fn test_config(
+        env: &Env,
+        root: &Path,
+        extra_env: &[(String, String)],
+    ) -> Result<ExitStatus, String> {
+        command(env, root, extra_env, &["-t"])?
+            .status()
+            .map_err(|e| format!("cannot run nginx -t: {e}"))
     }
 
     /// nginx writes its pid file once it listens, before it starts workers.
@@ -74,7 +104,10 @@ impl Nginx {
     /// The ids of its worker processes that are not shutting down.
     #[must_use]
     pub fn worker_pids(&self) -> Vec<u32> {
-        children(self.pid()).into_iter().filter(|pid| is_worker(*pid)).collect()
+        children(self.pid())
+            .into_iter()
+            .filter(|pid| is_worker(*pid))
+            .collect()
     }
 
     /// Sends the master a signal.
@@ -91,29 +124,40 @@ impl Nginx {
     /// It had exited before, did not quit in time (it is killed then), or ended with a failure.
     pub fn quit(mut self) -> Result<(), String> {
         if let Ok(Some(status)) = self.child.try_wait() {
-            return Err(format!("nginx was gone before it was told to quit: {status}"));
+            return Err(format!(
+                "nginx was gone before it was told to quit: {status}"
+            ));
         }
-        self.signal(Signal::SIGQUIT)?;
-        match self.wait(QUIT_DEADLINE) {
+        match self.end(Signal::SIGQUIT, QUIT_DEADLINE) {
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(format!("nginx quit with {status}")),
-            None => Err(format!("nginx did not quit within {} s of SIGQUIT", QUIT_DEADLINE.as_secs())),
+            None => Err(format!(
+                "nginx did not quit within {} s of SIGQUIT",
+                QUIT_DEADLINE.as_secs()
+            )),
         }
     }
 
-    fn wait(&mut self, deadline: Duration) -> Option<ExitStatus> {
-        poll::until(deadline, || self.child.try_wait().ok().flatten())
+    /// Sends a signal, and again while it does not exit.
+    fn end(&mut self, signal: Signal, deadline: Duration) -> Option<ExitStatus> {
+        let mut sent: Option<Instant> = None;
+        poll::until(deadline, || {
+            let exited = self.child.try_wait().ok().flatten();
+            if exited.is_none() && sent.is_none_or(|at| at.elapsed() > SIGNAL_AGAIN) {
+                let _ = send(self.child.id(), signal);
+                sent = Some(Instant::now());
+            }
+            exited
+        })
     }
-}
 
-impl Drop for Nginx {
-    fn drop(&mut self) {
+    /// Ends it by force, with its workers.
+    fn kill(&mut self) {
         if matches!(self.child.try_wait(), Ok(Some(_))) {
             return;
         }
         let workers = children(self.pid());
-        let _ = self.signal(Signal::SIGTERM);
-        if self.wait(KILL_DEADLINE).is_some() {
+        if self.end(Signal::SIGTERM, KILL_DEADLINE).is_some() {
             return;
         }
         let _ = self.child.kill();
@@ -122,6 +166,37 @@ impl Drop for Nginx {
             let _ = send(pid, Signal::SIGKILL);
         }
     }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        self.kill();
+        RUNNING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.child.id());
+    }
+}
+
+/// Ends every nginx this process has started, for a runner that was told to stop. No other starts after it.
+pub fn stop_all() {
+    let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let gone =
+        |pid: u32| !Path::new(&format!("/proc/{pid}")).exists() || process_state(pid) == Some('Z');
+    let ended = poll::until(KILL_DEADLINE, || {
+        let left: Vec<u32> = running.iter().copied().filter(|pid| !gone(*pid)).collect();
+        for pid in &left {
+            let _ = send(*pid, Signal::SIGTERM);
+        }
+        left.is_empty().then_some(())
+    });
+    if ended.is_none() {
+        for pid in running.iter() {
+            let _ = send(*pid, Signal::SIGKILL);
+        }
+    }
+    // Never released: the process is about to exit.
+    std::mem::forget(running);
 }
 
 /// Sends a signal to one process.
@@ -134,20 +209,42 @@ pub fn send(pid: u32, signal: Signal) -> Result<(), String> {
 }
 
 /// nginx is started through `setpriv --pdeathsig`, so that it ends with the runner however that ends.
-fn command(env: &Env, root: &Path, extra_env: &[(String, String)], args: &[&str]) -> Result<Command, String> {
-    let log = File::options().create(true).append(true).open(root.join("logs/stdio.log")).map_err(|e| format!("logs/stdio.log: {e}"))?;
+fn command(
+    env: &Env,
+    root: &Path,
+    extra_env: &[(String, String)],
+    args: &[&str],
+) -> Result<Command, String> {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(root.join("logs/stdio.log"))
+        .map_err(|e| format!("logs/stdio.log: {e}"))?;
     let mut words: Vec<OsString> = Vec::new();
     let guard = Path::new("/usr/bin/setpriv");
     if guard.exists() {
-        words.extend([guard.as_os_str().to_owned(), "--pdeathsig".into(), "TERM".into()]);
+        words.extend([
+            guard.as_os_str().to_owned(),
+            "--pdeathsig".into(),
+            "TERM".into(),
+        ]);
     }
     words.push(env.nginx.as_os_str().to_owned());
     let mut words = words.into_iter();
     let mut command = Command::new(words.next().ok_or("no nginx")?);
-    command.args(words).arg("-p").arg(root).args(["-e", "logs/error.log", "-c", "conf/nginx.conf"]).args(args);
-    command.envs(env.process_env.iter().cloned()).envs(extra_env.iter().cloned());
+    command
+        .args(words)
+        .arg("-p")
+        .arg(root)
+        .args(["-e", "logs/error.log", "-c", "conf/nginx.conf"])
+        .args(args);
+    command
+        .envs(env.process_env.iter().cloned())
+        .envs(extra_env.iter().cloned());
     command.current_dir(root).stdin(Stdio::null());
-    command.stdout(log.try_clone().map_err(|e| e.to_string())?).stderr(log);
+    command
+        .stdout(log.try_clone().map_err(|e| e.to_string())?)
+        .stderr(log);
     Ok(command)
 }
 
@@ -155,26 +252,51 @@ fn command(env: &Env, root: &Path, extra_env: &[(String, String)], args: &[&str]
 fn children(pid: u32) -> Vec<u32> {
     let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
     match list {
-        Ok(text) => text.split_whitespace().filter_map(|word| word.parse().ok()).collect(),
+        Ok(text) => text
+            .split_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect(),
         Err(_) => children_by_scan(pid),
     }
 }
 
 /// The slow way, for kernels without `children` files.
 fn children_by_scan(parent: u32) -> Vec<u32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
     pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
 }
 
 fn parent_of(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The command name, in parentheses, may hold spaces.
-    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+    stat.rsplit(')')
+        .next()?
+        .split_whitespace()
+        .nth(1)?
+        .parse()
+        .ok()
+}
+
+/// The state letter of a process, such as `Z` for one that has ended.
+fn process_state(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')')
+        .next()?
+        .split_whitespace()
+        .next()?
+        .chars()
+        .next()
 }
 
 fn title(pid: u32) -> String {
-    fs::read(format!("/proc/{pid}/cmdline")).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
+    fs::read(format!("/proc/{pid}/cmdline"))
+        .map(|text| String::from_utf8_lossy(&text).into_owned())
+        .unwrap_or_default()
 }
 
 fn is_nginx(pid: u32) -> bool {

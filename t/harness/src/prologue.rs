@@ -61,7 +61,11 @@ impl Prologue {
     /// Reads the prologue; returns it with the variables its file's `eval` sections see.
     #[must_use]
     pub fn parse(source: &[u8], scope: Scope, warnings: &mut Vec<String>) -> (Prologue, Scope) {
-        let mut reader = Reader { prologue: Prologue::default(), scope, unknown: BTreeSet::new() };
+        let mut reader = Reader {
+            prologue: Prologue::default(),
+            scope,
+            unknown: BTreeSet::new(),
+        };
         reader.hints(source, warnings);
         let mut parser = Parser::new(&without_pod(source));
         loop {
@@ -86,7 +90,8 @@ fn without_pod(source: &[u8]) -> Vec<u8> {
             in_pod = false;
             continue;
         }
-        in_pod = in_pod || (line.first() == Some(&b'=') && line.get(1).is_some_and(u8::is_ascii_alphabetic));
+        in_pod = in_pod
+            || (line.first() == Some(&b'=') && line.get(1).is_some_and(u8::is_ascii_alphabetic));
         if !in_pod {
             out.extend_from_slice(line);
         }
@@ -104,7 +109,9 @@ impl Reader {
     fn hints(&mut self, source: &[u8], warnings: &mut Vec<String>) {
         for line in source.lines() {
             let text = String::from_utf8_lossy(line);
-            let Some(comment) = text.trim().strip_prefix('#') else { continue };
+            let Some(comment) = text.trim().strip_prefix('#') else {
+                continue;
+            };
             let comment = comment.trim();
             if comment == "serial" {
                 self.prologue.serial = true;
@@ -118,9 +125,14 @@ impl Reader {
 
     fn statement(&mut self, parser: &mut Parser) {
         let shown = parser.rest_of_line();
-        let understood = if parser.peek() == Some(b'$') { self.assignment(parser, false) } else { self.worded(parser) };
+        let understood = if parser.peek() == Some(b'$') {
+            self.assignment(parser, false)
+        } else {
+            self.worded(parser)
+        };
         if !understood {
-            self.unknown.insert(format!("prologue line not understood: `{shown}`"));
+            self.unknown
+                .insert(format!("prologue line not understood: `{shown}`"));
         }
         skip_statement(parser);
     }
@@ -138,7 +150,10 @@ impl Reader {
                 module.starts_with("Test::Nginx")
                     || module.starts_with("t::")
                     || module.starts_with("v5")
-                    || matches!(module.as_str(), "lib" | "strict" | "warnings" | "Cwd" | "utf8" | "5")
+                    || matches!(
+                        module.as_str(),
+                        "lib" | "strict" | "warnings" | "Cwd" | "utf8" | "5"
+                    )
             }
             "our" | "my" => {
                 parser.blank();
@@ -154,7 +169,11 @@ impl Reader {
             return false;
         }
         let word = parser.word();
-        let name = word.strip_prefix("main::").or_else(|| word.strip_prefix("::")).unwrap_or(&word).to_owned();
+        let name = word
+            .strip_prefix("main::")
+            .or_else(|| word.strip_prefix("::"))
+            .unwrap_or(&word)
+            .to_owned();
         if name == "ENV" && parser.take(b"{") {
             return self.env_assignment(parser);
         }
@@ -176,7 +195,9 @@ impl Reader {
     }
 
     fn env_assignment(&mut self, parser: &mut Parser) -> bool {
-        let Ok(key) = parser.env_key() else { return false };
+        let Ok(key) = parser.env_key() else {
+            return false;
+        };
         parser.blank();
         let default_only = parser.take(b"||=") || parser.take(b"//=");
         if !default_only && !parser.take(b"=") {
@@ -199,9 +220,16 @@ impl Reader {
             return true;
         }
         parser.blank();
-        let args = if parser.take(b"(") { parser.list(&self.scope, b')') } else { parser.expr(&self.scope).map(|value| vec![value]) };
+        let args = if parser.take(b"(") {
+            parser.list(&self.scope, b')')
+        } else {
+            parser.expr(&self.scope).map(|value| vec![value])
+        };
         let args: Vec<String> = match args {
-            Ok(values) => values.iter().filter_map(|value| value.text().ok()).collect(),
+            Ok(values) => values
+                .iter()
+                .filter_map(|value| value.text().ok())
+                .collect(),
             Err(_) => return false,
         };
         let first = args.first().map_or("", String::as_str);
@@ -278,12 +306,20 @@ mod tests {
         assert_eq!(warnings, Vec::<String>::new());
         assert_eq!((prologue.repeat_each, prologue.workers), (2, 3));
         assert_eq!(prologue.log_level.as_deref(), Some("debug"));
-        assert_eq!(perl::eval(b"$::Both . $ENV{TEST_NGINX_FOO}", &scope).unwrap().bytes().unwrap(), b"\n  a; { }\n\nbar");
+        assert_eq!(
+            perl::eval(b"$::Both . $ENV{TEST_NGINX_FOO}", &scope)
+                .unwrap()
+                .bytes()
+                .unwrap(),
+            b"\n  a; { }\n\nbar"
+        );
     }
 
     #[test]
     fn hints() {
-        let (prologue, _, warnings) = parse("# requires: hooks\n# requires: nginx >= 1.25.1\n# serial\n# require: x\nrun_tests();\n");
+        let (prologue, _, warnings) = parse(
+            "# requires: hooks\n# requires: nginx >= 1.25.1\n# serial\n# require: x\nrun_tests();\n",
+        );
         assert!(prologue.serial);
         assert_eq!(prologue.requires, ["hooks", "nginx >= 1.25.1"]);
         assert_eq!(warnings.len(), 1);
@@ -291,7 +327,9 @@ mod tests {
 
     #[test]
     fn warns_about_the_rest() {
-        let (prologue, _, warnings) = parse("add_block_preprocessor(sub { my $b = shift; $b->x(1); });\nuse POSIX;\nworkers(2);\nrun_tests();\n");
+        let (prologue, _, warnings) = parse(
+            "add_block_preprocessor(sub { my $b = shift; $b->x(1); });\nuse POSIX;\nworkers(2);\nrun_tests();\n",
+        );
         assert_eq!(prologue.workers, 2);
         assert_eq!(warnings.len(), 2, "{warnings:?}");
     }

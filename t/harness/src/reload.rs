@@ -17,12 +17,19 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// nginx refused the configuration (its `[emerg]` line), or nothing happened within ten seconds.
 pub fn reload(nginx: &Nginx, root: &Root) -> Result<(), String> {
     // A worker still starting would look like a new one.
-    let before = poll::until(DEADLINE, || Some(nginx.worker_pids()).filter(|pids| !pids.is_empty())).ok_or("no worker runs")?;
+    let before = poll::until(DEADLINE, || {
+        Some(nginx.worker_pids()).filter(|pids| !pids.is_empty())
+    })
+    .ok_or("no worker runs")?;
     let logged = root.error_log().len();
     nginx.signal(Signal::SIGHUP)?;
     let done = poll::until(DEADLINE, || {
         let log = root.error_log();
-        let refused = log.get(logged..).unwrap_or_default().lines().find(|line| line.contains_str("[emerg]"));
+        let refused = log
+            .get(logged..)
+            .unwrap_or_default()
+            .lines()
+            .find(|line| line.contains_str("[emerg]"));
         if let Some(line) = refused {
             return Some(Err(format!("reload refused: {}", line.to_str_lossy())));
         }

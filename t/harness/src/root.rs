@@ -18,9 +18,20 @@ impl Root {
     /// # Errors
     /// The directory cannot be made.
     pub fn new(env: &Env, label: &str) -> Result<Root, String> {
-        let label: String = label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
-        let path = tempfile::Builder::new().prefix(&format!("{label}.")).tempdir_in(&env.root).map_err(|e| format!("server root: {e}"))?.keep();
-        let root = Root { path, keep: env.keep };
+        let label: String = label
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .take(40)
+            .collect();
+        let path = tempfile::Builder::new()
+            .prefix(&format!("{label}."))
+            .tempdir_in(&env.root)
+            .map_err(|e| format!("server root: {e}"))?
+            .keep();
+        let root = Root {
+            path,
+            keep: env.keep,
+        };
         for directory in ["conf", "logs", "html"] {
             fs::create_dir(root.path.join(directory)).map_err(|e| format!("{directory}: {e}"))?;
         }
@@ -105,7 +116,10 @@ pub fn user_files(text: &[u8]) -> Vec<(String, Vec<u8>)> {
         if let Some(header) = line.strip_prefix(b">>> ") {
             let header = String::from_utf8_lossy(header).into_owned();
             // A date after the path is Test::Nginx's `touch`; nothing of ours depends on it.
-            files.push((header.split_whitespace().next().unwrap_or("").to_owned(), Vec::new()));
+            files.push((
+                header.split_whitespace().next().unwrap_or("").to_owned(),
+                Vec::new(),
+            ));
         } else if let Some((_, body)) = files.last_mut() {
             body.extend_from_slice(line);
         }
@@ -119,9 +133,13 @@ mod tests {
 
     #[test]
     fn splits_files_byte_exactly() {
-        let files = user_files(b">>> a.txt 199801171935.33\none\ntwo\n>>> ../conf/b\n\x00\xff>>> c\r");
+        let files =
+            user_files(b">>> a.txt 199801171935.33\none\ntwo\n>>> ../conf/b\n\x00\xff>>> c\r");
         assert_eq!(files[0], ("a.txt".to_owned(), b"one\ntwo\n".to_vec()));
-        assert_eq!(files[1], ("../conf/b".to_owned(), b"\x00\xff>>> c\r".to_vec()));
+        assert_eq!(
+            files[1],
+            ("../conf/b".to_owned(), b"\x00\xff>>> c\r".to_vec())
+        );
         assert_eq!(files.len(), 2);
     }
 }

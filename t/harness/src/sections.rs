@@ -53,9 +53,14 @@ pub fn check(name: &str) -> Result<(), String> {
     if KNOWN.contains(&name) {
         return Ok(());
     }
-    let nearest = KNOWN.iter().map(|known| (strsim::damerau_levenshtein(known, name), known)).min();
+    let nearest = KNOWN
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(known, name), known))
+        .min();
     match nearest {
-        Some((distance, known)) if distance <= 4 => Err(format!("unknown section `{name}`; did you mean `{known}`?")),
+        Some((distance, known)) if distance <= 4 => {
+            Err(format!("unknown section `{name}`; did you mean `{known}`?"))
+        }
         _ => Err(format!("unknown section `{name}`")),
     }
 }
@@ -65,7 +70,15 @@ mod tests {
     #[test]
     fn names_the_nearest() {
         assert!(super::check("response_body").is_ok());
-        assert!(super::check("response_header").unwrap_err().contains("did you mean `response_headers`"));
-        assert!(!super::check("zzzzzzzzzzzzzzzz").unwrap_err().contains("mean"));
+        assert!(
+            super::check("response_header")
+                .unwrap_err()
+                .contains("did you mean `response_headers`")
+        );
+        assert!(
+            !super::check("zzzzzzzzzzzzzzzz")
+                .unwrap_err()
+                .contains("mean")
+        );
     }
 }

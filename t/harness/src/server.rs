@@ -55,19 +55,37 @@ impl<'a> Setup<'a> {
         let mut ports = Vec::new();
         for number in 0..=5 {
             let port = Port::free()?;
-            let name = if number == 0 { "TEST_NGINX_SERVER_PORT".to_owned() } else { format!("TEST_NGINX_RAND_PORT_{number}") };
+            let name = if number == 0 {
+                "TEST_NGINX_SERVER_PORT".to_owned()
+            } else {
+                format!("TEST_NGINX_RAND_PORT_{number}")
+            };
             names.insert(name, port.number().to_string());
             ports.push(port);
         }
-        names.insert("TEST_NGINX_SERVROOT".into(), root.path().display().to_string());
-        names.insert("TEST_NGINX_HTML_DIR".into(), root.path().join("html").display().to_string());
-        Ok(Setup { env, root, names, ports, process_env: Vec::new(), log_level: "info".into() })
+        names.insert(
+            "TEST_NGINX_SERVROOT".into(),
+            root.path().display().to_string(),
+        );
+        names.insert(
+            "TEST_NGINX_HTML_DIR".into(),
+            root.path().join("html").display().to_string(),
+        );
+        Ok(Setup {
+            env,
+            root,
+            names,
+            ports,
+            process_env: Vec::new(),
+            log_level: "info".into(),
+        })
     }
 
     /// Gives `$TEST_NGINX_<name>` a value in the configuration and in files.
     #[must_use]
     pub fn name(mut self, name: &str, value: &str) -> Self {
-        self.names.insert(format!("TEST_NGINX_{name}"), value.to_owned());
+        self.names
+            .insert(format!("TEST_NGINX_{name}"), value.to_owned());
         self
     }
 
@@ -90,7 +108,8 @@ impl<'a> Setup<'a> {
     /// # Errors
     /// An unknown name or the system's error.
     pub fn file(self, path: &str, data: &[u8]) -> Result<Self, String> {
-        self.root.write(Path::new(path), &expand::bytes(data, &self.names)?)?;
+        self.root
+            .write(Path::new(path), &expand::bytes(data, &self.names)?)?;
         Ok(self)
     }
 
@@ -115,7 +134,9 @@ impl<'a> Setup<'a> {
         server.write_conf(conf)?;
         match Nginx::start(&server.env, server.root.path(), &server.process_env)? {
             Start::Ready(nginx) => server.nginx = Some(nginx),
-            Start::Exited(status) => return Err(format!("nginx did not start: {status}\n{}", server.log())),
+            Start::Exited(status) => {
+                return Err(format!("nginx did not start: {status}\n{}", server.log()));
+            }
         }
         Ok(server)
     }
@@ -147,7 +168,9 @@ impl Server {
     /// # Errors
     /// An unknown name or the system's error.
     pub fn write_conf(&self, conf: &str) -> Result<(), String> {
-        let text = expand::bytes(conf.as_bytes(), &self.names)?.to_str_lossy().into_owned();
+        let text = expand::bytes(conf.as_bytes(), &self.names)?
+            .to_str_lossy()
+            .into_owned();
         let mut full = conf::preamble(&self.env, &text, &self.log_level);
         if !conf::has_directive(&text, "worker_processes") {
             full.push_str("worker_processes 1;\n");
@@ -157,7 +180,8 @@ impl Server {
         }
         let http = format!("http {{\n{}", conf::temp_paths(&self.env, &text));
         full.push_str(&text.replacen("http {", &http, 1));
-        self.root.write(Path::new("conf/nginx.conf"), full.as_bytes())
+        self.root
+            .write(Path::new("conf/nginx.conf"), full.as_bytes())
     }
 
     /// Writes a file, relative to the server root, replacing it in one step (rename).
@@ -189,7 +213,10 @@ impl Server {
     /// # Errors
     /// No connection.
     pub fn raw(&self, bytes: &[u8]) -> Result<Vec<u8>, String> {
-        let packet = Packet { data: bytes.to_vec(), delay: Duration::ZERO };
+        let packet = Packet {
+            data: bytes.to_vec(),
+            delay: Duration::ZERO,
+        };
         http::exchange(self.port(0), &[packet], TIMEOUT).map(|received| received.bytes)
     }
 
@@ -204,7 +231,9 @@ impl Server {
     }
 
     fn nginx(&self) -> Result<&Nginx, String> {
-        self.nginx.as_ref().ok_or_else(|| "nginx is stopped".to_owned())
+        self.nginx
+            .as_ref()
+            .ok_or_else(|| "nginx is stopped".to_owned())
     }
 
     /// SIGHUP, then waits until only workers of the new configuration take requests.
@@ -229,7 +258,11 @@ impl Server {
     /// No worker, or none came back within five seconds.
     pub fn kill_worker(&mut self) -> Result<(), String> {
         self.allow("exited on signal 9");
-        let victim = self.worker_pids().first().copied().ok_or("no worker runs")?;
+        let victim = self
+            .worker_pids()
+            .first()
+            .copied()
+            .ok_or("no worker runs")?;
         process::send(victim, Signal::SIGKILL)?;
         let back = poll::until(TIMEOUT, || {
             let pids = self.worker_pids();
@@ -247,8 +280,13 @@ impl Server {
     /// The ids of the workers that are not shutting down; waits for the first one.
     #[must_use]
     pub fn worker_pids(&self) -> Vec<u32> {
-        let Some(nginx) = &self.nginx else { return Vec::new() };
-        poll::until(TIMEOUT, || Some(nginx.worker_pids()).filter(|pids| !pids.is_empty())).unwrap_or_default()
+        let Some(nginx) = &self.nginx else {
+            return Vec::new();
+        };
+        poll::until(TIMEOUT, || {
+            Some(nginx.worker_pids()).filter(|pids| !pids.is_empty())
+        })
+        .unwrap_or_default()
     }
 
     /// Runs `nginx -t` on this server's files beside it; gives success and what it printed.
@@ -258,7 +296,13 @@ impl Server {
     pub fn test_config(&self) -> Result<(bool, String), String> {
         let before = self.root.read("logs/stdio.log").len();
         let status = Nginx::test_config(&self.env, self.root.path(), &self.process_env)?;
-        let printed = self.root.read("logs/stdio.log").get(before..).unwrap_or_default().to_str_lossy().into_owned();
+        let printed = self
+            .root
+            .read("logs/stdio.log")
+            .get(before..)
+            .unwrap_or_default()
+            .to_str_lossy()
+            .into_owned();
         Ok((status.success(), printed))
     }
 
@@ -271,7 +315,10 @@ impl Server {
     /// The access log so far.
     #[must_use]
     pub fn access_log(&self) -> String {
-        self.root.read("logs/access.log").to_str_lossy().into_owned()
+        self.root
+            .read("logs/access.log")
+            .to_str_lossy()
+            .into_owned()
     }
 
     /// Waits until a line of the error log matches the pattern; gives the line.
@@ -280,7 +327,11 @@ impl Server {
     /// A bad pattern, or no line before the deadline.
     pub fn wait_log(&self, pattern: &str, deadline: Duration) -> Result<String, String> {
         let matcher = Matcher::Regex(Pattern::new(pattern.as_bytes(), "")?);
-        let line = poll::until(deadline, || matcher.find(&self.root.error_log()).map(|line| line.to_str_lossy().into_owned()));
+        let line = poll::until(deadline, || {
+            matcher
+                .find(&self.root.error_log())
+                .map(|line| line.to_str_lossy().into_owned())
+        });
         line.ok_or_else(|| format!("no line of the error log matches /{pattern}/"))
     }
 
@@ -294,7 +345,8 @@ impl Server {
     pub fn rss_kib(pid: u32) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+        line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+            .unwrap_or(0)
     }
 
     /// Open descriptors of a process.
@@ -312,9 +364,18 @@ impl Server {
             nginx.quit().map_err(|e| format!("{e}\n{}", self.log()))?;
         }
         let log = self.root.error_log();
-        let allowed: Vec<u8> = log.lines_with_terminator().filter(|line| !self.allowed.iter().any(|m| m.matches(line))).flatten().copied().collect();
+        let allowed: Vec<u8> = log
+            .lines_with_terminator()
+            .filter(|line| !self.allowed.iter().any(|m| m.matches(line)))
+            .flatten()
+            .copied()
+            .collect();
         let bad = logs::undeclared(&allowed, &[]);
-        if bad.is_empty() { Ok(()) } else { Err(format!("undeclared in the error log:\n{}", bad.join("\n"))) }
+        if bad.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("undeclared in the error log:\n{}", bad.join("\n")))
+        }
     }
 }
 
@@ -326,9 +387,18 @@ pub fn request_to(port: u16, request: &str, headers: &str) -> Result<Response, S
     let (headers, chunked) = http::more_headers(headers.as_bytes());
     let data = http::build(request.as_bytes(), &headers, chunked, "close")?;
     let head_only = data.starts_with(b"HEAD ");
-    let received = http::exchange(port, &[Packet { data, delay: Duration::ZERO }], TIMEOUT)?;
+    let received = http::exchange(
+        port,
+        &[Packet {
+            data,
+            delay: Duration::ZERO,
+        }],
+        TIMEOUT,
+    )?;
     match http::parse(&received.bytes, head_only, true) {
-        Ok((response, _)) if response.truncated => Err("the connection closed before the body was complete".into()),
+        Ok((response, _)) if response.truncated => {
+            Err("the connection closed before the body was complete".into())
+        }
         Ok((response, _)) => Ok(response),
         Err(_) => Err(format!("no whole response: {}", received.bytes.as_bstr())),
     }

@@ -52,7 +52,9 @@ impl Backend {
     /// # Errors
     /// No free port.
     pub fn websocket(name: &str, mode: WsMode) -> Result<Backend, String> {
-        Backend::serve(name, move |stream, shared| websocket::connection(stream, shared, mode))
+        Backend::serve(name, move |stream, shared| {
+            websocket::connection(stream, shared, mode)
+        })
     }
 
     /// The port it listens on, on 127.0.0.1.
@@ -73,9 +75,11 @@ impl Backend {
         self.shared.requests.load(Ordering::SeqCst)
     }
 
-    fn serve(name: &str, handler: impl Fn(TcpStream, &Shared) + Send + Sync + 'static) -> Result<Backend, String> {
-        let port = Port::free()?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.number())).map_err(|e| format!("backend {name}: {e}"))?;
+    fn serve(
+        name: &str,
+        handler: impl Fn(TcpStream, &Shared) + Send + Sync + 'static,
+    ) -> Result<Backend, String> {
+        let (port, listener) = listen().map_err(|e| format!("backend {name}: {e}"))?;
         let shared = Arc::new(Shared {
             name: name.to_owned(),
             accepts: AtomicU64::new(0),
@@ -94,13 +98,36 @@ impl Drop for Backend {
         self.shared.stopping.store(true, Ordering::SeqCst);
         // Wakes the accepting thread, which then sees the flag.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port.number()));
-        for stream in self.shared.open.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for stream in self
+            .shared
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+        {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 }
 
-fn accept_loop<F: Fn(TcpStream, &Shared) + Send + Sync + 'static>(listener: &TcpListener, shared: &Arc<Shared>, handler: &Arc<F>) {
+/// A listener on a claimed port; another one when a stranger was quicker.
+fn listen() -> Result<(Port, TcpListener), String> {
+    let mut last = String::new();
+    for _ in 0..5 {
+        let port = Port::free()?;
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port.number())) {
+            Ok(listener) => return Ok((port, listener)),
+            Err(error) => last = error.to_string(),
+        }
+    }
+    Err(last)
+}
+
+fn accept_loop<F: Fn(TcpStream, &Shared) + Send + Sync + 'static>(
+    listener: &TcpListener,
+    shared: &Arc<Shared>,
+    handler: &Arc<F>,
+) {
     for stream in listener.incoming() {
         if shared.stopping.load(Ordering::SeqCst) {
             return;
@@ -127,7 +154,10 @@ fn accept_loop<F: Fn(TcpStream, &Shared) + Send + Sync + 'static>(listener: &Tcp
 }
 
 /// Reads a request head; returns it with the bytes that came after it, or `None` when the peer closed before.
-pub(super) fn read_head(stream: &mut TcpStream, mut buffered: Vec<u8>) -> Option<(Vec<u8>, Vec<u8>)> {
+pub(super) fn read_head(
+    stream: &mut TcpStream,
+    mut buffered: Vec<u8>,
+) -> Option<(Vec<u8>, Vec<u8>)> {
     let mut chunk = vec![0_u8; 16 << 10];
     loop {
         if let Some(end) = buffered.find(b"\r\n\r\n") {
@@ -146,6 +176,8 @@ pub(super) fn read_head(stream: &mut TcpStream, mut buffered: Vec<u8>) -> Option
 pub(super) fn header(head: &[u8], name: &str) -> Option<String> {
     head.lines().skip(1).find_map(|line| {
         let (found, value) = line.split_once_str(":")?;
-        found.eq_ignore_ascii_case(name.as_bytes()).then(|| String::from_utf8_lossy(value).trim().to_owned())
+        found
+            .eq_ignore_ascii_case(name.as_bytes())
+            .then(|| String::from_utf8_lossy(value).trim().to_owned())
     })
 }

@@ -14,49 +14,86 @@ pub(super) fn connection(mut stream: TcpStream, shared: &Shared) {
     let mut buffered = Vec::new();
     while let Some((head, rest)) = read_head(&mut stream, std::mem::take(&mut buffered)) {
         shared.requests.fetch_add(1, Ordering::SeqCst);
-        let Some((body, rest)) = read_body(&mut stream, &head, rest) else { return };
+        let Some((body, rest)) = read_body(&mut stream, &head, rest) else {
+            return;
+        };
         buffered = rest;
         let (method, path) = target(&head);
         match path.as_str() {
             "/close" => return,
+            "/truncated" => {
+                let _ = stream.write_all(&answer(shared, &method, &path, &head, &body, false));
+                return;
+            }
             // Until the peer gives up.
             "/hang" => return drop(std::io::copy(&mut stream, &mut std::io::sink())),
             _ => {}
         }
         let keep = keeps_alive(&head);
-        if stream.write_all(&answer(shared, &method, &path, &head, &body, keep)).is_err() || !keep {
+        if stream
+            .write_all(&answer(shared, &method, &path, &head, &body, keep))
+            .is_err()
+            || !keep
+        {
             return;
         }
     }
 }
 
 fn target(head: &[u8]) -> (String, String) {
-    let line = head.lines().next().unwrap_or_default().as_bstr().to_string();
+    let line = head
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .as_bstr()
+        .to_string();
     let mut words = line.split(' ');
     let method = words.next().unwrap_or("").to_owned();
-    let path = words.next().unwrap_or("").split('?').next().unwrap_or("").to_owned();
+    let path = words
+        .next()
+        .unwrap_or("")
+        .split('?')
+        .next()
+        .unwrap_or("")
+        .to_owned();
     (method, path)
 }
 
 fn keeps_alive(head: &[u8]) -> bool {
-    let connection = header(head, "Connection").unwrap_or_default().to_ascii_lowercase();
+    let connection = header(head, "Connection")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let line = head.lines().next().unwrap_or_default();
-    if line.ends_with(b"HTTP/1.0") { connection.contains("keep-alive") } else { !connection.contains("close") }
+    if line.ends_with(b"HTTP/1.0") {
+        connection.contains("keep-alive")
+    } else {
+        !connection.contains("close")
+    }
 }
 
 /// Reads the body the head announces; `None` when the connection ends first.
 fn read_body(stream: &mut TcpStream, head: &[u8], rest: Vec<u8>) -> Option<(Vec<u8>, Vec<u8>)> {
     if header(head, "Transfer-Encoding").is_some_and(|v| v.eq_ignore_ascii_case("chunked")) {
-        return read_until(stream, rest, |bytes| match crate::http::decode_chunked(bytes) {
-            Ok((body, used)) => Some((body, used)),
-            Err(ParseError::Partial | ParseError::Bad(_)) => None,
+        return read_until(stream, rest, |bytes| {
+            match crate::http::decode_chunked(bytes) {
+                Ok((body, used)) => Some((body, used)),
+                Err(ParseError::Partial | ParseError::Bad(_)) => None,
+            }
         });
     }
-    let length: usize = header(head, "Content-Length").and_then(|v| v.parse().ok()).unwrap_or(0);
-    read_until(stream, rest, |bytes| bytes.get(..length).map(|body| (body.to_vec(), length)))
+    let length: usize = header(head, "Content-Length")
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(0);
+    read_until(stream, rest, |bytes| {
+        bytes.get(..length).map(|body| (body.to_vec(), length))
+    })
 }
 
-fn read_until(stream: &mut TcpStream, mut bytes: Vec<u8>, take: impl Fn(&[u8]) -> Option<(Vec<u8>, usize)>) -> Option<(Vec<u8>, Vec<u8>)> {
+fn read_until(
+    stream: &mut TcpStream,
+    mut bytes: Vec<u8>,
+    take: impl Fn(&[u8]) -> Option<(Vec<u8>, usize)>,
+) -> Option<(Vec<u8>, Vec<u8>)> {
     let mut chunk = vec![0_u8; 64 << 10];
     loop {
         if let Some((body, used)) = take(&bytes) {
@@ -67,17 +104,38 @@ fn read_until(stream: &mut TcpStream, mut bytes: Vec<u8>, take: impl Fn(&[u8]) -
     }
 }
 
-fn answer(shared: &Shared, method: &str, path: &str, head: &[u8], body: &[u8], keep: bool) -> Vec<u8> {
-    let status = path.strip_prefix("/status/").and_then(|rest| rest.split('/').next()).and_then(|n| n.parse::<u16>().ok()).unwrap_or(200);
+fn answer(
+    shared: &Shared,
+    method: &str,
+    path: &str,
+    head: &[u8],
+    body: &[u8],
+    keep: bool,
+) -> Vec<u8> {
+    let status = path
+        .strip_prefix("/status/")
+        .and_then(|rest| rest.split('/').next())
+        .and_then(|n| n.parse::<u16>().ok())
+        .unwrap_or(200);
     let content = if path == "/accepts" {
-        format!("name={}\naccepts={}\n", shared.name, shared.accepts.load(Ordering::SeqCst)).into_bytes()
+        format!(
+            "name={}\naccepts={}\n",
+            shared.name,
+            shared.accepts.load(Ordering::SeqCst)
+        )
+        .into_bytes()
     } else {
         [format!("name={}\n", shared.name).as_bytes(), head, body].concat()
     };
+    // An answer that promises more than it gives.
+    let promised = if path == "/truncated" {
+        content.len().saturating_add(10)
+    } else {
+        content.len()
+    };
     let connection = if keep { "keep-alive" } else { "close" };
     let mut out = format!(
-        "HTTP/1.1 {status} Mock\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nX-Backend: {}\r\nConnection: {connection}\r\n\r\n",
-        content.len(),
+        "HTTP/1.1 {status} Mock\r\nContent-Type: text/plain\r\nContent-Length: {promised}\r\nX-Backend: {}\r\nConnection: {connection}\r\n\r\n",
         shared.name
     )
     .into_bytes();
@@ -95,12 +153,16 @@ mod tests {
     use crate::http::{Packet, Response, exchange, parse};
 
     fn get(port: u16, request: &str) -> Vec<Response> {
-        let packet = Packet { data: request.as_bytes().to_vec(), delay: Duration::ZERO };
+        let packet = Packet {
+            data: request.as_bytes().to_vec(),
+            delay: Duration::ZERO,
+        };
         let received = exchange(port, &[packet], Duration::from_secs(3)).unwrap();
         let mut rest = received.bytes.as_slice();
         let mut responses = Vec::new();
         while !rest.is_empty() {
-            let (response, used) = parse(rest, request.starts_with("HEAD"), received.closed).unwrap();
+            let (response, used) =
+                parse(rest, request.starts_with("HEAD"), received.closed).unwrap();
             responses.push(response);
             rest = &rest[used..];
         }
@@ -134,6 +196,10 @@ mod tests {
     fn close_gives_no_answer() {
         let backend = Backend::http("three").unwrap();
         assert!(get(backend.port(), "GET /close HTTP/1.1\r\n\r\n").is_empty());
-        assert!(get(backend.port(), "HEAD / HTTP/1.0\r\n\r\n")[0].body.is_empty());
+        assert!(
+            get(backend.port(), "HEAD / HTTP/1.0\r\n\r\n")[0]
+                .body
+                .is_empty()
+        );
     }
 }

@@ -32,26 +32,39 @@ impl WsMode {
         match (words.next(), words.next(), words.next()) {
             (Some("echo"), None, None) => Ok(WsMode::Echo),
             (Some("silent"), None, None) => Ok(WsMode::Silent),
-            (Some("close"), Some(code), None) => code.parse().map(WsMode::Close).map_err(|_| format!("bad close code `{code}`")),
-            _ => Err(format!("ws_upstream: `{text}` is none of echo, close CODE, silent")),
+            (Some("close"), Some(code), None) => code
+                .parse()
+                .map(WsMode::Close)
+                .map_err(|_| format!("bad close code `{code}`")),
+            _ => Err(format!(
+                "ws_upstream: `{text}` is none of echo, close CODE, silent"
+            )),
         }
     }
 }
 
 /// Serves one connection.
 pub(super) fn connection(mut stream: TcpStream, shared: &Shared, mode: WsMode) {
-    let Some((head, rest)) = read_head(&mut stream, Vec::new()) else { return };
+    let Some((head, rest)) = read_head(&mut stream, Vec::new()) else {
+        return;
+    };
     shared.requests.fetch_add(1, Ordering::SeqCst);
     let Some(key) = header(&head, "Sec-WebSocket-Key") else {
         let body = "a WebSocket handshake is needed\n";
-        let _ = write!(stream, "HTTP/1.1 426 Upgrade Required\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        let _ = write!(
+            stream,
+            "HTTP/1.1 426 Upgrade Required\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
         return;
     };
     let mut answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n",
         derive_accept_key(key.as_bytes())
     );
-    if let Some(protocol) = header(&head, "Sec-WebSocket-Protocol").and_then(|list| list.split(',').next().map(|p| p.trim().to_owned())) {
+    if let Some(protocol) = header(&head, "Sec-WebSocket-Protocol")
+        .and_then(|list| list.split(',').next().map(|p| p.trim().to_owned()))
+    {
         answer.push_str(&format!("Sec-WebSocket-Protocol: {protocol}\r\n"));
     }
     answer.push_str("\r\n");
@@ -62,7 +75,10 @@ pub(super) fn connection(mut stream: TcpStream, shared: &Shared, mode: WsMode) {
     match mode {
         WsMode::Echo => echo(&mut socket, &head, &shared.name),
         WsMode::Close(code) => {
-            let _ = socket.close(Some(CloseFrame { code: code.into(), reason: Utf8Bytes::from_static("") }));
+            let _ = socket.close(Some(CloseFrame {
+                code: code.into(),
+                reason: Utf8Bytes::from_static(""),
+            }));
             while socket.read().is_ok() {}
         }
         WsMode::Silent => {
@@ -74,7 +90,9 @@ pub(super) fn connection(mut stream: TcpStream, shared: &Shared, mode: WsMode) {
 fn echo(socket: &mut WebSocket<TcpStream>, head: &[u8], name: &str) {
     while let Ok(message) = socket.read() {
         let answer = match &message {
-            Message::Text(text) if text.as_str() == "?headers" => Message::text(String::from_utf8_lossy(head).into_owned()),
+            Message::Text(text) if text.as_str() == "?headers" => {
+                Message::text(String::from_utf8_lossy(head).into_owned())
+            }
             Message::Text(text) if text.as_str() == "?name" => Message::text(name),
             Message::Text(_) | Message::Binary(_) => message,
             _ => continue,

@@ -36,11 +36,18 @@ fn take_line(input: &[u8]) -> Result<(&[u8], &[u8]), ParseError> {
 }
 
 fn chunk_size(line: &[u8]) -> Result<usize, ParseError> {
-    let digits = line.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    let digits = line
+        .split(|b| *b == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
     let text = digits.to_str().unwrap_or("");
     let hex = !text.is_empty() && text.len() <= 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
     if !hex {
-        return Err(ParseError::Bad(format!("bad chunk size `{}`", line.as_bstr())));
+        return Err(ParseError::Bad(format!(
+            "bad chunk size `{}`",
+            line.as_bstr()
+        )));
     }
     usize::from_str_radix(text, 16).map_err(|e| ParseError::Bad(e.to_string()))
 }
@@ -62,7 +69,8 @@ mod tests {
 
     #[test]
     fn decodes() {
-        let (body, used) = decode(b"3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nT: v\r\n\r\nrest").unwrap();
+        let (body, used) =
+            decode(b"3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nT: v\r\n\r\nrest").unwrap();
         assert_eq!((body.as_slice(), used), (b"abc0123456789".as_slice(), 38));
     }
 

@@ -33,8 +33,12 @@ pub struct Exchange {
 /// # Errors
 /// No connection.
 pub fn exchange(port: u16, packets: &[Packet], timeout: Duration) -> Result<Exchange, String> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(|e| format!("cannot connect to port {port}: {e}"))?;
-    let settings = stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(timeout))).and_then(|()| stream.set_write_timeout(Some(timeout)));
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+        .map_err(|e| format!("cannot connect to port {port}: {e}"))?;
+    let settings = stream
+        .set_nodelay(true)
+        .and_then(|()| stream.set_read_timeout(Some(timeout)))
+        .and_then(|()| stream.set_write_timeout(Some(timeout)));
     settings.map_err(|e| e.to_string())?;
     for packet in packets {
         if !packet.delay.is_zero() {
@@ -45,7 +49,10 @@ pub fn exchange(port: u16, packets: &[Packet], timeout: Duration) -> Result<Exch
             break;
         }
     }
-    let sent: Vec<u8> = packets.iter().flat_map(|packet| packet.data.iter().copied()).collect();
+    let sent: Vec<u8> = packets
+        .iter()
+        .flat_map(|packet| packet.data.iter().copied())
+        .collect();
     let received = receive(&mut stream, &sent);
     let _ = stream.shutdown(Shutdown::Both);
     Ok(received)
@@ -60,8 +67,13 @@ fn receive(stream: &mut TcpStream, sent: &[u8]) -> Exchange {
         match stream.read(&mut buffer) {
             Ok(0) => out.closed = true,
             Ok(count) => {
-                out.bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
-                let whole = !until_close && !matches!(parse(&out.bytes, head_only, false), Err(ParseError::Partial));
+                out.bytes
+                    .extend_from_slice(buffer.get(..count).unwrap_or_default());
+                let whole = !until_close
+                    && !matches!(
+                        parse(&out.bytes, head_only, false),
+                        Err(ParseError::Partial)
+                    );
                 if !whole {
                     continue;
                 }
@@ -80,5 +92,6 @@ fn receive(stream: &mut TcpStream, sent: &[u8]) -> Exchange {
 fn asks_for_close(sent: &[u8]) -> bool {
     let text = String::from_utf8_lossy(sent).to_ascii_lowercase();
     let line = text.lines().next().unwrap_or("");
-    (line.ends_with("http/1.0") && !text.contains("\nconnection: keep-alive")) || text.contains("\nconnection: close")
+    (line.ends_with("http/1.0") && !text.contains("\nconnection: keep-alive"))
+        || text.contains("\nconnection: close")
 }

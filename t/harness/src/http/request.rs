@@ -19,7 +19,8 @@ pub fn more_headers(text: &[u8]) -> (Vec<u8>, bool) {
             }
             None => (line, b"".as_slice()),
         };
-        chunked = chunked || (name.eq_ignore_ascii_case(b"transfer-encoding") && value == b"chunked");
+        chunked =
+            chunked || (name.eq_ignore_ascii_case(b"transfer-encoding") && value == b"chunked");
         out.extend_from_slice(name);
         out.extend_from_slice(b": ");
         out.extend_from_slice(value);
@@ -34,7 +35,12 @@ pub fn more_headers(text: &[u8]) -> (Vec<u8>, bool) {
 ///
 /// # Errors
 /// An empty request, or a first line with too many words.
-pub fn build(text: &[u8], headers: &[u8], chunked: bool, connection: &str) -> Result<Vec<u8>, String> {
+pub fn build(
+    text: &[u8],
+    headers: &[u8],
+    chunked: bool,
+    connection: &str,
+) -> Result<Vec<u8>, String> {
     let (line, body) = match text.find_byte(b'\n') {
         Some(end) => {
             let (line, rest) = text.split_at(end);
@@ -42,13 +48,21 @@ pub fn build(text: &[u8], headers: &[u8], chunked: bool, connection: &str) -> Re
         }
         None => (text, b"".as_slice()),
     };
-    let words: Vec<&[u8]> = line.split(|b| b.is_ascii_whitespace()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&[u8]> = line
+        .split(|b| b.is_ascii_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect();
     let (method, url, version) = match words.as_slice() {
         [method] => (*method, b"/".as_slice(), b"HTTP/1.1".as_slice()),
         [method, url] => (*method, *url, b"HTTP/1.1".as_slice()),
         [method, url, version] => (*method, *url, *version),
         [] => return Err("the request line is empty".into()),
-        _ => return Err(format!("the request line `{}` should be `METHOD [url [version]]`", line.as_bstr())),
+        _ => {
+            return Err(format!(
+                "the request line `{}` should be `METHOD [url [version]]`",
+                line.as_bstr()
+            ));
+        }
     };
     let mut out = [method, b" ", url, b" ", version, b"\r\n"].concat();
     if !has_header(headers, "host") {
@@ -69,7 +83,11 @@ pub fn build(text: &[u8], headers: &[u8], chunked: bool, connection: &str) -> Re
 }
 
 fn has_header(headers: &[u8], name: &str) -> bool {
-    headers.lines().any(|line| line.find_byte(b':').and_then(|colon| line.get(..colon)).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes())))
+    headers.lines().any(|line| {
+        line.find_byte(b':')
+            .and_then(|colon| line.get(..colon))
+            .is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
+    })
 }
 
 #[cfg(test)]
@@ -83,8 +101,14 @@ mod tests {
 
     #[test]
     fn defaults() {
-        assert_eq!(built("GET", ""), "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        assert_eq!(built("GET /a HTTP/1.0\n", ""), "GET /a HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        assert_eq!(
+            built("GET", ""),
+            "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        );
+        assert_eq!(
+            built("GET /a HTTP/1.0\n", ""),
+            "GET /a HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        );
     }
 
     #[test]
@@ -97,9 +121,17 @@ mod tests {
 
     #[test]
     fn bodies() {
-        assert_eq!(built("POST /\n\n ab \n", ""), "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab");
-        assert!(built("POST /\n2\r\nab\r\n0\r\n\r\n", "Transfer-Encoding: chunked").ends_with("\r\n\r\n2\r\nab\r\n0\r\n\r\n"));
-        assert!(built("POST /\nabc\n", "Content-Length: 9").ends_with("Content-Length: 9\r\n\r\nabc\n"));
+        assert_eq!(
+            built("POST /\n\n ab \n", ""),
+            "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab"
+        );
+        assert!(
+            built("POST /\n2\r\nab\r\n0\r\n\r\n", "Transfer-Encoding: chunked")
+                .ends_with("\r\n\r\n2\r\nab\r\n0\r\n\r\n")
+        );
+        assert!(
+            built("POST /\nabc\n", "Content-Length: 9").ends_with("Content-Length: 9\r\n\r\nabc\n")
+        );
     }
 
     #[test]

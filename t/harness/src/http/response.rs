@@ -32,8 +32,17 @@ impl Response {
     /// The values of a header, joined with `, `; `None` when it is absent.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
-        let values: Vec<_> = self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| String::from_utf8_lossy(v)).collect();
-        if values.is_empty() { None } else { Some(values.join(", ")) }
+        let values: Vec<_> = self
+            .headers
+            .iter()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| String::from_utf8_lossy(v))
+            .collect();
+        if values.is_empty() {
+            None
+        } else {
+            Some(values.join(", "))
+        }
     }
 
     /// The body as text, with bytes outside UTF-8 replaced.
@@ -82,18 +91,44 @@ fn parse_head(input: &[u8], eof: bool) -> Result<(Response, usize), ParseError> 
     let used = match parsed.parse(input) {
         Ok(httparse::Status::Complete(used)) => used,
         Ok(httparse::Status::Partial) if eof && !input.is_empty() => {
-            return Err(ParseError::Bad(format!("the connection closed within the response head: {}", excerpt(input))));
+            return Err(ParseError::Bad(format!(
+                "the connection closed within the response head: {}",
+                excerpt(input)
+            )));
         }
         Ok(httparse::Status::Partial) => return Err(ParseError::Partial),
-        Err(error) => return Err(ParseError::Bad(format!("no HTTP response ({error}): {}", excerpt(input)))),
+        Err(error) => {
+            return Err(ParseError::Bad(format!(
+                "no HTTP response ({error}): {}",
+                excerpt(input)
+            )));
+        }
     };
-    let headers = parsed.headers.iter().map(|h| (h.name.to_owned(), h.value.to_vec())).collect();
+    let headers = parsed
+        .headers
+        .iter()
+        .map(|h| (h.name.to_owned(), h.value.to_vec()))
+        .collect();
     let head = input.get(..used).unwrap_or_default().to_vec();
-    Ok((Response { status: parsed.code.unwrap_or(0), head, headers, body: Vec::new(), truncated: false }, used))
+    Ok((
+        Response {
+            status: parsed.code.unwrap_or(0),
+            head,
+            headers,
+            body: Vec::new(),
+            truncated: false,
+        },
+        used,
+    ))
 }
 
 fn excerpt(input: &[u8]) -> String {
-    input.get(..200).unwrap_or(input).as_bstr().escape_ascii().to_string()
+    input
+        .get(..200)
+        .unwrap_or(input)
+        .as_bstr()
+        .escape_ascii()
+        .to_string()
 }
 
 fn framing(response: &Response, head_only: bool) -> Result<Framing, ParseError> {
@@ -103,16 +138,27 @@ fn framing(response: &Response, head_only: bool) -> Result<Framing, ParseError> 
     if response.status == 101 {
         return Ok(Framing::Close);
     }
-    if response.header("Transfer-Encoding").is_some_and(|v| v.eq_ignore_ascii_case("chunked")) {
+    if response
+        .header("Transfer-Encoding")
+        .is_some_and(|v| v.eq_ignore_ascii_case("chunked"))
+    {
         return Ok(Framing::Chunked);
     }
     match response.header("Content-Length") {
-        Some(text) => text.parse().map(Framing::Length).map_err(|_| ParseError::Bad(format!("bad Content-Length `{text}`"))),
+        Some(text) => text
+            .parse()
+            .map(Framing::Length)
+            .map_err(|_| ParseError::Bad(format!("bad Content-Length `{text}`"))),
         None => Ok(Framing::Close),
     }
 }
 
-fn fixed(response: &mut Response, rest: &[u8], length: usize, eof: bool) -> Result<usize, ParseError> {
+fn fixed(
+    response: &mut Response,
+    rest: &[u8],
+    length: usize,
+    eof: bool,
+) -> Result<usize, ParseError> {
     match rest.get(..length) {
         Some(body) => {
             response.body = body.to_vec();
@@ -151,7 +197,10 @@ mod tests {
     fn fixed_length() {
         let wire = b"HTTP/1.1 200 OK\r\nA: 1\r\nContent-Length: 3\r\na: 2\r\n\r\nabcHTTP";
         let (response, used) = parse(wire, false, false).unwrap();
-        assert_eq!((response.status, response.body.as_slice(), used), (200, b"abc".as_slice(), wire.len() - 4));
+        assert_eq!(
+            (response.status, response.body.as_slice(), used),
+            (200, b"abc".as_slice(), wire.len() - 4)
+        );
         assert_eq!(response.header("A").as_deref(), Some("1, 2"));
         assert_eq!(response.header("B"), None);
     }
@@ -159,18 +208,33 @@ mod tests {
     #[test]
     fn waits_or_reports() {
         let wire = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab";
-        assert!(matches!(parse(wire, false, false), Err(ParseError::Partial)));
+        assert!(matches!(
+            parse(wire, false, false),
+            Err(ParseError::Partial)
+        ));
         let (response, _) = parse(wire, false, true).unwrap();
         assert!(response.truncated);
-        assert!(matches!(parse(b"HTTP/1.1 200", false, true), Err(ParseError::Bad(_))));
-        assert!(matches!(parse(b"garbage\r\n\r\n", false, false), Err(ParseError::Bad(_))));
+        assert!(matches!(
+            parse(b"HTTP/1.1 200", false, true),
+            Err(ParseError::Bad(_))
+        ));
+        assert!(matches!(
+            parse(b"garbage\r\n\r\n", false, false),
+            Err(ParseError::Bad(_))
+        ));
     }
 
     #[test]
     fn head_interim_and_upgrade() {
-        let (response, used) = parse(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", true, false).unwrap();
+        let (response, used) =
+            parse(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", true, false).unwrap();
         assert_eq!((response.body.len(), used), (0, 38));
-        let (response, _) = parse(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\n\r\n", false, false).unwrap();
+        let (response, _) = parse(
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\n\r\n",
+            false,
+            false,
+        )
+        .unwrap();
         assert_eq!(response.status, 204);
         let (response, _) = parse(b"HTTP/1.1 101 S\r\n\r\n\x81\x00", false, true).unwrap();
         assert_eq!(response.body, b"\x81\x00");

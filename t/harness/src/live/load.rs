@@ -36,22 +36,33 @@ impl Load {
     pub fn start(port: u16, path: &str, headers: &str, clients: usize, status: u16) -> Load {
         let shared = Arc::new(Shared::default());
         let threads = (0..clients).map(|_| {
-            let (shared, request, headers) = (Arc::clone(&shared), format!("GET {path}"), headers.to_owned());
+            let (shared, request, headers) = (
+                Arc::clone(&shared),
+                format!("GET {path}"),
+                headers.to_owned(),
+            );
             thread::spawn(move || {
                 while !shared.stop.load(Ordering::Relaxed) {
-                    let good = request_to(port, &request, &headers).is_ok_and(|response| response.status == status);
+                    let good = request_to(port, &request, &headers)
+                        .is_ok_and(|response| response.status == status);
                     let counter = if good { &shared.good } else { &shared.bad };
                     counter.fetch_add(1, Ordering::Relaxed);
                 }
             })
         });
-        Load { threads: threads.collect(), shared }
+        Load {
+            threads: threads.collect(),
+            shared,
+        }
     }
 
     /// What was seen so far.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        Tally { good: self.shared.good.load(Ordering::Relaxed), bad: self.shared.bad.load(Ordering::Relaxed) }
+        Tally {
+            good: self.shared.good.load(Ordering::Relaxed),
+            bad: self.shared.bad.load(Ordering::Relaxed),
+        }
     }
 
     /// Waits until `more` further good responses came.
@@ -60,8 +71,15 @@ impl Load {
     /// They did not within ten seconds.
     pub fn wait_good(&self, more: u64) -> Result<(), String> {
         let goal = self.tally().good.saturating_add(more);
-        let reached = poll::until(Duration::from_secs(10), || (self.tally().good >= goal).then_some(()));
-        reached.ok_or_else(|| format!("{more} more good responses did not come: {:?}", self.tally()))
+        let reached = poll::until(Duration::from_secs(10), || {
+            (self.tally().good >= goal).then_some(())
+        });
+        reached.ok_or_else(|| {
+            format!(
+                "{more} more good responses did not come: {:?}",
+                self.tally()
+            )
+        })
     }
 
     /// Stops the clients and gives the final count.
@@ -71,6 +89,9 @@ impl Load {
         for thread in self.threads {
             let _ = thread.join();
         }
-        Tally { good: self.shared.good.load(Ordering::Relaxed), bad: self.shared.bad.load(Ordering::Relaxed) }
+        Tally {
+            good: self.shared.good.load(Ordering::Relaxed),
+            bad: self.shared.bad.load(Ordering::Relaxed),
+        }
     }
 }

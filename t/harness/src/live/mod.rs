@@ -22,6 +22,14 @@ pub struct Scenario {
 
 /// All of them.
 pub const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "worker_kill", needs: &[], run: worker_kill::run },
-    Scenario { name: "reload_stock", needs: &[], run: reload_stock::run },
+    Scenario {
+        name: "worker_kill",
+        needs: &[],
+        run: worker_kill::run,
+    },
+    Scenario {
+        name: "reload_stock",
+        needs: &[],
+        run: reload_stock::run,
+    },
 ];

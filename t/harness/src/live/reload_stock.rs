@@ -5,7 +5,9 @@ use crate::env::Env;
 use crate::server::Server;
 
 fn conf(word: &str) -> String {
-    format!("http {{ server {{ listen 127.0.0.1:$TEST_NGINX_SERVER_PORT; location / {{ return 200 {word}; }} }} }}")
+    format!(
+        "http {{ server {{ listen 127.0.0.1:$TEST_NGINX_SERVER_PORT; location / {{ return 200 {word}; }} }} }}"
+    )
 }
 
 pub(super) fn run(env: &Env) -> Result<(), String> {
@@ -22,7 +24,10 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     }
     let tally = load.stop();
     if tally.bad > 0 {
-        return Err(format!("{} requests failed, {} were good", tally.bad, tally.good));
+        return Err(format!(
+            "{} requests failed, {} were good",
+            tally.bad, tally.good
+        ));
     }
     server.stop()
 }

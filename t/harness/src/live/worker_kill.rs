@@ -4,7 +4,8 @@ use super::Load;
 use crate::env::Env;
 use crate::server::Server;
 
-const CONF: &str = "http { server { listen 127.0.0.1:$TEST_NGINX_SERVER_PORT; location / { return 200 ok; } } }";
+const CONF: &str =
+    "http { server { listen 127.0.0.1:$TEST_NGINX_SERVER_PORT; location / { return 200 ok; } } }";
 
 pub(super) fn run(env: &Env) -> Result<(), String> {
     let mut server = Server::start(env, CONF)?;
@@ -25,7 +26,11 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     }
     // Each kill may cost the requests in flight, one per client, and those in the accept queue.
     if tally.bad > 12 {
-        return Err(format!("{} of {} requests failed", tally.bad, tally.good.saturating_add(tally.bad)));
+        return Err(format!(
+            "{} of {} requests failed",
+            tally.bad,
+            tally.good.saturating_add(tally.bad)
+        ));
     }
     server.stop()
 }

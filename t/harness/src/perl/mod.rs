@@ -4,10 +4,14 @@
 
 mod parser;
 mod pattern;
+mod scope;
+#[cfg(test)]
+mod tests;
 mod text;
 
-pub use parser::{Parser, Scope, eval};
+pub use parser::{Parser, eval};
 pub use pattern::Pattern;
+pub use scope::Scope;
 
 /// A Perl value, as far as test files need them. Strings are bytes.
 #[derive(Clone, Debug)]

@@ -1,55 +1,11 @@
 //! The expression parser, used for `eval` sections and for the prologue.
 
-use std::collections::HashMap;
-
 use bstr::ByteSlice;
 
-use super::{Pattern, Value, text};
+use super::{Pattern, Scope, Value, text};
 
 const MAX_DEPTH: usize = 64;
 const MAX_BYTES: usize = 64 << 20;
-
-/// The variables an expression can see.
-#[derive(Clone, Debug, Default)]
-pub struct Scope {
-    vars: HashMap<String, Value>,
-    env: HashMap<String, String>,
-}
-
-impl Scope {
-    /// A scope whose `$ENV{…}` are the given pairs.
-    pub fn new(env: impl IntoIterator<Item = (String, String)>) -> Scope {
-        Scope { vars: HashMap::new(), env: env.into_iter().collect() }
-    }
-
-    /// Sets `$name`.
-    pub fn set(&mut self, name: &str, value: Value) {
-        self.vars.insert(name.to_owned(), value);
-    }
-
-    /// Sets `$ENV{name}`.
-    pub fn set_env(&mut self, name: &str, value: &str) {
-        self.env.insert(name.to_owned(), value.to_owned());
-    }
-
-    /// Whether `$ENV{name}` has a value.
-    #[must_use]
-    pub fn has_env(&self, name: &str) -> bool {
-        self.env.get(name).is_some_and(|v| !v.is_empty())
-    }
-
-    pub(super) fn var(&self, name: &str) -> Result<Value, String> {
-        self.vars.get(name).cloned().ok_or_else(|| {
-            let hint = if name.starts_with("TEST_NGINX_") { " (in quotes Perl would expand it to nothing: write `\\$`)" } else { "; write `\\$` for the character" };
-            format!("unknown variable ${name}{hint}")
-        })
-    }
-
-    pub(super) fn env(&self, name: &str) -> Result<Value, String> {
-        let value = self.env.get(name).ok_or_else(|| format!("$ENV{{{name}}} is not set"))?;
-        Ok(Value::Str(value.clone().into_bytes()))
-    }
-}
 
 /// Evaluates the text of an `eval` section.
 ///
@@ -79,7 +35,11 @@ impl Parser {
     /// A parser at the start of `source`.
     #[must_use]
     pub fn new(source: &[u8]) -> Parser {
-        Parser { source: source.to_vec(), pos: 0, depth: 0 }
+        Parser {
+            source: source.to_vec(),
+            pos: 0,
+            depth: 0,
+        }
     }
 
     fn rest(&self) -> &[u8] {
@@ -117,7 +77,9 @@ impl Parser {
     /// What is left of the current line, for messages.
     #[must_use]
     pub fn rest_of_line(&self) -> String {
-        String::from_utf8_lossy(self.rest().lines().next().unwrap_or_default()).trim().to_owned()
+        String::from_utf8_lossy(self.rest().lines().next().unwrap_or_default())
+            .trim()
+            .to_owned()
     }
 
     /// Skips white space and comments.
@@ -136,7 +98,11 @@ impl Parser {
 
     /// Reads a name (letters, digits, `_`, `::`); empty when none is next.
     pub fn word(&mut self) -> String {
-        let len = self.rest().iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_' || **b == b':').count();
+        let len = self
+            .rest()
+            .iter()
+            .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_' || **b == b':')
+            .count();
         let word = String::from_utf8_lossy(self.rest().get(..len).unwrap_or_default()).into_owned();
         self.pos = self.pos.saturating_add(len);
         word
@@ -194,7 +160,8 @@ impl Parser {
     /// Whether the operator `x` is next: `x 3`, `x3`, `x(3)`, `x $n`.
     fn repeats(&mut self) -> bool {
         let word = self.peek_word();
-        word.strip_prefix('x').is_some_and(|count| count.bytes().all(|b| b.is_ascii_digit()))
+        word.strip_prefix('x')
+            .is_some_and(|count| count.bytes().all(|b| b.is_ascii_digit()))
     }
 
     fn primary(&mut self, scope: &Scope) -> Result<Value, String> {
@@ -214,7 +181,11 @@ impl Parser {
             b'0'..=b'9' => self.number(),
             b'-' => {
                 self.bump();
-                let number = if matches!(self.peek(), Some(b'0'..=b'9')) { self.number()? } else { return Err("`-` needs a number here".into()) };
+                let number = if matches!(self.peek(), Some(b'0'..=b'9')) {
+                    self.number()?
+                } else {
+                    return Err("`-` needs a number here".into());
+                };
                 arithmetic(&Value::Str(b"0".to_vec()), &number, i64::checked_sub)
             }
             b'[' => {
@@ -229,7 +200,11 @@ impl Parser {
                 self.bump();
                 let value = self.expr(scope)?;
                 self.blank();
-                if self.take(b")") { Ok(value) } else { Err(format!("`)` expected before `{}`", self.rest_of_line())) }
+                if self.take(b")") {
+                    Ok(value)
+                } else {
+                    Err(format!("`)` expected before `{}`", self.rest_of_line()))
+                }
             }
             b'$' => self.variable(scope),
             b'<' if self.rest().starts_with(b"<<") => self.heredoc(scope),
@@ -256,7 +231,11 @@ impl Parser {
             "qr" => {
                 let raw = self.quoted()?;
                 let flags = self.word();
-                let body = if raw.open == b'\'' { raw.body } else { text::pattern(&raw.body, scope)? };
+                let body = if raw.open == b'\'' {
+                    raw.body
+                } else {
+                    text::pattern(&raw.body, scope)?
+                };
                 Ok(Value::Regex(Pattern::new(&body, &flags)?))
             }
             "join" | "CORE::join" => self.join(scope),
@@ -271,7 +250,10 @@ impl Parser {
             }
             _ => {
                 self.pos = start;
-                Err(format!("only literals are understood here, not `{}`", self.rest_of_line()))
+                Err(format!(
+                    "only literals are understood here, not `{}`",
+                    self.rest_of_line()
+                ))
             }
         }
     }
@@ -286,16 +268,24 @@ impl Parser {
 
     fn join(&mut self, scope: &Scope) -> Result<Value, String> {
         self.blank();
-        let args = if self.take(b"(") { self.list(scope, b')')? } else { return Err("join needs parentheses here".into()) };
+        let args = if self.take(b"(") {
+            self.list(scope, b')')?
+        } else {
+            return Err("join needs parentheses here".into());
+        };
         let (separator, items) = args.split_first().ok_or("join needs a separator")?;
-        let pieces = items.iter().map(Value::bytes).collect::<Result<Vec<_>, _>>()?;
+        let pieces = items
+            .iter()
+            .map(Value::bytes)
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Value::Str(bstr::join(separator.bytes()?, pieces)))
     }
 
     fn number(&mut self) -> Result<Value, String> {
         let word = self.word().replace('_', "");
         if let Some(hex) = word.strip_prefix("0x") {
-            let value = i64::from_str_radix(hex, 16).map_err(|e| format!("bad number {word}: {e}"))?;
+            let value =
+                i64::from_str_radix(hex, 16).map_err(|e| format!("bad number {word}: {e}"))?;
             return Ok(Value::Str(value.to_string().into_bytes()));
         }
         if !word.bytes().all(|b| b.is_ascii_digit()) {
@@ -317,7 +307,11 @@ impl Parser {
     fn variable(&mut self, scope: &Scope) -> Result<Value, String> {
         self.bump();
         let word = self.word();
-        let name = word.strip_prefix("main::").or_else(|| word.strip_prefix("::")).unwrap_or(&word).to_owned();
+        let name = word
+            .strip_prefix("main::")
+            .or_else(|| word.strip_prefix("::"))
+            .unwrap_or(&word)
+            .to_owned();
         if name != "ENV" {
             return scope.var(&name);
         }
@@ -340,7 +334,11 @@ impl Parser {
             self.bump();
         }
         self.blank();
-        if self.take(b"}") { Ok(key) } else { Err("`}` expected".into()) }
+        if self.take(b"}") {
+            Ok(key)
+        } else {
+            Err("`}` expected".into())
+        }
     }
 
     /// Items up to `close`, separated by `,` or `=>`.
@@ -357,7 +355,11 @@ impl Parser {
             items.push(self.expr(scope)?);
             self.blank();
             if !self.take(b"=>") && !self.take(b",") && self.peek() != Some(close) {
-                return Err(format!("`,` or `{}` expected before `{}`", char::from(close), self.rest_of_line()));
+                return Err(format!(
+                    "`,` or `{}` expected before `{}`",
+                    char::from(close),
+                    self.rest_of_line()
+                ));
             }
         }
     }
@@ -376,18 +378,38 @@ impl Parser {
         self.take(b"<<");
         let quote = self.peek();
         let literal = quote == Some(b'\'');
-        let tag = if literal || quote == Some(b'"') { self.quoted()?.body } else { self.word().into_bytes() };
+        let tag = if literal || quote == Some(b'"') {
+            self.quoted()?.body
+        } else {
+            self.word().into_bytes()
+        };
         if tag.is_empty() {
             return Err("`<<` without a terminator name".into());
         }
         let body = self.cut_heredoc(&tag)?;
-        if literal { Ok(Value::Str(body)) } else { Ok(Value::Str(text::double(&body, scope)?)) }
+        if literal {
+            Ok(Value::Str(body))
+        } else {
+            Ok(Value::Str(text::double(&body, scope)?))
+        }
     }
 
     fn cut_heredoc(&mut self, tag: &[u8]) -> Result<Vec<u8>, String> {
-        let first = self.pos.saturating_add(self.rest().find_byte(b'\n').ok_or("a heredoc without a body")?).saturating_add(1);
+        let first = self
+            .pos
+            .saturating_add(
+                self.rest()
+                    .find_byte(b'\n')
+                    .ok_or("a heredoc without a body")?,
+            )
+            .saturating_add(1);
         let mut end = first;
-        for line in self.source.get(first..).unwrap_or_default().lines_with_terminator() {
+        for line in self
+            .source
+            .get(first..)
+            .unwrap_or_default()
+            .lines_with_terminator()
+        {
             let next = end.saturating_add(line.len());
             if line.trim_end_with(|c| c == '\n' || c == '\r') == tag {
                 let body = self.source.get(first..end).unwrap_or_default().to_vec();
@@ -396,7 +418,10 @@ impl Parser {
             }
             end = next;
         }
-        Err(format!("heredoc terminator `{}` not found", String::from_utf8_lossy(tag)))
+        Err(format!(
+            "heredoc terminator `{}` not found",
+            String::from_utf8_lossy(tag)
+        ))
     }
 
     fn quoted(&mut self) -> Result<Quoted, String> {
@@ -410,7 +435,12 @@ impl Parser {
             b'[' => b']',
             b'{' => b'}',
             b'<' => b'>',
-            other if other.is_ascii_alphanumeric() || other == b',' || other == b';' || other == b'=' => {
+            other
+                if other.is_ascii_alphanumeric()
+                    || other == b','
+                    || other == b';'
+                    || other == b'=' =>
+            {
                 return Err("a quote is missing".into());
             }
             other => other,
@@ -445,10 +475,15 @@ struct Quoted {
 
 fn integer(value: &Value) -> Result<i64, String> {
     let text = value.text()?;
-    text.parse().map_err(|_| format!("`{text}` is not a whole number"))
+    text.parse()
+        .map_err(|_| format!("`{text}` is not a whole number"))
 }
 
-fn arithmetic(left: &Value, right: &Value, op: fn(i64, i64) -> Option<i64>) -> Result<Value, String> {
+fn arithmetic(
+    left: &Value,
+    right: &Value,
+    op: fn(i64, i64) -> Option<i64>,
+) -> Result<Value, String> {
     let result = op(integer(left)?, integer(right)?).ok_or("number out of range")?;
     Ok(Value::Str(result.to_string().into_bytes()))
 }
@@ -457,106 +492,9 @@ fn repeat(value: &Value, count: &Value) -> Result<Value, String> {
     let bytes = value.bytes()?;
     let count = usize::try_from(integer(count)?.max(0)).map_err(|e| e.to_string())?;
     match bytes.len().checked_mul(count) {
-        Some(total) if total <= MAX_BYTES && count <= MAX_BYTES => Ok(Value::Str(bytes.repeat(count))),
+        Some(total) if total <= MAX_BYTES && count <= MAX_BYTES => {
+            Ok(Value::Str(bytes.repeat(count)))
+        }
         _ => Err("`x` makes more than 64 MiB".into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Value;
-    use super::{Scope, eval};
-    use proptest::prelude::*;
-
-    fn scope() -> Scope {
-        let mut scope = Scope::new([("TEST_NGINX_X".to_owned(), "env".to_owned())]);
-        scope.set("Conf", Value::Str(b"cfg".to_vec()));
-        scope
-    }
-
-    fn bytes(source: &str) -> Vec<u8> {
-        eval(source.as_bytes(), &scope()).unwrap().bytes().unwrap()
-    }
-
-    fn error(source: &str) -> String {
-        eval(source.as_bytes(), &scope()).unwrap_err()
-    }
-
-    #[test]
-    fn strings_and_escapes() {
-        assert_eq!(bytes(r#""\x81\x05hello\r\n\0\t\\\"""#), b"\x81\x05hello\r\n\0\t\\\"");
-        assert_eq!(bytes(r#""\x{e9}\x{263a}\101\cA\e""#), b"\xe9\xe2\x98\xbaA\x01\x1b");
-        assert_eq!(bytes(r"'a\n\'b\\c'"), br"a\n'b\c");
-        assert_eq!(bytes("q{a{b}c}"), b"a{b}c");
-        assert_eq!(bytes("qq [x\\ty]"), b"x\ty");
-        assert_eq!(bytes("q|a\\|b|"), b"a|b");
-        assert_eq!(bytes("\"costs $5, a\\$b @ c\""), b"costs $5, a$b @ c");
-    }
-
-    #[test]
-    fn operators() {
-        assert_eq!(bytes(r#""a" . "b" x 3 . 'c'"#), b"abbbc");
-        assert_eq!(bytes("\"ab\" x2 . \"-\" x (2 * 2 + 1 - 2)"), b"abab---");
-        assert_eq!(bytes("join(', ', 'a', 1.5, 0x10)"), b"a, 1.5, 16");
-        assert_eq!(bytes("\"a\" # note\n . \"b\";\n"), b"ab");
-        assert_eq!(bytes("-1"), b"-1");
-        assert!(error("'a' x 100000000000").contains("64 MiB"));
-    }
-
-    #[test]
-    fn variables() {
-        assert_eq!(bytes(r#""<$::Conf ${main::Conf} $Conf $ENV{TEST_NGINX_X} $ENV{'TEST_NGINX_X'}>""#), b"<cfg cfg cfg env env>");
-        assert_eq!(bytes("$::Conf . $ENV{TEST_NGINX_X}"), b"cfgenv");
-        assert!(error("\"$nope\"").contains("unknown variable $nope"));
-        assert!(error("\"a@b\"").contains("\\@"));
-        assert!(error("$ENV{NOPE}").contains("NOPE"));
-    }
-
-    #[test]
-    fn structures() {
-        let value = eval(b"[\"a\", ['b', {value => 'c', delay_before => 0.3}], undef,]", &scope()).unwrap();
-        let Value::List(items) = value else { panic!("not a list") };
-        assert_eq!(items.len(), 3);
-        let Value::List(inner) = &items[1] else { panic!("not nested") };
-        let Value::Map(pairs) = &inner[1] else { panic!("not a map") };
-        assert_eq!(pairs[0].0, "value");
-        assert_eq!(pairs[1].1.bytes().unwrap(), b"0.3");
-        assert!(matches!(items[2], Value::Undef));
-    }
-
-    #[test]
-    fn heredocs_and_patterns() {
-        assert_eq!(bytes("<<_E_ . 'z'\na $Conf\n_E_\n"), b"a cfg\nz");
-        assert_eq!(bytes("<<'E';\n$x\nE\n"), b"$x\n");
-        let Value::Regex(pattern) = eval(b"qr{^a$::Conf\\d+$}i", &scope()).unwrap() else { panic!("no regex") };
-        assert!(pattern.is_match(b"ACFG12\n"));
-        assert!(!pattern.is_match(b"ACFG"));
-    }
-
-    #[test]
-    fn refusals_name_the_text() {
-        assert!(error("map { $_ } 1..3").contains("map"));
-        assert!(error("\"a\" 5").contains('5'));
-        assert!(error("\"a").contains("no closing"));
-        assert!(error("").contains("missing"));
-        assert!(error(&"[".repeat(500)).contains("deeply"));
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(source in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = eval(&source, &scope());
-        }
-
-        #[test]
-        fn never_panics_on_perl_like_text(source in "[\"'qrx .$@{}()\\[\\]\\\\<>=,;#a0-9\n]{0,80}") {
-            let _ = eval(source.as_bytes(), &scope());
-        }
-
-        #[test]
-        fn hex_escapes_give_any_bytes(data in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let escaped: String = data.iter().map(|b| format!("\\x{b:02x}")).collect();
-            prop_assert_eq!(bytes(&format!("\"{escaped}\"")), data);
-        }
     }
 }

@@ -35,8 +35,12 @@ impl Pattern {
         } else {
             format!("(?{kept}:{body})")
         };
-        let regex = Regex::new(&full).map_err(|e| format!("bad regex /{}/: {e}", String::from_utf8_lossy(source)))?;
-        Ok(Pattern { source: source.to_vec(), regex })
+        let regex = Regex::new(&full)
+            .map_err(|e| format!("bad regex /{}/: {e}", String::from_utf8_lossy(source)))?;
+        Ok(Pattern {
+            source: source.to_vec(),
+            regex,
+        })
     }
 
     /// Whether the pattern matches somewhere in `bytes`. A search that gives up counts as no match.
@@ -58,7 +62,11 @@ fn latin1(bytes: &[u8]) -> String {
 
 fn has_inline_m(source: &[u8]) -> bool {
     let text = latin1(source);
-    text.split("(?").skip(1).any(|rest| rest.chars().take_while(char::is_ascii_alphabetic).any(|c| c == 'm'))
+    text.split("(?").skip(1).any(|rest| {
+        rest.chars()
+            .take_while(char::is_ascii_alphabetic)
+            .any(|c| c == 'm')
+    })
 }
 
 /// Rewrites what Perl and the engine read differently: `$` (Perl's also matches before a final newline) and `\h`.
@@ -99,7 +107,11 @@ fn translate(source: &[u8], multi_line: bool) -> String {
                 out.push('\\');
                 out.push(c);
             }
-            '$' if !in_class => out.push_str(if multi_line { "(?=\\n|\\z)" } else { "(?=\\n?\\z)" }),
+            '$' if !in_class => out.push_str(if multi_line {
+                "(?=\\n|\\z)"
+            } else {
+                "(?=\\n?\\z)"
+            }),
             other => out.push(other),
         }
     }
@@ -114,7 +126,25 @@ fn push_escape(out: &mut String, escaped: Option<char>, in_class: bool) {
         Some('R') => out.push_str("(?:\\r\\n|\\n|\\r)"),
         // The engine refuses escapes of letters-to-be and of non-ASCII; Perl reads them as themselves.
         Some(c) if !c.is_ascii() => out.push(c),
-        Some(c) if matches!(c, '/' | '"' | '\'' | '@' | '%' | ',' | ':' | ';' | '=' | '<' | '>' | '!' | '`' | '_' | ' ') => {
+        Some(c)
+            if matches!(
+                c,
+                '/' | '"'
+                    | '\''
+                    | '@'
+                    | '%'
+                    | ','
+                    | ':'
+                    | ';'
+                    | '='
+                    | '<'
+                    | '>'
+                    | '!'
+                    | '`'
+                    | '_'
+                    | ' '
+            ) =>
+        {
             if c == ' ' {
                 out.push_str("\\x20");
             } else {
@@ -134,7 +164,9 @@ mod tests {
     use super::Pattern;
 
     fn matches(source: &str, flags: &str, text: &[u8]) -> bool {
-        Pattern::new(source.as_bytes(), flags).unwrap().is_match(text)
+        Pattern::new(source.as_bytes(), flags)
+            .unwrap()
+            .is_match(text)
     }
 
     #[test]

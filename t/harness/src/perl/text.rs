@@ -1,7 +1,6 @@
 //! Escapes and interpolation inside Perl's quotes.
 
-use super::Value;
-use super::parser::Scope;
+use super::{Scope, Value};
 
 /// `'…'` and `q{…}`: only the backslash and the delimiters can be escaped.
 pub fn single(raw: &[u8], open: u8, close: u8) -> Vec<u8> {
@@ -89,7 +88,10 @@ impl Cursor<'_> {
     }
 
     fn skip(&mut self, expected: &[u8]) -> bool {
-        let found = self.raw.get(self.pos..).is_some_and(|rest| rest.starts_with(expected));
+        let found = self
+            .raw
+            .get(self.pos..)
+            .is_some_and(|rest| rest.starts_with(expected));
         if found {
             self.pos = self.pos.saturating_add(expected.len());
         }
@@ -117,7 +119,10 @@ fn escape(cursor: &mut Cursor<'_>, out: &mut Vec<u8>) -> Result<(), String> {
         }
         b'c' => out.extend(cursor.next().map(|c| c.to_ascii_uppercase() ^ 0x40)),
         b'U' | b'L' | b'Q' | b'E' | b'N' | b'u' | b'l' | b'o' => {
-            return Err(format!("the escape `\\{}` is not understood here", char::from(b)));
+            return Err(format!(
+                "the escape `\\{}` is not understood here",
+                char::from(b)
+            ));
         }
         other => out.push(other),
     }
@@ -185,7 +190,9 @@ fn variable(cursor: &mut Cursor<'_>, scope: &Scope, out: &mut Vec<u8>) -> Result
 
 fn refuse_array(cursor: &Cursor<'_>) -> Result<(), String> {
     match cursor.peek() {
-        Some(b) if b.is_ascii_alphabetic() || b == b'_' || b == b'{' => Err("Perl would read an array here; write `\\@`".into()),
+        Some(b) if b.is_ascii_alphabetic() || b == b'_' || b == b'{' => {
+            Err("Perl would read an array here; write `\\@`".into())
+        }
         _ => Ok(()),
     }
 }

@@ -1,26 +1,25 @@
 //! One block, from its server root to its verdict.
 
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use bstr::ByteSlice;
 
+use super::Outcome;
 use super::needs::skip_nginx;
 use super::requests::{self, Conversation};
 use super::stage::Stage;
-use super::Outcome;
+use super::websockets;
 use crate::checks;
 use crate::env::Env;
 use crate::format::Block;
-use crate::http::{self, Exchange, more_headers};
+use crate::http::{self, Exchange};
 use crate::logs::{self, Matcher};
 use crate::poll;
 use crate::process::{Nginx, Start};
 use crate::prologue::Prologue;
-use crate::reload;
-use crate::ws::{self, duration};
+use crate::ws::duration;
 
 const LOG_DEADLINE: Duration = Duration::from_secs(3);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -31,7 +30,11 @@ const PORT_TRIES: usize = 3;
 pub fn run_block(env: &Env, prologue: &Prologue, block: &Block) -> Outcome {
     if let Some(reason) = block.get("SKIP") {
         let reason = reason.text().unwrap_or_default();
-        return Outcome::Skip(if reason.is_empty() { "SKIP".into() } else { reason });
+        return Outcome::Skip(if reason.is_empty() {
+            "SKIP".into()
+        } else {
+            reason
+        });
     }
     if !block.errors.is_empty() {
         return Outcome::Fail(block.errors.clone());
@@ -45,7 +48,8 @@ pub fn run_block(env: &Env, prologue: &Prologue, block: &Block) -> Outcome {
     }
     for _ in 1..PORT_TRIES {
         let outcome = attempt(env, prologue, block);
-        if !matches!(&outcome, Outcome::Fail(why) if why.iter().any(|line| line.contains("(98: Address already in use)"))) {
+        if !matches!(&outcome, Outcome::Fail(why) if why.iter().any(|line| line.contains("(98: Address already in use)")))
+        {
             return outcome;
         }
     }
@@ -65,25 +69,53 @@ fn attempt(env: &Env, prologue: &Prologue, block: &Block) -> Outcome {
         return Outcome::Pass;
     }
     why.push(log_tail(&stage));
-    why.push(format!("server root: {}{}", stage.root.path().display(), if env.keep { "" } else { " (kept with --keep)" }));
+    why.push(format!(
+        "server root: {}{}",
+        stage.root.path().display(),
+        if env.keep { "" } else { " (kept with --keep)" }
+    ));
     Outcome::Fail(why)
 }
 
 /// What nginx says at every start and stop.
-const LIFECYCLE: &[&str] = &["using the ", "nginx/", "OS: ", "getrlimit", "start worker process", "signal ", "gracefully shutting", "exit", "worker process"];
+const LIFECYCLE: &[&str] = &[
+    "using the ",
+    "nginx/",
+    "OS: ",
+    "getrlimit",
+    "start worker process",
+    "signal ",
+    "gracefully shutting",
+    "exit",
+    "worker process",
+];
 
 fn is_noise(line: &[u8]) -> bool {
     let text = line.to_str_lossy();
-    let lifecycle = |rest: &str| rest.split_once(": ").is_some_and(|(_, said)| LIFECYCLE.iter().any(|start| said.starts_with(start)));
-    text.contains(" [debug] ") || (!logs::is_fatal(line) && text.split_once(" [notice] ").is_some_and(|(_, rest)| lifecycle(rest)))
+    let lifecycle = |rest: &str| {
+        rest.split_once(": ")
+            .is_some_and(|(_, said)| LIFECYCLE.iter().any(|start| said.starts_with(start)))
+    };
+    text.contains(" [debug] ")
+        || (!logs::is_fatal(line)
+            && text
+                .split_once(" [notice] ")
+                .is_some_and(|(_, rest)| lifecycle(rest)))
 }
 
 /// The end of the error log, without debug lines and those of every start and stop.
 fn log_tail(stage: &Stage) -> String {
     let log = stage.root.error_log();
-    let lines: Vec<String> = log.lines().filter(|line| !is_noise(line)).map(|line| format!("  {}", line.to_str_lossy())).collect();
+    let lines: Vec<String> = log
+        .lines()
+        .filter(|line| !is_noise(line))
+        .map(|line| format!("  {}", line.to_str_lossy()))
+        .collect();
     let from = lines.len().saturating_sub(15);
-    format!("error log:\n{}", lines.get(from..).unwrap_or_default().join("\n"))
+    format!(
+        "error log:\n{}",
+        lines.get(from..).unwrap_or_default().join("\n")
+    )
 }
 
 fn judge(env: &Env, prologue: &Prologue, stage: &Stage) -> Result<Vec<String>, String> {
@@ -107,7 +139,7 @@ fn judge(env: &Env, prologue: &Prologue, stage: &Stage) -> Result<Vec<String>, S
     for _ in 0..prologue.repeat_each {
         why.extend(converse(stage, &conversations)?);
         if block.has("ws_connect") {
-            why.extend(websockets(stage, &nginx, conversations.is_empty())?);
+            why.extend(websockets::run(stage, &nginx, conversations.is_empty())?);
         }
         if !why.is_empty() {
             break;
@@ -117,7 +149,11 @@ fn judge(env: &Env, prologue: &Prologue, stage: &Stage) -> Result<Vec<String>, S
         thread::sleep(duration(&wait.text()?)?);
     }
     why.extend(missing_lines(stage, "error_log", &declared));
-    why.extend(missing_lines(stage, "access_log", &matchers(block, "access_log")?));
+    why.extend(missing_lines(
+        stage,
+        "access_log",
+        &matchers(block, "access_log")?,
+    ));
     if let Err(error) = nginx.quit() {
         why.push(error);
     }
@@ -126,7 +162,9 @@ fn judge(env: &Env, prologue: &Prologue, stage: &Stage) -> Result<Vec<String>, S
 }
 
 fn matchers(block: &Block, section: &str) -> Result<Vec<Matcher>, String> {
-    block.get(section).map_or(Ok(Vec::new()), |value| Matcher::read(value).map_err(|e| format!("{section}: {e}")))
+    block.get(section).map_or(Ok(Vec::new()), |value| {
+        Matcher::read(value).map_err(|e| format!("{section}: {e}"))
+    })
 }
 
 fn config_ok(env: &Env, stage: &Stage) -> Result<Vec<String>, String> {
@@ -135,8 +173,15 @@ fn config_ok(env: &Env, stage: &Stage) -> Result<Vec<String>, String> {
     if !status.success() {
         why.push(format!("nginx -t must succeed, it gave {status}"));
     }
-    why.extend(absent(&stage.root.error_log(), "error_log", &matchers(&stage.block, "error_log")?));
-    why.extend(unwanted_lines(stage, &matchers(&stage.block, "error_log")?)?);
+    why.extend(absent(
+        &stage.root.error_log(),
+        "error_log",
+        &matchers(&stage.block, "error_log")?,
+    ));
+    why.extend(unwanted_lines(
+        stage,
+        &matchers(&stage.block, "error_log")?,
+    )?);
     Ok(why)
 }
 
@@ -145,22 +190,46 @@ fn must_die(env: &Env, stage: &Stage, declared: &[Matcher]) -> Result<Vec<String
     match Nginx::start(env, stage.root.path(), &stage.process_env)? {
         Start::Ready(_) => why.push("nginx must die, but it started".into()),
         Start::Exited(status) => {
-            let wanted = stage.block.get("must_die").map_or(Ok(String::new()), |value| value.text())?;
-            let died = if wanted.is_empty() { !status.success() && status.code().is_some() } else { status.code().map(|c| c.to_string()).as_ref() == Some(&wanted) };
+            let wanted = stage
+                .block
+                .get("must_die")
+                .map_or(Ok(String::new()), |value| value.text())?;
+            let died = if wanted.is_empty() {
+                !status.success() && status.code().is_some()
+            } else {
+                status.code().map(|c| c.to_string()).as_ref() == Some(&wanted)
+            };
             if !died {
-                why.push(format!("nginx must exit with {}, it gave {status}", if wanted.is_empty() { "a failure" } else { &wanted }));
+                why.push(format!(
+                    "nginx must exit with {}, it gave {status}",
+                    if wanted.is_empty() {
+                        "a failure"
+                    } else {
+                        &wanted
+                    }
+                ));
             }
         }
     }
     let log = stage.root.error_log();
     why.extend(absent(&log, "error_log", declared));
-    why.extend(present(&log, "no_error_log", &matchers(&stage.block, "no_error_log")?));
-    why.extend(log.lines().filter(|line| logs::is_fatal(line)).map(|line| format!("in the error log: {}", line.to_str_lossy())));
+    why.extend(present(
+        &log,
+        "no_error_log",
+        &matchers(&stage.block, "no_error_log")?,
+    ));
+    why.extend(
+        log.lines()
+            .filter(|line| logs::is_fatal(line))
+            .map(|line| format!("in the error log: {}", line.to_str_lossy())),
+    );
     Ok(why)
 }
 
-fn timeout(block: &Block) -> Result<Duration, String> {
-    block.get("timeout").map_or(Ok(DEFAULT_TIMEOUT), |value| duration(&value.text()?))
+pub(super) fn timeout(block: &Block) -> Result<Duration, String> {
+    block
+        .get("timeout")
+        .map_or(Ok(DEFAULT_TIMEOUT), |value| duration(&value.text()?))
 }
 
 fn converse(stage: &Stage, conversations: &[Conversation]) -> Result<Vec<String>, String> {
@@ -170,34 +239,60 @@ fn converse(stage: &Stage, conversations: &[Conversation]) -> Result<Vec<String>
     for (index, conversation) in conversations.iter().enumerate() {
         let received = http::exchange(stage.port(), &conversation.packets, timeout)?;
         let failures = answers(&stage.block, conversation, &received, index, many);
-        let label = if many { format!("request {index}: ") } else { String::new() };
+        let label = if many {
+            format!("request {index}: ")
+        } else {
+            String::new()
+        };
         why.extend(failures.into_iter().map(|failure| label.clone() + &failure));
     }
     Ok(why)
 }
 
 /// Judges what one connection gave.
-fn answers(block: &Block, conversation: &Conversation, received: &Exchange, index: usize, many: bool) -> Vec<String> {
+fn answers(
+    block: &Block,
+    conversation: &Conversation,
+    received: &Exchange,
+    index: usize,
+    many: bool,
+) -> Vec<String> {
     let abort = block.has("abort");
     let mut why = Vec::new();
     if received.timed_out && !abort {
-        why.push(format!("the client timed out after {} bytes: {}", received.bytes.len(), checks::shorten(&received.bytes)));
+        why.push(format!(
+            "the client timed out after {} bytes: {}",
+            received.bytes.len(),
+            checks::shorten(&received.bytes)
+        ));
     }
     if block.has("ignore_response") {
         return why;
     }
-    let head_only = conversation.packets.first().is_some_and(|packet| packet.data.starts_with(b"HEAD "));
+    let head_only = conversation
+        .packets
+        .first()
+        .is_some_and(|packet| packet.data.starts_with(b"HEAD "));
     let mut rest = received.bytes.as_slice();
     for answer in 0..conversation.responses {
         let (mut response, used) = match http::parse(rest, head_only, true) {
             Ok(found) => found,
-            Err(_) if abort && !checks::RESPONSE_SECTIONS.iter().any(|section| block.has(section)) => return why,
+            Err(_)
+                if abort
+                    && !checks::RESPONSE_SECTIONS
+                        .iter()
+                        .any(|section| block.has(section)) =>
+            {
+                return why;
+            }
             Err(http::ParseError::Bad(error)) => {
                 why.push(error);
                 return why;
             }
             Err(http::ParseError::Partial) => {
-                why.push(format!("response {answer}: the connection ended without it"));
+                why.push(format!(
+                    "response {answer}: the connection ended without it"
+                ));
                 return why;
             }
         };
@@ -214,52 +309,12 @@ fn answers(block: &Block, conversation: &Conversation, received: &Exchange, inde
     why
 }
 
-fn websockets(stage: &Stage, nginx: &Nginx, check_handshake: bool) -> Result<Vec<String>, String> {
-    let block = &stage.block;
-    let connect = block.get("ws_connect").map_or(Ok(String::new()), |value| value.text())?;
-    let mut words = connect.split_whitespace();
-    let path = words.next().ok_or("ws_connect needs a path")?;
-    let protocol = words.next();
-    let headers = block.get("ws_headers").map_or(Ok(Vec::new()), |value| value.bytes())?;
-    let (headers, _) = more_headers(&headers);
-    let steps = match block.get("ws_script") {
-        Some(value) => ws::parse(&value.bytes()?)?,
-        None => Vec::new(),
-    };
-    let clients: usize = block.get("ws_clients").map_or(Ok("1".into()), |value| value.text())?.parse().map_err(|_| "ws_clients must be a number")?;
-    let refused = block.get("ws_error_code").map(|value| value.text()).transpose()?;
-    let status = refused.as_deref().map_or(Ok(101), str::parse::<u16>).map_err(|_| "ws_error_code must be a status")?;
-    let timeout = timeout(block)?;
-    // The first client to reach a `reload` makes it; the others wait for its result.
-    let reloads: Vec<OnceLock<Result<(), String>>> = steps.iter().map(|_| OnceLock::new()).collect();
-    let reload = |step: usize| reloads.get(step).map_or(Ok(()), |once| once.get_or_init(|| reload::reload(nginx, &stage.root)).clone());
-    let failures = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for number in 0..clients {
-            let (failures, steps, headers, reload) = (&failures, &steps, &headers, &reload);
-            scope.spawn(move || {
-                let outcome = ws::Client::connect(stage.port(), path, protocol, headers, timeout).and_then(|(response, client)| {
-                    let mut why = if check_handshake { checks::check(block, &response, 0, false, status) } else { Vec::new() };
-                    match client {
-                        Some(mut client) if status == 101 => {
-                            why.extend(ws::play(&mut client, steps, reload).err());
-                        }
-                        _ if response.status != status => why.push(format!("handshake: expected {status}, came {}", response.status)),
-                        _ => {}
-                    }
-                    Ok(why)
-                });
-                let why = outcome.unwrap_or_else(|error| vec![error]);
-                let label = if clients > 1 { format!("client {number}: ") } else { String::new() };
-                failures.lock().unwrap_or_else(PoisonError::into_inner).extend(why.into_iter().map(|line| label.clone() + &line));
-            });
-        }
-    });
-    Ok(failures.into_inner().unwrap_or_else(PoisonError::into_inner))
-}
-
 fn log_path(section: &str) -> &'static Path {
-    Path::new(if section.ends_with("access_log") { "logs/access.log" } else { "logs/error.log" })
+    Path::new(if section.ends_with("access_log") {
+        "logs/access.log"
+    } else {
+        "logs/error.log"
+    })
 }
 
 /// Waits for the lines a section asks for; returns those that did not come.
@@ -267,17 +322,32 @@ fn missing_lines(stage: &Stage, section: &str, wanted: &[Matcher]) -> Vec<String
     let path = log_path(section).display().to_string();
     let come = poll::until(LOG_DEADLINE, || {
         let log = stage.root.read(&path);
-        wanted.iter().all(|matcher| matcher.find(&log).is_some()).then_some(())
+        wanted
+            .iter()
+            .all(|matcher| matcher.find(&log).is_some())
+            .then_some(())
     });
-    if come.is_some() { Vec::new() } else { absent(&stage.root.read(&path), section, wanted) }
+    if come.is_some() {
+        Vec::new()
+    } else {
+        absent(&stage.root.read(&path), section, wanted)
+    }
 }
 
 fn absent(log: &[u8], section: &str, wanted: &[Matcher]) -> Vec<String> {
-    wanted.iter().filter(|matcher| matcher.find(log).is_none()).map(|matcher| format!("{section}: no line with {matcher}")).collect()
+    wanted
+        .iter()
+        .filter(|matcher| matcher.find(log).is_none())
+        .map(|matcher| format!("{section}: no line with {matcher}"))
+        .collect()
 }
 
 fn present(log: &[u8], section: &str, unwanted: &[Matcher]) -> Vec<String> {
-    let found = unwanted.iter().filter_map(|matcher| matcher.find(log).map(|line| format!("{section}: {matcher} is in: {}", line.to_str_lossy())));
+    let found = unwanted.iter().filter_map(|matcher| {
+        matcher
+            .find(log)
+            .map(|line| format!("{section}: {matcher} is in: {}", line.to_str_lossy()))
+    });
     found.collect()
 }
 
@@ -285,9 +355,17 @@ fn unwanted_lines(stage: &Stage, declared: &[Matcher]) -> Result<Vec<String>, St
     let block = &stage.block;
     let log = stage.root.error_log();
     let mut why = present(&log, "no_error_log", &matchers(block, "no_error_log")?);
-    why.extend(present(&stage.root.read("logs/access.log"), "no_access_log", &matchers(block, "no_access_log")?));
+    why.extend(present(
+        &stage.root.read("logs/access.log"),
+        "no_access_log",
+        &matchers(block, "no_access_log")?,
+    ));
     if !block.has("no_check") {
-        why.extend(logs::undeclared(&log, declared).into_iter().map(|line| format!("undeclared in the error log: {line}")));
+        why.extend(
+            logs::undeclared(&log, declared)
+                .into_iter()
+                .map(|line| format!("undeclared in the error log: {line}")),
+        );
     }
     Ok(why)
 }

@@ -6,6 +6,7 @@ mod requests;
 mod stage;
 mod suite;
 mod tap;
+mod websockets;
 
 pub use block::run_block;
 pub use needs::unmet;

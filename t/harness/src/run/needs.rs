@@ -20,7 +20,11 @@ pub fn unmet(env: &Env, need: &str) -> Result<Option<String>, String> {
         "root" => nix::unistd::geteuid().is_root(),
         _ => return Err(format!("`# requires: {need}` is not understood")),
     };
-    Ok(if met { None } else { Some(format!("requires {need}")) })
+    Ok(if met {
+        None
+    } else {
+        Some(format!("requires {need}"))
+    })
 }
 
 /// Reads `skip_nginx`: `[N:] conditions`, the conditions under which the block is skipped.

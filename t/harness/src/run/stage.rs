@@ -53,10 +53,19 @@ impl Stage {
         }
         let backends = backends(block, &mut names)?;
         let block = expanded(block, &names)?;
-        let stage = Stage { process_env: process_env(prologue, &block)?, root, block, port, _ports: ports, _backends: backends };
+        let stage = Stage {
+            process_env: process_env(prologue, &block)?,
+            root,
+            block,
+            port,
+            _ports: ports,
+            _backends: backends,
+        };
         stage.write_user_files()?;
         let text = conf::render(env, &stage.parts(prologue)?);
-        stage.root.write(Path::new("conf/nginx.conf"), text.as_bytes())?;
+        stage
+            .root
+            .write(Path::new("conf/nginx.conf"), text.as_bytes())?;
         Ok(stage)
     }
 
@@ -68,7 +77,9 @@ impl Stage {
     fn text(&self, name: &str) -> Result<String, String> {
         match self.block.get(name) {
             // Configuration is written byte for byte; nginx reads UTF-8 and Latin-1 alike.
-            Some(value) => String::from_utf8(value.bytes()?).map_err(|_| format!("{name} must be UTF-8")),
+            Some(value) => {
+                String::from_utf8(value.bytes()?).map_err(|_| format!("{name} must be UTF-8"))
+            }
             None => Ok(String::new()),
         }
     }
@@ -78,7 +89,11 @@ impl Stage {
             Some(value) => value.text()?,
             None => prologue.log_level.clone().unwrap_or_else(|| "info".into()),
         };
-        let env_lines: String = self.process_env.iter().map(|(name, _)| format!("env {name};\n")).collect();
+        let env_lines: String = self
+            .process_env
+            .iter()
+            .map(|(name, _)| format!("env {name};\n"))
+            .collect();
         Ok(Parts {
             main: env_lines + &self.text("main_config")?,
             post_main: self.text("post_main_config")?,
@@ -99,7 +114,9 @@ impl Stage {
             Some(value) => user_files(&value.bytes()?),
         };
         for (path, body) in files {
-            self.root.write(&Path::new("html").join(&path), &body).map_err(|e| format!("user_files: {e}"))?;
+            self.root
+                .write(&Path::new("html").join(&path), &body)
+                .map_err(|e| format!("user_files: {e}"))?;
         }
         Ok(())
     }
@@ -135,12 +152,20 @@ fn expanded(block: &Block, names: &BTreeMap<String, String>) -> Result<Block, St
 fn process_env(prologue: &Prologue, block: &Block) -> Result<Vec<(String, String)>, String> {
     let mut lines = prologue.nginx_env.clone();
     if let Some(value) = block.get("nginx_env") {
-        lines.extend(value.bytes()?.lines().map(|line| line.to_str_lossy().trim().to_owned()));
+        lines.extend(
+            value
+                .bytes()?
+                .lines()
+                .map(|line| line.to_str_lossy().trim().to_owned()),
+        );
     }
-    let pairs = lines.into_iter().filter(|line| !line.is_empty()).filter_map(|line| match line.split_once('=') {
-        Some((name, value)) => Some((name.to_owned(), value.to_owned())),
-        None => std::env::var(&line).ok().map(|value| (line, value)),
-    });
+    let pairs = lines
+        .into_iter()
+        .filter(|line| !line.is_empty())
+        .filter_map(|line| match line.split_once('=') {
+            Some((name, value)) => Some((name.to_owned(), value.to_owned())),
+            None => std::env::var(&line).ok().map(|value| (line, value)),
+        });
     Ok(pairs.collect())
 }
 
@@ -150,14 +175,26 @@ fn backends(block: &Block, names: &mut BTreeMap<String, String>) -> Result<Vec<B
     if let Some(value) = block.get("http_upstream") {
         for name in words(&value.text()?) {
             let backend = Backend::http(&name)?;
-            names.insert(format!("TEST_NGINX_PORT_{}", name.to_uppercase()), backend.port().to_string());
+            names.insert(
+                format!("TEST_NGINX_PORT_{}", name.to_uppercase()),
+                backend.port().to_string(),
+            );
             started.push(backend);
         }
     }
     if let Some(value) = block.get("ws_upstream") {
-        for item in value.text()?.split([',', '\n']).map(str::trim).filter(|item| !item.is_empty()) {
+        for item in value
+            .text()?
+            .split([',', '\n'])
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+        {
             let (key, name, mode) = match item.split_once('=') {
-                Some((name, mode)) => (format!("TEST_NGINX_WS_PORT_{}", name.trim().to_uppercase()), name.trim(), mode),
+                Some((name, mode)) => (
+                    format!("TEST_NGINX_WS_PORT_{}", name.trim().to_uppercase()),
+                    name.trim(),
+                    mode,
+                ),
                 None => ("TEST_NGINX_WS_PORT".to_owned(), "echo", item),
             };
             let backend = Backend::websocket(name, WsMode::parse(mode)?)?;
@@ -169,5 +206,9 @@ fn backends(block: &Block, names: &mut BTreeMap<String, String>) -> Result<Vec<B
 }
 
 fn words(text: &str) -> Vec<String> {
-    text.split([',', ' ', '\n']).map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    text.split([',', ' ', '\n'])
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }

@@ -22,15 +22,22 @@ impl Job<'_> {
     /// Runs it; a panic is a failure of this job only.
     fn outcome(&self) -> Outcome {
         catch_unwind(AssertUnwindSafe(|| (self.run)())).unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
-            Outcome::Fail(vec![format!("the runner panicked: {}", text.unwrap_or_default())])
+            let text = panic
+                .downcast_ref::<&str>()
+                .map(|s| (*s).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned());
+            Outcome::Fail(vec![format!(
+                "the runner panicked: {}",
+                text.unwrap_or_default()
+            )])
         })
     }
 }
 
 /// Runs all jobs, at most `width` at a time, and reports each in the order given.
 pub fn run_jobs(jobs: &[Job<'_>], width: usize, mut report: impl FnMut(&Job<'_>, &Outcome)) {
-    let (parallel, serial): (VecDeque<usize>, VecDeque<usize>) = (0..jobs.len()).partition(|index| !jobs.get(*index).is_some_and(|job| job.serial));
+    let (parallel, serial): (VecDeque<usize>, VecDeque<usize>) =
+        (0..jobs.len()).partition(|index| !jobs.get(*index).is_some_and(|job| job.serial));
     let (sender, receiver) = mpsc::channel::<(usize, Outcome)>();
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -43,7 +50,9 @@ pub fn run_jobs(jobs: &[Job<'_>], width: usize, mut report: impl FnMut(&Job<'_>,
             if let Some(slot) = waiting.get_mut(index) {
                 *slot = Some(outcome);
             }
-            while let (Some(job), Some(outcome)) = (jobs.get(next), waiting.get_mut(next).and_then(Option::take)) {
+            while let (Some(job), Some(outcome)) =
+                (jobs.get(next), waiting.get_mut(next).and_then(Option::take))
+            {
                 report(job, &outcome);
                 next = next.saturating_add(1);
             }
@@ -51,15 +60,26 @@ pub fn run_jobs(jobs: &[Job<'_>], width: usize, mut report: impl FnMut(&Job<'_>,
     });
 }
 
-fn run_all(jobs: &[Job<'_>], queue: VecDeque<usize>, width: usize, sender: &Sender<(usize, Outcome)>) {
+fn run_all(
+    jobs: &[Job<'_>],
+    queue: VecDeque<usize>,
+    width: usize,
+    sender: &Sender<(usize, Outcome)>,
+) {
     let queue = Mutex::new(queue);
     thread::scope(|scope| {
         for _ in 0..width {
             let (queue, sender) = (&queue, sender.clone());
             scope.spawn(move || {
                 loop {
-                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                    let Some((index, job)) = next.and_then(|index| Some((index, jobs.get(index)?))) else { return };
+                    let next = queue
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .pop_front();
+                    let Some((index, job)) = next.and_then(|index| Some((index, jobs.get(index)?)))
+                    else {
+                        return;
+                    };
                     let _ = sender.send((index, job.outcome()));
                 }
             });
@@ -73,11 +93,26 @@ mod tests {
 
     #[test]
     fn keeps_order_and_survives_panics() {
-        let job = |title: &str, serial, run: fn() -> Outcome| Job { title: title.to_owned(), serial, run: Box::new(run) };
-        let jobs = [job("a", true, || Outcome::Pass), job("b", false, || panic!("ouch")), job("c", false, || Outcome::Skip(String::new()))];
+        let job = |title: &str, serial, run: fn() -> Outcome| Job {
+            title: title.to_owned(),
+            serial,
+            run: Box::new(run),
+        };
+        let jobs = [
+            job("a", true, || Outcome::Pass),
+            job("b", false, || panic!("ouch")),
+            job("c", false, || Outcome::Skip(String::new())),
+        ];
         let mut seen = Vec::new();
-        run_jobs(&jobs, 4, |job, outcome| seen.push((job.title.clone(), outcome.clone())));
-        assert_eq!(seen.iter().map(|(title, _)| title.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+        run_jobs(&jobs, 4, |job, outcome| {
+            seen.push((job.title.clone(), outcome.clone()))
+        });
+        assert_eq!(
+            seen.iter()
+                .map(|(title, _)| title.as_str())
+                .collect::<Vec<_>>(),
+            ["a", "b", "c"]
+        );
         assert!(matches!(&seen[1].1, Outcome::Fail(why) if why[0].contains("ouch")));
     }
 }

@@ -26,7 +26,11 @@ impl<W: Write> Tap<W> {
     /// Starts a stream of `planned` results.
     pub fn new(mut out: W, planned: usize) -> Tap<W> {
         let _ = writeln!(out, "TAP version 13\n1..{planned}");
-        Tap { out, number: 0, summary: Summary::default() }
+        Tap {
+            out,
+            number: 0,
+            summary: Summary::default(),
+        }
     }
 
     /// A `#` line.
@@ -48,7 +52,11 @@ impl<W: Write> Tap<W> {
             }
             Outcome::Skip(reason) => {
                 self.summary.skipped = self.summary.skipped.saturating_add(1);
-                let _ = writeln!(self.out, "ok {number} - {title} # SKIP {}", reason.replace('\n', " "));
+                let _ = writeln!(
+                    self.out,
+                    "ok {number} - {title} # SKIP {}",
+                    reason.replace('\n', " ")
+                );
             }
             Outcome::Fail(why) => {
                 self.summary.failed = self.summary.failed.saturating_add(1);
@@ -63,8 +71,15 @@ impl<W: Write> Tap<W> {
 
     /// Prints the closing line and returns the count.
     pub fn finish(mut self) -> Summary {
-        let Summary { passed, failed, skipped } = self.summary;
-        let _ = writeln!(self.out, "{passed} passed, {failed} failed, {skipped} skipped");
+        let Summary {
+            passed,
+            failed,
+            skipped,
+        } = self.summary;
+        let _ = writeln!(
+            self.out,
+            "{passed} passed, {failed} failed, {skipped} skipped"
+        );
         let _ = self.out.flush();
         self.summary
     }
@@ -81,8 +96,18 @@ mod tests {
         tap.result("a: #1", &Outcome::Pass);
         tap.result("b", &Outcome::Fail(vec!["x\ny".into()]));
         tap.result("c", &Outcome::Skip("why".into()));
-        assert_eq!(tap.finish(), Summary { passed: 1, failed: 1, skipped: 1 });
+        assert_eq!(
+            tap.finish(),
+            Summary {
+                passed: 1,
+                failed: 1,
+                skipped: 1
+            }
+        );
         let text = String::from_utf8(out).unwrap();
-        assert_eq!(text, "TAP version 13\n1..3\nok 1 - a: \\#1\nnot ok 2 - b\n# x\n# y\nok 3 - c # SKIP why\n1 passed, 1 failed, 1 skipped\n");
+        assert_eq!(
+            text,
+            "TAP version 13\n1..3\nok 1 - a: \\#1\nnot ok 2 - b\n# x\n# y\nok 3 - c # SKIP why\n1 passed, 1 failed, 1 skipped\n"
+        );
     }
 }

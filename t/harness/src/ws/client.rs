@@ -34,22 +34,38 @@ impl Client {
     ///
     /// # Errors
     /// No connection, no answer in time, or a 101 that breaks RFC 6455 section 4.1.
-    pub fn connect(port: u16, path: &str, protocol: Option<&str>, headers: &[u8], timeout: Duration) -> Result<(Response, Option<Client>), String> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(|e| format!("cannot connect to port {port}: {e}"))?;
-        let settings = stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(timeout)));
+    pub fn connect(
+        port: u16,
+        path: &str,
+        protocol: Option<&str>,
+        headers: &[u8],
+        timeout: Duration,
+    ) -> Result<(Response, Option<Client>), String> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .map_err(|e| format!("cannot connect to port {port}: {e}"))?;
+        let settings = stream
+            .set_nodelay(true)
+            .and_then(|()| stream.set_read_timeout(Some(timeout)));
         settings.map_err(|e| e.to_string())?;
         let key = generate_key();
         let request = handshake(path, protocol, headers, &key)?;
-        stream.write_all(&request).map_err(|e| format!("handshake: {e}"))?;
+        stream
+            .write_all(&request)
+            .map_err(|e| format!("handshake: {e}"))?;
         let (response, rest) = read_response(&mut stream)?;
         if response.status != 101 {
             return Ok((response, None));
         }
-        if !headers.to_ascii_lowercase().contains_str("sec-websocket-key:") {
+        if !headers
+            .to_ascii_lowercase()
+            .contains_str("sec-websocket-key:")
+        {
             let expected = derive_accept_key(key.as_bytes());
             let accept = response.header("Sec-WebSocket-Accept").unwrap_or_default();
             if accept != expected {
-                return Err(format!("Sec-WebSocket-Accept is `{accept}`, not `{expected}`"));
+                return Err(format!(
+                    "Sec-WebSocket-Accept is `{accept}`, not `{expected}`"
+                ));
             }
         }
         let socket = WebSocket::from_partially_read(stream, rest, Role::Client, None);
@@ -61,7 +77,9 @@ impl Client {
     /// # Errors
     /// The connection is gone.
     pub fn send_text(&mut self, text: &str) -> Result<(), String> {
-        self.socket.send(Message::text(text)).map_err(|e| e.to_string())
+        self.socket
+            .send(Message::text(text))
+            .map_err(|e| e.to_string())
     }
 
     /// The next text message; pings and pongs are passed over.
@@ -71,7 +89,10 @@ impl Client {
     pub fn recv_text(&mut self) -> Result<String, String> {
         match self.next(false) {
             Event::Message(Message::Text(text)) => Ok(text.as_str().to_owned()),
-            other => Err(format!("a text message was expected, {} came", describe(&other))),
+            other => Err(format!(
+                "a text message was expected, {} came",
+                describe(&other)
+            )),
         }
     }
 
@@ -89,19 +110,31 @@ impl Client {
             self.set_timeout(left)?;
             match self.read() {
                 Event::Quiet | Event::Message(Message::Ping(_) | Message::Pong(_)) => {}
-                other => return Err(format!("still open was expected, {} came", describe(&other))),
+                other => {
+                    return Err(format!(
+                        "still open was expected, {} came",
+                        describe(&other)
+                    ));
+                }
             }
         }
     }
 
     fn set_timeout(&self, timeout: Duration) -> Result<(), String> {
-        self.socket.get_ref().set_read_timeout(Some(timeout)).map_err(|e| e.to_string())
+        self.socket
+            .get_ref()
+            .set_read_timeout(Some(timeout))
+            .map_err(|e| e.to_string())
     }
 
     fn read(&mut self) -> Event {
         match self.socket.read() {
             Ok(message) => Event::Message(message),
-            Err(Error::Io(e)) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Event::Quiet,
+            Err(Error::Io(e))
+                if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+            {
+                Event::Quiet
+            }
             Err(error) => Event::Ended(error.to_string()),
         }
     }
@@ -120,17 +153,31 @@ impl Client {
         let control = matches!(expect, Expect::Ping(_) | Expect::Pong(_));
         let event = self.next(control);
         let met = match (&event, expect) {
-            (Event::Message(Message::Text(text)), Expect::Text(wanted)) => text.as_bytes() == wanted.as_slice(),
-            (Event::Message(Message::Text(text)), Expect::TextLike(pattern)) => pattern.is_match(text.as_bytes()),
-            (Event::Message(Message::Binary(data)), Expect::Binary(wanted)) => data.as_ref() == wanted.as_slice(),
-            (Event::Message(Message::Ping(data)), Expect::Ping(wanted)) | (Event::Message(Message::Pong(data)), Expect::Pong(wanted)) => {
+            (Event::Message(Message::Text(text)), Expect::Text(wanted)) => {
+                text.as_bytes() == wanted.as_slice()
+            }
+            (Event::Message(Message::Text(text)), Expect::TextLike(pattern)) => {
+                pattern.is_match(text.as_bytes())
+            }
+            (Event::Message(Message::Binary(data)), Expect::Binary(wanted)) => {
                 data.as_ref() == wanted.as_slice()
             }
-            (Event::Message(Message::Close(_)), Expect::Close(None)) | (Event::Message(Message::Close(_)) | Event::Ended(_), Expect::Eof) => true,
-            (Event::Message(Message::Close(Some(frame))), Expect::Close(Some(code))) => u16::from(frame.code) == *code,
+            (Event::Message(Message::Ping(data)), Expect::Ping(wanted))
+            | (Event::Message(Message::Pong(data)), Expect::Pong(wanted)) => {
+                data.as_ref() == wanted.as_slice()
+            }
+            (Event::Message(Message::Close(_)), Expect::Close(None))
+            | (Event::Message(Message::Close(_)) | Event::Ended(_), Expect::Eof) => true,
+            (Event::Message(Message::Close(Some(frame))), Expect::Close(Some(code))) => {
+                u16::from(frame.code) == *code
+            }
             _ => false,
         };
-        if met { Ok(()) } else { Err(format!("came: {}", describe(&event))) }
+        if met {
+            Ok(())
+        } else {
+            Err(format!("came: {}", describe(&event)))
+        }
     }
 
     fn send(&mut self, message: Message) -> Result<(), String> {
@@ -140,14 +187,19 @@ impl Client {
     fn step(&mut self, action: &Action) -> Result<(), String> {
         match action {
             Action::SendText(text) => {
-                let text = String::from_utf8(text.clone()).map_err(|_| "text must be UTF-8; use send raw")?;
+                let text = String::from_utf8(text.clone())
+                    .map_err(|_| "text must be UTF-8; use send raw")?;
                 self.send(Message::text(text))
             }
             Action::SendBinary(data) => self.send(Message::binary(data.clone())),
             Action::SendPing(data) => self.send(Message::Ping(data.clone().into())),
             Action::SendPong(data) => self.send(Message::Pong(data.clone().into())),
             Action::SendClose(frame) => self.close(frame.as_ref()),
-            Action::SendRaw(data) => self.socket.get_mut().write_all(data).map_err(|e| e.to_string()),
+            Action::SendRaw(data) => self
+                .socket
+                .get_mut()
+                .write_all(data)
+                .map_err(|e| e.to_string()),
             Action::Recv(expect) => self.expect(expect),
             Action::ExpectOpen(time) => self.expect_open(*time),
             Action::Drop => {
@@ -159,8 +211,12 @@ impl Client {
     }
 
     fn close(&mut self, frame: Option<&(u16, Vec<u8>)>) -> Result<(), String> {
-        let frame = frame.map(|(code, reason)| CloseFrame { code: (*code).into(), reason: String::from_utf8_lossy(reason).into_owned().into() });
-        self.socket.close(frame).and_then(|()| self.socket.flush()).map_err(|e| e.to_string())
+        let frame = frame.map(|(code, reason)| CloseFrame {
+            code: (*code).into(),
+            reason: String::from_utf8_lossy(reason).into_owned().into(),
+        });
+        self.socket.close(frame).map_err(|e| e.to_string())?;
+        self.socket.flush().map_err(|e| e.to_string())
     }
 }
 
@@ -168,7 +224,11 @@ impl Client {
 ///
 /// # Errors
 /// The first step that failed, with what was expected and what came.
-pub fn play(client: &mut Client, steps: &[Step], reload: &dyn Fn(usize) -> Result<(), String>) -> Result<(), String> {
+pub fn play(
+    client: &mut Client,
+    steps: &[Step],
+    reload: &dyn Fn(usize) -> Result<(), String>,
+) -> Result<(), String> {
     for (index, step) in steps.iter().enumerate() {
         let done = match step.action {
             Action::Reload => reload(index),
@@ -179,11 +239,19 @@ pub fn play(client: &mut Client, steps: &[Step], reload: &dyn Fn(usize) -> Resul
     Ok(())
 }
 
-fn handshake(path: &str, protocol: Option<&str>, headers: &[u8], key: &str) -> Result<Vec<u8>, String> {
+fn handshake(
+    path: &str,
+    protocol: Option<&str>,
+    headers: &[u8],
+    key: &str,
+) -> Result<Vec<u8>, String> {
     let mut lines = headers.to_vec();
     let mut add = |name: &str, value: &str| {
         let prefix = format!("{}:", name.to_ascii_lowercase());
-        if !headers.lines().any(|line| line.to_ascii_lowercase().starts_with(prefix.as_bytes())) {
+        if !headers
+            .lines()
+            .any(|line| line.to_ascii_lowercase().starts_with(prefix.as_bytes()))
+        {
             lines.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
     };
@@ -212,13 +280,17 @@ fn read_response(stream: &mut TcpStream) -> Result<(Response, Vec<u8>), String> 
         match http::parse(&bytes, false, eof) {
             Ok((response, _)) => return Ok((response, Vec::new())),
             Err(ParseError::Bad(error)) => return Err(error),
-            Err(ParseError::Partial) if eof => return Err("the connection closed without an answer to the handshake".into()),
+            Err(ParseError::Partial) if eof => {
+                return Err("the connection closed without an answer to the handshake".into());
+            }
             Err(ParseError::Partial) => {}
         }
         match stream.read(&mut chunk) {
             Ok(0) => eof = true,
             Ok(count) => bytes.extend_from_slice(chunk.get(..count).unwrap_or_default()),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return Err("no answer to the handshake in time".into()),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return Err("no answer to the handshake in time".into());
+            }
             Err(_) => eof = true,
         }
     }
@@ -227,8 +299,13 @@ fn read_response(stream: &mut TcpStream) -> Result<(Response, Vec<u8>), String> 
 fn describe(event: &Event) -> String {
     match event {
         Event::Message(Message::Text(text)) => format!("text \"{}\"", text.as_str().escape_debug()),
-        Event::Message(Message::Binary(data)) => format!("binary {}", data.iter().map(|b| format!("{b:02x}")).collect::<String>()),
-        Event::Message(Message::Close(Some(frame))) => format!("close {} \"{}\"", u16::from(frame.code), frame.reason),
+        Event::Message(Message::Binary(data)) => format!(
+            "binary {}",
+            data.iter().map(|b| format!("{b:02x}")).collect::<String>()
+        ),
+        Event::Message(Message::Close(Some(frame))) => {
+            format!("close {} \"{}\"", u16::from(frame.code), frame.reason)
+        }
         Event::Message(other) => format!("{other:?}"),
         Event::Quiet => "nothing in time".into(),
         Event::Ended(error) => format!("the end ({error})"),

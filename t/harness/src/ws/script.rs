@@ -73,7 +73,11 @@ pub fn parse(source: &[u8]) -> Result<Vec<Step>, String> {
         let action = action(line.trim_ascii()).map_err(|e| format!("ws_script `{text}`: {e}"))?;
         steps.push(Step { text, action });
     }
-    if steps.is_empty() { Err("ws_script is empty".into()) } else { Ok(steps) }
+    if steps.is_empty() {
+        Err("ws_script is empty".into())
+    } else {
+        Ok(steps)
+    }
 }
 
 fn action(line: &[u8]) -> Result<Action, String> {
@@ -99,7 +103,9 @@ fn send(rest: &[u8]) -> Result<Action, String> {
         "close" if rest.is_empty() => Ok(Action::SendClose(None)),
         "close" => {
             let (code, reason) = word(rest);
-            let code = code.parse().map_err(|_| format!("bad close code `{code}`"))?;
+            let code = code
+                .parse()
+                .map_err(|_| format!("bad close code `{code}`"))?;
             Ok(Action::SendClose(Some((code, optional(reason)?))))
         }
         _ => Err("send what? text, binary, raw, ping, pong or close".into()),
@@ -111,37 +117,63 @@ fn recv(rest: &[u8]) -> Result<Expect, String> {
     match kind.as_str() {
         "text" => {
             let (like, pattern) = word(rest);
-            if like == "like" { Ok(Expect::TextLike(regex(pattern)?)) } else { Ok(Expect::Text(quoted(rest)?)) }
+            if like == "like" {
+                Ok(Expect::TextLike(regex(pattern)?))
+            } else {
+                Ok(Expect::Text(quoted(rest)?))
+            }
         }
         "binary" => Ok(Expect::Binary(hex(rest)?)),
         "ping" => Ok(Expect::Ping(optional(rest)?)),
         "pong" => Ok(Expect::Pong(optional(rest)?)),
         "close" if rest.is_empty() => Ok(Expect::Close(None)),
-        "close" => rest.to_str_lossy().parse().map(|code| Expect::Close(Some(code))).map_err(|_| "bad close code".into()),
+        "close" => rest
+            .to_str_lossy()
+            .parse()
+            .map(|code| Expect::Close(Some(code)))
+            .map_err(|_| "bad close code".into()),
         "eof" if rest.is_empty() => Ok(Expect::Eof),
         _ => Err("recv what? text, binary, ping, pong, close or eof".into()),
     }
 }
 
 fn word(text: &[u8]) -> (String, &[u8]) {
-    let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
+    let end = text
+        .iter()
+        .position(u8::is_ascii_whitespace)
+        .unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
-    (String::from_utf8_lossy(word).into_owned(), rest.trim_ascii())
+    (
+        String::from_utf8_lossy(word).into_owned(),
+        rest.trim_ascii(),
+    )
 }
 
 fn literal(text: &[u8]) -> Result<Value, String> {
     let mut parser = Parser::new(text);
     let value = parser.expr(&Scope::default())?;
     parser.blank();
-    if parser.at_end() { Ok(value) } else { Err(format!("`{}` is left over", parser.rest_of_line())) }
+    if parser.at_end() {
+        Ok(value)
+    } else {
+        Err(format!("`{}` is left over", parser.rest_of_line()))
+    }
 }
 
 fn quoted(text: &[u8]) -> Result<Vec<u8>, String> {
-    if text.is_empty() { Err("a quoted text is missing".into()) } else { literal(text)?.bytes() }
+    if text.is_empty() {
+        Err("a quoted text is missing".into())
+    } else {
+        literal(text)?.bytes()
+    }
 }
 
 fn optional(text: &[u8]) -> Result<Vec<u8>, String> {
-    if text.is_empty() { Ok(Vec::new()) } else { quoted(text) }
+    if text.is_empty() {
+        Ok(Vec::new())
+    } else {
+        quoted(text)
+    }
 }
 
 fn regex(text: &[u8]) -> Result<Pattern, String> {
@@ -153,11 +185,19 @@ fn regex(text: &[u8]) -> Result<Pattern, String> {
 
 /// Hexadecimal bytes, with spaces wherever they help.
 fn hex(text: &[u8]) -> Result<Vec<u8>, String> {
-    let digits: Vec<u8> = text.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
+    let digits: Vec<u8> = text
+        .iter()
+        .copied()
+        .filter(|b| !b.is_ascii_whitespace())
+        .collect();
     let bytes = digits.chunks(2).map(|pair| {
         let pair = pair.to_str().unwrap_or("");
         let whole = pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit());
-        if whole { u8::from_str_radix(pair, 16).map_err(|e| e.to_string()) } else { Err(format!("`{pair}` is no hexadecimal byte")) }
+        if whole {
+            u8::from_str_radix(pair, 16).map_err(|e| e.to_string())
+        } else {
+            Err(format!("`{pair}` is no hexadecimal byte"))
+        }
     });
     bytes.collect()
 }
@@ -172,7 +212,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         Some(number) => (number, 0.001),
         None => (text.strip_suffix('s').unwrap_or(text), 1.0),
     };
-    let value: f64 = number.trim().parse().map_err(|_| format!("bad time `{text}`"))?;
+    let value: f64 = number
+        .trim()
+        .parse()
+        .map_err(|_| format!("bad time `{text}`"))?;
     Duration::try_from_secs_f64(value * unit).map_err(|_| format!("bad time `{text}`"))
 }
 
@@ -189,16 +232,36 @@ mod tests {
     fn steps() {
         assert!(matches!(one("send text \"a\\x00\" . 'b'"), Action::SendText(t) if t == b"a\0b"));
         assert!(matches!(one("send binary 00 ff7f"), Action::SendBinary(b) if b == [0, 255, 127]));
-        assert!(matches!(one("send close 1001 'bye'"), Action::SendClose(Some((1001, r))) if r == b"bye"));
-        assert!(matches!(one("recv close 1000"), Action::Recv(Expect::Close(Some(1000)))));
-        assert!(matches!(one("recv text like /^Host: a\\r$/m"), Action::Recv(Expect::TextLike(p)) if p.is_match(b"GET\nHost: a\r\n")));
-        assert!(matches!(one("expect_open 200ms"), Action::ExpectOpen(d) if d == Duration::from_millis(200)));
+        assert!(
+            matches!(one("send close 1001 'bye'"), Action::SendClose(Some((1001, r))) if r == b"bye")
+        );
+        assert!(matches!(
+            one("recv close 1000"),
+            Action::Recv(Expect::Close(Some(1000)))
+        ));
+        assert!(
+            matches!(one("recv text like /^Host: a\\r$/m"), Action::Recv(Expect::TextLike(p)) if p.is_match(b"GET\nHost: a\r\n"))
+        );
+        assert!(
+            matches!(one("expect_open 200ms"), Action::ExpectOpen(d) if d == Duration::from_millis(200))
+        );
         assert_eq!(parse(b"# note\n\n drop\nreload\n").unwrap().len(), 2);
     }
 
     #[test]
     fn refuses() {
-        for bad in ["", "send", "send text", "send binary 0", "send binary zz", "recv close x", "sleep 3", "drop now", "recv text 'a' b", "expect_open -1"] {
+        for bad in [
+            "",
+            "send",
+            "send text",
+            "send binary 0",
+            "send binary zz",
+            "recv close x",
+            "sleep 3",
+            "drop now",
+            "recv text 'a' b",
+            "expect_open -1",
+        ] {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
         }
     }
