@@ -4,7 +4,8 @@
 //! (`"{expires}$uri$remote_addr {key}"` is the example of nginx.org); without `{key}` the token is its
 //! HMAC-MD5 under the key. One value may hold `hash,expires` or, for a link that never expires, the hash
 //! alone; where two names are configured both must be present. As in nginx, an expiry is a positive number.
-//! Unlike nginx, one hash has one spelling, but for the padding.
+//! What a message without `{expires}` (or a variable that holds it) signs has no expiry: anybody can then
+//! change the one beside the hash. Unlike nginx, one hash has one spelling, but for the padding.
 
 use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};

@@ -2,4 +2,6 @@
 
 mod fake;
 mod promises;
+mod properties;
+mod refusals;
 mod vectors;

@@ -1,6 +1,8 @@
-//! A request made of plain values.
+//! A request made of plain values, profiles and tokens made the long way.
 
-use super::super::{Profile, ProfileBuilder, Received, strip};
+use md5::{Digest as _, Md5};
+
+use super::super::{Profile, ProfileBuilder, Received, Status, strip};
 
 #[derive(Clone, Default)]
 pub struct Fake {
@@ -79,4 +81,51 @@ pub fn profile(lines: &[&str]) -> Result<Profile, String> {
         done.map_err(|error| error.to_string())?;
     }
     builder.finish().map_err(|error| error.to_string())
+}
+
+pub const NOW: i64 = 1_700_000_000;
+pub const EXP: &str = "1700000600";
+
+pub fn hex_md5(parts: &[&str]) -> String {
+    data_encoding::HEXLOWER.encode(&Md5::digest(parts.concat()))
+}
+
+/// A ScaleSimple token, made the long way.
+pub fn sign(key: &str, expiry: &str, url: &str) -> String {
+    hex_md5(&[key, &hex_md5(&[expiry, url, key])])
+}
+
+/// A secure_link hash, made the long way.
+pub fn sign_link(text: &str) -> String {
+    data_encoding::BASE64URL_NOPAD.encode(&Md5::digest(text))
+}
+
+pub fn scalesimple(more: &[&str]) -> Profile {
+    profile(&[&["format scalesimple", "key k1"], more].concat()).unwrap()
+}
+
+pub fn secure_link(more: &[&str]) -> Profile {
+    profile(
+        &[
+            &[
+                "format secure_link",
+                "key k1",
+                "message {expires}$uri {key}",
+            ],
+            more,
+        ]
+        .concat(),
+    )
+    .unwrap()
+}
+
+pub fn status(profile: &Profile, rx: &Fake) -> Status {
+    profile.verify(rx, NOW).status
+}
+
+pub fn query(url: &str, token: &str, expiry: &str) -> Fake {
+    let mark = if url.contains('?') { '&' } else { '?' };
+    Fake::new(&format!(
+        "{url}{mark}ss_token={token}&ss_expiration={expiry}"
+    ))
 }

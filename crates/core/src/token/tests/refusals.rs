@@ -1,0 +1,111 @@
+//! Configurations that are no profile, and what their errors say.
+
+use super::fake::profile;
+
+#[test]
+fn refused_configurations() {
+    let ss = ["format scalesimple", "key k"];
+    let sl = ["format secure_link", "key k"];
+    for (lines, want) in [
+        (vec!["key k"], "has no \"format\""),
+        (vec!["format scalesimple"], "has no \"key\""),
+        (vec!["format md5"], "unknown format \"md5\""),
+        (
+            [ss.as_slice(), &["format scalesimple"]].concat(),
+            "\"format\" directive is duplicate",
+        ),
+        ([ss.as_slice(), &["key "]].concat(), "key is empty"),
+        ([ss.as_slice(), &["key \n"]].concat(), "key is empty"),
+        (
+            [ss.as_slice(), &["key id=a x", "key id=a y"]].concat(),
+            "key id \"a\" is duplicate",
+        ),
+        ([ss.as_slice(), &["key id= x"]].concat(), "key id is empty"),
+        (
+            [ss.as_slice(), &["from "]].concat(),
+            "\"from\" names no place",
+        ),
+        (
+            [ss.as_slice(), &["from query query"]].concat(),
+            "place \"query\" in \"from\" is duplicate",
+        ),
+        (
+            [ss.as_slice(), &["from body"]].concat(),
+            "unknown place \"body\" in \"from\"",
+        ),
+        (
+            [ss.as_slice(), &["leeway 1", "leeway 1"]].concat(),
+            "\"leeway\" directive is duplicate",
+        ),
+        (
+            [ss.as_slice(), &["leeway 18446744073709551615"]].concat(),
+            "\"leeway\" is too long",
+        ),
+        (
+            [ss.as_slice(), &["message $uri"]].concat(),
+            "has a \"message\", format \"scalesimple\" takes none",
+        ),
+        (
+            [ss.as_slice(), &["bind_ip exact"]].concat(),
+            "has \"bind_ip\", format \"scalesimple\" carries no address",
+        ),
+        (
+            [ss.as_slice(), &["bind_ip yes"]].concat(),
+            "invalid value \"yes\" in \"bind_ip\"",
+        ),
+        (
+            [ss.as_slice(), &["require_exp off"]].concat(),
+            "has \"require_exp off\", format \"scalesimple\" always expires",
+        ),
+        (
+            [ss.as_slice(), &["require_exp no"]].concat(),
+            "invalid value \"no\" in \"require_exp\"",
+        ),
+        (
+            sl.to_vec(),
+            "has no \"message\", format \"secure_link\" needs one",
+        ),
+        (
+            [sl.as_slice(), &["message $uri{key}", "require_exp on"]].concat(),
+            "has \"require_exp on\", but no \"{expires}\" in its \"message\"",
+        ),
+    ] {
+        assert_eq!(
+            profile(&lines).map(|_| ()),
+            Err(want.to_owned()),
+            "{lines:?}"
+        );
+    }
+    for line in [
+        "bind_ip off",
+        "require_exp on",
+        "from query cookie header path",
+    ] {
+        assert!(
+            profile(&[ss.as_slice(), &[line]].concat()).is_ok(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn no_key_in_debug_or_errors() {
+    let shown = format!(
+        "{:?}",
+        profile(&["format scalesimple", "key id=i hunter2"]).unwrap()
+    );
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let mut builder = super::super::ProfileBuilder::new();
+    let error = builder
+        .key(None, b"hunter2".to_vec(), Some("hex"))
+        .unwrap_err()
+        .to_string();
+    assert_eq!(error, "key is not hex");
+    assert_eq!(
+        builder
+            .key(None, b"k".to_vec(), Some("pem"))
+            .unwrap_err()
+            .to_string(),
+        "unknown key encoding \"pem\""
+    );
+}
