@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
 
-use crate::process;
+use crate::{poll, process};
 
 /// Watches for SIGINT, SIGTERM and SIGHUP: stops every nginx started here, removes `directory`, exits.
 ///
@@ -24,7 +25,11 @@ pub fn watch(directory: Option<PathBuf>) -> Result<(), String> {
         let signal = signals.wait();
         process::stop_all();
         if let Some(directory) = directory {
-            let _ = std::fs::remove_dir_all(directory);
+            // Blocks still at work may add a file meanwhile; they cannot once the directory is gone.
+            poll::until(Duration::from_secs(2), || {
+                let _ = std::fs::remove_dir_all(&directory);
+                (!directory.exists()).then_some(())
+            });
         }
         let number = signal.map_or(0, |signal| signal as i32);
         std::process::exit(number.saturating_add(128));
