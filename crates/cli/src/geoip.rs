@@ -18,8 +18,8 @@ use crate::Failure;
 pub(crate) enum Command {
     /// Make a database from CSV or JSON.
     ///
-    /// CSV lines are network,country,continent,eu[,city] (eu: yes, no or empty; a first line with
-    /// the word "network" is a heading). JSON is one object of networks and their records.
+    /// CSV lines are network,country,continent,eu and maybe city (eu: yes, no or empty; a first line
+    /// with the word "network" is a heading). JSON is one object of networks and their records.
     Make(Make),
     /// Show what a database has for an address; exit code 1 when it has nothing.
     Lookup {

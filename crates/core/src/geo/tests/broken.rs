@@ -40,7 +40,9 @@ fn ask(bytes: &[u8]) -> bool {
         "city.names.en",
     ];
     let paths = paths.map(|path| Path::parse(&[path]).unwrap());
-    let _ = database.network(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    if verified {
+        let _ = database.network(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
     let mut records = HashSet::new();
     for address in addresses() {
         let lookup = database.lookup(address);
