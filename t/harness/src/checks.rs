@@ -9,6 +9,7 @@ use crate::perl::{Pattern, Value};
 /// Sections that say something about a response.
 pub const RESPONSE_SECTIONS: &[&str] = &[
     "error_code",
+    "error_code_like",
     "response_body",
     "response_body_like",
     "response_body_unlike",
@@ -64,6 +65,15 @@ fn status(
     many: bool,
     default: u16,
 ) -> Result<(), String> {
+    if let Some(value) = indexed(block, "error_code_like", index, many)? {
+        return matches(
+            "error_code_like",
+            &value,
+            "sm",
+            response.status.to_string().as_bytes(),
+            true,
+        );
+    }
     let expected = match indexed(block, "error_code", index, many)? {
         Some(value) => value.text()?,
         None => default.to_string(),
@@ -113,13 +123,13 @@ fn one_header(line: &str, response: &Response) -> Result<(), String> {
         .split_once(':')
         .ok_or_else(|| format!("response_headers: `{line}` is no header line"))?;
     let expected = expected.trim();
-    match response.header(name.trim()) {
-        Some(value) if value == expected => Ok(()),
-        Some(value) => Err(format!(
-            "header {name}: expected `{expected}`, came `{value}`"
-        )),
-        None => Err(format!("header {name}: expected `{expected}`, came none")),
+    // As in Test::Nginx, an empty value also means "none".
+    let came = response.header(name.trim());
+    if came.as_deref().unwrap_or_default() == expected {
+        return Ok(());
     }
+    let came = came.map_or("none".to_owned(), |value| format!("`{value}`"));
+    Err(format!("header {name}: expected `{expected}`, came {came}"))
 }
 
 fn raw_headers(

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use bstr::ByteSlice;
+
 use crate::env::Env;
 
 /// A directory for one nginx, removed when dropped unless kept.
@@ -109,22 +111,34 @@ impl Drop for Root {
 }
 
 /// Splits a `user_files` text: `>>> path` lines, each followed by the file's bytes.
+///
+/// As in Test::Nginx, `>>> path` counts wherever it stands in a line; `eval` arrays are free of that.
 #[must_use]
 pub fn user_files(text: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     for line in text.split_inclusive(|b| *b == b'\n') {
-        if let Some(header) = line.strip_prefix(b">>> ") {
-            let header = String::from_utf8_lossy(header).into_owned();
-            // A date after the path is Test::Nginx's `touch`; nothing of ours depends on it.
-            files.push((
-                header.split_whitespace().next().unwrap_or("").to_owned(),
-                Vec::new(),
-            ));
+        if let Some(path) = file_header(line) {
+            files.push((path, Vec::new()));
         } else if let Some((_, body)) = files.last_mut() {
             body.extend_from_slice(line);
         }
     }
     files
+}
+
+/// The path of a `>>> path [date]` line. The date is Test::Nginx's `touch`; nothing of ours depends on it.
+fn file_header(line: &[u8]) -> Option<String> {
+    let (_, rest) = line.split_once_str(">>> ")?;
+    let path: Vec<u8> = rest
+        .iter()
+        .copied()
+        .take_while(|b| !b.is_ascii_whitespace())
+        .collect();
+    if path.is_empty() {
+        None
+    } else {
+        Some(path.to_str_lossy().into_owned())
+    }
 }
 
 #[cfg(test)]
@@ -134,11 +148,11 @@ mod tests {
     #[test]
     fn splits_files_byte_exactly() {
         let files =
-            user_files(b">>> a.txt 199801171935.33\none\ntwo\n>>> ../conf/b\n\x00\xff>>> c\r");
+            user_files(b">>> a.txt 199801171935.33\none\ntwo\n>>> ../conf/b\n\x00\xff>>>c\r");
         assert_eq!(files[0], ("a.txt".to_owned(), b"one\ntwo\n".to_vec()));
         assert_eq!(
             files[1],
-            ("../conf/b".to_owned(), b"\x00\xff>>> c\r".to_vec())
+            ("../conf/b".to_owned(), b"\x00\xff>>>c\r".to_vec())
         );
         assert_eq!(files.len(), 2);
     }

@@ -18,8 +18,12 @@ pub const KNOWN: &[&str] = &[
     "raw_response_headers_like",
     "raw_response_headers_unlike",
     "error_code",
+    "error_code_like",
+    "http09",
     "error_log",
     "no_error_log",
+    "shutdown_error_log",
+    "no_shutdown_error_log",
     "access_log",
     "no_access_log",
     "user_files",
@@ -45,12 +49,25 @@ pub const KNOWN: &[&str] = &[
     "LAST",
 ];
 
+/// Sections that ask Test::Nginx for tools this runner does not have; they are ignored there too without them.
+pub const IGNORED: &[&str] = &[
+    "no_check_leak",
+    "suppress_stderr",
+    "stap",
+    "stap_out",
+    "stap_like",
+    "stap_out_like",
+    "stap_unlike",
+    "stap_out_unlike",
+    "quit",
+];
+
 /// Checks a name.
 ///
 /// # Errors
 /// An unknown name, with the closest known one.
 pub fn check(name: &str) -> Result<(), String> {
-    if KNOWN.contains(&name) {
+    if KNOWN.contains(&name) || IGNORED.contains(&name) {
         return Ok(());
     }
     let nearest = KNOWN

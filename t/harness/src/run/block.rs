@@ -14,7 +14,7 @@ use super::websockets;
 use crate::checks;
 use crate::env::Env;
 use crate::format::Block;
-use crate::http::{self, Exchange};
+use crate::http::{self, Exchange, Response};
 use crate::logs::{self, Matcher};
 use crate::poll;
 use crate::process::{Nginx, Start};
@@ -273,6 +273,14 @@ fn answers(
         .packets
         .first()
         .is_some_and(|packet| packet.data.starts_with(b"HEAD "));
+    if block.has("http09") {
+        let response = Response {
+            status: 200,
+            body: received.bytes.clone(),
+            ..Response::default()
+        };
+        return checks::check(block, &response, index, many, 200);
+    }
     let mut rest = received.bytes.as_slice();
     for answer in 0..conversation.responses {
         let (mut response, used) = match http::parse(rest, head_only, true) {
@@ -297,10 +305,6 @@ fn answers(
             }
         };
         rest = rest.get(used..).unwrap_or_default();
-        if answer.saturating_add(1) == conversation.responses {
-            // Bytes after the last response belong to nobody: they make its body wrong.
-            response.body.extend_from_slice(rest);
-        }
         response.truncated = response.truncated && !abort;
         let pipelined = conversation.responses > 1;
         let at = if pipelined { answer } else { index };
@@ -355,6 +359,16 @@ fn unwanted_lines(stage: &Stage, declared: &[Matcher]) -> Result<Vec<String>, St
     let block = &stage.block;
     let log = stage.root.error_log();
     let mut why = present(&log, "no_error_log", &matchers(block, "no_error_log")?);
+    why.extend(present(
+        &log,
+        "no_shutdown_error_log",
+        &matchers(block, "no_shutdown_error_log")?,
+    ));
+    why.extend(absent(
+        &log,
+        "shutdown_error_log",
+        &matchers(block, "shutdown_error_log")?,
+    ));
     why.extend(present(
         &stage.root.read("logs/access.log"),
         "no_access_log",
