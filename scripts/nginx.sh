@@ -60,6 +60,12 @@ debian_tarball() {
   echo "$file"
 }
 
+# up_to_date PREFIX STAMP OBJS: it was made in this way, and cargo finds the headers it made.
+up_to_date() {
+  [ "$(cat "$1/.stamp" 2>/dev/null)" = "$2" ] && [ -x "$1/sbin/nginx" ] &&
+    [ -e "$3/ngx_auto_config.h" ]
+}
+
 # compile_nginx VERSION FLAVOUR: build/src/nginx-VERSION -> build/nginx-VERSION[-FLAVOUR].
 compile_nginx() {
   local src=$build/src/nginx-$1 objs=objs${2:+-$2} prefix=$build/nginx-$1${2:+-$2}
@@ -81,7 +87,7 @@ compile_nginx() {
   )
   [ "$2" != debug ] || args+=(--with-debug)
   stamp="$(cat "$src/.source") ${args[*]}"
-  [ "$(cat "$prefix/.stamp" 2>/dev/null)" != "$stamp" ] || return 0
+  up_to_date "$prefix" "$stamp" "$src/$objs" && return
   note "compiling nginx $1${2:+ ($2)}"
   local configure=configure
   [ -e "$src/configure" ] || configure=auto/configure
@@ -103,7 +109,7 @@ prepare_system() {
   [ -x /usr/sbin/nginx ] && [ -e $headers/conf_flags ] ||
     die "no /usr/sbin/nginx with $headers (Debian's nginx and nginx-dev)"
   stamp=$(/usr/sbin/nginx -V 2>&1; stat -c %Y $headers/conf_flags)
-  [ "$(cat "$prefix/.stamp" 2>/dev/null)" != "$stamp" ] || return 0
+  up_to_date "$prefix" "$stamp" "$src/objs" && return
   rm -rf "$src" "$prefix"
   mkdir -p "$src" "$prefix/sbin"
   tar -C $headers -c . | tar -C "$src" --no-same-owner -x
