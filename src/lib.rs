@@ -5,6 +5,7 @@ mod geoip;
 mod keys;
 mod refusal;
 mod token;
+mod upstream;
 
 use gatehouse_nginx::module::Directive;
 use gatehouse_nginx::phase::Installer;
@@ -20,11 +21,14 @@ pub struct Main {
     digest: digest::Main,
     geoip: geoip::Main,
     token: token::Main,
+    upstream: upstream::Main,
 }
 
 /// Configuration of an `upstream`.
 #[derive(Default)]
-pub struct Srv {}
+pub struct Srv {
+    upstream: upstream::Srv,
+}
 
 /// Configuration of a level of locations.
 #[derive(Default)]
@@ -45,10 +49,15 @@ pub struct Record<'r> {
 #[derive(Default)]
 pub struct Local<'r> {
     digest: digest::Local<'r>,
+    upstream: upstream::Local<'r>,
 }
 
-const FAMILIES: &[&[Directive<Gatehouse>]] =
-    &[digest::DIRECTIVES, token::DIRECTIVES, geoip::DIRECTIVES];
+const FAMILIES: &[&[Directive<Gatehouse>]] = &[
+    digest::DIRECTIVES,
+    token::DIRECTIVES,
+    geoip::DIRECTIVES,
+    upstream::DIRECTIVES,
+];
 
 module_table!(Gatehouse, "ngx_http_gatehouse_module", FAMILIES);
 
@@ -60,7 +69,8 @@ unsafe impl Module for Gatehouse {
     type Record<'r> = Record<'r>;
     type Local<'r> = Local<'r>;
 
-    const VARIABLES: &'static [&'static [Variable<Self>]] = &[token::VARIABLES, geoip::VARIABLES];
+    const VARIABLES: &'static [&'static [Variable<Self>]] =
+        &[token::VARIABLES, geoip::VARIABLES, upstream::VARIABLES];
 
     fn module() -> *mut gatehouse_nginx::sys::ngx_module_t {
         Self::table()
@@ -74,6 +84,7 @@ unsafe impl Module for Gatehouse {
 
     fn complete(cf: &mut Conf<'_, Self>) -> Result<(), Error> {
         geoip::complete(cf)?;
+        upstream::complete(&cf.main().upstream)?;
         token::complete(cf)
     }
 
@@ -97,5 +108,6 @@ unsafe impl Module for Gatehouse {
 
     fn start_worker(main: &Main) {
         geoip::start_worker(&main.geoip);
+        upstream::start_worker(&main.upstream);
     }
 }

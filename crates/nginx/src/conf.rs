@@ -92,29 +92,38 @@ pub(crate) unsafe extern "C" fn set<M: Module>(
 ) -> *mut c_char {
     // SAFETY: nginx passes a row of our table, whose `post` is a `&'static Directive<M>`.
     let directive = unsafe { &*(*command).post.cast::<Directive<M>>() };
-    let body = || {
-        // SAFETY: nginx passes the live configuration being read.
-        let mut conf = unsafe { Conf::<M>::new(cf, Some(target)) };
-        match (directive.set)(&mut conf) {
-            Ok(()) => ptr::null_mut(),
-            Err(error) => conf.refuse(&error),
-        }
-    };
+    let name = directive.name.to_string_lossy();
+    let what = format!("reading the \"{name}\" directive");
+    // SAFETY: nginx passes the live configuration being read.
+    answer(unsafe { read::<M>(cf, Some(target), &what, directive.set) })
+}
+
+/// Runs a callback of the configuration being read; whether it went well. An error and a panic
+/// refuse the configuration with `[emerg]`, file and line.
+///
+/// # Safety
+/// `cf` is the live configuration being read, `target` what nginx passed beside it.
+pub(crate) unsafe fn read<M: Module>(
+    cf: *mut ngx::ngx_conf_t,
+    target: Option<*mut c_void>,
+    what: &str,
+    body: impl FnOnce(&mut Conf<'_, M>) -> Result<(), Error>,
+) -> bool {
+    // SAFETY: promised by the caller.
+    let mut conf = unsafe { Conf::<M>::new(cf, target) };
     // SAFETY: the log of the configuration being read.
-    let answer = unsafe {
-        guard::run((*cf).log, &directive.name.to_string_lossy(), None, || {
-            Some(body())
-        })
-    };
-    answer.unwrap_or_else(|| {
-        // A panic, logged as [alert] by the guard: nginx's own form of a refusal on top of it.
-        // SAFETY: as in `body`.
-        let conf = unsafe { Conf::<M>::new(cf, Some(target)) };
-        conf.refuse(&Error::new(format!(
-            "\"{}\" directive failed",
-            directive.name.to_string_lossy()
-        )))
-    })
+    let result = unsafe { guard::run((*cf).log, what, None, || Some(body(&mut conf))) };
+    match result {
+        Some(Ok(())) => return true,
+        Some(Err(error)) => conf.refuse(&error),
+        None => conf.refuse(&Error::new(format!("internal error while {what}"))),
+    }
+    false
+}
+
+/// The answer of a directive.
+pub(crate) fn answer(well: bool) -> *mut c_char {
+    if well { ptr::null_mut() } else { REFUSED }
 }
 
 impl<M: Module> Conf<'_, M> {
@@ -135,8 +144,8 @@ impl<M: Module> Conf<'_, M> {
         unsafe { &*self.cf }
     }
 
-    /// Logs `[emerg]` with file and line; the value to return to nginx.
-    pub(crate) fn refuse(&self, error: &Error) -> *mut c_char {
+    /// Logs `[emerg]` with file and line.
+    fn refuse(&self, error: &Error) {
         match &error.place {
             None if error.text.is_empty() => {}
             None => self.log(Level::Emerg, &error.text),
@@ -149,7 +158,6 @@ impl<M: Module> Conf<'_, M> {
                 );
             },
         }
-        REFUSED
     }
 
     /// One line in the error log, with file and line of the directive being read.
@@ -387,20 +395,16 @@ unsafe extern "C" fn block_line<M: Module, B>(
     _: *mut ngx::ngx_command_t,
     state: *mut c_void,
 ) -> *mut c_char {
-    let body = || {
+    let body = |conf: &mut Conf<'_, M>| {
         // SAFETY: `Conf::block` passes its `Block`, unique while nginx parses.
         let state = unsafe { &mut *state.cast::<Block<'_, M, B>>() };
-        // SAFETY: nginx passes the live configuration being read.
-        let mut conf = unsafe { Conf::<M>::new(cf, None) };
-        if conf.name() == "include" {
-            // SAFETY: ngx_conf_include reads `cf->args` and parses with the same handler.
-            return unsafe { ngx::ngx_conf_include(cf, ptr::null_mut(), ptr::null_mut()) };
+        if conf.name() != "include" {
+            return (state.line)(conf, state.block);
         }
-        match (state.line)(&mut conf, state.block) {
-            Ok(()) => ptr::null_mut(),
-            Err(error) => conf.refuse(&error),
-        }
+        // SAFETY: ngx_conf_include reads `cf->args` and parses with the same handler.
+        let answer = unsafe { ngx::ngx_conf_include(cf, ptr::null_mut(), ptr::null_mut()) };
+        answer.is_null().then_some(()).ok_or_else(Error::logged)
     };
-    // SAFETY: the log of the configuration being read.
-    unsafe { guard::run((*cf).log, "reading a block", REFUSED, body) }
+    // SAFETY: nginx passes the live configuration being read.
+    answer(unsafe { read::<M>(cf, None, "reading a block", body) })
 }

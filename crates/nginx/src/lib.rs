@@ -10,6 +10,7 @@
 
 pub mod bytes;
 pub mod conf;
+pub(crate) mod failure;
 pub mod guard;
 pub mod header;
 pub mod log;

@@ -77,11 +77,6 @@ impl Contexts {
         .map(|(_, name)| name)
         .collect()
     }
-
-    /// The contexts in the `type` word of an `ngx_command_t`.
-    pub const fn of_command(flags: usize) -> Self {
-        Self(flags as u32 & (Self::ANY.0 | Self::UPSTREAM.0))
-    }
 }
 
 impl BitOr for Contexts {
@@ -166,6 +161,45 @@ impl<M: Module> Directive<M> {
             post: ptr::from_ref(self).cast_mut().cast(),
         }
     }
+}
+
+/// A row of the table nginx reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The directive's name.
+    pub name: &'static str,
+    /// Where nginx accepts it.
+    pub contexts: Contexts,
+    arguments: u32,
+}
+
+impl Row {
+    /// Whether nginx accepts these parameters and no others.
+    pub fn takes(&self, args: Args) -> bool {
+        self.arguments == args.bits()
+    }
+}
+
+/// The rows of the running module, as nginx reads them: up to the one without a name.
+pub fn rows<M: Module>() -> Vec<Row> {
+    const CONTEXTS: u32 = Contexts::ANY.0 | Contexts::UPSTREAM.0;
+    // SAFETY: the module's static.
+    let mut command = unsafe { (*M::module()).commands };
+    let mut rows = Vec::new();
+    // SAFETY: a row of the module's static table, whose last row has no name.
+    while let Some(one) = unsafe { command.as_ref() }.filter(|c| !c.name.data.is_null()) {
+        // SAFETY: names are literals of this library.
+        let name = unsafe { crate::bytes::slice::<'static>(one.name) };
+        let flags = one.type_ as u32;
+        rows.push(Row {
+            name: std::str::from_utf8(name).unwrap_or("(not UTF-8)"),
+            contexts: Contexts(flags & CONTEXTS),
+            arguments: flags & !CONTEXTS,
+        });
+        // SAFETY: not the last row.
+        command = unsafe { command.add(1) };
+    }
+    rows
 }
 
 /// A static that C code reads and writes through its address.
@@ -272,57 +306,42 @@ unsafe extern "C" fn merge_loc<M: Module>(
     parent: *mut c_void,
     child: *mut c_void,
 ) -> *mut std::ffi::c_char {
-    let body = || {
+    let body = |conf: &mut Conf<'_, M>| {
         // SAFETY: both were made by `create::<M::Loc>`, are distinct and used by nobody else now.
         let (parent, child) = unsafe { (&*parent.cast::<M::Loc>(), &mut *child.cast::<M::Loc>()) };
-        // SAFETY: nginx passes the live configuration being read.
-        let mut conf = unsafe { Conf::<M>::new(cf, None) };
-        match M::merge_loc(&mut conf, parent, child) {
-            Ok(()) => ptr::null_mut(),
-            Err(error) => conf.refuse(&error),
-        }
+        M::merge_loc(conf, parent, child)
     };
-    // SAFETY: the log of the configuration being read.
-    unsafe { guard::run((*cf).log, "merging a location", conf::REFUSED, body) }
+    // SAFETY: nginx passes the live configuration being read.
+    conf::answer(unsafe { conf::read::<M>(cf, None, "merging a location", body) })
 }
 
 unsafe extern "C" fn preconfiguration<M: Module>(cf: *mut ngx::ngx_conf_t) -> isize {
-    let body = || {
-        // SAFETY: nginx passes the live configuration being read.
-        let mut conf = unsafe { Conf::<M>::new(cf, None) };
-        match M::VARIABLES
-            .iter()
-            .copied()
-            .flatten()
-            .try_for_each(|v| conf.add_static_variable(v))
-        {
-            Ok(()) => 0,
-            Err(error) => {
-                conf.refuse(&error);
-                -1
-            }
-        }
+    let body = |conf: &mut Conf<'_, M>| {
+        let mut all = M::VARIABLES.iter().copied().flatten();
+        all.try_for_each(|v| conf.add_static_variable(v))
     };
-    // SAFETY: the log of the configuration being read.
-    unsafe { guard::run((*cf).log, "preparing the configuration", -1, body) }
+    // SAFETY: nginx passes the live configuration being read.
+    status(unsafe { conf::read::<M>(cf, None, "preparing the configuration", body) })
 }
 
 unsafe extern "C" fn postconfiguration<M: Module>(cf: *mut ngx::ngx_conf_t) -> isize {
-    let body = || {
-        // SAFETY: nginx passes the live configuration being read.
-        let mut conf = unsafe { Conf::<M>::new(cf, None) };
-        let result =
-            M::complete(&mut conf).and_then(|()| M::install(&mut Installer::new(&mut conf)));
-        match result {
-            Ok(()) => 0,
-            Err(error) => {
-                conf.refuse(&error);
-                -1
-            }
-        }
+    let body = |conf: &mut Conf<'_, M>| {
+        M::complete(conf)?;
+        M::install(&mut Installer::new(conf))?;
+        // Last, so that it runs before the families' own filters.
+        crate::failure::install();
+        Ok(())
     };
-    // SAFETY: the log of the configuration being read.
-    unsafe { guard::run((*cf).log, "completing the configuration", -1, body) }
+    // SAFETY: nginx passes the live configuration being read.
+    status(unsafe { conf::read::<M>(cf, None, "completing the configuration", body) })
+}
+
+const fn status(well: bool) -> isize {
+    if well {
+        ngx::NGX_OK as isize
+    } else {
+        ngx::NGX_ERROR as isize
+    }
 }
 
 /// Never reports a failure: nginx would end the worker for good (nginx-limits: ngx_process.c).

@@ -58,6 +58,8 @@ pub trait HeaderFilter: 'static {
     fn run(r: Request<'_>);
 }
 
+type Filter = unsafe extern "C" fn(*mut ngx::ngx_http_request_t) -> isize;
+
 /// The filter after ours.
 pub struct NextFilter(AtomicPtr<()>);
 
@@ -66,6 +68,31 @@ impl NextFilter {
     #[allow(clippy::new_without_default)] // a const for statics
     pub const fn new() -> Self {
         Self(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    /// Puts `filter` in front of nginx's chain and remembers what was there.
+    pub(crate) fn install(&self, filter: Filter) {
+        // SAFETY: nginx's filter chain is rebuilt by one thread while the configuration is read.
+        let top = unsafe { ngx::ngx_http_top_header_filter };
+        let next = top.map_or(std::ptr::null_mut(), |f| f as *mut ());
+        self.0.store(next, Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { ngx::ngx_http_top_header_filter = Some(filter) };
+    }
+
+    /// Goes on to the next filter.
+    ///
+    /// # Safety
+    /// `r` is the live request our filter was called with.
+    pub(crate) unsafe fn call(&self, r: *mut ngx::ngx_http_request_t) -> isize {
+        let next = self.0.load(Ordering::Relaxed);
+        if next.is_null() {
+            return ngx::NGX_ERROR as isize;
+        }
+        // SAFETY: `install` stored a function of exactly this type.
+        let next = unsafe { std::mem::transmute::<*mut (), Filter>(next) };
+        // SAFETY: the next filter of nginx's chain, called as nginx would.
+        unsafe { next(r) }
     }
 }
 
@@ -122,12 +149,7 @@ impl<'c, M: Module> Installer<'c, M> {
 
     /// Puts a header filter in front.
     pub fn header_filter<F: HeaderFilter>(&mut self) {
-        // SAFETY: nginx's filter chain is rebuilt by one thread while the configuration is read.
-        let top = unsafe { ngx::ngx_http_top_header_filter };
-        let next = top.map_or(std::ptr::null_mut(), |f| f as *mut ());
-        F::next().0.store(next, Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { ngx::ngx_http_top_header_filter = Some(header_filter::<F>) };
+        F::next().install(header_filter::<F>);
     }
 }
 
@@ -190,16 +212,11 @@ unsafe extern "C" fn header_filter<F: HeaderFilter>(r: *mut ngx::ngx_http_reques
             true
         })
     };
-    let next = F::next().0.load(Ordering::Relaxed);
-    if !ran || next.is_null() {
-        return ngx::NGX_ERROR as isize;
+    // The second time it is the 500 of the first that goes out.
+    if !ran && request.fields().filter_finalize() == 0 {
+        // SAFETY: called from a header filter, whose result this is.
+        return unsafe { crate::failure::respond(r) };
     }
-    // SAFETY: `header_filter` stored a function of exactly this type.
-    let next = unsafe {
-        std::mem::transmute::<*mut (), unsafe extern "C" fn(*mut ngx::ngx_http_request_t) -> isize>(
-            next,
-        )
-    };
-    // SAFETY: the next filter of nginx's chain, called as nginx would.
-    unsafe { next(r) }
+    // SAFETY: nginx passes a live request to its chain of filters.
+    unsafe { F::next().call(r) }
 }

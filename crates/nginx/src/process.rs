@@ -84,6 +84,12 @@ pub mod hooks {
         CLOCK.store(seconds, Ordering::Relaxed);
     }
 
+    /// Whether a configuration is in force already: the one being read is a reload's.
+    pub fn reloading() -> bool {
+        // SAFETY: null or the running cycle; one without configuration stands in at the start.
+        unsafe { nginx_sys::ngx_cycle.as_ref() }.is_some_and(|cycle| !cycle.conf_ctx.is_null())
+    }
+
     pub(super) fn clock() -> Option<i64> {
         Some(CLOCK.load(Ordering::Relaxed)).filter(|t| *t != i64::MIN)
     }

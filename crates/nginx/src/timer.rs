@@ -87,6 +87,10 @@ unsafe extern "C" fn forget<T: Tick>(_: *mut std::ffi::c_void) {
     let Some(cycle) = (unsafe { ngx::ngx_cycle.as_ref() }) else {
         return;
     };
+    if cycle.modules.is_null() {
+        // The stand-in cycle of a process that exits (ngx_worker_process_exit).
+        return;
+    }
     // SAFETY: the cycle's list of modules, of that length.
     let modules = unsafe { std::slice::from_raw_parts(cycle.modules, cycle.modules_n) };
     let event = T::slot().event.get().cast::<ngx::ngx_event_t>();

@@ -61,11 +61,15 @@ pub trait Balancer: 'static {
     type State<'r>;
 
     /// The glue's part of an `upstream` block's configuration.
-    fn slot(srv: &<Self::Module as Module>::Srv) -> &Slot;
-    /// Looks up the request's backends.
-    fn init<'r>(r: Request<'r>, srv: &'r <Self::Module as Module>::Srv) -> Init<Self::State<'r>>;
+    fn slot(srv: &<Self::Module as Module>::Srv) -> Option<&Slot>;
+    /// Looks up the request's backends; `tls`: the location says `proxy_pass https://`.
+    fn init<'r>(
+        r: Request<'r>,
+        srv: &'r <Self::Module as Module>::Srv,
+        tls: bool,
+    ) -> Init<Self::State<'r>>;
     /// The next backend to try; None: none is left alive (502).
-    fn get<'r>(r: Request<'r>, state: &mut Self::State<'r>, tls: bool) -> Option<Chosen<'r>>;
+    fn get<'r>(r: Request<'r>, state: &mut Self::State<'r>) -> Option<Chosen<'r>>;
     /// A try ended; `failed` as nginx's `proxy_next_upstream` sees it.
     fn free<'r>(r: Request<'r>, state: &mut Self::State<'r>, failed: bool);
 }
@@ -103,8 +107,6 @@ impl Slot {
 struct Peer<'r, B: Balancer> {
     request: *mut ngx::ngx_http_request_t,
     state: B::State<'r>,
-    /// Whether the location says `proxy_pass https://`.
-    tls: bool,
 }
 
 impl<M: Module> Conf<'_, M> {
@@ -130,8 +132,9 @@ impl<M: Module> Conf<'_, M> {
         // SAFETY: the array of the block's servers and the configuration's pool.
         unsafe { push_down_server((*self.cf).pool, block.servers) }
             .ok_or_else(|| Error::new("no memory for an upstream"))?;
-        let slot = B::slot(self.srv());
-        *slot.place.borrow_mut() = Some(place);
+        if let Some(slot) = B::slot(self.srv()) {
+            *slot.place.borrow_mut() = Some(place);
+        }
         Ok(())
     }
 
@@ -218,7 +221,9 @@ unsafe extern "C" fn init_upstream<B: Balancer>(
         };
         // SAFETY: live, as above.
         let block = unsafe { &mut *us };
-        let slot = B::slot(srv);
+        let Some(slot) = B::slot(srv) else {
+            return ngx::NGX_ERROR as isize;
+        };
         slot.round_robin.set(block.peer.init);
         // SAFETY: null or the array of servers, ours among them.
         slot.has_servers
@@ -248,7 +253,8 @@ unsafe extern "C" fn init_peer<B: Balancer>(
     let Some(srv) = (unsafe { srv_of::<B::Module>(us) }) else {
         return FAILED;
     };
-    let body = || match B::init(request, srv) {
+    let tls = request.upstream().is_some_and(|u| u.ssl() != 0);
+    let body = || match B::init(request, srv, tls) {
         // SAFETY: the request is live and has its upstream.
         Init::Serve { state, tries } => match unsafe { install::<B>(request, state, tries) } {
             Some(()) => Ok(0),
@@ -261,7 +267,7 @@ unsafe extern "C" fn init_peer<B: Balancer>(
     // SAFETY: the connection's log is live.
     match unsafe { guard::run(request.log_ptr(), "choosing a backend", Err(None), body) } {
         Ok(0) => ngx::NGX_OK as isize,
-        Ok(_) => match B::slot(srv).round_robin.get() {
+        Ok(_) => match B::slot(srv).and_then(|slot| slot.round_robin.get()) {
             // SAFETY: nginx's own callback with what nginx gave us.
             Some(round_robin) => unsafe { round_robin(r, us) },
             None => FAILED,
@@ -308,7 +314,6 @@ unsafe fn install<'r, B: Balancer>(
     let peer = Peer::<'r, B> {
         request: request.raw(),
         state,
-        tls: upstream.ssl() != 0,
     };
     upstream.peer.data = ptr::from_mut(request.place(peer)?).cast();
     upstream.peer.get = Some(get::<B>);
@@ -335,7 +340,7 @@ unsafe extern "C" fn get<B: Balancer>(
     // SAFETY: the request is live while it tries backends.
     let request = unsafe { Request::new(peer.request) };
     let body = || {
-        let Some(chosen) = B::get(request, &mut peer.state, peer.tls) else {
+        let Some(chosen) = B::get(request, &mut peer.state) else {
             return BUSY;
         };
         match aim(request, connection, &chosen) {

@@ -84,22 +84,31 @@ unsafe extern "C" fn get<G: Getter>(
 ) -> isize {
     // SAFETY: nginx passes a live request.
     let request = unsafe { Request::new(r) };
-    let body = || {
-        // SAFETY: nginx passes a value of its own to fill.
-        let v = unsafe { &mut *v };
-        let found = match G::get(request, data) {
-            Answer::Value(value) => Some(value),
-            Answer::NotFound => None,
-            Answer::Failed => return -1,
-        };
-        let value = found.unwrap_or_default();
-        v.set_len(u32::try_from(value.len()).unwrap_or(0));
-        v.data = value.as_ptr().cast_mut();
-        v.set_valid(u32::from(found.is_some()));
-        v.set_no_cacheable(1);
-        v.set_not_found(u32::from(found.is_none()));
-        0
-    };
+    let body = || G::get(request, data);
     // SAFETY: the connection's log is live.
-    unsafe { guard::run(request.log_ptr(), "computing a variable", -1, body) }
+    let answer = unsafe {
+        guard::run(
+            request.log_ptr(),
+            "computing a variable",
+            Answer::Failed,
+            body,
+        )
+    };
+    let found = match answer {
+        Answer::Value(value) => Some(value),
+        Answer::NotFound => None,
+        Answer::Failed => {
+            crate::failure::mark(request);
+            return ngx::NGX_ERROR as isize;
+        }
+    };
+    let value = found.unwrap_or_default();
+    // SAFETY: nginx passes a value of its own to fill.
+    let v = unsafe { &mut *v };
+    v.set_len(u32::try_from(value.len()).unwrap_or(0));
+    v.data = value.as_ptr().cast_mut();
+    v.set_valid(u32::from(found.is_some()));
+    v.set_no_cacheable(1);
+    v.set_not_found(u32::from(found.is_none()));
+    ngx::NGX_OK as isize
 }

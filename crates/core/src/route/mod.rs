@@ -13,7 +13,7 @@ mod url;
 mod tests;
 
 pub use error::RouteError;
-pub use file::{Entry, FileReader, ReadSummary, parse_all};
+pub use file::{Entry, FileReader, KeySet, ReadSummary, parse_all};
 pub use json::parse_route;
 pub use key::{EXACT_MAX, HOST_MAX, Key, KeyError, Match, normalize};
 pub use url::parse_backend_url;

@@ -1,0 +1,321 @@
+//! The test build: directives that panic on demand and a clock that can be set. None of this is in
+//! a release; `scripts/check-symbols` proves it.
+#![allow(clippy::panic)] // what this file is for
+
+use crate::{Gatehouse, reference};
+use gatehouse_nginx::module::{Args, Contexts, Directive};
+use gatehouse_nginx::phase::{Handler, HeaderFilter, Installer, NextFilter, Outcome, Phase};
+use gatehouse_nginx::process::hooks::{reloading, set_clock};
+use gatehouse_nginx::timer::{self, Slot, Tick};
+use gatehouse_nginx::upstream::{self, Address, Balancer, Chosen, Init};
+use gatehouse_nginx::variable::Getter;
+use gatehouse_nginx::{Answer, Conf, Error, Level, Request};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// `http`: what the configuration wants to see fail.
+#[derive(Default)]
+pub struct Main {
+    wanted: Vec<Where>,
+}
+
+/// One level of locations.
+#[derive(Default)]
+pub struct Loc {
+    wanted: Option<Where>,
+}
+
+/// An `upstream`.
+#[derive(Default)]
+pub struct Srv {
+    slot: upstream::Slot,
+    peer: Option<Peer>,
+}
+
+/// Where `test_panic` panics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Where {
+    Configuration,
+    Reload,
+    Merge,
+    Postconfiguration,
+    Zone,
+    Worker,
+    Timer,
+    Variable,
+    Request,
+    Filter,
+    Log,
+}
+
+const PLACES: &[(&str, Where)] = &[
+    ("configuration", Where::Configuration),
+    ("reload", Where::Reload),
+    ("merge", Where::Merge),
+    ("postconfiguration", Where::Postconfiguration),
+    ("zone", Where::Zone),
+    ("worker", Where::Worker),
+    ("timer", Where::Timer),
+    ("variable", Where::Variable),
+    ("request", Where::Request),
+    ("filter", Where::Filter),
+    ("log", Where::Log),
+];
+
+/// The one peer of an `upstream` and the callback that panics.
+#[derive(Clone, Copy)]
+pub struct Peer {
+    callback: Callback,
+    address: SocketAddr,
+    text: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Callback {
+    Init,
+    Get,
+    Free,
+}
+
+pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
+    Directive {
+        name: c"test_panic",
+        syntax: "configuration | reload | merge | postconfiguration | zone | worker | timer | variable | request | filter | log",
+        default: None,
+        contexts: Contexts::ANY,
+        args: Args::Exactly(1),
+        text: "Panics there. `variable`: when `$test_panic` is read. `timer`: at its first tick.",
+        set: set_panic,
+    },
+    Directive {
+        name: c"test_panic_upstream",
+        syntax: "peer_init | peer_get | peer_free address",
+        default: None,
+        contexts: Contexts::UPSTREAM,
+        args: Args::Exactly(2),
+        text: "A balancer with one peer that panics in that callback.",
+        set: set_panic_upstream,
+    },
+    Directive {
+        name: c"test_clock",
+        syntax: "epoch",
+        default: None,
+        contexts: Contexts::HTTP,
+        args: Args::Exactly(1),
+        text: "Stops the module's clock at so many seconds since 1970.",
+        set: set_test_clock,
+    },
+    Directive {
+        name: c"test_reference",
+        syntax: "path",
+        default: None,
+        contexts: Contexts::HTTP,
+        args: Args::Exactly(1),
+        text: "Writes the reference of the other directives, Markdown, to a file.",
+        set: reference::write,
+    },
+];
+
+fn word(cf: &Conf<'_, Gatehouse>, n: usize) -> Result<String, Error> {
+    Ok(cf.words()?.get(n).cloned().unwrap_or_default())
+}
+
+fn set_panic(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let word = word(cf, 1)?;
+    let found = PLACES.iter().find(|(name, _)| *name == word);
+    let (_, place) = found.ok_or_else(|| cf.invalid(&word))?;
+    match place {
+        Where::Configuration => panic!("test_panic configuration"),
+        Where::Reload if reloading() => panic!("test_panic reload"),
+        Where::Zone => {
+            cf.zone("test_panic", 1 << 16, |_, _| panic!("test_panic zone"))?;
+        }
+        Where::Variable => cf.add_variable::<Reader>("$test_panic", 0)?,
+        _ => {}
+    }
+    cf.main().hooks.wanted.push(*place);
+    cf.loc().hooks.wanted = Some(*place);
+    Ok(())
+}
+
+fn set_panic_upstream(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let (callback, address) = (word(cf, 1)?, word(cf, 2)?);
+    let callback = match callback.as_str() {
+        "peer_init" => Callback::Init,
+        "peer_get" => Callback::Get,
+        "peer_free" => Callback::Free,
+        _ => return Err(cf.invalid(&callback)),
+    };
+    let peer = Peer {
+        callback,
+        address: address.parse().map_err(|_| cf.invalid(&address))?,
+        text: address.leak(),
+    };
+    cf.srv().hooks.peer = Some(peer);
+    cf.balancer::<Panicking>()
+}
+
+fn set_test_clock(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let word = word(cf, 1)?;
+    set_clock(word.parse().map_err(|_| cf.invalid(&word))?);
+    Ok(())
+}
+
+/// Takes over what this level does not say.
+pub fn merge(parent: &Loc, child: &mut Loc) {
+    child.wanted = child.wanted.or(parent.wanted);
+    if child.wanted == Some(Where::Merge) {
+        panic!("test_panic merge");
+    }
+}
+
+/// Says what this build is.
+pub fn complete(cf: &mut Conf<'_, Gatehouse>) {
+    cf.log(Level::Warn, "built with test hooks");
+    if cf.main().hooks.wants(Where::Postconfiguration) {
+        panic!("test_panic postconfiguration");
+    }
+}
+
+/// Adds the handlers that may panic.
+pub fn install(installer: &mut Installer<'_, Gatehouse>) -> Result<(), Error> {
+    if installer.main().hooks.wants(Where::Request) {
+        installer.phase::<OnRequest>()?;
+    }
+    if installer.main().hooks.wants(Where::Log) {
+        installer.phase::<OnLog>()?;
+    }
+    if installer.main().hooks.wants(Where::Filter) {
+        installer.header_filter::<Filter>();
+    }
+    Ok(())
+}
+
+/// Starts the timer that panics once.
+pub fn start_worker(main: &Main) {
+    if main.wants(Where::Timer) {
+        timer::start::<Clockwork>(10);
+    }
+    if main.wants(Where::Worker) {
+        panic!("test_panic worker");
+    }
+}
+
+impl Main {
+    fn wants(&self, place: Where) -> bool {
+        self.wanted.contains(&place)
+    }
+}
+
+/// Panics where the request's location says so.
+fn panic_if_wanted(r: Request<'_>, place: Where) {
+    if r.loc::<Gatehouse>().hooks.wanted == Some(place) {
+        panic!("test_panic {place:?}");
+    }
+}
+
+/// `$test_panic`
+struct Reader;
+
+impl Getter for Reader {
+    fn get(_: Request<'_>, _: usize) -> Answer<'_> {
+        panic!("test_panic variable")
+    }
+}
+
+struct OnRequest;
+
+impl Handler for OnRequest {
+    const PHASE: Phase = Phase::Access;
+    const NAME: &'static str = "testing a request";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        panic_if_wanted(r, Where::Request);
+        Outcome::Declined
+    }
+}
+
+struct OnLog;
+
+impl Handler for OnLog {
+    const PHASE: Phase = Phase::Log;
+    const NAME: &'static str = "testing a log entry";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        panic_if_wanted(r, Where::Log);
+        Outcome::Declined
+    }
+}
+
+struct Filter;
+
+impl HeaderFilter for Filter {
+    fn next() -> &'static NextFilter {
+        static NEXT: NextFilter = NextFilter::new();
+        &NEXT
+    }
+
+    fn run(r: Request<'_>) {
+        panic_if_wanted(r, Where::Filter);
+    }
+}
+
+/// Panics at its first tick and says so at its second.
+struct Clockwork;
+
+impl Tick for Clockwork {
+    type Module = Gatehouse;
+    const NAME: &'static str = "testing a timer";
+
+    fn slot() -> &'static Slot {
+        static SLOT: Slot = Slot::new();
+        &SLOT
+    }
+
+    fn tick() -> Option<u64> {
+        static TICKS: AtomicU32 = AtomicU32::new(0);
+        match TICKS.fetch_add(1, Ordering::Relaxed) {
+            0 => panic!("test_panic timer"),
+            1 => gatehouse_nginx::log::cycle(Level::Notice, "test_panic timer lives on"),
+            _ => {}
+        }
+        Some(10)
+    }
+}
+
+/// The balancer of `test_panic_upstream`.
+struct Panicking;
+
+impl Balancer for Panicking {
+    type Module = Gatehouse;
+    type State<'r> = Peer;
+
+    fn slot(srv: &crate::Srv) -> Option<&upstream::Slot> {
+        Some(&srv.hooks.slot)
+    }
+
+    fn init<'r>(_: Request<'r>, srv: &'r crate::Srv, _: bool) -> Init<Peer> {
+        match srv.hooks.peer {
+            Some(peer) if peer.callback == Callback::Init => panic!("test_panic peer_init"),
+            Some(state) => Init::Serve { state, tries: 1 },
+            None => Init::Failed,
+        }
+    }
+
+    fn get<'r>(_: Request<'r>, peer: &mut Peer) -> Option<Chosen<'r>> {
+        if peer.callback == Callback::Get {
+            panic!("test_panic peer_get");
+        }
+        Some(Chosen {
+            address: Address::Inet(peer.address),
+            name: peer.text.as_bytes(),
+            tls: None,
+        })
+    }
+
+    fn free<'r>(_: Request<'r>, peer: &mut Peer, _: bool) {
+        if peer.callback == Callback::Free {
+            panic!("test_panic peer_free");
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! Follows a table's file: one worker, in slices, the last good routes serving meanwhile.
+
+use super::table::{RouteFile, UpstreamTable};
+use crate::Gatehouse;
+use gatehouse_core::route::{Entry, FileReader, Key, KeySet};
+use gatehouse_core::table::{ApplyError, Change, Cursor, Feeder, Owner};
+use gatehouse_nginx::timer::{self, Slot, Tick};
+use gatehouse_nginx::{Level, log, module, process};
+use std::fs::{File, Metadata};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
+
+/// How far the feeding worker has come.
+#[derive(Default)]
+pub struct Feed {
+    /// The file last read or refused.
+    seen: Option<Stamp>,
+    next_look_ms: u64,
+    work: Work,
+}
+
+/// Tells one content of a file from another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    changed: (i64, i64),
+}
+
+impl From<Metadata> for Stamp {
+    fn from(meta: Metadata) -> Self {
+        Self {
+            inode: meta.ino(),
+            size: meta.len(),
+            changed: (meta.mtime(), meta.mtime_nsec()),
+        }
+    }
+}
+
+/// What is being done, a slice at a time.
+#[derive(Default)]
+enum Work {
+    #[default]
+    None,
+    /// The file is read and checked; nothing of it is applied before its end.
+    Reading {
+        file: File,
+        reader: FileReader,
+        entries: Vec<Entry>,
+    },
+    /// Routes the file has no more are looked for.
+    Comparing {
+        entries: Vec<Entry>,
+        keys: KeySet,
+        cursor: Cursor,
+        gone: Vec<Vec<u8>>,
+    },
+    /// Changes go into the table, from the end of the lists.
+    Applying {
+        entries: Vec<Entry>,
+        gone: Vec<Vec<u8>>,
+        tally: Tally,
+    },
+}
+
+#[derive(Default)]
+struct Tally {
+    total: usize,
+    changed: usize,
+    refused: usize,
+    why: Option<ApplyError>,
+}
+
+/// How often a worker looks whether it is its turn.
+const TICK_MS: u64 = 100;
+/// The pause between two slices.
+const PAUSE_MS: u64 = 1;
+/// The longest slice of work; the event loop goes on between slices.
+const SLICE: Duration = Duration::from_millis(3);
+/// Bytes read, buckets compared or changes applied between two looks at the clock.
+const BYTES: u64 = 32 * 1024;
+const BUCKETS: usize = 256;
+const CHANGES: usize = 64;
+
+impl UpstreamTable {
+    /// One slice of work, when this worker has the lease; milliseconds until the next.
+    fn feed(&self) -> u64 {
+        let (Some(file), Some(routes)) = (&self.file, self.routes()) else {
+            return TICK_MS;
+        };
+        let now = process::now_ms();
+        let who = Feeder {
+            pid: process::pid(),
+            generation: self.generation,
+        };
+        if file.reload_ms == 0 || !routes.lease_acquire(who, now) {
+            return TICK_MS;
+        }
+        let Ok(mut feed) = self.feed.try_borrow_mut() else {
+            return TICK_MS;
+        };
+        if matches!(feed.work, Work::None) {
+            self.look(&mut feed, file, now);
+        }
+        if matches!(feed.work, Work::None) {
+            return TICK_MS;
+        }
+        let until = Instant::now().checked_add(SLICE);
+        while until.is_some_and(|until| Instant::now() < until) {
+            match self.step(std::mem::take(&mut feed.work), file) {
+                Ok(Work::None) => return TICK_MS,
+                Ok(next) => feed.work = next,
+                Err(text) => {
+                    self.say(
+                        Level::Error,
+                        &format!(
+                            "file \"{}\": {text}, the last good routes stay in use",
+                            file.path.display()
+                        ),
+                    );
+                    return TICK_MS;
+                }
+            }
+        }
+        PAUSE_MS
+    }
+
+    /// Begins to read the file when it is another one than the last.
+    fn look(&self, feed: &mut Feed, file: &RouteFile, now: u64) {
+        if now < feed.next_look_ms {
+            return;
+        }
+        // A change is seen within `reload`: ticks come late by up to TICK_MS.
+        feed.next_look_ms = now.saturating_add(file.reload_ms.saturating_sub(TICK_MS));
+        let opened = File::open(&file.path).and_then(|f| Ok((Stamp::from(f.metadata()?), f)));
+        match opened {
+            Ok((stamp, _)) if feed.seen == Some(stamp) => {}
+            Ok((stamp, opened)) => {
+                feed.seen = Some(stamp);
+                let reader = FileReader::new(self.mode());
+                feed.work = Work::Reading {
+                    file: opened,
+                    reader,
+                    entries: Vec::new(),
+                };
+            }
+            Err(error) if feed.seen.is_some() => {
+                // Said once; a file that comes back is read again.
+                feed.seen = None;
+                self.say(
+                    Level::Error,
+                    &format!(
+                        "file \"{}\" cannot be read ({error}), the last good routes stay in use",
+                        file.path.display()
+                    ),
+                );
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn step(&self, work: Work, file: &RouteFile) -> Result<Work, String> {
+        match work {
+            Work::None => Ok(Work::None),
+            Work::Reading {
+                file: opened,
+                reader,
+                entries,
+            } => self.read(opened, reader, entries, file),
+            Work::Comparing {
+                entries,
+                keys,
+                cursor,
+                gone,
+            } => Ok(self.compare(entries, keys, cursor, gone)),
+            Work::Applying {
+                entries,
+                gone,
+                tally,
+            } => Ok(self.apply(entries, gone, tally, file)),
+        }
+    }
+
+    fn read(
+        &self,
+        mut opened: File,
+        mut reader: FileReader,
+        mut entries: Vec<Entry>,
+        file: &RouteFile,
+    ) -> Result<Work, String> {
+        let mut bytes = Vec::new();
+        (&mut opened)
+            .take(BYTES)
+            .read_to_end(&mut bytes)
+            .map_err(|e| format!("cannot be read ({e})"))?;
+        if !bytes.is_empty() {
+            let mut hosts = file.hosts.borrow_mut();
+            let fed = reader.feed(&bytes, &mut |entry| {
+                // Names are checked now, so that a bad one refuses the file as a whole.
+                let checked = entry
+                    .route
+                    .resolve(&mut |name, port| hosts.ask_here(name, port));
+                checked.map(|_| ()).map_err(|e| e.below(&entry.pointer))?;
+                entries.push(entry);
+                Ok(())
+            });
+            fed.map_err(|e| e.to_string())?;
+            return Ok(Work::Reading {
+                file: opened,
+                reader,
+                entries,
+            });
+        }
+        let summary = reader.finish().map_err(|e| e.to_string())?;
+        let Some(routes) = self.routes() else {
+            return Ok(Work::None);
+        };
+        Ok(Work::Comparing {
+            entries,
+            keys: summary.keys,
+            cursor: routes.cursor(),
+            gone: Vec::new(),
+        })
+    }
+
+    fn compare(
+        &self,
+        entries: Vec<Entry>,
+        keys: KeySet,
+        mut cursor: Cursor,
+        mut gone: Vec<Vec<u8>>,
+    ) -> Work {
+        let Some(routes) = self.routes() else {
+            return Work::None;
+        };
+        let more = routes.scan(&mut cursor, BUCKETS, &mut |route| {
+            if route.owner() == Some(Owner::File) && !keys.contains(route.key()) {
+                gone.push(route.key().to_vec());
+            }
+        });
+        if more {
+            return Work::Comparing {
+                entries,
+                keys,
+                cursor,
+                gone,
+            };
+        }
+        let tally = Tally {
+            total: entries.len(),
+            ..Tally::default()
+        };
+        Work::Applying {
+            entries,
+            gone,
+            tally,
+        }
+    }
+
+    /// First what is gone, so that there is room for what is new.
+    fn apply(
+        &self,
+        mut entries: Vec<Entry>,
+        mut gone: Vec<Vec<u8>>,
+        mut tally: Tally,
+        file: &RouteFile,
+    ) -> Work {
+        let (Some(routes), Some(_lock)) = (self.routes(), self.zone().lock()) else {
+            return Work::None;
+        };
+        let mut writer = routes.writer(process::now_ms());
+        let mut hosts = file.hosts.borrow_mut();
+        for _ in 0..CHANGES {
+            let result = if let Some(key) = gone.pop() {
+                let Ok(key) = Key::parse(&key, self.mode()) else {
+                    continue;
+                };
+                writer.apply(&Change::Remove {
+                    key: &key,
+                    owner: Owner::File,
+                })
+            } else if let Some(entry) = entries.pop() {
+                let Ok(route) = entry
+                    .route
+                    .resolve(&mut |name, port| hosts.ask_here(name, port))
+                else {
+                    continue;
+                };
+                writer.apply(&Change::Put {
+                    key: &entry.key,
+                    route: &route,
+                    owner: Owner::File,
+                })
+            } else {
+                self.say_done(&tally, file);
+                return Work::None;
+            };
+            match result {
+                Ok(applied) => {
+                    tally.changed +=
+                        usize::from(applied != gatehouse_core::table::Applied::Unchanged)
+                }
+                Err(error) => {
+                    tally.refused += 1;
+                    tally.why = Some(error);
+                }
+            }
+        }
+        Work::Applying {
+            entries,
+            gone,
+            tally,
+        }
+    }
+
+    fn say_done(&self, tally: &Tally, file: &RouteFile) {
+        let path = file.path.display();
+        match tally.why {
+            Some(error) => self.say(
+                Level::Error,
+                &format!(
+                    "file \"{path}\": {} of {} changes refused: {error}",
+                    tally.refused, tally.total
+                ),
+            ),
+            None if tally.changed > 0 => self.say(
+                Level::Notice,
+                &format!(
+                    "file \"{path}\": {} routes, {} changed",
+                    tally.total, tally.changed
+                ),
+            ),
+            None => {}
+        }
+    }
+
+    fn say(&self, level: Level, text: &str) {
+        log::cycle(
+            level,
+            &format!("upstream table \"{}\": {text}", self.name()),
+        );
+    }
+}
+
+/// Feeds all tables.
+pub struct Feeding;
+
+impl Tick for Feeding {
+    type Module = Gatehouse;
+    const NAME: &'static str = "feeding upstream tables";
+
+    fn slot() -> &'static Slot {
+        static SLOT: Slot = Slot::new();
+        &SLOT
+    }
+
+    fn tick() -> Option<u64> {
+        module::running::<Gatehouse, _>(|main| {
+            main.upstream
+                .tables
+                .iter()
+                .map(UpstreamTable::feed)
+                .min()
+                .unwrap_or(TICK_MS)
+        })
+    }
+}
+
+/// Starts following the files.
+pub fn start_worker(main: &super::Main) {
+    let mut files = main
+        .tables
+        .iter()
+        .filter_map(|table| table.file.as_ref().map(|file| (table, file)))
+        .peekable();
+    if files.peek().is_none() {
+        return;
+    }
+    for (table, file) in
+        files.filter(|(_, file)| file.reload_ms > 0 && process::worker_number() == 0)
+    {
+        if let Err(error) = File::open(&file.path) {
+            let text = format!(
+                "file \"{}\" cannot be read again by the workers ({error}), changes need a reload",
+                file.path.display()
+            );
+            table.say(Level::Warn, &text);
+        }
+    }
+    timer::start::<Feeding>(PAUSE_MS);
+}

@@ -1,0 +1,130 @@
+//! `$upstream_lookup_…` and the variables of `upstream_variable`.
+
+use super::{Use, balance, use_table};
+use crate::Gatehouse;
+use balance::Found;
+use gatehouse_nginx::variable::{Getter, Variable};
+use gatehouse_nginx::{Answer, Conf, Error, Expression, Request};
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+/// What this request has looked up.
+#[derive(Default)]
+pub struct Local<'r> {
+    pub(super) found: Cell<Option<&'r Found<'r>>>,
+}
+
+/// One `upstream_variable`.
+pub struct Definition {
+    table: Rc<Use>,
+    key: Expression,
+    name: String,
+    default: Option<Vec<u8>>,
+}
+
+/// Reads an `upstream_variable` directive.
+pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let words = cf.words()?;
+    let word = |n: usize| words.get(n).cloned().unwrap_or_default();
+    let default = match words.get(5).map(|w| w.strip_prefix("default=").ok_or(w)) {
+        None => None,
+        Some(Ok(value)) => Some(value.as_bytes().to_vec()),
+        Some(Err(word)) => return Err(Error::new(format!("invalid parameter \"{word}\""))),
+    };
+    let key = cf.compile_word(3)?;
+    let table = use_table(cf, word(2));
+    let variables = &mut cf.main().upstream.variables;
+    variables.push(Definition {
+        table,
+        key,
+        name: word(4),
+        default,
+    });
+    let number = variables.len().saturating_sub(1);
+    cf.add_variable::<Value>(&word(1), number)
+}
+
+struct Value;
+
+impl Getter for Value {
+    fn get(r: Request<'_>, number: usize) -> Answer<'_> {
+        let main = &r.main_conf::<Gatehouse>().upstream;
+        let Some(definition) = main.variables.get(number) else {
+            return Answer::Failed;
+        };
+        let (Some(key), Some(table)) = (definition.key.eval(r), main.table(&definition.table))
+        else {
+            return Answer::Failed;
+        };
+        let Some(found) = balance::find(r, table, key) else {
+            return Answer::Failed;
+        };
+        let value = found
+            .route
+            .and_then(|(_, route)| route.var(definition.name.as_bytes()));
+        let clean = value
+            .map(str::as_bytes)
+            .filter(|v| !v.iter().any(u8::is_ascii_control));
+        Answer::from(clean.or(definition.default.as_deref()))
+    }
+}
+
+/// The lookup of a request that is on its way to an `upstream` with `upstream_lookup`.
+fn found(r: Request<'_>) -> Option<&Found<'_>> {
+    if let Some(found) = r.local::<Gatehouse>()?.upstream.found.get() {
+        return Some(found);
+    }
+    if r.served_from_cache() {
+        return None;
+    }
+    let lookup = r.upstream_srv::<Gatehouse>()?.upstream.lookup.as_deref()?;
+    balance::look_up(r, lookup)
+}
+
+const fn variable(
+    name: &'static str,
+    text: &'static str,
+    get: for<'r> fn(Request<'r>) -> Answer<'r>,
+) -> Variable<Gatehouse> {
+    Variable {
+        name,
+        text,
+        get,
+        module: PhantomData,
+    }
+}
+
+pub const VARIABLES: &[Variable<Gatehouse>] = &[
+    variable(
+        "upstream_lookup_result",
+        "How the route was found: `exact`, `wildcard`, `default` or `miss`. Usable in `proxy_set_header`; not found before the upstream is known and on a cache hit.",
+        |r| {
+            Answer::from(found(r).map(|found| match found.route {
+                Some((kind, _)) => kind.as_str().as_bytes(),
+                None => b"miss",
+            }))
+        },
+    ),
+    variable(
+        "upstream_lookup_key",
+        "The key of the route that was found, such as `*.example.com`.",
+        |r| {
+            Answer::from(
+                found(r)
+                    .and_then(|found| found.route)
+                    .map(|(_, route)| route.key()),
+            )
+        },
+    ),
+    variable(
+        "upstream_lookup_id",
+        "The `id` of the route that was found.",
+        |r| {
+            let id = found(r)
+                .and_then(|found| found.route)
+                .map(|(_, route)| route.id().as_bytes());
+            Answer::from(id.filter(|id| !id.is_empty() && !id.iter().any(u8::is_ascii_control)))
+        },
+    ),
+];
