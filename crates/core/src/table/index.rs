@@ -123,7 +123,7 @@ impl<W: Word> Table<'_, W> {
     }
 
     /// The other bucket of the entry in a slot.
-    fn other_bucket(&self, slot_at: usize) -> usize {
+    pub(super) fn other_bucket(&self, slot_at: usize) -> usize {
         let bucket = slot_at
             .saturating_sub(HEADER)
             .checked_div(BUCKET)
@@ -143,7 +143,7 @@ impl<W: Word> Table<'_, W> {
         free
     }
 
-    fn move_entry(&self, from: usize, to: usize) {
+    pub(super) fn move_entry(&self, from: usize, to: usize) {
         self.mem.publish(to, self.mem.load(from));
         self.mem
             .publish(head::MOVES, self.mem.load(head::MOVES).wrapping_add(1));

@@ -102,13 +102,11 @@ impl<W: Word> Peer<'_, W> {
     /// means another one was quicker.
     pub(super) fn chosen(&self, now_ms: u64, passive: &Passive) -> bool {
         let checked = self.get(CHECKED);
-        if now_ms.saturating_sub(checked) <= passive.window_ms {
-            return true;
-        }
-        let first = self.line.get(CHECKED).is_none_or(|w| {
-            w.compare_exchange(checked, now_ms, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-        });
+        let first = now_ms.saturating_sub(checked) > passive.window_ms
+            && self.line.get(CHECKED).is_some_and(|w| {
+                w.compare_exchange(checked, now_ms, Ordering::Relaxed, Ordering::Relaxed)
+                    .is_ok()
+            });
         first || !self.over(passive)
     }
 }

@@ -5,6 +5,7 @@ pub(super) mod hook;
 mod basics;
 mod crash;
 mod model;
+mod races;
 
 use crate::route::{Address, Endpoint, Key, Match, Resolved};
 use crate::table::{Applied, ApplyError, Change, Owner, Table};

@@ -1,0 +1,376 @@
+//! Every interleaving and every permitted reordering (C11 memory model, by loom) of a writer against a reader.
+//!
+//! The words that matter to a race are loom's, the others plain: what loom explores grows with each. Which matter is
+//! learned from a dry run.
+
+use super::{endpoint, key, memory};
+use crate::route::{Match, Resolved};
+use crate::table::layout::head;
+use crate::table::{Applied, Change, Feeder, Owner, Passive, Table, Word};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// Who looks at a word of a model. Loom (0.7, its issue 392) stops exploring when a thread that stores also loads, so a
+/// thread's loads are loom's only where a stale value could come of it.
+#[derive(Clone, Copy)]
+enum Role {
+    /// The only one to store: it reads back what it stored last.
+    Writer,
+    /// Only loads.
+    Reader,
+    /// One of several that compare and swap: reads as such.
+    Swapper,
+}
+
+/// A word explored by loom, and what its only writer stored last.
+struct Explored {
+    word: loom::sync::atomic::AtomicU64,
+    last: AtomicU64,
+}
+
+/// A word as one thread of a model has it. Words nobody races for are each thread's own.
+enum Shared {
+    Own(AtomicU64),
+    Explored(Role, Arc<Explored>),
+}
+
+impl Word for Shared {
+    fn load(&self, order: Ordering) -> u64 {
+        match self {
+            Self::Own(w) => w.load(order),
+            Self::Explored(Role::Writer, w) => w.last.load(Ordering::Relaxed),
+            Self::Explored(Role::Reader, w) => w.word.load(order),
+            Self::Explored(Role::Swapper, w) => w.word.fetch_add(0, Ordering::AcqRel),
+        }
+    }
+
+    fn store(&self, value: u64, order: Ordering) {
+        match self {
+            Self::Own(w) => w.store(value, order),
+            Self::Explored(_, w) => {
+                w.last.store(value, Ordering::Relaxed);
+                w.word.store(value, order);
+            }
+        }
+    }
+
+    fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
+        match self {
+            Self::Own(w) => w.fetch_add(value, order),
+            Self::Explored(_, w) => w.word.fetch_add(value, order),
+        }
+    }
+
+    fn compare_exchange(
+        &self,
+        current: u64,
+        new: u64,
+        ok: Ordering,
+        failed: Ordering,
+    ) -> Result<u64, u64> {
+        match self {
+            Self::Own(w) => w.compare_exchange(current, new, ok, failed),
+            Self::Explored(_, w) => w.word.compare_exchange(current, new, ok, failed),
+        }
+    }
+
+    fn fence(order: Ordering) {
+        loom::sync::atomic::fence(order);
+    }
+}
+
+/// Runs two threads on copies of `memory` in every way that differs; gives how many ways these were.
+fn explore(
+    memory: &[AtomicU64],
+    explored: &BTreeSet<usize>,
+    there: (Role, Act),
+    here: (Role, Act),
+) -> usize {
+    let image: Vec<u64> = memory.iter().map(|w| w.load(Ordering::Relaxed)).collect();
+    let explored = explored.clone();
+    let ways = Arc::new(AtomicUsize::new(0));
+    let count = ways.clone();
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.max_branches = 10_000;
+    model.check(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        let shared: BTreeMap<usize, Arc<Explored>> = explored
+            .iter()
+            .map(|at| {
+                let (word, last) = (
+                    loom::sync::atomic::AtomicU64::new(image[*at]),
+                    AtomicU64::new(image[*at]),
+                );
+                (*at, Arc::new(Explored { word, last }))
+            })
+            .collect();
+        let words_of = |role| -> Vec<Shared> {
+            let own = image
+                .iter()
+                .map(|value| Shared::Own(AtomicU64::new(*value)));
+            let mut words: Vec<_> = own.collect();
+            for (at, word) in &shared {
+                words[*at] = Shared::Explored(role, word.clone());
+            }
+            words
+        };
+        let (theirs, ours) = (words_of(there.0), words_of(here.0));
+        let thread = loom::thread::spawn(move || there.1(&Table::attach(&theirs).unwrap()));
+        here.1(&Table::attach(&ours).unwrap());
+        thread.join().unwrap();
+    });
+    ways.load(Ordering::Relaxed)
+}
+
+/// What a thread of a model does.
+type Act = fn(&Table<'_, Shared>);
+
+/// A writer against a reader.
+fn write_and_read(memory: &[AtomicU64], explored: &BTreeSet<usize>, writer: Act, reader: Act) {
+    let ways = explore(
+        memory,
+        explored,
+        (Role::Writer, writer),
+        (Role::Reader, reader),
+    );
+    assert!(ways > 5, "only {ways} ways were explored");
+}
+
+/// Two of a kind.
+fn both(memory: &[AtomicU64], explored: &BTreeSet<usize>, there: Act, here: Act) {
+    let ways = explore(
+        memory,
+        explored,
+        (Role::Swapper, there),
+        (Role::Swapper, here),
+    );
+    assert!(ways > 5, "only {ways} ways were explored");
+}
+
+fn numbered(n: u32) -> Resolved<'static> {
+    Resolved {
+        endpoints: vec![endpoint(n, 1)],
+        ..Resolved::default()
+    }
+}
+
+fn put<W: Word>(table: &Table<'_, W>, name: &str, n: u32, now_ms: u64) {
+    let route = numbered(n);
+    let change = Change::Put {
+        key: &key(name),
+        route: &route,
+        owner: Owner::File,
+    };
+    assert!(matches!(
+        table.writer(now_ms).apply(&change),
+        Ok(Applied::Created | Applied::Replaced)
+    ));
+}
+
+fn take_out<W: Word>(table: &Table<'_, W>, name: &str, now_ms: u64) {
+    let change = Change::Remove {
+        key: &key(name),
+        owner: Owner::File,
+    };
+    assert_eq!(table.writer(now_ms).apply(&change), Ok(Applied::Removed));
+}
+
+/// The number of a name's backend.
+fn number_of<W: Word>(table: &Table<'_, W>, name: &str) -> Option<u32> {
+    let mut buf = [0; 8];
+    let hit = table.lookup(name.as_bytes(), &mut buf).unwrap()?;
+    assert_eq!(hit.route.key(), name.as_bytes(), "another key's record");
+    let backends: Vec<_> = hit.route.backends().collect();
+    assert_eq!(backends.len(), 1);
+    let std::net::SocketAddr::V4(address) = address(backends[0].address) else {
+        panic!("no IPv4")
+    };
+    assert_eq!((address.port(), backends[0].weight()), (8080, 1));
+    Some(address.ip().to_bits() & 0xff_ffff)
+}
+
+fn address(address: crate::route::Address<'_>) -> std::net::SocketAddr {
+    match address {
+        crate::route::Address::Ip(address) => address,
+        crate::route::Address::Unix(path) => panic!("{path}"),
+    }
+}
+
+fn slot_and_record<W: Word>(table: &Table<'_, W>, name: &str) -> (usize, usize) {
+    let found = table
+        .find(name.as_bytes(), table.hash(name.as_bytes()))
+        .unwrap();
+    (found.slot_at, found.record_at)
+}
+
+/// A table with one route; the words of its slot and its record.
+fn start() -> (Vec<AtomicU64>, BTreeSet<usize>) {
+    let memory = memory(88);
+    let table = Table::format(&memory, Match::Host, 11).unwrap();
+    put(&table, "k", 1, 0);
+    let (slot, record) = slot_and_record(&table, "k");
+    let explored = [slot].into_iter().chain(record..record + 4).collect();
+    (memory, explored)
+}
+
+#[test]
+fn a_reader_sees_whole_records_while_blocks_are_reused() {
+    let (memory, explored) = start();
+    fn twice<W: Word>(table: &Table<'_, W>) {
+        put(table, "k", 2, 10_000);
+        put(table, "k", 3, 20_000);
+    }
+    let (slot, first) = slot_and_record(&Table::attach(&memory).unwrap(), "k");
+    let image: Vec<_> = memory
+        .iter()
+        .map(|w| AtomicU64::new(w.load(Ordering::Relaxed)))
+        .collect();
+    let dry = Table::attach(&image).unwrap();
+    put(&dry, "k", 2, 10_000);
+    // The block in between is written once: the reader has it from the start, which spares exploring it.
+    let (_, second) = slot_and_record(&dry, "k");
+    for at in second..second + 4 {
+        memory[at].store(image[at].load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+    put(&dry, "k", 3, 20_000);
+    assert_eq!(
+        slot_and_record(&dry, "k"),
+        (slot, first),
+        "the third record takes the first one's block"
+    );
+    write_and_read(&memory, &explored, twice::<Shared>, |table| {
+        assert!(matches!(number_of(table, "k"), Some(1..=3)));
+    });
+}
+
+#[test]
+fn a_removed_record_is_not_taken_for_its_successor() {
+    let (memory, explored) = start();
+    fn another_key<W: Word>(table: &Table<'_, W>) {
+        take_out(table, "k", 10_000);
+        put(table, "j", 2, 20_000);
+    }
+    let image: Vec<_> = memory
+        .iter()
+        .map(|w| AtomicU64::new(w.load(Ordering::Relaxed)))
+        .collect();
+    let dry = Table::attach(&image).unwrap();
+    another_key(&dry);
+    assert!(
+        explored.contains(&slot_and_record(&dry, "j").1),
+        "the block is reused"
+    );
+    write_and_read(&memory, &explored, another_key::<Shared>, |table| {
+        assert!(matches!(number_of(table, "k"), None | Some(1)));
+    });
+}
+
+#[test]
+fn a_new_record_is_seen_whole_or_not_at_all() {
+    let (memory, explored) = start();
+    let table = Table::attach(&memory).unwrap();
+    take_out(&table, "k", 0);
+    write_and_read(
+        &memory,
+        &explored,
+        |table| put(table, "k", 2, 20_000),
+        |table| {
+            assert!(matches!(number_of(table, "k"), None | Some(2)));
+        },
+    );
+}
+
+#[test]
+fn a_moving_entry_is_never_missed() {
+    let (memory, _) = start();
+    let table = Table::attach(&memory).unwrap();
+    let (here, _) = slot_and_record(&table, "k");
+    let there = other_place(&table, here);
+    let explored = [here, there, head::MOVES].into_iter().collect();
+    let to_and_fro = |table: &Table<'_, Shared>| {
+        let (here, _) = slot_and_record(table, "k");
+        let there = other_place(table, here);
+        table.move_entry(here, there);
+        table.move_entry(there, here);
+    };
+    write_and_read(&memory, &explored, to_and_fro, |table| {
+        assert_eq!(number_of(table, "k"), Some(1))
+    });
+}
+
+/// A free slot in the other bucket of the entry at `here`.
+fn other_place<W: Word>(table: &Table<'_, W>, here: usize) -> usize {
+    table.geo.bucket_at(table.other_bucket(here)) + 5
+}
+
+#[test]
+fn the_lease_goes_to_one() {
+    let (memory, _) = start();
+    let explored = [head::LEASE].into_iter().collect();
+    fn ask(table: &Table<'_, Shared>, pid: u32) -> bool {
+        table.lease_acquire(Feeder { pid, generation: 1 }, 100_000)
+    }
+    both(
+        &memory,
+        &explored,
+        |table| {
+            let won = ask(table, 1);
+            assert_eq!(
+                won,
+                table.lease_held(Feeder {
+                    pid: 1,
+                    generation: 1
+                })
+            );
+        },
+        |table| {
+            let won = ask(table, 2);
+            assert_eq!(
+                won,
+                table.lease_held(Feeder {
+                    pid: 2,
+                    generation: 1
+                })
+            );
+        },
+    );
+}
+
+#[test]
+fn one_request_checks_a_failed_peer() {
+    let (memory, _) = start();
+    let table = Table::attach(&memory).unwrap();
+    let mut buf = [0; 8];
+    let id = table
+        .lookup(b"k", &mut buf)
+        .unwrap()
+        .unwrap()
+        .route
+        .backend(0)
+        .unwrap()
+        .peer();
+    table.peer(id).unwrap().failed(1, &Passive::default());
+    let line = id.line as usize * 8;
+    // A spare word of the header counts those who were let through.
+    const LET_THROUGH: usize = 30;
+    let explored = (line + 4..line + 7).chain([LET_THROUGH]).collect();
+    fn try_it(table: &Table<'_, Shared>) {
+        let mut buf = [0; 8];
+        let id = table
+            .lookup(b"k", &mut buf)
+            .unwrap()
+            .unwrap()
+            .route
+            .backend(0)
+            .unwrap()
+            .peer();
+        let peer = table.peer(id).unwrap();
+        if peer.available(20_000, &Passive::default()) && peer.chosen(20_000, &Passive::default()) {
+            let before = table.mem.words[LET_THROUGH].fetch_add(1, Ordering::Relaxed);
+            assert_eq!(before, 0, "two checks at once");
+        }
+    }
+    both(&memory, &explored, try_it, try_it);
+}
