@@ -1,0 +1,131 @@
+//! The directive reference, written from the table nginx reads and what the families say of it.
+
+use crate::{Gatehouse, digest, geoip, hooks, token, upstream};
+use gatehouse_nginx::module::{Args, Directive, Row, rows};
+use gatehouse_nginx::variable::Variable;
+use gatehouse_nginx::{Conf, Error, Module};
+use std::fmt::Write;
+
+/// What one family has to say.
+struct Chapter {
+    title: &'static str,
+    directives: &'static [Directive<Gatehouse>],
+    variables: &'static [Variable<Gatehouse>],
+}
+
+const CHAPTERS: &[Chapter] = &[
+    Chapter {
+        title: "Digests",
+        directives: digest::DIRECTIVES,
+        variables: &[],
+    },
+    Chapter {
+        title: "Tokens",
+        directives: token::DIRECTIVES,
+        variables: token::VARIABLES,
+    },
+    Chapter {
+        title: "GeoIP",
+        directives: geoip::DIRECTIVES,
+        variables: geoip::VARIABLES,
+    },
+    Chapter {
+        title: "Upstream lookup",
+        directives: upstream::DIRECTIVES,
+        variables: upstream::VARIABLES,
+    },
+];
+
+/// `test_reference path`: writes the reference, or refuses when it would not be true.
+pub fn write(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let word = cf.words()?.get(1).cloned().unwrap_or_default();
+    let rows = rows::<Gatehouse>();
+    compare(&rows)?;
+    let path = cf.path(&word)?;
+    std::fs::write(&path, reference())
+        .map_err(|e| Error::new(format!("cannot write \"{}\" ({e})", path.display())))
+}
+
+/// Compares what nginx reads with what the reference says, both ways.
+fn compare(rows: &[Row]) -> Result<(), Error> {
+    let described = || CHAPTERS.iter().flat_map(|chapter| chapter.directives);
+    for row in rows {
+        let mut all = described().chain(hooks::DIRECTIVES);
+        let directive = all
+            .find(|d| name(d) == row.name)
+            .ok_or_else(|| format!("directive \"{}\" is not in the reference", row.name))?;
+        if row.contexts != directive.contexts || !row.takes(directive.args) {
+            return Err(format!("nginx reads \"{}\" in another way", row.name).into());
+        }
+    }
+    for directive in described() {
+        if !rows.iter().any(|row| row.name == name(directive)) {
+            return Err(format!("nginx does not know \"{}\"", name(directive)).into());
+        }
+        describe_well(directive)?;
+    }
+    let variables = CHAPTERS.iter().flat_map(|chapter| chapter.variables);
+    let described: Vec<_> = variables.map(|variable| variable.name).collect();
+    let mut known = Gatehouse::VARIABLES.iter().copied().flatten();
+    match known.find(|variable| !described.contains(&variable.name)) {
+        Some(missing) => {
+            Err(format!("variable \"${}\" is not in the reference", missing.name).into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses a directive whose syntax contradicts its number of parameters, or that says nothing.
+fn describe_well(directive: &Directive<Gatehouse>) -> Result<(), Error> {
+    let syntax = directive.syntax;
+    let words = syntax.split_whitespace().count();
+    let agrees = match directive.args {
+        Args::Flag => syntax == "on | off",
+        Args::Block(n) => syntax.ends_with("{ … }") && words.checked_sub(3) == Some(n as usize),
+        Args::Exactly(n) => syntax.contains('|') || words == n as usize,
+        Args::Between(_, _) | Args::OneOrMore | Args::TwoOrMore => syntax.contains(['[', '…', '|']),
+    };
+    if agrees && !directive.text.is_empty() {
+        return Ok(());
+    }
+    Err(format!("the reference of \"{}\" cannot be true", name(directive)).into())
+}
+
+fn name(directive: &Directive<Gatehouse>) -> &'static str {
+    directive.name.to_str().unwrap_or_default()
+}
+
+/// The reference, Markdown, in nginx.org's form.
+fn reference() -> String {
+    let mut out = String::new();
+    for chapter in CHAPTERS {
+        let _ = write!(out, "### {}\n\n", chapter.title);
+        for directive in chapter.directives {
+            describe(&mut out, directive);
+        }
+    }
+    out.push_str("### Embedded variables\n\n");
+    for variable in CHAPTERS.iter().flat_map(|chapter| chapter.variables) {
+        let _ = writeln!(out, "- `${}`: {}", variable.name, variable.text);
+    }
+    out
+}
+
+fn describe(out: &mut String, directive: &Directive<Gatehouse>) {
+    let name = name(directive);
+    let end = if directive.syntax.ends_with('}') {
+        ""
+    } else {
+        ";"
+    };
+    let default = directive
+        .default
+        .map_or_else(|| "—".to_owned(), |default| format!("{name} {default};"));
+    let _ = write!(
+        out,
+        "#### {name}\n\n```text\nSyntax:  {name} {}{end}\nDefault: {default}\nContext: {}\n```\n\n{}\n\n",
+        directive.syntax,
+        directive.contexts.names().join(", "),
+        directive.text,
+    );
+}
