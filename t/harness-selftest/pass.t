@@ -272,3 +272,16 @@ GET /page.txt
 Transfer-Encoding: chunked
 --- response_body
 [inner]
+
+=== TEST 23: workers of another user reach the files
+--- main_config
+user nobody nogroup;
+--- config
+location / { root html; }
+--- user_files
+>>> a.txt
+readable
+--- request
+GET /a.txt
+--- response_body
+readable

@@ -15,6 +15,8 @@ pub struct Parts {
     pub http: String,
     /// `server` context.
     pub server: String,
+    /// Environment of this nginx alone.
+    pub process_env: Vec<(String, String)>,
     /// `error_log` level.
     pub log_level: String,
     /// `worker_processes`.
@@ -35,10 +37,15 @@ const TEMP_PATHS: &[(&str, &str)] = &[
     ("scgi_temp_path", "http_scgi"),
 ];
 
-/// `load_module`, `user`, `pid` and `error_log` lines; those `text` has itself are left to it.
+/// `load_module`, `env`, `user`, `pid` and `error_log` lines; `user` is left to `text` if that has one.
+///
+/// nginx clears its environment except for what `env` names: `own` and the run's variables are named.
 #[must_use]
-pub fn preamble(env: &Env, text: &str, log_level: &str) -> String {
+pub fn preamble(env: &Env, own: &[(String, String)], text: &str, log_level: &str) -> String {
     let mut out = String::new();
+    for (name, _) in env.process_env.iter().chain(own) {
+        let _ = writeln!(out, "env {name};");
+    }
     for module in &env.modules {
         let _ = writeln!(out, "load_module {};", module.display());
     }
@@ -81,7 +88,7 @@ pub fn has_directive(text: &str, name: &str) -> bool {
 /// The whole nginx.conf of a block.
 #[must_use]
 pub fn render(env: &Env, parts: &Parts) -> String {
-    let mut out = preamble(env, &parts.main, &parts.log_level);
+    let mut out = preamble(env, &parts.process_env, &parts.main, &parts.log_level);
     if !has_directive(&parts.main, "worker_processes") {
         let _ = writeln!(out, "worker_processes {};", parts.workers);
     }

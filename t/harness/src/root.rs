@@ -1,6 +1,7 @@
 //! A server root: `conf/`, `logs/`, `html/` and the files a test asks for.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use bstr::ByteSlice;
@@ -30,6 +31,7 @@ impl Root {
             .tempdir_in(&env.root)
             .map_err(|e| format!("server root: {e}"))?
             .keep();
+        open_to_workers(&path)?;
         let root = Root {
             path,
             keep: env.keep,
@@ -108,6 +110,15 @@ impl Drop for Root {
             let _ = fs::remove_dir_all(&self.path);
         }
     }
+}
+
+/// Temporary directories are private; workers of another user (`user nobody;`) must reach the files in them.
+///
+/// # Errors
+/// The system's.
+pub fn open_to_workers(path: &Path) -> Result<(), String> {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        .map_err(|e| format!("{}: {e}", path.display()))
 }
 
 /// Splits a `user_files` text: `>>> path` lines, each followed by the file's bytes.

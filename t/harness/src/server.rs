@@ -116,7 +116,8 @@ impl<'a> Setup<'a> {
     /// Starts nginx with `conf`, a main-context configuration (`http { … }`, names replaced).
     ///
     /// `load_module`, `user`, `daemon`, `pid`, `error_log`, temporary paths and, unless it has them,
-    /// `worker_processes 1` and `events` are added.
+    /// `worker_processes 1` and `events` are added. nginx ends with the thread that starts it, so start it on
+    /// the scenario's own.
     ///
     /// # Errors
     /// It does not start; the text has what nginx said.
@@ -171,7 +172,7 @@ impl Server {
         let text = expand::bytes(conf.as_bytes(), &self.names)?
             .to_str_lossy()
             .into_owned();
-        let mut full = conf::preamble(&self.env, &text, &self.log_level);
+        let mut full = conf::preamble(&self.env, &self.process_env, &text, &self.log_level);
         if !conf::has_directive(&text, "worker_processes") {
             full.push_str("worker_processes 1;\n");
         }

@@ -1,5 +1,10 @@
 //! The runner against a stock nginx: blocks that must pass, fail and be skipped, and how it ends.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "this whole file is a test, its helpers too"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -154,6 +159,12 @@ fn bad_blocks_fail_for_the_right_reason() {
 fn wrong_use_is_no_success() {
     let Some(nginx) = nginx() else { return };
     assert_eq!(run(&nginx, &[]).status.code(), Some(2));
+    assert_eq!(
+        run(&nginx, &["t/harness-selftest/skip-file.t"])
+            .status
+            .code(),
+        Some(2)
+    );
     assert_eq!(
         run(
             &nginx,

@@ -4,9 +4,11 @@
 
 mod load;
 mod reload_stock;
+mod stats;
 mod worker_kill;
 
 pub use load::{Load, Tally};
+pub use stats::slope;
 
 use crate::env::Env;
 

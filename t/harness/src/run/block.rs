@@ -136,7 +136,10 @@ fn judge(env: &Env, prologue: &Prologue, stage: &Stage) -> Result<Vec<String>, S
         Start::Exited(status) => return Err(format!("nginx did not start: {status}")),
     };
     let mut why = Vec::new();
-    for _ in 0..prologue.repeat_each {
+    for round in 0..prologue.repeat_each {
+        if round > 0 {
+            stage.write_user_files()?;
+        }
         why.extend(converse(stage, &conversations)?);
         if block.has("ws_connect") {
             why.extend(websockets::run(stage, &nginx, conversations.is_empty())?);

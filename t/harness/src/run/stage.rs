@@ -89,16 +89,12 @@ impl Stage {
             Some(value) => value.text()?,
             None => prologue.log_level.clone().unwrap_or_else(|| "info".into()),
         };
-        let env_lines: String = self
-            .process_env
-            .iter()
-            .map(|(name, _)| format!("env {name};\n"))
-            .collect();
         Ok(Parts {
-            main: env_lines + &self.text("main_config")?,
+            main: self.text("main_config")?,
             post_main: self.text("post_main_config")?,
             http: self.text("http_config")?,
             server: self.text("config")?,
+            process_env: self.process_env.clone(),
             log_level,
             workers: prologue.workers,
             connections: prologue.worker_connections,
@@ -107,7 +103,11 @@ impl Stage {
         })
     }
 
-    fn write_user_files(&self) -> Result<(), String> {
+    /// Writes the block's `user_files`, again before each repetition as Test::Nginx does.
+    ///
+    /// # Errors
+    /// A path outside the server root, or the system's error.
+    pub fn write_user_files(&self) -> Result<(), String> {
         let files = match self.block.get("user_files") {
             None => return Ok(()),
             Some(Value::List(items)) => items.iter().map(listed_file).collect::<Result<_, _>>()?,
