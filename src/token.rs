@@ -226,7 +226,7 @@ fn profile_line(cf: &mut Conf1<'_>, builder: &mut ProfileBuilder) -> Result<(), 
         "message" => builder.message(one()?),
         "bind_ip" => builder.bind_ip(one()?),
         "require_exp" => builder.require_exp(one()?),
-        "leeway" => builder.leeway(cf.milliseconds(one()?)? / 1_000),
+        "leeway" => builder.leeway(cf.seconds(one()?)?),
         _ => return Err(cf.unknown("token_profile")),
     };
     result.map_err(|e| Error::new(e.to_string()))
@@ -291,12 +291,31 @@ pub fn complete(cf: &mut Conf1<'_>) -> Result<(), Error> {
         })?);
     }
     if !main.profiles.is_empty() {
-        let indexes = cf.remembered_variables(|name| {
-            name == "request_uri" || name.starts_with("http_") || name.starts_with("cookie_")
-        });
-        cf.main().token.remembered = indexes;
+        cf.main().token.remembered = remembered(cf);
     }
     Ok(())
+}
+
+/// What nginx keeps of a request that stripping changes, and the address that realip changes; not
+/// what the configuration defines itself under such a name (`set $http_x_mode fast;`).
+fn remembered(cf: &mut Conf1<'_>) -> Vec<usize> {
+    const OF_NGINX: [&str; 9] = [
+        "request_uri",
+        "remote_addr",
+        "binary_remote_addr",
+        "http_cookie",
+        "http_host",
+        "http_user_agent",
+        "http_referer",
+        "http_via",
+        "http_x_forwarded_for",
+    ];
+    let defined = cf.defined_variables();
+    cf.remembered_variables(|name| {
+        let by_prefix = name.starts_with("http_") || name.starts_with("cookie_");
+        let own = || defined.iter().any(|one| one == name);
+        OF_NGINX.contains(&name) || (by_prefix && !own())
+    })
 }
 
 impl Main {

@@ -178,6 +178,14 @@ impl<M: Module> Conf<'_, M> {
             .map_err(|_| self.invalid(text))
     }
 
+    /// Seconds of a time such as `30s` or `1y`; a part of a second is refused.
+    pub fn seconds(&self, text: &str) -> Result<u64, Error> {
+        let mut word = bytes::borrow(text.as_bytes());
+        // SAFETY: nginx only reads the word.
+        u64::try_from(unsafe { ngx::ngx_parse_time(&raw mut word, 1) })
+            .map_err(|_| self.invalid(text))
+    }
+
     /// Milliseconds of a time such as `30s`.
     pub fn milliseconds(&self, text: &str) -> Result<u64, Error> {
         let mut word = bytes::borrow(text.as_bytes());

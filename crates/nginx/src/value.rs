@@ -1,6 +1,8 @@
 //! nginx expressions: text with variables.
 
 use crate::bytes;
+use crate::conf::Conf;
+use crate::module::Module;
 use crate::request::Request;
 use nginx_sys as ngx;
 use std::mem::MaybeUninit;
@@ -49,5 +51,30 @@ impl Expression {
         let status = unsafe { ngx::ngx_http_complex_value(r.raw(), raw, &raw mut out) };
         // SAFETY: the result lies in the request's pool or in the configuration's.
         (status == 0).then(|| unsafe { bytes::slice(out) })
+    }
+}
+
+impl<M: Module> Conf<'_, M> {
+    /// The names, in lower case, of the variables that nginx, modules or the configuration define
+    /// one by one: `http_host`, but not every `http_…`. Only before nginx has read all of `http`,
+    /// as in `Module::complete`; empty after that.
+    pub fn defined_variables(&self) -> Vec<String> {
+        // SAFETY: inside `http`, `ctx` is nginx's http context.
+        let context = unsafe { &*(*self.cf).ctx.cast::<ngx::ngx_http_conf_ctx_t>() };
+        // SAFETY: the core module's own index.
+        let index = unsafe { ngx::ngx_http_core_module.ctx_index };
+        // SAFETY: its slot holds its main configuration.
+        let core =
+            unsafe { *context.main_conf.add(index) }.cast::<ngx::ngx_http_core_main_conf_t>();
+        // SAFETY: null, or the names collected so far, live while `http` is read.
+        let keys = unsafe { (*core).variables_keys.as_ref() };
+        // SAFETY: an initialised array of hash keys (ngx_http_variables_add_core_vars).
+        let keys = keys.map_or(&[][..], |all| unsafe {
+            all.keys.as_slice::<ngx::ngx_hash_key_t>()
+        });
+        keys.iter()
+            // SAFETY: names live in the configuration's pool.
+            .map(|key| String::from_utf8_lossy(unsafe { bytes::slice(key.key) }).into_owned())
+            .collect()
     }
 }
