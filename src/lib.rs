@@ -2,7 +2,11 @@
 
 mod digest;
 mod geoip;
+#[cfg(feature = "hooks")]
+mod hooks;
 mod keys;
+#[cfg(feature = "hooks")]
+mod reference;
 mod refusal;
 mod token;
 mod upstream;
@@ -22,12 +26,16 @@ pub struct Main {
     geoip: geoip::Main,
     token: token::Main,
     upstream: upstream::Main,
+    #[cfg(feature = "hooks")]
+    hooks: hooks::Main,
 }
 
 /// Configuration of an `upstream`.
 #[derive(Default)]
 pub struct Srv {
     upstream: upstream::Srv,
+    #[cfg(feature = "hooks")]
+    hooks: hooks::Srv,
 }
 
 /// Configuration of a level of locations.
@@ -35,6 +43,8 @@ pub struct Srv {
 pub struct Loc {
     geoip: geoip::Loc,
     token: token::Loc,
+    #[cfg(feature = "hooks")]
+    hooks: hooks::Loc,
 }
 
 /// State of a main request.
@@ -57,6 +67,8 @@ const FAMILIES: &[&[Directive<Gatehouse>]] = &[
     token::DIRECTIVES,
     geoip::DIRECTIVES,
     upstream::DIRECTIVES,
+    #[cfg(feature = "hooks")]
+    hooks::DIRECTIVES,
 ];
 
 module_table!(Gatehouse, "ngx_http_gatehouse_module", FAMILIES);
@@ -79,10 +91,14 @@ unsafe impl Module for Gatehouse {
     fn merge_loc(_: &mut Conf<'_, Self>, parent: &Loc, child: &mut Loc) -> Result<(), Error> {
         geoip::merge(&parent.geoip, &mut child.geoip);
         token::merge(&parent.token, &mut child.token);
+        #[cfg(feature = "hooks")]
+        hooks::merge(&parent.hooks, &mut child.hooks);
         Ok(())
     }
 
     fn complete(cf: &mut Conf<'_, Self>) -> Result<(), Error> {
+        #[cfg(feature = "hooks")]
+        hooks::complete(cf);
         geoip::complete(cf)?;
         upstream::complete(&cf.main().upstream)?;
         token::complete(cf)
@@ -103,11 +119,15 @@ unsafe impl Module for Gatehouse {
         if tokens || rules {
             installer.header_filter::<refusal::NoStore>();
         }
+        #[cfg(feature = "hooks")]
+        hooks::install(installer)?;
         Ok(())
     }
 
     fn start_worker(main: &Main) {
         geoip::start_worker(&main.geoip);
         upstream::start_worker(&main.upstream);
+        #[cfg(feature = "hooks")]
+        hooks::start_worker(&main.hooks);
     }
 }

@@ -63,7 +63,7 @@ unsafe extern "C" fn filter(r: *mut ngx::ngx_http_request_t) -> isize {
         if let Some(mark) = find(request) {
             // SAFETY: an element of the live pool's list; one 500 is enough.
             unsafe { (*mark).data = ptr::null_mut() };
-            // SAFETY: called from a header filter, whose result this is.
+            // SAFETY: this is the request's header filter.
             return unsafe { respond(r) };
         }
     }
@@ -71,13 +71,13 @@ unsafe extern "C" fn filter(r: *mut ngx::ngx_http_request_t) -> isize {
     unsafe { NEXT.call(r) }
 }
 
-/// Sends a 500 instead of the response whose headers are being filtered, as nginx's own
-/// ngx_http_not_modified_header_filter does with 412.
+/// What a header filter returns to have a 500 instead of the response it was given, as nginx's
+/// image filter does with 415. The 500 comes through the filters again, with `err_status` set.
 ///
 /// # Safety
-/// Called from a header filter for its live request; the filter returns the result.
+/// Called from a header filter for its live request.
 pub(crate) unsafe fn respond(r: *mut ngx::ngx_http_request_t) -> isize {
-    const STATUS: isize = ngx::NGX_HTTP_INTERNAL_SERVER_ERROR as isize;
-    // SAFETY: promised by the caller.
-    unsafe { ngx::ngx_http_filter_finalize_request(r, ptr::null_mut(), STATUS) }
+    // SAFETY: promised by the caller; forgets the headers of the response that is not sent.
+    unsafe { ngx::ngx_http_clean_header(r) };
+    ngx::NGX_HTTP_INTERNAL_SERVER_ERROR as isize
 }

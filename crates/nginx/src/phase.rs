@@ -213,8 +213,8 @@ unsafe extern "C" fn header_filter<F: HeaderFilter>(r: *mut ngx::ngx_http_reques
         })
     };
     // The second time it is the 500 of the first that goes out.
-    if !ran && request.fields().filter_finalize() == 0 {
-        // SAFETY: called from a header filter, whose result this is.
+    if !ran && request.fields().err_status != ngx::NGX_HTTP_INTERNAL_SERVER_ERROR as usize {
+        // SAFETY: this is the request's header filter.
         return unsafe { crate::failure::respond(r) };
     }
     // SAFETY: nginx passes a live request to its chain of filters.

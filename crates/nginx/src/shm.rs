@@ -117,19 +117,22 @@ unsafe extern "C" fn init(raw: *mut ngx::ngx_shm_zone_t, _old: *mut c_void) -> i
     let (spec, log) = unsafe { (&*(*raw).data.cast::<Spec>(), (*raw).shm.log) };
     let body = || {
         let zone = Zone { raw };
-        let refused = match zone.claim() {
-            None => format!("zone \"{}\" is too small", spec.name),
-            Some(birth) => match (spec.init)(&zone, birth) {
-                Ok(()) => return ngx::NGX_OK as isize,
-                Err(text) => text,
-            },
-        };
-        // SAFETY: the log of the cycle being built.
-        unsafe { log::write(log, Level::Emerg, &format!("{refused} in {}", spec.place)) };
-        ngx::NGX_ERROR as isize
+        match zone.claim() {
+            None => Err(format!("zone \"{}\" is too small", spec.name)),
+            Some(birth) => (spec.init)(&zone, birth),
+        }
+    };
+    let what = format!("preparing zone \"{}\"", spec.name);
+    // SAFETY: the log of the cycle being built.
+    let result = unsafe { guard::run(log, &what, None, || Some(body())) };
+    let refused = match result {
+        Some(Ok(())) => return ngx::NGX_OK as isize,
+        Some(Err(text)) => text,
+        None => format!("internal error while {what}"),
     };
     // SAFETY: the log of the cycle being built.
-    unsafe { guard::run(log, "preparing a zone", ngx::NGX_ERROR as isize, body) }
+    unsafe { log::write(log, Level::Emerg, &format!("{refused} in {}", spec.place)) };
+    ngx::NGX_ERROR as isize
 }
 
 impl<M: Module> Conf<'_, M> {

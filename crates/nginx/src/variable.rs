@@ -94,6 +94,10 @@ unsafe extern "C" fn get<G: Getter>(
             body,
         )
     };
+    // SAFETY: nginx passes a value of its own to fill.
+    let v = unsafe { &mut *v };
+    // Also for a failure, which nginx would remember as "not found" for all subrequests.
+    v.set_no_cacheable(1);
     let found = match answer {
         Answer::Value(value) => Some(value),
         Answer::NotFound => None,
@@ -103,12 +107,9 @@ unsafe extern "C" fn get<G: Getter>(
         }
     };
     let value = found.unwrap_or_default();
-    // SAFETY: nginx passes a value of its own to fill.
-    let v = unsafe { &mut *v };
     v.set_len(u32::try_from(value.len()).unwrap_or(0));
     v.data = value.as_ptr().cast_mut();
     v.set_valid(u32::from(found.is_some()));
-    v.set_no_cacheable(1);
     v.set_not_found(u32::from(found.is_none()));
     ngx::NGX_OK as isize
 }
