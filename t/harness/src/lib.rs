@@ -1,6 +1,6 @@
 //! Runs `t/*.t`, scenarios in Test::Nginx's format, and live scenarios against a real nginx.
 //!
-//! A block's way: [`format`] reads it, [`run`] prepares a server root, starts nginx ([`process`]), speaks to it
+//! A block's way: [`mod@format`] reads it, [`run`] prepares a server root, starts nginx ([`process`]), speaks to it
 //! ([`http`], [`ws`]) with mock backends behind it ([`backend`]), and judges responses ([`checks`]) and logs ([`logs`]).
 //! Live scenarios ([`live`]) use [`server::Server`].
 
