@@ -42,7 +42,7 @@ impl RouteError {
 
     /// The same error when the text began at `line` and `column` of a file.
     #[must_use]
-    pub(crate) fn from_line(mut self, line: usize, column: usize) -> Self {
+    pub(crate) fn starting_at(mut self, line: usize, column: usize) -> Self {
         self.position = self.position.map(|(l, c)| match l {
             0 | 1 => (line, column.saturating_add(c).saturating_sub(1)),
             _ => (line.saturating_add(l).saturating_sub(1), c),

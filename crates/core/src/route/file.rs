@@ -329,7 +329,7 @@ impl FileReader {
 
     /// What the collected text says.
     fn json(&self) -> Result<Json, RouteError> {
-        Json::parse(&self.text).map_err(|e| e.from_line(self.text_at.0, self.text_at.1))
+        Json::parse(&self.text).map_err(|e| e.starting_at(self.text_at.0, self.text_at.1))
     }
 
     fn end_key(&mut self) -> Result<(), RouteError> {

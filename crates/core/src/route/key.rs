@@ -95,7 +95,10 @@ impl Key {
             });
         };
         match mode {
-            Match::Host if !valid_host(key) => Err(KeyError::Invalid),
+            // The default is written `*`, not left over from a mistyped wildcard.
+            Match::Host if !valid_host(key) || (key == b"*" && text != key) => {
+                Err(KeyError::Invalid)
+            }
             _ => Ok(Self(key.into())),
         }
     }

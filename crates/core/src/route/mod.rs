@@ -10,6 +10,8 @@ mod key;
 mod url;
 
 #[cfg(test)]
+mod file_tests;
+#[cfg(test)]
 mod tests;
 
 pub use error::RouteError;

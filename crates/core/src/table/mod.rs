@@ -14,6 +14,7 @@ mod reader;
 mod record;
 mod repair;
 mod select;
+mod view;
 mod word;
 mod writer;
 
@@ -24,8 +25,9 @@ pub use layout::MAX_RECORD_WORDS;
 pub use lease::{Feeder, LEASE_MS};
 pub use peers::{Passive, Peer};
 pub use reader::{Cursor, Hit, LookupError, LookupKind};
-pub use record::{BackendView, Owner, PeerId, RouteView};
+pub use record::{Owner, PeerId};
 pub use select::Selection;
+pub use view::{BackendView, RouteView};
 pub use word::Word;
 pub use writer::{Applied, ApplyError, Change, Writer};
 

@@ -5,7 +5,8 @@
 //! model's fence rule, and the race tests.
 
 use super::layout::{BUCKET, EMPTY, head, slot_record, slot_tag_is};
-use super::record::{First, RouteView};
+use super::record::First;
+use super::view::RouteView;
 use super::{Table, Word};
 use crate::route::{HOST_MAX, Match};
 use std::fmt;

@@ -11,7 +11,7 @@
 
 use super::layout::MAX_RECORD_WORDS;
 use crate::route::{Address, Endpoint, Resolved};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 /// Who made a route, and alone may change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub(super) struct Place {
 pub(super) struct First(pub(super) u64);
 
 #[inline]
-fn bits(word: u64, from: u32, count: u32) -> usize {
+pub(super) fn bits(word: u64, from: u32, count: u32) -> usize {
     ((word >> from) & ((1 << count) - 1)) as usize
 }
 
@@ -90,27 +90,27 @@ impl First {
         Owner::from_code(bits(self.0, 30, 3) as u64)
     }
 
-    fn id_len(self) -> usize {
+    pub(super) fn id_len(self) -> usize {
         bits(self.0, 33, 8)
     }
 
-    fn extras_len(self) -> usize {
+    pub(super) fn extras_len(self) -> usize {
         bits(self.0, 41, 13)
     }
 
     /// Words of key and id.
-    fn name_words(self) -> usize {
+    pub(super) fn name_words(self) -> usize {
         self.key_len().saturating_add(self.id_len()).div_ceil(8)
     }
 
-    fn extras_words(self) -> usize {
+    pub(super) fn extras_words(self) -> usize {
         self.extras_len().div_ceil(8)
     }
 }
 
-const KIND_V4: u64 = 0;
-const KIND_BOX_V4: u64 = 1;
-const KIND_BOX_V6: u64 = 2;
+pub(super) const KIND_V4: u64 = 0;
+pub(super) const KIND_BOX_V4: u64 = 1;
+pub(super) const KIND_BOX_V6: u64 = 2;
 const KIND_BOX_UNIX: u64 = 3;
 
 /// The two words of a backend:
@@ -131,7 +131,7 @@ impl Packed {
         bits(self.0, 28, 31) as u32
     }
 
-    fn kind(self) -> u64 {
+    pub(super) fn kind(self) -> u64 {
         bits(self.0, 59, 2) as u64
     }
 
@@ -140,7 +140,7 @@ impl Packed {
         bits(self.1, 24, if self.kind() == KIND_V4 { 8 } else { 16 }) as u16
     }
 
-    fn port(self) -> u16 {
+    pub(super) fn port(self) -> u16 {
         bits(self.1, 8, 16) as u16
     }
 
@@ -156,7 +156,7 @@ impl Packed {
         bits(self.0, 63, 1) != 0
     }
 
-    fn box_at(self) -> usize {
+    pub(super) fn box_at(self) -> usize {
         bits(self.1, 40, 16)
     }
 }
@@ -237,8 +237,8 @@ fn push_box(out: &mut Vec<u64>, endpoint: &Endpoint<'_>) {
     push_bytes(out, &[name.as_bytes(), sni.as_bytes(), path.as_bytes()]);
 }
 
-const EXTRA_VAR: u8 = 1;
-const EXTRA_KEY: u8 = 2;
+pub(super) const EXTRA_VAR: u8 = 1;
+pub(super) const EXTRA_KEY: u8 = 2;
 const EXTRA_META: u8 = 3;
 
 fn extras(route: &Resolved<'_>) -> Option<Vec<u8>> {
@@ -304,245 +304,4 @@ pub(super) fn encode(
         *word = first;
     }
     Some(out)
-}
-
-/// A route read from the table: the caller's copy of a record's words.
-#[derive(Clone, Copy, Debug)]
-pub struct RouteView<'b> {
-    words: &'b [u64],
-}
-
-impl<'b> RouteView<'b> {
-    /// A view of words a lookup has copied (kept by the caller, for example in the request's pool).
-    #[must_use]
-    pub fn from_words(words: &'b [u64]) -> Self {
-        Self {
-            words: words
-                .get(..First(words.first().copied().unwrap_or(0)).words())
-                .unwrap_or(words),
-        }
-    }
-
-    pub(super) fn first(&self) -> First {
-        First(self.words.first().copied().unwrap_or(0))
-    }
-
-    /// The copied words; [`RouteView::from_words`] of them is this view again.
-    #[must_use]
-    pub fn words(&self) -> &'b [u64] {
-        self.words
-    }
-
-    fn bytes(&self, word: usize, from: usize, len: usize) -> &'b [u8] {
-        let all: &'b [u8] = bytemuck::cast_slice(self.words.get(word..).unwrap_or(&[]));
-        all.get(from..from.saturating_add(len)).unwrap_or(&[])
-    }
-
-    fn text(&self, word: usize, from: usize, len: usize) -> &'b str {
-        std::str::from_utf8(self.bytes(word, from, len)).unwrap_or("")
-    }
-
-    /// The key that matched: `shop.example`, `*.example` or `*`.
-    #[must_use]
-    pub fn key(&self) -> &'b [u8] {
-        self.bytes(1, 0, self.first().key_len())
-    }
-
-    /// The route's `id`; empty when it has none.
-    #[must_use]
-    pub fn id(&self) -> &'b str {
-        self.text(1, self.first().key_len(), self.first().id_len())
-    }
-
-    /// Who made it; `None` only for words that are no record.
-    #[must_use]
-    pub fn owner(&self) -> Option<Owner> {
-        self.first().owner()
-    }
-
-    /// How many backends it has (addresses, after resolving).
-    #[must_use]
-    pub fn backend_count(&self) -> usize {
-        self.first().backends()
-    }
-
-    pub(super) fn packed(&self) -> impl Iterator<Item = Packed> + use<'b> {
-        let from = self.first().name_words().saturating_add(1);
-        let to = self
-            .first()
-            .backends()
-            .saturating_mul(2)
-            .saturating_add(from);
-        self.words
-            .get(from..to)
-            .unwrap_or(&[])
-            .chunks_exact(2)
-            .filter_map(|pair| match pair {
-                [a, b] => Some(Packed(*a, *b)),
-                _ => None,
-            })
-    }
-
-    /// Backend `index`, counted from 0 in the route's order.
-    #[must_use]
-    pub fn backend(&self, index: usize) -> Option<BackendView<'b>> {
-        self.packed().nth(index).map(|packed| self.unpack(packed))
-    }
-
-    /// All backends in the route's order.
-    pub fn backends(&self) -> impl Iterator<Item = BackendView<'b>> + use<'b> {
-        let view = *self;
-        self.packed().map(move |packed| view.unpack(packed))
-    }
-
-    fn unpack(&self, packed: Packed) -> BackendView<'b> {
-        let at = packed.box_at();
-        let word = |n: usize| self.words.get(at.saturating_add(n)).copied().unwrap_or(0);
-        let (ip, text_at) = match packed.kind() {
-            KIND_V4 => (
-                Some(IpAddr::V4(Ipv4Addr::from_bits(
-                    bits(packed.1, 32, 32) as u32
-                ))),
-                0,
-            ),
-            KIND_BOX_V4 => (
-                Some(IpAddr::V4(Ipv4Addr::from_bits(bits(word(1), 0, 32) as u32))),
-                2,
-            ),
-            KIND_BOX_V6 => (
-                Some(IpAddr::V6(Ipv6Addr::from_bits(
-                    u128::from(word(1)) << 64 | u128::from(word(2)),
-                ))),
-                3,
-            ),
-            _ => (None, 1),
-        };
-        let lengths = if text_at == 0 { 0 } else { word(0) };
-        let (name, sni, path) = (
-            bits(lengths, 0, 16),
-            bits(lengths, 16, 16),
-            bits(lengths, 32, 16),
-        );
-        let text = |from, len| self.text(at.saturating_add(text_at), from, len);
-        let some = |from, len| (len > 0).then(|| text(from, len));
-        BackendView {
-            packed,
-            address: match ip {
-                Some(ip) => Address::Ip(SocketAddr::new(ip, packed.port())),
-                None => Address::Unix(text(name.saturating_add(sni), path)),
-            },
-            name: some(0, name),
-            sni: some(name, sni),
-        }
-    }
-
-    fn extras(&self) -> Extras<'b> {
-        let first = self.first();
-        let from = first.words().saturating_sub(first.extras_words());
-        Extras(self.bytes(from, 0, first.extras_len()))
-    }
-
-    /// The value of a variable of the route's `vars`.
-    #[must_use]
-    pub fn var(&self, name: &[u8]) -> Option<&'b str> {
-        self.extras()
-            .find(|(kind, n, _)| *kind == EXTRA_VAR && n.as_bytes() == name)
-            .and_then(|(_, _, v)| std::str::from_utf8(v).ok())
-    }
-
-    /// The route as it was put, for listings and for filling another table.
-    #[must_use]
-    pub fn resolved(&self) -> Resolved<'b> {
-        let mut route = Resolved {
-            id: self.id(),
-            ..Resolved::default()
-        };
-        for (kind, name, value) in self.extras() {
-            match kind {
-                EXTRA_VAR => route
-                    .vars
-                    .push((name, std::str::from_utf8(value).unwrap_or(""))),
-                EXTRA_KEY => route
-                    .keys
-                    .push((name, value.try_into().map_or(0, u64::from_le_bytes))),
-                _ => route.meta = std::str::from_utf8(value).ok(),
-            }
-        }
-        route.endpoints = self.backends().map(|b| b.endpoint()).collect();
-        route
-    }
-}
-
-struct Extras<'b>(&'b [u8]);
-
-impl<'b> Iterator for Extras<'b> {
-    type Item = (u8, &'b str, &'b [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (&kind, rest) = self.0.split_first()?;
-        let (name_len, rest) = rest.split_first_chunk::<2>()?;
-        let (value_len, rest) = rest.split_first_chunk::<2>()?;
-        let (name, rest) = rest.split_at_checked(u16::from_le_bytes(*name_len).into())?;
-        let (value, rest) = rest.split_at_checked(u16::from_le_bytes(*value_len).into())?;
-        self.0 = rest;
-        Some((kind, std::str::from_utf8(name).unwrap_or(""), value))
-    }
-}
-
-/// One backend of a route read from the table.
-#[derive(Clone, Copy)]
-pub struct BackendView<'b> {
-    packed: Packed,
-    /// Where to connect; its `Display` is what nginx writes to `$upstream_addr`.
-    pub address: Address<'b>,
-    /// The host name as written, when it was one.
-    pub name: Option<&'b str>,
-    /// SNI and verified name, for TLS backends that have one.
-    pub sni: Option<&'b str>,
-}
-
-impl<'b> BackendView<'b> {
-    /// The shared peer: its health is kept there.
-    #[must_use]
-    pub fn peer(&self) -> PeerId {
-        self.packed.peer()
-    }
-
-    /// Share of requests, 1 to 65535.
-    #[must_use]
-    pub fn weight(&self) -> u16 {
-        self.packed.weight()
-    }
-
-    /// An `https://` backend.
-    #[must_use]
-    pub fn tls(&self) -> bool {
-        self.packed.tls()
-    }
-
-    /// Used only when no other is left.
-    #[must_use]
-    pub fn backup(&self) -> bool {
-        self.packed.backup()
-    }
-
-    /// Gets no new requests.
-    #[must_use]
-    pub fn drain(&self) -> bool {
-        self.packed.drain()
-    }
-
-    /// The backend as it was put.
-    #[must_use]
-    pub fn endpoint(&self) -> Endpoint<'b> {
-        Endpoint {
-            address: self.address,
-            tls: self.tls(),
-            weight: self.weight(),
-            backup: self.backup(),
-            drain: self.drain(),
-            name: self.name,
-            sni: self.sni,
-        }
-    }
 }

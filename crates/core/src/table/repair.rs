@@ -5,7 +5,8 @@
 
 use super::layout::{BUCKET, CLASSES, EMPTY, LINE, head, slot_record};
 use super::pages::Kind;
-use super::record::{First, NO_CELL, RouteView};
+use super::record::{First, NO_CELL};
+use super::view::RouteView;
 use super::{Table, Word};
 use std::sync::atomic::Ordering;
 

@@ -5,7 +5,8 @@
 //! weight (`effective_weight`) is left out: with `fails=1`, the default, it is gone before the peer is used again.
 
 use super::peers::Passive;
-use super::record::{NO_CELL, Packed, RouteView};
+use super::record::{NO_CELL, Packed};
+use super::view::RouteView;
 use super::{Table, Word};
 use crate::route::MAX_BACKENDS;
 

@@ -1,7 +1,8 @@
 //! Changes: one at a time, each seen by readers through a single store.
 
 use super::layout::{EMPTY, class_of, head, slot};
-use super::record::{First, NO_CELL, Owner, PeerId, Place, RouteView, encode};
+use super::record::{First, NO_CELL, Owner, PeerId, Place, encode};
+use super::view::RouteView;
 use super::{Table, Word};
 use crate::route::{Endpoint, Key, Match, Resolved};
 use std::fmt;

@@ -2,10 +2,12 @@
 
 pub(super) mod hook;
 
+mod balance;
 mod basics;
 mod crash;
 mod model;
 mod races;
+mod scale;
 
 use crate::route::{Address, Endpoint, Key, Match, Resolved};
 use crate::table::{Applied, ApplyError, Change, Owner, Table};
