@@ -3,6 +3,7 @@
 //! Each is one function in a file of its own and one row here.
 
 mod load;
+mod panic;
 mod reload_stock;
 mod stats;
 mod worker_kill;
@@ -33,5 +34,10 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "reload_stock",
         needs: &[],
         run: reload_stock::run,
+    },
+    Scenario {
+        name: "panic",
+        needs: &["hooks"],
+        run: panic::run,
     },
 ];
