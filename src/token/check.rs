@@ -19,6 +19,9 @@ pub struct Record<'r> {
     /// What the access phase last enforced.
     enforced: Cell<Option<(&'r Judged<'r>, Action)>>,
     refused: Cell<bool>,
+    /// A request has one path token at most: what follows in its place is part of the URL.
+    pub path_out_of_target: Cell<bool>,
+    path_out_of_uri: Cell<bool>,
 }
 
 #[derive(Clone, Copy)]
@@ -307,7 +310,7 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
         };
         return Some(refusal::refuse(r, all, status));
     }
-    if let Some(clean) = path_without_token(r, named) {
+    if let Some(clean) = path_without_token(r, record, named) {
         return Some(Outcome::Redirect {
             uri: clean,
             args: r.args(),
@@ -321,12 +324,17 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
 }
 
 /// The path to start again at, when this one still has a path token in it.
-fn path_without_token<'r>(r: Request<'r>, named: &Named) -> Option<&'r [u8]> {
-    if !named.profile.carriers().path {
+fn path_without_token<'r>(
+    r: Request<'r>,
+    record: &Record<'r>,
+    named: &Named,
+) -> Option<&'r [u8]> {
+    if !named.profile.carriers().path || record.path_out_of_uri.get() {
         return None;
     }
     let out = r.alloc(r.uri().len())?;
     let len = named.profile.clean_path(r.uri(), out)?;
+    record.path_out_of_uri.set(true);
     out.get(..len)
 }
 

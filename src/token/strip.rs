@@ -15,7 +15,7 @@ pub fn strip<'r>(
     authorization: bool,
 ) -> Option<()> {
     strip_query(r, named)?;
-    strip_path(r, named)?;
+    strip_path(r, record, named)?;
     strip_cookies(r, record, named)?;
     strip_headers(r, record, named, authorization)?;
     forget(r, &r.main_conf::<Gatehouse>().token);
@@ -51,8 +51,8 @@ fn strip_query(r: Request<'_>, named: &Named) -> Option<()> {
     Some(())
 }
 
-fn strip_path(r: Request<'_>, named: &Named) -> Option<()> {
-    if !named.profile.carriers().path {
+fn strip_path<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option<()> {
+    if !named.profile.carriers().path || record.path_out_of_target.replace(true) {
         return Some(());
     }
     let out = r.alloc(r.target().len())?;
