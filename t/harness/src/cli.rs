@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
+use crate::backend::Backend;
 use crate::env::Env;
 use crate::format::{self, TestFile};
 use crate::interrupt;
@@ -16,8 +17,10 @@ use crate::run::{Job, Outcome, Summary, Tap, run_block, run_jobs, unmet};
 
 /// Runs t/*.t against a real nginx and prints TAP.
 #[derive(Debug, Parser)]
-#[command(name = "harness")]
+#[command(name = "harness", args_conflicts_with_subcommands = true)]
 struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The nginx binary [default: $TEST_NGINX_BINARY, build/nginx-1.28.3/sbin/nginx, nginx in PATH].
     #[arg(long, value_name = "PATH")]
     nginx: Option<PathBuf>,
@@ -52,6 +55,18 @@ struct Args {
     files: Vec<String>,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Serves backends until killed: HTTP, showing each request, and WebSocket echo.
+    ///
+    /// Prints "NAME PORT" for each on 127.0.0.1.
+    Backend {
+        /// What each calls itself.
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+}
+
 /// Runs the program; returns its exit code: 0 all well, 1 something failed, 2 wrong use or nothing ran.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
@@ -62,6 +77,15 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
             return if error.use_stderr() { 2 } else { 0 };
         }
     };
+    if let Some(Command::Backend { names }) = &args.command {
+        return match serve(names) {
+            Ok(()) => 0,
+            Err(error) => {
+                eprintln!("harness: {error}");
+                2
+            }
+        };
+    }
     match run(&args) {
         // Skipped blocks prove nothing: a run of them alone is no success.
         Ok(Summary {
@@ -144,6 +168,20 @@ fn run(args: &Args) -> Result<Summary, String> {
     }
     run_jobs(&jobs, width, |job, outcome| tap.result(&job.title, outcome));
     Ok(tap.finish())
+}
+
+/// Serves backends until the process is ended.
+fn serve(names: &[String]) -> Result<(), String> {
+    let backends: Vec<Backend> = names
+        .iter()
+        .map(|name| Backend::site(name))
+        .collect::<Result<_, _>>()?;
+    for (name, backend) in names.iter().zip(&backends) {
+        println!("{name} {}", backend.port());
+    }
+    loop {
+        std::thread::park();
+    }
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, String> {

@@ -59,6 +59,43 @@ pub fn preamble(env: &Env, own: &[(String, String)], text: &str, log_level: &str
     out
 }
 
+/// A whole main-context configuration made to run here: process lines of its own (`daemon`, `pid`, `user`,
+/// `load_module`, `error_log`) give way to ours, temporary paths go below the server root.
+#[must_use]
+pub fn whole(env: &Env, own: &[(String, String)], text: &str, log_level: &str) -> String {
+    let text = without_process_lines(text);
+    let mut out = preamble(env, own, &text, log_level);
+    if !has_directive(&text, "worker_processes") {
+        out.push_str("worker_processes 1;\n");
+    }
+    if !has_directive(&text, "events") {
+        out.push_str("events { worker_connections 1024; }\n");
+    }
+    let http = format!("http {{\n{}", temp_paths(env, &text));
+    out.push_str(&text.replacen("http {", &http, 1));
+    out
+}
+
+fn without_process_lines(text: &str) -> String {
+    let mut depth = 0_usize;
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let code = line.split('#').next().unwrap_or("");
+        let word = code.split_whitespace().next().unwrap_or("");
+        let process = matches!(
+            word,
+            "daemon" | "pid" | "user" | "load_module" | "error_log"
+        );
+        if depth > 0 || !process {
+            out.push_str(line);
+        }
+        depth = depth
+            .saturating_add(code.matches('{').count())
+            .saturating_sub(code.matches('}').count());
+    }
+    out
+}
+
 /// Temporary paths below the server root, for `http` context; the compiled-in ones may belong to another user.
 #[must_use]
 pub fn temp_paths(env: &Env, text: &str) -> String {
@@ -143,6 +180,15 @@ fn has_root_location(server: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_whole_file_loses_only_its_process_lines() {
+        let text = "load_module a.so;\n  user www; # x\nerror_log e;\nhttp {\n    error_log inner;\n}\npid p;\nworker_processes 2;\n";
+        assert_eq!(
+            without_process_lines(text),
+            "http {\n    error_log inner;\n}\nworker_processes 2;\n"
+        );
+    }
 
     #[test]
     fn finds_directives_and_locations() {

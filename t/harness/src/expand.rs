@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bstr::ByteSlice;
 
-use crate::perl::{Pattern, Value};
+use crate::perl::Value;
 
 const PREFIX: &str = "TEST_NGINX_";
 
@@ -86,7 +86,7 @@ fn word_at(text: &[u8], at: usize) -> bool {
         .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
 }
 
-/// Expands a whole value; a pattern is compiled again when it named something.
+/// Expands a whole value, except patterns.
 ///
 /// # Errors
 /// As [`bytes`].
@@ -107,17 +107,9 @@ pub fn value(input: &Value, names: &BTreeMap<String, String>) -> Result<Value, S
                 .collect::<Result<_, String>>()?;
             Value::Map(expanded)
         }
-        Value::Regex(pattern) => expand_pattern(pattern, names)?,
+        // In `qr` a name would have been Perl's to expand.
+        Value::Regex(pattern) => Value::Regex(pattern.clone()),
     })
-}
-
-fn expand_pattern(pattern: &Pattern, names: &BTreeMap<String, String>) -> Result<Value, String> {
-    let expanded = bytes(pattern.source(), names)?;
-    if expanded == pattern.source() {
-        Ok(Value::Regex(pattern.clone()))
-    } else {
-        Ok(Value::Regex(Pattern::new(&expanded, "")?))
-    }
 }
 
 /// The numbers `n` of every `$TEST_NGINX_RAND_PORT_n` in a value.

@@ -3,6 +3,7 @@
 /// Every section the runner understands, with Test::Nginx's meaning unless the README says otherwise.
 pub const KNOWN: &[&str] = &[
     "config",
+    "conf_file",
     "http_config",
     "main_config",
     "post_main_config",

@@ -172,15 +172,7 @@ impl Server {
         let text = expand::bytes(conf.as_bytes(), &self.names)?
             .to_str_lossy()
             .into_owned();
-        let mut full = conf::preamble(&self.env, &self.process_env, &text, &self.log_level);
-        if !conf::has_directive(&text, "worker_processes") {
-            full.push_str("worker_processes 1;\n");
-        }
-        if !conf::has_directive(&text, "events") {
-            full.push_str("events { worker_connections 1024; }\n");
-        }
-        let http = format!("http {{\n{}", conf::temp_paths(&self.env, &text));
-        full.push_str(&text.replacen("http {", &http, 1));
+        let full = conf::whole(&self.env, &self.process_env, &text, &self.log_level);
         self.root
             .write(Path::new("conf/nginx.conf"), full.as_bytes())
     }

@@ -111,7 +111,8 @@ fn good_blocks_pass_and_live_scenarios_too() {
     let files = ["pass", "skip", "skip-file", "last", "serial"]
         .map(|name| format!("t/harness-selftest/{name}.t"));
     let mut args: Vec<&str> = files.iter().map(String::as_str).collect();
-    args.push("--live");
+    // Other scenarios need the module.
+    args.extend(["--live", "worker_kill", "reload_stock"]);
     let output = run(&nginx, &args);
     let tap = text(&output);
     assert_eq!(output.status.code(), Some(0), "{tap}");
@@ -153,6 +154,47 @@ fn bad_blocks_fail_for_the_right_reason() {
         tap.lines().last(),
         Some(format!("0 passed, {} failed, 0 skipped", BLAME.len()).as_str())
     );
+}
+
+#[test]
+fn shipped_configurations_run_with_ports_replaced() {
+    let Some(nginx) = nginx() else { return };
+    let repo = std::env::temp_dir().join(format!("harness-repo-{}", std::process::id()));
+    let write = |path: &str, text: &str| {
+        let path = repo.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let page = "location / { return 200 \"$a $b\\n\"; }";
+    write(
+        "nginx-conf/x.conf",
+        &format!(
+            "load_module none.so;\nuser nobody;\nevents {{}}\nhttp {{\ninclude sub/a.conf;\ninclude ../snippets/b.conf;\nserver {{ listen 8080; {page} }}\n}}\n"
+        ),
+    );
+    write("nginx-conf/sub/a.conf", "map $uri $a { default one; }\n");
+    write("snippets/b.conf", "map $uri $b { default two; }\n");
+    let block = |port: &str| {
+        format!(
+            "--- conf_file\nx.conf\nlisten {port}; => listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;\n--- request\nGET /\n--- response_body\none two\n"
+        )
+    };
+    write(
+        "t/x.t",
+        &format!(
+            "run_tests();\n__DATA__\n=== good\n{}=== changed\n{}",
+            block("8080"),
+            block("8081")
+        ),
+    );
+    let output = harness(&["t/x.t", "--nginx"])
+        .arg(nginx)
+        .current_dir(&repo)
+        .output()
+        .unwrap();
+    let tap = text(&output);
+    std::fs::remove_dir_all(&repo).unwrap();
+    assert!(tap.contains("\nok 1 - t/x.t: good\nnot ok 2 - t/x.t: changed\n# conf_file: `listen 8081;` is not in x.conf\n"), "{tap}");
 }
 
 #[test]

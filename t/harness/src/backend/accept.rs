@@ -57,6 +57,24 @@ impl Backend {
         })
     }
 
+    /// An HTTP backend that also takes WebSockets and sends every message back, as a site's server does.
+    ///
+    /// # Errors
+    /// No free port.
+    pub fn site(name: &str) -> Result<Backend, String> {
+        Backend::serve(name, |mut stream, shared| {
+            let Some((head, rest)) = read_head(&mut stream, Vec::new()) else {
+                return;
+            };
+            let upgrade = header(&head, "Upgrade").unwrap_or_default();
+            if upgrade.eq_ignore_ascii_case("websocket") {
+                websocket::continued(stream, shared, WsMode::Echo, &head, rest);
+            } else {
+                http::continued(stream, shared, [head, rest].concat());
+            }
+        })
+    }
+
     /// The port it listens on, on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {

@@ -10,8 +10,12 @@ use super::accept::{Shared, header, read_head};
 use crate::http::ParseError;
 
 /// Serves one connection until the peer closes it or asks for that.
-pub(super) fn connection(mut stream: TcpStream, shared: &Shared) {
-    let mut buffered = Vec::new();
+pub(super) fn connection(stream: TcpStream, shared: &Shared) {
+    continued(stream, shared, Vec::new());
+}
+
+/// Serves a connection of which some bytes are read already.
+pub(super) fn continued(mut stream: TcpStream, shared: &Shared, mut buffered: Vec<u8>) {
     while let Some((head, rest)) = read_head(&mut stream, std::mem::take(&mut buffered)) {
         shared.requests.fetch_add(1, Ordering::SeqCst);
         let Some((body, rest)) = read_body(&mut stream, &head, rest) else {

@@ -45,11 +45,21 @@ impl WsMode {
 
 /// Serves one connection.
 pub(super) fn connection(mut stream: TcpStream, shared: &Shared, mode: WsMode) {
-    let Some((head, rest)) = read_head(&mut stream, Vec::new()) else {
-        return;
-    };
+    if let Some((head, rest)) = read_head(&mut stream, Vec::new()) {
+        continued(stream, shared, mode, &head, rest);
+    }
+}
+
+/// Serves a connection of which the head, and maybe more, is read already.
+pub(super) fn continued(
+    mut stream: TcpStream,
+    shared: &Shared,
+    mode: WsMode,
+    head: &[u8],
+    rest: Vec<u8>,
+) {
     shared.requests.fetch_add(1, Ordering::SeqCst);
-    let Some(key) = header(&head, "Sec-WebSocket-Key") else {
+    let Some(key) = header(head, "Sec-WebSocket-Key") else {
         let body = "a WebSocket handshake is needed\n";
         let _ = write!(
             stream,
@@ -62,7 +72,7 @@ pub(super) fn connection(mut stream: TcpStream, shared: &Shared, mode: WsMode) {
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n",
         derive_accept_key(key.as_bytes())
     );
-    if let Some(protocol) = header(&head, "Sec-WebSocket-Protocol")
+    if let Some(protocol) = header(head, "Sec-WebSocket-Protocol")
         .and_then(|list| list.split(',').next().map(|p| p.trim().to_owned()))
     {
         answer.push_str(&format!("Sec-WebSocket-Protocol: {protocol}\r\n"));
@@ -73,7 +83,7 @@ pub(super) fn connection(mut stream: TcpStream, shared: &Shared, mode: WsMode) {
     }
     let mut socket = WebSocket::from_partially_read(stream, rest, Role::Server, None);
     match mode {
-        WsMode::Echo => echo(&mut socket, &head, &shared.name),
+        WsMode::Echo => echo(&mut socket, head, &shared.name),
         WsMode::Close(code) => {
             let _ = socket.close(Some(CloseFrame {
                 code: code.into(),

@@ -1,6 +1,7 @@
 //! Running blocks, one after the other or side by side, and telling how it went.
 
 mod block;
+mod example;
 mod needs;
 mod requests;
 mod stage;

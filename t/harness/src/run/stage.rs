@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bstr::ByteSlice;
 
+use super::example;
 use crate::backend::{Backend, WsMode};
 use crate::conf::{self, Parts};
 use crate::env::Env;
@@ -61,11 +62,18 @@ impl Stage {
             _ports: ports,
             _backends: backends,
         };
-        stage.write_user_files()?;
-        let text = conf::render(env, &stage.parts(prologue)?);
+        let parts = stage.parts(prologue)?;
+        let text = match stage.block.get("conf_file") {
+            Some(value) => {
+                let file = example::read(env, &value.text()?, &stage.root)?;
+                conf::whole(env, &stage.process_env, &file, &parts.log_level)
+            }
+            None => conf::render(env, &parts),
+        };
         stage
             .root
             .write(Path::new("conf/nginx.conf"), text.as_bytes())?;
+        stage.write_user_files()?;
         Ok(stage)
     }
 
