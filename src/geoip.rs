@@ -20,13 +20,15 @@ use std::rc::Rc;
 pub struct Main {
     databases: Vec<Db>,
     variables: Vec<variables::Definition>,
-    needs: Vec<(Need, Place)>,
+    needs: Vec<Need>,
     has_rules: bool,
 }
 
-enum Need {
-    AnyDatabase,
-    Field(Field),
+/// What a rule needs of the databases: a field, or (`unknown=`) any database.
+struct Need {
+    field: Option<Field>,
+    directive: String,
+    place: Place,
 }
 
 /// One level of locations.
@@ -161,13 +163,17 @@ fn set_once<T>(
     }
 }
 
+/// `invalid parameter "WORD" in "NAME" directive`
+fn parameter(cf: &Conf<'_, Gatehouse>, what: &str, word: &str) -> Error {
+    Error::new(format!(
+        "{what} parameter \"{word}\" in \"{}\" directive",
+        cf.name()
+    ))
+}
+
 fn set_db(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let db = Db::read(cf)?;
-    let main = &mut cf.main().geoip;
-    if main.databases.iter().any(|one| one.name() == db.name()) {
-        return Err(Error::new(format!("duplicate geoip_db \"{}\"", db.name())));
-    }
-    main.databases.push(db);
+    cf.main().geoip.databases.push(db);
     Ok(())
 }
 
@@ -196,20 +202,22 @@ fn set_rule(cf: &mut Conf<'_, Gatehouse>, action: Action) -> Result<(), Error> {
     let warnings = rules
         .push(action, &words, &place.to_string(), &mut read)
         .map_err(|e| Error::new(format!("{e} in \"{}\" directive", cf.name())))?;
-    let fields = Field::ALL
+    let new = Field::ALL
         .into_iter()
-        .filter(|f| rules.needs(*f) && !known.contains(f))
-        .map(Need::Field);
-    let mut needs: Vec<Need> = fields.collect();
+        .filter(|f| rules.needs(*f) && !known.contains(f));
+    let mut fields: Vec<Option<Field>> = new.map(Some).collect();
     if rules.needs_database() {
-        needs.push(Need::AnyDatabase);
+        fields.push(None);
     }
     cf.loc().geoip.rules = Some(list);
-    cf.main().geoip.has_rules = true;
-    cf.main()
-        .geoip
-        .needs
-        .extend(needs.into_iter().map(|need| (need, place.clone())));
+    let directive = cf.name();
+    let main = &mut cf.main().geoip;
+    main.has_rules = true;
+    main.needs.extend(fields.into_iter().map(|field| Need {
+        field,
+        directive: directive.clone(),
+        place: place.clone(),
+    }));
     for text in warnings {
         cf.log(Level::Warn, &text);
     }
@@ -229,19 +237,21 @@ pub fn merge(parent: &Loc, child: &mut Loc) {
 /// Checks that the databases have what rules and variables ask for.
 pub fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let main = &mut cf.main().geoip;
-    for (need, place) in &main.needs {
-        let (met, what) = match need {
-            Need::AnyDatabase => (
-                !main.databases.is_empty(),
-                "a geoip rule needs a \"geoip_db\"".to_owned(),
-            ),
-            Need::Field(field) => (
-                main.databases.iter().any(|db| db.has(*field)),
-                format!("no \"geoip_db\" has the field \"{}\"", field.name()),
-            ),
-        };
-        if !met {
-            return Err(Error::at(place, what));
+    for need in &main.needs {
+        let directive = &need.directive;
+        if main.databases.is_empty() {
+            let text = format!("\"{directive}\" needs a \"geoip_db\"");
+            return Err(Error::at(&need.place, text));
+        }
+        let lacking = need
+            .field
+            .filter(|field| !main.databases.iter().any(|db| db.has(*field)));
+        if let Some(field) = lacking {
+            let text = format!(
+                "\"{directive}\": no \"geoip_db\" has the field \"{}\"",
+                field.name()
+            );
+            return Err(Error::at(&need.place, text));
         }
     }
     variables::complete(main)

@@ -1,5 +1,6 @@
 //! A database in shared memory: read by the master at start, replaced by one worker under load.
 
+use super::parameter;
 use crate::Gatehouse;
 use gatehouse_core::geo::{Database, Facts, FactsCache, Field, Fields, Lookup, Verification};
 use gatehouse_nginx::slots::{Published, Slots};
@@ -55,23 +56,57 @@ const VERIFY_SLICE: u32 = 100_000;
 /// Default slots are multiples of this, so that a file that grows a little still fits.
 const SLOT_STEP: usize = 1 << 20;
 
+/// The words of a `geoip_db`.
+struct Written {
+    path: PathBuf,
+    name: String,
+    reload_ms: u64,
+    max_age_s: u64,
+    size: Option<usize>,
+}
+
+impl Written {
+    fn read(cf: &Conf<'_, Gatehouse>) -> Result<Self, Error> {
+        let words = cf.words()?;
+        let path = cf.path(words.get(1).map(String::as_str).unwrap_or_default())?;
+        let (mut name, mut reload, mut max_age, mut size) = (None, None, None, None);
+        for word in words.iter().skip(2) {
+            let seen = match word.split_once('=') {
+                Some(("name", value)) if !value.is_empty() => {
+                    name.replace(value.to_owned()).is_some()
+                }
+                Some(("reload", value)) => reload.replace(cf.milliseconds(value)?).is_some(),
+                Some(("max_age", value)) => max_age.replace(cf.seconds(value)?).is_some(),
+                Some(("zone", value)) => size.replace(cf.size(value)?).is_some(),
+                _ => return Err(parameter(cf, "invalid", word)),
+            };
+            if seen {
+                return Err(parameter(cf, "duplicate", word));
+            }
+        }
+        let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned());
+        Ok(Self {
+            name: name.or(stem).unwrap_or_default(),
+            path,
+            reload_ms: reload.unwrap_or(30_000),
+            max_age_s: max_age.unwrap_or(0),
+            size,
+        })
+    }
+}
+
 impl Db {
     /// Reads a `geoip_db` directive and its file.
     pub fn read(cf: &mut Conf<'_, Gatehouse>) -> Result<Self, Error> {
-        let words = cf.words()?;
-        let file = words.get(1).map(String::as_str).unwrap_or_default();
-        let path = cf.path(file)?;
-        let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned());
-        let (mut name, mut reload_ms, mut max_age_s, mut size) =
-            (stem.unwrap_or_default(), 30_000, 0, None);
-        for word in words.iter().skip(2) {
-            match word.split_once('=') {
-                Some(("name", value)) if !value.is_empty() => name = value.to_owned(),
-                Some(("reload", value)) => reload_ms = cf.milliseconds(value)?,
-                Some(("max_age", value)) => max_age_s = cf.milliseconds(value)? / 1_000,
-                Some(("zone", value)) => size = Some(cf.size(value)?),
-                _ => return Err(Error::new(format!("invalid parameter \"{word}\""))),
-            }
+        let Written {
+            path,
+            name,
+            reload_ms,
+            max_age_s,
+            size,
+        } = Written::read(cf)?;
+        if cf.main().geoip.databases.iter().any(|db| db.name == name) {
+            return Err(Error::new(format!("duplicate geoip_db \"{name}\"")));
         }
         // A process that only signals the master has no use for the bytes.
         let loaded = match process::role() {

@@ -1,7 +1,7 @@
 //! `$geoip_…` and the variables of `geoip_variable`.
 
 use super::check::{self, Verdict};
-use super::database::Db;
+use super::{database::Db, parameter};
 use crate::Gatehouse;
 use gatehouse_core::geo::{Action, Facts, Out, Path};
 use gatehouse_nginx::variable::{Getter, Variable};
@@ -26,12 +26,18 @@ pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let name = words.get(1).cloned().unwrap_or_default();
     let (mut db, mut source, mut default, mut steps) = (None, None, None, Vec::new());
     for word in words.iter().skip(2) {
-        match word.split_once('=') {
-            Some(("db", value)) => db = Some(value.to_owned()),
-            Some(("source", value)) => source = Some(cf.compile(value.as_bytes())?),
-            Some(("default", value)) => default = Some(value.as_bytes().to_vec()),
-            Some(_) => return Err(Error::new(format!("invalid parameter \"{word}\""))),
-            None => steps.push(word.as_str()),
+        let seen = match word.split_once('=') {
+            Some(("db", value)) => db.replace(value.to_owned()).is_some(),
+            Some(("source", value)) => source.replace(cf.compile(value.as_bytes())?).is_some(),
+            Some(("default", value)) => default.replace(value.as_bytes().to_vec()).is_some(),
+            Some(_) => return Err(parameter(cf, "invalid", word)),
+            None => {
+                steps.push(word.as_str());
+                false
+            }
+        };
+        if seen {
+            return Err(parameter(cf, "duplicate", word));
         }
     }
     let path = Path::parse(&steps)
@@ -59,7 +65,9 @@ pub(super) fn complete(main: &mut super::Main) -> Result<(), Error> {
         };
         definition.number = position.ok_or_else(|| {
             let text = match &definition.db {
-                Some(name) => format!("unknown geoip_db \"{name}\""),
+                Some(name) => {
+                    format!("unknown geoip_db \"{name}\" in \"geoip_variable\" directive")
+                }
                 None => "\"geoip_variable\" needs a \"geoip_db\"".to_owned(),
             };
             Error::at(&definition.place, text)
