@@ -2,6 +2,7 @@
 //!
 //! Anything else is an error that says so; nothing is run and nothing is guessed.
 
+mod operators;
 mod parser;
 mod pattern;
 mod scope;

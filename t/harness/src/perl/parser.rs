@@ -2,10 +2,10 @@
 
 use bstr::ByteSlice;
 
+use super::operators::{arithmetic, repeat};
 use super::{Pattern, Scope, Value, text};
 
 const MAX_DEPTH: usize = 64;
-const MAX_BYTES: usize = 64 << 20;
 
 /// Evaluates the text of an `eval` section.
 ///
@@ -471,30 +471,4 @@ struct Quoted {
     open: u8,
     close: u8,
     body: Vec<u8>,
-}
-
-fn integer(value: &Value) -> Result<i64, String> {
-    let text = value.text()?;
-    text.parse()
-        .map_err(|_| format!("`{text}` is not a whole number"))
-}
-
-fn arithmetic(
-    left: &Value,
-    right: &Value,
-    op: fn(i64, i64) -> Option<i64>,
-) -> Result<Value, String> {
-    let result = op(integer(left)?, integer(right)?).ok_or("number out of range")?;
-    Ok(Value::Str(result.to_string().into_bytes()))
-}
-
-fn repeat(value: &Value, count: &Value) -> Result<Value, String> {
-    let bytes = value.bytes()?;
-    let count = usize::try_from(integer(count)?.max(0)).map_err(|e| e.to_string())?;
-    match bytes.len().checked_mul(count) {
-        Some(total) if total <= MAX_BYTES && count <= MAX_BYTES => {
-            Ok(Value::Str(bytes.repeat(count)))
-        }
-        _ => Err("`x` makes more than 64 MiB".into()),
-    }
 }
