@@ -59,6 +59,7 @@ pub struct Record<'r> {
 #[derive(Default)]
 pub struct Local<'r> {
     digest: digest::Local<'r>,
+    refusal: refusal::Here,
     upstream: upstream::Local<'r>,
 }
 
@@ -117,6 +118,7 @@ unsafe impl Module for Gatehouse {
             installer.phase::<geoip::Access>()?;
         }
         if tokens || rules {
+            installer.phase::<refusal::Overrule>()?;
             installer.header_filter::<refusal::NoStore>();
         }
         #[cfg(feature = "hooks")]

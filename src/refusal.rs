@@ -1,29 +1,52 @@
 //! What both checks share: how a request is refused.
 
 use crate::{Gatehouse, Record};
-use gatehouse_nginx::phase::{HeaderFilter, NextFilter};
-use gatehouse_nginx::{Outcome, Request};
+use gatehouse_nginx::phase::{Handler, HeaderFilter, NextFilter};
+use gatehouse_nginx::{Outcome, Phase, Request};
 use std::cell::Cell;
 
-/// The refusal of a main request.
+/// The refusal of a main request; 0: none, or overruled.
 #[derive(Default)]
 pub struct Refusal {
     status: Cell<u16>,
-    /// Under `satisfy any` somebody else may still allow the request.
-    deferred: Cell<bool>,
 }
 
-/// Refuses a request with `status`.
+/// Whether the request was refused where it is now; forgotten by an internal redirect.
+#[derive(Default)]
+pub struct Here(Cell<bool>);
+
+/// Refuses a request with `status`. Under `satisfy any` somebody else may still allow it.
 pub fn refuse<'r>(r: Request<'r>, record: &Record<'r>, status: u16) -> Outcome<'r> {
+    let Some(local) = r.local::<Gatehouse>() else {
+        return Outcome::Failed;
+    };
+    local.refusal.0.set(true);
     record.refusal.status.set(status);
-    record.refusal.deferred.set(r.satisfy_any());
     Outcome::Refused(status)
 }
 
 /// Whether the request is now at the page that `error_page` shows for our refusal: that page is
 /// not refused again.
-pub fn is_page(r: Request<'_>, record: &Record<'_>) -> bool {
-    !record.refusal.deferred.get() || r.in_error_page()
+pub fn is_page(record: &Record<'_>) -> bool {
+    record.refusal.status.get() != 0
+}
+
+/// Forgets a refusal that `satisfy any` overruled: what follows is no page for it.
+pub struct Overrule;
+
+impl Handler for Overrule {
+    const PHASE: Phase = Phase::PreContent;
+    const NAME: &'static str = "passing a request";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        if let Some(record) = r.existing_record::<Gatehouse>().filter(|_| r.is_main()) {
+            let refused_here = || r.local::<Gatehouse>().is_some_and(|l| l.refusal.0.get());
+            if record.refusal.status.get() != 0 && refused_here() {
+                record.refusal.status.set(0);
+            }
+        }
+        Outcome::Declined
+    }
 }
 
 /// Keeps refusals out of caches: one URL answers differently by token and country.
@@ -39,9 +62,7 @@ impl HeaderFilter for NoStore {
         let Some(record) = r.existing_record::<Gatehouse>().filter(|_| r.is_main()) else {
             return;
         };
-        let status = record.refusal.status.get();
-        let ours = !record.refusal.deferred.get() || [status, 401, 403].contains(&r.status());
-        if status != 0 && ours {
+        if record.refusal.status.get() != 0 {
             // Without memory the refusal goes out as it is.
             let _ = r.add_response_header("Cache-Control", "cache-control", b"no-store");
         }

@@ -52,7 +52,7 @@ impl Handler for Access {
 
 fn is_our_page(r: Request<'_>) -> bool {
     r.existing_record::<Gatehouse>()
-        .is_some_and(|all| all.geoip.refused.get().is_some() && refusal::is_page(r, all))
+        .is_some_and(|all| all.geoip.refused.get().is_some() && refusal::is_page(all))
 }
 
 fn enforce<'r>(r: Request<'r>, loc: &Loc, rule: &'r Rule) -> Outcome<'r> {

@@ -278,7 +278,7 @@ impl Handler for Access {
 fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
     let all = r.record::<Gatehouse>()?;
     let record = &all.token;
-    if record.refused.get() && refusal::is_page(r, all) {
+    if record.refused.get() && refusal::is_page(all) {
         return Some(Outcome::Declined);
     }
     let seen_before = record.judged(number).is_some_and(|known| !known.early);

@@ -16,6 +16,8 @@ pub enum Phase {
     PreAccess,
     /// Access control.
     Access,
+    /// After all of access control has let the request pass.
+    PreContent,
     /// When the request is logged.
     Log,
 }
@@ -121,6 +123,7 @@ impl<'c, M: Module> Installer<'c, M> {
             Phase::PostRead => ngx::ngx_http_phases_NGX_HTTP_POST_READ_PHASE,
             Phase::PreAccess => ngx::ngx_http_phases_NGX_HTTP_PREACCESS_PHASE,
             Phase::Access => ngx::ngx_http_phases_NGX_HTTP_ACCESS_PHASE,
+            Phase::PreContent => ngx::ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
             Phase::Log => ngx::ngx_http_phases_NGX_HTTP_LOG_PHASE,
         };
         // SAFETY: inside `http`, `ctx` is nginx's http context.
