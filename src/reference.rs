@@ -99,6 +99,12 @@ fn name(directive: &Directive<Gatehouse>) -> &'static str {
 fn reference() -> String {
     let mut out = String::new();
     for chapter in CHAPTERS {
+        let names = chapter.directives.iter().map(name);
+        let links: Vec<_> = names.map(|name| format!("[`{name}`](#{name})")).collect();
+        let _ = writeln!(out, "- {}: {}", chapter.title, links.join(", "));
+    }
+    out.push_str("- [Embedded variables](#embedded-variables)\n\n");
+    for chapter in CHAPTERS {
         let _ = write!(out, "### {}\n\n", chapter.title);
         for directive in chapter.directives {
             describe(&mut out, directive);
