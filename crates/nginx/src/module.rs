@@ -292,6 +292,8 @@ unsafe extern "C" fn create<T: Default + 'static>(cf: *mut ngx::ngx_conf_t) -> *
 }
 
 unsafe extern "C" fn destroy<T>(value: *mut c_void) {
+    // A reload closes the old configuration's log files before it drops the configuration
+    // (ngx_init_cycle): there is no log to write to.
     // SAFETY: a null log is allowed.
     unsafe {
         guard::run(ptr::null_mut(), "dropping a configuration", (), || {
