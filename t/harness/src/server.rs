@@ -89,6 +89,12 @@ impl<'a> Setup<'a> {
         self
     }
 
+    /// What [`Server::port`] will be.
+    #[must_use]
+    pub fn port(&self, number: usize) -> u16 {
+        self.ports.get(number).map_or(0, Port::number)
+    }
+
     /// Sets an environment variable of this nginx.
     #[must_use]
     pub fn process_env(mut self, name: &str, value: &str) -> Self {

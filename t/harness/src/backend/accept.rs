@@ -36,7 +36,9 @@ impl Backend {
     /// # Errors
     /// No free port.
     pub fn http(name: &str) -> Result<Backend, String> {
-        Backend::serve(name, http::connection)
+        Backend::serve(name, |stream, shared| {
+            http::connection(stream, shared, false);
+        })
     }
 
     /// A WebSocket backend that sends every message back; to the text `?headers` it answers with the request head it got.
@@ -62,16 +64,8 @@ impl Backend {
     /// # Errors
     /// No free port.
     pub fn site(name: &str) -> Result<Backend, String> {
-        Backend::serve(name, |mut stream, shared| {
-            let Some((head, rest)) = read_head(&mut stream, Vec::new()) else {
-                return;
-            };
-            let upgrade = header(&head, "Upgrade").unwrap_or_default();
-            if upgrade.eq_ignore_ascii_case("websocket") {
-                websocket::continued(stream, shared, WsMode::Echo, &head, rest);
-            } else {
-                http::continued(stream, shared, [head, rest].concat());
-            }
+        Backend::serve(name, |stream, shared| {
+            http::connection(stream, shared, true);
         })
     }
 

@@ -7,16 +7,17 @@ use std::sync::atomic::Ordering;
 use bstr::ByteSlice;
 
 use super::accept::{Shared, header, read_head};
+use super::websocket::{self, WsMode};
 use crate::http::ParseError;
 
-/// Serves one connection until the peer closes it or asks for that.
-pub(super) fn connection(stream: TcpStream, shared: &Shared) {
-    continued(stream, shared, Vec::new());
-}
-
-/// Serves a connection of which some bytes are read already.
-pub(super) fn continued(mut stream: TcpStream, shared: &Shared, mut buffered: Vec<u8>) {
+/// Serves one connection until the peer closes it or asks for that; with `sockets`, a request for a WebSocket gets one.
+pub(super) fn connection(mut stream: TcpStream, shared: &Shared, sockets: bool) {
+    let mut buffered = Vec::new();
     while let Some((head, rest)) = read_head(&mut stream, std::mem::take(&mut buffered)) {
+        if sockets && header(&head, "Upgrade").is_some_and(|v| v.eq_ignore_ascii_case("websocket"))
+        {
+            return websocket::continued(stream, shared, WsMode::Echo, &head, rest);
+        }
         shared.requests.fetch_add(1, Ordering::SeqCst);
         let Some((body, rest)) = read_body(&mut stream, &head, rest) else {
             return;

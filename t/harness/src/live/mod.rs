@@ -2,6 +2,7 @@
 //!
 //! Each is one function in a file of its own and one row here.
 
+mod examples;
 mod load;
 mod panic;
 mod reload_stock;
@@ -29,6 +30,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "worker_kill",
         needs: &[],
         run: worker_kill::run,
+    },
+    Scenario {
+        name: "examples",
+        needs: &[],
+        run: examples::run,
     },
     Scenario {
         name: "reload_stock",
