@@ -324,11 +324,7 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
 }
 
 /// The path to start again at, when this one still has a path token in it.
-fn path_without_token<'r>(
-    r: Request<'r>,
-    record: &Record<'r>,
-    named: &Named,
-) -> Option<&'r [u8]> {
+fn path_without_token<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option<&'r [u8]> {
     if !named.profile.carriers().path || record.path_out_of_uri.get() {
         return None;
     }
