@@ -97,7 +97,7 @@ fn name(directive: &Directive<Gatehouse>) -> &'static str {
 
 /// The reference, Markdown, in nginx.org's form.
 fn reference() -> String {
-    let mut out = String::new();
+    let mut out = "\n".to_owned();
     for chapter in CHAPTERS {
         let names = chapter.directives.iter().map(name);
         let links: Vec<_> = names.map(|name| format!("[`{name}`](#{name})")).collect();
@@ -114,6 +114,7 @@ fn reference() -> String {
     for variable in CHAPTERS.iter().flat_map(|chapter| chapter.variables) {
         let _ = writeln!(out, "- `${}`: {}", variable.name, variable.text);
     }
+    out.push('\n');
     out
 }
 
@@ -124,9 +125,12 @@ fn describe(out: &mut String, directive: &Directive<Gatehouse>) {
     } else {
         ";"
     };
-    let default = directive
-        .default
-        .map_or_else(|| "—".to_owned(), |default| format!("{name} {default};"));
+    let default = match directive.default {
+        None => "—".to_owned(),
+        // The default of a parameter: without the directive there is nothing.
+        Some(parameter) if parameter.contains('=') => parameter.to_owned(),
+        Some(words) => format!("{name} {words};"),
+    };
     let _ = write!(
         out,
         "#### {name}\n\n```text\nSyntax:  {name} {}{end}\nDefault: {default}\nContext: {}\n```\n\n{}\n\n",
