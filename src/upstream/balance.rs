@@ -107,10 +107,11 @@ impl Balancer for RoundRobin {
         let Some(found) = look_up(r, lookup) else {
             return Init::Failed;
         };
+        // Also for a miss: an answer of the block's `server` lines must not serve another host.
+        guard_cache(r, found.key);
         let Some((_, route)) = found.route else {
             return miss(r, lookup);
         };
-        guard_cache(r, found.key);
         let selection = Selection::new(&route, tls);
         if selection.tries() == 0 && !tls && route.backends().any(|backend| backend.tls()) {
             let key = String::from_utf8_lossy(route.key());
@@ -233,31 +234,37 @@ fn guard_cache(r: Request<'_>, key: &[u8]) {
     }
 }
 
+/// Whether the cache key has the lookup key more often than the path and arguments bring it in.
 fn names_key<'r>(r: Request<'r>, parts: impl Iterator<Item = &'r [u8]>, key: &[u8]) -> bool {
-    let mut text = parts.collect::<Vec<_>>().concat();
-    // What does not count: the path and arguments, which may hold any word, and the block's name.
-    for chosen_freely in [r.target(), r.uri(), r.args(), r.upstream_name()] {
-        cut(&mut text, chosen_freely);
-    }
-    cut_prefix(&mut text, b"https");
-    cut_prefix(&mut text, b"http");
-    !key.is_empty()
-        && text
-            .windows(key.len())
-            .any(|window| window.eq_ignore_ascii_case(key))
+    let parts: Vec<&[u8]> = parts.collect();
+    // nginx's own default key is made of two parts; one that is configured is one.
+    let [text] = parts.as_slice() else {
+        return false;
+    };
+    let text = text
+        .strip_prefix(b"https")
+        .or_else(|| text.strip_prefix(b"http"))
+        .unwrap_or(text);
+    let decoded = count(r.uri(), key).saturating_add(count(r.args(), key));
+    let chosen_freely = count(r.target(), key).max(decoded);
+    !key.is_empty() && count(&without(text, r.upstream_name()), key) > chosen_freely
 }
 
-fn cut(text: &mut Vec<u8>, part: &[u8]) {
-    if part.is_empty() {
-        return;
-    }
-    if let Some(at) = text.windows(part.len()).position(|window| window == part) {
-        text.drain(at..at.saturating_add(part.len()));
-    }
+/// How often `word` occurs, whatever its case.
+fn count(text: &[u8], word: &[u8]) -> usize {
+    text.windows(word.len().max(1))
+        .filter(|window| window.eq_ignore_ascii_case(word))
+        .count()
 }
 
-fn cut_prefix(text: &mut Vec<u8>, part: &[u8]) {
-    if text.starts_with(part) {
-        text.drain(..part.len());
+/// The text without the first `part`.
+fn without(text: &[u8], part: &[u8]) -> Vec<u8> {
+    let at = text
+        .windows(part.len().max(1))
+        .position(|window| window == part);
+    let mut rest = text.to_vec();
+    if let Some(at) = at {
+        rest.drain(at..at.saturating_add(part.len()));
     }
+    rest
 }

@@ -1,13 +1,14 @@
 //! Follows a table's file: one worker, in slices, the last good routes serving meanwhile.
 
-use super::table::{RouteFile, UpstreamTable};
+use super::table::{UpstreamTable, open};
 use crate::Gatehouse;
 use gatehouse_core::route::{Entry, FileReader, Key, KeySet};
 use gatehouse_core::table::{ApplyError, Change, Cursor, Feeder, Owner};
 use gatehouse_nginx::timer::{self, Slot, Tick};
 use gatehouse_nginx::{Level, log, module, process};
-use std::fs::{File, Metadata};
-use std::io::Read;
+use std::fs::Metadata;
+use std::io::{Cursor as Bytes, Read};
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -45,7 +46,7 @@ enum Work {
     None,
     /// The file is read and checked; nothing of it is applied before its end.
     Reading {
-        file: File,
+        source: Box<dyn Read>,
         reader: FileReader,
         entries: Vec<Entry>,
     },
@@ -86,39 +87,42 @@ const CHANGES: usize = 64;
 impl UpstreamTable {
     /// One slice of work, when this worker has the lease; milliseconds until the next.
     fn feed(&self) -> u64 {
-        let (Some(file), Some(routes)) = (&self.file, self.routes()) else {
+        let (Ok(mut feed), Some(routes)) = (self.feed.try_borrow_mut(), self.routes()) else {
             return TICK_MS;
         };
+        let follows = self.file.as_ref().is_some_and(|file| file.reload_ms > 0);
+        let resting = matches!(feed.work, Work::None) && self.handed.borrow().is_none();
+        if !follows && resting {
+            return TICK_MS;
+        }
         let now = process::now_ms();
         let who = Feeder {
             pid: process::pid(),
             generation: self.generation,
         };
-        if file.reload_ms == 0 || !routes.lease_acquire(who, now) {
+        if !routes.lease_acquire(who, now) {
+            // Whoever has it may apply newer routes than those begun here.
+            feed.seen = None;
+            feed.work = Work::None;
             return TICK_MS;
         }
-        let Ok(mut feed) = self.feed.try_borrow_mut() else {
-            return TICK_MS;
-        };
         if matches!(feed.work, Work::None) {
-            self.look(&mut feed, file, now);
+            self.look(&mut feed, now);
         }
         if matches!(feed.work, Work::None) {
             return TICK_MS;
         }
         let until = Instant::now().checked_add(SLICE);
         while until.is_some_and(|until| Instant::now() < until) {
-            match self.step(std::mem::take(&mut feed.work), file) {
+            match self.step(std::mem::take(&mut feed.work)) {
                 Ok(Work::None) => return TICK_MS,
                 Ok(next) => feed.work = next,
                 Err(text) => {
-                    self.say(
-                        Level::Error,
-                        &format!(
-                            "file \"{}\": {text}, the last good routes stay in use",
-                            file.path.display()
-                        ),
+                    let text = format!(
+                        "{}: {text}, the last good routes stay in use",
+                        self.source()
                     );
+                    self.say(Level::Error, &text);
                     return TICK_MS;
                 }
             }
@@ -126,48 +130,68 @@ impl UpstreamTable {
         PAUSE_MS
     }
 
-    /// Begins to read the file when it is another one than the last.
-    fn look(&self, feed: &mut Feed, file: &RouteFile, now: u64) {
-        if now < feed.next_look_ms {
+    /// Begins to read the file when it is another one than the last, or what the master read.
+    fn look(&self, feed: &mut Feed, now: u64) {
+        let handed = self.handed.borrow_mut().take();
+        let file = self.file.as_ref().filter(|file| file.reload_ms > 0);
+        if now < feed.next_look_ms && handed.is_none() {
             return;
         }
+        let reload_ms = file.map_or(0, |file| file.reload_ms);
         // A change is seen within `reload`: ticks come late by up to TICK_MS.
-        feed.next_look_ms = now.saturating_add(file.reload_ms.saturating_sub(TICK_MS));
-        let opened = File::open(&file.path).and_then(|f| Ok((Stamp::from(f.metadata()?), f)));
-        match opened {
-            Ok((stamp, _)) if feed.seen == Some(stamp) => {}
-            Ok((stamp, opened)) => {
+        feed.next_look_ms = now.saturating_add(reload_ms.saturating_sub(TICK_MS));
+        let opened = file.map(|file| open(&file.path).and_then(|f| Ok((f.metadata()?.into(), f))));
+        let source: Box<dyn Read> = match (opened, handed) {
+            (Some(Ok((stamp, _))), _) if feed.seen == Some(stamp) => return,
+            (Some(Ok((stamp, file))), _) => {
                 feed.seen = Some(stamp);
-                let reader = FileReader::new(self.mode());
-                feed.work = Work::Reading {
-                    file: opened,
-                    reader,
-                    entries: Vec::new(),
-                };
+                Box::new(file)
             }
-            Err(error) if feed.seen.is_some() => {
+            (_, Some(bytes)) => Box::new(Bytes::new(bytes)),
+            (Some(Err(error)), None) => {
                 // Said once; a file that comes back is read again.
-                feed.seen = None;
-                self.say(
-                    Level::Error,
-                    &format!(
-                        "file \"{}\" cannot be read ({error}), the last good routes stay in use",
-                        file.path.display()
-                    ),
-                );
+                if feed.seen.take().is_some() {
+                    let text = format!(
+                        "{} cannot be read ({error}), the last good routes stay in use",
+                        self.source()
+                    );
+                    self.say(Level::Error, &text);
+                }
+                return;
             }
-            Err(_) => {}
+            (None, None) => return,
+        };
+        feed.work = Work::Reading {
+            source,
+            reader: FileReader::new(self.mode()),
+            entries: Vec::new(),
+        };
+    }
+
+    /// The file, as messages name it.
+    fn source(&self) -> String {
+        match &self.file {
+            Some(file) => format!("file \"{}\"", file.path.display()),
+            None => "without a file".into(),
         }
     }
 
-    fn step(&self, work: Work, file: &RouteFile) -> Result<Work, String> {
+    /// Addresses of a name, as far as they are known here.
+    fn addresses(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+        match &self.file {
+            Some(file) => file.hosts.borrow_mut().ask_here(name, port),
+            None => Err("no file".into()),
+        }
+    }
+
+    fn step(&self, work: Work) -> Result<Work, String> {
         match work {
             Work::None => Ok(Work::None),
             Work::Reading {
-                file: opened,
+                source,
                 reader,
                 entries,
-            } => self.read(opened, reader, entries, file),
+            } => self.read(source, reader, entries),
             Work::Comparing {
                 entries,
                 keys,
@@ -178,36 +202,34 @@ impl UpstreamTable {
                 entries,
                 gone,
                 tally,
-            } => Ok(self.apply(entries, gone, tally, file)),
+            } => Ok(self.apply(entries, gone, tally)),
         }
     }
 
     fn read(
         &self,
-        mut opened: File,
+        mut source: Box<dyn Read>,
         mut reader: FileReader,
         mut entries: Vec<Entry>,
-        file: &RouteFile,
     ) -> Result<Work, String> {
         let mut bytes = Vec::new();
-        (&mut opened)
+        (&mut source)
             .take(BYTES)
             .read_to_end(&mut bytes)
             .map_err(|e| format!("cannot be read ({e})"))?;
         if !bytes.is_empty() {
-            let mut hosts = file.hosts.borrow_mut();
             let fed = reader.feed(&bytes, &mut |entry| {
                 // Names are checked now, so that a bad one refuses the file as a whole.
                 let checked = entry
                     .route
-                    .resolve(&mut |name, port| hosts.ask_here(name, port));
+                    .resolve(&mut |name, port| self.addresses(name, port));
                 checked.map(|_| ()).map_err(|e| e.below(&entry.pointer))?;
                 entries.push(entry);
                 Ok(())
             });
             fed.map_err(|e| e.to_string())?;
             return Ok(Work::Reading {
-                file: opened,
+                source,
                 reader,
                 entries,
             });
@@ -259,18 +281,17 @@ impl UpstreamTable {
     }
 
     /// First what is gone, so that there is room for what is new.
-    fn apply(
-        &self,
-        mut entries: Vec<Entry>,
-        mut gone: Vec<Vec<u8>>,
-        mut tally: Tally,
-        file: &RouteFile,
-    ) -> Work {
+    fn apply(&self, mut entries: Vec<Entry>, mut gone: Vec<Vec<u8>>, mut tally: Tally) -> Work {
         let (Some(routes), Some(_lock)) = (self.routes(), self.zone().lock()) else {
             return Work::None;
         };
         let mut writer = routes.writer(process::now_ms());
-        let mut hosts = file.hosts.borrow_mut();
+        if writer.repaired() {
+            self.say(
+                Level::Warn,
+                "a process was killed while it changed the table: repaired",
+            );
+        }
         for _ in 0..CHANGES {
             let result = if let Some(key) = gone.pop() {
                 let Ok(key) = Key::parse(&key, self.mode()) else {
@@ -283,7 +304,7 @@ impl UpstreamTable {
             } else if let Some(entry) = entries.pop() {
                 let Ok(route) = entry
                     .route
-                    .resolve(&mut |name, port| hosts.ask_here(name, port))
+                    .resolve(&mut |name, port| self.addresses(name, port))
                 else {
                     continue;
                 };
@@ -293,7 +314,7 @@ impl UpstreamTable {
                     owner: Owner::File,
                 })
             } else {
-                self.say_done(&tally, file);
+                self.say_done(&tally);
                 return Work::None;
             };
             match result {
@@ -314,24 +335,20 @@ impl UpstreamTable {
         }
     }
 
-    fn say_done(&self, tally: &Tally, file: &RouteFile) {
-        let path = file.path.display();
-        match tally.why {
-            Some(error) => self.say(
-                Level::Error,
-                &format!(
-                    "file \"{path}\": {} of {} changes refused: {error}",
-                    tally.refused, tally.total
-                ),
-            ),
-            None if tally.changed > 0 => self.say(
-                Level::Notice,
-                &format!(
-                    "file \"{path}\": {} routes, {} changed",
-                    tally.total, tally.changed
-                ),
-            ),
-            None => {}
+    fn say_done(&self, tally: &Tally) {
+        let source = self.source();
+        if let Some(error) = tally.why {
+            let text = format!(
+                "{source}: {} of {} changes refused: {error}",
+                tally.refused, tally.total
+            );
+            self.say(Level::Error, &text);
+        } else if tally.changed > 0 {
+            let text = format!(
+                "{source}: {} routes, {} changed",
+                tally.total, tally.changed
+            );
+            self.say(Level::Notice, &text);
         }
     }
 
@@ -369,18 +386,12 @@ impl Tick for Feeding {
 
 /// Starts following the files.
 pub fn start_worker(main: &super::Main) {
-    let mut files = main
-        .tables
-        .iter()
-        .filter_map(|table| table.file.as_ref().map(|file| (table, file)))
-        .peekable();
-    if files.peek().is_none() {
-        return;
-    }
+    let tables = &main.tables;
+    let files = tables.iter().filter_map(|t| Some((t, t.file.as_ref()?)));
     for (table, file) in
         files.filter(|(_, file)| file.reload_ms > 0 && process::worker_number() == 0)
     {
-        if let Err(error) = File::open(&file.path) {
+        if let Err(error) = open(&file.path) {
             let text = format!(
                 "file \"{}\" cannot be read again by the workers ({error}), changes need a reload",
                 file.path.display()
@@ -388,5 +399,8 @@ pub fn start_worker(main: &super::Main) {
             table.say(Level::Warn, &text);
         }
     }
-    timer::start::<Feeding>(PAUSE_MS);
+    let fed = |table: &UpstreamTable| table.file.is_some() || table.handed.borrow().is_some();
+    if tables.iter().any(fed) {
+        timer::start::<Feeding>(PAUSE_MS);
+    }
 }

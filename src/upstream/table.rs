@@ -9,7 +9,9 @@ use gatehouse_core::token::parse_http_status;
 use gatehouse_nginx::shm::Birth;
 use gatehouse_nginx::{Conf, Error, Zone, process};
 use std::cell::RefCell;
+use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
@@ -27,7 +29,12 @@ pub struct UpstreamTable {
     pub(super) generation: u16,
     /// In the worker that feeds the table: how far it has come.
     pub(super) feed: RefCell<Feed>,
+    /// What the master read at a reload: workers apply it, also where they may not read the file.
+    pub(super) handed: Handed,
 }
+
+/// The file's bytes, on their way from the zone's preparation to the worker that feeds the table.
+type Handed = Rc<RefCell<Option<Vec<u8>>>>;
 
 /// `file path [reload=time]`
 #[derive(Clone)]
@@ -72,13 +79,16 @@ pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         .size
         .ok_or_else(|| Error::at(&place, format!("upstream_table \"{name}\" has no \"zone\"")))?;
     let mode = block.mode.unwrap_or(Match::Host);
-    let (file, shown) = (block.file.clone(), name.clone());
+    let handed = Handed::default();
+    let (file, shown, for_workers) = (block.file.clone(), name.clone(), Rc::clone(&handed));
     let zone = cf.zone(
         &format!("upstream_table {name}"),
         size,
         move |zone, birth| {
-            prepare(zone, birth, mode, file.as_ref())
-                .map_err(|e| format!("upstream_table \"{shown}\": {e}"))
+            let kept = prepare(zone, birth, mode, file.as_ref())
+                .map_err(|e| format!("upstream_table \"{shown}\": {e}"))?;
+            *for_workers.borrow_mut() = kept;
+            Ok(())
         },
     )?;
     let table = UpstreamTable {
@@ -90,6 +100,7 @@ pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         file: block.file,
         generation: GENERATION.fetch_add(1, Ordering::Relaxed),
         feed: RefCell::default(),
+        handed,
     };
     cf.main().upstream.tables.push(table);
     Ok(())
@@ -161,8 +172,14 @@ fn route_file(
 }
 
 /// Makes the table in a new zone and fills it, or checks that a kept zone's table is ours; the
-/// file must be good either way. Runs in the master, before workers exist.
-fn prepare(zone: &Zone, birth: Birth, mode: Match, file: Option<&RouteFile>) -> Result<(), String> {
+/// file must be good either way. Gives the bytes that workers are to apply to a table in use: not
+/// before the reload has succeeded. Runs in the master, before workers exist.
+fn prepare(
+    zone: &Zone,
+    birth: Birth,
+    mode: Match,
+    file: Option<&RouteFile>,
+) -> Result<Option<Vec<u8>>, String> {
     let words = zone.words().ok_or("no memory")?;
     let table = match (birth, Table::attach(words)) {
         (Birth::Reused, Ok(table)) if table.mode() != mode => {
@@ -177,20 +194,26 @@ fn prepare(zone: &Zone, birth: Birth, mode: Match, file: Option<&RouteFile>) -> 
         ) => Table::format(words, mode, RandomState::new().hash_one(process::pid()))
             .map_err(|e| e.to_string())?,
     };
-    let Some(file) = file else { return Ok(()) };
-    let fill = table.stats().routes == 0;
+    let used = table.stats().routes > 0;
+    let Some(file) = file else {
+        // What an earlier file brought goes.
+        return Ok(used.then(|| b"{}".to_vec()));
+    };
     let _lock = zone.lock().ok_or("no memory")?;
-    read_all(&table, file, mode, fill).map_err(|e| format!("file \"{}\": {e}", file.path.display()))
+    let said = |e| format!("file \"{}\": {e}", file.path.display());
+    let bytes = read_file(&file.path).map_err(said)?;
+    read_all(&table, &bytes, file, mode, !used).map_err(said)?;
+    Ok(used.then_some(bytes))
 }
 
 /// Reads a whole file; with `fill`, into the table.
 fn read_all(
     table: &Table<'_, AtomicU64>,
+    bytes: &[u8],
     file: &RouteFile,
     mode: Match,
     fill: bool,
 ) -> Result<(), String> {
-    let bytes = read_file(&file.path)?;
     let mut reader = FileReader::new(mode);
     let mut writer = table.writer(process::now_ms());
     let mut hosts = file.hosts.borrow_mut();
@@ -200,7 +223,7 @@ fn read_all(
         position: None,
     };
     reader
-        .feed(&bytes, &mut |entry| {
+        .feed(bytes, &mut |entry| {
             let route = entry
                 .route
                 .resolve(&mut |name, port| hosts.ask_system(name, port));
@@ -223,7 +246,19 @@ fn read_all(
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|e| format!("cannot be read ({e})"))
+    let read = open(path).and_then(|mut file| {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map(|_| bytes)
+    });
+    read.map_err(|e| format!("cannot be read ({e})"))
+}
+
+/// Opens a regular file; anything else could make the process wait for ever.
+pub(super) fn open(path: &Path) -> std::io::Result<File> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("not a regular file"));
+    }
+    File::open(path)
 }
 
 impl UpstreamTable {

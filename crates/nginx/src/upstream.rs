@@ -150,6 +150,9 @@ impl<M: Module> Conf<'_, M> {
     }
 }
 
+/// The name of the server that is down; its address tells it from a user's own.
+static DOWN_SERVER: &[u8] = b"0.0.0.0:1";
+
 /// One server that is down: nginx refuses an `upstream` without a server
 /// (ngx_http_upstream_init_main_conf) and round robin one without a primary.
 ///
@@ -159,7 +162,6 @@ unsafe fn push_down_server(
     pool: *mut ngx::ngx_pool_t,
     servers: *mut ngx::ngx_array_t,
 ) -> Option<()> {
-    static NAME: &[u8] = b"0.0.0.0:1";
     // SAFETY: plain C data for which zero is valid.
     let mut address: ngx::sockaddr_in = unsafe { std::mem::zeroed() };
     address.sin_family = ngx::AF_INET as ngx::sa_family_t;
@@ -169,7 +171,7 @@ unsafe fn push_down_server(
     let listed = ngx::ngx_addr_t {
         sockaddr: ptr::from_mut(address).cast(),
         socklen: size_of::<ngx::sockaddr_in>() as ngx::socklen_t,
-        name: bytes::borrow(NAME),
+        name: bytes::borrow(DOWN_SERVER),
     };
     // SAFETY: the pool is live.
     let listed = unsafe { bytes::place(pool, listed) }?;
@@ -182,12 +184,38 @@ unsafe fn push_down_server(
     unsafe { server.write_bytes(0, 1) };
     // SAFETY: as above.
     let server = unsafe { &mut *server };
-    server.name = bytes::borrow(NAME);
+    server.name = bytes::borrow(DOWN_SERVER);
     server.addrs = listed;
     server.naddrs = 1;
     server.weight = 1;
     server.down = 1;
     Some(())
+}
+
+/// Takes the server that is down out again when the block has a primary one of its own: nginx
+/// never takes a lone server out for its failures, and ours would make it two. True when the
+/// block has servers of its own.
+///
+/// # Safety
+/// `servers` is null or the array of a block that has been read.
+unsafe fn drop_down_server(servers: *mut ngx::ngx_array_t) -> bool {
+    // SAFETY: promised by the caller.
+    let Some(array) = (unsafe { servers.as_mut() }) else {
+        return false;
+    };
+    // SAFETY: promised by the caller.
+    let list = unsafe { array.as_slice_mut::<ngx::ngx_http_upstream_server_t>() };
+    let ours = |server: &ngx::ngx_http_upstream_server_t| {
+        ptr::eq(server.name.data.cast_const(), DOWN_SERVER.as_ptr())
+    };
+    let has_primary = list.iter().any(|s| !ours(s) && s.backup() == 0);
+    let has_servers = list.len() > 1;
+    let at = list.iter().position(ours).filter(|_| has_primary);
+    if let Some(rest) = at.and_then(|at| list.get_mut(at..)) {
+        rest.rotate_left(1);
+        array.nelts -= 1;
+    }
+    has_servers
 }
 
 /// The module's configuration of an `upstream` block.
@@ -211,6 +239,8 @@ unsafe extern "C" fn init_upstream<B: Balancer>(
     us: *mut ngx::ngx_http_upstream_srv_conf_t,
 ) -> isize {
     let body = || {
+        // SAFETY: nginx passes the live block; its servers are all read.
+        let has_servers = unsafe { drop_down_server((*us).servers) };
         // SAFETY: nginx passes the live configuration and block.
         if unsafe { ngx::ngx_http_upstream_init_round_robin(cf, us) } != ngx::NGX_OK as isize {
             return ngx::NGX_ERROR as isize;
@@ -225,9 +255,7 @@ unsafe extern "C" fn init_upstream<B: Balancer>(
             return ngx::NGX_ERROR as isize;
         };
         slot.round_robin.set(block.peer.init);
-        // SAFETY: null or the array of servers, ours among them.
-        slot.has_servers
-            .set(unsafe { block.servers.as_ref() }.is_some_and(|s| s.nelts > 1));
+        slot.has_servers.set(has_servers);
         block.peer.init = Some(init_peer::<B>);
         ngx::NGX_OK as isize
     };
@@ -343,10 +371,12 @@ unsafe extern "C" fn get<B: Balancer>(
         let Some(chosen) = B::get(request, &mut peer.state) else {
             return BUSY;
         };
-        match aim(request, connection, &chosen) {
-            Some(()) => ngx::NGX_OK as isize,
-            None => BUSY,
+        if aim(request, connection, &chosen).is_some() {
+            return ngx::NGX_OK as isize;
         }
+        // nginx releases only what it was pointed at.
+        B::free(request, &mut peer.state, false);
+        BUSY
     };
     // SAFETY: the connection's log is live.
     unsafe { guard::run(request.log_ptr(), "choosing a backend", BUSY, body) }
@@ -361,9 +391,9 @@ fn aim<'r>(r: Request<'r>, pc: &mut ngx::ngx_peer_connection_t, chosen: &Chosen<
         upstream.ssl_name = bytes::borrow(name);
     }
     let (address, size) = socket_address(r, chosen)?;
+    pc.name = r.place(bytes::borrow(chosen.name))?;
     pc.sockaddr = address;
     pc.socklen = size;
-    pc.name = r.place(bytes::borrow(chosen.name))?;
     pc.connection = ptr::null_mut();
     pc.set_cached(0);
     Some(())
