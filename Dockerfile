@@ -16,8 +16,10 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
 WORKDIR /gatehouse
 COPY . .
 RUN scripts/build --nginx "${NGINX_VERSION}" \
-    && cargo build --release --locked -p gatehouse-cli \
-    && ln -s "nginx-${NGINX_VERSION}" build/nginx-image
+    && cargo build --release --locked -p gatehouse-cli --target-dir "target/nginx-${NGINX_VERSION}" \
+    && ln -s "nginx-${NGINX_VERSION}" build/image \
+    && ln -s "nginx-${NGINX_VERSION}" target/image \
+    && target/image/release/gatehouse geoip make nginx-conf/countries.csv build/country.mmdb
 
 FROM build AS test
 ARG NGINX_VERSION=1.28.3
@@ -29,13 +31,17 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
         ca-certificates libpcre2-8-0 openssl zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --home-dir /srv/gatehouse --create-home gatehouse
-COPY --from=build /gatehouse/build/nginx-image/sbin/nginx /usr/local/sbin/nginx
-COPY --from=build /gatehouse/target/release/gatehouse /usr/local/bin/gatehouse
+COPY --from=build /gatehouse/build/image/sbin/nginx /usr/local/sbin/nginx
+COPY --from=build /gatehouse/target/image/release/gatehouse /usr/local/bin/gatehouse
 WORKDIR /srv/gatehouse
-COPY --from=build /gatehouse/build/nginx-image/modules modules
-COPY --from=build /gatehouse/build/nginx-image/conf/mime.types conf/mime.types
+COPY --from=build /gatehouse/build/image/modules modules
+COPY --from=build /gatehouse/build/image/conf/mime.types conf/mime.types
 COPY nginx-conf conf
-RUN mkdir -p logs && chown -R gatehouse: .
+COPY snippets conf/snippets
+# What the quickstart wants beside it; its key is no secret. The access log goes to the output.
+COPY --from=build /gatehouse/build/country.mmdb conf/country.mmdb
+RUN mkdir -p logs conf/keys && printf example > conf/keys/video.key \
+    && ln -s /dev/stdout logs/access.log && chown -R gatehouse: .
 USER gatehouse
 EXPOSE 8080
 STOPSIGNAL SIGQUIT

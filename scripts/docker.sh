@@ -17,10 +17,11 @@ docker_steps() {
     return
   fi
   check "build context" make_context
-  suite "t/ inside the image" image_tests
-  check "server image" docker build --network=host -t gatehouse \
+  suite "t/ in the build image" image_tests
+  check "server image" quiet docker-image docker build --network=host -t gatehouse \
     --build-arg "BASE=$base" "$docker_dir/context"
-  suite "the quickstart in the image" . scripts/docker-quickstart.sh
+  suite "t/ on the server image" server_tests
+  suite "the server image as it starts" quickstart
 }
 
 # Fails with the reason when there is neither a running engine nor a way to start one.
@@ -99,5 +100,32 @@ image_tests() {
   [ $status = 0 ] || tail -n 40 "$log"
   sed -E 's/^#[0-9]+ [0-9.]+ //' "$log" | grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' |
     tail -n 1
+  return $status
+}
+
+# The suite again, against what the server image holds, as the user it runs as; the runner comes
+# from the image that compiled it.
+server_tests() {
+  local tools=$docker_dir/tools
+  rm -rf "$tools"
+  mkdir -p "$tools"
+  docker run --rm --network=none gatehouse-test cat /gatehouse/target/debug/harness \
+    >"$tools/harness" || return
+  chmod 755 "$tools/harness"
+  # shellcheck disable=SC2016 # to be expanded inside
+  docker run --rm --network=host -v "$tools:/tools:ro" -v "$docker_dir/context:/gatehouse:ro" \
+    -w /gatehouse -e "MODULE=$module" gatehouse bash -c '
+      mapfile -t files < <(grep -L "^# requires:.*hooks" t/*.t)
+      /tools/harness --nginx /usr/local/sbin/nginx \
+        --module "/srv/gatehouse/modules/$MODULE.so" --live examples "${files[@]}"'
+}
+
+# The image as a user starts it, alone in a network of its own.
+quickstart() {
+  local container status=0
+  container=$(docker run --detach --rm --network=none gatehouse) || return
+  docker exec --interactive "$container" bash -s <"$root/scripts/docker-quickstart.sh" || status=$?
+  [ $status = 0 ] || docker logs "$container"
+  docker stop "$container" >/dev/null
   return $status
 }
