@@ -338,7 +338,8 @@ unsafe extern "C" fn postconfiguration<M: Module>(cf: *mut ngx::ngx_conf_t) -> i
     status(unsafe { conf::read::<M>(cf, None, "completing the configuration", body) })
 }
 
-const fn status(well: bool) -> isize {
+/// The answer of a callback that completes the configuration.
+pub(crate) const fn status(well: bool) -> isize {
     if well {
         ngx::NGX_OK as isize
     } else {

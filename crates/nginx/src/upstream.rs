@@ -238,36 +238,31 @@ unsafe extern "C" fn init_upstream<B: Balancer>(
     cf: *mut ngx::ngx_conf_t,
     us: *mut ngx::ngx_http_upstream_srv_conf_t,
 ) -> isize {
-    let body = || {
+    let body = |_: &mut Conf<'_, B::Module>| {
         // SAFETY: nginx passes the live block; its servers are all read.
         let has_servers = unsafe { drop_down_server((*us).servers) };
         // SAFETY: nginx passes the live configuration and block.
         if unsafe { ngx::ngx_http_upstream_init_round_robin(cf, us) } != ngx::NGX_OK as isize {
-            return ngx::NGX_ERROR as isize;
+            return Err(Error::logged());
         }
         // SAFETY: an explicit block, read with our module.
         let Some(srv) = (unsafe { srv_of::<B::Module>(us) }) else {
-            return ngx::NGX_ERROR as isize;
+            return Err("an upstream without its configuration".into());
         };
         // SAFETY: live, as above.
         let block = unsafe { &mut *us };
         let Some(slot) = B::slot(srv) else {
-            return ngx::NGX_ERROR as isize;
+            return Err("an upstream without its configuration".into());
         };
         slot.round_robin.set(block.peer.init);
         slot.has_servers.set(has_servers);
         block.peer.init = Some(init_peer::<B>);
-        ngx::NGX_OK as isize
+        Ok(())
     };
-    // SAFETY: the log of the configuration being read.
-    unsafe {
-        guard::run(
-            (*cf).log,
-            "preparing an upstream",
-            ngx::NGX_ERROR as isize,
-            body,
-        )
-    }
+    // SAFETY: nginx passes the live configuration being read.
+    crate::module::status(unsafe {
+        crate::conf::read::<B::Module>(cf, None, "preparing an upstream", body)
+    })
 }
 
 unsafe extern "C" fn init_peer<B: Balancer>(
@@ -435,16 +430,16 @@ fn socket_address(
             // SAFETY: plain C data for which zero is valid.
             let mut raw: ngx::sockaddr_un = unsafe { std::mem::zeroed() };
             raw.sun_family = ngx::AF_UNIX as ngx::sa_family_t;
-            let room = raw.sun_path.len().checked_sub(1)?;
-            for (to, from) in raw
-                .sun_path
-                .get_mut(..path.len().min(room))?
-                .iter_mut()
-                .zip(path)
-            {
+            // The path ends at its NUL; the tag stands in the last bytes.
+            let room = raw.sun_path.len().checked_sub(1 + size_of_val(&tag))?;
+            let (named, tagged) = raw.sun_path.split_at_mut_checked(room.checked_add(1)?)?;
+            for (to, from) in named.get_mut(..path.len())?.iter_mut().zip(path) {
                 *to = *from as c_char;
             }
             (path.len() <= room).then_some(())?;
+            for (to, from) in tagged.iter_mut().zip(tag.to_ne_bytes()) {
+                *to = from as c_char;
+            }
             Some((
                 ptr::from_mut(r.place(raw)?).cast(),
                 size_of::<ngx::sockaddr_un>() as _,
