@@ -56,6 +56,7 @@ stop_engine() {
   [ -n "${engine:-}" ] || return 0
   kill "$engine" 2>/dev/null || true
   wait "$engine" 2>/dev/null || true
+  umount "$docker_dir/exec/netns/default" 2>/dev/null || true
 }
 
 # Sets base: Debian's image when it is there or can be pulled, else one made of Debian's packages.
@@ -78,7 +79,8 @@ find_base() {
   rm -rf "$docker_dir/rootfs"
 }
 
-# The tree and every crate it needs: a build inside reaches no registry.
+# The tree and every crate it needs: a build inside reaches no registry. Readable by the user the
+# server image runs as.
 make_context() {
   local dir=$docker_dir/context
   mkdir -p "$build/log"
@@ -88,7 +90,8 @@ make_context() {
     tar -C "$dir" -x &&
     cargo vendor --locked --versioned-dirs --sync scripts/nginx-source/Cargo.toml \
       "$dir/vendor" >"$dir/.cargo/config.toml" 2>"$build/log/cargo-vendor.log" &&
-    sed -i 's|^directory = .*|directory = "/gatehouse/vendor"|' "$dir/.cargo/config.toml"
+    sed -i 's|^directory = .*|directory = "/gatehouse/vendor"|' "$dir/.cargo/config.toml" &&
+    chmod -R a+rX "$dir"
 }
 
 # The suite's lines are shown; of its sums only the last counts.
