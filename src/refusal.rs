@@ -25,10 +25,16 @@ pub fn refuse<'r>(r: Request<'r>, record: &Record<'r>, status: u16) -> Outcome<'
     Outcome::Refused(status)
 }
 
-/// Whether the request is now at the page that `error_page` shows for our refusal: that page is
-/// not refused again.
-pub fn is_page(record: &Record<'_>) -> bool {
-    record.refusal.status.get() != 0
+/// Whether the request is now at the page that `error_page` shows for a refusal of ours: that page
+/// is not refused again, by neither check.
+pub fn is_page(r: Request<'_>) -> bool {
+    r.existing_record::<Gatehouse>()
+        .is_some_and(|record| record.refusal.status.get() != 0)
+        && !is_here(r)
+}
+
+fn is_here(r: Request<'_>) -> bool {
+    r.local::<Gatehouse>().is_some_and(|l| l.refusal.0.get())
 }
 
 /// Forgets a refusal that `satisfy any` overruled: what follows is no page for it.
@@ -40,8 +46,7 @@ impl Handler for Overrule {
 
     fn run(r: Request<'_>) -> Outcome<'_> {
         if let Some(record) = r.existing_record::<Gatehouse>().filter(|_| r.is_main()) {
-            let refused_here = || r.local::<Gatehouse>().is_some_and(|l| l.refusal.0.get());
-            if record.refusal.status.get() != 0 && refused_here() {
+            if record.refusal.status.get() != 0 && is_here(r) {
                 record.refusal.status.set(0);
             }
         }

@@ -642,7 +642,21 @@ X-Device: tv
 --- error_code eval
 [403]
 
-=== TEST 47: a message with the client's address, as realip sees it
+=== TEST 47: a message with a `map`: one token for a whole directory
+--- http_config
+map $uri $dir { ~^(?<to>/.*/)[^/]*$ $to; }
+token_profile p { format secure_link; key file=key; from cookie=dir; message "{expires}$dir {key}"; }
+--- config
+location / { token_auth p; root html; }
+--- user_files eval: $::Files . ">>> hls/a.m3u8\nlist\n>>> hls/1.ts\nsegment\n"
+--- request eval
+["GET /hls/a.m3u8", "GET /hls/1.ts?x=1", "GET /v", "GET /hls/../v", "GET /hls/%2e%2e/v", "GET /other/../hls/1.ts"]
+--- more_headers
+Cookie: dir=7BIEcbQLjgKhoZSD6T4cbQ,4000000000
+--- error_code eval
+[200, 200, 403, 403, 403, 200]
+
+=== TEST 48: a message with the client's address, as realip sees it
 --- http_config
 token_profile p { format secure_link; key file=key; message "{expires}$uri$remote_addr {key}"; }
 set_real_ip_from 127.0.0.1;
@@ -657,7 +671,7 @@ location / { token_auth p; root html; }
 --- error_code eval
 [200, 403, 200]
 
-=== TEST 48: what was read before realip is not what is enforced
+=== TEST 49: what was read before realip is not what is enforced
 --- http_config
 token_profile p { format secure_link; key file=key; message "{expires}$uri$remote_addr {key}"; }
 --- config
@@ -679,7 +693,7 @@ location / {
 --- response_headers eval
 ["X-Early: invalid ok", "X-Early: ok invalid"]
 
-=== TEST 49: a secret or an expected token is nowhere to be seen
+=== TEST 50: a secret or an expected token is nowhere to be seen
 --- http_upstream: a
 --- http_config eval
 $::P . "token_profile s { format secure_link; key file=key; message '{expires}\$uri {key}'; }
@@ -706,7 +720,7 @@ key-one
 OEW9IvtvR7WgW5-gI8v9hw
 4Fhz0hJjV55YSJe_Z2UboQ
 
-=== TEST 50: the check costs a stranger's request nothing: a module that is loaded but not used
+=== TEST 51: the check costs a stranger's request nothing: a module that is loaded but not used
 --- config
 location / { root html; }
 --- user_files eval: $::Files
@@ -717,7 +731,7 @@ shown
 --- response_headers
 ! Cache-Control
 
-=== TEST 51: a WebSocket passes with a token, and the backend does not see it
+=== TEST 52: a WebSocket passes with a token, and the backend does not see it
 --- ws_upstream: echo
 --- http_config eval: $::P
 --- config
@@ -739,7 +753,7 @@ send close 1000 "done"
 recv close 1000
 recv eof
 
-=== TEST 52: a WebSocket whose token stands in a cookie
+=== TEST 53: a WebSocket whose token stands in a cookie
 --- ws_upstream: echo
 --- http_config eval: $::P
 --- config
@@ -759,7 +773,7 @@ send text "?headers"
 recv text like /\r\nCookie: a=1; b=2\r\n/
 drop
 
-=== TEST 53: a WebSocket without a token is refused before it is one
+=== TEST 54: a WebSocket without a token is refused before it is one
 --- ws_upstream: echo
 --- http_config eval: $::P
 --- config

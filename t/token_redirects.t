@@ -488,3 +488,47 @@ $::Files . ">>> secret\nsecret\n"
 [403, 403, 403, 404]
 --- response_body_unlike eval
 ["secret", "secret", "secret", "403"]
+
+=== TEST 30: the page of a refusal is not refused by the other check
+--- http_config eval
+$::P . 'geoip_db $TEST_NGINX_DATA/geo.mmdb; set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;'
+--- config
+access_log logs/access.log mine;
+root html;
+token_auth p;
+geoip_deny country=RU;
+geoip_status 451;
+error_page 451 /country.html;
+error_page 403 /denied.html;
+location = /denied.html { geoip_deny all; }
+--- user_files eval
+$::Files . ">>> country.html\nnot here\n>>> denied.html\nno\n"
+--- request eval
+["GET /v", "GET /v", "GET /v?ss_token=89ebef16f7b05ed3aff1d6e7c8d7dd39&ss_expiration=4000000000", "GET /country.html", "GET /v?ss_token=89ebef16f7b05ed3aff1d6e7c8d7dd39&ss_expiration=4000000000", "GET /denied.html?ss_token=a407b7bb8109563f4376e0e324ea76b8&ss_expiration=4000000000"]
+--- more_headers eval
+["X-Real-IP: 203.0.113.1", "", "X-Real-IP: 203.0.113.1", "", "", ""]
+--- error_code eval
+[451, 403, 451, 403, 200, 451]
+--- response_body eval
+["not here\n", "no\n", "not here\n", "no\n", "shown\n", "not here\n"]
+
+=== TEST 31: two refusals in one place under `satisfy any`: each check is asked
+--- http_config eval
+$::P . 'geoip_db $TEST_NGINX_DATA/geo.mmdb; set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;'
+--- config
+root html;
+satisfy any;
+token_auth p;
+geoip_deny country=RU;
+--- user_files eval: $::Files
+--- request eval
+["GET /v", "GET /v?ss_token=89ebef16f7b05ed3aff1d6e7c8d7dd39&ss_expiration=4000000000"]
+--- more_headers
+X-Real-IP: 203.0.113.1
+--- error_code eval
+[403, 200]
+--- response_headers eval
+["Cache-Control: no-store", "! Cache-Control"]
+--- error_log
+country refused: RU
+token refused: missing

@@ -7,11 +7,22 @@ use gatehouse_nginx::phase::Handler;
 use gatehouse_nginx::{Level, Outcome, Phase, Request};
 use std::cell::Cell;
 use std::net::IpAddr;
+use std::ptr;
 
 /// What was refused; kept for the log after an internal redirect.
 #[derive(Default)]
 pub struct Record<'r> {
     refused: Cell<Option<Refused<'r>>>,
+    /// The rule of the last line in the log, and whether that was a dry run.
+    logged: Cell<Option<(&'r Rule, bool)>>,
+}
+
+impl<'r> Record<'r> {
+    /// Whether the log has the refusal already: internal redirects come to the same rule again.
+    fn is_logged(&self, rule: &'r Rule, dry_run: bool) -> bool {
+        let before = self.logged.replace(Some((rule, dry_run)));
+        before.is_some_and(|(one, dry)| ptr::eq(one, rule) && dry == dry_run)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -40,7 +51,7 @@ impl Handler for Access {
         if loc.rules.is_none() || !r.is_main() {
             return Outcome::Declined;
         }
-        if is_our_page(r) {
+        if refusal::is_page(r) {
             return Outcome::Declined;
         }
         match judge(r) {
@@ -48,11 +59,6 @@ impl Handler for Access {
             Verdict::Rule(rule) => enforce(r, loc, rule),
         }
     }
-}
-
-fn is_our_page(r: Request<'_>) -> bool {
-    r.existing_record::<Gatehouse>()
-        .is_some_and(|all| all.geoip.refused.get().is_some() && refusal::is_page(all))
 }
 
 fn enforce<'r>(r: Request<'r>, loc: &Loc, rule: &'r Rule) -> Outcome<'r> {
@@ -64,13 +70,15 @@ fn enforce<'r>(r: Request<'r>, loc: &Loc, rule: &'r Rule) -> Outcome<'r> {
             Outcome::Allowed
         };
     }
-    log_refusal(r, loc, rule, dry_run);
-    if dry_run {
-        return Outcome::Declined;
-    }
     let Some(all) = r.record::<Gatehouse>() else {
         return Outcome::Failed;
     };
+    if !all.geoip.is_logged(rule, dry_run) {
+        log_refusal(r, loc, rule, dry_run);
+    }
+    if dry_run {
+        return Outcome::Declined;
+    }
     all.geoip.refused.set(Some(Refused { rule }));
     refusal::refuse(r, all, loc.status.unwrap_or(403))
 }

@@ -18,7 +18,6 @@ pub struct Record<'r> {
     verdicts: Cell<Option<&'r Judged<'r>>>,
     /// What the access phase last enforced.
     enforced: Cell<Option<(&'r Judged<'r>, Action)>>,
-    refused: Cell<bool>,
     /// A request has one path token at most: what follows in its place is part of the URL.
     pub path_out_of_target: Cell<bool>,
     path_out_of_uri: Cell<bool>,
@@ -278,7 +277,7 @@ impl Handler for Access {
 fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
     let all = r.record::<Gatehouse>()?;
     let record = &all.token;
-    if record.refused.get() && refusal::is_page(all) {
+    if refusal::is_page(r) {
         return Some(Outcome::Declined);
     }
     let seen_before = record.judged(number).is_some_and(|known| !known.early);
@@ -303,7 +302,6 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
         );
     }
     if action == Action::Refused {
-        record.refused.set(true);
         let status = match &loc.statuses {
             Some(statuses) => statuses.http_status(judged.verdict.status, named.profile.scheme()),
             None => Statuses::default().http_status(judged.verdict.status, named.profile.scheme()),
