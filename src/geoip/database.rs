@@ -7,7 +7,7 @@ use gatehouse_nginx::slots::{Published, Slots};
 use gatehouse_nginx::timer::{self, Slot, Tick};
 use gatehouse_nginx::{Conf, Error, Level, Zone, log, module, process};
 use std::cell::{Cell, RefCell};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::net::IpAddr;
@@ -24,11 +24,13 @@ pub struct Db {
     fields: Option<Fields>,
     /// This worker's view of the zone.
     view: RefCell<Option<View>>,
-    /// In the worker that reads files: the replacement being read, when to look again, and the
+    /// In the worker that reads files: the replacement being read, when to look again, the
     /// stamp of the last file that was refused.
     loader: RefCell<Option<Loader>>,
     next_look_ms: Cell<u64>,
     refused: Cell<u64>,
+    /// The build of the database whose age was warned about.
+    warned_of: Cell<u64>,
 }
 
 struct View {
@@ -41,6 +43,8 @@ struct View {
 struct Loader {
     file: File,
     stamp: u64,
+    /// Bytes a slot holds.
+    room: usize,
     bytes: Vec<u8>,
     check: Option<(Database<Vec<u8>>, Verification)>,
 }
@@ -53,6 +57,8 @@ const SLICE_MS: u64 = 1;
 const READ_SLICE: u64 = 1 << 20;
 /// Nodes and values verified in one slice: a few milliseconds.
 const VERIFY_SLICE: u32 = 100_000;
+/// Why a file that fits into no slot is refused.
+const TOO_LARGE: &str = "is larger than its zone: reload, or raise \"zone=\"";
 /// Default slots are multiples of this, so that a file that grows a little still fits.
 const SLOT_STEP: usize = 1 << 20;
 
@@ -117,7 +123,7 @@ impl Db {
             ),
         };
         if let Some(loaded) = &loaded {
-            if let Some(text) = too_old(&loaded.database, max_age_s) {
+            if let Some(text) = too_old(loaded.database.build_epoch(), max_age_s) {
                 cf.log(
                     Level::Warn,
                     &format!("geoip_db \"{}\" {text}", path.display()),
@@ -150,6 +156,7 @@ impl Db {
             loader: RefCell::default(),
             next_look_ms: Cell::new(0),
             refused: Cell::new(0),
+            warned_of: Cell::new(0),
         })
     }
 
@@ -242,24 +249,24 @@ impl Db {
         let Some(one) = loader.as_mut() else {
             return TICK_MS;
         };
-        match one.step() {
-            Ok(false) => SLICE_MS,
-            Ok(true) => {
-                let done = loader.take();
-                let put = done
-                    .as_ref()
-                    .and_then(|l| l.check.as_ref().map(|(db, _)| (db, l.stamp)));
-                if let Some((database, stamp)) = put {
-                    self.replace(database, stamp);
-                }
-                TICK_MS
-            }
-            Err(text) => {
-                self.refuse(one.stamp, &text);
-                *loader = None;
-                TICK_MS
+        let answer = one.step();
+        if let Ok(false) = answer {
+            return SLICE_MS;
+        }
+        // A file that is still being written is looked at again when it rests.
+        let rests = one
+            .file
+            .metadata()
+            .is_ok_and(|now| stamp_of(&self.path, &now) == one.stamp);
+        let done = loader.take();
+        if let Some(Loader { stamp, check, .. }) = done.filter(|_| rests) {
+            match (answer, check) {
+                (Ok(_), Some((database, _))) => self.replace(&database, stamp),
+                (Err(text), _) => self.refuse(stamp, &text),
+                (Ok(_), None) => {}
             }
         }
+        TICK_MS
     }
 
     /// Opens the file when it is another one than the one in use.
@@ -268,15 +275,20 @@ impl Db {
         if self.reload_ms == 0 || now < self.next_look_ms.get() {
             return None;
         }
-        self.next_look_ms.set(now.saturating_add(self.reload_ms));
-        let stamp = stamp_of(&self.path).ok()?;
-        if stamp == self.zone.slots()?.stamp() || stamp == self.refused.get() {
+        self.next_look_ms
+            .set(now.saturating_add(self.reload_ms.max(Slots::SETTLE_MS)));
+        self.warn_of_age(self.build_epoch()?);
+        let slots = self.zone.slots()?;
+        let stamp = stamp_of(&self.path, &metadata(&self.path).ok()?);
+        if stamp == slots.stamp() || stamp == self.refused.get() {
             return None;
         }
-        match File::open(&self.path) {
-            Ok(file) => Some(Loader {
+        let opened = File::open(&self.path).and_then(|file| Ok((file.metadata()?, file)));
+        match opened {
+            Ok((meta, file)) => Some(Loader {
                 file,
-                stamp,
+                stamp: stamp_of(&self.path, &meta),
+                room: slots.capacity(),
                 bytes: Vec::new(),
                 check: None,
             }),
@@ -284,6 +296,16 @@ impl Db {
                 self.refuse(stamp, &format!("cannot be read ({error})"));
                 None
             }
+        }
+    }
+
+    /// Says once of each database that it is older than `max_age`.
+    fn warn_of_age(&self, build_epoch: u64) {
+        let warned = self.warned_of.get() == build_epoch;
+        if let Some(text) = too_old(build_epoch, self.max_age_s).filter(|_| !warned) {
+            self.warned_of.set(build_epoch);
+            let path = self.path.display();
+            log::cycle(Level::Warn, &format!("geoip_db \"{path}\" {text}"));
         }
     }
 
@@ -306,11 +328,9 @@ impl Db {
                     database.build_epoch()
                 ),
             ),
-            None => return self.refuse(stamp, "is larger than its zone"),
+            None => return self.refuse(stamp, TOO_LARGE),
         }
-        if let Some(text) = too_old(database, self.max_age_s) {
-            log::cycle(Level::Warn, &format!("geoip_db \"{path}\" {text}"));
-        }
+        self.warn_of_age(database.build_epoch());
     }
 
     /// Says once why a file is not used.
@@ -350,6 +370,9 @@ impl Loader {
         slice
             .read_to_end(&mut self.bytes)
             .map_err(|e| format!("cannot be read ({e})"))?;
+        if self.bytes.len() > self.room {
+            return Err(TOO_LARGE.to_owned());
+        }
         if self.bytes.len() == before {
             let database =
                 Database::open(std::mem::take(&mut self.bytes)).map_err(|e| e.to_string())?;
@@ -368,7 +391,7 @@ struct Loaded {
 /// Reads and verifies a whole file, in the master.
 fn load(path: &Path) -> Result<Loaded, String> {
     let unreadable = |e| format!("cannot be read ({e})");
-    let stamp = stamp_of(path).map_err(unreadable)?;
+    let stamp = stamp_of(path, &metadata(path).map_err(unreadable)?);
     let bytes = std::fs::read(path).map_err(unreadable)?;
     let database = Database::open(bytes).map_err(|e| e.to_string())?;
     database.verify().map_err(|e| e.to_string())?;
@@ -385,9 +408,18 @@ fn publish(zone: &Zone, bytes: &[u8], stamp: u64) -> Option<()> {
     slots.publish(&lock, bytes, stamp).then_some(())
 }
 
-/// Tells one content of a path from another: which file, how long, changed when.
-fn stamp_of(path: &Path) -> std::io::Result<u64> {
+/// What the system says about a file; anything else (reading a pipe would wait) is refused.
+fn metadata(path: &Path) -> std::io::Result<Metadata> {
     let meta = std::fs::metadata(path)?;
+    if meta.is_file() {
+        Ok(meta)
+    } else {
+        Err(std::io::Error::other("it is no regular file"))
+    }
+}
+
+/// Tells one content of a path from another: which file, how long, changed when.
+fn stamp_of(path: &Path, meta: &Metadata) -> u64 {
     let mut hasher = DefaultHasher::new();
     (
         path,
@@ -398,12 +430,12 @@ fn stamp_of(path: &Path) -> std::io::Result<u64> {
         meta.mtime_nsec(),
     )
         .hash(&mut hasher);
-    Ok(hasher.finish())
+    hasher.finish()
 }
 
-fn too_old(database: &Database<Vec<u8>>, max_age_s: u64) -> Option<String> {
+fn too_old(build_epoch: u64, max_age_s: u64) -> Option<String> {
     let now = u64::try_from(process::now()).unwrap_or(0);
-    let age = now.saturating_sub(database.build_epoch());
+    let age = now.saturating_sub(build_epoch);
     (max_age_s > 0 && age > max_age_s)
         .then(|| format!("was built {} days ago, more than \"max_age\"", age / 86_400))
 }
@@ -421,7 +453,8 @@ impl Tick for Refresh {
     }
 
     fn tick() -> Option<u64> {
-        let feeds = process::worker_number() == 0;
+        // After a reload the new worker feeds; the old configuration may name another file.
+        let feeds = process::worker_number() == 0 && !process::exiting();
         module::running::<Gatehouse, _>(|main| {
             let databases = &main.geoip.databases;
             let next = databases
@@ -443,6 +476,13 @@ pub fn start_worker(main: &super::Main) {
         db.refresh();
         db.next_look_ms
             .set(process::now_ms().saturating_add(db.reload_ms));
+        // The master has warned of what was too old at the start.
+        if let Some(epoch) = db
+            .build_epoch()
+            .filter(|e| too_old(*e, db.max_age_s).is_some())
+        {
+            db.warned_of.set(epoch);
+        }
         if db.reload_ms > 0 && process::worker_number() == 0 {
             if let Err(error) = File::open(&db.path) {
                 let text = format!(

@@ -3,6 +3,7 @@
 //! Each is one function in a file of its own and one row here.
 
 mod examples;
+mod geoip;
 mod load;
 mod panic;
 mod reload_stock;
@@ -45,5 +46,30 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "panic",
         needs: &["hooks"],
         run: panic::run,
+    },
+    Scenario {
+        name: "geoip_replace",
+        needs: &[],
+        run: geoip::replace,
+    },
+    Scenario {
+        name: "geoip_reload",
+        needs: &[],
+        run: geoip::reload,
+    },
+    Scenario {
+        name: "geoip_root_only",
+        needs: &["root"],
+        run: geoip::root_only,
+    },
+    Scenario {
+        name: "geoip_max_age",
+        needs: &[],
+        run: geoip::max_age,
+    },
+    Scenario {
+        name: "geoip_logged_once",
+        needs: &[],
+        run: geoip::logged_once,
     },
 ];
