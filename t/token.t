@@ -731,7 +731,35 @@ shown
 --- response_headers
 ! Cache-Control
 
-=== TEST 52: a WebSocket passes with a token, and the backend does not see it
+=== TEST 52: what is no request, or ends before the check, is logged without a fault
+--- http_config eval
+$::P . 'md5_hash $m "$request_uri|$http_x"; token_auth p;
+log_format mine "$status [$token_auth_status] [$token_auth_action] [$token_auth_key_id] [$token_auth_expires] [$token_auth_profile] $m";'
+--- config
+access_log logs/access.log mine;
+location / { root html; }
+--- user_files eval: $::Files
+--- raw_request eval
+["NO REQUEST AT ALL\r\n\r\n"]
+--- error_code: 400
+--- access_log eval
+qr/^400 \[missing\] \[-?\] \[-?\] \[-?\] \[p\] b99834bc19bbad24580b3adfa04fb947$/
+
+=== TEST 53: a header nginx refuses ends the request before the check
+--- http_config eval
+$::P . 'token_auth p;
+log_format mine "$status [$token_auth_status] [$token_auth_action]";'
+--- config
+access_log logs/access.log mine;
+location / { root html; }
+--- user_files eval: $::Files
+--- raw_request eval
+["GET /v?ss_token=89ebef16f7b05ed3aff1d6e7c8d7dd39&ss_expiration=4000000000 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"]
+--- error_code: 400
+--- access_log eval
+qr/^400 \[(ok|missing)\] \[-?\]$/
+
+=== TEST 54: a WebSocket passes with a token, and the backend does not see it
 --- ws_upstream: echo
 --- http_config eval: $::P
 --- config
@@ -753,7 +781,7 @@ send close 1000 "done"
 recv close 1000
 recv eof
 
-=== TEST 53: a WebSocket whose token stands in a cookie
+=== TEST 55: a WebSocket whose token stands in a cookie
 --- ws_upstream: echo
 --- http_config eval: $::P
 --- config
@@ -773,7 +801,7 @@ send text "?headers"
 recv text like /\r\nCookie: a=1; b=2\r\n/
 drop
 
-=== TEST 54: a WebSocket without a token is refused before it is one
+=== TEST 56: a WebSocket without a token is refused before it is one
 --- ws_upstream: echo
 --- http_config eval: $::P
 --- config
