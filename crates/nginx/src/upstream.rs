@@ -430,15 +430,16 @@ fn socket_address(
             // SAFETY: plain C data for which zero is valid.
             let mut raw: ngx::sockaddr_un = unsafe { std::mem::zeroed() };
             raw.sun_family = ngx::AF_UNIX as ngx::sa_family_t;
-            // The path ends at its NUL; the tag stands in the last bytes.
-            let room = raw.sun_path.len().checked_sub(1 + size_of_val(&tag))?;
-            let (named, tagged) = raw.sun_path.split_at_mut_checked(room.checked_add(1)?)?;
-            for (to, from) in named.get_mut(..path.len())?.iter_mut().zip(path) {
+            for (to, from) in raw.sun_path.get_mut(..path.len())?.iter_mut().zip(path) {
                 *to = *from as c_char;
             }
-            (path.len() <= room).then_some(())?;
-            for (to, from) in tagged.iter_mut().zip(tag.to_ne_bytes()) {
-                *to = from as c_char;
+            // The path ends at its NUL; a tag stands in the last bytes.
+            let tag = tag.to_ne_bytes();
+            let tag: &[u8] = if chosen.tls.is_some() { &tag } else { &[] };
+            let rest = raw.sun_path.get_mut(path.len().checked_add(1)?..)?;
+            let place = rest.len().checked_sub(tag.len())?;
+            for (to, from) in rest.iter_mut().skip(place).zip(tag) {
+                *to = *from as c_char;
             }
             Some((
                 ptr::from_mut(r.place(raw)?).cast(),

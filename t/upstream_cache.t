@@ -1,0 +1,216 @@
+# One upstream for every host, and nginx's cache: an answer of one host must never serve another.
+use Test::Nginx::Socket 'no_plan';
+
+our $Cache = <<'_EOC_';
+    proxy_cache_path cache keys_zone=c:1m;
+    proxy_cache c;
+    proxy_cache_valid any 1m;
+    proxy_set_header Host $host;
+    add_header X-Cache $upstream_cache_status always;
+    add_header X-Result "[$upstream_lookup_result]" always;
+_EOC_
+
+our $Http = $::Cache . <<'_EOC_';
+    upstream_table apps { zone 1m; file apps.json; }
+    upstream backend { upstream_lookup apps $host; }
+_EOC_
+
+our $Apps = <<'_EOC_';
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A"]},
+ "b.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_B"]},
+ "back":   {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A"]},
+ "v1":     {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A"]}}
+_EOC_
+
+our $TwoHosts = <<'_EOC_';
+Host: a.test
+_EOC_
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: the default key: nothing is stored, one warning
+--- http_upstream: a, b
+--- http_config eval: $::Http
+--- user_files eval: $::Apps
+--- config
+location / { proxy_pass http://backend; }
+--- request eval
+["GET /x", "GET /x", "GET /x", "GET /x"]
+--- more_headers eval
+["Host: a.test", "Host: b.test", "Host: a.test", "Host: b.test"]
+--- response_headers eval
+["X-Cache: MISS\nX-Backend: a", "X-Cache: MISS\nX-Backend: b", "X-Cache: MISS\nX-Backend: a", "X-Cache: MISS\nX-Backend: b"]
+--- error_log eval
+qr/\[warn\] .*answers are not cached: "proxy_cache_key" must contain the key of "upstream_lookup"/
+
+=== TEST 2: a key with the host: each host has its own copy
+--- http_upstream: a, b
+--- http_config eval: $::Http
+--- user_files eval: $::Apps
+--- config
+proxy_cache_key $scheme$host$request_uri;
+location / { proxy_pass http://backend; }
+--- request eval
+["GET /x", "GET /x", "GET /x", "GET /x", "GET /x?y"]
+--- more_headers eval
+["Host: a.test", "Host: b.test", "Host: a.test", "Host: b.test", "Host: a.test"]
+--- response_headers eval
+["X-Cache: MISS\nX-Backend: a\nX-Result: [exact]", "X-Cache: MISS\nX-Backend: b\nX-Result: [exact]", "X-Cache: HIT\nX-Backend: a\nX-Result: []", "X-Cache: HIT\nX-Backend: b\nX-Result: []", "X-Cache: MISS\nX-Backend: a"]
+--- no_error_log
+[warn]
+
+=== TEST 3: the host inside the path or the arguments does not count
+--- http_upstream: a, b
+--- http_config eval: $::Http
+--- user_files eval: $::Apps
+--- config
+location /uri { proxy_cache_key $scheme$proxy_host$request_uri; proxy_pass http://backend; }
+location /path { proxy_cache_key $scheme$proxy_host$uri$is_args$args; proxy_pass http://backend; }
+location /arg { proxy_cache_key $proxy_host$uri$arg_x; proxy_pass http://backend; }
+--- request eval
+["GET /uri/a.test?a.test", "GET /uri/a.test?a.test", "GET /path/a.tes%74?a.test", "GET /path/a.tes%74?a.test", "GET /arg?x=a.test", "GET /arg?x=a.test"]
+--- more_headers
+Host: a.test
+--- response_headers eval
+["X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS"]
+
+=== TEST 4: a path with the host in it is stored when the key has the host besides
+--- http_upstream: a, b
+--- http_config eval: $::Http
+--- user_files eval: $::Apps
+--- config
+location / { proxy_cache_key $scheme$host$request_uri; proxy_pass http://backend; }
+location /parts { proxy_cache_key $host$uri$is_args$args; proxy_pass http://backend; }
+location /last { proxy_cache_key $request_uri|$http_host; proxy_pass http://backend; }
+--- request eval
+["GET /a.test?a.test", "GET /a.test?a.test", "GET /parts?a.test", "GET /parts?a.test", "GET /last/a.test", "GET /last/a.test"]
+--- more_headers
+Host: a.test
+--- response_headers eval
+["X-Cache: MISS", "X-Cache: HIT", "X-Cache: MISS", "X-Cache: HIT", "X-Cache: MISS", "X-Cache: HIT"]
+--- no_error_log
+[warn]
+
+=== TEST 5: parts of the upstream's name, the scheme and the passed URI are no host
+--- http_upstream: a, b
+--- http_config eval: $::Http
+--- user_files eval: $::Apps
+--- config
+location / { proxy_pass http://backend; }
+location /api/ { proxy_pass http://backend/v1/; }
+location /key { proxy_cache_key $scheme$proxy_host$uri; proxy_pass http://backend; }
+--- request eval
+["GET /", "GET /", "GET /api/x", "GET /api/x", "GET /key", "GET /key"]
+--- more_headers eval
+["Host: back", "Host: back", "Host: v1", "Host: v1", "Host: back", "Host: back"]
+--- response_headers eval
+["X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS"]
+
+=== TEST 6: a host that is part of the upstream's name is stored when the key has it
+--- http_upstream: a, b
+--- http_config eval: $::Http
+--- user_files eval: $::Apps
+--- config
+location / { proxy_cache_key $scheme$host$request_uri; proxy_pass http://backend; }
+--- request eval
+["GET /", "GET /"]
+--- more_headers
+Host: back
+--- response_headers eval
+["X-Cache: MISS", "X-Cache: HIT"]
+
+=== TEST 7: the fallback's answers do not serve a routed host
+--- http_upstream: a, b
+--- http_config eval
+$::Cache . '
+upstream_table apps { zone 1m; file apps.json; }
+upstream backend { upstream_lookup apps $host; server 127.0.0.1:$TEST_NGINX_PORT_B; }'
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A"]}}
+--- config
+location / { proxy_pass http://backend; }
+location /good { proxy_cache_key $host$request_uri; proxy_pass http://backend; }
+--- request eval
+["GET /x", "GET /x", "GET /good", "GET /good", "GET /good"]
+--- more_headers eval
+["Host: other.test", "Host: a.test", "Host: other.test", "Host: a.test", "Host: other.test"]
+--- response_headers eval
+["X-Cache: MISS\nX-Backend: b", "X-Cache: MISS\nX-Backend: a", "X-Cache: MISS\nX-Backend: b", "X-Cache: MISS\nX-Backend: a", "X-Cache: HIT\nX-Backend: b"]
+
+=== TEST 8: inside pages (SSI): each part of its own host
+--- http_upstream: a, b
+--- http_config eval
+$::Cache . '
+upstream_table apps { zone 1m; file apps.json; }
+upstream backend { upstream_lookup apps $arg_h; }'
+--- user_files eval
+$::Apps . '>>> page.html
+<!--#include virtual="/app?h=a.test" --><!--#include virtual="/app?h=b.test" --><!--#include virtual="/app?h=a.test" -->end
+'
+--- config
+location / { ssi on; }
+location /app { proxy_cache_key "$arg_h|$uri"; proxy_pass http://backend; }
+--- request eval
+["GET /page.html", "GET /page.html"]
+--- response_body_like eval
+[qr/^name=a\n.*name=b\n.*name=a\n.*end\n$/s, qr/^name=a\n.*name=b\n.*name=a\n.*end\n$/s]
+--- no_error_log
+[error]
+
+=== TEST 9: slices
+# requires http_slice_module, which every tested nginx has.
+--- http_config eval
+$::Cache . '
+upstream_table apps { zone 1m; file apps.json; }
+upstream backend { upstream_lookup apps $host; }
+server { listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1; location / { root html/one; } }
+server { listen 127.0.0.1:$TEST_NGINX_RAND_PORT_2; location / { root html/two; } }'
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_RAND_PORT_1"]},
+ "b.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_RAND_PORT_2"]}}
+>>> one/f.txt
+aaaaaaaaaabbbbbbbbbbcccccccccc
+>>> two/f.txt
+dddddddddd----------ffffffffff
+--- config
+location / {
+    slice 10;
+    proxy_cache_key $host$uri$slice_range;
+    proxy_set_header Range $slice_range;
+    proxy_cache_valid 200 206 1h;
+    proxy_pass http://backend;
+}
+--- request eval
+["GET /f.txt", "GET /f.txt", "GET /f.txt", "GET /f.txt"]
+--- more_headers eval
+["Host: a.test", "Host: b.test", "Host: a.test", "Host: b.test"]
+--- response_body eval
+["aaaaaaaaaabbbbbbbbbbcccccccccc\n", "dddddddddd----------ffffffffff\n", "aaaaaaaaaabbbbbbbbbbcccccccccc\n", "dddddddddd----------ffffffffff\n"]
+--- response_headers eval
+["X-Cache: MISS", "X-Cache: MISS", "X-Cache: HIT", "X-Cache: HIT"]
+--- no_error_log
+[warn]
+[error]
+
+=== TEST 10: a stale answer is the host's own
+--- http_upstream: a, b
+--- http_config eval: $::Http
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A"]},
+ "b.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_RAND_PORT_1"]}}
+--- config
+proxy_cache_key $scheme$host$request_uri;
+proxy_cache_use_stale error;
+location / { proxy_pass http://backend; }
+--- request eval
+["GET /x", "GET /x"]
+--- more_headers eval
+["Host: a.test", "Host: b.test"]
+--- error_code eval
+[200, 502]
