@@ -103,8 +103,8 @@ websocket() {
   printf 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Z2F0ZWhvdXNlLWdhdGVob3U=\r\n\r\n' >&3
   size=$(printf '%02x' $((128 + ${#text})))
   printf '\x81\x'"$size"'\0\0\0\0%s\x88\x80\0\0\0\0' "$text" >&3
-  # The server's frames: the text, then its close.
-  timeout 5 cat <&3 | tr -d '\r\0' | sed -n 's/^HTTP\/1.1 \([0-9]*\).*/\1/p; $s/[^a-z]*\([a-z]*\).*/ \1/p' |
+  # The status, and the text of the first frame behind the head.
+  timeout 5 cat <&3 | LC_ALL=C sed -n '1s/^HTTP.1.1 \([0-9]*\).*/\1/p; $s/^\x81.\([a-z]*\).*/ \1/p' |
     tr -d '\n'
   exec 3<&-
 }
@@ -130,10 +130,10 @@ tour() {
   show "two.test, another" "200 name=two" "$(get / 'Host: two.test')"
   show "unknown.test, in no route" "404" "$(get / 'Host: unknown.test')"
   show "one.test$link without a token" "403" "$(get "$link" "$one" "$in_france")"
-  show "… with the link that \"gatehouse token sign\" makes" "200 name=one" \
+  show "  with the link that \"gatehouse token sign\" makes" "200 name=one" \
     "$(get "$signed" "$one" "$in_france")"
-  show "… the same link for another film" "403" "$(get "${signed/a.mp4/b.mp4}" "$one" "$in_france")"
-  show "… the same link from a country without a licence (US)" "403" \
+  show "  the same link for another film" "403" "$(get "${signed/a.mp4/b.mp4}" "$one" "$in_france")"
+  show "  the same link from a country without a licence (US)" "403" \
     "$(get "$signed" "$one" "$in_us")"
   show "?user=u7&item=i42&size=xl, the backend gets X-MD5" \
     "$(printf %s u7:i42:xl | md5sum | cut -d' ' -f1)" \
