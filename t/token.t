@@ -591,7 +591,18 @@ location / { token_auth p; token_auth_status expired=410; root html; }
 --- error_code eval
 [200, 200, 200, 200, 410, 403, 403, 200]
 
-=== TEST 43: secure_link without an expiry never ends
+=== TEST 43: secure_link: a hash has one spelling, but for its padding
+--- http_config
+token_profile p { format secure_link; key file=key; message "{expires}$uri {key}"; }
+--- config
+location / { token_auth p; token_auth_status malformed=400; root html; }
+--- user_files eval: $::Files
+--- request eval
+["GET /v?md5=4UNws-WY49N31dgOiwv9hQ&expires=4000000000", "GET /v?md5=4UNws-WY49N31dgOiwv9hQ==&expires=4000000000", "GET /v?md5=4UNws-WY49N31dgOiwv9hR&expires=4000000000", "GET /v?md5=4UNws-WY49N31dgOiwv9hQ===&expires=4000000000", "GET /v?md5=4UNws-WY49N31dgOiwv9hQA&expires=4000000000", "GET /v?md5=4UNws-WY49N31dgOiwv9h&expires=4000000000", "GET /v?md5=4UNWS-WY49N31DGOIWV9HQ&expires=4000000000", "GET /v?md5=&expires=4000000000", "GET /v?md5=4UNws-WY49N31dgOiwv9hQ&expires=4000000000&md5=x", "GET /v?md5=4UNws-WY49N31dgOiwv9hQ&expires=0", "GET /v?md5=4UNws-WY49N31dgOiwv9hQ&expires=-4000000000"]
+--- error_code eval
+[200, 200, 400, 400, 400, 400, 403, 400, 200, 400, 400]
+
+=== TEST 44: secure_link without an expiry never ends
 --- http_config
 token_profile p { format secure_link; key file=key; from query=s path; message "$uri {key}"; }
 --- config
@@ -604,7 +615,7 @@ location / { token_auth p; root html; add_header X-Expires "[$token_auth_expires
 --- response_headers eval
 ["X-Expires: []", "X-Expires: []", "! X-Expires"]
 
-=== TEST 44: secure_link, whose message may leave the expiry out: it counts all the same
+=== TEST 45: secure_link, whose message may leave the expiry out: it counts all the same
 --- http_config
 token_profile p { format secure_link; key file=key; from query=s; message "{expires}$uri {key}"; require_exp on; }
 --- config
@@ -615,7 +626,7 @@ location / { token_auth p; token_auth_status expired=410 malformed=400; root htm
 --- error_code eval
 [200, 400, 410]
 
-=== TEST 45: secure_link whose message has no `{key}` is an HMAC, with every key
+=== TEST 46: secure_link whose message has no `{key}` is an HMAC, with every key
 --- http_config
 token_profile p { format secure_link; key id=1 file=key; key id=2 file=key2; message "$uri|{expires}"; }
 --- config
@@ -628,7 +639,7 @@ location / { token_auth p; root html; add_header X-Key $token_auth_key_id; }
 --- response_headers eval
 ["X-Key: 1", "X-Key: 2", "! X-Key", "! X-Key"]
 
-=== TEST 46: a message is evaluated against the request as received
+=== TEST 47: a message is evaluated against the request as received
 --- http_config
 token_profile p { format secure_link; key file=key; message "$uri|$args|$request_uri|$arg_a|$http_x_device|{expires} {key}"; }
 --- config
@@ -642,7 +653,7 @@ X-Device: tv
 --- error_code eval
 [403]
 
-=== TEST 47: a message with a `map`: one token for a whole directory
+=== TEST 48: a message with a `map`: one token for a whole directory
 --- http_config
 map $uri $dir { ~^(?<to>/.*/)[^/]*$ $to; }
 token_profile p { format secure_link; key file=key; from cookie=dir; message "{expires}$dir {key}"; }
@@ -656,7 +667,7 @@ Cookie: dir=7BIEcbQLjgKhoZSD6T4cbQ,4000000000
 --- error_code eval
 [200, 200, 403, 403, 403, 200]
 
-=== TEST 48: a message with the client's address, as realip sees it
+=== TEST 49: a message with the client's address, as realip sees it
 --- http_config
 token_profile p { format secure_link; key file=key; message "{expires}$uri$remote_addr {key}"; }
 set_real_ip_from 127.0.0.1;
@@ -671,7 +682,7 @@ location / { token_auth p; root html; }
 --- error_code eval
 [200, 403, 200]
 
-=== TEST 49: what was read before realip is not what is enforced
+=== TEST 50: what was read before realip is not what is enforced
 --- http_config
 token_profile p { format secure_link; key file=key; message "{expires}$uri$remote_addr {key}"; }
 --- config
@@ -693,7 +704,7 @@ location / {
 --- response_headers eval
 ["X-Early: invalid ok", "X-Early: ok invalid"]
 
-=== TEST 50: a secret or an expected token is nowhere to be seen
+=== TEST 51: a secret or an expected token is nowhere to be seen
 --- http_upstream: a
 --- http_config eval
 $::P . "token_profile s { format secure_link; key file=key; message '{expires}\$uri {key}'; }
@@ -720,7 +731,7 @@ key-one
 OEW9IvtvR7WgW5-gI8v9hw
 4Fhz0hJjV55YSJe_Z2UboQ
 
-=== TEST 51: the check costs a stranger's request nothing: a module that is loaded but not used
+=== TEST 52: the check costs a stranger's request nothing: a module that is loaded but not used
 --- config
 location / { root html; }
 --- user_files eval: $::Files
@@ -731,7 +742,7 @@ shown
 --- response_headers
 ! Cache-Control
 
-=== TEST 52: what is no request, or ends before the check, is logged without a fault
+=== TEST 53: what is no request, or ends before the check, is logged without a fault
 --- http_config eval
 $::P . 'md5_hash $m "$request_uri|$http_x"; token_auth p;
 log_format mine "$status [$token_auth_status] [$token_auth_action] [$token_auth_key_id] [$token_auth_expires] [$token_auth_profile] $m";'
@@ -745,7 +756,7 @@ location / { root html; }
 --- access_log eval
 qr/^400 \[missing\] \[-?\] \[-?\] \[-?\] \[p\] b99834bc19bbad24580b3adfa04fb947$/
 
-=== TEST 53: a header nginx refuses ends the request before the check
+=== TEST 54: a header nginx refuses ends the request before the check
 --- http_config eval
 $::P . 'token_auth p;
 log_format mine "$status [$token_auth_status] [$token_auth_action]";'
@@ -759,7 +770,7 @@ location / { root html; }
 --- access_log eval
 qr/^400 \[(ok|missing)\] \[-?\]$/
 
-=== TEST 54: a WebSocket passes with a token, and the backend does not see it
+=== TEST 55: a WebSocket passes with a token, and the backend does not see it
 --- ws_upstream: echo
 --- http_config eval: $::P
 --- config
@@ -781,7 +792,7 @@ send close 1000 "done"
 recv close 1000
 recv eof
 
-=== TEST 55: a WebSocket whose token stands in a cookie
+=== TEST 56: a WebSocket whose token stands in a cookie
 --- ws_upstream: echo
 --- http_config eval: $::P
 --- config
@@ -801,7 +812,7 @@ send text "?headers"
 recv text like /\r\nCookie: a=1; b=2\r\n/
 drop
 
-=== TEST 56: a WebSocket without a token is refused before it is one
+=== TEST 57: a WebSocket without a token is refused before it is one
 --- ws_upstream: echo
 --- http_config eval: $::P
 --- config
