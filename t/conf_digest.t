@@ -179,7 +179,7 @@ location / { return 200; }
 key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*.*crc32.*key.* in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*"crc32" takes no key in \S+/conf/nginx\.conf:[1-9]\d*}
 --- no_error_log
 panic
 

@@ -765,7 +765,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*.*soon.* in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid value "soon" in "leeway" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 --- no_error_log
 panic
 
@@ -782,11 +782,28 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*.*-1s.* in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid value "-1s" in "leeway" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 --- no_error_log
 panic
 
-=== TEST 51: two leeways
+=== TEST 51: a leeway of a part of a second
+--- http_config
+token_profile p {
+    format scalesimple;
+    key file=key;
+    leeway 1500ms;
+}
+--- config
+location / { return 200; }
+--- user_files eval
+$::Key
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*invalid value "1500ms" in "leeway" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+--- no_error_log
+panic
+
+=== TEST 52: two leeways
 --- http_config
 token_profile p {
     format scalesimple;
@@ -804,7 +821,7 @@ qr{\[emerg\] .*"leeway" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
 --- no_error_log
 panic
 
-=== TEST 52: require_exp is on or off
+=== TEST 53: require_exp is on or off
 --- http_config
 token_profile p {
     format secure_link;
@@ -822,7 +839,7 @@ qr{\[emerg\] .*invalid value "yes" in "require_exp" in \S+/conf/nginx\.conf:[1-9
 --- no_error_log
 panic
 
-=== TEST 53: require_exp off, where tokens always expire
+=== TEST 54: require_exp off, where tokens always expire
 --- http_config
 token_profile p {
     format scalesimple;
@@ -839,7 +856,7 @@ qr{\[emerg\] .*token_profile "p" has "require_exp off", format "scalesimple" alw
 --- no_error_log
 panic
 
-=== TEST 54: require_exp on, where the message has no expiry
+=== TEST 55: require_exp on, where the message has no expiry
 --- http_config
 token_profile p {
     format secure_link;
@@ -857,7 +874,7 @@ qr{\[emerg\] .*token_profile "p" has "require_exp on", but no "\{expires\}" in i
 --- no_error_log
 panic
 
-=== TEST 55: bind_ip, where the token carries no address
+=== TEST 56: bind_ip, where the token carries no address
 --- http_config
 token_profile p {
     format scalesimple;
@@ -874,7 +891,7 @@ qr{\[emerg\] .*token_profile "p" has "bind_ip", format "scalesimple" carries no 
 --- no_error_log
 panic
 
-=== TEST 56: a message for a scheme that has its own
+=== TEST 57: a message for a scheme that has its own
 --- http_config
 token_profile p {
     format scalesimple;
@@ -891,7 +908,7 @@ qr{\[emerg\] .*token_profile "p" has a "message", format "scalesimple" takes non
 --- no_error_log
 panic
 
-=== TEST 57: no message for a scheme that is one
+=== TEST 58: no message for a scheme that is one
 --- http_config
 token_profile p {
     format secure_link;
@@ -907,7 +924,7 @@ qr{\[emerg\] .*token_profile "p" has no "message", format "secure_link" needs on
 --- no_error_log
 panic
 
-=== TEST 58: an empty message
+=== TEST 59: an empty message
 --- http_config
 token_profile p {
     format secure_link;
@@ -924,7 +941,7 @@ qr{\[emerg\] .*"message" is empty in \S+/conf/nginx\.conf:[1-9]\d*}
 --- no_error_log
 panic
 
-=== TEST 59: two messages
+=== TEST 60: two messages
 --- http_config
 token_profile p {
     format secure_link;
@@ -942,7 +959,7 @@ qr{\[emerg\] .*"message" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*
 --- no_error_log
 panic
 
-=== TEST 60: a slip in a message
+=== TEST 61: a slip in a message
 --- http_config
 token_profile p {
     format secure_link;
@@ -959,7 +976,7 @@ qr{\[emerg\] .*unknown "\{expire\}" in "message", known are "\{key\}" and "\{exp
 --- no_error_log
 panic
 
-=== TEST 61: an unknown variable in a message
+=== TEST 62: an unknown variable in a message
 --- http_config
 token_profile p {
     format secure_link;
@@ -976,7 +993,7 @@ qr{\[emerg\] .*unknown "no_such_variable_x" variable}
 --- no_error_log
 panic
 
-=== TEST 62: a status: below 400
+=== TEST 63: a status: below 400
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -989,7 +1006,7 @@ qr{\[emerg\] .*"399" is not a status in "token_auth_status" directive in \S+/con
 --- no_error_log
 panic
 
-=== TEST 63: a status: above 599
+=== TEST 64: a status: above 599
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1002,7 +1019,7 @@ qr{\[emerg\] .*"600" is not a status in "token_auth_status" directive in \S+/con
 --- no_error_log
 panic
 
-=== TEST 64: a status: 408
+=== TEST 65: a status: 408
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1015,7 +1032,7 @@ qr{\[emerg\] .*"408" is not a status in "token_auth_status" directive in \S+/con
 --- no_error_log
 panic
 
-=== TEST 65: a status: 499
+=== TEST 66: a status: 499
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1028,7 +1045,7 @@ qr{\[emerg\] .*"499" is not a status in "token_auth_status" directive in \S+/con
 --- no_error_log
 panic
 
-=== TEST 66: a status: 200
+=== TEST 67: a status: 200
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1041,7 +1058,7 @@ qr{\[emerg\] .*"200" is not a status in "token_auth_status" directive in \S+/con
 --- no_error_log
 panic
 
-=== TEST 67: a status: 302
+=== TEST 68: a status: 302
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1054,7 +1071,7 @@ qr{\[emerg\] .*"302" is not a status in "token_auth_status" directive in \S+/con
 --- no_error_log
 panic
 
-=== TEST 68: a status: a word
+=== TEST 69: a status: a word
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1067,7 +1084,7 @@ qr{\[emerg\] .*"no" is not a status in "token_auth_status" directive in \S+/conf
 --- no_error_log
 panic
 
-=== TEST 69: a status: a sign
+=== TEST 70: a status: a sign
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1080,7 +1097,7 @@ qr{\[emerg\] .*"[+]403" is not a status in "token_auth_status" directive in \S+/
 --- no_error_log
 panic
 
-=== TEST 70: a status: nothing
+=== TEST 71: a status: nothing
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1093,7 +1110,7 @@ qr{\[emerg\] .*"" is not a status in "token_auth_status" directive in \S+/conf/n
 --- no_error_log
 panic
 
-=== TEST 71: a status of an unknown reason
+=== TEST 72: a status of an unknown reason
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1106,7 +1123,7 @@ qr{\[emerg\] .*"late" is not a reason in "token_auth_status" directive in \S+/co
 --- no_error_log
 panic
 
-=== TEST 72: a status of `ok`
+=== TEST 73: a status of `ok`
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1119,7 +1136,7 @@ qr{\[emerg\] .*"ok" is not a reason in "token_auth_status" directive in \S+/conf
 --- no_error_log
 panic
 
-=== TEST 73: a status twice
+=== TEST 74: a status twice
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1132,7 +1149,7 @@ qr{\[emerg\] .*"expired" is duplicate in "token_auth_status" directive in \S+/co
 --- no_error_log
 panic
 
-=== TEST 74: a status without a reason
+=== TEST 75: a status without a reason
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1145,7 +1162,7 @@ qr{\[emerg\] .*invalid parameter "403" in "token_auth_status" directive in \S+/c
 --- no_error_log
 panic
 
-=== TEST 75: no status
+=== TEST 76: no status
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1158,7 +1175,7 @@ qr{\[emerg\] .*invalid number of arguments in "token_auth_status" directive in \
 --- no_error_log
 panic
 
-=== TEST 76: token_auth twice
+=== TEST 77: token_auth twice
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1171,7 +1188,7 @@ qr{\[emerg\] .*"token_auth" directive is duplicate in \S+/conf/nginx\.conf:[1-9]
 --- no_error_log
 panic
 
-=== TEST 77: token_auth_status twice
+=== TEST 78: token_auth_status twice
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1184,7 +1201,7 @@ qr{\[emerg\] .*"token_auth_status" directive is duplicate in \S+/conf/nginx\.con
 --- no_error_log
 panic
 
-=== TEST 78: token_auth_strip twice
+=== TEST 79: token_auth_strip twice
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1197,7 +1214,7 @@ qr{\[emerg\] .*"token_auth_strip" directive is duplicate in \S+/conf/nginx\.conf
 --- no_error_log
 panic
 
-=== TEST 79: token_auth_dry_run is on or off
+=== TEST 80: token_auth_dry_run is on or off
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1210,7 +1227,7 @@ qr{\[emerg\] .*invalid value "maybe" in "token_auth_dry_run" directive, it must 
 --- no_error_log
 panic
 
-=== TEST 80: token_auth_strip is on or off
+=== TEST 81: token_auth_strip is on or off
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1223,7 +1240,7 @@ qr{\[emerg\] .*invalid value "yes" in "token_auth_strip" directive, it must be "
 --- no_error_log
 panic
 
-=== TEST 81: an unknown level
+=== TEST 82: an unknown level
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1236,7 +1253,7 @@ qr{\[emerg\] .*invalid value "debug" in "token_auth_log_level" directive in \S+/
 --- no_error_log
 panic
 
-=== TEST 82: token_auth with two words
+=== TEST 83: token_auth with two words
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1249,7 +1266,7 @@ qr{\[emerg\] .*invalid number of arguments in "token_auth" directive in \S+/conf
 --- no_error_log
 panic
 
-=== TEST 83: token_auth in an `if`
+=== TEST 84: token_auth in an `if`
 --- http_config
 token_profile p { format scalesimple; key file=key; }
 --- config
@@ -1262,7 +1279,7 @@ qr{\[emerg\] .*"token_auth" directive is not allowed here in \S+/conf/nginx\.con
 --- no_error_log
 panic
 
-=== TEST 84: token_auth in an upstream
+=== TEST 85: token_auth in an upstream
 --- http_config
 upstream u { token_auth off; server 127.0.0.1:1; }
 --- config
@@ -1273,7 +1290,7 @@ qr{\[emerg\] .*"token_auth" directive is not allowed here in \S+/conf/nginx\.con
 --- no_error_log
 panic
 
-=== TEST 85: everything that is right is accepted
+=== TEST 86: everything that is right is accepted
 --- http_config
 token_profile a {
     format      scalesimple;
@@ -1314,7 +1331,7 @@ key-one
 --- no_error_log
 [warn]
 
-=== TEST 86: a profile may stand after its use and in an included file, and include others
+=== TEST 87: a profile may stand after its use and in an included file, and include others
 --- http_config
 token_auth late;
 server { listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1; token_auth later; }
@@ -1337,7 +1354,7 @@ message "$uri{expires}{key}";
 --- no_error_log
 [warn]
 
-=== TEST 87: an error inside an include inside a profile names that file
+=== TEST 88: an error inside an include inside a profile names that file
 --- http_config
 token_profile p { include common.inc; key file=key; }
 --- config
@@ -1352,7 +1369,7 @@ format nothing;
 --- error_log eval
 qr{\[emerg\] .*unknown format "nothing" in \S+/conf/common\.inc:2}
 
-=== TEST 88: a missing include inside a profile
+=== TEST 89: a missing include inside a profile
 --- http_config
 token_profile p { include none.inc; key file=key; }
 --- config
@@ -1363,7 +1380,7 @@ $::Key
 --- error_log eval
 qr{\[emerg\] .*open\(\) "\S+/conf/none\.inc" failed}
 
-=== TEST 89: a profile that nothing uses is checked all the same
+=== TEST 90: a profile that nothing uses is checked all the same
 --- http_config
 token_profile p { format scalesimple; key file=none; }
 --- config
@@ -1372,7 +1389,7 @@ location / { return 200; }
 --- error_log
 cannot load key file
 
-=== TEST 90: a key in the configuration works, with a warning that names its line
+=== TEST 91: a key in the configuration works, with a warning that names its line
 --- http_config
 token_profile p {
     format scalesimple;
@@ -1392,7 +1409,7 @@ qr{\[warn\] .*a key is written in the configuration, use "file=" in \S+/conf/ngi
 --- no_error_log
 key-one
 
-=== TEST 91: no key, no part of a key is in any refusal
+=== TEST 92: no key, no part of a key is in any refusal
 --- http_config
 token_profile p {
     format scalesimple;
