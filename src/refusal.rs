@@ -37,6 +37,11 @@ fn is_here(r: Request<'_>) -> bool {
     r.local::<Gatehouse>().is_some_and(|l| l.refusal.0.get())
 }
 
+/// Forgets a refusal before the request starts again at its clean path, where it is judged again.
+pub fn start_again(record: &Record<'_>) {
+    record.refusal.status.set(0);
+}
+
 /// Forgets a refusal that `satisfy any` overruled: what follows is no page for it.
 pub struct Overrule;
 

@@ -237,3 +237,18 @@ GET /t
 --- ignore_response
 --- access_log eval
 qr/"GET \/t HTTP\/1.1" 444 0 /
+
+=== TEST 15: a path token leads back to rules: those that it overrules, or others
+--- http_config eval
+$::Http . 'token_profile path { format scalesimple; key text=satisfy-test; from path; }'
+--- config
+location / { satisfy any; geoip_deny country=RU; token_auth path; }
+location = /secret { geoip_deny country=RU; empty_gif; }
+--- request eval
+["GET /bbc0091915d86774b6b267426f188593,4102444800/index.html", "GET /bbc0091915d86774b6b267426f188593,4102444800/index.html", "GET /cdca643ba6b922e8da2ea74986ac4879,4102444800/secret", "GET /cdca643ba6b922e8da2ea74986ac4879,4102444800/secret"]
+--- more_headers eval
+[$::RU, $::JP, $::RU, $::JP]
+--- error_code eval
+[200, 200, 403, 200]
+--- response_headers eval
+["! Cache-Control", "! Cache-Control", "Cache-Control: no-store", "! Cache-Control"]

@@ -309,6 +309,7 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
         return Some(refusal::refuse(r, all, status));
     }
     if let Some(clean) = path_without_token(r, record, named) {
+        refusal::start_again(all);
         return Some(Outcome::Redirect {
             uri: clean,
             args: r.args(),
@@ -319,6 +320,29 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
     } else {
         Outcome::Declined
     })
+}
+
+/// Takes a path token out of a request that others have let in without asking us, or in spite of us.
+pub struct PreContent;
+
+impl Handler for PreContent {
+    const PHASE: Phase = Phase::PreContent;
+    const NAME: &'static str = "taking a token out of a path";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        let number = match profile_of(r) {
+            Ok(Some(number)) if r.is_main() => number,
+            _ => return Outcome::Declined,
+        };
+        let clean = r.existing_record::<Gatehouse>().and_then(|all| {
+            let named = r.main_conf::<Gatehouse>().token.profiles.get(number)?;
+            path_without_token(r, &all.token, named)
+        });
+        clean.map_or(Outcome::Declined, |uri| Outcome::Redirect {
+            uri,
+            args: r.args(),
+        })
+    }
 }
 
 /// The path to start again at, when this one still has a path token in it.

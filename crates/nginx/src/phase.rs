@@ -198,6 +198,9 @@ fn refuse(r: Request<'_>, status: u16) -> isize {
 unsafe fn redirect(r: *mut ngx::ngx_http_request_t, uri: &[u8], args: &[u8]) -> isize {
     let mut uri = crate::bytes::borrow(uri);
     let mut args = crate::bytes::borrow(args);
+    // nginx keeps it; a refusal that `satisfy any` deferred must not end the phase of the new location.
+    // SAFETY: a plain field of the live request.
+    unsafe { (*r).access_code = 0 };
     // SAFETY: both strings live in the request's pool; nginx takes one count of the request.
     unsafe { ngx::ngx_http_internal_redirect(r, &raw mut uri, &raw mut args) };
     // SAFETY: gives that count back, as every caller of ngx_http_internal_redirect does.
