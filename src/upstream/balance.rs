@@ -190,7 +190,7 @@ fn chosen<'r>(r: Request<'r>, backend: &BackendView<'r>) -> Option<Chosen<'r>> {
     };
     Some(Chosen {
         address,
-        name: text(r, &backend.address)?,
+        name: backend.address.write_to(r.alloc(LONGEST)?)?,
         tls,
     })
 }
@@ -206,9 +206,11 @@ fn tls_name<'r>(r: Request<'r>, backend: &BackendView<'r>) -> Option<&'r [u8]> {
     }
 }
 
+/// Bytes that hold any address: the longest is a unix socket's path of 108 bytes.
+const LONGEST: usize = 128;
+
 /// A value's text in the request's pool.
 fn text<'r>(r: Request<'r>, value: &impl std::fmt::Display) -> Option<&'r [u8]> {
-    const LONGEST: usize = 128;
     let out = r.alloc(LONGEST)?;
     let mut rest = &mut *out;
     write!(rest, "{value}").ok()?;

@@ -4,11 +4,11 @@ use super::feed::Feed;
 use super::hosts::Hosts;
 use crate::Gatehouse;
 use gatehouse_core::route::{FileReader, Match, RouteError};
-use gatehouse_core::table::{Change, LayoutError, Owner, Passive, Table};
+use gatehouse_core::table::{Change, HashKey, LayoutError, Owner, Passive, Table};
 use gatehouse_core::token::parse_http_status;
 use gatehouse_nginx::shm::Birth;
 use gatehouse_nginx::{Conf, Error, Zone, process};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
@@ -31,6 +31,8 @@ pub struct UpstreamTable {
     pub(super) feed: RefCell<Feed>,
     /// What the master read at a reload: workers apply it, also where they may not read the file.
     pub(super) handed: Handed,
+    /// What the table's hash is keyed with, remembered.
+    hash_key: Cell<Option<HashKey>>,
 }
 
 /// The file's bytes, on their way from the zone's preparation to the worker that feeds the table.
@@ -100,6 +102,7 @@ pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         file: block.file,
         generation: GENERATION.fetch_add(1, Ordering::Relaxed),
         feed: RefCell::default(),
+        hash_key: Cell::new(None),
         handed,
     };
     cf.main().upstream.tables.push(table);
@@ -289,6 +292,11 @@ impl UpstreamTable {
 
     /// The table itself.
     pub fn routes(&self) -> Option<Table<'_, AtomicU64>> {
-        Table::attach(self.zone.words()?).ok()
+        let known = self.hash_key.get();
+        let table = Table::attach_with(self.zone.words()?, known).ok()?;
+        if known.is_none() {
+            self.hash_key.set(Some(table.hash_key()));
+        }
+        Some(table)
     }
 }

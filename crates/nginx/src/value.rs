@@ -4,12 +4,15 @@ use crate::bytes;
 use crate::conf::Conf;
 use crate::module::Module;
 use crate::request::Request;
+use crate::variable;
 use nginx_sys as ngx;
 use std::mem::MaybeUninit;
 
 /// A compiled expression (`ngx_http_complex_value_t`), owned by the configuration.
 pub struct Expression {
     raw: Box<ngx::ngx_http_complex_value_t>,
+    /// The index of the variable that is all of it: read without nginx's script engine.
+    single: Option<usize>,
 }
 
 impl Expression {
@@ -31,7 +34,12 @@ impl Expression {
         compile.complex_value = &raw mut *raw;
         // SAFETY: all three pointers are live for the call.
         let status = unsafe { ngx::ngx_http_compile_complex_value(&raw mut compile) };
-        (status == 0).then_some(Self { raw })
+        if status != 0 {
+            return None;
+        }
+        // SAFETY: `cf` is live.
+        let single = only_variable(text).and_then(|name| unsafe { variable::index(cf, name) });
+        Some(Self { raw, single })
     }
 
     /// The text when it holds no variable.
@@ -45,6 +53,9 @@ impl Expression {
 
     /// Its value for a request; None when nginx could not compute it (memory, a failed variable).
     pub fn eval<'r>(&self, r: Request<'r>) -> Option<&'r [u8]> {
+        if let Some(index) = self.single {
+            return value_of(r, index);
+        }
         let mut out = bytes::borrow(&[]);
         let raw = (&raw const *self.raw).cast_mut();
         // SAFETY: nginx only reads the compiled value; the request is live for 'r.
@@ -77,4 +88,30 @@ impl<M: Module> Conf<'_, M> {
             .map(|key| String::from_utf8_lossy(unsafe { bytes::slice(key.key) }).into_owned())
             .collect()
     }
+}
+
+/// The name in an expression that is one variable: `$name` or `${name}`, not a capture.
+fn only_variable(text: &[u8]) -> Option<&str> {
+    let name = text.strip_prefix(b"$")?;
+    let name = name
+        .strip_prefix(b"{")
+        .map_or(Some(name), |n| n.strip_suffix(b"}"))?;
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+    let first = name.first().filter(|b| !b.is_ascii_digit());
+    (first.is_some() && name.iter().all(plain)).then(|| std::str::from_utf8(name).ok())?
+}
+
+/// A variable's value as an expression has it: empty when it is not found.
+fn value_of<'r>(r: Request<'r>, index: usize) -> Option<&'r [u8]> {
+    // SAFETY: the index is from `variable::index`, the request is live.
+    let value = unsafe { ngx::ngx_http_get_flushed_variable(r.raw(), index).as_ref() }?;
+    if value.not_found() != 0 {
+        return Some(&[]);
+    }
+    let text = ngx::ngx_str_t {
+        len: value.len() as usize,
+        data: value.data,
+    };
+    // SAFETY: a value's bytes live as long as the request.
+    Some(unsafe { bytes::slice(text) })
 }

@@ -55,6 +55,20 @@ impl<W> Clone for Table<'_, W> {
 
 impl<W> Copy for Table<'_, W> {}
 
+/// What a table's hash is keyed with: made from the seed once, since that takes longer than a lookup.
+#[derive(Clone, Copy, Debug)]
+pub struct HashKey {
+    seed: u64,
+    secrets: RapidSecrets,
+}
+
+impl HashKey {
+    fn new(seed: u64) -> Self {
+        let secrets = RapidSecrets::seed(seed);
+        Self { seed, secrets }
+    }
+}
+
 /// The memory is too small for a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooSmall {
@@ -153,6 +167,14 @@ impl<'a, W: Word> Table<'a, W> {
     /// # Errors
     /// [`LayoutError`]: nothing of the memory but the header was looked at.
     pub fn attach(words: &'a [W]) -> Result<Self, LayoutError> {
+        Self::attach_with(words, None)
+    }
+
+    /// As [`Table::attach`], with the [`Table::hash_key`] of an earlier one: cheap enough for every request.
+    ///
+    /// # Errors
+    /// [`LayoutError`].
+    pub fn attach_with(words: &'a [W], known: Option<HashKey>) -> Result<Self, LayoutError> {
         let mem = Mem { words };
         let magic = words
             .get(head::MAGIC)
@@ -171,13 +193,24 @@ impl<'a, W: Word> Table<'a, W> {
         } else {
             Match::Exact
         };
-        let secrets = RapidSecrets::seed(mem.load(head::SEED));
+        let seed = mem.load(head::SEED);
+        let known = known.filter(|key| key.seed == seed);
+        let secrets = known.unwrap_or_else(|| HashKey::new(seed)).secrets;
         Ok(Self {
             mem,
             geo: geo.ok_or(LayoutError::OtherSize)?,
             mode,
             secrets,
         })
+    }
+
+    /// What the table's hash is keyed with, for [`Table::attach_with`].
+    #[must_use]
+    pub fn hash_key(&self) -> HashKey {
+        HashKey {
+            seed: self.mem.load(head::SEED),
+            secrets: self.secrets,
+        }
     }
 
     /// How the table's keys are compared.

@@ -1,0 +1,63 @@
+//! Addresses as text without the formatting machinery: done once for every request to a backend.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::net::SocketAddrV4;
+
+/// Writes `10.0.0.5:3000`; the length, or `None` when `out` is too short.
+pub(super) fn socket_v4(address: SocketAddrV4, out: &mut [u8]) -> Option<usize> {
+    let mut at = 0;
+    for (index, octet) in address.ip().octets().into_iter().enumerate() {
+        if index > 0 {
+            at = put(out, at, b'.')?;
+        }
+        at = decimal(out, at, octet.into())?;
+    }
+    at = put(out, at, b':')?;
+    decimal(out, at, address.port())
+}
+
+fn put(out: &mut [u8], at: usize, byte: u8) -> Option<usize> {
+    *out.get_mut(at)? = byte;
+    at.checked_add(1)
+}
+
+fn decimal(out: &mut [u8], mut at: usize, number: u16) -> Option<usize> {
+    let mut started = false;
+    for unit in [10_000, 1_000, 100, 10, 1] {
+        let digit = (number / unit % 10) as u8;
+        started |= digit > 0 || unit == 1;
+        if started {
+            at = put(out, at, b'0'.wrapping_add(digit))?;
+        }
+    }
+    Some(at)
+}
+
+/// Writes what `Display` says; the length, or `None` when `out` is too short.
+pub(super) fn display(value: &impl Display, out: &mut [u8]) -> Option<usize> {
+    let room = out.len();
+    let mut rest = out;
+    write!(rest, "{value}").ok()?;
+    room.checked_sub(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::route::Address;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn text_is_what_display_says(address: std::net::SocketAddr) {
+            let address = Address::Ip(address);
+            let mut out = [0; 64];
+            prop_assert_eq!(address.write_to(&mut out).unwrap(), address.to_string().as_bytes());
+        }
+
+        #[test]
+        fn short_buffers_are_refused(address: std::net::SocketAddrV4, len in 0_usize..9) {
+            prop_assert_eq!(Address::Ip(address.into()).write_to(&mut [0; 9][..len.min(8)]), None);
+        }
+    }
+}
