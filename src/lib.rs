@@ -114,6 +114,9 @@ unsafe impl Module for Gatehouse {
             installer.phase::<token::PreAccess>()?;
             installer.phase::<token::Access>()?;
         }
+        if installer.main().token.in_paths() {
+            installer.phase::<token::PreContent>()?;
+        }
         if rules {
             installer.phase::<geoip::Access>()?;
         }

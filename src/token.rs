@@ -3,7 +3,7 @@
 mod check;
 mod strip;
 
-pub use check::{Access, PostRead, PreAccess, Record, VARIABLES};
+pub use check::{Access, PostRead, PreAccess, PreContent, Record, VARIABLES};
 
 use crate::{Gatehouse, keys};
 use gatehouse_core::token::{Profile, ProfileBuilder, Statuses};
@@ -322,5 +322,11 @@ impl Main {
     /// Whether any request can be checked.
     pub fn in_use(&self) -> bool {
         !self.profiles.is_empty()
+    }
+
+    /// Whether a token may be part of a path.
+    pub fn in_paths(&self) -> bool {
+        let in_path = |named: &Named| named.profile.carriers().path;
+        self.profiles.iter().any(in_path)
     }
 }

@@ -532,3 +532,23 @@ X-Real-IP: 203.0.113.1
 --- error_log
 country refused: RU
 token refused: missing
+
+=== TEST 32: a path token is taken out of the path, whoever lets the request in
+--- http_config eval
+$::P . 'token_profile pp { format scalesimple; key file=key; from path; }
+geoip_db $TEST_NGINX_DATA/geo.mmdb; set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;'
+--- config
+access_log logs/access.log mine;
+root html;
+satisfy any;
+token_auth pp;
+geoip_allow country=US;
+allow 127.0.0.2;
+deny all;
+--- user_files eval: $::Files
+--- request eval
+["GET /89ebef16f7b05ed3aff1d6e7c8d7dd39,4000000000/v", "GET /630043a1f1a82f61d0738fb2066fc17b,4000000000/v", "GET /89ebef16f7b05ed3aff1d6e7c8d7dd39,4000000000/v", "GET /630043a1f1a82f61d0738fb2066fc17b,4000000000/v", "GET /630043a1f1a82f61d0738fb2066fc17b,4000000000/v"]
+--- more_headers eval
+["X-Real-IP: 127.0.0.3", "X-Real-IP: 127.0.0.2", "X-Real-IP: 198.51.100.1", "X-Real-IP: 127.0.0.3", "X-Real-IP: 198.51.100.1"]
+--- error_code eval
+[200, 200, 200, 403, 200]
