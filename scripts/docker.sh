@@ -16,6 +16,7 @@ docker_steps() {
     skip "docker" "$why"
     return
   fi
+  command -v cargo >/dev/null || need_packages cargo-web rustc-web
   check "build context" make_context
   suite "t/ in the build image" image_tests
   check "server image" quiet docker-image docker build --network=host -t gatehouse \
@@ -34,7 +35,8 @@ engine_missing() {
 # Uses the engine that runs, else starts one of our own with its data and sockets in build/docker.
 start_engine() {
   ! docker info >/dev/null 2>&1 || return 0
-  need_packages docker.io
+  why="docker.io cannot be installed"
+  (need_packages docker.io) || return 1
   mkdir -p "$docker_dir"
   rm -f "$docker_dir/dockerd.pid"
   export DOCKER_HOST=unix://$docker_dir/docker.sock
@@ -69,7 +71,8 @@ find_base() {
   base=$own_base
   why="$base_image cannot be pulled, and only root can make a base image"
   [ "$(id -u)" = 0 ] || return 1
-  need_packages debootstrap
+  why="debootstrap cannot be installed"
+  (need_packages debootstrap) || return 1
   note "making the base image $base"
   rm -rf "$docker_dir/rootfs"
   why="debootstrap failed (see build/log/debootstrap.log)"
