@@ -199,23 +199,21 @@ impl Db {
         })
     }
 
-    /// Uses this worker's view. A slot is written again by the second replacement after its own:
-    /// up to one generation behind, the view is whole; when more came meanwhile it is renewed.
+    /// Uses this worker's view of the current generation. The next replacement goes into the
+    /// other slot, the one after it comes [`Slots::SETTLE_MS`] later at least: an answer is sound
+    /// when the generation has not moved meanwhile.
     fn with<T>(&self, mut use_it: impl FnMut(&mut View) -> Option<T>) -> Option<T> {
         const TRIES: usize = 3;
         let slots = self.zone.slots()?;
         let mut view = self.view.try_borrow_mut().ok()?;
         for _ in 0..TRIES {
             let current = slots.generation();
-            if view
-                .as_ref()
-                .is_none_or(|v| current.wrapping_sub(v.generation) > 1)
-            {
+            if view.as_ref().is_none_or(|v| v.generation != current) {
                 *view = View::of(&slots);
             }
             let one = view.as_mut()?;
             let answer = use_it(one);
-            if slots.generation().wrapping_sub(one.generation) <= 1 {
+            if slots.generation() == one.generation {
                 return answer;
             }
         }
@@ -224,18 +222,7 @@ impl Db {
 
     /// Takes a new generation into view, outside of requests.
     fn refresh(&self) {
-        let Some(slots) = self.zone.slots() else {
-            return;
-        };
-        let Ok(mut view) = self.view.try_borrow_mut() else {
-            return;
-        };
-        if view
-            .as_ref()
-            .is_none_or(|v| v.generation != slots.generation())
-        {
-            *view = View::of(&slots);
-        }
+        let _ = self.with(|_| Some(()));
     }
 
     /// Goes on reading a replacement, or looks for one; milliseconds until the next time.
