@@ -80,9 +80,9 @@ const PAUSE_MS: u64 = 1;
 /// The longest slice of work; the event loop goes on between slices.
 const SLICE: Duration = Duration::from_millis(3);
 /// Bytes read, buckets compared or changes applied between two looks at the clock.
-const BYTES: u64 = 32 * 1024;
-const BUCKETS: usize = 256;
-const CHANGES: usize = 64;
+const BYTES: u64 = 8 * 1024;
+const BUCKETS: usize = 64;
+const CHANGES: usize = 16;
 
 impl UpstreamTable {
     /// One slice of work, when this worker has the lease; milliseconds until the next.

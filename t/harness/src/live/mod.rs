@@ -6,8 +6,10 @@ mod examples;
 mod geoip;
 mod load;
 mod panic;
+mod reload;
 mod reload_stock;
 mod stats;
+mod upstream;
 mod worker_kill;
 
 pub use load::{Load, Tally};
@@ -71,5 +73,70 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "geoip_logged_once",
         needs: &[],
         run: geoip::logged_once,
+    },
+    Scenario {
+        name: "upstream_follow",
+        needs: &[],
+        run: upstream::follow,
+    },
+    Scenario {
+        name: "upstream_broken",
+        needs: &[],
+        run: upstream::broken,
+    },
+    Scenario {
+        name: "upstream_feeder_killed",
+        needs: &[],
+        run: upstream::feeder_killed,
+    },
+    Scenario {
+        name: "upstream_worker_killed",
+        needs: &[],
+        run: upstream::worker_killed,
+    },
+    Scenario {
+        name: "upstream_websocket",
+        needs: &[],
+        run: upstream::websocket,
+    },
+    Scenario {
+        name: "upstream_many",
+        needs: &[],
+        run: upstream::many,
+    },
+    Scenario {
+        name: "reload_under_load",
+        needs: &[],
+        run: reload::under_load,
+    },
+    Scenario {
+        name: "reload_changes",
+        needs: &[],
+        run: reload::changes,
+    },
+    Scenario {
+        name: "reload_refused",
+        needs: &[],
+        run: reload::refused,
+    },
+    Scenario {
+        name: "reload_test_config",
+        needs: &[],
+        run: reload::test_config,
+    },
+    Scenario {
+        name: "reload_single_process",
+        needs: &[],
+        run: reload::single_process,
+    },
+    Scenario {
+        name: "reload_two_hundred",
+        needs: &[],
+        run: reload::two_hundred,
+    },
+    Scenario {
+        name: "upstream_misses",
+        needs: &[],
+        run: upstream::misses,
     },
 ];
