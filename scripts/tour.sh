@@ -53,7 +53,7 @@ start_nginx() {
   # The workers read the table again: as another user they may not reach this directory.
   [ "$(id -u)" != 0 ] || globals+=' user root;'
   "$nginx_dir/sbin/nginx" -p "$prefix" -c conf/quickstart.conf -e logs/error.log -g "$globals" \
-    2>"$prefix/logs/start.log" </dev/null &
+    >"$prefix/logs/start.log" 2>&1 </dev/null &
   master=$!
   wait_for listening || die "nginx does not start: $(cat "$prefix/logs/start.log")"
 }
