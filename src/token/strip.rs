@@ -31,21 +31,24 @@ pub fn forget(r: Request<'_>, main: &Main) {
 
 fn strip_query(r: Request<'_>, named: &Named) -> Option<()> {
     let names = &named.profile.carriers().args;
-    let has = |args: &[u8]| {
-        names
-            .iter()
-            .any(|name| bytes::find_arg(args, name.as_bytes()).is_some())
-    };
-    if has(r.args()) {
-        let out = r.alloc(r.args().len())?;
-        if let Some(len) = bytes::strip_args(r.args(), names, out) {
-            r.set_args(out.get(..len)?);
+    if names.is_empty() {
+        return Some(());
+    }
+    let (args, target) = (r.args(), r.target());
+    // Without a rewrite the arguments are the target's own bytes: one pass serves both.
+    let same = std::ptr::eq(args, bytes::args_of(target));
+    let out = r.alloc(target.len())?;
+    if let Some(len) = bytes::strip_target(target, names, out) {
+        let clean = out.get(..len)?;
+        r.set_target(clean);
+        if same {
+            r.set_args(bytes::args_of(clean));
         }
     }
-    if has(bytes::args_of(r.target())) {
-        let out = r.alloc(r.target().len())?;
-        if let Some(len) = bytes::strip_target(r.target(), names, out) {
-            r.set_target(out.get(..len)?);
+    if !same && !args.is_empty() {
+        let out = r.alloc(args.len())?;
+        if let Some(len) = bytes::strip_args(args, names, out) {
+            r.set_args(out.get(..len)?);
         }
     }
     Some(())

@@ -282,8 +282,7 @@ impl<'r> Request<'r> {
     pub fn forget_variable(self, index: usize) {
         // SAFETY: `variables` has one value for each index given out while the configuration was read.
         let value = unsafe { &mut *self.fields().variables.add(index) };
-        value.set_valid(0);
-        value.set_not_found(0);
+        crate::variable::bits::forget(value);
     }
 
     /// One line in the request's error log.

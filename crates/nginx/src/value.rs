@@ -105,11 +105,11 @@ fn only_variable(text: &[u8]) -> Option<&str> {
 fn value_of<'r>(r: Request<'r>, index: usize) -> Option<&'r [u8]> {
     // SAFETY: the index is from `variable::index`, the request is live.
     let value = unsafe { ngx::ngx_http_get_flushed_variable(r.raw(), index).as_ref() }?;
-    if value.not_found() != 0 {
+    let Some(len) = variable::bits::len(value) else {
         return Some(&[]);
-    }
+    };
     let text = ngx::ngx_str_t {
-        len: value.len() as usize,
+        len,
         data: value.data,
     };
     // SAFETY: a value's bytes live as long as the request.

@@ -107,9 +107,50 @@ unsafe extern "C" fn get<G: Getter>(
         }
     };
     let value = found.unwrap_or_default();
-    v.set_len(u32::try_from(value.len()).unwrap_or(0));
     v.data = value.as_ptr().cast_mut();
-    v.set_valid(u32::from(found.is_some()));
-    v.set_not_found(u32::from(found.is_none()));
+    bits::set(v, bits::of_value(value.len(), found.is_some()));
     ngx::NGX_OK as isize
+}
+
+/// The bit fields of `ngx_variable_value_t` as one word: the generated accessors move single bits,
+/// which costs hundreds of instructions for a length.
+pub(crate) mod bits {
+    use nginx_sys::ngx_variable_value_t;
+
+    /// `unsigned len:28; valid:1; no_cacheable:1; not_found:1; escape:1` (ngx_string.h), from the
+    /// low end on the little-endian machines we build for.
+    const LEN: u32 = (1 << 28) - 1;
+    const VALID: u32 = 1 << 28;
+    const NO_CACHEABLE: u32 = 1 << 29;
+    const NOT_FOUND: u32 = 1 << 30;
+
+    const _: () = assert!(cfg!(target_endian = "little"));
+    const _: () = assert!(std::mem::offset_of!(ngx_variable_value_t, _bitfield_1) == 0);
+
+    /// A value of that length, or none; computed anew each time.
+    pub fn of_value(len: usize, found: bool) -> u32 {
+        let len = u32::try_from(len).unwrap_or(0) & LEN;
+        len | NO_CACHEABLE | if found { VALID } else { NOT_FOUND }
+    }
+
+    pub fn set(v: &mut ngx_variable_value_t, word: u32) {
+        // SAFETY: the word is the first member, as checked above; any bits are valid.
+        unsafe { std::ptr::from_mut(v).cast::<u32>().write(word) };
+    }
+
+    fn get(v: &ngx_variable_value_t) -> u32 {
+        // SAFETY: the word is the first member, as checked above.
+        unsafe { std::ptr::from_ref(v).cast::<u32>().read() }
+    }
+
+    /// The length of a value; None when it is not found.
+    pub fn len(v: &ngx_variable_value_t) -> Option<usize> {
+        let word = get(v);
+        (word & NOT_FOUND == 0).then_some((word & LEN) as usize)
+    }
+
+    /// Neither valid nor "not found": nginx computes it again.
+    pub fn forget(v: &mut ngx_variable_value_t) {
+        set(v, get(v) & !(VALID | NOT_FOUND));
+    }
 }
