@@ -10,7 +10,9 @@ perl -MIO::Socket::INET -e '
   while (my $client = $listener->accept) {
     next if fork;
     my ($head, $bytes) = ("", "");
-    sysread $client, $head, 4096, length $head until $head =~ /\r\n\r\n/;
+    until ($head =~ /\r\n\r\n/) {
+      sysread $client, $head, 4096, length $head or exit;
+    }
     if ($head =~ /^Upgrade: websocket/mi) {
       syswrite $client, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
       syswrite $client, $bytes while sysread $client, $bytes, 4096;
