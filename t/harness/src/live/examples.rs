@@ -33,25 +33,37 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
 
 fn example(env: &Env, name: &str) -> Result<(), String> {
     let text = read(&env.repo.join("nginx-conf").join(name))?;
-    let asks = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("#   "))
-        .map(Ask::parse)
-        .collect::<Result<Vec<Ask>, String>>()?;
-    if asks.is_empty() {
-        return Err("its comments name no request".into());
+    match ask_all(Stage::new(env)?.start(&text)?, &text)? {
+        0 => Err("its comments name no request".into()),
+        _ => Ok(()),
     }
-    let stage = Stage::new(env)?;
-    let server = stage.start(&text)?;
+}
+
+/// Sends the requests that the comments of a configuration name, and stops the server; gives how many there were.
+pub(super) fn ask_all(server: Running, text: &str) -> Result<usize, String> {
     let (good, said) = server.test_config()?;
     if !good {
         return Err(format!("nginx -t refuses it: {said}"));
     }
-    for ask in asks {
+    let asks = text
+        .lines()
+        .filter_map(request_line)
+        .map(Ask::parse)
+        .collect::<Result<Vec<Ask>, String>>()?;
+    for ask in &asks {
         ask.check(&server)
             .map_err(|e| format!("{} {}: {e}", ask.method, ask.url))?;
     }
-    server.stop()
+    server.stop()?;
+    Ok(asks.len())
+}
+
+/// A comment that begins with a method and has an answer.
+fn request_line(line: &str) -> Option<&str> {
+    let text = line.trim_start().strip_prefix('#')?.trim_start();
+    let (method, _) = text.split_once(' ')?;
+    let is_method = method.bytes().all(|b| b.is_ascii_uppercase());
+    (is_method && text.contains(" -> ")).then_some(text)
 }
 
 /// The surroundings an example asks for: backends, keys, a database, the files beside it.
@@ -63,7 +75,7 @@ pub(super) struct Stage<'a> {
 /// An nginx and the backends behind it.
 pub(super) struct Running {
     server: Server,
-    _backends: Vec<(&'static str, Backend)>,
+    backends: Vec<(&'static str, Backend)>,
 }
 
 impl std::ops::Deref for Running {
@@ -75,7 +87,12 @@ impl std::ops::Deref for Running {
 }
 
 impl Running {
-    fn stop(self) -> Result<(), String> {
+    /// A text with the ports of the examples replaced by those of this run.
+    pub(super) fn with_ports(&self, text: &str) -> String {
+        with_ports(text, self.server.port(0), &self.backends)
+    }
+
+    pub(super) fn stop(self) -> Result<(), String> {
         self.server.stop()
     }
 }
@@ -89,6 +106,7 @@ impl<'a> Stage<'a> {
         let mut setup = Setup::new(env)?
             .file("conf/keys/video.key", KEY)?
             .file("conf/keys/ws.key", KEY)?
+            .file("conf/keys/dl.key", KEY)?
             .file("html/logo.txt", b"static\n")?;
         let database = fs::read(env.repo.join("t/data/geo.mmdb")).map_err(|e| e.to_string())?;
         setup = setup.file("conf/country.mmdb", &database)?;
@@ -108,7 +126,7 @@ impl<'a> Stage<'a> {
         let conf = with_ports(conf, self.setup.port(0), &self.backends);
         Ok(Running {
             server: self.setup.start(&conf)?,
-            _backends: self.backends,
+            backends: self.backends,
         })
     }
 }

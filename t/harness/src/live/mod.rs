@@ -7,6 +7,7 @@ mod geoip;
 mod load;
 mod panic;
 mod reload;
+mod readme;
 mod reload_stock;
 mod stats;
 mod upstream;
@@ -38,6 +39,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "examples",
         needs: &[],
         run: examples::run,
+    },
+    Scenario {
+        name: "readme",
+        needs: &["file /usr/bin/curl"],
+        run: readme::run,
     },
     Scenario {
         name: "reload_stock",
@@ -133,6 +139,16 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "reload_two_hundred",
         needs: &[],
         run: reload::two_hundred,
+    },
+    Scenario {
+        name: "upstream_full",
+        needs: &[],
+        run: upstream::full,
+    },
+    Scenario {
+        name: "reload_unreadable",
+        needs: &["root"],
+        run: reload::unreadable,
     },
     Scenario {
         name: "upstream_misses",
