@@ -325,6 +325,8 @@ impl UpstreamTable {
                 Err(error) => {
                     tally.refused += 1;
                     tally.why = Some(error);
+                    // The search for room took its time: look at the clock.
+                    break;
                 }
             }
         }

@@ -146,11 +146,6 @@ pub const SCENARIOS: &[Scenario] = &[
         run: upstream::full,
     },
     Scenario {
-        name: "reload_unreadable",
-        needs: &["root"],
-        run: reload::unreadable,
-    },
-    Scenario {
         name: "upstream_misses",
         needs: &[],
         run: upstream::misses,

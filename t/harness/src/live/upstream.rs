@@ -250,6 +250,33 @@ pub(super) fn websocket(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
+/// More routes than the zone can hold: said, what was there serves, and less fits again.
+pub(super) fn full(env: &Env) -> Result<(), String> {
+    let a = Backend::http("a")?;
+    let small = HTTP.replace("zone 16m;", "zone 256k;");
+    let server = Setup::new(env)?
+        .file("conf/apps.json", &routes(a.port(), "0"))?
+        .start(&format!("http {{{small}}}"))?;
+    let mut big = many_routes(3_000, a.port(), 0);
+    big.pop();
+    big.extend_from_slice(
+        format!(
+            r#", "a.test": {{"backends": ["http://127.0.0.1:{}"]}}}}"#,
+            a.port()
+        )
+        .as_bytes(),
+    );
+    server.write_file("conf/apps.json", &big)?;
+    server.wait_log(
+        r#"\[error\] .*apps\.json": [1-9]\d* of 3001 changes refused: zone is full"#,
+        Duration::from_secs(15),
+    )?;
+    expect_backend(&server, "a")?;
+    server.write_file("conf/apps.json", &routes(a.port(), "less"))?;
+    wait_value(&server, "a.test", "less", SOON)?;
+    server.stop()
+}
+
 /// Three thousand misses on few connections: all kept, all answered, no memory lost.
 pub(super) fn misses(env: &Env) -> Result<(), String> {
     let a = Backend::http("a")?;
@@ -294,7 +321,7 @@ pub(super) fn many(env: &Env) -> Result<(), String> {
     let mut waits = Vec::new();
     for round in 0..4 {
         let watch = Watch::start(server.port(0));
-        server.write_file("conf/apps.json", &many_routes(a.port(), round))?;
+        server.write_file("conf/apps.json", &many_routes(10_000, a.port(), round))?;
         let value = round.to_string();
         wait_value(&server, "h9999.test", &value, Duration::from_secs(15))?;
         wait_value(&server, "h0.test", &value, Duration::from_secs(15))?;
@@ -315,9 +342,9 @@ pub(super) fn many(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
-fn many_routes(port: u16, round: u32) -> Vec<u8> {
+fn many_routes(count: usize, port: u16, round: u32) -> Vec<u8> {
     let mut text = String::from("{");
-    for number in 0..10_000 {
+    for number in 0..count {
         let comma = if number > 0 { ",\n" } else { "" };
         let _ = write!(
             text,
