@@ -4,15 +4,18 @@
 //! docs/upstream.md; in short: the block needs a `server` for nginx's taste, so it gets one that
 //! is down; a miss cannot be told by a return value, so the request is finished here.
 
+mod address;
+mod request;
+
 use crate::bytes;
 use crate::conf::{Conf, Error, Place};
 use crate::guard;
-use crate::log::Level;
 use crate::module::Module;
 use crate::request::Request;
+use address::socket_address;
 use nginx_sys as ngx;
 use std::cell::{Cell, RefCell};
-use std::ffi::{c_char, c_void};
+use std::ffi::c_void;
 use std::net::SocketAddr;
 use std::ptr;
 
@@ -394,68 +397,6 @@ fn aim<'r>(r: Request<'r>, pc: &mut ngx::ngx_peer_connection_t, chosen: &Chosen<
     Some(())
 }
 
-/// The address for connect(). nginx's keepalive compares all its bytes, so bytes that Linux
-/// ignores carry a tag: connections made for another TLS name are not reused.
-fn socket_address(
-    r: Request<'_>,
-    chosen: &Chosen<'_>,
-) -> Option<(*mut ngx::sockaddr, ngx::socklen_t)> {
-    let tag = chosen.tls.map_or(0, fnv1a);
-    match chosen.address {
-        Address::Inet(SocketAddr::V4(v4)) => {
-            // SAFETY: plain C data for which zero is valid.
-            let mut raw: ngx::sockaddr_in = unsafe { std::mem::zeroed() };
-            raw.sin_family = ngx::AF_INET as ngx::sa_family_t;
-            raw.sin_port = v4.port().to_be();
-            raw.sin_addr.s_addr = u32::from(*v4.ip()).to_be();
-            raw.sin_zero = tag.to_ne_bytes();
-            Some((
-                ptr::from_mut(r.place(raw)?).cast(),
-                size_of::<ngx::sockaddr_in>() as _,
-            ))
-        }
-        Address::Inet(SocketAddr::V6(v6)) => {
-            // SAFETY: plain C data for which zero is valid.
-            let mut raw: ngx::sockaddr_in6 = unsafe { std::mem::zeroed() };
-            raw.sin6_family = ngx::AF_INET6 as ngx::sa_family_t;
-            raw.sin6_port = v6.port().to_be();
-            raw.sin6_addr.__in6_u.__u6_addr8 = v6.ip().octets();
-            raw.sin6_flowinfo = (tag ^ (tag >> 32)) as u32;
-            Some((
-                ptr::from_mut(r.place(raw)?).cast(),
-                size_of::<ngx::sockaddr_in6>() as _,
-            ))
-        }
-        Address::Unix(path) => {
-            // SAFETY: plain C data for which zero is valid.
-            let mut raw: ngx::sockaddr_un = unsafe { std::mem::zeroed() };
-            raw.sun_family = ngx::AF_UNIX as ngx::sa_family_t;
-            for (to, from) in raw.sun_path.get_mut(..path.len())?.iter_mut().zip(path) {
-                *to = *from as c_char;
-            }
-            // The path ends at its NUL; a tag stands in the last bytes.
-            let tag = tag.to_ne_bytes();
-            let tag: &[u8] = if chosen.tls.is_some() { &tag } else { &[] };
-            let rest = raw.sun_path.get_mut(path.len().checked_add(1)?..)?;
-            let place = rest.len().checked_sub(tag.len())?;
-            for (to, from) in rest.iter_mut().skip(place).zip(tag) {
-                *to = *from as c_char;
-            }
-            Some((
-                ptr::from_mut(r.place(raw)?).cast(),
-                size_of::<ngx::sockaddr_un>() as _,
-            ))
-        }
-    }
-}
-
-/// FNV-1a, 64 bits: tells TLS names apart.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
 unsafe extern "C" fn free<B: Balancer>(
     pc: *mut ngx::ngx_peer_connection_t,
     data: *mut c_void,
@@ -483,96 +424,3 @@ unsafe extern "C" fn set_session(_: *mut ngx::ngx_peer_connection_t, _: *mut c_v
 }
 
 unsafe extern "C" fn save_session(_: *mut ngx::ngx_peer_connection_t, _: *mut c_void) {}
-
-impl<'r> Request<'r> {
-    fn upstream(self) -> Option<&'r ngx::ngx_http_upstream_t> {
-        // SAFETY: null or the request's upstream, in its pool.
-        unsafe { self.fields().upstream.as_ref() }
-    }
-
-    /// The module's configuration of the `upstream` block this request is going to; None before
-    /// nginx knows it.
-    pub fn upstream_srv<M: Module>(self) -> Option<&'r M::Srv> {
-        let upstream = self.upstream()?;
-        let block = if !upstream.upstream.is_null() {
-            upstream.upstream
-        } else {
-            // SAFETY: null or the location's upstream settings.
-            let named = unsafe { upstream.conf.as_ref() }.map_or(ptr::null_mut(), |c| c.upstream);
-            if named.is_null() {
-                self.resolved_block(upstream)?
-            } else {
-                named
-            }
-        };
-        // SAFETY: a block of the live configuration.
-        unsafe { srv_of::<M>(block) }
-    }
-
-    /// `proxy_pass http://$name`: the block of that name, as ngx_http_upstream_init_request finds it.
-    fn resolved_block(
-        self,
-        upstream: &ngx::ngx_http_upstream_t,
-    ) -> Option<*mut ngx::ngx_http_upstream_srv_conf_t> {
-        // SAFETY: null or what create_request's module evaluated.
-        let resolved = unsafe { upstream.resolved.as_ref()? };
-        // SAFETY: lives in the request's pool.
-        let host = unsafe { bytes::slice(resolved.host) };
-        // SAFETY: the upstream module's own index.
-        let index = unsafe { ngx::ngx_http_upstream_module.ctx_index };
-        // SAFETY: its slot holds its main configuration.
-        let main = unsafe {
-            &*(*self.fields().main_conf.add(index)).cast::<ngx::ngx_http_upstream_main_conf_t>()
-        };
-        // SAFETY: an array of pointers to blocks.
-        let blocks = unsafe {
-            main.upstreams
-                .as_slice::<*mut ngx::ngx_http_upstream_srv_conf_t>()
-        };
-        blocks.iter().copied().find(|block| {
-            // SAFETY: blocks live as long as the configuration.
-            let block = unsafe { &**block };
-            // SAFETY: as above.
-            let name = unsafe { bytes::slice(block.host) };
-            name.eq_ignore_ascii_case(host)
-                && (block.port == resolved.port || block.port == 0 && resolved.no_port != 0)
-        })
-    }
-
-    /// Whether the answer comes from nginx's cache.
-    pub fn served_from_cache(self) -> bool {
-        self.fields().cached() != 0
-    }
-
-    /// The text of the cache key when nginx would store the answer.
-    #[cfg(ngx_feature = "http_cache")]
-    pub fn cache_key(self) -> Option<impl Iterator<Item = &'r [u8]>> {
-        self.upstream().filter(|u| u.cacheable() != 0)?;
-        // SAFETY: null or the request's cache record.
-        let cache = unsafe { self.fields().cache.as_ref()? };
-        // SAFETY: an array of strings in the request's pool.
-        let keys = unsafe { cache.keys.as_slice::<ngx::ngx_str_t>() };
-        // SAFETY: as above.
-        Some(keys.iter().map(|key| unsafe { bytes::slice(*key) }))
-    }
-
-    /// Keeps nginx from storing the answer.
-    pub fn do_not_cache(self) {
-        // SAFETY: null or the request's upstream.
-        if let Some(upstream) = unsafe { self.fields().upstream.as_mut() } {
-            upstream.set_cacheable(0);
-        }
-    }
-
-    /// The `upstream` block's name.
-    pub fn upstream_name(self) -> &'r [u8] {
-        let block = self.upstream().map_or(ptr::null_mut(), |u| u.upstream);
-        // SAFETY: null or a block of the live configuration.
-        unsafe { block.as_ref() }.map_or(&[], |b| unsafe { bytes::slice(b.host) })
-    }
-
-    /// An `[error]` line for a request whose table has backends it cannot use.
-    pub fn log_error(self, text: &str) {
-        self.log(Level::Error, text);
-    }
-}

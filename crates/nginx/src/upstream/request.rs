@@ -1,0 +1,96 @@
+//! What a request says about its way to a backend.
+
+use super::srv_of;
+use crate::bytes;
+use crate::module::Module;
+use crate::request::Request;
+use nginx_sys as ngx;
+use std::ptr;
+
+impl<'r> Request<'r> {
+    pub(super) fn upstream(self) -> Option<&'r ngx::ngx_http_upstream_t> {
+        // SAFETY: null or the request's upstream, in its pool.
+        unsafe { self.fields().upstream.as_ref() }
+    }
+
+    /// The module's configuration of the `upstream` block this request is going to; None before
+    /// nginx knows it.
+    pub fn upstream_srv<M: Module>(self) -> Option<&'r M::Srv> {
+        let upstream = self.upstream()?;
+        let block = if !upstream.upstream.is_null() {
+            upstream.upstream
+        } else {
+            // SAFETY: null or the location's upstream settings.
+            let named = unsafe { upstream.conf.as_ref() }.map_or(ptr::null_mut(), |c| c.upstream);
+            if named.is_null() {
+                self.resolved_block(upstream)?
+            } else {
+                named
+            }
+        };
+        // SAFETY: a block of the live configuration.
+        unsafe { srv_of::<M>(block) }
+    }
+
+    /// `proxy_pass http://$name`: the block of that name, as ngx_http_upstream_init_request finds it.
+    fn resolved_block(
+        self,
+        upstream: &ngx::ngx_http_upstream_t,
+    ) -> Option<*mut ngx::ngx_http_upstream_srv_conf_t> {
+        // SAFETY: null or what create_request's module evaluated.
+        let resolved = unsafe { upstream.resolved.as_ref()? };
+        // SAFETY: lives in the request's pool.
+        let host = unsafe { bytes::slice(resolved.host) };
+        // SAFETY: the upstream module's own index.
+        let index = unsafe { ngx::ngx_http_upstream_module.ctx_index };
+        // SAFETY: its slot holds its main configuration.
+        let main = unsafe {
+            &*(*self.fields().main_conf.add(index)).cast::<ngx::ngx_http_upstream_main_conf_t>()
+        };
+        // SAFETY: an array of pointers to blocks.
+        let blocks = unsafe {
+            main.upstreams
+                .as_slice::<*mut ngx::ngx_http_upstream_srv_conf_t>()
+        };
+        blocks.iter().copied().find(|block| {
+            // SAFETY: blocks live as long as the configuration.
+            let block = unsafe { &**block };
+            // SAFETY: as above.
+            let name = unsafe { bytes::slice(block.host) };
+            name.eq_ignore_ascii_case(host)
+                && (block.port == resolved.port || block.port == 0 && resolved.no_port != 0)
+        })
+    }
+
+    /// Whether the answer comes from nginx's cache.
+    pub fn served_from_cache(self) -> bool {
+        self.fields().cached() != 0
+    }
+
+    /// The text of the cache key when nginx would store the answer.
+    #[cfg(ngx_feature = "http_cache")]
+    pub fn cache_key(self) -> Option<impl Iterator<Item = &'r [u8]>> {
+        self.upstream().filter(|u| u.cacheable() != 0)?;
+        // SAFETY: null or the request's cache record.
+        let cache = unsafe { self.fields().cache.as_ref()? };
+        // SAFETY: an array of strings in the request's pool.
+        let keys = unsafe { cache.keys.as_slice::<ngx::ngx_str_t>() };
+        // SAFETY: as above.
+        Some(keys.iter().map(|key| unsafe { bytes::slice(*key) }))
+    }
+
+    /// Keeps nginx from storing the answer.
+    pub fn do_not_cache(self) {
+        // SAFETY: null or the request's upstream.
+        if let Some(upstream) = unsafe { self.fields().upstream.as_mut() } {
+            upstream.set_cacheable(0);
+        }
+    }
+
+    /// The `upstream` block's name.
+    pub fn upstream_name(self) -> &'r [u8] {
+        let block = self.upstream().map_or(ptr::null_mut(), |u| u.upstream);
+        // SAFETY: null or a block of the live configuration.
+        unsafe { block.as_ref() }.map_or(&[], |b| unsafe { bytes::slice(b.host) })
+    }
+}
