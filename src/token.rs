@@ -3,7 +3,7 @@
 mod check;
 mod strip;
 
-pub use check::{Access, PostRead, PreAccess, PreContent, Record, VARIABLES};
+pub use check::{Access, PostRead, PreAccess, PreContent, Record, ServerRewrite, VARIABLES};
 
 use crate::{Gatehouse, keys};
 use gatehouse_core::token::{Profile, ProfileBuilder, Statuses};

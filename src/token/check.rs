@@ -21,6 +21,8 @@ pub struct Record<'r> {
     /// A request has one path token at most: what follows in its place is part of the URL.
     pub path_out_of_target: Cell<bool>,
     path_out_of_uri: Cell<bool>,
+    /// The request is about to start again at a path that its client chose.
+    starts_again: Cell<bool>,
 }
 
 #[derive(Clone, Copy)]
@@ -345,6 +347,23 @@ impl Handler for PreContent {
     }
 }
 
+/// The clean path was chosen by the client as much as the one with the token: no `internal` location
+/// is there for it.
+pub struct ServerRewrite;
+
+impl Handler for ServerRewrite {
+    const PHASE: Phase = Phase::ServerRewrite;
+    const NAME: &'static str = "starting again without a token";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        let record = r.existing_record::<Gatehouse>().filter(|_| r.is_main());
+        if record.is_some_and(|all| all.token.starts_again.take()) {
+            r.set_external();
+        }
+        Outcome::Declined
+    }
+}
+
 /// The path to start again at, when this one still has a path token in it.
 fn path_without_token<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option<&'r [u8]> {
     if !named.profile.carriers().path || record.path_out_of_uri.get() {
@@ -353,6 +372,7 @@ fn path_without_token<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) ->
     let out = r.alloc(r.uri().len())?;
     let len = named.profile.clean_path(r.uri(), out)?;
     record.path_out_of_uri.set(true);
+    record.starts_again.set(!r.is_internal());
     out.get(..len)
 }
 

@@ -64,20 +64,35 @@ unsafe extern "C" fn filter(r: *mut ngx::ngx_http_request_t) -> isize {
             // SAFETY: an element of the live pool's list; one 500 is enough.
             unsafe { (*mark).data = ptr::null_mut() };
             // SAFETY: this is the request's header filter.
-            return unsafe { respond(r) };
+            return unsafe { respond(r, &NEXT) };
         }
     }
     // SAFETY: nginx passes a live request to its chain of filters.
     unsafe { NEXT.call(r) }
 }
 
-/// What a header filter returns to have a 500 instead of the response it was given, as nginx's
-/// image filter does with 415. The 500 comes through the filters again, with `err_status` set.
+/// Has a 500 sent instead of the response a header filter was given; what the filter returns.
+///
+/// Usually nginx makes it, as for the 415 of its image filter: the 500 comes through the filters
+/// again, with `err_status` set. Not while nginx answers with an error already:
+/// ngx_http_send_special_response would go on with its page's body, without a header. So then the
+/// 500 goes out here, without a body.
 ///
 /// # Safety
-/// Called from a header filter for its live request.
-pub(crate) unsafe fn respond(r: *mut ngx::ngx_http_request_t) -> isize {
+/// Called from a header filter for its live request; `next` is the filter after it.
+pub(crate) unsafe fn respond(r: *mut ngx::ngx_http_request_t, next: &NextFilter) -> isize {
+    const STATUS: u32 = ngx::NGX_HTTP_INTERNAL_SERVER_ERROR;
     // SAFETY: promised by the caller; forgets the headers of the response that is not sent.
     unsafe { ngx::ngx_http_clean_header(r) };
-    ngx::NGX_HTTP_INTERNAL_SERVER_ERROR as isize
+    // SAFETY: promised by the caller; not held across a call into nginx.
+    let fields = unsafe { &mut *r };
+    if fields.err_status == 0 {
+        return STATUS as isize;
+    }
+    fields.err_status = STATUS as usize;
+    fields.headers_out.status = STATUS as usize;
+    fields.headers_out.content_length_n = 0;
+    fields.set_header_only(1);
+    // SAFETY: promised by the caller.
+    unsafe { next.call(r) }
 }

@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 pub enum Phase {
     /// Right after the headers are read.
     PostRead,
+    /// Before a location is looked for, also after an internal redirect.
+    ServerRewrite,
     /// Before access control.
     PreAccess,
     /// Access control.
@@ -31,7 +33,8 @@ pub enum Outcome<'r> {
     Allowed,
     /// Refused with this status. Under `satisfy any` a later handler may still allow.
     Refused(u16),
-    /// Start again at this location; both parts as in `ngx_http_internal_redirect`.
+    /// Start again at this location; both parts as in `ngx_http_internal_redirect`. The request
+    /// is [internal](Request::is_internal) from then on.
     Redirect {
         /// The decoded path.
         uri: &'r [u8],
@@ -121,6 +124,7 @@ impl<'c, M: Module> Installer<'c, M> {
     pub fn phase<H: Handler>(&mut self) -> Result<(), Error> {
         let phase = match H::PHASE {
             Phase::PostRead => ngx::ngx_http_phases_NGX_HTTP_POST_READ_PHASE,
+            Phase::ServerRewrite => ngx::ngx_http_phases_NGX_HTTP_SERVER_REWRITE_PHASE,
             Phase::PreAccess => ngx::ngx_http_phases_NGX_HTTP_PREACCESS_PHASE,
             Phase::Access => ngx::ngx_http_phases_NGX_HTTP_ACCESS_PHASE,
             Phase::PreContent => ngx::ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
@@ -221,7 +225,7 @@ unsafe extern "C" fn header_filter<F: HeaderFilter>(r: *mut ngx::ngx_http_reques
     // The second time it is the 500 of the first that goes out.
     if !ran && request.fields().err_status != ngx::NGX_HTTP_INTERNAL_SERVER_ERROR as usize {
         // SAFETY: this is the request's header filter.
-        return unsafe { crate::failure::respond(r) };
+        return unsafe { crate::failure::respond(r, F::next()) };
     }
     // SAFETY: nginx passes a live request to its chain of filters.
     unsafe { F::next().call(r) }

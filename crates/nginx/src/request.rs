@@ -114,6 +114,17 @@ impl<'r> Request<'r> {
         self.fields().err_status != 0 || self.fields().error_page() != 0
     }
 
+    /// Whether nginx itself chose the request's location: it may be an `internal` one.
+    pub fn is_internal(self) -> bool {
+        self.fields().internal() != 0
+    }
+
+    /// From here on the request is again one whose path a client chose: no `internal` location.
+    pub fn set_external(self) {
+        // SAFETY: a plain field, which nginx reads when it looks for a location.
+        unsafe { (*self.raw()).set_internal(0) };
+    }
+
     /// Whether the location says `satisfy any`.
     pub fn satisfy_any(self) -> bool {
         // SAFETY: the core module's own index.

@@ -1,0 +1,48 @@
+# Requests that try to get round a check, and answers that must stay whole.
+use Test::Nginx::Socket 'no_plan';
+
+our $P = "token_profile p { format scalesimple; key id=k1 file=key; }\ntoken_profile pp { format scalesimple; key file=key; from path; }";
+our $Files = ">>> ../conf/key\nkey-one\n>>> private/f\nsecret\n>>> v\nshown\n";
+
+no_long_string();
+run_tests();
+
+__DATA__
+
+=== TEST 1: a path token does not open an internal location
+--- http_config eval: $::P
+--- config
+root html;
+location / { token_auth pp; token_auth_dry_run on; }
+location /private/ { internal; }
+--- user_files eval: $::Files
+--- request eval
+["GET /private/f", "GET /0123456789abcdef0123456789abcdef,4000000000/private/f", "GET /0123456789abcdef0123456789abcdef,4000000000/v"]
+--- error_code eval
+[404, 404, 200]
+
+=== TEST 2: nor when somebody else lets the request in
+--- http_config eval: $::P
+--- config
+root html;
+location / { satisfy any; allow 127.0.0.1; deny all; token_auth pp; }
+location /private/ { internal; }
+--- user_files eval: $::Files
+--- request eval
+["GET /0123456789abcdef0123456789abcdef,4000000000/private/f", "GET /0123456789abcdef0123456789abcdef,4000000000/v"]
+--- error_code eval
+[404, 200]
+
+=== TEST 3: a variable that fails, then `return`: one whole answer
+--- http_config eval: $::P
+--- config
+location /a { token_auth $arg_p; if ($token_auth_status != ok) { return 403; } }
+location /b { token_auth $arg_p; error_page 403 = /page; if ($token_auth_status != ok) { return 403; } }
+location /page { root html; }
+--- user_files eval: $::Files
+--- request eval
+["GET /a?p=none", "GET /b?p=none"]
+--- error_code eval
+[500, 500]
+--- response_headers eval
+["Content-Length: 0", "Content-Length: 0"]
