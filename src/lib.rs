@@ -115,6 +115,7 @@ unsafe impl Module for Gatehouse {
             installer.phase::<token::Access>()?;
         }
         if installer.main().token.in_paths() {
+            installer.phase::<token::ServerRewrite>()?;
             installer.phase::<token::PreContent>()?;
         }
         if rules {
