@@ -2,10 +2,11 @@
 
 mod check;
 mod database;
+mod feed;
 mod variables;
 
 pub use check::{Access, Record};
-pub use database::start_worker;
+pub use feed::start_worker;
 pub use variables::VARIABLES;
 
 use crate::Gatehouse;

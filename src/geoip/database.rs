@@ -1,36 +1,32 @@
 //! A database in shared memory: read by the master at start, replaced by one worker under load.
 
+use super::feed::{Loader, metadata, stamp_of, too_old};
 use super::parameter;
 use crate::Gatehouse;
-use gatehouse_core::geo::{Database, Facts, FactsCache, Field, Fields, Lookup, Verification};
+use gatehouse_core::geo::{Database, Facts, FactsCache, Field, Fields, Lookup};
 use gatehouse_nginx::slots::{Published, Slots};
-use gatehouse_nginx::timer::{self, Slot, Tick};
-use gatehouse_nginx::{Conf, Error, Level, Zone, log, module, process};
+use gatehouse_nginx::{Conf, Error, Level, Zone, process};
 use std::cell::{Cell, RefCell};
-use std::fs::{File, Metadata};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Read;
 use std::net::IpAddr;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// One `geoip_db`.
 pub struct Db {
-    name: String,
-    path: PathBuf,
-    reload_ms: u64,
-    max_age_s: u64,
-    zone: Zone,
-    fields: Option<Fields>,
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    pub(super) reload_ms: u64,
+    pub(super) max_age_s: u64,
+    pub(super) zone: Zone,
+    pub(super) fields: Option<Fields>,
     /// This worker's view of the zone.
     view: RefCell<Option<View>>,
     /// In the worker that reads files: the replacement being read, when to look again, the
     /// stamp of the last file that was refused.
-    loader: RefCell<Option<Loader>>,
-    next_look_ms: Cell<u64>,
-    refused: Cell<u64>,
+    pub(super) loader: RefCell<Option<Loader>>,
+    pub(super) next_look_ms: Cell<u64>,
+    pub(super) refused: Cell<u64>,
     /// The build of the database whose age was warned about.
-    warned_of: Cell<u64>,
+    pub(super) warned_of: Cell<u64>,
 }
 
 struct View {
@@ -39,26 +35,6 @@ struct View {
     generation: u64,
 }
 
-/// A replacement on its way in, a slice at a time.
-struct Loader {
-    file: File,
-    stamp: u64,
-    /// Bytes a slot holds.
-    room: usize,
-    bytes: Vec<u8>,
-    check: Option<(Database<Vec<u8>>, Verification)>,
-}
-
-/// How often each worker looks whether a new generation is there.
-const TICK_MS: u64 = 250;
-/// The pause between two slices of loading.
-const SLICE_MS: u64 = 1;
-/// Bytes read in one slice.
-const READ_SLICE: u64 = 1 << 20;
-/// Nodes and values verified in one slice: a few milliseconds.
-const VERIFY_SLICE: u32 = 100_000;
-/// Why a file that fits into no slot is refused.
-const TOO_LARGE: &str = "is larger than its zone: reload, or raise \"zone=\"";
 /// Default slots are multiples of this, so that a file that grows a little still fits.
 const SLOT_STEP: usize = 1 << 20;
 
@@ -221,113 +197,8 @@ impl Db {
     }
 
     /// Takes a new generation into view, outside of requests.
-    fn refresh(&self) {
+    pub(super) fn refresh(&self) {
         let _ = self.with(|_| Some(()));
-    }
-
-    /// Goes on reading a replacement, or looks for one; milliseconds until the next time.
-    fn feed(&self) -> u64 {
-        let Ok(mut loader) = self.loader.try_borrow_mut() else {
-            return TICK_MS;
-        };
-        if loader.is_none() {
-            *loader = self.look();
-        }
-        let Some(one) = loader.as_mut() else {
-            return TICK_MS;
-        };
-        let answer = one.step();
-        if let Ok(false) = answer {
-            return SLICE_MS;
-        }
-        // A file that is still being written is looked at again when it rests.
-        let rests = one
-            .file
-            .metadata()
-            .is_ok_and(|now| stamp_of(&self.path, &now) == one.stamp);
-        let done = loader.take();
-        if let Some(Loader { stamp, check, .. }) = done.filter(|_| rests) {
-            match (answer, check) {
-                (Ok(_), Some((database, _))) => self.replace(&database, stamp),
-                (Err(text), _) => self.refuse(stamp, &text),
-                (Ok(_), None) => {}
-            }
-        }
-        TICK_MS
-    }
-
-    /// Opens the file when it is another one than the one in use.
-    fn look(&self) -> Option<Loader> {
-        let now = process::now_ms();
-        if self.reload_ms == 0 || now < self.next_look_ms.get() {
-            return None;
-        }
-        self.next_look_ms
-            .set(now.saturating_add(self.reload_ms.max(Slots::SETTLE_MS)));
-        self.warn_of_age(self.build_epoch()?);
-        let slots = self.zone.slots()?;
-        let stamp = stamp_of(&self.path, &metadata(&self.path).ok()?);
-        if stamp == slots.stamp() || stamp == self.refused.get() {
-            return None;
-        }
-        let opened = File::open(&self.path).and_then(|file| Ok((file.metadata()?, file)));
-        match opened {
-            Ok((meta, file)) => Some(Loader {
-                file,
-                stamp: stamp_of(&self.path, &meta),
-                room: slots.capacity(),
-                bytes: Vec::new(),
-                check: None,
-            }),
-            Err(error) => {
-                self.refuse(stamp, &format!("cannot be read ({error})"));
-                None
-            }
-        }
-    }
-
-    /// Says once of each database that it is older than `max_age`.
-    fn warn_of_age(&self, build_epoch: u64) {
-        let warned = self.warned_of.get() == build_epoch;
-        if let Some(text) = too_old(build_epoch, self.max_age_s).filter(|_| !warned) {
-            self.warned_of.set(build_epoch);
-            let path = self.path.display();
-            log::cycle(Level::Warn, &format!("geoip_db \"{path}\" {text}"));
-        }
-    }
-
-    fn replace(&self, database: &Database<Vec<u8>>, stamp: u64) {
-        let path = self.path.display();
-        let missing = Field::ALL
-            .into_iter()
-            .find(|f| self.has(*f) && !database.has_field(*f));
-        if let Some(field) = missing.filter(|_| self.fields.is_some()) {
-            return self.refuse(
-                stamp,
-                &format!("has no field \"{}\", the one in use has", field.name()),
-            );
-        }
-        match publish(&self.zone, database.source(), stamp) {
-            Some(()) => log::cycle(
-                Level::Notice,
-                &format!(
-                    "geoip_db \"{path}\" replaced, built {}",
-                    database.build_epoch()
-                ),
-            ),
-            None => return self.refuse(stamp, TOO_LARGE),
-        }
-        self.warn_of_age(database.build_epoch());
-    }
-
-    /// Says once why a file is not used.
-    fn refuse(&self, stamp: u64, text: &str) {
-        self.refused.set(stamp);
-        let path = self.path.display();
-        log::cycle(
-            Level::Error,
-            &format!("geoip_db \"{path}\" {text}, the old one stays in use"),
-        );
     }
 }
 
@@ -341,32 +212,6 @@ impl View {
             memo: FactsCache::new(),
             generation,
         })
-    }
-}
-
-impl Loader {
-    /// One slice; true when all is read and verified.
-    fn step(&mut self) -> Result<bool, String> {
-        if let Some((database, verification)) = &mut self.check {
-            return verification
-                .step(database, VERIFY_SLICE)
-                .map_err(|e| e.to_string());
-        }
-        let before = self.bytes.len();
-        let mut slice = (&mut self.file).take(READ_SLICE);
-        slice
-            .read_to_end(&mut self.bytes)
-            .map_err(|e| format!("cannot be read ({e})"))?;
-        if self.bytes.len() > self.room {
-            return Err(TOO_LARGE.to_owned());
-        }
-        if self.bytes.len() == before {
-            let database =
-                Database::open(std::mem::take(&mut self.bytes)).map_err(|e| e.to_string())?;
-            let verification = Verification::new(&database).map_err(|e| e.to_string())?;
-            self.check = Some((database, verification));
-        }
-        Ok(false)
     }
 }
 
@@ -393,92 +238,4 @@ fn publish(zone: &Zone, bytes: &[u8], stamp: u64) -> Option<()> {
     }
     let lock = zone.lock()?;
     slots.publish(&lock, bytes, stamp).then_some(())
-}
-
-/// What the system says about a file; anything else (reading a pipe would wait) is refused.
-fn metadata(path: &Path) -> std::io::Result<Metadata> {
-    let meta = std::fs::metadata(path)?;
-    if meta.is_file() {
-        Ok(meta)
-    } else {
-        Err(std::io::Error::other("it is no regular file"))
-    }
-}
-
-/// Tells one content of a path from another: which file, how long, changed when.
-fn stamp_of(path: &Path, meta: &Metadata) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (
-        path,
-        meta.ino(),
-        meta.dev(),
-        meta.len(),
-        meta.mtime(),
-        meta.mtime_nsec(),
-    )
-        .hash(&mut hasher);
-    hasher.finish()
-}
-
-fn too_old(build_epoch: u64, max_age_s: u64) -> Option<String> {
-    let now = u64::try_from(process::now()).unwrap_or(0);
-    let age = now.saturating_sub(build_epoch);
-    (max_age_s > 0 && age > max_age_s)
-        .then(|| format!("was built {} days ago, more than \"max_age\"", age / 86_400))
-}
-
-/// Keeps a worker's views current and, in one worker, the zones.
-pub struct Refresh;
-
-impl Tick for Refresh {
-    type Module = Gatehouse;
-    const NAME: &'static str = "refreshing geoip databases";
-
-    fn slot() -> &'static Slot {
-        static SLOT: Slot = Slot::new();
-        &SLOT
-    }
-
-    fn tick() -> Option<u64> {
-        // After a reload the new worker feeds; the old configuration may name another file.
-        let feeds = process::worker_number() == 0 && !process::exiting();
-        module::running::<Gatehouse, _>(|main| {
-            let databases = &main.geoip.databases;
-            let next = databases
-                .iter()
-                .map(|db| if feeds { db.feed() } else { TICK_MS })
-                .min();
-            databases.iter().for_each(Db::refresh);
-            next.unwrap_or(TICK_MS)
-        })
-    }
-}
-
-/// Opens this worker's views and starts looking for replacements.
-pub fn start_worker(main: &super::Main) {
-    if main.databases.is_empty() {
-        return;
-    }
-    for db in &main.databases {
-        db.refresh();
-        db.next_look_ms
-            .set(process::now_ms().saturating_add(db.reload_ms));
-        // The master has warned of what was too old at the start.
-        if let Some(epoch) = db
-            .build_epoch()
-            .filter(|e| too_old(*e, db.max_age_s).is_some())
-        {
-            db.warned_of.set(epoch);
-        }
-        if db.reload_ms > 0 && process::worker_number() == 0 {
-            if let Err(error) = File::open(&db.path) {
-                let text = format!(
-                    "geoip_db \"{}\" cannot be read again by the workers ({error}), changes need a reload",
-                    db.path.display()
-                );
-                log::cycle(Level::Warn, &text);
-            }
-        }
-    }
-    timer::start::<Refresh>(TICK_MS);
 }

@@ -3,8 +3,8 @@
 use crate::shm::{Locked, Zone};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Words before the slots: generation, length of slot 0, length of slot 1, stamp.
-const HEAD: usize = 4;
+/// Words before the slots: generation, length of slot 0, length of slot 1, stamp, ticket.
+const HEAD: usize = 5;
 
 /// The two slots of a zone. The generation counts what was published; its lowest bit says which
 /// slot is current, 0 means none yet.
@@ -13,14 +13,31 @@ pub struct Slots<'z> {
     generation: &'z AtomicU64,
     lengths: [&'z AtomicU64; 2],
     stamp: &'z AtomicU64,
+    /// Drafts begun so far: the latest one may write.
+    ticket: &'z AtomicU64,
     bodies: [&'z [AtomicU64]; 2],
+}
+
+/// Bytes on their way into the idle slot, a chunk at a time. Whoever begins later ends it.
+#[derive(Debug)]
+pub struct Draft {
+    ticket: u64,
+    len: usize,
+}
+
+impl Draft {
+    /// Bytes appended so far.
+    #[allow(clippy::len_without_is_empty)] // a position, not a collection
+    pub const fn len(&self) -> usize {
+        self.len
+    }
 }
 
 /// The bytes of one published generation, for as long as the configuration lives.
 ///
-/// A slot is written again only by the second replacement after it was published, and a
-/// replacement is refused until the one before is [`Slots::SETTLE_MS`] old; a reader that was
-/// stopped for longer sees the generation move and asks again.
+/// The slot is written again once the next generation is published, so a reader compares the
+/// generation before and after and asks again when it moved. Feeders keep [`Slots::SETTLE_MS`]
+/// between two generations: only a reader stopped for that long can meet bytes being written.
 #[derive(Clone, Copy)]
 pub struct Published {
     at: *const u8,
@@ -53,7 +70,7 @@ impl<'z> Slots<'z> {
     /// The slots in a zone's words; None when there is no room for any.
     pub fn new(words: &'z [AtomicU64]) -> Option<Self> {
         let (head, body) = words.split_at_checked(HEAD)?;
-        let [generation, first, second, stamp] = head else {
+        let [generation, first, second, stamp, ticket] = head else {
             return None;
         };
         let (left, right) = body.split_at_checked(body.len() / 2)?;
@@ -61,6 +78,7 @@ impl<'z> Slots<'z> {
             generation,
             lengths: [first, second],
             stamp,
+            ticket,
             bodies: [left, right],
         })
     }
@@ -83,13 +101,10 @@ impl<'z> Slots<'z> {
     /// The published bytes.
     pub fn current(&self) -> Option<Published> {
         let generation = self.generation();
-        let [left, right] = self.bodies;
-        let [first, second] = self.lengths;
-        let (body, length) = match generation {
-            0 => return None,
-            n if n & 1 == 0 => (left, first),
-            _ => (right, second),
-        };
+        if generation == 0 {
+            return None;
+        }
+        let (body, length) = self.slot(generation);
         let len = usize::try_from(length.load(Ordering::Relaxed))
             .ok()?
             .min(self.capacity());
@@ -100,27 +115,66 @@ impl<'z> Slots<'z> {
         })
     }
 
-    /// Fills the idle slot and publishes it; false when `bytes` are larger than a slot.
-    pub fn publish(&self, _lock: &Locked<'_>, bytes: &[u8], stamp: u64) -> bool {
-        if bytes.len() > self.capacity() {
+    /// Begins to fill the idle slot.
+    pub fn begin(&self, _lock: &Locked<'_>) -> Draft {
+        let ticket = self.ticket.load(Ordering::Relaxed).wrapping_add(1);
+        self.ticket.store(ticket, Ordering::Relaxed);
+        Draft { ticket, len: 0 }
+    }
+
+    /// Adds a chunk; false when there is no room for it or somebody else has begun meanwhile.
+    pub fn append(&self, _lock: &Locked<'_>, draft: &mut Draft, chunk: &[u8]) -> bool {
+        let end = draft.len.checked_add(chunk.len());
+        let Some(end) = end.filter(|end| *end <= self.capacity() && self.is_latest(draft)) else {
+            return false;
+        };
+        let (body, _) = self.slot(self.next());
+        let at = body.as_ptr().cast::<u8>().cast_mut();
+        // SAFETY: within the slot, since the draft ends before the slot does.
+        let at = unsafe { at.add(draft.len) };
+        // SAFETY: room for the chunk (checked), in shared memory that only a holder of the zone's
+        // lock writes and nobody trusts before it is published.
+        unsafe { at.copy_from_nonoverlapping(chunk.as_ptr(), chunk.len()) };
+        draft.len = end;
+        true
+    }
+
+    /// Publishes what was appended; false when somebody else has begun meanwhile.
+    pub fn commit(&self, _lock: &Locked<'_>, draft: &Draft, stamp: u64) -> bool {
+        if !self.is_latest(draft) {
             return false;
         }
-        let next = self.generation().wrapping_add(1).max(2);
-        let [left, right] = self.bodies;
-        let [first, second] = self.lengths;
-        let (body, length) = if next & 1 == 0 {
-            (left, first)
-        } else {
-            (right, second)
-        };
-        let at = body.as_ptr().cast::<u8>().cast_mut();
-        // SAFETY: the idle slot is as large as `bytes` at least (checked), in shared memory that
-        // only a holder of the zone's lock writes.
-        unsafe { at.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-        length.store(bytes.len() as u64, Ordering::Relaxed);
+        let next = self.next();
+        let (_, length) = self.slot(next);
+        length.store(draft.len as u64, Ordering::Relaxed);
         self.stamp.store(stamp, Ordering::Relaxed);
         self.generation.store(next, Ordering::Release);
         true
+    }
+
+    /// Fills the idle slot and publishes it at once; false when `bytes` are larger than a slot.
+    pub fn publish(&self, lock: &Locked<'_>, bytes: &[u8], stamp: u64) -> bool {
+        let mut draft = self.begin(lock);
+        self.append(lock, &mut draft, bytes) && self.commit(lock, &draft, stamp)
+    }
+
+    fn is_latest(&self, draft: &Draft) -> bool {
+        self.ticket.load(Ordering::Relaxed) == draft.ticket
+    }
+
+    fn next(&self) -> u64 {
+        self.generation().wrapping_add(1).max(2)
+    }
+
+    /// The body and the length of a generation's slot.
+    fn slot(&self, generation: u64) -> (&'z [AtomicU64], &'z AtomicU64) {
+        let [left, right] = self.bodies;
+        let [first, second] = self.lengths;
+        if generation & 1 == 0 {
+            (left, first)
+        } else {
+            (right, second)
+        }
     }
 }
 

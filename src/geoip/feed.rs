@@ -1,0 +1,299 @@
+//! Replaces databases under load: one worker reads the file, verifies it and puts it into the
+//! zone, a slice at a time.
+
+use super::database::Db;
+use crate::Gatehouse;
+use gatehouse_core::geo::{Database, Field, Verification};
+use gatehouse_nginx::slots::{Draft, Slots};
+use gatehouse_nginx::timer::{self, Slot, Tick};
+use gatehouse_nginx::{Level, log, module, process};
+use std::fs::{File, Metadata};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// A replacement on its way in, a slice at a time.
+pub struct Loader {
+    file: File,
+    stamp: u64,
+    /// Bytes a slot holds.
+    room: usize,
+    bytes: Vec<u8>,
+    check: Option<(Database<Vec<u8>>, Verification)>,
+    /// Verified, and on its way into the zone.
+    draft: Option<Draft>,
+}
+
+/// How often each worker looks whether a new generation is there.
+const TICK_MS: u64 = 250;
+/// The pause between two slices of loading.
+const SLICE_MS: u64 = 1;
+/// Bytes read in one slice.
+const READ_SLICE: u64 = 1 << 20;
+/// Nodes and values verified in one slice: a few milliseconds.
+const VERIFY_SLICE: u32 = 100_000;
+/// Bytes put into the zone in one slice, under its lock: less than a millisecond.
+const PUT_SLICE: usize = 1 << 20;
+/// Why a file that fits into no slot is refused.
+const TOO_LARGE: &str = "is larger than its zone: reload, or raise \"zone=\"";
+impl Db {
+    /// Goes on reading a replacement, or looks for one; milliseconds until the next time.
+    fn feed(&self) -> u64 {
+        let Ok(mut loader) = self.loader.try_borrow_mut() else {
+            return TICK_MS;
+        };
+        if loader.is_none() {
+            *loader = self.look();
+        }
+        let Some(one) = loader.as_mut() else {
+            return TICK_MS;
+        };
+        let more = match one.draft {
+            None => self.examine(one),
+            Some(_) => self.put(one),
+        };
+        if more {
+            return SLICE_MS;
+        }
+        *loader = None;
+        TICK_MS
+    }
+
+    /// One slice of reading and verifying; whether there is more to do.
+    fn examine(&self, one: &mut Loader) -> bool {
+        let answer = one.step();
+        if let Ok(false) = answer {
+            return true;
+        }
+        // A file that is still being written is looked at again when it rests.
+        let rests = one
+            .file
+            .metadata()
+            .is_ok_and(|now| stamp_of(&self.path, &now) == one.stamp);
+        let verdict = answer.and_then(|_| self.agrees(one));
+        match (verdict, rests) {
+            (_, false) => false,
+            (Err(text), true) => {
+                self.refuse(one.stamp, &text);
+                false
+            }
+            (Ok(()), true) => {
+                let slots = self.zone.slots().zip(self.zone.lock());
+                one.draft = slots.map(|(slots, lock)| slots.begin(&lock));
+                one.draft.is_some()
+            }
+        }
+    }
+
+    /// Rules that were accepted with the database in use must have their fields in the next one.
+    fn agrees(&self, one: &Loader) -> Result<(), String> {
+        let known = self
+            .fields
+            .is_some()
+            .then_some(one.check.as_ref())
+            .flatten();
+        let missing = known.and_then(|(database, _)| {
+            let lost = |field: &Field| self.has(*field) && !database.has_field(*field);
+            Field::ALL.into_iter().find(lost)
+        });
+        missing.map_or(Ok(()), |field| {
+            Err(format!(
+                "has no field \"{}\", the one in use has",
+                field.name()
+            ))
+        })
+    }
+
+    /// Puts one slice into the zone, the last one publishes it; whether there is more to do. When
+    /// another process has begun to do the same, the file is looked at again later.
+    fn put(&self, one: &mut Loader) -> bool {
+        let (Some(draft), Some((database, _))) = (&mut one.draft, &one.check) else {
+            return false;
+        };
+        let Some((slots, lock)) = self.zone.slots().zip(self.zone.lock()) else {
+            return false;
+        };
+        let rest = database.source().get(draft.len()..).unwrap_or_default();
+        if let Some(chunk) = rest
+            .get(..PUT_SLICE)
+            .filter(|chunk| chunk.len() < rest.len())
+        {
+            return slots.append(&lock, draft, chunk);
+        }
+        if slots.append(&lock, draft, rest) && slots.commit(&lock, draft, one.stamp) {
+            let (path, built) = (self.path.display(), database.build_epoch());
+            log::cycle(
+                Level::Notice,
+                &format!("geoip_db \"{path}\" replaced, built {built}"),
+            );
+            self.warn_of_age(built);
+        }
+        false
+    }
+
+    /// Opens the file when it is another one than the one in use.
+    fn look(&self) -> Option<Loader> {
+        let now = process::now_ms();
+        if self.reload_ms == 0 || now < self.next_look_ms.get() {
+            return None;
+        }
+        self.next_look_ms
+            .set(now.saturating_add(self.reload_ms.max(Slots::SETTLE_MS)));
+        self.warn_of_age(self.build_epoch()?);
+        let slots = self.zone.slots()?;
+        let stamp = stamp_of(&self.path, &metadata(&self.path).ok()?);
+        if stamp == slots.stamp() || stamp == self.refused.get() {
+            return None;
+        }
+        let opened = File::open(&self.path).and_then(|file| Ok((file.metadata()?, file)));
+        match opened {
+            Ok((meta, file)) => Some(Loader {
+                file,
+                stamp: stamp_of(&self.path, &meta),
+                room: slots.capacity(),
+                bytes: Vec::new(),
+                check: None,
+                draft: None,
+            }),
+            Err(error) => {
+                self.refuse(stamp, &format!("cannot be read ({error})"));
+                None
+            }
+        }
+    }
+
+    /// Says once of each database that it is older than `max_age`.
+    fn warn_of_age(&self, build_epoch: u64) {
+        let warned = self.warned_of.get() == build_epoch;
+        if let Some(text) = too_old(build_epoch, self.max_age_s).filter(|_| !warned) {
+            self.warned_of.set(build_epoch);
+            let path = self.path.display();
+            log::cycle(Level::Warn, &format!("geoip_db \"{path}\" {text}"));
+        }
+    }
+
+    /// Says once why a file is not used.
+    fn refuse(&self, stamp: u64, text: &str) {
+        self.refused.set(stamp);
+        let path = self.path.display();
+        log::cycle(
+            Level::Error,
+            &format!("geoip_db \"{path}\" {text}, the old one stays in use"),
+        );
+    }
+}
+
+impl Loader {
+    /// One slice; true when all is read and verified.
+    fn step(&mut self) -> Result<bool, String> {
+        if let Some((database, verification)) = &mut self.check {
+            return verification
+                .step(database, VERIFY_SLICE)
+                .map_err(|e| e.to_string());
+        }
+        let before = self.bytes.len();
+        let mut slice = (&mut self.file).take(READ_SLICE);
+        slice
+            .read_to_end(&mut self.bytes)
+            .map_err(|e| format!("cannot be read ({e})"))?;
+        if self.bytes.len() > self.room {
+            return Err(TOO_LARGE.to_owned());
+        }
+        if self.bytes.len() == before {
+            let database =
+                Database::open(std::mem::take(&mut self.bytes)).map_err(|e| e.to_string())?;
+            let verification = Verification::new(&database).map_err(|e| e.to_string())?;
+            self.check = Some((database, verification));
+        }
+        Ok(false)
+    }
+}
+
+/// What the system says about a file; anything else (reading a pipe would wait) is refused.
+pub fn metadata(path: &Path) -> std::io::Result<Metadata> {
+    let meta = std::fs::metadata(path)?;
+    if meta.is_file() {
+        Ok(meta)
+    } else {
+        Err(std::io::Error::other("it is no regular file"))
+    }
+}
+
+/// Tells one content of a path from another: which file, how long, changed when.
+pub fn stamp_of(path: &Path, meta: &Metadata) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (
+        path,
+        meta.ino(),
+        meta.dev(),
+        meta.len(),
+        meta.mtime(),
+        meta.mtime_nsec(),
+    )
+        .hash(&mut hasher);
+    hasher.finish()
+}
+
+pub fn too_old(build_epoch: u64, max_age_s: u64) -> Option<String> {
+    let now = u64::try_from(process::now()).unwrap_or(0);
+    let age = now.saturating_sub(build_epoch);
+    (max_age_s > 0 && age > max_age_s)
+        .then(|| format!("was built {} days ago, more than \"max_age\"", age / 86_400))
+}
+
+/// Keeps a worker's views current and, in one worker, the zones.
+pub struct Refresh;
+
+impl Tick for Refresh {
+    type Module = Gatehouse;
+    const NAME: &'static str = "refreshing geoip databases";
+
+    fn slot() -> &'static Slot {
+        static SLOT: Slot = Slot::new();
+        &SLOT
+    }
+
+    fn tick() -> Option<u64> {
+        // After a reload the new worker feeds; the old configuration may name another file.
+        let feeds = process::worker_number() == 0 && !process::exiting();
+        module::running::<Gatehouse, _>(|main| {
+            let databases = &main.geoip.databases;
+            let next = databases
+                .iter()
+                .map(|db| if feeds { db.feed() } else { TICK_MS })
+                .min();
+            databases.iter().for_each(Db::refresh);
+            next.unwrap_or(TICK_MS)
+        })
+    }
+}
+
+/// Opens this worker's views and starts looking for replacements.
+pub fn start_worker(main: &super::Main) {
+    if main.databases.is_empty() {
+        return;
+    }
+    for db in &main.databases {
+        db.refresh();
+        db.next_look_ms
+            .set(process::now_ms().saturating_add(db.reload_ms));
+        // The master has warned of what was too old at the start.
+        if let Some(epoch) = db
+            .build_epoch()
+            .filter(|e| too_old(*e, db.max_age_s).is_some())
+        {
+            db.warned_of.set(epoch);
+        }
+        if db.reload_ms > 0 && process::worker_number() == 0 {
+            if let Err(error) = File::open(&db.path) {
+                let text = format!(
+                    "geoip_db \"{}\" cannot be read again by the workers ({error}), changes need a reload",
+                    db.path.display()
+                );
+                log::cycle(Level::Warn, &text);
+            }
+        }
+    }
+    timer::start::<Refresh>(TICK_MS);
+}
