@@ -175,8 +175,8 @@ fn route_file(
 }
 
 /// Makes the table in a new zone and fills it, or checks that a kept zone's table is ours; the
-/// file must be good either way. Gives the bytes that workers are to apply to a table in use: not
-/// before the reload has succeeded. Runs in the master, before workers exist.
+/// file must be good either way. Gives the bytes that workers are to apply to a kept table, empty or
+/// not: not before the reload has succeeded. Runs in the master, before the new workers exist.
 fn prepare(
     zone: &Zone,
     birth: Birth,
@@ -184,41 +184,44 @@ fn prepare(
     file: Option<&RouteFile>,
 ) -> Result<Option<Vec<u8>>, String> {
     let words = zone.words().ok_or("no memory")?;
-    let table = match (birth, Table::attach(words)) {
+    let (table, kept) = match (birth, Table::attach(words)) {
         (Birth::Reused, Ok(table)) if table.mode() != mode => {
             return Err("\"match\" cannot change while the table is in use, restart nginx or name another table".into());
         }
-        (Birth::Reused, Ok(table)) => table,
+        (Birth::Reused, Ok(table)) => (table, true),
         // A zone of another build's layout cannot be read; its routes come from the file again.
         (Birth::Fresh, _)
         | (
             Birth::Reused,
             Err(LayoutError::NoTable | LayoutError::OtherVersion(_) | LayoutError::OtherSize),
-        ) => Table::format(words, mode, RandomState::new().hash_one(process::pid()))
-            .map_err(|e| e.to_string())?,
+        ) => {
+            let key = RandomState::new().hash_one(process::pid());
+            let table = Table::format(words, mode, key).map_err(|e| e.to_string())?;
+            (table, false)
+        }
     };
-    let used = table.stats().routes > 0;
     let Some(file) = file else {
         // What an earlier file brought goes.
+        let used = table.stats().routes > 0;
         return Ok(used.then(|| b"{}".to_vec()));
     };
-    let _lock = zone.lock().ok_or("no memory")?;
     let said = |e| format!("file \"{}\": {e}", file.path.display());
     let bytes = read_file(&file.path).map_err(said)?;
-    read_all(&table, &bytes, file, mode, !used).map_err(said)?;
-    Ok(used.then_some(bytes))
+    // Without the lock: nobody else knows a new table, and names are resolved as slowly as they like.
+    let new = (!kept).then_some(&table);
+    read_all(new, &bytes, file, mode).map_err(said)?;
+    Ok(kept.then_some(bytes))
 }
 
-/// Reads a whole file; with `fill`, into the table.
+/// Reads a whole file, into the table if there is one.
 fn read_all(
-    table: &Table<'_, AtomicU64>,
+    table: Option<&Table<'_, AtomicU64>>,
     bytes: &[u8],
     file: &RouteFile,
     mode: Match,
-    fill: bool,
 ) -> Result<(), String> {
     let mut reader = FileReader::new(mode);
-    let mut writer = table.writer(process::now_ms());
+    let mut writer = table.map(|table| table.writer(process::now_ms()));
     let mut hosts = file.hosts.borrow_mut();
     let refuse = |text: String, pointer: &str| RouteError {
         message: text,
@@ -231,7 +234,7 @@ fn read_all(
                 .route
                 .resolve(&mut |name, port| hosts.ask_system(name, port));
             let route = route.map_err(|e| e.below(&entry.pointer))?;
-            if fill {
+            if let Some(writer) = &mut writer {
                 let change = Change::Put {
                     key: &entry.key,
                     route: &route,
