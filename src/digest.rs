@@ -45,12 +45,12 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
     Directive {
         name: c"digest",
         syntax: "$variable algorithm string [encoding=hex|base64|base64url] [key_file=path]",
-        default: Some("encoding=hex"),
+        default: None,
         contexts: Contexts::HTTP,
         args: Args::Between(3, 5),
         text: "Makes `$variable` the digest of `string`. Algorithms: `md5`, `sha1`, `sha256`, `sha384`, `sha512`, `crc32`. \
                With `key_file` it is an HMAC keyed with the file's bytes (one newline at its end is dropped; not with `crc32`). \
-               `base64url` has no padding.\n\n\
+               The encoding is `hex` unless said otherwise; `base64url` has no padding.\n\n\
                The value is computed when first read and remembered for the request it was read in: a subrequest (SSI, slice) and the \
                target of an internal redirect compute their own.",
         set: set_digest,

@@ -53,11 +53,11 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
     Directive {
         name: c"geoip_db",
         syntax: "file [name=NAME] [reload=time] [max_age=time] [zone=size]",
-        default: Some("reload=30s"),
+        default: None,
         contexts: Contexts::HTTP,
         args: Args::Between(1, 5),
         text: "Loads a MaxMind DB file (GeoLite2, GeoIP2, DB-IP …) into shared memory: one copy for all workers. The file is looked at again every \
-               `reload` (`0` never) and replaced under load without a reload; one that does not verify is refused and the old one stays, so a truncated or \
+               `reload` (`30s`; `0` never) and replaced under load without a reload; one that does not verify is refused and the old one stays, so a truncated or \
                overwritten file does no harm. `zone` is the memory for two copies, by default three times the file. `max_age` warns about an old database. \
                `name` is for `geoip_variable … db=`; by default the file's name without its ending.",
         set: set_db,

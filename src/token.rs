@@ -55,9 +55,6 @@ struct Use {
     number: Cell<usize>,
 }
 
-const IN_ACCESS: &str = "Checked in the access phase, as `allow` and `auth_basic`: `return`, `rewrite … last` and `if` act before it, and \
-     subrequests are not checked. To guard a `return`, test the variable: `if ($token_auth_status != ok) { return 403; }`.";
-
 pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
     Directive {
         name: c"token_profile",
@@ -86,7 +83,10 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("off"),
         contexts: Contexts::ANY,
         args: Args::Exactly(1),
-        text: IN_ACCESS,
+        text: "Lets only requests with a valid token of the profile pass. A variable must hold a profile's name: an empty or unknown one refuses \
+               with 500, so data can never switch a check off.\n\n\
+               Checked in the access phase, before `allow`, `auth_basic` and `auth_request`: `return`, `rewrite … last` and `if` act before it, and \
+               subrequests are not checked. To guard a `return`, test the variable: `if ($token_auth_status != ok) { return 403; }`.",
         set: set_auth,
     },
     Directive {
@@ -107,8 +107,8 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::ANY,
         args: Args::OneOrMore,
-        text: "The status of a refusal, by reason: 400–599 except 408 and 499, or 444 (closes the connection). What is not named is the scheme's \
-               own status, else 403. The directive replaces the inherited one as a whole. Refusals honour `error_page` and carry `Cache-Control: no-store`.",
+        text: "The status of a refusal, by reason: 400–599 except 408 and 499, or 444 (closes the connection). What is not named is \
+               `default`, else the scheme's own status (403 for both schemes so far). The directive replaces the inherited one as a whole. Refusals honour `error_page` and carry `Cache-Control: no-store`.",
         set: set_statuses,
     },
     Directive {
