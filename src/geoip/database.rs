@@ -9,6 +9,7 @@ use gatehouse_nginx::{Conf, Error, Level, Zone, process};
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// One `geoip_db`.
 pub struct Db {
@@ -18,6 +19,10 @@ pub struct Db {
     pub(super) max_age_s: u64,
     pub(super) zone: Zone,
     pub(super) fields: Option<Fields>,
+    /// What the master read.
+    loaded: Option<Rc<Loaded>>,
+    /// After a reload with another file: the generation that it replaces; else 0.
+    replaces: Rc<Cell<u64>>,
     /// This worker's view of the zone.
     view: RefCell<Option<View>>,
     /// In the worker that reads files: the replacement being read, when to look again, the
@@ -93,10 +98,9 @@ impl Db {
         // A process that only signals the master has no use for the bytes.
         let loaded = match process::role() {
             process::Role::Signaller => None,
-            _ => Some(
-                load(&path)
-                    .map_err(|e| Error::new(format!("geoip_db \"{}\" {e}", path.display())))?,
-            ),
+            _ => Some(Rc::new(load(&path).map_err(|e| {
+                Error::new(format!("geoip_db \"{}\" {e}", path.display()))
+            })?)),
         };
         if let Some(loaded) = &loaded {
             if let Some(text) = too_old(loaded.database.build_epoch(), max_age_s) {
@@ -116,10 +120,14 @@ impl Db {
         let fields = loaded.as_ref().map(|l| l.database.fields());
         let zone_name = format!("geoip_db {name}");
         let shown = zone_name.clone();
+        let replaces = Rc::new(Cell::new(0));
+        let (read, for_workers) = (loaded.clone(), Rc::clone(&replaces));
         let zone = cf.zone(&zone_name, size, move |zone, _| {
-            let Some(loaded) = &loaded else { return Ok(()) };
-            publish(zone, loaded.database.source(), loaded.stamp)
-                .ok_or_else(|| format!("zone \"{shown}\" is too small for the database"))
+            let Some(read) = &read else { return Ok(()) };
+            let generation = prepare(zone, read)
+                .ok_or_else(|| format!("zone \"{shown}\" is too small for the database"))?;
+            for_workers.set(generation);
+            Ok(())
         })?;
         Ok(Self {
             name,
@@ -128,6 +136,8 @@ impl Db {
             max_age_s,
             zone,
             fields,
+            loaded,
+            replaces,
             view: RefCell::default(),
             loader: RefCell::default(),
             next_look_ms: Cell::new(0),
@@ -196,6 +206,20 @@ impl Db {
         None
     }
 
+    /// Publishes what the master read at a reload, now that the reload has succeeded. Whichever new
+    /// worker comes first does it; not one that starts later, when a newer file may be in use.
+    pub(super) fn take_over(&self) {
+        let replaces = self.replaces.take();
+        let Some(read) = self.loaded.as_ref().filter(|_| replaces != 0) else {
+            return;
+        };
+        if let (Some(slots), Some(lock)) = (self.zone.slots(), self.zone.lock()) {
+            if slots.generation() == replaces {
+                slots.publish(&lock, read.database.source(), read.stamp);
+            }
+        }
+    }
+
     /// Takes a new generation into view, outside of requests.
     pub(super) fn refresh(&self) {
         let _ = self.with(|_| Some(()));
@@ -230,12 +254,18 @@ fn load(path: &Path) -> Result<Loaded, String> {
     Ok(Loaded { database, stamp })
 }
 
-/// Puts bytes into the zone unless they are there already; None when they do not fit.
-fn publish(zone: &Zone, bytes: &[u8], stamp: u64) -> Option<()> {
+/// Puts a database into a new zone. A zone that is kept serves the running configuration and stays
+/// as it is: gives the generation that workers are to replace, 0 when there is nothing to do. None
+/// when the database does not fit.
+fn prepare(zone: &Zone, read: &Loaded) -> Option<u64> {
     let slots = zone.slots()?;
-    if slots.generation() != 0 && slots.stamp() == stamp {
-        return Some(());
+    let bytes = read.database.source();
+    match slots.generation() {
+        0 => {
+            let lock = zone.lock()?;
+            slots.publish(&lock, bytes, read.stamp).then_some(0)
+        }
+        _ if slots.stamp() == read.stamp => Some(0),
+        generation => (bytes.len() <= slots.capacity()).then_some(generation),
     }
-    let lock = zone.lock()?;
-    slots.publish(&lock, bytes, stamp).then_some(())
 }

@@ -259,6 +259,8 @@ impl Tick for Refresh {
         let feeds = process::worker_number() == 0 && !process::exiting();
         module::running::<Gatehouse, _>(|main| {
             let databases = &main.geoip.databases;
+            // With `master_process off` no worker starts after a reload.
+            databases.iter().for_each(Db::take_over);
             let next = databases
                 .iter()
                 .map(|db| if feeds { db.feed() } else { TICK_MS })
@@ -275,6 +277,7 @@ pub fn start_worker(main: &super::Main) {
         return;
     }
     for db in &main.databases {
+        db.take_over();
         db.refresh();
         db.next_look_ms
             .set(process::now_ms().saturating_add(db.reload_ms));

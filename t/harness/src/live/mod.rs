@@ -9,6 +9,7 @@ mod panic;
 mod readme;
 mod reload;
 mod reload_stock;
+mod rollback;
 mod stats;
 mod upstream;
 mod worker_kill;
@@ -134,6 +135,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "reload_single_process",
         needs: &[],
         run: reload::single_process,
+    },
+    Scenario {
+        name: "reload_rolled_back",
+        needs: &[],
+        run: rollback::run,
     },
     Scenario {
         name: "reload_two_hundred",
