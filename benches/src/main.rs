@@ -55,9 +55,7 @@ fn options() -> Result<Options, String> {
 fn run(options: &Options) -> Result<(), String> {
     std::fs::create_dir_all(&options.work).map_err(|e| e.to_string())?;
     data::write_all(&options.work)?;
-    println!(
-        "| work | base | with it | instructions above base | goal of the issue | final goal | peer |"
-    );
+    println!("| work | without | with it | it costs | goal of 0.1 | final goal | peer |");
     println!("|---|---:|---:|---:|---:|---:|---|");
     let mut bases = std::collections::HashMap::new();
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|o| o == name);
