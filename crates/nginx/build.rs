@@ -1,4 +1,5 @@
-//! Turns what nginx-sys learned of the nginx tree into `cfg` switches.
+//! Turns what nginx-sys learned of the nginx tree into `cfg` switches, and compiles against that
+//! very tree what bindgen gets wrong.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -19,4 +20,10 @@ fn main() {
     if version < 1_023_000 {
         println!("cargo::rustc-cfg=cookie_array");
     }
+    println!("cargo::rerun-if-changed=src/bits.c");
+    let includes = std::env::var_os("DEP_NGINX_INCLUDE").unwrap_or_default();
+    cc::Build::new()
+        .file("src/bits.c")
+        .includes(std::env::split_paths(&includes))
+        .compile("gatehouse_bits");
 }

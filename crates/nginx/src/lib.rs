@@ -8,6 +8,7 @@
 //! the request's pool, in the configuration or in a static, all of which outlive the request. What
 //! frees a request (finalizing, redirecting) is returned as a value and done after our code ran.
 
+mod bits;
 pub mod bytes;
 pub mod conf;
 pub(crate) mod failure;

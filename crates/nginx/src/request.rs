@@ -1,5 +1,6 @@
 //! A request being served.
 
+use crate::bits;
 use crate::bytes;
 use crate::log::{self, Level};
 use crate::module::Module;
@@ -109,20 +110,16 @@ impl<'r> Request<'r> {
         u16::try_from(self.fields().headers_out.status).unwrap_or(0)
     }
 
-    /// Whether nginx is showing an `error_page` (ngx_http_special_response_handler).
-    pub fn in_error_page(self) -> bool {
-        self.fields().err_status != 0 || self.fields().error_page() != 0
-    }
-
     /// Whether nginx itself chose the request's location: it may be an `internal` one.
     pub fn is_internal(self) -> bool {
-        self.fields().internal() != 0
+        // SAFETY: a live request.
+        unsafe { bits::gatehouse_request_internal(self.raw()) != 0 }
     }
 
     /// From here on the request is again one whose path a client chose: no `internal` location.
     pub fn set_external(self) {
-        // SAFETY: a plain field, which nginx reads when it looks for a location.
-        unsafe { (*self.raw()).set_internal(0) };
+        // SAFETY: a live request; nginx reads the field when it looks for a location.
+        unsafe { bits::gatehouse_request_set_external(self.raw()) };
     }
 
     /// Whether the location says `satisfy any`.

@@ -1,6 +1,7 @@
 //! What a request says about its way to a backend.
 
 use super::srv_of;
+use crate::bits;
 use crate::bytes;
 use crate::module::Module;
 use crate::request::Request;
@@ -63,8 +64,10 @@ impl<'r> Request<'r> {
     }
 
     /// Whether the answer comes from nginx's cache.
+    #[cfg(ngx_feature = "http_cache")]
     pub fn served_from_cache(self) -> bool {
-        self.fields().cached() != 0
+        // SAFETY: a live request.
+        unsafe { bits::gatehouse_request_cached(self.raw()) != 0 }
     }
 
     /// The text of the cache key when nginx would store the answer.
