@@ -4,7 +4,7 @@ use Test::Nginx::Socket 'no_plan';
 # How the tokens here are made is said in t/token.t.
 our $P = "token_profile p { format scalesimple; key file=key; }\n";
 our $Files = ">>> ../conf/key\nkey-one\n>>> ../conf/key2\nkey-two\n>>> v\nshown\n";
-our $Up = 'proxy_set_header Host up; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A;';
+our $Up = 'proxy_http_version 1.0; proxy_set_header Host up; proxy_set_header Connection close; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A;';
 our $Dry = "location / { token_auth p; token_auth_dry_run on; token_auth_log_level info; $Up }";
 # The end of the head a backend sees when the client sends nothing of its own.
 our $E = " HTTP/1.0\r\nHost: up\r\nConnection: close\r\n";
@@ -223,9 +223,11 @@ token_profile p { format scalesimple; key file=key; from header=Authorization qu
 set $seen "$request_uri|$args|$arg_ss_token|$http_cookie|$cookie_ss_token|$cookie_a|$http_x_ss_token|$http_x_ss_expiration";
 location / {
     token_auth p;
+    proxy_http_version 1.0;
     proxy_set_header Host up;
     proxy_set_header X-Now "$request_uri|$args|$arg_ss_token|$http_cookie|$cookie_ss_token|$cookie_a|$http_x_ss_token|$http_x_ss_expiration";
     proxy_set_header X-Then $seen;
+    proxy_set_header Connection close;
     proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A;
 }
 --- user_files eval: $::Files
@@ -273,7 +275,9 @@ GET /v?a=1&ss_token=78b99375127d09ed69a29a168619023a&ss_expiration=4000000000 HT
 token_auth p;
 token_auth_dry_run on;
 token_auth_log_level info;
+proxy_http_version 1.0;
 proxy_set_header Host up;
+proxy_set_header Connection close;
 location /one/ { proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A/two/; }
 location /two/ { proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A$request_uri; }
 location /three/ { proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A$uri$is_args$args; }
@@ -290,7 +294,9 @@ location /five/ { set $to 127.0.0.1:$TEST_NGINX_PORT_A; proxy_pass http://$to; }
 --- http_config eval: $::P
 --- config
 token_auth p;
+proxy_http_version 1.0;
 proxy_set_header Host up;
+proxy_set_header Connection close;
 location /one/ { rewrite ^/one/(.*)$ /r/$1 break; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
 location /two/ { rewrite ^/two/(.*)$ /r/$1?c=3 break; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
 location /three/ { rewrite ^/three/(.*)$ /one/$1 last; }
@@ -307,6 +313,7 @@ location /four/ { rewrite ^/four/(.*)$ /r/$1? break; proxy_pass http://127.0.0.1
 token_profile p { format scalesimple; key file=key; from path; }
 --- config
 token_auth p;
+proxy_http_version 1.0;
 proxy_set_header Host up;
 proxy_set_header X-Uri "$uri $request_uri $args";
 location / { proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
@@ -425,7 +432,9 @@ location / {
     proxy_cache c;
     proxy_cache_valid 200 1m;
     add_header X-Cache $upstream_cache_status;
+    proxy_http_version 1.0;
     proxy_set_header Host up;
+    proxy_set_header Connection close;
     proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A;
 }
 --- user_files eval: $::Files

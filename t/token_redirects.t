@@ -40,7 +40,7 @@ location /one/ { try_files /v =404; }
 location /two/ { try_files /none /v; }
 location /three/ { try_files /none @app; }
 location /four/ { try_files $uri =404; }
-location @app { proxy_set_header Host up; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+location @app { proxy_http_version 1.0; proxy_set_header Host up; proxy_set_header Connection close; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
 --- user_files eval: $::Files
 --- request eval
 ["GET /one/?ss_token=7645c677180d7543f193c04a71761b70&ss_expiration=4000000000", "GET /two/?ss_token=6401d5af731d3cc3d7d67d4bd9b09860&ss_expiration=4000000000", "GET /three/?a&ss_token=d62edface099ab9f0af72a00e41150d0&ss_expiration=4000000000", "GET /four/?ss_token=1d237634803fd056d68dbcd5c393138d&ss_expiration=4000000000", "GET /one/", "GET /two/", "GET /three/"]
@@ -367,7 +367,7 @@ open()
 --- config
 token_auth p;
 location / { try_files /none @app; }
-location @app { proxy_set_header Host up; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+location @app { proxy_http_version 1.0; proxy_set_header Host up; proxy_set_header Connection close; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
 --- user_files eval: $::Files
 --- request eval
 ["POST /up?ss_token=b585aafe97cd810829b459c9e63f992c&ss_expiration=4000000000\nbody"]

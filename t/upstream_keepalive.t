@@ -35,6 +35,7 @@ location / { proxy_pass http://backend; }
 [qr/^name=a\n/, qr/^name=a\n/, qr/^name=a\n/, qr/^name=b\n/, qr/^name=/, qr/^name=a\naccepts=1\n/, qr/^name=b\naccepts=1\n/]
 
 === TEST 2: without keepalive each request has a connection of its own
+--- skip_nginx: 3: >= 1.29.7
 --- http_upstream: a, b
 --- http_config
 upstream_table apps { zone 1m; file apps.json; }
