@@ -196,8 +196,30 @@ unsafe fn remove(
                 list.nalloc = unsafe { (*previous).nelts };
             }
         }
+        if list.nalloc == 0 {
+            // SAFETY: the request's pool is live; without any header line the first part is the last.
+            unsafe { give_room(list, (*r).pool)? };
+        }
         return Some(());
     }
+}
+
+/// Room for new lines in a list that has lost all of them: ngx_list_push() makes a new part as large
+/// as the last one was, and takes it for granted that one element fits.
+///
+/// # Safety
+/// `pool` is live and outlives the list, whose only part is empty.
+unsafe fn give_room(list: &mut ngx::ngx_list_t, pool: *mut ngx::ngx_pool_t) -> Option<()> {
+    const LINES: usize = 4;
+    let size = LINES.checked_mul(size_of::<ngx::ngx_table_elt_t>())?;
+    // SAFETY: promised by the caller.
+    let elements = unsafe { ngx::ngx_palloc(pool, size) };
+    if elements.is_null() {
+        return None;
+    }
+    list.part.elts = elements;
+    list.nalloc = LINES;
+    Some(())
 }
 
 /// Forgets nginx's own pointers to a removed header.
