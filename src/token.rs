@@ -7,6 +7,7 @@ pub use check::{Access, PostRead, PreAccess, PreContent, Record, ServerRewrite, 
 
 use crate::{Gatehouse, keys};
 use gatehouse_core::token::{Profile, ProfileBuilder, Statuses};
+use gatehouse_nginx::variable::Index;
 use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Expression, Level, Place};
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -19,7 +20,7 @@ pub struct Main {
     numbers: HashMap<String, usize>,
     uses: Vec<Rc<Use>>,
     /// nginx's copies of what stripping changes, by index of the variable.
-    remembered: Vec<usize>,
+    remembered: Vec<Index>,
 }
 
 /// A profile as the requests use it.
@@ -298,7 +299,7 @@ pub fn complete(cf: &mut Conf1<'_>) -> Result<(), Error> {
 
 /// What nginx keeps of a request that stripping changes, and the address that realip changes; not
 /// what the configuration defines itself under such a name (`set $http_x_mode fast;`).
-fn remembered(cf: &mut Conf1<'_>) -> Vec<usize> {
+fn remembered(cf: &mut Conf1<'_>) -> Vec<Index> {
     const OF_NGINX: [&str; 9] = [
         "request_uri",
         "remote_addr",

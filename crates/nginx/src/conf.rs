@@ -5,7 +5,7 @@ use crate::guard;
 use crate::log::{self, Level};
 use crate::module::{Directive, Module};
 use crate::value::Expression;
-use crate::variable::{self, Getter, Variable};
+use crate::variable::{self, Getter, Index, Variable};
 use nginx_sys as ngx;
 use std::ffi::{c_char, c_void};
 use std::marker::PhantomData;
@@ -78,8 +78,6 @@ impl std::fmt::Display for Place {
 /// The configuration being read, at one directive.
 pub struct Conf<'c, M: Module> {
     pub(crate) cf: *mut ngx::ngx_conf_t,
-    /// The structure nginx chose for the directive (`http`, `server` or `location` level).
-    target: Option<*mut c_void>,
     life: PhantomData<&'c ()>,
     module: PhantomData<fn(M)>,
 }
@@ -88,29 +86,28 @@ pub struct Conf<'c, M: Module> {
 pub(crate) unsafe extern "C" fn set<M: Module>(
     cf: *mut ngx::ngx_conf_t,
     command: *mut ngx::ngx_command_t,
-    target: *mut c_void,
+    _: *mut c_void,
 ) -> *mut c_char {
     // SAFETY: nginx passes a row of our table, whose `post` is a `&'static Directive<M>`.
     let directive = unsafe { &*(*command).post.cast::<Directive<M>>() };
     let name = directive.name.to_string_lossy();
     let what = format!("reading the \"{name}\" directive");
     // SAFETY: nginx passes the live configuration being read.
-    answer(unsafe { read::<M>(cf, Some(target), &what, directive.set) })
+    answer(unsafe { read::<M>(cf, &what, directive.set) })
 }
 
 /// Runs a callback of the configuration being read; whether it went well. An error and a panic
 /// refuse the configuration with `[emerg]`, file and line.
 ///
 /// # Safety
-/// `cf` is the live configuration being read, `target` what nginx passed beside it.
+/// `cf` is the live configuration being read.
 pub(crate) unsafe fn read<M: Module>(
     cf: *mut ngx::ngx_conf_t,
-    target: Option<*mut c_void>,
     what: &str,
     body: impl FnOnce(&mut Conf<'_, M>) -> Result<(), Error>,
 ) -> bool {
     // SAFETY: promised by the caller.
-    let mut conf = unsafe { Conf::<M>::new(cf, target) };
+    let mut conf = unsafe { Conf::<M>::new(cf) };
     // SAFETY: the log of the configuration being read.
     let result = unsafe { guard::run((*cf).log, what, None, || Some(body(&mut conf))) };
     match result {
@@ -128,11 +125,10 @@ pub(crate) fn answer(well: bool) -> *mut c_char {
 
 impl<M: Module> Conf<'_, M> {
     /// # Safety
-    /// `cf` is the live configuration being read, `target` what nginx passed beside it.
-    pub(crate) unsafe fn new(cf: *mut ngx::ngx_conf_t, target: Option<*mut c_void>) -> Self {
+    /// `cf` is the live configuration being read.
+    pub(crate) unsafe fn new(cf: *mut ngx::ngx_conf_t) -> Self {
         Self {
             cf,
-            target,
             life: PhantomData,
             module: PhantomData,
         }
@@ -270,10 +266,8 @@ impl<M: Module> Conf<'_, M> {
     /// The `server` or `upstream` of the directive.
     #[allow(clippy::expect_used)] // nginx calls us only inside `http`
     pub fn srv(&mut self) -> &mut M::Srv {
-        let srv = match self.target {
-            Some(target) => target.cast::<M::Srv>(),
-            None => self.slot::<M::Srv>(|c| c.srv_conf).expect("inside http"),
-        };
+        // Not the structure nginx passes to a directive: which level that is of depends on its row.
+        let srv = self.slot::<M::Srv>(|c| c.srv_conf).expect("inside http");
         // SAFETY: made by `create::<M::Srv>`; `&mut self` keeps it unique while it is held.
         unsafe { &mut *srv }
     }
@@ -331,14 +325,8 @@ impl<M: Module> Conf<'_, M> {
             .ok_or_else(|| Error::new(format!("variable \"{}\" could not be added", variable.name)))
     }
 
-    /// The index of a variable, for reading or clearing nginx's copy of it.
-    pub fn variable_index(&mut self, name: &str) -> Option<usize> {
-        // SAFETY: `cf` is live.
-        unsafe { variable::index(self.cf, name) }
-    }
-
     /// The indexes of the variables nginx keeps values of whose names are `wanted`.
-    pub fn remembered_variables(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
+    pub fn remembered_variables(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<Index> {
         // SAFETY: inside `http`, `ctx` is nginx's http context.
         let context = unsafe { &*self.raw().ctx.cast::<ngx::ngx_http_conf_ctx_t>() };
         // SAFETY: the core module's own index.
@@ -351,7 +339,7 @@ impl<M: Module> Conf<'_, M> {
         // SAFETY: names live in the configuration's pool.
         let name = |v: &ngx::ngx_http_variable_t| unsafe { bytes::slice(v.name) };
         let hit = |v: &&ngx::ngx_http_variable_t| std::str::from_utf8(name(v)).is_ok_and(&wanted);
-        all.iter().filter(hit).map(|v| v.index).collect()
+        all.iter().filter(hit).map(|v| Index(v.index)).collect()
     }
 
     /// Reads `{ … }`: each line of it is given to `line` together with `block`; `include` works.
@@ -406,5 +394,5 @@ unsafe extern "C" fn block_line<M: Module, B>(
         answer.is_null().then_some(()).ok_or_else(Error::logged)
     };
     // SAFETY: nginx passes the live configuration being read.
-    answer(unsafe { read::<M>(cf, None, "reading a block", body) })
+    answer(unsafe { read::<M>(cf, "reading a block", body) })
 }

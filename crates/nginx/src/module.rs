@@ -314,7 +314,7 @@ unsafe extern "C" fn merge_loc<M: Module>(
         M::merge_loc(conf, parent, child)
     };
     // SAFETY: nginx passes the live configuration being read.
-    conf::answer(unsafe { conf::read::<M>(cf, None, "merging a location", body) })
+    conf::answer(unsafe { conf::read::<M>(cf, "merging a location", body) })
 }
 
 unsafe extern "C" fn preconfiguration<M: Module>(cf: *mut ngx::ngx_conf_t) -> isize {
@@ -323,7 +323,7 @@ unsafe extern "C" fn preconfiguration<M: Module>(cf: *mut ngx::ngx_conf_t) -> is
         all.try_for_each(|v| conf.add_static_variable(v))
     };
     // SAFETY: nginx passes the live configuration being read.
-    status(unsafe { conf::read::<M>(cf, None, "preparing the configuration", body) })
+    status(unsafe { conf::read::<M>(cf, "preparing the configuration", body) })
 }
 
 unsafe extern "C" fn postconfiguration<M: Module>(cf: *mut ngx::ngx_conf_t) -> isize {
@@ -335,7 +335,7 @@ unsafe extern "C" fn postconfiguration<M: Module>(cf: *mut ngx::ngx_conf_t) -> i
         Ok(())
     };
     // SAFETY: nginx passes the live configuration being read.
-    status(unsafe { conf::read::<M>(cf, None, "completing the configuration", body) })
+    status(unsafe { conf::read::<M>(cf, "completing the configuration", body) })
 }
 
 /// The answer of a callback that completes the configuration.

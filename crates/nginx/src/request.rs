@@ -4,6 +4,7 @@ use crate::bits;
 use crate::bytes;
 use crate::log::{self, Level};
 use crate::module::Module;
+use crate::variable::Index;
 use nginx_sys as ngx;
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -12,10 +13,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr::{self, NonNull};
 
 /// A request or subrequest, live for the callback `'r` it was passed to.
+///
+/// `'r` neither grows nor shrinks: with a shorter one, safe code could put a reference to its own
+/// stack into [`Request::local`], which outlives the callback.
 #[derive(Clone, Copy)]
 pub struct Request<'r> {
     ptr: NonNull<ngx::ngx_http_request_t>,
-    life: PhantomData<&'r ()>,
+    life: PhantomData<Cell<&'r ()>>,
 }
 
 /// What `ctx` points to: the shared record, found once, and the request's own state.
@@ -285,11 +289,10 @@ impl<'r> Request<'r> {
         Some(record)
     }
 
-    /// Makes nginx compute a variable again that it may have remembered; `index` is from
-    /// `Conf::variable_index`.
-    pub fn forget_variable(self, index: usize) {
+    /// Makes nginx compute a variable again that it may have remembered.
+    pub fn forget_variable(self, index: Index) {
         // SAFETY: `variables` has one value for each index given out while the configuration was read.
-        let value = unsafe { &mut *self.fields().variables.add(index) };
+        let value = unsafe { &mut *self.fields().variables.add(index.0) };
         crate::variable::bits::forget(value);
     }
 

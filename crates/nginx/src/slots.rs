@@ -68,7 +68,7 @@ impl<'z> Slots<'z> {
     }
 
     /// The slots in a zone's words; None when there is no room for any.
-    pub fn new(words: &'z [AtomicU64]) -> Option<Self> {
+    fn new(words: &'z [AtomicU64]) -> Option<Self> {
         let (head, body) = words.split_at_checked(HEAD)?;
         let [generation, first, second, stamp, ticket] = head else {
             return None;

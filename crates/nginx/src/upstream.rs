@@ -264,7 +264,7 @@ unsafe extern "C" fn init_upstream<B: Balancer>(
     };
     // SAFETY: nginx passes the live configuration being read.
     crate::module::status(unsafe {
-        crate::conf::read::<B::Module>(cf, None, "preparing an upstream", body)
+        crate::conf::read::<B::Module>(cf, "preparing an upstream", body)
     })
 }
 
