@@ -17,6 +17,7 @@ pub struct Header<'r> {
 
 /// Walks an nginx list of headers part by part.
 struct Lines<'r> {
+    previous: *mut ngx::ngx_list_part_t,
     part: *mut ngx::ngx_list_part_t,
     at: usize,
     life: std::marker::PhantomData<&'r ()>,
@@ -42,7 +43,7 @@ impl<'r> Iterator for Lines<'r> {
                     value,
                 });
             }
-            self.part = part.next;
+            (self.previous, self.part) = (self.part, part.next);
             self.at = 0;
         }
     }
@@ -51,9 +52,14 @@ impl<'r> Iterator for Lines<'r> {
 impl<'r> Request<'r> {
     /// The request's header lines, in their order.
     pub fn headers(self) -> impl Iterator<Item = Header<'r>> {
+        self.lines()
+    }
+
+    fn lines(self) -> Lines<'r> {
         // SAFETY: the list is part of the request.
         let part = unsafe { &raw mut (*self.raw()).headers_in.headers.part };
         Lines {
+            previous: ptr::null_mut(),
             part,
             at: 0,
             life: std::marker::PhantomData,
@@ -86,10 +92,12 @@ impl<'r> Request<'r> {
     /// nginx's own `headers_in.*` pointers lead into the list, so elements are never moved: a
     /// part is shortened, or split in two around the element.
     pub fn remove_headers(self, doomed: impl Fn(&Header<'r>) -> bool) -> Option<()> {
-        while let Some(header) = self.headers().find(|h| doomed(h)) {
-            // SAFETY: the request is live and the element is in its list.
+        // One walk: a client may send thousands of lines.
+        let mut lines = self.lines();
+        while let Some(header) = lines.find(|h| doomed(h)) {
+            // SAFETY: the request is live and its list was just walked up to the element.
             unsafe {
-                remove(self.raw(), header.element)?;
+                remove(self.raw(), &mut lines)?;
                 unlink(&raw mut (*self.raw()).headers_in, header.element);
             }
         }
@@ -122,86 +130,74 @@ impl<'r> Request<'r> {
     }
 }
 
-/// Removes one element from the list of request headers.
+/// Removes the element that `lines` gave last from the list of request headers; `lines` goes on
+/// with the one after it.
 ///
 /// # Safety
-/// `r` is live, `element` is in its list.
-unsafe fn remove(
-    r: *mut ngx::ngx_http_request_t,
-    element: *mut ngx::ngx_table_elt_t,
-) -> Option<()> {
+/// `r` is live, `lines` walks its list and has given an element.
+unsafe fn remove(r: *mut ngx::ngx_http_request_t, lines: &mut Lines<'_>) -> Option<()> {
     // SAFETY: the list is part of the live request.
     let list = unsafe { &mut (*r).headers_in.headers };
     let first = &raw mut list.part;
-    let (mut previous, mut at) = (ptr::null_mut::<ngx::ngx_list_part_t>(), first);
-    loop {
-        // SAFETY: `at` walks the parts of the list; the element is in one of them.
-        let part = unsafe { &mut *at };
-        let start = part.elts.cast::<ngx::ngx_table_elt_t>();
-        // SAFETY: compares addresses only, within or one past the part.
-        let end = unsafe { start.add(part.nelts) };
-        if element < start || element >= end {
-            (previous, at) = (at, part.next);
-            if at.is_null() {
-                return None;
-            }
-            continue;
+    let at = lines.part;
+    // SAFETY: the part of the list that the element is in.
+    let part = unsafe { &mut *at };
+    let start = part.elts.cast::<ngx::ngx_table_elt_t>();
+    let index = lines.at.checked_sub(1)?;
+    let is_last_part = list.last == at;
+    if index + 1 == part.nelts {
+        // The last of its part: the part gets shorter; its room is not used again, since
+        // somebody may still hold a pointer to the element.
+        part.nelts -= 1;
+        if is_last_part {
+            list.nalloc = part.nelts;
         }
-        // SAFETY: both point into the same part.
-        let index = unsafe { element.offset_from(start) } as usize;
-        let is_last_part = list.last == at;
-        if index + 1 == part.nelts {
-            // The last of its part: the part gets shorter; its room is not used again, since
-            // somebody may still hold a pointer to the element.
-            part.nelts -= 1;
-            if is_last_part {
-                list.nalloc = part.nelts;
-            }
-        } else if index == 0 {
-            // SAFETY: the part has at least two elements.
-            part.elts = unsafe { start.add(1) }.cast();
-            part.nelts -= 1;
-            if is_last_part {
-                list.nalloc -= 1;
-            }
-        } else {
-            // SAFETY: the request's pool is live.
-            let rest = unsafe { ngx::ngx_palloc((*r).pool, size_of::<ngx::ngx_list_part_t>()) }
-                .cast::<ngx::ngx_list_part_t>();
-            if rest.is_null() {
-                return None;
-            }
-            let tail = ngx::ngx_list_part_t {
-                // SAFETY: inside the part: the element is not its last.
-                elts: unsafe { element.add(1) }.cast(),
-                nelts: part.nelts - index - 1,
-                next: part.next,
-            };
-            // SAFETY: fresh memory of the right size.
-            unsafe { rest.write(tail) };
-            part.nelts = index;
-            part.next = rest;
-            if is_last_part {
-                list.last = rest;
-                list.nalloc = list.nalloc.saturating_sub(index + 1);
-            }
+    } else if index == 0 {
+        // SAFETY: the part has at least two elements.
+        part.elts = unsafe { start.add(1) }.cast();
+        part.nelts -= 1;
+        lines.at = 0;
+        if is_last_part {
+            list.nalloc -= 1;
         }
-        if part.nelts == 0 && at != first {
-            // nginx's loops do not expect an empty part after the first.
-            // SAFETY: not the first, so there is a previous one.
-            unsafe { (*previous).next = part.next };
-            if is_last_part {
-                list.last = previous;
-                // SAFETY: as above.
-                list.nalloc = unsafe { (*previous).nelts };
-            }
+    } else {
+        // SAFETY: the request's pool is live.
+        let rest = unsafe { ngx::ngx_palloc((*r).pool, size_of::<ngx::ngx_list_part_t>()) }
+            .cast::<ngx::ngx_list_part_t>();
+        if rest.is_null() {
+            return None;
         }
-        if list.nalloc == 0 {
-            // SAFETY: the request's pool is live; without any header line the first part is the last.
-            unsafe { give_room(list, (*r).pool)? };
+        let tail = ngx::ngx_list_part_t {
+            // SAFETY: inside the part: the element is not its last.
+            elts: unsafe { start.add(index + 1) }.cast(),
+            nelts: part.nelts - index - 1,
+            next: part.next,
+        };
+        // SAFETY: fresh memory of the right size.
+        unsafe { rest.write(tail) };
+        part.nelts = index;
+        part.next = rest;
+        if is_last_part {
+            list.last = rest;
+            list.nalloc = list.nalloc.saturating_sub(index + 1);
         }
-        return Some(());
     }
+    if part.nelts == 0 && at != first {
+        // nginx's loops do not expect an empty part after the first.
+        // SAFETY: not the first, so there is a previous one.
+        let previous = unsafe { &mut *lines.previous };
+        previous.next = part.next;
+        (lines.part, lines.at) = (lines.previous, previous.nelts);
+        if is_last_part {
+            list.last = lines.previous;
+            list.nalloc = previous.nelts;
+        }
+    }
+    if list.nalloc == 0 {
+        // SAFETY: the request's pool is live; without any header line the first part is the last.
+        unsafe { give_room(list, (*r).pool)? };
+    }
+    Some(())
 }
 
 /// Room for new lines in a list that has lost all of them: ngx_list_push() makes a new part as large
