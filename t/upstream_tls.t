@@ -221,3 +221,30 @@ location / { proxy_ssl_verify off; proxy_pass https://backend; }
 [qr/^unix sni=one\.internal/, qr/^unix sni=two\.internal/, qr/plain HTTP request was sent to HTTPS port/]
 --- error_code eval
 [200, 200, 400]
+
+=== TEST 12: the name of an IPv6 backend is its whole address
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+upstream backend { upstream_lookup apps $host; }
+server {
+    listen [::1]:$TEST_NGINX_RAND_PORT_1 ssl;
+    ssl_certificate $TEST_NGINX_DATA/tls/one.pem;
+    ssl_certificate_key $TEST_NGINX_DATA/tls/one.key;
+    location / { return 200 "sni=$ssl_server_name"; }
+}
+proxy_ssl_server_name on;
+proxy_ssl_trusted_certificate $TEST_NGINX_DATA/tls/ca.pem;
+--- config
+location / { proxy_ssl_verify on; proxy_pass https://backend; }
+location /off { proxy_pass https://backend; }
+--- user_files
+>>> ../conf/apps.json
+{"*": {"backends": ["https://[::1]:$TEST_NGINX_RAND_PORT_1"]}}
+--- request eval
+["GET /", "GET /off"]
+--- error_code eval
+[502, 200]
+--- response_body_like eval
+["502", "^sni=\$"]
+--- error_log
+upstream SSL certificate does not match "[::1]"

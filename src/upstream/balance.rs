@@ -201,7 +201,8 @@ fn tls_name<'r>(r: Request<'r>, backend: &BackendView<'r>) -> Option<&'r [u8]> {
     match (backend.sni, backend.address) {
         (Some(name), _) => Some(name.as_bytes()),
         (None, Address::Ip(SocketAddr::V4(v4))) => text(r, v4.ip()),
-        (None, Address::Ip(SocketAddr::V6(v6))) => text(r, v6.ip()),
+        // nginx takes what follows a colon outside of brackets for a port.
+        (None, Address::Ip(SocketAddr::V6(v6))) => text(r, &format_args!("[{}]", v6.ip())),
         (None, Address::Unix(_)) => Some(b""),
     }
 }
