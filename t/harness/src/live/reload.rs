@@ -330,11 +330,22 @@ fn cost(server: Server) -> Result<Cost, String> {
     let cost = Cost {
         failed: tally.bad,
         slope: slope(&memory),
-        descriptors: (first.0, Server::fds(master)),
+        descriptors: (first.0, fds_at_rest(master, first.0)),
         maps: (first.1, maps(master)),
     };
     server.stop()?;
     Ok(cost)
+}
+
+/// Descriptors of the master once the workers of the last reloads have gone, whose channels it
+/// still holds; the least it comes to, or `enough`.
+fn fds_at_rest(master: u32, enough: usize) -> usize {
+    let mut least = usize::MAX;
+    poll::until(SOON, || {
+        least = least.min(Server::fds(master));
+        (least <= enough).then_some(())
+    });
+    least
 }
 
 /// How many maps of our module a process has.
