@@ -13,7 +13,7 @@ use crate::Gatehouse;
 use database::Db;
 use gatehouse_core::geo::{Action, Field, RuleList};
 use gatehouse_core::token::parse_http_status;
-use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Expression, Level, Place};
+use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Expression, Level, Place, files};
 use std::rc::Rc;
 
 /// `http`: databases, variables, and what the rules need of the databases.
@@ -193,7 +193,8 @@ fn set_rule(cf: &mut Conf<'_, Gatehouse>, action: Action) -> Result<(), Error> {
     let base = cf.path("")?;
     let mut read = |name: &str| {
         let path = base.join(name);
-        std::fs::read_to_string(&path)
+        files::read(&path)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
             .map_err(|e| format!("cannot read \"{}\" ({e})", path.display()))
     };
     let mut list = cf.loc().geoip.rules.take().unwrap_or_default();

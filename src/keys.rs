@@ -1,12 +1,12 @@
 //! Key files: read by the master while the configuration is read, never shown.
 
 use crate::Gatehouse;
-use gatehouse_nginx::{Conf, Error};
+use gatehouse_nginx::{Conf, Error, files};
 
 /// The bytes of a key file as they are; the reader of the key's encoding deals with them.
 pub fn read_raw(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<Vec<u8>, Error> {
     let path = cf.path(name)?;
-    std::fs::read(&path)
+    files::read(&path)
         .map_err(|e| Error::new(format!("cannot load key file \"{}\" ({e})", path.display())))
 }
 

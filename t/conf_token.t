@@ -369,7 +369,7 @@ location / { return 200; }
 [["../conf/dir/x", "x"]]
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*cannot load key file "\S+/conf/dir" \(Is a directory.*\) in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*cannot load key file "\S+/conf/dir" \(not a regular file\) in \S+/conf/nginx\.conf:[1-9]\d*}
 --- no_error_log
 panic
 

@@ -5,7 +5,7 @@ use super::parameter;
 use crate::Gatehouse;
 use gatehouse_core::geo::{Database, Facts, FactsCache, Field, Fields, Lookup};
 use gatehouse_nginx::slots::{Published, Slots};
-use gatehouse_nginx::{Conf, Error, Level, Zone, process};
+use gatehouse_nginx::{Conf, Error, Level, Zone, files, process};
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -248,7 +248,7 @@ struct Loaded {
 fn load(path: &Path) -> Result<Loaded, String> {
     let unreadable = |e| format!("cannot be read ({e})");
     let stamp = stamp_of(path, &metadata(path).map_err(unreadable)?);
-    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let bytes = files::read(path).map_err(unreadable)?;
     let database = Database::open(bytes).map_err(|e| e.to_string())?;
     database.verify().map_err(|e| e.to_string())?;
     Ok(Loaded { database, stamp })

@@ -6,7 +6,7 @@ use crate::Gatehouse;
 use gatehouse_core::geo::{Database, Field, Verification};
 use gatehouse_nginx::slots::{Draft, Slots};
 use gatehouse_nginx::timer::{self, Slot, Tick};
-use gatehouse_nginx::{Level, log, module, process};
+use gatehouse_nginx::{Level, files, log, module, process};
 use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
@@ -146,7 +146,7 @@ impl Db {
         if stamp == slots.stamp() || stamp == self.refused.get() {
             return None;
         }
-        let opened = File::open(&self.path).and_then(|file| Ok((file.metadata()?, file)));
+        let opened = files::open(&self.path).and_then(|file| Ok((file.metadata()?, file)));
         match opened {
             Ok((meta, file)) => Some(Loader {
                 file,
@@ -216,7 +216,7 @@ pub fn metadata(path: &Path) -> std::io::Result<Metadata> {
     if meta.is_file() {
         Ok(meta)
     } else {
-        Err(std::io::Error::other("it is no regular file"))
+        Err(std::io::Error::other("not a regular file"))
     }
 }
 
@@ -289,7 +289,7 @@ pub fn start_worker(main: &super::Main) {
             db.warned_of.set(epoch);
         }
         if db.reload_ms > 0 && process::worker_number() == 0 {
-            if let Err(error) = File::open(&db.path) {
+            if let Err(error) = files::open(&db.path) {
                 let text = format!(
                     "geoip_db \"{}\" cannot be read again by the workers ({error}), changes need a reload",
                     db.path.display()

@@ -1,11 +1,11 @@
 //! Follows a table's file: one worker, in slices, the last good routes serving meanwhile.
 
-use super::table::{UpstreamTable, open};
+use super::table::UpstreamTable;
 use crate::Gatehouse;
 use gatehouse_core::route::{Entry, FileReader, Key, KeySet};
 use gatehouse_core::table::{ApplyError, Change, Cursor, Feeder, Owner};
 use gatehouse_nginx::timer::{self, Slot, Tick};
-use gatehouse_nginx::{Level, log, module, process};
+use gatehouse_nginx::{Level, files, log, module, process};
 use std::fs::Metadata;
 use std::io::{Cursor as Bytes, Read};
 use std::net::SocketAddr;
@@ -140,7 +140,8 @@ impl UpstreamTable {
         let reload_ms = file.map_or(0, |file| file.reload_ms);
         // A change is seen within `reload`: ticks come late by up to TICK_MS.
         feed.next_look_ms = now.saturating_add(reload_ms.saturating_sub(TICK_MS));
-        let opened = file.map(|file| open(&file.path).and_then(|f| Ok((f.metadata()?.into(), f))));
+        let opened =
+            file.map(|file| files::open(&file.path).and_then(|f| Ok((f.metadata()?.into(), f))));
         let source: Box<dyn Read> = match (opened, handed) {
             (Some(Ok((stamp, _))), _) if feed.seen == Some(stamp) => return,
             (Some(Ok((stamp, file))), _) => {
@@ -393,7 +394,7 @@ pub fn start_worker(main: &super::Main) {
     for (table, file) in
         files.filter(|(_, file)| file.reload_ms > 0 && process::worker_number() == 0)
     {
-        if let Err(error) = open(&file.path) {
+        if let Err(error) = files::open(&file.path) {
             let text = format!(
                 "file \"{}\" cannot be read again by the workers ({error}), changes need a reload",
                 file.path.display()

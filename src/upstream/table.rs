@@ -7,11 +7,9 @@ use gatehouse_core::route::{FileReader, Match, RouteError};
 use gatehouse_core::table::{Change, HashKey, LayoutError, Owner, Passive, Table};
 use gatehouse_core::token::parse_http_status;
 use gatehouse_nginx::shm::Birth;
-use gatehouse_nginx::{Conf, Error, Zone, process};
+use gatehouse_nginx::{Conf, Error, Zone, files, process};
 use std::cell::{Cell, RefCell};
-use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
@@ -252,19 +250,7 @@ fn read_all(
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    let read = open(path).and_then(|mut file| {
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map(|_| bytes)
-    });
-    read.map_err(|e| format!("cannot be read ({e})"))
-}
-
-/// Opens a regular file; anything else could make the process wait for ever.
-pub(super) fn open(path: &Path) -> std::io::Result<File> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("not a regular file"));
-    }
-    File::open(path)
+    files::read(path).map_err(|e| format!("cannot be read ({e})"))
 }
 
 impl UpstreamTable {

@@ -12,6 +12,7 @@ mod bits;
 pub mod bytes;
 pub mod conf;
 pub(crate) mod failure;
+pub mod files;
 pub mod guard;
 pub mod header;
 pub mod log;

@@ -6,11 +6,14 @@ use crate::module::Module;
 use nginx_sys as ngx;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The memory of one timer: an event and the connection nginx expects behind it in debug logs.
 pub struct Slot {
     event: UnsafeCell<MaybeUninit<ngx::ngx_event_t>>,
     connection: UnsafeCell<MaybeUninit<ngx::ngx_connection_t>>,
+    /// The last cycle whose end stops the timer when the library goes with it.
+    cycle: AtomicPtr<ngx::ngx_cycle_t>,
 }
 
 // SAFETY: used by the one thread of a worker.
@@ -23,6 +26,7 @@ impl Slot {
         Self {
             event: UnsafeCell::new(MaybeUninit::zeroed()),
             connection: UnsafeCell::new(MaybeUninit::zeroed()),
+            cycle: AtomicPtr::new(std::ptr::null_mut()),
         }
     }
 }
@@ -60,8 +64,19 @@ pub fn start<T: Tick>(milliseconds: u64) {
     fields.set_cancelable(1);
     // SAFETY: an initialised event in a static.
     unsafe { ngx::ngx_add_timer(event, milliseconds as ngx::ngx_msec_t) };
+    end_with_cycle::<T>();
+}
+
+/// Has [`forget`] called when the running cycle ends, once for each cycle.
+fn end_with_cycle<T: Tick>() {
+    // SAFETY: nginx's own pointer to the running cycle.
+    let cycle = unsafe { ngx::ngx_cycle };
+    let known = &T::slot().cycle;
+    if known.swap(cycle, Ordering::Relaxed) == cycle {
+        return;
+    }
     // SAFETY: the running cycle's pool.
-    let cleanup = unsafe { ngx::ngx_pool_cleanup_add((*ngx::ngx_cycle).pool, 0) };
+    let cleanup = unsafe { ngx::ngx_pool_cleanup_add((*cycle).pool, 0) };
     // SAFETY: null or the fresh cleanup.
     if let Some(cleanup) = unsafe { cleanup.as_mut() } {
         cleanup.handler = Some(forget::<T>);
@@ -73,6 +88,7 @@ unsafe extern "C" fn fire<T: Tick>(event: *mut ngx::ngx_event_t) {
     let log = unsafe { (*ngx::ngx_cycle).log };
     // SAFETY: our own event; its first log may belong to a cycle that is gone.
     unsafe { (*event).log = log };
+    end_with_cycle::<T>();
     // SAFETY: the cycle's log.
     let next = unsafe { guard::run(log, T::NAME, Some(AFTER_PANIC_MS), T::tick) };
     if let Some(milliseconds) = next.filter(|_| !crate::process::exiting()) {
@@ -83,6 +99,10 @@ unsafe extern "C" fn fire<T: Tick>(event: *mut ngx::ngx_event_t) {
 
 /// With `master_process off` a reload may unload this library under a running timer.
 unsafe extern "C" fn forget<T: Tick>(_: *mut std::ffi::c_void) {
+    // The next cycle may come to lie at the same address.
+    T::slot()
+        .cycle
+        .store(std::ptr::null_mut(), Ordering::Relaxed);
     // SAFETY: null or the running cycle.
     let Some(cycle) = (unsafe { ngx::ngx_cycle.as_ref() }) else {
         return;

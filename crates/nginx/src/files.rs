@@ -1,0 +1,28 @@
+//! Files that operators name: only regular ones, since a pipe or a device could make a process
+//! wait for ever.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Error, Read, Result};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Opens a regular file for reading; never waits, whatever the name has become meanwhile.
+pub fn open(path: &Path) -> Result<File> {
+    let flags = nginx_sys::O_NONBLOCK as i32;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(Error::other("not a regular file"))
+    }
+}
+
+/// The whole of a regular file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
