@@ -11,9 +11,20 @@ use std::mem::MaybeUninit;
 /// A compiled expression (`ngx_http_complex_value_t`), owned by the configuration.
 pub struct Expression {
     raw: Box<ngx::ngx_http_complex_value_t>,
-    /// The index of the variable that is all of it: read without nginx's script engine.
-    single: Option<usize>,
+    /// What it is made of, when that is texts and named variables only: joined here, since nginx's
+    /// script engine takes two passes. Empty for all else.
+    parts: Vec<Part>,
 }
+
+/// A piece of an expression.
+enum Part {
+    Text(Box<[u8]>),
+    /// A variable's index.
+    Variable(usize),
+}
+
+/// Most pieces of an expression that are joined here.
+const MOST_PARTS: usize = 16;
 
 impl Expression {
     /// # Safety
@@ -38,8 +49,8 @@ impl Expression {
             return None;
         }
         // SAFETY: `cf` is live.
-        let single = only_variable(text).and_then(|name| unsafe { variable::index(cf, name) });
-        Some(Self { raw, single })
+        let parts = parts(text, |name| unsafe { variable::index(cf, name) }).unwrap_or_default();
+        Some(Self { raw, parts })
     }
 
     /// The text when it holds no variable.
@@ -53,8 +64,10 @@ impl Expression {
 
     /// Its value for a request; None when nginx could not compute it (memory, a failed variable).
     pub fn eval<'r>(&self, r: Request<'r>) -> Option<&'r [u8]> {
-        if let Some(index) = self.single {
-            return value_of(r, index);
+        match self.parts.as_slice() {
+            [] => {}
+            [Part::Variable(index)] => return value_of(r, *index),
+            parts => return join(r, parts),
         }
         let mut out = bytes::borrow(&[]);
         let raw = (&raw const *self.raw).cast_mut();
@@ -90,15 +103,61 @@ impl<M: Module> Conf<'_, M> {
     }
 }
 
-/// The name in an expression that is one variable: `$name` or `${name}`, not a capture.
-fn only_variable(text: &[u8]) -> Option<&str> {
-    let name = text.strip_prefix(b"$")?;
-    let name = name
-        .strip_prefix(b"{")
-        .map_or(Some(name), |n| n.strip_suffix(b"}"))?;
+/// Takes an expression apart; None when it has captures or no variable, or is long.
+fn parts(text: &[u8], index: impl Fn(&str) -> Option<usize>) -> Option<Vec<Part>> {
+    let (mut parts, mut rest) = (Vec::new(), text);
+    while !rest.is_empty() && parts.len() < MOST_PARTS {
+        let at = rest.iter().position(|b| *b == b'$').unwrap_or(rest.len());
+        if at > 0 {
+            let (literal, after) = rest.split_at_checked(at)?;
+            parts.push(Part::Text(literal.into()));
+            rest = after;
+            continue;
+        }
+        let (name, after) = name_at(rest)?;
+        parts.push(Part::Variable(index(name)?));
+        rest = after;
+    }
+    let variable = parts.iter().any(|part| matches!(part, Part::Variable(_)));
+    (rest.is_empty() && variable).then_some(parts)
+}
+
+/// The name of the variable that text begins with, `$name` or `${name}`, and what follows it;
+/// None for a capture (`$1`).
+fn name_at(text: &[u8]) -> Option<(&str, &[u8])> {
+    let bare = text.strip_prefix(b"$")?;
+    let braced = bare.strip_prefix(b"{");
+    let from = braced.unwrap_or(bare);
     let plain = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
-    let first = name.first().filter(|b| !b.is_ascii_digit());
-    (first.is_some() && name.iter().all(plain)).then(|| std::str::from_utf8(name).ok())?
+    let end = from.iter().position(|b| !plain(b)).unwrap_or(from.len());
+    let (name, after) = from.split_at_checked(end)?;
+    let after = match braced {
+        Some(_) => after.strip_prefix(b"}")?,
+        None => after,
+    };
+    name.first().filter(|b| !b.is_ascii_digit())?;
+    Some((std::str::from_utf8(name).ok()?, after))
+}
+
+/// The pieces' values one after another, in the request's pool.
+fn join<'r>(r: Request<'r>, parts: &[Part]) -> Option<&'r [u8]> {
+    let mut len: usize = 0;
+    let mut pieces: [&[u8]; MOST_PARTS] = [&[]; MOST_PARTS];
+    for (piece, part) in pieces.iter_mut().zip(parts) {
+        *piece = match part {
+            Part::Text(text) => text,
+            Part::Variable(index) => value_of(r, *index)?,
+        };
+        len = len.checked_add(piece.len())?;
+    }
+    let out = r.alloc(len)?;
+    let mut room = &mut *out;
+    for piece in pieces.into_iter().take(parts.len()) {
+        let (to, rest) = room.split_at_mut_checked(piece.len())?;
+        to.copy_from_slice(piece);
+        room = rest;
+    }
+    Some(out)
 }
 
 /// A variable's value as an expression has it: empty when it is not found.
