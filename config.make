@@ -27,6 +27,6 @@ install:	gatehouse_install
 
 gatehouse_install:	$ngx_gatehouse_so
 	mkdir -p '\$(DESTDIR)$ngx_gatehouse_path'
-	cp '$ngx_gatehouse_so' '\$(DESTDIR)$ngx_gatehouse_path/'
+	install -m 644 '$ngx_gatehouse_so' '\$(DESTDIR)$ngx_gatehouse_path/'
 
 END

@@ -9,6 +9,8 @@ use std::cell::Cell;
 #[derive(Default)]
 pub struct Refusal {
     status: Cell<u16>,
+    /// The upstream the request had then ([`Request::upstream_mark`]).
+    upstream: Cell<usize>,
 }
 
 /// Whether the request was refused where it is now; forgotten by an internal redirect.
@@ -22,15 +24,18 @@ pub fn refuse<'r>(r: Request<'r>, record: &Record<'r>, status: u16) -> Outcome<'
     };
     local.refusal.0.set(true);
     record.refusal.status.set(status);
+    record.refusal.upstream.set(r.upstream_mark());
     Outcome::Refused(status)
 }
 
 /// Whether the request is now at the page that `error_page` shows for a refusal of ours: that page
-/// is not refused again, by neither check.
+/// is not refused again, by neither check. Once an upstream has answered for that page, where it
+/// sends the request (X-Accel-Redirect) is a place like any other.
 pub fn is_page(r: Request<'_>) -> bool {
-    r.existing_record::<Gatehouse>()
-        .is_some_and(|record| record.refusal.status.get() != 0)
-        && !is_here(r)
+    r.existing_record::<Gatehouse>().is_some_and(|record| {
+        record.refusal.status.get() != 0
+            && record.refusal.upstream.get() == r.main().upstream_mark()
+    }) && !is_here(r)
 }
 
 fn is_here(r: Request<'_>) -> bool {

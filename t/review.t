@@ -46,3 +46,23 @@ location /page { root html; }
 [500, 500]
 --- response_headers eval
 ["Content-Length: 0", "Content-Length: 0"]
+
+=== TEST 5: what the application behind a refusal's page asks for is checked again
+--- http_config
+geoip_db $TEST_NGINX_DATA/geo.mmdb;
+token_profile p { format scalesimple; key text=example; }
+--- config
+location = /page { token_auth p; error_page 403 = /refused; root html; }
+location = /refused { proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/accel; }
+location = /accel { add_header X-Accel-Redirect /geo/secret; return 204; }
+location /geo/ { geoip_deny country=JP; root html; }
+--- user_files
+>>> geo/secret
+secret
+--- request
+GET /page
+--- error_code: 403
+--- response_body_unlike
+secret
+--- error_log
+country refused: JP

@@ -25,6 +25,8 @@ pub struct Loader {
     draft: Option<Draft>,
 }
 
+/// The stamp of a file that is not there.
+const GONE: u64 = u64::MAX;
 /// How often each worker looks whether a new generation is there.
 const TICK_MS: u64 = 250;
 /// The pause between two slices of loading.
@@ -142,7 +144,20 @@ impl Db {
             .set(now.saturating_add(self.reload_ms.max(Slots::SETTLE_MS)));
         self.warn_of_age(self.build_epoch()?);
         let slots = self.zone.slots()?;
-        let stamp = stamp_of(&self.path, &metadata(&self.path).ok()?);
+        let meta = match metadata(&self.path) {
+            Ok(meta) => meta,
+            Err(error) => {
+                // No content has this stamp: said once, until there is a file again.
+                if self.refused.get() != GONE {
+                    self.refuse(GONE, &format!("cannot be read ({error})"));
+                }
+                return None;
+            }
+        };
+        if self.refused.get() == GONE {
+            self.refused.set(0);
+        }
+        let stamp = stamp_of(&self.path, &meta);
         if stamp == slots.stamp() || stamp == self.refused.get() {
             return None;
         }

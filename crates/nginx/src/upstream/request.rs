@@ -63,6 +63,11 @@ impl<'r> Request<'r> {
         })
     }
 
+    /// Tells one upstream of a request from another; 0 before it has any.
+    pub fn upstream_mark(self) -> usize {
+        self.fields().upstream.addr()
+    }
+
     /// Whether the answer comes from nginx's cache.
     #[cfg(ngx_feature = "http_cache")]
     pub fn served_from_cache(self) -> bool {

@@ -141,7 +141,7 @@ pub(super) fn replace(env: &Env) -> Result<(), String> {
 
     remove(&server)?;
     another_look(env, &server)?;
-    expect_lines(&server, refused, 3)?;
+    expect_lines(&server, refused, 4)?;
     wait_for(&server, 0, OLD)?;
     server.write_file("conf/geo.mmdb", &new)?;
     wait_for(&server, 0, NEW)?;
@@ -153,7 +153,7 @@ pub(super) fn replace(env: &Env) -> Result<(), String> {
         server.write_file("conf/geo.mmdb", database)?;
         wait_for(&server, 0, country)?;
     }
-    expect_lines(&server, refused, 3)?;
+    expect_lines(&server, refused, 4)?;
     server.stop()
 }
 
