@@ -111,6 +111,7 @@ unsafe impl Module for Gatehouse {
         let rules = installer.main().geoip.in_use();
         if tokens {
             installer.phase::<token::PostRead>()?;
+            installer.phase::<token::Rewrite>()?;
             installer.phase::<token::PreAccess>()?;
             installer.phase::<token::Access>()?;
         }

@@ -3,7 +3,8 @@
 mod check;
 mod strip;
 
-pub use check::{Access, PostRead, PreAccess, PreContent, Record, ServerRewrite, VARIABLES};
+pub use check::{Access, PostRead, PreContent, Record, ServerRewrite, VARIABLES};
+pub use strip::{PreAccess, Rewrite};
 
 use crate::{Gatehouse, keys};
 use gatehouse_core::token::{Profile, ProfileBuilder, Statuses};

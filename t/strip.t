@@ -526,3 +526,19 @@ GET /d?a=1&ss_token=987baf9a008d04fc3e640822357025bb&ss_expiration=4000000000
 --- error_code: 301
 --- response_headers
 Location: /d/?a=1
+
+=== TEST 36: a request that `return` sends to an error page has no token there
+--- http_upstream: app
+--- http_config
+token_profile p { format scalesimple; key text=example; }
+--- config
+location /v { token_auth p; error_page 405 = @big; if ($request_method = PUT) { return 405; } root html; }
+location /kept { token_auth p; token_auth_strip off; error_page 405 = @big; return 405; }
+location /free { error_page 405 = @big; return 405; }
+location @big { proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_APP; }
+--- request eval
+["PUT /v?a=1&ss_token=x&ss_expiration=1&b=2", "GET /kept?ss_token=x&ss_expiration=1", "GET /free?ss_token=x"]
+--- error_code eval
+[200, 200, 200]
+--- response_body_like eval
+[qr/^PUT \/v\?a=1&b=2 /m, qr/^GET \/kept\?ss_token=x&ss_expiration=1 /m, qr/^GET \/free\?ss_token=x /m]

@@ -21,12 +21,15 @@ pub struct Record<'r> {
     /// A request has one path token at most: what follows in its place is part of the URL.
     pub path_out_of_target: Cell<bool>,
     path_out_of_uri: Cell<bool>,
+    /// The profile of the location the request has come to, and whether `Authorization` goes with
+    /// it, until its carriers are stripped: also when an error page takes the request away before.
+    pub(super) entered: Cell<Option<(usize, bool)>>,
     /// The request is about to start again at a path that its client chose.
     starts_again: Cell<bool>,
 }
 
 #[derive(Clone, Copy)]
-struct AsReceived<'r> {
+pub(super) struct AsReceived<'r> {
     target: &'r [u8],
     uri: &'r [u8],
     args: &'r [u8],
@@ -58,7 +61,7 @@ enum Action {
 
 impl<'r> Record<'r> {
     /// Remembers the request as received, once.
-    fn receive(&self, r: Request<'r>) -> AsReceived<'r> {
+    pub(super) fn receive(&self, r: Request<'r>) -> AsReceived<'r> {
         let now = AsReceived {
             target: r.target(),
             uri: r.uri(),
@@ -196,7 +199,7 @@ fn clean_uri<'r>(r: Request<'r>, named: &Named, uri: &'r [u8]) -> Option<&'r [u8
 
 /// What `token_auth` says for the request's location: a profile's number, none, or an answer that
 /// ends the request because data named a profile that does not exist.
-fn profile_of(r: Request<'_>) -> Result<Option<usize>, ()> {
+pub(super) fn profile_of(r: Request<'_>) -> Result<Option<usize>, ()> {
     match &r.loc::<Gatehouse>().token.auth {
         None | Some(Auth::Off) => Ok(None),
         Some(Auth::Profile(used)) => Ok(Some(used.number.get())),
@@ -231,32 +234,6 @@ impl Handler for PostRead {
             }
             None => Outcome::Failed,
         }
-    }
-}
-
-/// Takes the tokens out of the request.
-pub struct PreAccess;
-
-impl Handler for PreAccess {
-    const PHASE: Phase = Phase::PreAccess;
-    const NAME: &'static str = "stripping a token";
-
-    fn run(r: Request<'_>) -> Outcome<'_> {
-        let number = match profile_of(r) {
-            Ok(Some(number)) if r.is_main() => number,
-            Ok(_) => return Outcome::Declined,
-            Err(()) => return Outcome::Failed,
-        };
-        let written = r.loc::<Gatehouse>().token.strip;
-        if written == Some(false) {
-            return Outcome::Declined;
-        }
-        let done = r.record::<Gatehouse>().and_then(|record| {
-            record.token.receive(r);
-            let named = r.main_conf::<Gatehouse>().token.profiles.get(number)?;
-            strip::strip(r, &record.token, named, written == Some(true))
-        });
-        done.map_or(Outcome::Failed, |()| Outcome::Declined)
     }
 }
 

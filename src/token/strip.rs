@@ -1,10 +1,83 @@
 //! Takes tokens out of a request, byte-exact, and keeps what was received for other profiles.
 
-use super::check::{Record, Saved};
-use super::{Main, Named};
+use super::check::{Record, Saved, profile_of};
+use super::{Auth, Main, Named};
 use crate::Gatehouse;
 use gatehouse_core::token::strip as bytes;
-use gatehouse_nginx::Request;
+use gatehouse_nginx::phase::Handler;
+use gatehouse_nginx::{Outcome, Phase, Request};
+
+/// Notes the profile of the location a request has come to.
+pub struct Rewrite;
+
+impl Handler for Rewrite {
+    const PHASE: Phase = Phase::Rewrite;
+    const NAME: &'static str = "entering a location";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        let written = r.loc::<Gatehouse>().token.strip;
+        if !r.is_main() || written == Some(false) {
+            return Outcome::Declined;
+        }
+        // A variable may not have its value yet; the later phases will say.
+        if let Some(number) = named_profile(r) {
+            let Some(record) = r.record::<Gatehouse>() else {
+                return Outcome::Failed;
+            };
+            record
+                .token
+                .entered
+                .set(Some((number, written == Some(true))));
+        }
+        Outcome::Declined
+    }
+}
+
+/// The profile that `token_auth` names in the location, if it is written out.
+fn named_profile(r: Request<'_>) -> Option<usize> {
+    match &r.loc::<Gatehouse>().token.auth {
+        Some(Auth::Profile(used)) => Some(used.number.get()),
+        _ => None,
+    }
+}
+
+/// Takes the tokens out of the request: those of its location's profile, and those of a location
+/// that an error page took it away from before this phase.
+pub struct PreAccess;
+
+impl Handler for PreAccess {
+    const PHASE: Phase = Phase::PreAccess;
+    const NAME: &'static str = "stripping a token";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        let Ok(number) = profile_of(r) else {
+            return Outcome::Failed;
+        };
+        if !r.is_main() {
+            return Outcome::Declined;
+        }
+        let written = r.loc::<Gatehouse>().token.strip;
+        let here = number.filter(|_| written != Some(false));
+        let here = here.map(|number| (number, written == Some(true)));
+        let Some(record) = r.record::<Gatehouse>() else {
+            return Outcome::Failed;
+        };
+        let left = record
+            .token
+            .entered
+            .take()
+            .filter(|left| Some(*left) != here);
+        let done = [left, here]
+            .into_iter()
+            .flatten()
+            .try_for_each(|(number, authorization)| {
+                record.token.receive(r);
+                let named = r.main_conf::<Gatehouse>().token.profiles.get(number)?;
+                strip(r, &record.token, named, authorization)
+            });
+        done.map_or(Outcome::Failed, |()| Outcome::Declined)
+    }
+}
 
 /// Strips every carrier of a profile; `authorization`: also when that is the header's name.
 /// None when memory is short.

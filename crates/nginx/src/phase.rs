@@ -14,6 +14,8 @@ pub enum Phase {
     PostRead,
     /// Before a location is looked for, also after an internal redirect.
     ServerRewrite,
+    /// When a location is found, before its `return`, `rewrite` and `if`.
+    Rewrite,
     /// Before access control.
     PreAccess,
     /// Access control.
@@ -125,6 +127,7 @@ impl<'c, M: Module> Installer<'c, M> {
         let phase = match H::PHASE {
             Phase::PostRead => ngx::ngx_http_phases_NGX_HTTP_POST_READ_PHASE,
             Phase::ServerRewrite => ngx::ngx_http_phases_NGX_HTTP_SERVER_REWRITE_PHASE,
+            Phase::Rewrite => ngx::ngx_http_phases_NGX_HTTP_REWRITE_PHASE,
             Phase::PreAccess => ngx::ngx_http_phases_NGX_HTTP_PREACCESS_PHASE,
             Phase::Access => ngx::ngx_http_phases_NGX_HTTP_ACCESS_PHASE,
             Phase::PreContent => ngx::ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
