@@ -72,7 +72,7 @@ debian_mirror() {
   # shellcheck disable=SC2016 # the format is apt's
   url=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
     2>/dev/null | grep -v security | head -n 1) || true
-  url=${url:-http://deb.debian.org/debian}
+  [ -n "$url" ] || die "apt knows no mirror of Debian"
   echo "${url%/}"
 }
 
