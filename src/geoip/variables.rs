@@ -6,7 +6,6 @@ use crate::Gatehouse;
 use gatehouse_core::geo::{Action, Facts, Out, Path};
 use gatehouse_nginx::variable::{Getter, Variable};
 use gatehouse_nginx::{Answer, Conf, Error, Expression, Place, Request};
-use std::marker::PhantomData;
 use std::net::IpAddr;
 
 /// One `geoip_variable`.
@@ -129,31 +128,18 @@ fn verdict(r: Request<'_>) -> Verdict<'_> {
     check::refused(r).map_or_else(|| check::judge(r), |refused| Verdict::Rule(refused.rule))
 }
 
-const fn variable(
-    name: &'static str,
-    text: &'static str,
-    get: for<'r> fn(Request<'r>) -> Answer<'r>,
-) -> Variable<Gatehouse> {
-    Variable {
-        name,
-        text,
-        get,
-        module: PhantomData,
-    }
-}
-
 pub const VARIABLES: &[Variable<Gatehouse>] = &[
-    variable(
+    Variable::new(
         "geoip_country",
         "The client's country, ISO 3166-1 alpha-2.",
         |r| Answer::from(facts(r).country.and_then(|code| keep(r, code.as_bytes()))),
     ),
-    variable(
+    Variable::new(
         "geoip_continent",
         "The client's continent: `AF AN AS EU NA OC SA`.",
         |r| Answer::from(facts(r).continent.and_then(|code| keep(r, code.as_bytes()))),
     ),
-    variable(
+    Variable::new(
         "geoip_subdivision",
         "The client's first subdivision, ISO 3166-2: `US-CA`.",
         |r| {
@@ -167,12 +153,12 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
             }))
         },
     ),
-    variable(
+    Variable::new(
         "geoip_asn",
         "The number of the client's autonomous system.",
         |r| Answer::from(first(r, &["autonomous_system_number"])),
     ),
-    variable(
+    Variable::new(
         "geoip_verdict",
         "`allowed`, `denied` or `none`: what the rules say. Reading it runs the check without enforcing it.",
         |r| {
@@ -183,7 +169,7 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
             })
         },
     ),
-    variable(
+    Variable::new(
         "geoip_action",
         "`allowed`, `refused` or `dry_run`: what came of it.",
         |r| {
@@ -196,7 +182,7 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
             })
         },
     ),
-    variable(
+    Variable::new(
         "geoip_rule",
         "The text of the rule that matched.",
         |r| match verdict(r) {
@@ -204,7 +190,7 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
             Verdict::Rule(rule) => Answer::Value(rule.text().as_bytes()),
         },
     ),
-    variable(
+    Variable::new(
         "geoip_build_epoch",
         "When the first database was built, seconds since 1970.",
         |r| {

@@ -7,8 +7,6 @@ use gatehouse_nginx::phase::Handler;
 use gatehouse_nginx::variable::Variable;
 use gatehouse_nginx::{Answer, Level, Outcome, Phase, Request, process};
 use std::cell::Cell;
-use std::io::Write;
-use std::marker::PhantomData;
 
 /// The request as received and what was decided about it; lives as long as the main request.
 #[derive(Default)]
@@ -367,27 +365,17 @@ fn log_refusal(r: Request<'_>, named: &Named, verdict: &Verdict, level: Level, d
     );
 }
 
-const fn variable(
-    name: &'static str,
-    text: &'static str,
-    get: for<'r> fn(Request<'r>) -> Answer<'r>,
-) -> Variable<Gatehouse> {
-    Variable {
-        name,
-        text,
-        get,
-        module: PhantomData,
-    }
-}
+/// Bytes of the longest number.
+const LONGEST_NUMBER: usize = 20;
 
 pub const VARIABLES: &[Variable<Gatehouse>] = &[
-    variable(
+    Variable::new(
         "token_auth_status",
         "`ok`, or why the token is refused: `missing`, `malformed`, `invalid`, `expired`, `not_yet_valid`, `wrong_ip`, `wrong_path`, `revoked`, `forbidden`, `limited`. \
          Reading it runs the check of the location without enforcing it.",
         |r| with_verdict(r, |_, _, verdict| Some(verdict.status.as_str().as_bytes())),
     ),
-    variable(
+    Variable::new(
         "token_auth_action",
         "What the access phase did: `allowed`, `refused` or `dry_run`; not found before it.",
         |r| {
@@ -401,7 +389,7 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
             }))
         },
     ),
-    variable(
+    Variable::new(
         "token_auth_key_id",
         "The `id=` of the key that verified the token.",
         |r| {
@@ -410,12 +398,12 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
             })
         },
     ),
-    variable(
+    Variable::new(
         "token_auth_expires",
         "When the token expires, seconds since 1970; only when its MAC is right.",
-        |r| with_verdict(r, |r, _, verdict| decimal(r, verdict.expires?)),
+        |r| with_verdict(r, |r, _, verdict| r.text(&verdict.expires?, LONGEST_NUMBER)),
     ),
-    variable(
+    Variable::new(
         "token_auth_profile",
         "The profile that judged the request.",
         |r| with_verdict(r, |_, named, _| Some(named.name.as_bytes())),
@@ -453,12 +441,4 @@ fn with_verdict<'r>(
             .get(judged.profile)
             .and_then(|named| show(r, named, &judged.verdict)),
     )
-}
-
-fn decimal(r: Request<'_>, number: i64) -> Option<&[u8]> {
-    let out = r.alloc(20)?;
-    let mut rest = &mut *out;
-    write!(rest, "{number}").ok()?;
-    let unused = rest.len();
-    out.get(..20usize.checked_sub(unused)?)
 }

@@ -8,7 +8,6 @@ use gatehouse_core::table::{
 };
 use gatehouse_nginx::upstream::{Address as Socket, Balancer, Chosen, Init, Slot};
 use gatehouse_nginx::{Expression, Level, Request, process};
-use std::io::Write;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -200,24 +199,15 @@ fn chosen<'r>(r: Request<'r>, backend: &BackendView<'r>) -> Option<Chosen<'r>> {
 fn tls_name<'r>(r: Request<'r>, backend: &BackendView<'r>) -> Option<&'r [u8]> {
     match (backend.sni, backend.address) {
         (Some(name), _) => Some(name.as_bytes()),
-        (None, Address::Ip(SocketAddr::V4(v4))) => text(r, v4.ip()),
+        (None, Address::Ip(SocketAddr::V4(v4))) => r.text(v4.ip(), LONGEST),
         // nginx takes what follows a colon outside of brackets for a port.
-        (None, Address::Ip(SocketAddr::V6(v6))) => text(r, &format_args!("[{}]", v6.ip())),
+        (None, Address::Ip(SocketAddr::V6(v6))) => r.text(&format_args!("[{}]", v6.ip()), LONGEST),
         (None, Address::Unix(_)) => Some(b""),
     }
 }
 
 /// Bytes that hold any address: the longest is a unix socket's path of 108 bytes.
 const LONGEST: usize = 128;
-
-/// A value's text in the request's pool.
-fn text<'r>(r: Request<'r>, value: &impl std::fmt::Display) -> Option<&'r [u8]> {
-    let out = r.alloc(LONGEST)?;
-    let mut rest = &mut *out;
-    write!(rest, "{value}").ok()?;
-    let unused = rest.len();
-    out.get(..LONGEST.checked_sub(unused)?)
-}
 
 /// One `upstream` serves every host, so nginx's cache key must tell them apart. When the key of
 /// this request does not contain the lookup key outside of what the client chose freely, the

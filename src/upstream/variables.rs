@@ -6,7 +6,6 @@ use balance::Found;
 use gatehouse_nginx::variable::{Getter, Variable};
 use gatehouse_nginx::{Answer, Conf, Error, Expression, Request};
 use std::cell::Cell;
-use std::marker::PhantomData;
 use std::rc::Rc;
 
 /// What this request has looked up.
@@ -82,21 +81,8 @@ fn found(r: Request<'_>) -> Option<&Found<'_>> {
     balance::look_up(r, lookup)
 }
 
-const fn variable(
-    name: &'static str,
-    text: &'static str,
-    get: for<'r> fn(Request<'r>) -> Answer<'r>,
-) -> Variable<Gatehouse> {
-    Variable {
-        name,
-        text,
-        get,
-        module: PhantomData,
-    }
-}
-
 pub const VARIABLES: &[Variable<Gatehouse>] = &[
-    variable(
+    Variable::new(
         "upstream_lookup_result",
         "How the route was found: `exact`, `wildcard`, `default` or `miss`. Usable in `proxy_set_header`; not found before the upstream is known and on a cache hit.",
         |r| {
@@ -106,7 +92,7 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
             }))
         },
     ),
-    variable(
+    Variable::new(
         "upstream_lookup_key",
         "The key of the route that was found, such as `*.example.com`.",
         |r| {
@@ -117,7 +103,7 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
             )
         },
     ),
-    variable(
+    Variable::new(
         "upstream_lookup_id",
         "The `id` of the route that was found.",
         |r| {

@@ -157,6 +157,16 @@ impl<'r> Request<'r> {
         unsafe { bytes::alloc(self.fields().pool, len) }
     }
 
+    /// What `value` displays, in the request's pool; None when it is longer than `most` bytes or
+    /// memory is short.
+    pub fn text(self, value: &impl std::fmt::Display, most: usize) -> Option<&'r [u8]> {
+        let out = self.alloc(most)?;
+        let mut rest = &mut *out;
+        std::io::Write::write_fmt(&mut rest, format_args!("{value}")).ok()?;
+        let unused = rest.len();
+        out.get(..most.checked_sub(unused)?)
+    }
+
     /// A value in the request's pool; it must not need dropping. None when memory is short.
     pub fn place<T: 'r>(self, value: T) -> Option<&'r mut T> {
         // SAFETY: the pool lives as long as the request.

@@ -37,7 +37,23 @@ pub struct Variable<M: Module> {
     /// Computes it.
     pub get: for<'r> fn(Request<'r>) -> Answer<'r>,
     /// Ties the row to its module.
-    pub module: std::marker::PhantomData<fn(M)>,
+    module: std::marker::PhantomData<fn(M)>,
+}
+
+impl<M: Module> Variable<M> {
+    /// A row of a family's table.
+    pub const fn new(
+        name: &'static str,
+        text: &'static str,
+        get: for<'r> fn(Request<'r>) -> Answer<'r>,
+    ) -> Self {
+        Self {
+            name,
+            text,
+            get,
+            module: std::marker::PhantomData,
+        }
+    }
 }
 
 /// Computes a variable whose definition is known by a number.
