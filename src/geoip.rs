@@ -195,7 +195,10 @@ fn set_rule(cf: &mut Conf<'_, Gatehouse>, action: Action) -> Result<(), Error> {
         let path = base.join(name);
         files::read(&path)
             .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
-            .map_err(|e| format!("cannot read \"{}\" ({e})", path.display()))
+            .map_err(|e| {
+                let error = files::errno(&e);
+                format!("cannot read \"{}\" ({error})", path.display())
+            })
     };
     let mut list = cf.loc().geoip.rules.take().unwrap_or_default();
     // Levels share lists only when they are merged, after all rules are read.

@@ -6,8 +6,10 @@ use gatehouse_nginx::{Conf, Error, files};
 /// The bytes of a key file as they are; the reader of the key's encoding deals with them.
 pub fn read_raw(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<Vec<u8>, Error> {
     let path = cf.path(name)?;
-    files::read(&path)
-        .map_err(|e| Error::new(format!("cannot load key file \"{}\" ({e})", path.display())))
+    files::read(&path).map_err(|e| {
+        let (path, error) = (path.display(), files::errno(&e));
+        Error::new(format!("cannot load key file \"{path}\" ({error})"))
+    })
 }
 
 /// The bytes of a key file, one newline at their end dropped; never empty.

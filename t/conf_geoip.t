@@ -132,7 +132,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb;
 geoip_deny country=@lists/missing.txt;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*cannot read "\S+/conf/lists/missing.txt" \(.*No such file.*\) in "geoip_deny" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*cannot read "\S+/conf/lists/missing.txt" \(2: No such file or directory\) in "geoip_deny" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 16: a bad value in a file, with the file's line
 --- http_config
@@ -203,7 +203,7 @@ geoip_db missing.mmdb;
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*geoip_db "\S+/conf/missing.mmdb" cannot be read \(.*No such file.*\) in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*geoip_db "\S+/conf/missing.mmdb" cannot be read \(2: No such file or directory\) in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 23: a directory
 --- http_config

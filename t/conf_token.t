@@ -353,7 +353,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*cannot load key file "\S+/conf/none" \(No such file or directory.*\) in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*cannot load key file "\S+/conf/none" \(2: No such file or directory\) in \S+/conf/nginx\.conf:[1-9]\d*}
 --- no_error_log
 panic
 

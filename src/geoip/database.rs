@@ -246,7 +246,7 @@ struct Loaded {
 
 /// Reads and verifies a whole file, in the master.
 fn load(path: &Path) -> Result<Loaded, String> {
-    let unreadable = |e| format!("cannot be read ({e})");
+    let unreadable = |e| format!("cannot be read ({})", files::errno(&e));
     let stamp = stamp_of(path, &metadata(path).map_err(unreadable)?);
     let bytes = files::read(path).map_err(unreadable)?;
     let database = Database::open(bytes).map_err(|e| e.to_string())?;

@@ -149,6 +149,7 @@ impl Db {
             Err(error) => {
                 // No content has this stamp: said once, until there is a file again.
                 if self.refused.get() != GONE {
+                    let error = files::errno(&error);
                     self.refuse(GONE, &format!("cannot be read ({error})"));
                 }
                 return None;
@@ -172,6 +173,7 @@ impl Db {
                 draft: None,
             }),
             Err(error) => {
+                let error = files::errno(&error);
                 self.refuse(stamp, &format!("cannot be read ({error})"));
                 None
             }
@@ -211,7 +213,7 @@ impl Loader {
         let mut slice = (&mut self.file).take(READ_SLICE);
         slice
             .read_to_end(&mut self.bytes)
-            .map_err(|e| format!("cannot be read ({e})"))?;
+            .map_err(|e| format!("cannot be read ({})", files::errno(&e)))?;
         if self.bytes.len() > self.room {
             return Err(TOO_LARGE.to_owned());
         }
@@ -306,8 +308,9 @@ pub fn start_worker(main: &super::Main) {
         if db.reload_ms > 0 && process::worker_number() == 0 {
             if let Err(error) = files::open(&db.path) {
                 let text = format!(
-                    "geoip_db \"{}\" cannot be read again by the workers ({error}), changes need a reload",
-                    db.path.display()
+                    "geoip_db \"{}\" cannot be read again by the workers ({}), changes need a reload",
+                    db.path.display(),
+                    files::errno(&error)
                 );
                 log::cycle(Level::Warn, &text);
             }

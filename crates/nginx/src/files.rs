@@ -26,3 +26,14 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     open(path)?.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
+
+/// The error as nginx writes it between parentheses: `2: No such file or directory`.
+pub fn errno(error: &Error) -> String {
+    let text = error.to_string();
+    let Some(number) = error.raw_os_error() else {
+        return text;
+    };
+    // Rust puts the number behind the text, nginx in front of it.
+    let bare = text.strip_suffix(&format!(" (os error {number})"));
+    format!("{number}: {}", bare.unwrap_or(&text))
+}
