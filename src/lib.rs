@@ -10,11 +10,12 @@ mod reference;
 mod refusal;
 mod token;
 mod upstream;
+mod version;
 
 use gatehouse_nginx::module::Directive;
 use gatehouse_nginx::phase::Installer;
 use gatehouse_nginx::variable::Variable;
-use gatehouse_nginx::{Conf, Error, Module, module_table};
+use gatehouse_nginx::{Conf, Error, Level, Module, module_table};
 
 /// The http module.
 pub struct Gatehouse;
@@ -82,8 +83,12 @@ unsafe impl Module for Gatehouse {
     type Record<'r> = Record<'r>;
     type Local<'r> = Local<'r>;
 
-    const VARIABLES: &'static [&'static [Variable<Self>]] =
-        &[token::VARIABLES, geoip::VARIABLES, upstream::VARIABLES];
+    const VARIABLES: &'static [&'static [Variable<Self>]] = &[
+        token::VARIABLES,
+        geoip::VARIABLES,
+        upstream::VARIABLES,
+        version::VARIABLES,
+    ];
 
     fn module() -> *mut gatehouse_nginx::sys::ngx_module_t {
         Self::table()
@@ -129,6 +134,10 @@ unsafe impl Module for Gatehouse {
         #[cfg(feature = "hooks")]
         hooks::install(installer)?;
         Ok(())
+    }
+
+    fn takes_over(log: &dyn Fn(Level, &str)) {
+        version::say(log);
     }
 
     fn start_worker(main: &Main) {

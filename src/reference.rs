@@ -1,6 +1,6 @@
 //! The directive reference, written from the table nginx reads and what the families say of it.
 
-use crate::{Gatehouse, digest, geoip, hooks, token, upstream};
+use crate::{Gatehouse, digest, geoip, hooks, token, upstream, version};
 use gatehouse_nginx::module::{Args, Directive, Row, rows};
 use gatehouse_nginx::variable::Variable;
 use gatehouse_nginx::{Conf, Error, Module};
@@ -33,6 +33,11 @@ const CHAPTERS: &[Chapter] = &[
         title: "Upstream lookup",
         directives: upstream::DIRECTIVES,
         variables: upstream::VARIABLES,
+    },
+    Chapter {
+        title: "The module itself",
+        directives: &[],
+        variables: version::VARIABLES,
     },
 ];
 
@@ -95,16 +100,20 @@ fn name(directive: &Directive<Gatehouse>) -> &'static str {
     directive.name.to_str().unwrap_or_default()
 }
 
+fn with_directives() -> impl Iterator<Item = &'static Chapter> {
+    CHAPTERS.iter().filter(|one| !one.directives.is_empty())
+}
+
 /// The reference, Markdown, in nginx.org's form.
 fn reference() -> String {
     let mut out = "\n".to_owned();
-    for chapter in CHAPTERS {
+    for chapter in with_directives() {
         let names = chapter.directives.iter().map(name);
         let links: Vec<_> = names.map(|name| format!("[`{name}`](#{name})")).collect();
         let _ = writeln!(out, "- {}: {}", chapter.title, links.join(", "));
     }
     out.push_str("- [Embedded variables](#embedded-variables)\n\n");
-    for chapter in CHAPTERS {
+    for chapter in with_directives() {
         let _ = write!(out, "### {}\n\n", chapter.title);
         for directive in chapter.directives {
             describe(&mut out, directive);

@@ -1,4 +1,6 @@
 /*
+ * What only C can say.
+ *
  * Bit fields of a request, read and written by nginx's own compiler. bindgen counts them from where
  * the first one begins; since nginx 1.29 that is no multiple of four bytes (in_port_t port stands
  * before), so that from the second word on its accessors hit the wrong bits.
@@ -7,6 +9,17 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include <dlfcn.h>
+
+/* The name this library was loaded by; null when the loader does not say. */
+const char *
+gatehouse_library_path(void)
+{
+    Dl_info  info;
+
+    return dladdr((const void *) &gatehouse_library_path, &info) ? info.dli_fname
+                                                                 : NULL;
+}
 
 ngx_uint_t
 gatehouse_request_internal(const ngx_http_request_t *r)

@@ -1,10 +1,15 @@
-//! Bit fields of a request that bindgen's accessors do not reach; see bits.c.
+//! What only C can say: bit fields of a request that bindgen's accessors do not reach, and the name
+//! of this library; see bits.c.
 //!
 //! Of `ngx_http_request_t` only those of the first word (`count`) may be used without it.
 
 use nginx_sys::{ngx_http_request_t, ngx_uint_t};
+use std::ffi::c_char;
 
 unsafe extern "C" {
+    /// Null, or a text that lives as long as this library is loaded.
+    pub(crate) safe fn gatehouse_library_path() -> *const c_char;
+
     /// # Safety
     /// `r` is a live request.
     pub(crate) fn gatehouse_request_internal(r: *const ngx_http_request_t) -> ngx_uint_t;

@@ -15,6 +15,7 @@ pub(crate) mod failure;
 pub mod files;
 pub mod guard;
 pub mod header;
+pub mod library;
 pub mod log;
 pub mod module;
 pub mod phase;

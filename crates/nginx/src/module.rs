@@ -2,6 +2,7 @@
 
 use crate::conf::{self, Conf, Error};
 use crate::guard;
+use crate::log::{self, Level};
 use crate::phase::Installer;
 use crate::variable::Variable;
 use nginx_sys as ngx;
@@ -43,6 +44,10 @@ pub unsafe trait Module: Sized + 'static {
 
     /// Adds the request handlers the configuration needs.
     fn install(installer: &mut Installer<'_, Self>) -> Result<(), Error>;
+
+    /// A configuration is about to serve, at the start and at a reload; not for `nginx -t`. Lines for
+    /// its error log go to `log`.
+    fn takes_over(log: &dyn Fn(Level, &str));
 
     /// A worker (or the only process) starts; it must not fail.
     fn start_worker(main: &Self::Main);
@@ -262,6 +267,7 @@ pub const fn record<M: Module>(
     module.ctx = context.cast_mut().cast();
     module.commands = commands.cast_mut();
     module.type_ = ngx::NGX_HTTP_MODULE as usize;
+    module.init_module = Some(init_module::<M>);
     module.init_process = Some(init_process::<M>);
     module
 }
@@ -345,6 +351,21 @@ pub(crate) const fn status(well: bool) -> isize {
     } else {
         ngx::NGX_ERROR as isize
     }
+}
+
+/// Never reports a failure: nginx would exit.
+unsafe extern "C" fn init_module<M: Module>(cycle: *mut ngx::ngx_cycle_t) -> isize {
+    // SAFETY: nginx passes the cycle that is about to run.
+    let cycle_log = unsafe { (*cycle).log };
+    let body = || {
+        if crate::process::role() != crate::process::Role::Test {
+            // SAFETY: the cycle's log, open by now.
+            M::takes_over(&|level, text| unsafe { log::write(cycle_log, level, text) });
+        }
+        0
+    };
+    // SAFETY: the cycle's log.
+    unsafe { guard::run(cycle_log, "taking over", 0, body) }
 }
 
 /// Never reports a failure: nginx would end the worker for good (nginx-limits: ngx_process.c).

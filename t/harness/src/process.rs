@@ -27,7 +27,9 @@ static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 /// A running nginx master, killed when dropped.
 #[derive(Debug)]
 pub struct Nginx {
-    child: Child,
+    pid: u32,
+    /// None for one that is no child of ours: a daemon, or the master that an upgrade has started.
+    child: Option<Child>,
     root: PathBuf,
 }
 
@@ -47,15 +49,13 @@ impl Nginx {
     /// It cannot be run, or does neither within ten seconds.
     pub fn start(env: &Env, root: &Path, extra_env: &[(String, String)]) -> Result<Start, String> {
         let mut nginx = Nginx::spawn(command(env, root, extra_env, &[])?, root)?;
-        let outcome = poll::until(START_DEADLINE, || match nginx.child.try_wait() {
-            Ok(Some(status)) => Some(Ok(Some(status))),
-            Ok(None) => nginx.has_pid_file().then_some(Ok(None)),
-            Err(error) => Some(Err(error.to_string())),
+        let outcome = poll::until(START_DEADLINE, || match nginx.exit_status() {
+            Some(status) => Some(Some(status)),
+            None => nginx.has_pid_file().then_some(None),
         });
         match outcome {
-            Some(Ok(Some(status))) => Ok(Start::Exited(status)),
-            Some(Ok(None)) => Ok(Start::Ready(nginx)),
-            Some(Err(error)) => Err(error),
+            Some(Some(status)) => Ok(Start::Exited(status)),
+            Some(None) => Ok(Start::Ready(nginx)),
             None => Err(format!(
                 "nginx neither started nor exited within {} s",
                 START_DEADLINE.as_secs()
@@ -71,9 +71,56 @@ impl Nginx {
             .map_err(|e| format!("cannot start nginx: {e}"))?;
         running.insert(child.id());
         Ok(Nginx {
-            child,
+            pid: child.id(),
+            child: Some(child),
             root: root.to_owned(),
         })
+    }
+
+    /// Runs an nginx whose configuration says `daemon on`, and takes over the master it leaves.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start_daemon(
+        env: &Env,
+        root: &Path,
+        extra_env: &[(String, String)],
+    ) -> Result<Nginx, String> {
+        let status = command(env, root, extra_env, &[])?
+            .status()
+            .map_err(|e| format!("cannot start nginx: {e}"))?;
+        if !status.success() {
+            return Err(format!("nginx did not start: {status}"));
+        }
+        // The daemon writes its number when the process started here has ended.
+        poll::until(START_DEADLINE, || Nginx::of_pid_file(root).ok())
+            .ok_or_else(|| "nginx wrote no pid file".to_owned())
+    }
+
+    /// The master that the pid file names; it must have been started by a server of ours.
+    ///
+    /// # Errors
+    /// No pid file.
+    pub fn of_pid_file(root: &Path) -> Result<Nginx, String> {
+        let path = root.join("logs/nginx.pid");
+        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let pid = text.strip_suffix('\n').unwrap_or_default().parse();
+        let pid = pid.map_err(|_| format!("`{text}` is no process id"))?;
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        running.insert(pid);
+        Ok(Nginx {
+            pid,
+            child: None,
+            root: root.to_owned(),
+        })
+    }
+
+    /// How it ended; a success for one that is no child of ours. None: it runs.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        match &mut self.child {
+            Some(child) => child.try_wait().ok().flatten(),
+            None => ended(self.pid).then(ExitStatus::default),
+        }
     }
 
     /// Runs `nginx -t` on the same files.
@@ -98,7 +145,7 @@ impl Nginx {
     /// The master's process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.pid
     }
 
     /// The ids of its worker processes that are not shutting down.
@@ -123,7 +170,7 @@ impl Nginx {
     /// # Errors
     /// It had exited before, did not quit in time (it is killed then), or ended with a failure.
     pub fn quit(mut self) -> Result<(), String> {
-        if let Ok(Some(status)) = self.child.try_wait() {
+        if let Some(status) = self.exit_status() {
             return Err(format!(
                 "nginx was gone before it was told to quit: {status}"
             ));
@@ -142,9 +189,9 @@ impl Nginx {
     fn end(&mut self, signal: Signal, deadline: Duration) -> Option<ExitStatus> {
         let mut sent: Option<Instant> = None;
         poll::until(deadline, || {
-            let exited = self.child.try_wait().ok().flatten();
+            let exited = self.exit_status();
             if exited.is_none() && sent.is_none_or(|at| at.elapsed() > SIGNAL_AGAIN) {
-                let _ = send(self.child.id(), signal);
+                let _ = send(self.pid, signal);
                 sent = Some(Instant::now());
             }
             exited
@@ -153,15 +200,17 @@ impl Nginx {
 
     /// Ends it by force, with its workers.
     fn kill(&mut self) {
-        if matches!(self.child.try_wait(), Ok(Some(_))) {
+        if self.exit_status().is_some() {
             return;
         }
         let workers = children(self.pid());
         if self.end(Signal::SIGTERM, KILL_DEADLINE).is_some() {
             return;
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = send(self.pid, Signal::SIGKILL);
+        if let Some(child) = &mut self.child {
+            let _ = child.wait();
+        }
         for pid in workers.into_iter().filter(|pid| is_nginx(*pid)) {
             let _ = send(pid, Signal::SIGKILL);
         }
@@ -174,17 +223,15 @@ impl Drop for Nginx {
         RUNNING
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.child.id());
+            .remove(&self.pid);
     }
 }
 
 /// Ends every nginx this process has started, for a runner that was told to stop. No other starts after it.
 pub fn stop_all() {
     let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-    let gone =
-        |pid: u32| !Path::new(&format!("/proc/{pid}")).exists() || process_state(pid) == Some('Z');
     let ended = poll::until(KILL_DEADLINE, || {
-        let left: Vec<u32> = running.iter().copied().filter(|pid| !gone(*pid)).collect();
+        let left: Vec<u32> = running.iter().copied().filter(|pid| !ended(*pid)).collect();
         for pid in &left {
             let _ = send(*pid, Signal::SIGTERM);
         }
@@ -197,6 +244,12 @@ pub fn stop_all() {
     }
     // Never released: the process is about to exit.
     std::mem::forget(running);
+}
+
+/// Whether a process has ended; nobody need have waited for it.
+#[must_use]
+pub fn ended(pid: u32) -> bool {
+    !Path::new(&format!("/proc/{pid}")).exists() || process_state(pid) == Some('Z')
 }
 
 /// Sends a signal to one process.

@@ -1,5 +1,6 @@
 //! A server for live scenarios: what a `.t` block cannot say.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -24,12 +25,13 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A server being prepared: files, names and settings before its start.
 pub struct Setup<'a> {
-    env: &'a Env,
+    env: Cow<'a, Env>,
     root: Root,
     names: BTreeMap<String, String>,
     ports: Vec<Port>,
     process_env: Vec<(String, String)>,
     log_level: String,
+    daemon: bool,
 }
 
 /// A running nginx with its server root; stopped when dropped.
@@ -42,6 +44,7 @@ pub struct Server {
     process_env: Vec<(String, String)>,
     log_level: String,
     allowed: Vec<Matcher>,
+    daemon: bool,
 }
 
 impl<'a> Setup<'a> {
@@ -72,12 +75,13 @@ impl<'a> Setup<'a> {
             root.path().join("html").display().to_string(),
         );
         Ok(Setup {
-            env,
+            env: Cow::Borrowed(env),
             root,
             names,
             ports,
             process_env: Vec::new(),
             log_level: "info".into(),
+            daemon: false,
         })
     }
 
@@ -109,6 +113,26 @@ impl<'a> Setup<'a> {
         self
     }
 
+    /// The server root.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Runs nginx in the background: only then it heeds SIGUSR2.
+    #[must_use]
+    pub fn daemon(mut self) -> Self {
+        self.daemon = true;
+        self
+    }
+
+    /// Loads this module instead of those of the run.
+    #[must_use]
+    pub fn module(mut self, path: &Path) -> Self {
+        self.env.to_mut().modules = vec![path.to_owned()];
+        self
+    }
+
     /// Writes a file, relative to the server root, with names replaced.
     ///
     /// # Errors
@@ -129,7 +153,7 @@ impl<'a> Setup<'a> {
     /// It does not start; the text has what nginx said.
     pub fn start(self, conf: &str) -> Result<Server, String> {
         let mut server = Server {
-            env: self.env.clone(),
+            env: self.env.into_owned(),
             root: self.root,
             nginx: None,
             names: self.names,
@@ -137,8 +161,14 @@ impl<'a> Setup<'a> {
             process_env: self.process_env,
             log_level: self.log_level,
             allowed: Vec::new(),
+            daemon: self.daemon,
         };
         server.write_conf(conf)?;
+        if server.daemon {
+            let started = Nginx::start_daemon(&server.env, server.root.path(), &server.process_env);
+            server.nginx = Some(started.map_err(|e| format!("{e}\n{}", server.log()))?);
+            return Ok(server);
+        }
         match Nginx::start(&server.env, server.root.path(), &server.process_env)? {
             Start::Ready(nginx) => server.nginx = Some(nginx),
             Start::Exited(status) => {
@@ -178,7 +208,10 @@ impl Server {
         let text = expand::bytes(conf.as_bytes(), &self.names)?
             .to_str_lossy()
             .into_owned();
-        let full = conf::whole(&self.env, &self.process_env, &text, &self.log_level);
+        let mut full = conf::whole(&self.env, &self.process_env, &text, &self.log_level);
+        if self.daemon {
+            full = full.replacen("daemon off;", "daemon on;", 1);
+        }
         self.root
             .write(Path::new("conf/nginx.conf"), full.as_bytes())
     }
@@ -233,6 +266,15 @@ impl Server {
         self.nginx
             .as_ref()
             .ok_or_else(|| "nginx is stopped".to_owned())
+    }
+
+    /// Goes on with the master that SIGUSR2 has started; gives the one before.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn go_on_with_new_master(&mut self) -> Result<Option<Nginx>, String> {
+        let new = Nginx::of_pid_file(self.root.path())?;
+        Ok(self.nginx.replace(new))
     }
 
     /// SIGHUP, then waits until only workers of the new configuration take requests.

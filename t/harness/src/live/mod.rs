@@ -11,6 +11,7 @@ mod reload;
 mod reload_stock;
 mod rollback;
 mod stats;
+mod upgrade;
 mod upstream;
 mod worker_kill;
 
@@ -140,6 +141,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "reload_rolled_back",
         needs: &[],
         run: rollback::run,
+    },
+    Scenario {
+        name: "upgrade",
+        needs: &["file /usr/bin/timeout"],
+        run: upgrade::run,
     },
     Scenario {
         name: "reload_two_hundred",

@@ -34,7 +34,7 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
 }
 
 /// The fenced blocks of a language.
-fn blocks(page: &str, language: &str) -> Vec<String> {
+pub(super) fn blocks(page: &str, language: &str) -> Vec<String> {
     let mut rest = page;
     let mut found = Vec::new();
     while let Some((_, after)) = rest.split_once(&format!("\n```{language}\n")) {
@@ -57,7 +57,7 @@ fn whole(snippet: &str) -> String {
 }
 
 /// Lines that begin with `$ `, and what stands below each.
-fn commands(block: &str) -> Result<Vec<(String, String)>, String> {
+pub(super) fn commands(block: &str) -> Result<Vec<(String, String)>, String> {
     let mut found: Vec<(String, String)> = Vec::new();
     for line in block.lines() {
         match (line.strip_prefix("$ "), found.last_mut()) {

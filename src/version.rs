@@ -1,0 +1,30 @@
+//! Which Gatehouse runs: one line in the log, one variable.
+
+use crate::Gatehouse;
+use gatehouse_nginx::variable::Variable;
+use gatehouse_nginx::{Answer, Level, library};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+pub const VARIABLES: &[Variable<Gatehouse>] = &[Variable::new(
+    "gatehouse_version",
+    "The version of the module that runs, such as `0.2.0`.",
+    |_| Answer::Value(VERSION.as_bytes()),
+)];
+
+/// Says which version a new configuration runs with, and when that is not the one on disk.
+pub fn say(log: &dyn Fn(Level, &str)) {
+    let nginx = library::nginx_version();
+    log(
+        Level::Notice,
+        &format!("gatehouse {VERSION} for nginx {nginx}"),
+    );
+    if let Some(text) = library::replaced() {
+        log(
+            Level::Warn,
+            &format!(
+                "gatehouse {VERSION} stays in use: {text}, a reload does not load it; restart nginx, or upgrade it with USR2"
+            ),
+        );
+    }
+}
