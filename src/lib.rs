@@ -51,7 +51,7 @@ pub struct Loc {
 /// State of a main request.
 #[derive(Default)]
 pub struct Record<'r> {
-    refusal: refusal::Refusal,
+    refusal: refusal::Refusal<'r>,
     geoip: geoip::Record<'r>,
     token: token::Record<'r>,
 }
@@ -128,6 +128,7 @@ unsafe impl Module for Gatehouse {
             installer.phase::<geoip::Access>()?;
         }
         if tokens || rules {
+            installer.last_in_phase::<refusal::Standing>()?;
             installer.phase::<refusal::Overrule>()?;
             installer.header_filter::<refusal::NoStore>();
         }

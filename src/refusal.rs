@@ -2,15 +2,25 @@
 
 use crate::{Gatehouse, Record};
 use gatehouse_nginx::phase::{Handler, HeaderFilter, NextFilter};
-use gatehouse_nginx::{Outcome, Phase, Request};
+use gatehouse_nginx::{Level, Outcome, Phase, Request};
 use std::cell::Cell;
 
 /// The refusal of a main request; 0: none, or overruled.
 #[derive(Default)]
-pub struct Refusal {
+pub struct Refusal<'r> {
     status: Cell<u16>,
+    /// What the error log has about it or is to have, the newest line first.
+    lines: Cell<Option<&'r Line<'r>>>,
     /// The upstream the request had then ([`Request::upstream_mark`]).
     upstream: Cell<usize>,
+}
+
+/// A line of the error log.
+struct Line<'r> {
+    level: Level,
+    text: &'r [u8],
+    written: Cell<bool>,
+    before: Option<&'r Line<'r>>,
 }
 
 /// Whether the request was refused where it is now; forgotten by an internal redirect.
@@ -26,6 +36,76 @@ pub fn refuse<'r>(r: Request<'r>, record: &Record<'r>, status: u16) -> Outcome<'
     record.refusal.status.set(status);
     record.refusal.upstream.set(r.upstream_mark());
     Outcome::Refused(status)
+}
+
+/// Says in the error log that a request is refused, or in a dry run would be. Under `satisfy any`
+/// nothing is said before nobody has allowed the request ([`Standing`]).
+pub fn log<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &str) {
+    if record.refusal.has_line(text) {
+        return;
+    }
+    let deferred = r.satisfy_any();
+    let kept = record.refusal.keep_line(r, level, text, !deferred);
+    if !deferred || !kept {
+        r.log(level, text);
+    }
+}
+
+/// Says something once for a request, whoever comes upon it again.
+pub fn log_once<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &str) {
+    if !record.refusal.has_line(text) {
+        record.refusal.keep_line(r, level, text, true);
+        r.log(level, text);
+    }
+}
+
+impl<'r> Refusal<'r> {
+    fn has_line(&self, text: &str) -> bool {
+        let mut line = self.lines.get();
+        while let Some(one) = line {
+            if one.text == text.as_bytes() {
+                return true;
+            }
+            line = one.before;
+        }
+        false
+    }
+
+    /// False when memory is short.
+    fn keep_line(&self, r: Request<'r>, level: Level, text: &str, written: bool) -> bool {
+        let line = r.text(&text, text.len()).and_then(|text| {
+            r.place(Line {
+                level,
+                text,
+                written: Cell::new(written),
+                before: self.lines.get(),
+            })
+        });
+        let kept = line.is_some();
+        if let Some(line) = line {
+            self.lines.set(Some(line));
+        }
+        kept
+    }
+
+    /// Writes what was deferred, the oldest line first.
+    fn write_lines(&self, r: Request<'_>) {
+        fn write(r: Request<'_>, line: Option<&Line<'_>>) {
+            let Some(line) = line.filter(|line| !line.written.replace(true)) else {
+                return;
+            };
+            write(r, line.before);
+            r.log(line.level, &String::from_utf8_lossy(line.text));
+        }
+        write(r, self.lines.get());
+    }
+
+    /// Forgets what was deferred: the next refusal is another one.
+    fn drop_lines(&self) {
+        while let Some(line) = self.lines.get().filter(|line| !line.written.get()) {
+            self.lines.set(line.before);
+        }
+    }
 }
 
 /// Whether the request is now at the page that `error_page` shows for a refusal of ours: that page
@@ -45,6 +125,23 @@ fn is_here(r: Request<'_>) -> bool {
 /// Forgets a refusal before the request starts again at its clean path, where it is judged again.
 pub fn start_again(record: &Record<'_>) {
     record.refusal.status.set(0);
+    record.refusal.drop_lines();
+    record.geoip.overrule();
+}
+
+/// Comes after everybody else who may allow a request: under `satisfy any` the refusal stands.
+pub struct Standing;
+
+impl Handler for Standing {
+    const PHASE: Phase = Phase::Access;
+    const NAME: &'static str = "logging a refusal";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        if let Some(record) = r.existing_record::<Gatehouse>() {
+            record.refusal.write_lines(r);
+        }
+        Outcome::Declined
+    }
 }
 
 /// Forgets a refusal that `satisfy any` overruled: what follows is no page for it.
@@ -56,8 +153,11 @@ impl Handler for Overrule {
 
     fn run(r: Request<'_>) -> Outcome<'_> {
         if let Some(record) = r.existing_record::<Gatehouse>().filter(|_| r.is_main()) {
+            record.refusal.drop_lines();
             if record.refusal.status.get() != 0 && is_here(r) {
                 record.refusal.status.set(0);
+                record.token.overrule();
+                record.geoip.overrule();
             }
         }
         Outcome::Declined
@@ -77,6 +177,8 @@ impl HeaderFilter for NoStore {
         let Some(record) = r.existing_record::<Gatehouse>().filter(|_| r.is_main()) else {
             return;
         };
+        // Somebody else has ended the request before all were asked.
+        record.refusal.write_lines(r);
         if record.refusal.status.get() != 0 {
             // Without memory the refusal goes out as it is.
             let _ = r.add_response_header("Cache-Control", "cache-control", b"no-store");

@@ -208,7 +208,7 @@ location = /u { empty_gif; }
 --- error_code eval
 [200, 403, 403]
 --- access_log
-/t 200 geo=denied/refused token=missing/refused
+/t 200 geo=denied/allowed token=missing/allowed
 /u 403 geo=denied/refused token=missing/refused
 /u 403 geo=none/allowed token=missing/refused
 
@@ -252,3 +252,114 @@ location = /secret { geoip_deny country=RU; empty_gif; }
 [200, 200, 403, 200]
 --- response_headers eval
 ["! Cache-Control", "! Cache-Control", "Cache-Control: no-store", "! Cache-Control"]
+
+=== TEST 16: a refusal that satisfy any overrules is not in the log, at the same or another status
+--- http_config eval: $::Http
+--- config
+satisfy any;
+geoip_deny country=RU;
+token_auth video;
+location = /ip { allow 203.0.113.1; empty_gif; }
+location = /451 { geoip_status 451; token_auth_status default=410; allow 203.0.113.1; empty_gif; }
+location = /login { auth_basic realm; auth_basic_user_file users; empty_gif; }
+location = /auth { auth_request /ok; empty_gif; }
+location = /ok { return 204; }
+--- user_files eval: $::Users
+--- request eval
+["GET /ip", "GET /451", "GET /login", "GET /auth"]
+--- more_headers eval
+[$::RU, $::RU, "$::RU\n$::Login", $::RU]
+--- error_code eval
+[200, 200, 200, 200]
+--- no_error_log
+refused
+
+=== TEST 17: a refusal that stands is, with its own level, whoever else refused
+--- http_config eval: $::Http
+--- config
+satisfy any;
+geoip_deny country=RU;
+geoip_log_level notice;
+location = /ip { deny all; empty_gif; }
+location = /451 { geoip_status 451; token_auth video; token_auth_log_level warn; empty_gif; }
+location = /444 { geoip_status 444; geoip_log_level error; geoip_deny continent=EU; empty_gif; }
+location = /login { geoip_log_level info; auth_basic realm; auth_basic_user_file users; empty_gif; }
+--- user_files eval: $::Users
+--- request eval
+["GET /ip", "GET /451", "GET /login", "GET /444"]
+--- more_headers eval
+[$::RU, $::RU, $::RU, $::RU]
+--- ignore_response
+--- error_log eval
+[qr/\[notice\] .*country refused: RU.*"GET \/ip /, qr/\[notice\] .*country refused: RU.*"GET \/451 /, qr/\[warn\] .*token refused: missing.*"GET \/451 /, qr/\[info\] .*country refused: RU.*"GET \/login /, qr/\[error\] .*country refused: RU.*"GET \/444 /]
+
+=== TEST 18: overruled at the first location, standing at the one nginx redirects to
+--- http_config eval: $::Http
+--- config
+access_log logs/access.log verdicts;
+satisfy any;
+token_auth video;
+location = /dir/ { allow 127.0.0.1; index file.html; }
+location = /dir/file.html { empty_gif; }
+--- user_files
+>>> dir/file.html
+file
+--- request
+GET /dir/
+--- error_code: 403
+--- error_log
+token refused: missing
+--- access_log
+/dir/file.html 403 geo=none/allowed token=missing/refused
+
+=== TEST 19: another check's failure in between leaves the refusal in the log
+--- http_config eval: $::Http
+--- config
+satisfy any;
+geoip_deny country=RU;
+location = /t { auth_request /broken; empty_gif; }
+location = /broken { return 503; }
+--- request
+GET /t
+--- more_headers eval: $::RU
+--- error_code: 500
+--- error_log
+country refused: RU
+
+=== TEST 20: a dry run speaks of those whom nobody lets in
+--- http_config eval: $::Http
+--- config
+satisfy any;
+geoip_deny country=RU;
+geoip_dry_run on;
+token_auth video;
+token_auth_dry_run on;
+location = /let-in { allow 203.0.113.1; deny all; empty_gif; }
+location = /open { empty_gif; }
+--- request eval
+["GET /let-in", "GET /open"]
+--- more_headers eval
+[$::RU, $::RU]
+--- error_code eval
+[200, 200]
+--- error_log eval
+[qr/dry run, country refused: RU.*"GET \/open /, qr/dry run, token refused: missing.*"GET \/open /]
+--- no_error_log eval
+[qr/dry run.*"GET \/let-in /]
+
+=== TEST 21: a path token that overrules a country: the log says what came of it
+--- http_config eval
+$::Http . 'token_profile path { format scalesimple; key text=satisfy-test; from path; }'
+--- config
+access_log logs/access.log verdicts;
+satisfy any;
+geoip_deny country=RU;
+token_auth path;
+location / { }
+--- request
+GET /bbc0091915d86774b6b267426f188593,4102444800/index.html
+--- more_headers eval: $::RU
+--- access_log
+/index.html 200 geo=denied/allowed token=ok/allowed
+--- no_error_log
+refused

@@ -7,27 +7,29 @@ use gatehouse_nginx::phase::Handler;
 use gatehouse_nginx::{Level, Outcome, Phase, Request};
 use std::cell::Cell;
 use std::net::IpAddr;
-use std::ptr;
 
 /// What was refused; kept for the log after an internal redirect.
 #[derive(Default)]
 pub struct Record<'r> {
     refused: Cell<Option<Refused<'r>>>,
-    /// The rule of the last line in the log, and whether that was a dry run.
-    logged: Cell<Option<(&'r Rule, bool)>>,
 }
 
-impl<'r> Record<'r> {
-    /// Whether the log has the refusal already: internal redirects come to the same rule again.
-    fn is_logged(&self, rule: &'r Rule, dry_run: bool) -> bool {
-        let before = self.logged.replace(Some((rule, dry_run)));
-        before.is_some_and(|(one, dry)| ptr::eq(one, rule) && dry == dry_run)
+impl Record<'_> {
+    /// `satisfy any` has let the request pass in spite of us.
+    pub fn overrule(&self) {
+        if let Some(refused) = self.refused.get() {
+            self.refused.set(Some(Refused {
+                overruled: true,
+                ..refused
+            }));
+        }
     }
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct Refused<'r> {
     pub rule: &'r Rule,
+    pub overruled: bool,
 }
 
 /// The verdict of a location's rules.
@@ -73,28 +75,29 @@ fn enforce<'r>(r: Request<'r>, loc: &Loc, rule: &'r Rule) -> Outcome<'r> {
     let Some(all) = r.record::<Gatehouse>() else {
         return Outcome::Failed;
     };
-    if !all.geoip.is_logged(rule, dry_run) {
-        log_refusal(r, loc, rule, dry_run);
-    }
+    let level = loc.log_level.unwrap_or(Level::Error);
+    refusal::log(r, all, level, &refusal_text(r, rule, dry_run));
     if dry_run {
         return Outcome::Declined;
     }
-    all.geoip.refused.set(Some(Refused { rule }));
+    all.geoip.refused.set(Some(Refused {
+        rule,
+        overruled: false,
+    }));
     refusal::refuse(r, all, loc.status.unwrap_or(403))
 }
 
-fn log_refusal(r: Request<'_>, loc: &Loc, rule: &Rule, dry_run: bool) {
+fn refusal_text(r: Request<'_>, rule: &Rule, dry_run: bool) -> String {
     let facts = address(r).map_or(Facts::UNKNOWN, |address| facts(r, address));
     let country = facts
         .country
         .map_or_else(|| "unknown".to_owned(), |code| code.to_string());
     let prefix = if dry_run { "dry run, " } else { "" };
-    let text = format!(
+    format!(
         "{prefix}country refused: {country}, rule \"{}\" in {}",
         rule.text(),
         rule.place()
-    );
-    r.log(loc.log_level.unwrap_or(Level::Error), &text);
+    )
 }
 
 /// The refusal this request has met.

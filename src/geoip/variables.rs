@@ -171,12 +171,13 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
     ),
     Variable::new(
         "geoip_action",
-        "`allowed`, `refused` or `dry_run`: what came of it.",
+        "`allowed` (also in spite of a rule, by `satisfy any`), `refused` or `dry_run`: what came of it.",
         |r| {
             let dry_run = r.main().loc::<Gatehouse>().geoip.dry_run == Some(true);
             let denied = matches!(verdict(r), Verdict::Rule(rule) if rule.action() == Action::Deny);
-            Answer::Value(match (check::refused(r).is_some(), denied, dry_run) {
-                (true, _, _) | (_, true, false) => b"refused",
+            Answer::Value(match (check::refused(r), denied, dry_run) {
+                (Some(refused), _, _) if refused.overruled => b"allowed",
+                (Some(_), _, _) | (_, true, false) => b"refused",
                 (_, _, true) => b"dry_run",
                 _ => b"allowed",
             })

@@ -90,6 +90,13 @@ impl<'r> Record<'r> {
         found
     }
 
+    /// `satisfy any` has let the request pass in spite of us.
+    pub fn overrule(&self) {
+        if let Some((judged, Action::Refused)) = self.enforced.get() {
+            self.enforced.set(Some((judged, Action::Allowed)));
+        }
+    }
+
     fn judged(&self, profile: usize) -> Option<&'r Judged<'r>> {
         let mut judged = self.verdicts.get();
         while let Some(one) = judged {
@@ -208,10 +215,11 @@ pub(super) fn profile_of(r: Request<'_>) -> Result<Option<usize>, ()> {
                 .and_then(|name| r.main_conf::<Gatehouse>().token.numbers.get(name));
             known.copied().map(Some).ok_or_else(|| {
                 let shown = String::from_utf8_lossy(name);
-                r.log(
-                    Level::Error,
-                    &format!("token_auth: unknown token_profile \"{shown}\""),
-                );
+                let text = format!("token_auth: unknown token_profile \"{shown}\"");
+                match r.record::<Gatehouse>() {
+                    Some(record) => refusal::log_once(r, record, Level::Error, &text),
+                    None => r.log(Level::Error, &text),
+                }
             })
         }
     }
@@ -257,7 +265,6 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
     if refusal::is_page(r) {
         return Some(Outcome::Declined);
     }
-    let seen_before = record.judged(number).is_some_and(|known| !known.early);
     let judged = record.judge(r, number, false)?;
     let loc = &r.loc::<Gatehouse>().token;
     let ok = judged.verdict.is_ok();
@@ -269,13 +276,13 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
     };
     record.enforced.set(Some((judged, action)));
     let named = r.main_conf::<Gatehouse>().token.profiles.get(number)?;
-    if !ok && !seen_before {
-        log_refusal(
+    if !ok {
+        let level = loc.log_level.unwrap_or(Level::Error);
+        refusal::log(
             r,
-            named,
-            &judged.verdict,
-            loc.log_level.unwrap_or(Level::Error),
-            dry_run,
+            all,
+            level,
+            &refusal_text(named, &judged.verdict, dry_run),
         );
     }
     if action == Action::Refused {
@@ -351,18 +358,15 @@ fn path_without_token<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) ->
     out.get(..len)
 }
 
-fn log_refusal(r: Request<'_>, named: &Named, verdict: &Verdict, level: Level, dry_run: bool) {
+fn refusal_text(named: &Named, verdict: &Verdict, dry_run: bool) -> String {
     let prefix = if dry_run { "dry run, " } else { "" };
     let key = verdict.key.and_then(|key| named.profile.key_id(key));
     let key = key.map(|id| format!(", key \"{id}\"")).unwrap_or_default();
     let reason = verdict.status.as_str();
-    r.log(
-        level,
-        &format!(
-            "{prefix}token refused: {reason}, profile \"{}\"{key}",
-            named.name
-        ),
-    );
+    format!(
+        "{prefix}token refused: {reason}, profile \"{}\"{key}",
+        named.name
+    )
 }
 
 /// Bytes of the longest number.
@@ -377,7 +381,7 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
     ),
     Variable::new(
         "token_auth_action",
-        "What the access phase did: `allowed`, `refused` or `dry_run`; not found before it.",
+        "What came of it: `allowed` (also in spite of the token, by `satisfy any`), `refused` or `dry_run`; not found before the access phase.",
         |r| {
             let enforced = r
                 .existing_record::<Gatehouse>()

@@ -124,6 +124,23 @@ impl<'c, M: Module> Installer<'c, M> {
 
     /// Adds a handler. In each phase the last one added runs first.
     pub fn phase<H: Handler>(&mut self) -> Result<(), Error> {
+        self.add::<H>().map(|_| ())
+    }
+
+    /// Adds a handler that runs after all others of its phase that are there by now.
+    pub fn last_in_phase<H: Handler>(&mut self) -> Result<(), Error> {
+        let list = self.add::<H>()?;
+        // SAFETY: an array of the handlers, nobody else's while the configuration is read.
+        let list = unsafe { &mut *list };
+        // SAFETY: it holds handlers.
+        let handlers = unsafe { list.as_slice_mut::<ngx::ngx_http_handler_pt>() };
+        // nginx runs them from the last to the first.
+        handlers.rotate_right(1);
+        Ok(())
+    }
+
+    /// The array the handler has been added to.
+    fn add<H: Handler>(&mut self) -> Result<*mut ngx::ngx_array_t, Error> {
         let phase = match H::PHASE {
             Phase::PostRead => ngx::ngx_http_phases_NGX_HTTP_POST_READ_PHASE,
             Phase::ServerRewrite => ngx::ngx_http_phases_NGX_HTTP_SERVER_REWRITE_PHASE,
@@ -154,7 +171,8 @@ impl<'c, M: Module> Installer<'c, M> {
         }
         // SAFETY: a fresh element of the array.
         unsafe { slot.write(Some(handler::<H>)) };
-        Ok(())
+        // SAFETY: as above.
+        Ok(unsafe { &raw mut (*list).handlers })
     }
 
     /// Puts a header filter in front.

@@ -7,6 +7,7 @@ mod geoip;
 mod load;
 mod panic;
 mod readme;
+mod refusals;
 mod reload;
 mod reload_stock;
 mod rollback;
@@ -111,6 +112,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "upstream_many",
         needs: &[],
         run: upstream::many,
+    },
+    Scenario {
+        name: "refusals_logged_once",
+        needs: &[],
+        run: refusals::logged_once,
     },
     Scenario {
         name: "reload_under_load",
