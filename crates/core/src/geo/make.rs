@@ -66,9 +66,12 @@ impl Builder {
     /// The file.
     ///
     /// # Errors
-    /// A message when it would be larger than the format allows, or when the record of an IPv6
-    /// network is given to a database of IPv4 networks.
+    /// A message when there are no networks, when it would be larger than the format allows, or when
+    /// the record of an IPv6 network is given to a database of IPv4 networks.
     pub fn build(&self) -> Result<Vec<u8>, String> {
+        if self.networks.is_empty() {
+            return Err("there are no networks".to_owned());
+        }
         let nodes = self.nodes()?;
         let count = u32::try_from(nodes.len()).map_err(|_| too_large())?;
         let width = self.width_for(count)?;

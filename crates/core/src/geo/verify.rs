@@ -12,6 +12,8 @@ pub struct Verification {
     heights: Vec<u8>,
     /// The way from the root to the node being looked at.
     way: Vec<Visit>,
+    /// Whether some address has a record.
+    has_networks: bool,
     data: DataCheck,
 }
 
@@ -51,6 +53,7 @@ impl Verification {
                 next: Side::Left,
                 height: 0,
             }],
+            has_networks: false,
             data: DataCheck::new(database.section().0.len()),
         })
     }
@@ -76,13 +79,7 @@ impl Verification {
 
     fn step_tree<S: AsRef<[u8]>>(&mut self, database: &Database<S>) -> Result<bool, Error> {
         let Some(visit) = self.way.last_mut() else {
-            // Writers number only what they have reached; anything else is damage.
-            let reached = self.heights.iter().all(|height| *height > 0);
-            return if reached {
-                Ok(true)
-            } else {
-                Err(invalid("the search tree has nodes that no address reaches"))
-            };
+            return self.judge_tree();
         };
         let right = match visit.next {
             Side::Left => false,
@@ -98,12 +95,26 @@ impl Verification {
             Target::Data(offset) => {
                 let offset =
                     usize::try_from(offset).map_err(|_| invalid("an offset is too large"))?;
+                self.has_networks = true;
                 self.data.start(offset)?;
             }
             Target::Outside => return Err(invalid("the search tree leads outside the data")),
             Target::Node(child) => self.enter(child, database.address_bits())?,
         }
         Ok(false)
+    }
+
+    /// What is known only at the end of every way.
+    fn judge_tree(&self) -> Result<bool, Error> {
+        // Writers number only what they have reached; anything else is damage.
+        if self.heights.contains(&0) {
+            return Err(invalid("the search tree has nodes that no address reaches"));
+        }
+        // Under such a file every address is unknown: a rule that denies countries would refuse nobody.
+        if !self.has_networks {
+            return Err(invalid("it has no networks"));
+        }
+        Ok(true)
     }
 
     fn enter(&mut self, node: u32, bits: u8) -> Result<(), Error> {

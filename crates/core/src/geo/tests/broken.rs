@@ -183,7 +183,7 @@ fn crafted_tree(nodes: &[[u32; 2]], data: &[u8]) -> Vec<u8> {
     }
     bytes.extend_from_slice(&[0; 16]);
     bytes.extend_from_slice(data);
-    let mut metadata = file(&[]);
+    let mut metadata = file(&[("::/1", json!({}))]);
     let start = metadata
         .windows(4)
         .rposition(|window| window == b"\xab\xcd\xefM")
@@ -271,7 +271,8 @@ fn crafted_trees_are_refused() {
         "after the data"
     );
     let ladder = |length: u32| {
-        let nodes: Vec<[u32; 2]> = (1..=length).map(|next| [next; 2]).collect();
+        let mut nodes: Vec<[u32; 2]> = (1..length).map(|next| [next; 2]).collect();
+        nodes.push([length + 16; 2]);
         crafted_tree(&nodes, b"\xe0")
     };
     assert!(ask(&ladder(128)), "as deep as an address, by 2^128 ways");
@@ -280,6 +281,7 @@ fn crafted_trees_are_refused() {
     let mut nodes = vec![[2, 1], [2, 2]];
     nodes.extend((3..=129).map(|next| [next; 2]));
     assert!(fault(&crafted_tree(&nodes, b"\xe0")).contains("deeper than an address"));
+    assert!(fault(&crafted_tree(&[[1, 1]], b"\xe0")).contains("no networks"));
     let mut separator = sound();
     let at = separator
         .windows(16)

@@ -26,7 +26,7 @@ fn networks() -> impl Strategy<Value = BTreeMap<IpNet, Value>> {
                 .trunc(),
         )
     });
-    proptest::collection::btree_map(prop_oneof![v4, v6], values(), 0..30)
+    proptest::collection::btree_map(prop_oneof![v4, v6], values(), 1..30)
 }
 
 /// Objects of all types JSON and the format share.
@@ -169,5 +169,28 @@ fn mistakes_in_json_are_named() {
     assert_eq!(
         make(r#"{"192.0.2.0/24": {}, "192.0.2.1/24": {}}"#),
         "192.0.2.1/24 is there twice"
+    );
+}
+
+#[test]
+fn a_file_without_networks_is_neither_made_nor_used() {
+    let mut builder = Builder::new("Test", 0);
+    assert_eq!(builder.build().unwrap_err(), "there are no networks");
+    assert_eq!(
+        from_json(" {} ", "Test", 0).unwrap_err(),
+        "there are no networks"
+    );
+    // Somebody else's empty file: one network whose two halves are "nothing".
+    let network = parse_network("::/1").unwrap();
+    builder
+        .insert(network, &json!({"country": {"iso_code": "FR"}}))
+        .unwrap();
+    let mut bytes = builder.build().unwrap();
+    assert_eq!(Database::open(bytes.as_slice()).unwrap().verify(), Ok(()));
+    bytes[..6].copy_from_slice(&[0, 0, 1, 0, 0, 1]);
+    let database = Database::open(bytes.as_slice()).unwrap();
+    assert_eq!(
+        database.verify().unwrap_err().to_string(),
+        "invalid MaxMind DB file: it has no networks"
     );
 }
