@@ -11,12 +11,13 @@ use gatehouse_core::geo::make::{Builder, from_json, parse_network};
 use gatehouse_core::geo::{Database, Eu, Field, Lookup};
 use serde_json::{Map, Value, json};
 
-use crate::Failure;
+use crate::files::{read, refused, unusable};
+use crate::{Failure, Outcome};
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a database from CSV or JSON.
+    /// Make a database from CSV or JSON; one without networks is refused.
     ///
     /// CSV lines are network,country,continent,eu and maybe city (eu: yes, no or empty; a first line
     /// with the word "network" is a heading). JSON is one object of networks and their records.
@@ -60,9 +61,9 @@ pub(crate) struct Make {
     epoch: Option<u64>,
 }
 
-/// Does what is asked and gives the text for standard output.
-pub(crate) fn run(command: &Command) -> Result<String, Failure> {
-    match command {
+/// Does what is asked.
+pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
+    let text = match command {
         Command::Make(make) => run_make(make),
         Command::Lookup {
             database,
@@ -70,7 +71,8 @@ pub(crate) fn run(command: &Command) -> Result<String, Failure> {
             json,
         } => run_lookup(database, *address, *json),
         Command::Check { database, json } => run_check(database, *json),
-    }
+    };
+    text.map(Outcome::done)
 }
 
 fn run_make(make: &Make) -> Result<String, Failure> {
@@ -89,10 +91,11 @@ fn run_make(make: &Make) -> Result<String, Failure> {
             )));
         }
     };
-    let text = fs::read_to_string(&make.source).map_err(|error| refused(&make.source, &error))?;
+    let text = String::from_utf8(read(&make.source)?)
+        .map_err(|_| refused(&make.source, &"it is not UTF-8"))?;
     let bytes = convert(&text, &make.database_type, epoch)
         .map_err(|error| refused(&make.source, &error))?;
-    replace(&make.out, &bytes).map_err(|error| refused(&make.out, &error))?;
+    replace(&make.out, &bytes).map_err(|error| unusable(&make.out, &error))?;
     Ok(String::new())
 }
 
@@ -253,16 +256,11 @@ fn run_check(path: &Path, json: bool) -> Result<String, Failure> {
 }
 
 fn open(path: &Path) -> Result<Database<Vec<u8>>, Failure> {
-    let bytes = fs::read(path).map_err(|error| refused(path, &error))?;
-    Database::open(bytes).map_err(|error| refused(path, &error))
-}
-
-fn refused(path: &Path, reason: &dyn std::fmt::Display) -> Failure {
-    Failure::Refused(format!("{}: {reason}", path.display()))
+    Database::open(read(path)?).map_err(|error| refused(path, &error))
 }
 
 /// Seconds since 1970 as a date, or as they are when no calendar has it.
-fn date(epoch: u64) -> String {
+pub(crate) fn date(epoch: u64) -> String {
     let mut text = String::new();
     let time = UNIX_EPOCH.checked_add(Duration::from_secs(epoch));
     match time.map(|time| write!(text, "{}", humantime::format_rfc3339_seconds(time))) {
@@ -271,7 +269,7 @@ fn date(epoch: u64) -> String {
     }
 }
 
-fn table(rows: &[(&str, &str)]) -> String {
+pub(crate) fn table(rows: &[(&str, &str)]) -> String {
     rows.iter()
         .map(|(name, value)| format!("{name:<10} {value}\n"))
         .collect()

@@ -1,18 +1,21 @@
 //! The companion program: makes and reads country databases, signs links.
 #![forbid(unsafe_code)]
 
+mod files;
 mod geoip;
 mod token;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 /// Companion of the nginx module Gatehouse.
 ///
-/// Results go to standard output, messages to standard error. Exit codes: 0 done, 1 refused,
-/// 2 wrong use, 3 unreachable.
+/// Results go to standard output, messages to standard error. Exit codes: 0 done, 1 refused (the
+/// answer is no, or the content of a file is not accepted), 2 wrong use (a file that is not there
+/// among it), 3 unreachable.
 #[derive(Debug, Parser)]
 #[command(name = "gatehouse", version)]
 struct Arguments {
@@ -30,23 +33,44 @@ enum Command {
     Token(token::Command),
 }
 
+/// What a command has to say, and whether the answer is yes.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// For standard output.
+    text: String,
+    /// The answer is no: a token that does not verify.
+    refused: bool,
+}
+
+impl Outcome {
+    fn done(text: String) -> Self {
+        Self {
+            text,
+            refused: false,
+        }
+    }
+}
+
 /// Why nothing was done, for standard error and the exit code.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The input is not accepted, or the answer is no.
+    /// The input is not accepted.
     Refused(String),
-    /// The arguments make no sense.
+    /// The arguments make no sense, or a file they name cannot be used.
     Wrong(String),
 }
 
 impl Failure {
     fn parts(&self) -> (&str, u8) {
         match self {
-            Self::Refused(message) => (message, 1),
-            Self::Wrong(message) => (message, 2),
+            Self::Refused(message) => (message, REFUSED),
+            Self::Wrong(message) => (message, WRONG_USE),
         }
     }
 }
+
+const REFUSED: u8 = 1;
+const WRONG_USE: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -54,16 +78,27 @@ fn main() -> ExitCode {
         Command::Geoip(command) => geoip::run(command),
         Command::Token(command) => token::run(command),
     };
-    match result {
-        // A reader that has gone away (`| head`) wants no more.
-        Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        },
+    match result.and_then(print) {
+        Ok(refused) => ExitCode::from(if refused { REFUSED } else { 0 }),
         Err(failure) => {
             let (message, code) = failure.parts();
             let _ = writeln!(std::io::stderr(), "gatehouse: {message}");
             ExitCode::from(code)
         }
+    }
+}
+
+/// Writes to standard output; whether the answer is no.
+fn print(outcome: Outcome) -> Result<bool, Failure> {
+    let mut out = std::io::stdout();
+    let written = out
+        .write_all(outcome.text.as_bytes())
+        .and_then(|()| out.flush());
+    match written {
+        // A reader that has gone away (`| head`) wants no more.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(files::unusable(Path::new("standard output"), &error))
+        }
+        _ => Ok(outcome.refused),
     }
 }

@@ -143,7 +143,6 @@ fn what_is_not_there_is_refused() {
         format!("gatehouse: {out}: nothing about 198.51.100.1\n")
     );
     assert!(failed(1, &["geoip", "check", &source]).ends_with("not a MaxMind DB file\n"));
-    assert!(failed(1, &["geoip", "check", &folder.path("none")]).contains("No such file"));
     let mut bytes = fs::read(&out).unwrap();
     bytes[1] ^= 0x10;
     let broken = folder.write("broken.mmdb", &bytes);
@@ -183,6 +182,57 @@ fn mistakes_in_a_source_are_named() {
         "line 2: 192.0.2.1/24 is there twice"
     );
     assert!(!Path::new(&out).exists());
+}
+
+#[test]
+fn an_empty_database_is_neither_made_nor_good() {
+    let folder = Folder::new("empty");
+    let out = folder.path("a.mmdb");
+    for (name, content) in [
+        ("none.csv", ""),
+        ("heading.csv", "network,country,continent,eu\n"),
+        ("lines.csv", "\n\n"),
+        ("none.json", "{}"),
+    ] {
+        let source = folder.write(name, content.as_bytes());
+        assert_eq!(
+            failed(1, &["geoip", "make", &source, &out]),
+            format!("gatehouse: {source}: there are no networks\n")
+        );
+        assert!(!Path::new(&out).exists(), "{name}");
+    }
+    let source = folder.write("all.json", br#"{"::/1": {"country": {"iso_code": "FR"}}}"#);
+    done(&["geoip", "make", &source, &out]);
+    let mut bytes = fs::read(&out).unwrap();
+    bytes[..6].copy_from_slice(&[0, 0, 1, 0, 0, 1]);
+    let empty = folder.write("empty.mmdb", &bytes);
+    assert_eq!(
+        failed(1, &["geoip", "check", &empty]),
+        format!("gatehouse: {empty}: invalid MaxMind DB file: it has no networks\n")
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_or_written_is_wrong_use() {
+    let folder = Folder::new("files");
+    let (none, out) = (folder.path("none.mmdb"), folder.path("a.mmdb"));
+    let missing = |path: &str| format!("gatehouse: {path}: No such file or directory\n");
+    assert_eq!(failed(2, &["geoip", "check", &none]), missing(&none));
+    assert_eq!(
+        failed(2, &["geoip", "lookup", &none, "::1"]),
+        missing(&none)
+    );
+    let source = folder.path("none.csv");
+    assert_eq!(
+        failed(2, &["geoip", "make", &source, &out]),
+        missing(&source)
+    );
+    let source = folder.write("a.csv", CSV.as_bytes());
+    let nowhere = folder.path("no/folder/a.mmdb");
+    assert_eq!(
+        failed(2, &["geoip", "make", &source, &nowhere]),
+        missing(&nowhere)
+    );
 }
 
 #[test]

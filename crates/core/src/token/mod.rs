@@ -24,7 +24,7 @@ use place::SignedUrl;
 
 pub use key::{Key, KeyEncoding, Secret};
 pub use place::{Carriers, Names, Place};
-pub use profile::{Profile, ProfileBuilder, Verdict};
+pub use profile::{Finding, Profile, ProfileBuilder, Verdict};
 pub use status::{Status, Statuses, parse_http_status};
 pub use template::{Segment, Template};
 

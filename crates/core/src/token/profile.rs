@@ -41,6 +41,30 @@ impl Verdict {
     }
 }
 
+/// What one place of a request holds.
+pub struct Finding<'a> {
+    presented: Option<Presented<'a>>,
+    /// The verdict on this place alone.
+    pub verdict: Verdict,
+}
+
+impl Finding<'_> {
+    /// The token and its expiry as they stand there; `None` when the expiry's own name is missing.
+    pub fn presented(&self) -> Option<(&[u8], Option<&[u8]>)> {
+        let presented = self.presented.as_ref()?;
+        Some((presented.token, presented.expiry))
+    }
+
+    /// The request target as the signer saw it: without the token where the URL carries it.
+    pub fn signed_target(&self) -> Vec<u8> {
+        let mut target = Vec::new();
+        if let Some(presented) = &self.presented {
+            presented.url.each(|piece| target.extend_from_slice(piece));
+        }
+        target
+    }
+}
+
 /// A complete profile. Immutable; a reload makes a new one.
 pub struct Profile {
     scheme: &'static Scheme,
@@ -67,22 +91,41 @@ impl Profile {
     /// reason of the first place that has one.
     pub fn verify(&self, rx: &dyn Received, now: i64) -> Verdict {
         let mut first = None;
-        for (index, place) in self.places.iter().enumerate() {
-            let verdict = match place.find(rx, self.scheme.repeated, &*self.check) {
-                Found::Nothing => continue,
-                Found::Half => Verdict::refused(Status::Malformed),
-                Found::Token(presented) => self.judge(&presented, rx, now),
-            };
-            let verdict = Verdict {
-                place: Some(index),
-                ..verdict
-            };
-            if verdict.is_ok() {
-                return verdict;
+        for finding in self.findings(rx, now) {
+            if finding.verdict.is_ok() {
+                return finding.verdict;
             }
-            first.get_or_insert(verdict);
+            first.get_or_insert(finding.verdict);
         }
         first.unwrap_or(Verdict::MISSING)
+    }
+
+    /// What each place that has a token holds and what is to be said about it, in order, each as if
+    /// it were the only one.
+    pub fn findings<'a>(
+        &'a self,
+        rx: &'a dyn Received,
+        now: i64,
+    ) -> impl Iterator<Item = Finding<'a>> {
+        self.places
+            .iter()
+            .enumerate()
+            .filter_map(move |(index, place)| {
+                let (presented, verdict) = match place.find(rx, self.scheme.repeated, &*self.check)
+                {
+                    Found::Nothing => return None,
+                    Found::Half => (None, Verdict::refused(Status::Malformed)),
+                    Found::Token(presented) => {
+                        let verdict = self.judge(&presented, rx, now);
+                        (Some(presented), verdict)
+                    }
+                };
+                let place = Some(index);
+                Some(Finding {
+                    presented,
+                    verdict: Verdict { place, ..verdict },
+                })
+            })
     }
 
     fn judge(&self, presented: &Presented<'_>, rx: &dyn Received, now: i64) -> Verdict {

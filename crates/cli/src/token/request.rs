@@ -1,0 +1,276 @@
+//! The request a link stands for, as far as the arguments describe it.
+
+use std::net::IpAddr;
+
+use gatehouse_core::token::{Names, Place, Profile, Received, strip};
+
+use super::url::Url;
+
+/// What a client would send, and what nginx would know about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// The URL, if one was given.
+    pub(crate) url: Option<Url>,
+    /// Header lines.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The client's address.
+    pub(crate) address: Option<IpAddr>,
+    /// Variables whose values were given.
+    pub(crate) variables: Vec<(String, String)>,
+}
+
+/// A value, or what is missing to know it.
+type Value = Result<Vec<u8>, String>;
+
+impl Request {
+    fn target(&self) -> &str {
+        self.url.as_ref().map_or("/", |url| &url.target)
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.headers.iter();
+        lines
+            .find(|line| line.0.eq_ignore_ascii_case(name))
+            .map(|line| line.1.as_str())
+    }
+
+    /// The same request with a token in a place.
+    pub(crate) fn carrying(&self, place: &Place, token: &str, expires: &str) -> Self {
+        let mut request = self.clone();
+        match place {
+            Place::Query(names) => {
+                let mark = if self.target().contains('?') {
+                    '&'
+                } else {
+                    '?'
+                };
+                let args = pairs(names, token, expires).join("&");
+                request.set_target(format!("{}{mark}{args}", self.target()));
+            }
+            Place::Cookie(names) => {
+                let cookies = pairs(names, token, expires).join("; ");
+                request.headers.push(("Cookie".to_owned(), cookies));
+            }
+            Place::Header(names) => {
+                let lines = pairs(names, token, expires);
+                let lines = lines.iter().filter_map(|pair| pair.split_once('='));
+                let lines = lines.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                request.headers.extend(lines);
+            }
+            Place::Path => {
+                let segment = format!("{token},{expires}");
+                request.set_target(match self.target().split_once(HERE) {
+                    Some((before, after)) => format!("{before}{segment}{after}"),
+                    None => format!("/{segment}{}", self.target()),
+                });
+            }
+        }
+        request
+    }
+
+    fn set_target(&mut self, target: String) {
+        self.url = self.url.take().map(|url| url.with_target(target));
+    }
+
+    /// The value of an nginx variable; its name is in lower case.
+    fn variable(&self, profile: &Profile, name: &str) -> Value {
+        let given = self.variables.iter().find(|given| given.0 == name);
+        if let Some((_, value)) = given {
+            return Ok(value.clone().into_bytes());
+        }
+        let text = |text: &str| Ok(text.as_bytes().to_vec());
+        let url = || self.url.as_ref().ok_or("give --url".to_owned());
+        let origin = || {
+            let origin = self.url.as_ref().and_then(|url| url.origin.as_ref());
+            origin.ok_or("give a --url with scheme and host".to_owned())
+        };
+        let host = || match self.header("host") {
+            Some(host) => Ok(host),
+            None => origin().map(|(_, host)| host.as_str()),
+        };
+        let address = || self.address.ok_or("give --address".to_owned());
+        match name {
+            "uri" | "document_uri" => Ok(without_token(profile, url()?.path()?)),
+            "request_uri" => text(&url()?.target),
+            "args" | "query_string" => text(url()?.args()),
+            "is_args" => text(if url()?.args().is_empty() { "" } else { "?" }),
+            "scheme" => text(&origin()?.0),
+            "https" => text(if origin()?.0 == "https" { "on" } else { "" }),
+            "http_host" => text(host()?),
+            "host" => text(&without_port(host()?).to_ascii_lowercase()),
+            "remote_addr" => text(&address()?.to_string()),
+            "binary_remote_addr" => Ok(match address()? {
+                IpAddr::V4(address) => address.octets().to_vec(),
+                IpAddr::V6(address) => address.octets().to_vec(),
+            }),
+            _ => {
+                if let Some(name) = name.strip_prefix("arg_") {
+                    text(argument(url()?.args(), name))
+                } else if let Some(name) = name.strip_prefix("cookie_") {
+                    let lines = self.headers.iter();
+                    let mut lines = lines.filter(|line| line.0.eq_ignore_ascii_case("cookie"));
+                    let found = lines.find_map(|line| cookie(&line.1, name));
+                    found
+                        .map(|value| value.as_bytes().to_vec())
+                        .ok_or_else(|| format!("give --header \"Cookie: {name}=…\""))
+                } else if let Some(name) = name.strip_prefix("http_") {
+                    let name = name.replace('_', "-");
+                    let value = self.header(&name).map(|value| value.as_bytes().to_vec());
+                    value.ok_or_else(|| format!("give --header \"{name}: …\""))
+                } else {
+                    Err(format!("give --var {name}=…"))
+                }
+            }
+        }
+    }
+
+    /// The texts of a message with the values of their variables.
+    ///
+    /// # Errors
+    /// All variables that have none, and what would give them one.
+    pub(crate) fn texts(&self, profile: &Profile) -> Result<Vec<Vec<u8>>, String> {
+        let mut unknown: Vec<String> = Vec::new();
+        let mut values = Vec::new();
+        for text in profile.message_texts() {
+            let mut value = Vec::new();
+            for piece in pieces(text)? {
+                match piece {
+                    Piece::Text(text) => value.extend_from_slice(text.as_bytes()),
+                    Piece::Variable(name) => match self.variable(profile, &name) {
+                        Ok(bytes) => value.extend_from_slice(&bytes),
+                        Err(need) => unknown.push(format!("\"${name}\" ({need})")),
+                    },
+                }
+            }
+            values.push(value);
+        }
+        if unknown.is_empty() {
+            return Ok(values);
+        }
+        unknown.dedup();
+        Err(format!(
+            "the message has what the arguments do not say: {}",
+            unknown.join(", ")
+        ))
+    }
+
+    /// The variables of a message that another request has another value for.
+    pub(crate) fn differing(&self, other: &Self, profile: &Profile) -> Vec<String> {
+        let pieces = profile
+            .message_texts()
+            .flat_map(|text| pieces(text).unwrap_or_default());
+        let names = pieces.filter_map(|piece| match piece {
+            Piece::Variable(name) => Some(name),
+            Piece::Text(_) => None,
+        });
+        names
+            .filter(|name| self.variable(profile, name) != other.variable(profile, name))
+            .collect()
+    }
+}
+
+/// Where in a `--url` a path token goes.
+const HERE: &str = "{token}";
+
+/// `name=value`, for one name or for two.
+fn pairs(names: &Names, token: &str, expires: &str) -> Vec<String> {
+    match &names.expiry {
+        None => vec![format!("{}={token},{expires}", names.token)],
+        Some(expiry) => vec![
+            format!("{}={token}", names.token),
+            format!("{expiry}={expires}"),
+        ],
+    }
+}
+
+/// As the module has it: a path token is no part of `$uri`.
+fn without_token(profile: &Profile, path: Vec<u8>) -> Vec<u8> {
+    let mut clean = vec![0; path.len()];
+    match profile.clean_path(&path, &mut clean) {
+        Some(length) => {
+            clean.truncate(length);
+            clean
+        }
+        None => path,
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// `$arg_NAME`: nginx does not tell upper from lower case here.
+fn argument<'a>(args: &'a str, name: &str) -> &'a str {
+    let mut pairs = args.split('&').filter_map(|piece| piece.split_once('='));
+    pairs
+        .find(|pair| pair.0.eq_ignore_ascii_case(name))
+        .map_or("", |pair| pair.1)
+}
+
+/// `$cookie_NAME`: nor here.
+fn cookie<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let mut pairs = line.split(';').filter_map(|piece| piece.split_once('='));
+    pairs
+        .find(|pair| pair.0.trim().eq_ignore_ascii_case(name))
+        .map(|pair| pair.1.trim())
+}
+
+enum Piece<'a> {
+    Text(&'a str),
+    Variable(String),
+}
+
+/// Takes apart what nginx calls a complex value.
+fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        pieces.push(Piece::Text(before));
+        let is_name = |char: char| char.is_ascii_alphanumeric() || char == '_';
+        let (name, behind) = match after.strip_prefix('{') {
+            Some(braced) => braced.split_once('}').unwrap_or(("", braced)),
+            None => after.split_at(after.find(|char| !is_name(char)).unwrap_or(after.len())),
+        };
+        if name.is_empty() || !name.chars().all(is_name) {
+            return Err(format!(
+                "invalid variable name in the message, at \"${after}\""
+            ));
+        }
+        pieces.push(Piece::Variable(name.to_ascii_lowercase()));
+        rest = behind;
+    }
+    pieces.push(Piece::Text(rest));
+    Ok(pieces)
+}
+
+/// A request and the values of the message's texts, for the verifier.
+pub(crate) struct View<'a> {
+    /// The request.
+    pub(crate) request: &'a Request,
+    /// The values, in order.
+    pub(crate) texts: Vec<Vec<u8>>,
+}
+
+impl Received for View<'_> {
+    fn target(&self) -> &[u8] {
+        self.request.target().as_bytes()
+    }
+
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.request.header(name).map(str::as_bytes)
+    }
+
+    fn cookie(&self, name: &[u8]) -> Option<&[u8]> {
+        let lines = self.request.headers.iter();
+        lines
+            .filter(|line| line.0.eq_ignore_ascii_case("cookie"))
+            .find_map(|line| strip::find_cookie(line.1.as_bytes(), name))
+    }
+
+    fn message(&self, text: usize) -> Option<&[u8]> {
+        self.texts.get(text).map(Vec::as_slice)
+    }
+}
