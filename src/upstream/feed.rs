@@ -3,7 +3,7 @@
 use super::table::UpstreamTable;
 use crate::Gatehouse;
 use gatehouse_core::route::{Entry, FileReader, Key, KeySet};
-use gatehouse_core::table::{ApplyError, Change, Cursor, Feeder, Owner};
+use gatehouse_core::table::{ApplyError, Change, Cursor, Feeder, NoWriter, Owner};
 use gatehouse_nginx::timer::{self, Slot, Tick};
 use gatehouse_nginx::{Level, files, log, module, process};
 use std::fs::Metadata;
@@ -96,11 +96,7 @@ impl UpstreamTable {
             return TICK_MS;
         }
         let now = process::now_ms();
-        let who = Feeder {
-            pid: process::pid(),
-            generation: self.generation,
-        };
-        if !routes.lease_acquire(who, now) {
+        if !routes.lease_acquire(self.feeder(), now) {
             // Whoever has it may apply newer routes than those begun here.
             feed.seen = None;
             feed.work = Work::None;
@@ -128,6 +124,14 @@ impl UpstreamTable {
             }
         }
         PAUSE_MS
+    }
+
+    /// This process, as the lease knows it.
+    fn feeder(&self) -> Feeder {
+        Feeder {
+            pid: process::pid(),
+            generation: self.generation,
+        }
     }
 
     /// Begins to read the file when it is another one than the last, or what the master read.
@@ -286,7 +290,19 @@ impl UpstreamTable {
         let (Some(routes), Some(_lock)) = (self.routes(), self.zone().lock()) else {
             return Work::None;
         };
-        let mut writer = routes.writer(process::now_ms());
+        let mut writer = match routes.feeding_writer(self.feeder(), process::now_ms()) {
+            Ok(writer) => writer,
+            // The next slice comes soon; requests go on.
+            Err(NoWriter::Repairing) => {
+                return Work::Applying {
+                    entries,
+                    gone,
+                    tally,
+                };
+            }
+            // Stopped for so long that another worker feeds the table now, with newer routes.
+            Err(NoWriter::LeaseLost) => return Work::None,
+        };
         if writer.repaired() {
             self.say(
                 Level::Warn,

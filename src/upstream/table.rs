@@ -219,7 +219,8 @@ fn read_all(
     mode: Match,
 ) -> Result<(), String> {
     let mut reader = FileReader::new(mode);
-    let mut writer = table.map(|table| table.writer(process::now_ms()));
+    let writer = table.map(|table| table.writer(process::now_ms()));
+    let mut writer = writer.transpose().map_err(|e| e.to_string())?;
     let mut hosts = file.hosts.borrow_mut();
     let refuse = |text: String, pointer: &str| RouteError {
         message: text,

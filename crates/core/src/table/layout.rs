@@ -16,6 +16,9 @@ pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"gatehous");
 /// Raised with every change of this layout, of a record's encoding or of the hash.
 pub(super) const VERSION: u64 = 1;
 
+/// [`head::DIRTY`] of a table that a writer is changing.
+pub(super) const WRITING: u64 = 1;
+
 /// Words of a page: 8 KiB.
 pub(super) const PAGE: usize = 1024;
 /// Words of a page's descriptor.
@@ -27,7 +30,7 @@ pub(super) const LINE: usize = 8;
 /// Longest record in words (8 KiB): one page.
 pub const MAX_RECORD_WORDS: usize = PAGE;
 /// No more of the memory is used than cell numbers reach: 8 GiB.
-const MAX_WORDS: usize = 1 << 30;
+pub(super) const MAX_WORDS: usize = 1 << 30;
 /// Fewest pages that make a table of any use.
 const MIN_PAGES: usize = 8;
 
@@ -42,11 +45,12 @@ pub(super) mod head {
     pub const VERSION: usize = 1;
     /// Words of memory the geometry was made for.
     pub const WORDS: usize = 2;
-    /// 0 = host, 1 = exact.
+    /// How keys are compared: 1 = host, 2 = exact.
     pub const MODE: usize = 3;
     /// The hash's seed.
     pub const SEED: usize = 4;
-    /// 1 while a writer is at work: found 1 by the next one, it was killed.
+    /// 0, or [`super::WRITING`] while a writer is at work (the next one finds it: it was killed), or the step of a repair
+    /// between two slices.
     pub const DIRTY: usize = 5;
     /// Raised by every change.
     pub const GENERATION: usize = 6;
@@ -75,6 +79,10 @@ pub(super) mod head {
     pub const LEASE: usize = 18;
     /// Raised whenever an entry of the index moves.
     pub const MOVES: usize = 19;
+    /// How far the present step of a repair has come.
+    pub const REPAIR_AT: usize = 20;
+    /// Routes with a key `*.parent` that the repair has found so far: readers go on with the old count.
+    pub const REPAIR_WILDCARDS: usize = 21;
     /// Peer and cell pages with room (page number + 1).
     pub const PEER_PAGES: usize = 24;
     pub const CELL_PAGES: usize = 25;

@@ -5,6 +5,7 @@
 //! publishes each change with a single store, so a process killed at any instruction leaves a table that serves.
 
 mod cells;
+mod demand;
 mod index;
 mod layout;
 mod lease;
@@ -13,6 +14,7 @@ mod peers;
 mod reader;
 mod record;
 mod repair;
+mod room;
 mod select;
 mod view;
 mod word;
@@ -21,20 +23,23 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use demand::Demand;
 pub use layout::MAX_RECORD_WORDS;
 pub use lease::{Feeder, LEASE_MS};
 pub use peers::{Passive, Peer};
 pub use reader::{Cursor, Hit, LookupError, LookupKind};
 pub use record::{Owner, PeerId};
+pub use room::Room;
 pub use select::Selection;
 pub use view::{BackendView, RouteView};
 pub use word::Word;
-pub use writer::{Applied, ApplyError, Change, Writer};
+pub use writer::{Applied, ApplyError, Change, NoWriter, Writer};
 
 use crate::route::Match;
 use layout::{DESC, Geometry, HEADER, MIN_WORDS, head};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use word::Mem;
 
@@ -66,6 +71,10 @@ impl HashKey {
     fn new(seed: u64) -> Self {
         let secrets = RapidSecrets::seed(seed);
         Self { seed, secrets }
+    }
+
+    fn random() -> Self {
+        Self::new(RandomState::new().hash_one(0))
     }
 }
 
@@ -258,8 +267,13 @@ impl<'a, W: Word> Table<'a, W> {
 
     #[inline]
     fn hash(&self, key: &[u8]) -> u64 {
-        rapidhash_v3_nano_inline::<true, false>(key, &self.secrets)
+        hash(key, &self.secrets)
     }
+}
+
+#[inline]
+fn hash(key: &[u8], secrets: &RapidSecrets) -> u64 {
+    rapidhash_v3_nano_inline::<true, false>(key, secrets)
 }
 
 fn mode_code(mode: Match) -> u64 {

@@ -7,8 +7,9 @@
 use super::layout::{LINE, head};
 use super::pages::Kind;
 use super::record::PeerId;
-use super::{Table, Word};
+use super::{Table, Word, hash};
 use crate::route::{Address, Endpoint};
+use rapidhash::v3::RapidSecrets;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -114,6 +115,40 @@ impl<W: Word> Peer<'_, W> {
 /// What makes two endpoints one peer, as 128 bits of keyed hash.
 pub(super) type Identity = (u64, u64);
 
+/// An endpoint's identity under a hash key.
+pub(super) fn identity(endpoint: &Endpoint<'_>, secrets: &RapidSecrets) -> Identity {
+    let mut bytes = Vec::with_capacity(64);
+    bytes.extend([0, u8::from(endpoint.tls)]);
+    match endpoint.address {
+        Address::Ip(SocketAddr::V4(a)) => bytes.extend(a.ip().octets()),
+        Address::Ip(SocketAddr::V6(a)) => bytes.extend(a.ip().octets()),
+        Address::Unix(path) => bytes.extend(path.as_bytes()),
+    }
+    let port = match endpoint.address {
+        Address::Ip(a) => a.port(),
+        Address::Unix(_) => 0,
+    };
+    bytes.extend(port.to_le_bytes());
+    bytes.extend(
+        endpoint
+            .sni
+            .filter(|_| endpoint.tls)
+            .unwrap_or("")
+            .as_bytes(),
+    );
+    // What could be read in two ways differs in these lengths.
+    let name = endpoint.sni.map_or(0, str::len);
+    bytes.extend([
+        u8::from(matches!(endpoint.address, Address::Unix(_))),
+        u8::try_from(name).unwrap_or(u8::MAX),
+    ]);
+    let first = hash(&bytes, secrets);
+    if let Some(byte) = bytes.first_mut() {
+        *byte = 1;
+    }
+    (first, hash(&bytes, secrets))
+}
+
 impl<'a, W: Word> Table<'a, W> {
     /// A peer's health; `None` when the peer is gone (its line may already serve another one).
     #[must_use]
@@ -126,36 +161,7 @@ impl<'a, W: Word> Table<'a, W> {
     }
 
     pub(super) fn identity(&self, endpoint: &Endpoint<'_>) -> Identity {
-        let mut bytes = Vec::with_capacity(64);
-        bytes.extend([0, u8::from(endpoint.tls)]);
-        match endpoint.address {
-            Address::Ip(SocketAddr::V4(a)) => bytes.extend(a.ip().octets()),
-            Address::Ip(SocketAddr::V6(a)) => bytes.extend(a.ip().octets()),
-            Address::Unix(path) => bytes.extend(path.as_bytes()),
-        }
-        let port = match endpoint.address {
-            Address::Ip(a) => a.port(),
-            Address::Unix(_) => 0,
-        };
-        bytes.extend(port.to_le_bytes());
-        bytes.extend(
-            endpoint
-                .sni
-                .filter(|_| endpoint.tls)
-                .unwrap_or("")
-                .as_bytes(),
-        );
-        // What could be read in two ways differs in these lengths.
-        let name = endpoint.sni.map_or(0, str::len);
-        bytes.extend([
-            u8::from(matches!(endpoint.address, Address::Unix(_))),
-            u8::try_from(name).unwrap_or(u8::MAX),
-        ]);
-        let first = self.hash(&bytes);
-        if let Some(byte) = bytes.first_mut() {
-            *byte = 1;
-        }
-        (first, self.hash(&bytes))
+        identity(endpoint, &self.secrets)
     }
 
     fn line_at(line: u32) -> usize {

@@ -1,43 +1,98 @@
-//! After a crash: the index is the truth, everything else is made anew from it.
+//! After a crash: the index is the truth, everything else is made anew from it, in slices while readers go on.
 //!
 //! A writer killed between two stores has published its change or not; what it may leave behind are wrong free lists,
 //! reference counts and totals. Health of peers and balancing cells stay.
 
-use super::layout::{BUCKET, CLASSES, EMPTY, LINE, head, slot_record};
+use super::layout::{BUCKET, CLASSES, EMPTY, LINE, WRITING, head, slot_record};
 use super::pages::Kind;
 use super::record::{First, NO_CELL};
 use super::view::RouteView;
 use super::{Table, Word};
 use std::sync::atomic::Ordering;
 
+/// The steps of a repair, as [`head::DIRTY`] has them between two slices.
+mod step {
+    pub const FORGET: u64 = 2;
+    pub const CHAINS: u64 = 3;
+    pub const COUNT: u64 = 4;
+    pub const LINK: u64 = 5;
+}
+
+/// Pages, and chains, of a slice.
+const PAGES: usize = 1024;
+const CHAINS: usize = 16 * 1024;
+/// Records of a slice; a backend counts as one. The last bucket may bring more.
+const RECORDS: usize = 2048;
+
 impl<W: Word> Table<'_, W> {
-    /// Rebuilds all that is derived. May itself be stopped anywhere and begun again.
-    pub(super) fn repair(&self) {
+    /// Does one slice of rebuilding all that is derived, a millisecond or two; true once everything is in order. Who is
+    /// killed in a slice leaves [`WRITING`]: the next one begins again from the start.
+    pub(super) fn repair_slice(&self) -> bool {
+        let found = self.mem.load(head::DIRTY);
+        let from = self.mem.load(head::REPAIR_AT) as usize;
+        self.mem.publish(head::DIRTY, WRITING);
         W::fence(Ordering::Release);
-        self.forget_totals();
-        for page in 0..self.geo.pages {
+        let (next, at) = match found {
+            step::FORGET => self.forget_pages(from),
+            step::CHAINS => self.forget_chains(from),
+            step::COUNT => self.recount_buckets(from),
+            step::LINK => self.relink_pages(from),
+            _ => {
+                self.forget_totals();
+                (step::FORGET, 0)
+            }
+        };
+        self.mem.store(head::REPAIR_AT, at as u64);
+        if next == 0 {
+            let wildcards = self.mem.load(head::REPAIR_WILDCARDS);
+            self.mem.publish(head::WILDCARDS, wildcards);
+            let generation = self.mem.load(head::GENERATION).wrapping_add(1);
+            self.mem.publish(head::GENERATION, generation);
+        }
+        self.mem.publish(head::DIRTY, next);
+        next == 0
+    }
+
+    /// Each step gives the next one and where that begins.
+    fn forget_pages(&self, from: usize) -> (u64, usize) {
+        let to = from.saturating_add(PAGES).min(self.geo.pages);
+        for page in from..to {
             self.forget_page(page);
         }
-        for chain in 0..self.geo.chains {
+        go_on(step::FORGET, to, self.geo.pages, step::CHAINS)
+    }
+
+    fn forget_chains(&self, from: usize) -> (u64, usize) {
+        let to = from.saturating_add(CHAINS).min(self.geo.chains);
+        for chain in from..to {
             self.mem.store(self.geo.chains_at.saturating_add(chain), 0);
         }
-        for bucket in 0..self.geo.buckets {
-            self.recount_bucket(bucket);
+        go_on(step::CHAINS, to, self.geo.chains, step::COUNT)
+    }
+
+    fn recount_buckets(&self, from: usize) -> (u64, usize) {
+        let mut buf = [0; super::MAX_RECORD_WORDS];
+        let (mut bucket, mut counted) = (from, 0_usize);
+        while bucket < self.geo.buckets && counted < RECORDS {
+            counted = counted.saturating_add(self.recount_bucket(bucket, &mut buf));
+            bucket = bucket.saturating_add(1);
         }
-        for page in (0..self.geo.pages).rev() {
-            self.relink_page(page);
+        go_on(step::COUNT, bucket, self.geo.buckets, step::LINK)
+    }
+
+    /// From the last page to the first, so that the first ones are used first.
+    fn relink_pages(&self, from: usize) -> (u64, usize) {
+        let to = from.saturating_add(PAGES).min(self.geo.pages);
+        for n in from..to {
+            self.relink_page(self.geo.pages.saturating_sub(n).saturating_sub(1));
         }
-        self.mem.publish(
-            head::GENERATION,
-            self.mem.load(head::GENERATION).wrapping_add(1),
-        );
-        self.mem.publish(head::DIRTY, 0);
+        go_on(step::LINK, to, self.geo.pages, 0)
     }
 
     fn forget_totals(&self) {
         for at in [
             head::ROUTES,
-            head::WILDCARDS,
+            head::REPAIR_WILDCARDS,
             head::PEERS,
             head::CELLS,
             head::RECORD_WORDS,
@@ -66,15 +121,22 @@ impl<W: Word> Table<'_, W> {
         }
     }
 
-    fn recount_bucket(&self, bucket: usize) {
+    /// Gives how much there was to count: records and their backends, and one for the bucket.
+    fn recount_bucket(&self, bucket: usize, buf: &mut [u64]) -> usize {
         let at = self.geo.bucket_at(bucket);
-        let mut buf = [0; super::MAX_RECORD_WORDS];
+        let mut counted = 1_usize;
         for slot_at in at..at.saturating_add(BUCKET) {
             let slot = self.mem.load(slot_at);
-            if slot != EMPTY && !self.recount_record(slot_record(slot), &mut buf) {
+            if slot == EMPTY {
+                continue;
+            }
+            let backends = First(self.mem.load(slot_record(slot))).backends();
+            counted = counted.saturating_add(backends).saturating_add(1);
+            if !self.recount_record(slot_record(slot), buf) {
                 self.mem.publish(slot_at, EMPTY);
             }
         }
+        counted
     }
 
     /// Counts what a live record holds. False if it is none, or was counted (its entry was being moved): the entry goes.
@@ -96,7 +158,7 @@ impl<W: Word> Table<'_, W> {
                 self.recount_cell(packed.cell());
             }
         }
-        self.count_route(view.key(), 1);
+        self.count_route(view.key(), 1, head::REPAIR_WILDCARDS);
         self.mem
             .add(head::RECORD_WORDS, i64::try_from(len).unwrap_or(0));
         true
@@ -119,6 +181,11 @@ impl<W: Word> Table<'_, W> {
             _ => {}
         }
     }
+}
+
+/// The step goes on at `to`, or is over at `end` and the next one begins.
+fn go_on(step: u64, to: usize, end: usize, next: u64) -> (u64, usize) {
+    if to < end { (step, to) } else { (next, 0) }
 }
 
 // A line number is an offset divided by a line: pages begin on lines.

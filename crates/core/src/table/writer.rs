@@ -1,6 +1,7 @@
 //! Changes: one at a time, each seen by readers through a single store.
 
-use super::layout::{EMPTY, class_of, head, slot};
+use super::layout::{EMPTY, WRITING, class_of, head, slot};
+use super::lease::Feeder;
 use super::record::{First, NO_CELL, Owner, PeerId, Place, encode};
 use super::view::RouteView;
 use super::{Table, Word};
@@ -11,6 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How long a replaced record's memory rests before it is used again, unless memory is short. Readers do not need it
 /// (they validate what they copy); it makes their doubt rare.
 const REST_MS: u64 = 1000;
+
+/// Most rested blocks a change frees on its way: one change makes one, so the queue shrinks, and the time stays short.
+const RELEASES: usize = 32;
+
+/// Most of them it frees in search of room; beyond that it is for [`Writer::make_room`].
+const PRESSED: usize = 256;
 
 /// A change of the table.
 #[derive(Clone, Copy, Debug)]
@@ -89,20 +96,57 @@ pub struct Writer<'a, W = AtomicU64> {
     repaired: bool,
 }
 
+/// Why a process may not write now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoWriter {
+    /// Another process has the feeders' lease: whatever this one meant to write is old, and it must drop it.
+    LeaseLost,
+    /// An earlier writer was killed, and one slice of the repair has been done. Give up the lock, come back soon.
+    Repairing,
+}
+
+impl fmt::Display for NoWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LeaseLost => "another process feeds the table",
+            Self::Repairing => "table is being repaired",
+        })
+    }
+}
+
+impl std::error::Error for NoWriter {}
+
 impl<'a, W: Word> Table<'a, W> {
-    /// Begins to write; the caller holds the zone's mutex. `now_ms` is a clock all processes share (monotonic
-    /// milliseconds). What a killed writer left half done is repaired first.
-    #[must_use]
-    pub fn writer(&self, now_ms: u64) -> Writer<'a, W> {
-        let repaired = self.mem.load(head::DIRTY) != 0;
-        if repaired {
-            self.repair();
+    /// Begins to write for a feeder; the caller holds the zone's mutex, and the lease is checked under it: a process that
+    /// was stopped while it waited for the mutex does not overwrite what its successor has written.
+    ///
+    /// Who has just got the lease takes the mutex once before reading what the table holds: its predecessor may have
+    /// been inside, and every later attempt of it is refused here.
+    ///
+    /// # Errors
+    /// [`NoWriter`].
+    pub fn feeding_writer(&self, who: Feeder, now_ms: u64) -> Result<Writer<'a, W>, NoWriter> {
+        if !self.lease_held(who) {
+            return Err(NoWriter::LeaseLost);
         }
-        Writer {
+        self.writer(now_ms)
+    }
+
+    /// Begins to write without the lease: for a table that no feeder knows yet. The caller holds the zone's mutex, or is
+    /// the only process. `now_ms` is a clock all processes share (monotonic milliseconds).
+    ///
+    /// # Errors
+    /// [`NoWriter::Repairing`] while there is something to repair; a new table has nothing.
+    pub fn writer(&self, now_ms: u64) -> Result<Writer<'a, W>, NoWriter> {
+        let repaired = self.mem.load(head::DIRTY) != 0;
+        if repaired && !self.repair_slice() {
+            return Err(NoWriter::Repairing);
+        }
+        Ok(Writer {
             table: *self,
             now_ms,
             repaired,
-        }
+        })
     }
 }
 
@@ -227,7 +271,7 @@ impl<'a, W: Word> Writer<'a, W> {
         }
         table.mem.add(head::RECORD_WORDS, as_delta(record.len()));
         if old.is_none() {
-            table.count_route(key, 1);
+            table.count_route(key, 1, head::WILDCARDS);
         }
         let version = table.mem.load(head::GENERATION).wrapping_add(1);
         table.mem.publish(slot_at, slot(hash, version, at));
@@ -240,16 +284,28 @@ impl<'a, W: Word> Writer<'a, W> {
     fn remove(&mut self, key: &[u8], old: &Old<'_>) {
         self.begin();
         self.table.mem.publish(old.slot_at, EMPTY);
-        self.table.count_route(key, -1);
+        self.table.count_route(key, -1, head::WILDCARDS);
         self.retire(old, &[]);
         self.end();
     }
 
     fn begin(&mut self) {
-        self.table.mem.publish(head::DIRTY, 1);
+        self.table.mem.publish(head::DIRTY, WRITING);
         // What an earlier writer unpublished is seen before anything written from here on.
         W::fence(Ordering::Release);
-        while self.table.release_rested(Some(self.now_ms)) {}
+        for _ in 0..RELEASES {
+            if !self.table.release_rested(Some(self.now_ms)) {
+                break;
+            }
+        }
+    }
+
+    /// Frees blocks that have not rested for long; true while there are more.
+    pub(super) fn release(&mut self, most: usize) -> bool {
+        self.begin();
+        let more = (0..most).all(|_| self.table.release_rested(None));
+        self.end();
+        more
     }
 
     fn end(&self) {
@@ -260,12 +316,13 @@ impl<'a, W: Word> Writer<'a, W> {
 
     /// Takes something; while memory is short, records that have not rested for long make room.
     fn pressing<T>(&self, take: impl Fn(&Table<'a, W>) -> Option<T>) -> Option<T> {
-        loop {
+        for _ in 0..PRESSED {
             let taken = take(&self.table);
             if taken.is_some() || !self.table.release_rested(None) {
                 return taken;
             }
         }
+        None
     }
 
     /// The places the endpoints would have if nothing new were needed.
@@ -389,11 +446,11 @@ impl<W: Word> Table<'_, W> {
         out.extend((at..at.saturating_add(len)).map(|word| self.mem.load(word)));
     }
 
-    /// Counts a route in or out.
-    pub(super) fn count_route(&self, key: &[u8], delta: i64) {
+    /// Counts a route in or out, and in the header word `wildcards` if it is one.
+    pub(super) fn count_route(&self, key: &[u8], delta: i64, wildcards: usize) {
         self.mem.add(head::ROUTES, delta);
         if self.mode == Match::Host && key.starts_with(b"*.") {
-            self.mem.add(head::WILDCARDS, delta);
+            self.mem.add(wildcards, delta);
         }
     }
 

@@ -1,10 +1,10 @@
 //! One thing at a time.
 
-use super::{endpoint, find, key, memory, put, remove, route};
+use super::{endpoint, find, key, memory, put, remove, route, writer};
 use crate::route::{Address, Endpoint, Match, Resolved};
 use crate::table::{
-    Applied, ApplyError, Change, Feeder, LayoutError, LookupError, MAX_RECORD_WORDS, Owner,
-    Passive, RouteView, Stats, Table, TooSmall,
+    Applied, ApplyError, Change, LayoutError, LookupError, MAX_RECORD_WORDS, Owner, Passive,
+    RouteView, Stats, Table, TooSmall,
 };
 
 fn all_kinds() -> Resolved<'static> {
@@ -123,8 +123,7 @@ fn exact_tables_have_no_wildcards() {
     let memory = memory(256);
     let table = Table::format(&memory, Match::Exact, 1).unwrap();
     let star = crate::route::Key::parse(b"*", Match::Exact).unwrap();
-    table
-        .writer(0)
+    writer(&table, 0)
         .apply(&Change::Put {
             key: &star,
             route: &route(&[1]),
@@ -163,7 +162,7 @@ fn a_key_has_one_owner() {
     let table = Table::format(&memory, Match::Host, 1).unwrap();
     put(&table, "a", &route(&[1])).unwrap();
     let (key, other) = (key("a"), route(&[2]));
-    let mut writer = table.writer(0);
+    let mut writer = writer(&table, 0);
     let foreign = Err(ApplyError::Foreign(Owner::File));
     assert_eq!(
         writer.apply(&Change::Put {
@@ -336,42 +335,6 @@ fn generation_follows_changes_only() {
     remove(&table, "a").unwrap();
     remove(&table, "a").unwrap();
     assert_eq!(table.generation(), start + 2);
-}
-
-#[test]
-fn the_lease_has_one_holder() {
-    let memory = memory(256);
-    let table = Table::format(&memory, Match::Host, 1).unwrap();
-    let (a, b) = (
-        Feeder {
-            pid: 100,
-            generation: 65535,
-        },
-        Feeder {
-            pid: 101,
-            generation: 65535,
-        },
-    );
-    let reloaded = Feeder {
-        pid: 102,
-        generation: 0,
-    };
-    assert!(table.lease_acquire(a, 1_000));
-    assert!(!table.lease_acquire(b, 3_900));
-    assert!(table.lease_acquire(a, 3_900), "renewed");
-    assert!(!table.lease_acquire(b, 6_900));
-    assert!(table.lease_acquire(b, 7_000), "stale");
-    assert!(!table.lease_acquire(a, 7_000));
-    assert!(
-        table.lease_acquire(reloaded, 7_000),
-        "a newer configuration takes over at once"
-    );
-    assert!(!table.lease_acquire(b, 7_000));
-    assert!(table.lease_held(reloaded) && !table.lease_held(b));
-    table.lease_release(b);
-    assert!(table.lease_held(reloaded));
-    table.lease_release(reloaded);
-    assert!(table.lease_acquire(b, 7_000));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A writer killed at every store: the table serves on, and the next writer finds everything in order.
 
 use super::hook::killed_at;
-use super::{audit, key, memory, route};
+use super::{audit, key, memory, route, writer};
 use crate::route::{Match, Resolved};
 use crate::table::{Applied, Change, Owner, Table};
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ fn check(table: &Table<'_>, before: &Model, after: &Model, changing: &str) {
 
 fn apply(table: &Table<'_>, now_ms: u64, name: &str, route: Option<&Resolved<'_>>) -> Applied {
     let (key, owner) = (key(name), Owner::Redis);
-    let mut writer = table.writer(now_ms);
+    let mut writer = writer(table, now_ms);
     let change = match route {
         Some(route) => Change::Put {
             key: &key,
@@ -111,12 +111,12 @@ fn kill_everywhere(name: &'static str, new: Option<Resolved<'static>>) {
             let table = Table::attach(&again).unwrap();
             // The repair may end before it is killed.
             killed_at((repair_stores + stores * 7) % 1900, || {
-                let _ = table.writer(6000);
+                let _ = writer(&table, 6000);
             });
             check(&table, &before, &after, name);
             finish(&table, &before, &after, name, new.as_ref());
         }
-        assert_eq!(table.writer(6000).repaired(), stores > 0);
+        assert_eq!(writer(&table, 6000).repaired(), stores > 0);
         finish(&table, &before, &after, name, new.as_ref());
     }
 }
@@ -129,7 +129,7 @@ fn finish(
     name: &str,
     new: Option<&Resolved<'_>>,
 ) {
-    let _ = table.writer(6000);
+    let _ = writer(table, 6000);
     check(table, before, after, name);
     audit(table);
     apply(table, 6000, name, new);

@@ -5,12 +5,14 @@ pub(super) mod hook;
 mod balance;
 mod basics;
 mod crash;
+mod demand;
+mod lease;
 mod model;
 mod races;
 mod scale;
 
 use crate::route::{Address, Endpoint, Key, Match, Resolved};
-use crate::table::{Applied, ApplyError, Change, Owner, Table};
+use crate::table::{Applied, ApplyError, Change, NoWriter, Owner, Table, Word, Writer};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Zeroed memory of so many KiB.
@@ -44,12 +46,22 @@ pub(super) fn route(backends: &[u32]) -> Resolved<'static> {
     }
 }
 
+/// The writer, after all slices of a repair if there is one.
+pub(super) fn writer<'a, W: Word>(table: &Table<'a, W>, now_ms: u64) -> Writer<'a, W> {
+    loop {
+        match table.writer(now_ms) {
+            Ok(writer) => return writer,
+            Err(error) => assert_eq!(error, NoWriter::Repairing),
+        }
+    }
+}
+
 pub(super) fn put(
     table: &Table<'_>,
     name: &str,
     route: &Resolved<'_>,
 ) -> Result<Applied, ApplyError> {
-    table.writer(0).apply(&Change::Put {
+    writer(table, 0).apply(&Change::Put {
         key: &key(name),
         route,
         owner: Owner::File,
@@ -57,7 +69,7 @@ pub(super) fn put(
 }
 
 pub(super) fn remove(table: &Table<'_>, name: &str) -> Result<Applied, ApplyError> {
-    table.writer(0).apply(&Change::Remove {
+    writer(table, 0).apply(&Change::Remove {
         key: &key(name),
         owner: Owner::File,
     })
@@ -85,7 +97,7 @@ pub(super) fn audit(table: &Table<'_>) {
     // What rests is free after a repair.
     while copy.release_rested(None) {}
     let before = copy.stats();
-    copy.repair();
+    while !copy.repair_slice() {}
     assert_eq!(before, copy.stats());
     let mut keys = std::collections::HashSet::new();
     let more = copy.scan(&mut copy.cursor(), usize::MAX, &mut |view| {

@@ -3,7 +3,7 @@
 //! The words that matter to a race are loom's, the others plain: what loom explores grows with each. Which matter is
 //! learned from a dry run.
 
-use super::{endpoint, key, memory};
+use super::{endpoint, key, memory, writer};
 use crate::route::{Match, Resolved};
 use crate::table::layout::head;
 use crate::table::{Applied, Change, Feeder, Owner, Passive, Table, Word};
@@ -164,7 +164,7 @@ fn put<W: Word>(table: &Table<'_, W>, name: &str, n: u32, now_ms: u64) {
         owner: Owner::File,
     };
     assert!(matches!(
-        table.writer(now_ms).apply(&change),
+        writer(table, now_ms).apply(&change),
         Ok(Applied::Created | Applied::Replaced)
     ));
 }
@@ -174,7 +174,7 @@ fn take_out<W: Word>(table: &Table<'_, W>, name: &str, now_ms: u64) {
         key: &key(name),
         owner: Owner::File,
     };
-    assert_eq!(table.writer(now_ms).apply(&change), Ok(Applied::Removed));
+    assert_eq!(writer(table, now_ms).apply(&change), Ok(Applied::Removed));
 }
 
 /// The number of a name's backend.

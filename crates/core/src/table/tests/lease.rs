@@ -1,0 +1,93 @@
+//! Who may write.
+
+use super::{find, key, memory, put, route};
+use crate::route::Match;
+use crate::table::{Applied, Change, Feeder, NoWriter, Owner, Table};
+
+fn feeder(pid: u32, generation: u16) -> Feeder {
+    Feeder { pid, generation }
+}
+
+#[test]
+fn the_lease_has_one_holder() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let (a, b) = (feeder(100, 65535), feeder(101, 65535));
+    let reloaded = feeder(102, 0);
+    assert!(table.lease_acquire(a, 1_000));
+    assert!(!table.lease_acquire(b, 3_900));
+    assert!(table.lease_acquire(a, 3_900), "renewed");
+    assert!(!table.lease_acquire(b, 6_900));
+    assert!(table.lease_acquire(b, 7_000), "stale");
+    assert!(!table.lease_acquire(a, 7_000));
+    assert!(
+        table.lease_acquire(reloaded, 7_000),
+        "a newer configuration takes over at once"
+    );
+    assert!(!table.lease_acquire(b, 7_000));
+    assert!(table.lease_held(reloaded) && !table.lease_held(b));
+    table.lease_release(b);
+    assert!(table.lease_held(reloaded));
+    table.lease_release(reloaded);
+    assert!(table.lease_acquire(b, 7_000));
+}
+
+/// A process asked for the lease, had it, and was stopped at the lock for longer than it lasts: its successor's routes stay.
+#[test]
+fn a_writer_without_the_lease_is_refused() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let (slow, quick) = (feeder(100, 1), feeder(101, 1));
+    let write = |who, now_ms, backend| {
+        let (key, route) = (key("a"), route(&[backend]));
+        let change = Change::Put {
+            key: &key,
+            route: &route,
+            owner: Owner::File,
+        };
+        let writer = table.feeding_writer(who, now_ms);
+        writer.map(|mut writer| writer.apply(&change).unwrap())
+    };
+    assert_eq!(write(slow, 0, 1).err(), Some(NoWriter::LeaseLost));
+    assert!(table.lease_acquire(slow, 1_000));
+    assert_eq!(write(slow, 1_000, 2), Ok(Applied::Created));
+    assert!(table.lease_acquire(quick, 5_000));
+    assert_eq!(write(quick, 5_000, 3), Ok(Applied::Replaced));
+    let before = table.generation();
+    assert_eq!(write(slow, 5_001, 2).err(), Some(NoWriter::LeaseLost));
+    assert_eq!(table.generation(), before, "nothing was written");
+    table.lease_release(quick);
+    assert_eq!(write(quick, 5_002, 4).err(), Some(NoWriter::LeaseLost));
+    assert!(find(&table, "a").is_some());
+}
+
+/// Without the lease nobody repairs either: that is writing.
+#[test]
+fn a_repair_needs_the_lease_and_goes_in_slices() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1, 2])).unwrap();
+    put(&table, "*.wild", &route(&[1, 2])).unwrap();
+    let before = table.stats();
+    super::hook::killed_at(3, || {
+        put(&table, "b", &route(&[3])).unwrap();
+    });
+    let (holder, other) = (feeder(1, 1), feeder(2, 1));
+    assert!(table.lease_acquire(holder, 0));
+    assert_eq!(
+        table.feeding_writer(other, 0).err(),
+        Some(NoWriter::LeaseLost)
+    );
+    let mut slices = 0;
+    let repaired = loop {
+        assert!(find(&table, "a").is_some() && find(&table, "x.wild").is_some());
+        match table.feeding_writer(holder, 0) {
+            Ok(writer) => break writer.repaired(),
+            Err(error) => assert_eq!(error, NoWriter::Repairing),
+        }
+        slices += 1;
+    };
+    assert!(repaired && slices > 3, "{slices} slices");
+    assert_eq!(table.stats(), before);
+    assert!(!table.feeding_writer(holder, 0).unwrap().repaired());
+}
