@@ -181,7 +181,7 @@ impl HeaderFilter for NoStore {
         record.refusal.write_lines(r);
         if record.refusal.status.get() != 0 {
             // Without memory the refusal goes out as it is.
-            let _ = r.add_response_header("Cache-Control", "cache-control", b"no-store");
+            let _ = r.set_cache_control(b"no-store");
         }
     }
 }

@@ -69,7 +69,8 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
                - `key [id=ID] file=PATH [encoding=text|hex|base64|base64url];` a key, read at start and reload; one newline at its end is \
                dropped. Repeat it to rotate: any key verifies. `text=…` instead of `file=` is for tests and is warned about: `nginx -T` prints it.\n\
                - `from query[=token[,expiry]] cookie[=…] header[=…] path;` where tokens are looked for; the first *valid* one wins, else the \
-               reason of the first place that had one counts. With one name the value is `token,expiry`. `path` is the first path segment of the \
+               reason of the first place that had one counts. With one name the value is `token,expiry`. A header must not be `Host`, \
+               `Connection`, `Content-Length` or `Transfer-Encoding`: nginx reads the request by them. `path` is the first path segment of the \
                form `token,expiry`; it is taken out of the path by one internal redirect. Default: `query cookie header` with the scheme's own \
                names (`ss_token`, `ss_expiration`, `X-SS-Token`, `X-SS-Expiration`; `md5`, `expires`, `X-Secure-Link`).\n\
                - `message string;` for `secure_link`: what is signed. `{key}` and `{expires}` stand for the key and the expiry, the rest are \
@@ -301,8 +302,10 @@ pub fn complete(cf: &mut Conf1<'_>) -> Result<(), Error> {
 /// What nginx keeps of a request that stripping changes, and the address that realip changes; not
 /// what the configuration defines itself under such a name (`set $http_x_mode fast;`).
 fn remembered(cf: &mut Conf1<'_>) -> Vec<Index> {
-    const OF_NGINX: [&str; 9] = [
+    const OF_NGINX: [&str; 11] = [
         "request_uri",
+        "content_type",
+        "remote_user",
         "remote_addr",
         "binary_remote_addr",
         "http_cookie",

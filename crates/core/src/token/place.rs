@@ -98,6 +98,9 @@ impl PlaceWord {
                     .ok_or_else(|| Error::new(format!("invalid names \"{word}\" in \"from\"")))
             })
             .transpose()?;
+        if kind == Kind::Header {
+            names.iter().try_for_each(refuse_framing)?;
+        }
         Ok(Self { kind, names })
     }
 
@@ -121,6 +124,19 @@ impl PlaceWord {
             .map(|kind| Self { kind, names: None })
             .into()
     }
+}
+
+/// Headers by which nginx finds the end of a request and whom it is for: without them the rest would
+/// be another request than the one that was checked.
+const FRAMING: [&str; 4] = ["Connection", "Content-Length", "Host", "Transfer-Encoding"];
+
+fn refuse_framing(names: &Names) -> Result<(), Error> {
+    let framing = |name: &&String| FRAMING.iter().any(|one| one.eq_ignore_ascii_case(name));
+    names.iter().find(framing).map_or(Ok(()), |name| {
+        Err(Error::new(format!(
+            "header \"{name}\" in \"from\" cannot carry a token, nginx reads the request by it"
+        )))
+    })
 }
 
 /// What a place of a request holds.
@@ -350,6 +366,23 @@ mod tests {
                 place(word, "scalesimple").unwrap_err(),
                 format!("invalid names \"{word}\" in \"from\"")
             );
+        }
+    }
+
+    #[test]
+    fn framing_headers_carry_no_token() {
+        for (word, name) in [
+            ("header=Host", "Host"),
+            ("header=x,content-length", "content-length"),
+            ("header=TRANSFER-ENCODING", "TRANSFER-ENCODING"),
+            ("header=connection,x", "connection"),
+        ] {
+            let error = place(word, "scalesimple").unwrap_err();
+            let start = format!("header \"{name}\" in \"from\" cannot carry a token, ");
+            assert!(error.starts_with(&start), "{error}");
+        }
+        for word in ["query=Host", "cookie=Host,Connection", "header=X-Host"] {
+            assert!(place(word, "scalesimple").is_ok(), "{word}");
         }
     }
 
