@@ -36,6 +36,9 @@ struct Args {
     /// Run only blocks and scenarios whose "file: title" matches.
     #[arg(long, value_name = "RE")]
     filter: Option<String>,
+    /// Start nothing more after the first failure.
+    #[arg(long)]
+    fail_fast: bool,
     /// Keep server roots.
     #[arg(long)]
     keep: bool,
@@ -166,7 +169,9 @@ fn run(args: &Args) -> Result<Summary, String> {
             tap.note(&format!("{path}: warning: {warning}"));
         }
     }
-    run_jobs(&jobs, width, |job, outcome| tap.result(&job.title, outcome));
+    run_jobs(&jobs, width, args.fail_fast, |job, outcome| {
+        tap.result(&job.title, outcome);
+    });
     Ok(tap.finish())
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -35,14 +36,23 @@ impl Job<'_> {
 }
 
 /// Runs all jobs, at most `width` at a time, and reports each in the order given.
-pub fn run_jobs(jobs: &[Job<'_>], width: usize, mut report: impl FnMut(&Job<'_>, &Outcome)) {
+///
+/// With `fail_fast` no job starts after one has failed, and only what has run is reported.
+pub fn run_jobs(
+    jobs: &[Job<'_>],
+    width: usize,
+    fail_fast: bool,
+    mut report: impl FnMut(&Job<'_>, &Outcome),
+) {
+    let stopped = AtomicBool::new(false);
+    let stop = fail_fast.then_some(&stopped);
     let (parallel, serial): (VecDeque<usize>, VecDeque<usize>) =
         (0..jobs.len()).partition(|index| !jobs.get(*index).is_some_and(|job| job.serial));
     let (sender, receiver) = mpsc::channel::<(usize, Outcome)>();
     thread::scope(|scope| {
         scope.spawn(move || {
-            run_all(jobs, parallel, width.max(1), &sender);
-            run_all(jobs, serial, 1, &sender);
+            run_all(jobs, parallel, width.max(1), stop, &sender);
+            run_all(jobs, serial, 1, stop, &sender);
         });
         let mut waiting: Vec<Option<Outcome>> = jobs.iter().map(|_| None).collect();
         let mut next = 0_usize;
@@ -57,6 +67,11 @@ pub fn run_jobs(jobs: &[Job<'_>], width: usize, mut report: impl FnMut(&Job<'_>,
                 next = next.saturating_add(1);
             }
         }
+        for (job, outcome) in jobs.iter().zip(waiting) {
+            if let Some(outcome) = outcome {
+                report(job, &outcome);
+            }
+        }
     });
 }
 
@@ -64,6 +79,7 @@ fn run_all(
     jobs: &[Job<'_>],
     queue: VecDeque<usize>,
     width: usize,
+    stop: Option<&AtomicBool>,
     sender: &Sender<(usize, Outcome)>,
 ) {
     let queue = Mutex::new(queue);
@@ -72,6 +88,9 @@ fn run_all(
             let (queue, sender) = (&queue, sender.clone());
             scope.spawn(move || {
                 loop {
+                    if stop.is_some_and(|stopped| stopped.load(Ordering::Relaxed)) {
+                        return;
+                    }
                     let next = queue
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
@@ -80,7 +99,11 @@ fn run_all(
                     else {
                         return;
                     };
-                    let _ = sender.send((index, job.outcome()));
+                    let outcome = job.outcome();
+                    if let (Some(stopped), Outcome::Fail(_)) = (stop, &outcome) {
+                        stopped.store(true, Ordering::Relaxed);
+                    }
+                    let _ = sender.send((index, outcome));
                 }
             });
         }
@@ -91,20 +114,40 @@ fn run_all(
 mod tests {
     use super::*;
 
-    #[test]
-    fn keeps_order_and_survives_panics() {
-        let job = |title: &str, serial, run: fn() -> Outcome| Job {
+    fn job(title: &str, serial: bool, run: fn() -> Outcome) -> Job<'static> {
+        Job {
             title: title.to_owned(),
             serial,
             run: Box::new(run),
+        }
+    }
+
+    #[test]
+    fn stops_at_the_first_failure_when_told_so() {
+        let jobs = [
+            job("a", true, || Outcome::Pass),
+            job("b", false, || Outcome::Pass),
+            job("c", false, || Outcome::Fail(Vec::new())),
+            job("d", false, || Outcome::Pass),
+        ];
+        let titles = |fail_fast| {
+            let mut seen = Vec::new();
+            run_jobs(&jobs, 1, fail_fast, |job, _| seen.push(job.title.clone()));
+            seen
         };
+        assert_eq!(titles(true), ["b", "c"]);
+        assert_eq!(titles(false), ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn keeps_order_and_survives_panics() {
         let jobs = [
             job("a", true, || Outcome::Pass),
             job("b", false, || panic!("ouch")),
             job("c", false, || Outcome::Skip(String::new())),
         ];
         let mut seen = Vec::new();
-        run_jobs(&jobs, 4, |job, outcome| {
+        run_jobs(&jobs, 4, false, |job, outcome| {
             seen.push((job.title.clone(), outcome.clone()))
         });
         assert_eq!(
