@@ -12,8 +12,9 @@ use crate::format::{self, TestFile};
 use crate::interrupt;
 use crate::live::{SCENARIOS, Scenario};
 use crate::perl::Pattern;
+use crate::plan;
 use crate::root;
-use crate::run::{Job, Outcome, Summary, Tap, run_block, run_jobs, unmet};
+use crate::run::{Job, Outcome, Summary, Tap, run_block, run_jobs, skipped, unmet};
 
 /// Runs t/*.t against a real nginx and prints TAP.
 #[derive(Debug, Parser)]
@@ -300,6 +301,7 @@ fn add_file<'a>(
             return;
         }
     };
+    add_plan(env, path, file, jobs);
     for block in &file.blocks {
         let run = move || match lacking(env, file.prologue.requires.iter().map(String::as_str)) {
             Some(outcome) => outcome,
@@ -309,6 +311,21 @@ fn add_file<'a>(
             title: format!("{path}: {}", block.title),
             serial: file.prologue.serial,
             run: Box::new(run),
+        });
+    }
+}
+
+/// A wrong plan fails its file, as Test::Nginx would.
+fn add_plan<'a>(env: &'a Env, path: &str, file: &'a TestFile, jobs: &mut Vec<Job<'a>>) {
+    let needs = || file.prologue.requires.iter().map(String::as_str);
+    if lacking(env, needs()).is_some() {
+        return;
+    }
+    if let Err(error) = plan::check(file, |block| skipped(env, block)) {
+        jobs.push(Job {
+            title: format!("{path}: plan"),
+            serial: false,
+            run: Box::new(move || Outcome::Fail(vec![error.clone()])),
         });
     }
 }

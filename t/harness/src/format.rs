@@ -11,6 +11,8 @@ use crate::sections;
 pub struct TestFile {
     /// What the prologue said.
     pub prologue: Prologue,
+    /// The variables it has set.
+    pub scope: Scope,
     /// The blocks to run, after `ONLY` and `LAST`.
     pub blocks: Vec<Block>,
     /// Remarks that fail nothing, such as prologue lines not understood.
@@ -65,6 +67,7 @@ pub fn parse(
     let blocks = select(blocks, &mut warnings);
     Ok(TestFile {
         prologue,
+        scope,
         blocks,
         warnings,
     })

@@ -18,6 +18,7 @@ pub mod interrupt;
 pub mod live;
 pub mod logs;
 pub mod perl;
+pub mod plan;
 pub mod poll;
 pub mod ports;
 pub mod process;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bstr::ByteSlice;
 
 use crate::perl::{Parser, Scope, Value};
+use crate::plan::Plan;
 
 /// The settings a prologue makes for its file.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Prologue {
     pub log_level: Option<String>,
     /// `no_root_location()`.
     pub no_root_location: bool,
+    /// `plan tests => N`, or `tests => N` of `use Test::Nginx::Socket`.
+    pub plan: Option<Plan>,
     /// `env_to_nginx(…)`, as `NAME` or `NAME=value`.
     pub nginx_env: Vec<String>,
     /// `# serial`: the file's blocks run alone.
@@ -35,6 +38,7 @@ impl Default for Prologue {
             worker_connections: 256,
             log_level: None,
             no_root_location: false,
+            plan: None,
             nginx_env: Vec::new(),
             serial: false,
             requires: Vec::new(),
@@ -44,7 +48,6 @@ impl Default for Prologue {
 
 /// Calls that mean nothing to this runner.
 const IGNORED_CALLS: &[&str] = &[
-    "plan",
     "run_tests",
     "no_long_string",
     "no_diff",
@@ -147,9 +150,10 @@ impl Reader {
             "use" | "no" => {
                 parser.blank();
                 let module = parser.word();
-                module.starts_with("Test::Nginx")
-                    || module.starts_with("t::")
-                    || module.starts_with("v5")
+                if module.starts_with("Test::Nginx") || module.starts_with("t::") {
+                    return self.plan(parser);
+                }
+                module.starts_with("v5")
                     || matches!(
                         module.as_str(),
                         "lib" | "strict" | "warnings" | "Cwd" | "utf8" | "5"
@@ -161,6 +165,34 @@ impl Reader {
             }
             call => self.call(call, parser),
         }
+    }
+
+    /// What follows `plan` and `use Test::Nginx::Socket`: `tests => N`, `'no_plan'` or nothing.
+    fn plan(&mut self, parser: &mut Parser) -> bool {
+        parser.blank();
+        let opened = parser.take(b"(");
+        parser.blank();
+        if !parser.take(b"tests") {
+            return parser.peek() != Some(b's'); // `skip_all` is not understood.
+        }
+        parser.blank();
+        if !parser.take(b"=>") && !parser.take(b",") {
+            return false;
+        }
+        let mut end = parser.clone();
+        skip_statement(&mut end);
+        let text = parser.between(parser.place(), end.place());
+        let text = text.trim_ascii_end();
+        let text = text.strip_suffix(b";").unwrap_or(text).trim_ascii_end();
+        let source = match text.strip_suffix(b")") {
+            Some(inner) if opened => inner,
+            _ => text,
+        };
+        self.prologue.plan = Some(Plan {
+            source: source.to_vec(),
+            repeat_each: self.prologue.repeat_each,
+        });
+        true
     }
 
     /// `$X = EXPR`, `$ENV{X} = EXPR`, `$ENV{X} ||= EXPR`.
@@ -218,6 +250,9 @@ impl Reader {
     fn call(&mut self, name: &str, parser: &mut Parser) -> bool {
         if IGNORED_CALLS.contains(&name) {
             return true;
+        }
+        if name == "plan" {
+            return self.plan(parser);
         }
         parser.blank();
         let args = if parser.take(b"(") {

@@ -108,7 +108,7 @@ fn results(tap: &str) -> Vec<(String, String)> {
 #[test]
 fn good_blocks_pass_and_live_scenarios_too() {
     let Some(nginx) = nginx() else { return };
-    let files = ["pass", "skip", "skip-file", "last", "serial"]
+    let files = ["pass", "skip", "skip-file", "last", "serial", "planned"]
         .map(|name| format!("t/harness-selftest/{name}.t"));
     let mut args: Vec<&str> = files.iter().map(String::as_str).collect();
     // Other scenarios need the module.
@@ -154,6 +154,25 @@ fn bad_blocks_fail_for_the_right_reason() {
         tap.lines().last(),
         Some(format!("0 passed, {} failed, 0 skipped", BLAME.len()).as_str())
     );
+}
+
+#[test]
+fn a_wrong_plan_fails_the_file() {
+    let Some(nginx) = nginx() else { return };
+    let output = run(&nginx, &["t/harness-selftest/plan.t"]);
+    let tap = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{tap}");
+    let results = results(&tap);
+    let (line, notes) = &results[0];
+    assert!(
+        line.starts_with("not ok ") && line.ends_with("plan.t: plan"),
+        "{tap}"
+    );
+    assert!(
+        notes.contains("planned 11 checks, the file makes 12"),
+        "{tap}"
+    );
+    assert_eq!(tap.lines().last(), Some("2 passed, 1 failed, 0 skipped"));
 }
 
 #[test]

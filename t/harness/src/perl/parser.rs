@@ -25,6 +25,7 @@ pub fn eval(source: &[u8], scope: &Scope) -> Result<Value, String> {
 }
 
 /// A cursor over Perl source. Heredoc bodies are cut out of the source when they are read.
+#[derive(Clone)]
 pub struct Parser {
     source: Vec<u8>,
     pos: usize,
@@ -80,6 +81,18 @@ impl Parser {
         String::from_utf8_lossy(self.rest().lines().next().unwrap_or_default())
             .trim()
             .to_owned()
+    }
+
+    /// What lies between two places, as told by [`Parser::place`].
+    #[must_use]
+    pub fn between(&self, from: usize, to: usize) -> &[u8] {
+        self.source.get(from..to).unwrap_or_default()
+    }
+
+    /// Where the cursor is.
+    #[must_use]
+    pub fn place(&self) -> usize {
+        self.pos
     }
 
     /// Skips white space and comments.
@@ -247,6 +260,16 @@ impl Parser {
                 }
                 let here = std::env::current_dir().map_err(|e| e.to_string())?;
                 Ok(Value::Str(here.to_string_lossy().into_owned().into_bytes()))
+            }
+            call if scope.call(call).is_some() => {
+                if self.take(b"(") {
+                    self.blank();
+                    if !self.take(b")") {
+                        return Err(format!("`{call}()` has no arguments here"));
+                    }
+                }
+                let number = scope.call(call).unwrap_or_default();
+                Ok(Value::Str(number.to_string().into_bytes()))
             }
             _ => {
                 self.pos = start;

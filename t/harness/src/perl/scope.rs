@@ -9,6 +9,7 @@ use super::Value;
 pub struct Scope {
     vars: HashMap<String, Value>,
     env: HashMap<String, String>,
+    calls: HashMap<String, u64>,
 }
 
 impl Scope {
@@ -17,12 +18,22 @@ impl Scope {
         Scope {
             vars: HashMap::new(),
             env: env.into_iter().collect(),
+            calls: HashMap::new(),
         }
     }
 
     /// Sets `$name`.
     pub fn set(&mut self, name: &str, value: Value) {
         self.vars.insert(name.to_owned(), value);
+    }
+
+    /// Sets what the call `name()` gives.
+    pub fn set_call(&mut self, name: &str, value: u64) {
+        self.calls.insert(name.to_owned(), value);
+    }
+
+    pub(super) fn call(&self, name: &str) -> Option<u64> {
+        self.calls.get(name).copied()
     }
 
     /// Sets `$ENV{name}`.

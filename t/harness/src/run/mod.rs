@@ -10,7 +10,7 @@ mod tap;
 mod websockets;
 
 pub use block::run_block;
-pub use needs::unmet;
+pub use needs::{skipped, unmet};
 pub use suite::{Job, run_jobs};
 pub use tap::{Summary, Tap};
 

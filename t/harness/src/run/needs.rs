@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use crate::env::{Env, version_matches};
+use crate::format::Block;
+use crate::perl::Value;
 
 /// Why `need` is not met; `None` when it is.
 ///
@@ -25,6 +27,13 @@ pub fn unmet(env: &Env, need: &str) -> Result<Option<String>, String> {
     } else {
         Some(format!("requires {need}"))
     })
+}
+
+/// Whether a block's `skip_nginx` leaves it out on this nginx.
+#[must_use]
+pub fn skipped(env: &Env, block: &Block) -> bool {
+    let conditions = block.get("skip_nginx").map(Value::text);
+    matches!(conditions, Some(Ok(text)) if matches!(skip_nginx(env, &text), Ok(Some(_))))
 }
 
 /// Reads `skip_nginx`: `[N:] conditions`, the conditions under which the block is skipped.
