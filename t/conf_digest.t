@@ -13,8 +13,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown digest algorithm "md4" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 2: an algorithm's name is lower case
 --- http_config
@@ -24,8 +22,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown digest algorithm "MD5" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 3: an empty algorithm
 --- http_config
@@ -35,8 +31,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown digest algorithm "" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 4: an unknown encoding
 --- http_config
@@ -46,8 +40,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown digest encoding "base32" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 5: an empty encoding
 --- http_config
@@ -57,8 +49,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown digest encoding "" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 6: an unknown parameter
 --- http_config
@@ -68,8 +58,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid parameter "salt=y" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 7: a parameter without a value
 --- http_config
@@ -79,8 +67,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid parameter "base64" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 8: `encoding` twice
 --- http_config
@@ -90,8 +76,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*duplicate "encoding=hex" parameter in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 9: `key_file` twice
 --- http_config
@@ -104,8 +88,6 @@ key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*duplicate "key_file=key" parameter in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 10: a missing key file
 --- http_config
@@ -115,8 +97,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*cannot load key file "\S+/conf/none" \(2: No such file or directory\) in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 11: a key file that cannot be read
 --- http_config
@@ -129,8 +109,6 @@ x
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*cannot load key file "\S+/conf/dir" \(not a regular file\) in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 12: a key file's name is empty
 --- http_config
@@ -140,8 +118,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*cannot load key file "\S+/conf/" \(.*\) in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 13: an empty key file
 --- http_config
@@ -153,8 +129,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*key file "key" is empty in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 14: a key file with nothing but a newline
 --- http_config
@@ -166,8 +140,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*key file "key" is empty in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 15: crc32 with a key
 --- http_config
@@ -180,8 +152,6 @@ key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"crc32" takes no key in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 16: a name without `$`, digest
 --- http_config
@@ -191,8 +161,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid variable name "a" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 17: a name without `$`, md5_hash
 --- http_config
@@ -202,8 +170,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid variable name "a" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 18: an empty name
 --- http_config
@@ -213,8 +179,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid variable name "\$" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 19: a variable of nginx's own that nobody may change
 --- http_config
@@ -224,8 +188,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*the duplicate "uri" variable in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 20: a text with a variable nobody knows
 --- http_config
@@ -235,8 +197,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] unknown "no_such_variable_x" variable}
---- no_error_log
-panic
 
 === TEST 21: a broken variable reference
 --- http_config
@@ -246,8 +206,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*the closing bracket in "uri" variable is missing in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 22: md5_hash with too few words
 --- http_config
@@ -257,8 +215,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid number of arguments in "md5_hash" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 23: md5_hash with too many words
 --- http_config
@@ -268,8 +224,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid number of arguments in "md5_hash" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 24: digest with too few words
 --- http_config
@@ -279,8 +233,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid number of arguments in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 25: digest with too many words
 --- http_config
@@ -293,8 +245,6 @@ key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid number of arguments in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 26: md5_hash in a server
 --- config
@@ -302,8 +252,6 @@ md5_hash $a "x";
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"md5_hash" directive is not allowed here in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 27: digest in a location
 --- config
@@ -311,8 +259,6 @@ location / { digest $a md5 "x"; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"digest" directive is not allowed here in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 28: the line is that of the directive, also in an included file
 --- http_config

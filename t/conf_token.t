@@ -17,8 +17,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown token_profile "q" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 2: an unknown profile in http
 --- http_config
@@ -28,8 +26,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown token_profile "q" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 3: an unknown profile in a server, none defined
 --- http_config
@@ -40,8 +36,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown token_profile "q" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 4: an unknown profile is found at the end, its line is where it was named
 --- http_config
@@ -72,8 +66,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*duplicate token_profile "p" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 6: `off` is no name
 --- http_config
@@ -85,8 +77,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid token_profile name "off" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 7: a name with a variable
 --- http_config
@@ -98,8 +88,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid token_profile name "\$p" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 8: an empty name
 --- http_config
@@ -111,8 +99,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid token_profile name "" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 9: a profile without a name
 --- http_config
@@ -124,8 +110,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid number of arguments in "token_profile" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 10: a profile without a block
 --- http_config
@@ -137,8 +121,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*directive "token_profile" has no opening "\{" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 11: a profile in a server
 --- http_config
@@ -151,8 +133,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"token_profile" directive is not allowed here in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 12: a profile that is never closed
 --- http_config
@@ -164,8 +144,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unexpected "\{" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 13: no format
 --- http_config
@@ -179,8 +157,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*token_profile "p" has no "format" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 14: no key
 --- http_config
@@ -194,8 +170,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*token_profile "p" has no "key" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 15: an unknown scheme
 --- http_config
@@ -210,8 +184,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown format "akamai2" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 16: a scheme's name is lower case
 --- http_config
@@ -226,8 +198,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown format "ScaleSimple" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 17: two formats
 --- http_config
@@ -243,8 +213,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"format" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 18: format without a word
 --- http_config
@@ -259,8 +227,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid number of arguments in "format" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 19: format with two words
 --- http_config
@@ -275,8 +241,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid number of arguments in "format" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 20: an unknown word in the block
 --- http_config
@@ -292,8 +256,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown directive "expire" in token_profile in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 21: a directive of nginx's in the block
 --- http_config
@@ -309,8 +271,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown directive "root" in token_profile in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 22: a block in the block
 --- http_config
@@ -326,8 +286,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unexpected "\{" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 23: a profile that is never closed, at the end of its file
 --- http_config
@@ -354,8 +312,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*cannot load key file "\S+/conf/none" \(2: No such file or directory\) in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 25: a key file that cannot be read
 --- http_config
@@ -370,8 +326,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*cannot load key file "\S+/conf/dir" \(not a regular file\) in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 26: an empty key file
 --- http_config
@@ -386,8 +340,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*key is empty in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 27: a key file with a newline only
 --- http_config
@@ -402,8 +354,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*key is empty in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 28: an empty key in the configuration
 --- http_config
@@ -418,8 +368,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*key is empty in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 29: a key without a file
 --- http_config
@@ -434,8 +382,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"key" has no "file=" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 30: a key line of one word
 --- http_config
@@ -450,8 +396,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"key" has no "file=" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 31: an unknown word of a key
 --- http_config
@@ -466,8 +410,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid parameter "path=key" in "key" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 32: a key's file twice
 --- http_config
@@ -482,8 +424,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*duplicate parameter "file" in "key" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 33: a key as file and as text
 --- http_config
@@ -498,8 +438,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*duplicate parameter "text" in "key" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 34: a key's id twice
 --- http_config
@@ -514,8 +452,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*duplicate parameter "id" in "key" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 35: an empty id
 --- http_config
@@ -530,8 +466,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*key id is empty in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 36: two keys of one id
 --- http_config
@@ -547,8 +481,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*key id "a" is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 37: an unknown encoding
 --- http_config
@@ -563,8 +495,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown key encoding "rot13" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 38: a key that is not of its encoding, hex
 --- http_config
@@ -579,8 +509,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*key is not hex in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 39: a key that is not of its encoding, base64
 --- http_config
@@ -595,8 +523,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*key is not base64 in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 40: an unknown place
 --- http_config
@@ -612,8 +538,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown place "body" in "from" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 41: a place twice
 --- http_config
@@ -629,8 +553,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*place "query" in "from" is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 42: no place
 --- http_config
@@ -646,8 +568,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"from" names no place in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 43: two `from` lines
 --- http_config
@@ -664,8 +584,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"from" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 44: a place with an empty name
 --- http_config
@@ -681,8 +599,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid names "query=" in "from" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 45: a place with three names
 --- http_config
@@ -698,8 +614,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid names "query=a,b,c" in "from" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 46: a place with one name for both
 --- http_config
@@ -715,8 +629,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid names "query=a,a" in "from" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 47: a name that is none
 --- http_config
@@ -732,8 +644,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid names "cookie=a b" in "from" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 48: path takes no name
 --- http_config
@@ -749,8 +659,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown place "path=x" in "from" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 49: a leeway that is no time
 --- http_config
@@ -766,8 +674,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid value "soon" in "leeway" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 50: a negative leeway
 --- http_config
@@ -783,8 +689,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid value "-1s" in "leeway" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 51: a leeway of a part of a second
 --- http_config
@@ -800,8 +704,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid value "1500ms" in "leeway" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 52: two leeways
 --- http_config
@@ -818,8 +720,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"leeway" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 53: require_exp is on or off
 --- http_config
@@ -836,8 +736,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid value "yes" in "require_exp" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 54: require_exp off, where tokens always expire
 --- http_config
@@ -853,8 +751,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*token_profile "p" has "require_exp off", format "scalesimple" always expires in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 55: require_exp on, where the message has no expiry
 --- http_config
@@ -871,8 +767,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*token_profile "p" has "require_exp on", but no "\{expires\}" in its "message" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 56: bind_ip, where the token carries no address
 --- http_config
@@ -888,8 +782,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*token_profile "p" has "bind_ip", format "scalesimple" carries no address in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 57: a message for a scheme that has its own
 --- http_config
@@ -905,8 +797,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*token_profile "p" has a "message", format "scalesimple" takes none in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 58: no message for a scheme that is one
 --- http_config
@@ -921,8 +811,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*token_profile "p" has no "message", format "secure_link" needs one in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 59: an empty message
 --- http_config
@@ -938,8 +826,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"message" is empty in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 60: two messages
 --- http_config
@@ -956,8 +842,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"message" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 61: a slip in a message
 --- http_config
@@ -973,8 +857,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown "\{expire\}" in "message", known are "\{key\}" and "\{expires\}" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 62: an unknown variable in a message
 --- http_config
@@ -990,8 +872,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*unknown "no_such_variable_x" variable}
---- no_error_log
-panic
 
 === TEST 63: a status: below 400
 --- http_config
@@ -1003,8 +883,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"399" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 64: a status: above 599
 --- http_config
@@ -1016,8 +894,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"600" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 65: a status: 408
 --- http_config
@@ -1029,8 +905,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"408" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 66: a status: 499
 --- http_config
@@ -1042,8 +916,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"499" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 67: a status: 200
 --- http_config
@@ -1055,8 +927,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"200" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 68: a status: 302
 --- http_config
@@ -1068,8 +938,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"302" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 69: a status: a word
 --- http_config
@@ -1081,8 +949,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"no" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 70: a status: a sign
 --- http_config
@@ -1094,8 +960,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"[+]403" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 71: a status: nothing
 --- http_config
@@ -1107,8 +971,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 72: a status of an unknown reason
 --- http_config
@@ -1120,8 +982,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"late" is not a reason in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 73: a status of `ok`
 --- http_config
@@ -1133,8 +993,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"ok" is not a reason in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 74: a status twice
 --- http_config
@@ -1146,8 +1004,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"expired" is duplicate in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 75: a status without a reason
 --- http_config
@@ -1159,8 +1015,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid parameter "403" in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 76: no status
 --- http_config
@@ -1172,8 +1026,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid number of arguments in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 77: token_auth twice
 --- http_config
@@ -1185,8 +1037,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"token_auth" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 78: token_auth_status twice
 --- http_config
@@ -1198,8 +1048,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"token_auth_status" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 79: token_auth_strip twice
 --- http_config
@@ -1211,8 +1059,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"token_auth_strip" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 80: token_auth_dry_run is on or off
 --- http_config
@@ -1224,8 +1070,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid value "maybe" in "token_auth_dry_run" directive, it must be "on" or "off" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 81: token_auth_strip is on or off
 --- http_config
@@ -1237,8 +1081,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid value "yes" in "token_auth_strip" directive, it must be "on" or "off" in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 82: an unknown level
 --- http_config
@@ -1250,8 +1092,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid value "debug" in "token_auth_log_level" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 83: token_auth with two words
 --- http_config
@@ -1263,8 +1103,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid number of arguments in "token_auth" directive in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 84: token_auth in an `if`
 --- http_config
@@ -1276,8 +1114,6 @@ $::Key
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"token_auth" directive is not allowed here in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 85: token_auth in an upstream
 --- http_config
@@ -1287,8 +1123,6 @@ location / { return 200; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*"token_auth" directive is not allowed here in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-panic
 
 === TEST 86: everything that is right is accepted
 --- http_config

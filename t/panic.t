@@ -72,6 +72,7 @@ let in
 --- response_body_like eval
 [qr/^before .*500 Internal Server Error.* between .*500 Internal Server Error.* after$/s, qr/500 Internal Server Error/]
 --- error_log
+internal error at src/hooks.rs
 test_panic variable
 auth request unexpected status: 500
 
@@ -150,6 +151,7 @@ location / { return 200 "fine"; }
 --- response_body_like eval
 [qr/^fine$/, qr/500 Internal/, qr/^fine$/]
 --- error_log
+internal error at src/hooks.rs
 test_panic Filter, while filtering headers
 
 === TEST 10: in the log phase
@@ -161,6 +163,7 @@ location / { return 200 "fine"; }
 --- response_body eval
 ["page", "fine"]
 --- error_log
+internal error at src/hooks.rs
 test_panic Log, while testing a log entry
 
 === TEST 11: when a request is given to an upstream
@@ -175,6 +178,7 @@ location / { return 200 "fine"; }
 --- error_code eval
 [200, 500, 200]
 --- error_log
+internal error at src/hooks.rs
 test_panic peer_init, while choosing a backend
 
 === TEST 12: when a backend is chosen
@@ -189,6 +193,7 @@ location / { return 200 "fine"; }
 --- error_code eval
 [200, 502, 200]
 --- error_log
+internal error at src/hooks.rs
 test_panic peer_get, while choosing a backend
 no live upstreams while connecting to upstream
 
@@ -204,6 +209,7 @@ location = /refused { proxy_pass http://panics/status/503; proxy_next_upstream h
 --- error_code eval
 [200, 200, 503]
 --- error_log
+internal error at src/hooks.rs
 test_panic peer_free, while releasing a backend
 
 === TEST 14: in a timer, which goes on
@@ -215,7 +221,7 @@ location / { return 200 "fine"; }
 GET /
 --- response_body: fine
 --- error_log eval
-[qr/\[alert\] .*test_panic timer, while testing a timer/, qr/\[notice\] .*test_panic timer lives on/]
+[qr/\[alert\] .*internal error at .*test_panic timer, while testing a timer/, qr/\[notice\] .*test_panic timer lives on/]
 
 === TEST 15: when a worker starts
 --- http_config
@@ -226,6 +232,7 @@ location / { return 200 "fine"; }
 GET /
 --- response_body: fine
 --- error_log
+internal error at src/hooks.rs
 test_panic worker, while starting a worker
 
 === TEST 16: in a directive
@@ -241,7 +248,7 @@ test_panic configuration;
 location / { test_panic merge; }
 --- must_die
 --- error_log eval
-[qr/\[alert\] .*test_panic merge, while merging a location/, qr/\[emerg\] .*internal error while merging a location in \S+\/nginx\.conf:\d+$/]
+[qr/\[alert\] .*internal error at .*test_panic merge, while merging a location/, qr/\[emerg\] .*internal error while merging a location in \S+\/nginx\.conf:\d+$/]
 
 === TEST 18: when the configuration is completed
 --- http_config
@@ -249,7 +256,7 @@ test_panic postconfiguration;
 --- config
 --- must_die
 --- error_log eval
-[qr/\[alert\] .*test_panic postconfiguration, while completing/, qr/\[emerg\] .*internal error while completing the configuration in \S+\/nginx\.conf:\d+$/]
+[qr/\[alert\] .*internal error at .*test_panic postconfiguration, while completing/, qr/\[emerg\] .*internal error while completing the configuration in \S+\/nginx\.conf:\d+$/]
 
 === TEST 19: when a zone is prepared
 --- http_config
@@ -257,7 +264,7 @@ test_panic zone;
 --- config
 --- must_die
 --- error_log eval
-[qr/\[alert\] .*test_panic zone, while preparing zone "test_panic"$/, qr/\[emerg\] .*internal error while preparing zone "test_panic" in \S+\/nginx\.conf:\d+$/]
+[qr/\[alert\] .*internal error at .*test_panic zone, while preparing zone "test_panic"$/, qr/\[emerg\] .*internal error while preparing zone "test_panic" in \S+\/nginx\.conf:\d+$/]
 
 === TEST 20: what panics at a reload does not at a start
 --- http_config

@@ -83,7 +83,7 @@ nonsense on;
 --- error_log
 unknown directive "nonsense"
 --- no_error_log
-panic
+[alert]
 
 === TEST 9: the configuration is good
 --- config

@@ -222,9 +222,9 @@ fn must_die(env: &Env, stage: &Stage, declared: &[Matcher]) -> Result<Vec<String
         &matchers(&stage.block, "no_error_log")?,
     ));
     why.extend(
-        log.lines()
-            .filter(|line| logs::is_fatal(line))
-            .map(|line| format!("in the error log: {}", line.to_str_lossy())),
+        logs::undeclared_at_death(&log, declared)
+            .into_iter()
+            .map(|line| format!("undeclared in the error log: {line}")),
     );
     Ok(why)
 }
