@@ -1,0 +1,146 @@
+//! Puts faults into `src/` and `crates/nginx/` one by one, rebuilds the module, runs `t/` and says
+//! which faults no test notices. `scripts/mutants` calls it with everything built.
+//!
+//! [`mutant`] lists the faults (cargo-mutants finds them), [`tree`] is the copy they are put into,
+//! [`trial`] builds and tests one, [`results`] keeps what came of each.
+
+#![forbid(unsafe_code)]
+
+mod mutant;
+mod results;
+mod tree;
+mod trial;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+
+use mutant::Mutant;
+use results::{Results, Verdict};
+use tree::Tree;
+use trial::Trials;
+
+/// Puts faults into the module one by one and says which of them the tests notice.
+///
+/// What came of each is kept in DIR/results.jsonl: a run that is stopped goes on where it was.
+#[derive(Debug, Parser)]
+#[command(name = "mutants")]
+struct Args {
+    /// The nginx to test with.
+    #[arg(long, value_name = "PATH")]
+    nginx: PathBuf,
+    /// The test runner.
+    #[arg(long, value_name = "PATH")]
+    harness: PathBuf,
+    /// The copy of the tree, its builds and the results.
+    #[arg(long, value_name = "DIR", default_value = "build/mutants")]
+    work: PathBuf,
+    /// Only the k-th of n parts, as 1/4.
+    #[arg(long, value_name = "K/N")]
+    shard: Option<String>,
+    /// Start no fault after so many minutes.
+    #[arg(long, value_name = "N")]
+    minutes: Option<u64>,
+    /// Only faults whose description contains this; may be repeated.
+    #[arg(long, value_name = "TEXT")]
+    only: Vec<String>,
+    /// Those that were not noticed, once more.
+    #[arg(long)]
+    again: bool,
+    /// Run nothing: say what is known, as Markdown.
+    #[arg(long)]
+    report: bool,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mutants: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), String> {
+    let root = std::env::current_dir().map_err(|e| e.to_string())?;
+    let tree = Tree::copy(&root, &root.join(&args.work))?;
+    let mutants: Vec<Mutant> = mutant::list(&tree)?
+        .into_iter()
+        .filter(|mutant| wanted(mutant, &args.only))
+        .collect();
+    let mut results = Results::open(&root.join(&args.work).join("results.jsonl"))?;
+    if args.report {
+        print!("{}", results.report(&mutants));
+        return Ok(());
+    }
+    let (part, parts) = shard(args.shard.as_deref())?;
+    let end = args
+        .minutes
+        .map(|n| Instant::now() + Duration::from_secs(n.saturating_mul(60)));
+    let trials = Trials::new(&args.nginx, &args.harness, &tree)?;
+    trials.unharmed()?;
+    for (index, mutant) in mutants.iter().enumerate() {
+        let over = end.is_some_and(|end| Instant::now() >= end);
+        if over {
+            break;
+        }
+        let known = results.verdict(mutant);
+        let settled = match known {
+            Some(Verdict::Unnoticed) => !args.again,
+            other => other.is_some(),
+        };
+        if settled || index % parts != part {
+            continue;
+        }
+        let started = Instant::now();
+        let (verdict, by) = trials.run(mutant, &results)?;
+        let seconds = started.elapsed().as_secs_f64();
+        println!("{verdict} ({seconds:.0} s) {mutant}{}", said(&by));
+        results.add(mutant, verdict, by, seconds)?;
+    }
+    println!("{}", results.counts(&mutants));
+    Ok(())
+}
+
+fn said(by: &str) -> String {
+    if by.is_empty() {
+        String::new()
+    } else {
+        format!("\n    {by}")
+    }
+}
+
+fn wanted(mutant: &Mutant, only: &[String]) -> bool {
+    let description = mutant.to_string();
+    only.is_empty() || only.iter().any(|text| description.contains(text))
+}
+
+/// `1/4` as index and number of parts.
+fn shard(text: Option<&str>) -> Result<(usize, usize), String> {
+    let Some(text) = text else { return Ok((0, 1)) };
+    let parsed = text
+        .split_once('/')
+        .and_then(|(k, n)| Some((k.parse::<usize>().ok()?, n.parse::<usize>().ok()?)));
+    match parsed {
+        Some((k, n)) if (1..=n).contains(&k) => Ok((k.saturating_sub(1), n)),
+        _ => Err(format!("--shard {text}: K/N is needed, such as 1/4")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shard;
+
+    #[test]
+    fn shards() {
+        assert_eq!(shard(None), Ok((0, 1)));
+        assert_eq!(shard(Some("4/4")), Ok((3, 4)));
+        for wrong in ["", "4", "0/4", "5/4", "a/b"] {
+            assert!(shard(Some(wrong)).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The faults: what cargo-mutants lists, and putting one into a source text.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::process::Command;
+
+use serde::Deserialize;
+
+use crate::tree::Tree;
+
+/// A place in a source text: lines and columns from 1, columns in characters.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Place {
+    line: usize,
+    column: usize,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Span {
+    start: Place,
+    end: Place,
+}
+
+#[derive(Debug, Deserialize)]
+struct Function {
+    function_name: String,
+    span: Span,
+}
+
+/// One fault, as `cargo mutants --list --json` describes it.
+#[derive(Debug, Deserialize)]
+struct Listed {
+    name: String,
+    file: String,
+    function: Option<Function>,
+    replacement: String,
+    span: Span,
+}
+
+/// One fault.
+#[derive(Debug)]
+pub struct Mutant {
+    /// The source file, relative to the repository.
+    pub file: String,
+    /// What is done: "replace … with … in function".
+    pub what: String,
+    /// Where, in the tree of today.
+    pub line: usize,
+    /// The same fault in the same function has the same key, wherever the function has moved.
+    pub key: String,
+    /// The whole file with the fault in it.
+    pub source: String,
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.what)
+    }
+}
+
+/// The sources faults are put into. The hooks are code of the tests.
+const SOURCES: [&str; 4] = [
+    "--package=ngx-gatehouse",
+    "--package=gatehouse-nginx",
+    "--exclude=src/hooks.rs",
+    "--exclude=src/hooks/**",
+];
+
+/// All faults of the tree.
+pub fn list(tree: &Tree) -> Result<Vec<Mutant>, String> {
+    let output = Command::new("cargo")
+        .args(["mutants", "--list", "--json", "--no-config", "--dir"])
+        .arg(tree.listing())
+        .args(SOURCES)
+        .output()
+        .map_err(|e| format!("cargo mutants: {e}"))?;
+    if !output.status.success() {
+        return Err(format!(
+            "cargo mutants: {} (is it installed? cargo install --locked cargo-mutants)",
+            String::from_utf8_lossy(&output.stderr).trim()
+        ));
+    }
+    let listed: Vec<Listed> =
+        serde_json::from_slice(&output.stdout).map_err(|e| format!("cargo mutants: {e}"))?;
+    listed.iter().map(|one| read(tree, one)).collect()
+}
+
+fn read(tree: &Tree, listed: &Listed) -> Result<Mutant, String> {
+    let text = tree.original(&listed.file)?;
+    let lost = || format!("{}: the place is not in the file", listed.name);
+    let (start, end) = bytes(&text, listed.span).ok_or_else(lost)?;
+    let (head, tail) = (text.get(..start), text.get(end..));
+    let (Some(head), Some(tail)) = (head, tail) else {
+        return Err(lost());
+    };
+    let function = listed.function.as_ref();
+    let name = function.map_or("", |function| function.function_name.as_str());
+    let around = function.and_then(|function| bytes(&text, function.span));
+    let (from, to) = around.unwrap_or((0, text.len()));
+    let mut hasher = DefaultHasher::new();
+    text.get(from..to).hash(&mut hasher);
+    start.saturating_sub(from).hash(&mut hasher);
+    listed.replacement.hash(&mut hasher);
+    let what = listed
+        .name
+        .splitn(4, ':')
+        .nth(3)
+        .unwrap_or(&listed.name)
+        .trim()
+        .to_owned();
+    Ok(Mutant {
+        file: listed.file.clone(),
+        line: listed.span.start.line,
+        key: format!("{} {name} {:016x}", listed.file, hasher.finish()),
+        what,
+        source: format!("{head}{}{tail}", listed.replacement),
+    })
+}
+
+fn bytes(text: &str, span: Span) -> Option<(usize, usize)> {
+    let (start, end) = (offset(text, span.start)?, offset(text, span.end)?);
+    (start <= end).then_some((start, end))
+}
+
+fn offset(text: &str, place: Place) -> Option<usize> {
+    let mut before = 0_usize;
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        if index.saturating_add(1) == place.line {
+            let column = line
+                .char_indices()
+                .map(|(at, _)| at)
+                .chain([line.len()])
+                .nth(place.column.saturating_sub(1))?;
+            return Some(before.saturating_add(column));
+        }
+        before = before.saturating_add(line.len());
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_characters() {
+        let place = |line, column| Place { line, column };
+        let text = "a\nbé c\n";
+        assert_eq!(offset(text, place(1, 1)), Some(0));
+        assert_eq!(offset(text, place(2, 3)), Some(5));
+        assert_eq!(offset(text, place(2, 6)), Some(8));
+        assert_eq!(offset(text, place(2, 9)), None);
+        assert_eq!(offset(text, place(4, 1)), None);
+    }
+}

@@ -1,0 +1,309 @@
+//! Building the module with a fault in it and running the tests.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use crate::mutant::Mutant;
+use crate::results::{Results, Verdict};
+use crate::tree::Tree;
+
+const TIME_LIMIT: Duration = Duration::from_secs(300);
+const MODULE: &str = "release/libngx_http_gatehouse_module.so";
+
+/// The scenarios that are worth their time: what no block can see.
+const LIVE: &[&str] = &[
+    "geoip_replace",
+    "geoip_logged_once",
+    "geoip_max_age",
+    "upstream_follow",
+    "upstream_broken",
+    "upstream_feeder_killed",
+    "upstream_worker_killed",
+    "reload_changes",
+    "reload_refused",
+    "reload_rolled_back",
+    "reload_single_process",
+];
+
+/// A build of the module and what is run on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flavour {
+    Plain,
+    Hooks,
+}
+
+/// How a run of tests ended.
+enum Ending {
+    Passed,
+    /// The first title that failed.
+    Failed(String),
+    TimedOut,
+}
+
+/// Everything a trial needs.
+pub struct Trials<'a> {
+    nginx: PathBuf,
+    harness: PathBuf,
+    tree: &'a Tree,
+    files: Vec<String>,
+    hooks: Vec<String>,
+}
+
+impl<'a> Trials<'a> {
+    /// Looks for the programs and the test files.
+    pub fn new(nginx: &Path, harness: &Path, tree: &'a Tree) -> Result<Trials<'a>, String> {
+        let absolute = |path: &Path| {
+            std::fs::canonicalize(path).map_err(|e| format!("{}: {e}", path.display()))
+        };
+        let (files, hooks) = tree.test_files()?;
+        Ok(Trials {
+            nginx: absolute(nginx)?,
+            harness: absolute(harness)?,
+            tree,
+            files,
+            hooks,
+        })
+    }
+
+    /// Without a fault everything must build and pass: else nothing that fails later says anything.
+    pub fn unharmed(&self) -> Result<(), String> {
+        let suites = [
+            (Flavour::Plain, self.files.clone()),
+            (Flavour::Plain, live()),
+            (Flavour::Hooks, self.hooks.clone()),
+        ];
+        for (flavour, names) in suites {
+            if !self.build(flavour)? {
+                return Err(format!(
+                    "the tree does not build without a fault (see {}/build.log)",
+                    self.tree.work().display()
+                ));
+            }
+            match self.confirmed(flavour, &names)? {
+                Ending::Passed => {}
+                Ending::Failed(title) => return Err(format!("fails without a fault: {title}")),
+                Ending::TimedOut => return Err("the tests do not end without a fault".into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the fault in, and says what came of it and which test noticed.
+    pub fn run(&self, mutant: &Mutant, results: &Results) -> Result<(Verdict, String), String> {
+        let files = self.ordered(&mutant.file, results);
+        self.tree.with(&mutant.file, &mutant.source, || {
+            if !self.build(Flavour::Plain)? {
+                return Ok((Verdict::Unbuildable, String::new()));
+            }
+            for names in [files, live()] {
+                if let Some(noticed) = noticed(self.confirmed(Flavour::Plain, &names)?) {
+                    return Ok(noticed);
+                }
+            }
+            if !self.build(Flavour::Hooks)? {
+                return Ok((Verdict::Unbuildable, "with the hooks".into()));
+            }
+            let ending = self.confirmed(Flavour::Hooks, &self.hooks)?;
+            Ok(noticed(ending).unwrap_or((Verdict::Unnoticed, String::new())))
+        })
+    }
+
+    /// Test files that are likely to notice come first: those that have noticed faults of this
+    /// source file, then those named like it.
+    fn ordered(&self, source: &str, results: &Results) -> Vec<String> {
+        let mut files = self.files.clone();
+        let room = source
+            .trim_start_matches("crates/nginx/")
+            .trim_start_matches("src/")
+            .split(['/', '.', '_'])
+            .next()
+            .unwrap_or_default();
+        files.sort_by_key(|file| {
+            let seen = results.noticed(source, file);
+            (usize::MAX - seen, !file.contains(room))
+        });
+        files
+    }
+
+    /// Runs the tests; what fails is run again alone, since a busy machine fails tests too.
+    fn confirmed(&self, flavour: Flavour, names: &[String]) -> Result<Ending, String> {
+        for _ in 0..3 {
+            let title = match self.test(flavour, names, None)? {
+                Ending::Failed(title) => title,
+                sure => return Ok(sure),
+            };
+            match self.test(flavour, &alone(&title), Some(&title))? {
+                Ending::Passed => {}
+                sure => return Ok(sure),
+            }
+        }
+        Ok(Ending::Passed)
+    }
+
+    fn target(&self, flavour: Flavour) -> PathBuf {
+        self.tree.work().join(match flavour {
+            Flavour::Plain => "target",
+            Flavour::Hooks => "target-hooks",
+        })
+    }
+
+    fn build(&self, flavour: Flavour) -> Result<bool, String> {
+        let mut command = Command::new("cargo");
+        command
+            .args([
+                "build",
+                "--locked",
+                "--release",
+                "-p",
+                "ngx-gatehouse",
+                "--target-dir",
+            ])
+            .arg(self.target(flavour))
+            .envs([
+                ("CARGO_PROFILE_RELEASE_LTO", "off"),
+                ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+                ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+                ("CARGO_INCREMENTAL", "1"),
+            ]);
+        if flavour == Flavour::Hooks {
+            command.args(["--features", "hooks"]);
+        }
+        let log = self.tree.work().join("build.log");
+        Ok(self.finish(command, &log, Duration::from_secs(1800))? == Some(true))
+    }
+
+    fn test(
+        &self,
+        flavour: Flavour,
+        names: &[String],
+        only: Option<&str>,
+    ) -> Result<Ending, String> {
+        let mut command = Command::new(&self.harness);
+        command
+            .arg("--nginx")
+            .arg(&self.nginx)
+            .arg("--module")
+            .arg(self.target(flavour).join(MODULE))
+            .arg("--fail-fast");
+        if flavour == Flavour::Hooks {
+            command.arg("--hooks");
+        }
+        if names.iter().any(|name| !name.ends_with(".t")) {
+            command.arg("--live");
+        }
+        if let Some(title) = only {
+            command.arg("--filter").arg(format!("^{}$", escaped(title)));
+        }
+        command.args(names);
+        let log = self.tree.work().join("test.log");
+        let Some(passed) = self.finish(command, &log, TIME_LIMIT)? else {
+            return Ok(Ending::TimedOut);
+        };
+        if passed {
+            return Ok(Ending::Passed);
+        }
+        let tap = std::fs::read_to_string(&log).map_err(|e| e.to_string())?;
+        let failed = tap.lines().find_map(|line| {
+            let (_, title) = line.strip_prefix("not ok ")?.split_once(" - ")?;
+            Some(title.replace("\\#", "#"))
+        });
+        failed
+            .or_else(|| only.map(str::to_owned))
+            .map(Ending::Failed)
+            .ok_or_else(|| format!("the runner failed without a failure; see {}", log.display()))
+    }
+
+    /// Runs a command in the copy; `None` when it took too long.
+    fn finish(
+        &self,
+        mut command: Command,
+        log: &Path,
+        limit: Duration,
+    ) -> Result<Option<bool>, String> {
+        let failed = |e: std::io::Error| format!("{}: {e}", log.display());
+        let out = File::create(log).map_err(failed)?;
+        let mut child = command
+            .current_dir(self.tree.path())
+            .stdin(Stdio::null())
+            .stderr(out.try_clone().map_err(failed)?)
+            .stdout(out)
+            .process_group(0)
+            .spawn()
+            .map_err(|e| format!("{}: {e}", command.get_program().to_string_lossy()))?;
+        let end = Instant::now() + limit;
+        loop {
+            if let Some(status) = child.try_wait().map_err(failed)? {
+                return Ok(Some(status.success()));
+            }
+            if Instant::now() >= end {
+                stop(&mut child);
+                return Ok(None);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Ends a process group: politely first, since the runner then ends every nginx it started.
+fn stop(child: &mut Child) {
+    let Ok(id) = i32::try_from(child.id()) else {
+        return;
+    };
+    let group = Pid::from_raw(id);
+    let _ = killpg(group, Signal::SIGTERM);
+    thread::sleep(Duration::from_secs(5));
+    let _ = killpg(group, Signal::SIGKILL);
+    let _ = child.wait();
+}
+
+fn live() -> Vec<String> {
+    LIVE.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn noticed(ending: Ending) -> Option<(Verdict, String)> {
+    match ending {
+        Ending::Passed => None,
+        Ending::Failed(title) => Some((Verdict::Noticed, title)),
+        Ending::TimedOut => Some((Verdict::Timeout, String::new())),
+    }
+}
+
+/// What to run for one title: its file, or its scenario.
+fn alone(title: &str) -> Vec<String> {
+    let name = match title.strip_prefix("live: ") {
+        Some(scenario) => scenario,
+        None => title.split_once(": ").map_or(title, |(file, _)| file),
+    };
+    vec![name.to_owned()]
+}
+
+/// The title as a pattern that matches only itself.
+fn escaped(title: &str) -> String {
+    let mut out = String::new();
+    for c in title.chars() {
+        if "\\.+*?()|[]{}^$#&-~".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{alone, escaped};
+
+    #[test]
+    fn titles() {
+        assert_eq!(alone("live: readme"), ["readme"]);
+        assert_eq!(alone("t/a.t: TEST 1: b: c"), ["t/a.t"]);
+        assert_eq!(escaped("t/a.t: b (c)"), "t/a\\.t: b \\(c\\)");
+    }
+}
