@@ -214,3 +214,24 @@ location / { proxy_pass http://backend; }
 ["Host: a.test", "Host: b.test"]
 --- error_code eval
 [200, 502]
+
+=== TEST 11: on a hit nothing was looked up, also when the cache key or the access log asked before
+--- http_upstream: a, b
+--- http_config eval
+$::Http . 'log_format found "$request_uri $upstream_cache_status [$upstream_lookup_result][$upstream_lookup_key][$upstream_lookup_id]";'
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"id": "shop", "backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A"]}}
+--- config
+proxy_cache_key $scheme$upstream_lookup_key$request_uri;
+access_log logs/access.log found;
+location / { proxy_pass http://backend; }
+--- request eval
+["GET /x", "GET /x"]
+--- more_headers
+Host: a.test
+--- response_headers eval
+["X-Cache: MISS\nX-Result: [exact]", "X-Cache: HIT\nX-Result: []"]
+--- access_log
+/x MISS [exact][a.test][shop]
+/x HIT [-][-][-]

@@ -71,11 +71,12 @@ impl Getter for Value {
 
 /// The lookup of a request that is on its way to an `upstream` with `upstream_lookup`.
 fn found(r: Request<'_>) -> Option<&Found<'_>> {
-    if let Some(found) = r.local::<Gatehouse>()?.upstream.found.get() {
-        return Some(found);
-    }
+    // First: the cache's key may have asked before the cache was looked at.
     if r.served_from_cache() {
         return None;
+    }
+    if let Some(found) = r.local::<Gatehouse>()?.upstream.found.get() {
+        return Some(found);
     }
     let lookup = r.upstream_srv::<Gatehouse>()?.upstream.lookup.as_deref()?;
     balance::look_up(r, lookup)
