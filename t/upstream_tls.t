@@ -5,8 +5,7 @@ use Test::Nginx::Socket 'no_plan';
 
 # Two names behind one address: TLS takes the certificate by the name asked for; the answer, always of the first server
 # (no Host of ours is its name), tells that name and how many requests the connection has had.
-our $Http = <<'_EOC_';
-    upstream_table apps { zone 1m; file apps.json; passive fails=0; }
+our $Tls = <<'_EOC_';
     upstream backend { upstream_lookup apps $host; keepalive 8; }
     proxy_http_version 1.1;
     proxy_set_header Connection "";
@@ -35,6 +34,8 @@ our $Http = <<'_EOC_';
     proxy_ssl_trusted_certificate $TEST_NGINX_DATA/tls/ca.pem;
     proxy_ssl_verify on;
 _EOC_
+
+our $Http = 'upstream_table apps { zone 1m; file apps.json; passive fails=0; }' . $::Tls;
 
 our $Apps = <<'_EOC_';
 >>> ../conf/apps.json
@@ -248,3 +249,24 @@ location /off { proxy_pass https://backend; }
 ["502", "^sni=\$"]
 --- error_log
 upstream SSL certificate does not match "[::1]"
+
+=== TEST 13: what failed under one name has not failed under another, at the same address
+--- http_upstream: a
+--- http_config eval: 'upstream_table apps { zone 1m; file apps.json; passive fails=1 window=1h; }' . $::Tls
+--- user_files
+>>> ../conf/apps.json
+{"bad.test":   {"backends": ["https://127.0.0.1:$TEST_NGINX_RAND_PORT_1#sni=three.internal", "http://127.0.0.1:$TEST_NGINX_PORT_A#backup=1"]},
+ "one.test":   {"backends": ["https://127.0.0.1:$TEST_NGINX_RAND_PORT_1#sni=one.internal", "http://127.0.0.1:$TEST_NGINX_PORT_A#backup=1"]},
+ "worse.test": {"backends": ["https://127.0.0.1:$TEST_NGINX_RAND_PORT_1#sni=three.internal", "http://127.0.0.1:$TEST_NGINX_PORT_A#backup=1"]}}
+--- config
+location / { proxy_pass https://backend; add_header X-Tried $upstream_addr; }
+--- request eval
+["GET /", "GET /", "GET /", "GET /"]
+--- more_headers eval
+["Host: bad.test", "Host: one.test", "Host: worse.test", "Host: bad.test"]
+--- response_body_like eval
+[qr/^name=a\n/, qr/^sni=one\.internal /, qr/^name=a\n/, qr/^name=a\n/]
+--- response_headers eval
+['X-Tried: 127.0.0.1:$TEST_NGINX_RAND_PORT_1, 127.0.0.1:$TEST_NGINX_PORT_A', 'X-Tried: 127.0.0.1:$TEST_NGINX_RAND_PORT_1', 'X-Tried: 127.0.0.1:$TEST_NGINX_PORT_A', 'X-Tried: 127.0.0.1:$TEST_NGINX_PORT_A']
+--- error_log
+upstream SSL certificate does not match "three.internal"
