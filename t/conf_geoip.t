@@ -255,7 +255,7 @@ qr{\[emerg\] .*zone "geoip_db geo" is too small in \S+/conf/nginx\.conf:[1-9]\d*
 --- http_config
 include db.conf;
 --- user_files eval
-">>> ../conf/db.conf\n# one\n# two\ngeoip_db big.mmdb zone=64k;\n>>> ../conf/big.mmdb\n\x00\x00\x01\x00\x00\x01" . "\x00" x 16 . "\xe0" . "\x00" x 60000 . "\xab\xcd\xefMaxMind.com\xe9[binary_format_major_version\xa2\x00\x02[binary_format_minor_version\xa2\x00\x00Kbuild_epoch\x08\x02\x00\x00\x00\x00eS\xf1\x00Mdatabase_typeSGatehouse-Test-CityKdescription\xe1BenSGatehouse-Test-CityJip_version\xa2\x00\x06Ilanguages\x01\x04BenJnode_count\xc4\x00\x00\x00\x01Krecord_size\xa2\x00\x18"
+">>> ../conf/db.conf\n# one\n# two\ngeoip_db big.mmdb zone=64k;\n>>> ../conf/big.mmdb\n\x00\x00\x11\x00\x00\x01" . "\x00" x 16 . "\xe0" . "\x00" x 60000 . "\xab\xcd\xefMaxMind.com\xe9[binary_format_major_version\xa2\x00\x02[binary_format_minor_version\xa2\x00\x00Kbuild_epoch\x08\x02\x00\x00\x00\x00eS\xf1\x00Mdatabase_typeSGatehouse-Test-CityKdescription\xe1BenSGatehouse-Test-CityJip_version\xa2\x00\x06Ilanguages\x01\x04BenJnode_count\xc4\x00\x00\x00\x01Krecord_size\xa2\x00\x18"
 --- config
 --- must_die
 --- error_log eval
