@@ -157,6 +157,55 @@ pub(super) fn replace(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
+const RULE: &str = r"http {
+    geoip_db geo.mmdb reload=1s;
+    server {
+        listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
+        location = /denied { geoip_deny country=JP; empty_gif; }
+    }
+}";
+
+/// A rule goes on refusing when its database is replaced by one that knows no countries, or nothing at all.
+pub(super) fn rules_keep_their_fields(env: &Env) -> Result<(), String> {
+    let old = data(env, "geo.mmdb")?;
+    let mut server = setup(env, &old)?.start(RULE)?;
+    for (database, reason) in [
+        (
+            data(env, "asn.mmdb")?,
+            "has no field .country., the one in use has",
+        ),
+        (
+            without_networks(&old)?,
+            "invalid MaxMind DB file: it has no networks",
+        ),
+    ] {
+        server.write_file("conf/geo.mmdb", &database)?;
+        let line = format!(r"\[error\] .*geo.mmdb. {reason}, the old one stays in use");
+        server.wait_log(&line, DEADLINE)?;
+        let status = server.get("/denied", "")?.status;
+        if status != 403 {
+            return Err(format!("{status} after a database that {reason}"));
+        }
+    }
+    server.stop()
+}
+
+/// The same metadata around a tree of one node that leads nowhere.
+fn without_networks(database: &[u8]) -> Result<Vec<u8>, String> {
+    let at = database
+        .rfind(b"\xab\xcd\xefMaxMind.com")
+        .ok_or("no metadata")?;
+    let tree = [0, 0, 1, 0, 0, 1];
+    let metadata = database.get(at..).unwrap_or_default();
+    let mut out = [&tree[..], &[0; 16], metadata].concat();
+    // The key, then the head of an unsigned number of four bytes.
+    let head = b"node_count\xc4";
+    let start = out.rfind(head).ok_or("no node_count")? + head.len();
+    let number = out.get_mut(start..start + 4).ok_or("a short node_count")?;
+    number.copy_from_slice(&1u32.to_be_bytes());
+    Ok(out)
+}
+
 /// Overwrites the search tree in place; the metadata at the end stay as they are.
 fn overwrite_tree(server: &Server) -> Result<(), String> {
     let path = server.root().join("conf/geo.mmdb");

@@ -84,6 +84,11 @@ pub const SCENARIOS: &[Scenario] = &[
         run: geoip::logged_once,
     },
     Scenario {
+        name: "geoip_rules_keep_their_fields",
+        needs: &[],
+        run: geoip::rules_keep_their_fields,
+    },
+    Scenario {
         name: "upstream_follow",
         needs: &[],
         run: upstream::follow,

@@ -194,3 +194,35 @@ fn a_file_without_networks_is_neither_made_nor_used() {
         "invalid MaxMind DB file: it has no networks"
     );
 }
+
+/// Databases of cities have more than 2^24 bytes: records of 28 bits then use their upper four, which
+/// lie apart, left and right in one byte.
+#[test]
+fn records_beyond_16_mib_are_found() {
+    let fill = json!({"a": "x".repeat(16_700_000), "b": "y".repeat(100_000)});
+    let country = |code: &str| json!({"country": {"iso_code": code}});
+    let mut builder = Builder::new("Test", 0);
+    builder.ipv4_only();
+    let networks = [
+        ("0.0.0.0/2", fill),
+        ("64.0.0.0/2", country("FR")),
+        ("128.0.0.0/2", country("US")),
+        ("192.0.0.0/2", country("DE")),
+    ];
+    for (network, record) in &networks {
+        builder
+            .insert(parse_network(network).unwrap(), record)
+            .unwrap();
+    }
+    let bytes = builder.build().unwrap();
+    let reader = maxminddb::Reader::from_source(bytes.as_slice()).unwrap();
+    assert_eq!(reader.metadata().record_size, 28);
+    let database = Database::open(bytes.as_slice()).unwrap();
+    assert_eq!(database.verify(), Ok(()));
+    for (network, wanted) in networks.iter().skip(1) {
+        let address = parse_network(network).unwrap().addr();
+        let theirs: Option<Value> = reader.lookup(address).unwrap().decode().unwrap();
+        assert_eq!(theirs.as_ref(), Some(wanted), "as maxminddb reads it");
+        assert_eq!(record(&database, address).as_ref(), Some(wanted));
+    }
+}

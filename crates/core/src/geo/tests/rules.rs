@@ -108,6 +108,22 @@ fn all_fields_of_a_rule_must_match() {
 }
 
 #[test]
+fn a_code_is_both_of_its_letters() {
+    let letters = || (b'A'..=b'Z').map(char::from);
+    let every: Vec<String> = letters()
+        .flat_map(|first| letters().map(move |second| format!("{first}{second}")))
+        .collect();
+    for wanted in ["FI", "AA", "ZZ", "AZ", "ZA"] {
+        let list = list(&[(Action::Deny, &format!("country={wanted}"))]);
+        let matching: Vec<&String> = every
+            .iter()
+            .filter(|code| verdict(&list, None, from(code, "EU", Eu::No)).is_some())
+            .collect();
+        assert_eq!(matching, [wanted]);
+    }
+}
+
+#[test]
 fn a_missing_country_matches_no_country() {
     let every: Vec<String> = (b'A'..=b'Z')
         .flat_map(|a| (b'A'..=b'Z').map(move |b| String::from_utf8(vec![a, b]).unwrap()))
