@@ -26,6 +26,8 @@ pub struct Local<'r> {
 /// One remembered value and the ones before it.
 struct Known<'r> {
     number: usize,
+    /// What it is the digest of: a rewrite may have changed the text since.
+    text: &'r [u8],
     value: &'r [u8],
     before: Option<&'r Known<'r>>,
 }
@@ -51,8 +53,8 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         text: "Makes `$variable` the digest of `string`. Algorithms: `md5`, `sha1`, `sha256`, `sha384`, `sha512`, `crc32`. \
                With `key_file` it is an HMAC keyed with the file's bytes (one newline at its end is dropped; not with `crc32`). \
                The encoding is `hex` unless said otherwise; `base64url` has no padding.\n\n\
-               The value is computed when first read and remembered for the request it was read in: a subrequest (SSI, slice) and the \
-               target of an internal redirect compute their own.",
+               The value is computed when first read and remembered, for the request it was read in and the text it is the digest of: a subrequest (SSI, slice), \
+               the target of an internal redirect and a request whose path was rewritten compute their own.",
         set: set_digest,
     },
 ];
@@ -120,15 +122,23 @@ impl Getter for Value {
             return Answer::Failed;
         };
         let known = &local.digest.known;
-        if let Some(value) = find(known.get(), number) {
+        let main = &r.main_conf::<Gatehouse>().digest;
+        let Some(definition) = main.digests.get(number) else {
+            return Answer::Failed;
+        };
+        let Some(text) = definition.text.eval(r) else {
+            return Answer::Failed;
+        };
+        if let Some(value) = find(known.get(), number, text) {
             return Answer::Value(value);
         }
-        let Some(value) = compute(r, number) else {
+        let Some(value) = compute(r, definition, text) else {
             return Answer::Failed;
         };
         // Without memory to remember it, it is computed again next time.
         if let Some(fresh) = r.place(Known {
             number,
+            text,
             value,
             before: known.get(),
         }) {
@@ -138,9 +148,9 @@ impl Getter for Value {
     }
 }
 
-fn find<'r>(mut known: Option<&'r Known<'r>>, number: usize) -> Option<&'r [u8]> {
+fn find<'r>(mut known: Option<&'r Known<'r>>, number: usize, text: &[u8]) -> Option<&'r [u8]> {
     while let Some(one) = known {
-        if one.number == number {
+        if one.number == number && one.text == text {
             return Some(one.value);
         }
         known = one.before;
@@ -148,9 +158,7 @@ fn find<'r>(mut known: Option<&'r Known<'r>>, number: usize) -> Option<&'r [u8]>
     None
 }
 
-fn compute(r: Request<'_>, number: usize) -> Option<&[u8]> {
-    let definition = r.main_conf::<Gatehouse>().digest.digests.get(number)?;
-    let text = definition.text.eval(r)?;
+fn compute<'r>(r: Request<'r>, definition: &Definition, text: &[u8]) -> Option<&'r [u8]> {
     let out = r.alloc(definition.digest.encoded_len())?;
     let len = definition.digest.encode_into(&[text], out)?;
     out.get(..len)

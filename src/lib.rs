@@ -1,5 +1,6 @@
 //! What nginx will see: the module table and the shape of its configuration.
 
+mod cache;
 mod digest;
 mod geoip;
 #[cfg(feature = "hooks")]
@@ -12,10 +13,12 @@ mod token;
 mod upstream;
 mod version;
 
+use gatehouse_nginx::cache::CacheGuards;
 use gatehouse_nginx::module::Directive;
 use gatehouse_nginx::phase::Installer;
 use gatehouse_nginx::variable::Variable;
 use gatehouse_nginx::{Conf, Error, Level, Module, module_table};
+use std::rc::Rc;
 
 /// The http module.
 pub struct Gatehouse;
@@ -27,6 +30,7 @@ pub struct Main {
     geoip: geoip::Main,
     token: token::Main,
     upstream: upstream::Main,
+    caches: Rc<CacheGuards>,
     #[cfg(feature = "hooks")]
     hooks: hooks::Main,
 }
@@ -54,6 +58,7 @@ pub struct Record<'r> {
     refusal: refusal::Refusal<'r>,
     geoip: geoip::Record<'r>,
     token: token::Record<'r>,
+    upstream: upstream::Record<'r>,
 }
 
 /// State of one request or subrequest.
@@ -94,11 +99,20 @@ unsafe impl Module for Gatehouse {
         Self::table()
     }
 
-    fn merge_loc(_: &mut Conf<'_, Self>, parent: &Loc, child: &mut Loc) -> Result<(), Error> {
+    fn prepare(cf: &mut Conf<'_, Self>) -> Result<(), Error> {
+        cf.add_cache_variables::<cache::Guard>()
+    }
+
+    fn merge_loc(cf: &mut Conf<'_, Self>, parent: &Loc, child: &mut Loc) -> Result<(), Error> {
         geoip::merge(&parent.geoip, &mut child.geoip);
         token::merge(&parent.token, &mut child.token);
         #[cfg(feature = "hooks")]
         hooks::merge(&parent.hooks, &mut child.hooks);
+        let main = cf.main();
+        if main.token.in_use() || main.geoip.in_use() || main.upstream.in_use() {
+            let caches = Rc::clone(&main.caches);
+            cf.guard_caches(&caches)?;
+        }
         Ok(())
     }
 

@@ -13,6 +13,10 @@ pub struct Refusal<'r> {
     lines: Cell<Option<&'r Line<'r>>>,
     /// The upstream the request had then ([`Request::upstream_mark`]).
     upstream: Cell<usize>,
+    /// Nobody else can allow the request any more: nginx answers with the refusal.
+    is_final: Cell<bool>,
+    /// A check was read as a variable, said no, and nobody has let the request pass in spite of it.
+    turned_down: Cell<bool>,
 }
 
 /// A line of the error log.
@@ -35,6 +39,7 @@ pub fn refuse<'r>(r: Request<'r>, record: &Record<'r>, status: u16) -> Outcome<'
     local.refusal.0.set(true);
     record.refusal.status.set(status);
     record.refusal.upstream.set(r.upstream_mark());
+    record.refusal.is_final.set(!r.satisfy_any());
     Outcome::Refused(status)
 }
 
@@ -110,12 +115,36 @@ impl<'r> Refusal<'r> {
 
 /// Whether the request is now at the page that `error_page` shows for a refusal of ours: that page
 /// is not refused again, by neither check. Once an upstream has answered for that page, where it
-/// sends the request (X-Accel-Redirect) is a place like any other.
+/// sends the request (X-Accel-Redirect) is a place like any other. So is the place to which another
+/// module sends a request before nginx answers with our refusal (`satisfy any`).
 pub fn is_page(r: Request<'_>) -> bool {
     r.existing_record::<Gatehouse>().is_some_and(|record| {
-        record.refusal.status.get() != 0
-            && record.refusal.upstream.get() == r.main().upstream_mark()
+        let refusal = &record.refusal;
+        refusal.status.get() != 0
+            && refusal.is_final.get()
+            && refusal.upstream.get() == r.main().upstream_mark()
     }) && !is_here(r)
+}
+
+/// Notes that a check, read as a variable, says no: `if ($token_auth_status != ok) { return 403; }` refuses as we do.
+pub fn turned_down(record: &Record<'_>) {
+    record.refusal.turned_down.set(true);
+}
+
+/// Notes that the access phase lets the request pass, whatever a variable said.
+pub fn let_pass(record: &Record<'_>) {
+    record.refusal.turned_down.set(false);
+}
+
+/// Whether what the request shows now is for those who were refused. No cache may be used for it: under the key of the
+/// refused request lies, or would come to lie, what others are allowed to see.
+pub fn shows_refusal(r: Request<'_>) -> bool {
+    let main = r.main();
+    r.existing_record::<Gatehouse>().is_some_and(|record| {
+        let refusal = &record.refusal;
+        let left_by_error_page = refusal.turned_down.get() && main.is_internal();
+        refusal.status.get() != 0 || left_by_error_page
+    })
 }
 
 fn is_here(r: Request<'_>) -> bool {
@@ -134,10 +163,13 @@ pub struct Standing;
 
 impl Handler for Standing {
     const PHASE: Phase = Phase::Access;
-    const NAME: &'static str = "logging a refusal";
+    const NAME: &'static str = "answering with a refusal";
 
     fn run(r: Request<'_>) -> Outcome<'_> {
-        if let Some(record) = r.existing_record::<Gatehouse>() {
+        if let Some(record) = r.existing_record::<Gatehouse>().filter(|_| r.is_main()) {
+            if is_here(r) {
+                record.refusal.is_final.set(true);
+            }
             record.refusal.write_lines(r);
         }
         Outcome::Declined
@@ -158,6 +190,7 @@ impl Handler for Overrule {
                 record.refusal.status.set(0);
                 record.token.overrule();
                 record.geoip.overrule();
+                let_pass(record);
             }
         }
         Outcome::Declined

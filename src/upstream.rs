@@ -6,9 +6,9 @@ mod hosts;
 mod table;
 mod variables;
 
-pub use balance::Lookup;
+pub use balance::{Lookup, cache_use};
 pub use feed::start_worker;
-pub use variables::{Local, VARIABLES};
+pub use variables::{Local, Record, VARIABLES};
 
 use crate::Gatehouse;
 use balance::RoundRobin;
@@ -73,8 +73,8 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
                miss is answered with the table's `miss` status, so that `error_page` applies. Backends are chosen by smooth weighted round robin shared by all \
                workers; `backup` ones when no other is left, `drain` ones not at all. `proxy_next_upstream` works as always. Must come before `keepalive`, \
                and no other load balancing method may stand beside it.\n\n\
-               Always write `proxy_set_header Host $host;`, and with a cache a `proxy_cache_key` that contains the key: for nginx the name of the `upstream` is the same \
-               for every host. An answer whose cache key does not contain the key is not stored, with one `[warn]` per worker. A page in the cache is answered without a lookup.",
+               Always write `proxy_set_header Host $host;`: for nginx the name of the `upstream` is the same for every host. In a cache each key has entries of its own, \
+               whatever `proxy_cache_key` says: `TABLE/LENGTH/KEY/` is put in front of it. A page in the cache is answered without a lookup.",
         set: set_lookup,
     },
     Directive {
@@ -151,6 +151,11 @@ pub fn complete(main: &Main) -> Result<(), Error> {
 }
 
 impl Main {
+    /// Whether any `upstream` looks its backends up.
+    pub fn in_use(&self) -> bool {
+        !self.lookups.is_empty()
+    }
+
     fn table(&self, used: &Use) -> Option<&UpstreamTable> {
         self.tables.get(used.number.get())
     }

@@ -23,28 +23,34 @@ our $Apps = <<'_EOC_';
  "v1":     {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A"]}}
 _EOC_
 
-our $TwoHosts = <<'_EOC_';
-Host: a.test
+# Names that contain one another, or words that stand in any cache key.
+our $Tenants = <<'_EOC_';
+>>> ../conf/apps.json
+{"shop.test":   {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A"]},
+ "myshop.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_B"]},
+ "hop.test":    {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_B"]},
+ "get":         {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A"]},
+ "http":        {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_B"]}}
 _EOC_
 
 run_tests();
 
 __DATA__
 
-=== TEST 1: the default key: nothing is stored, one warning
+=== TEST 1: the default key, the same for every host: each host has its own entries all the same
 --- http_upstream: a, b
 --- http_config eval: $::Http
 --- user_files eval: $::Apps
 --- config
 location / { proxy_pass http://backend; }
 --- request eval
-["GET /x", "GET /x", "GET /x", "GET /x"]
+["GET /x", "GET /x", "GET /x", "GET /x", "GET /y"]
 --- more_headers eval
-["Host: a.test", "Host: b.test", "Host: a.test", "Host: b.test"]
+["Host: a.test", "Host: b.test", "Host: a.test", "Host: b.test:80", "Host: b.test"]
 --- response_headers eval
-["X-Cache: MISS\nX-Backend: a", "X-Cache: MISS\nX-Backend: b", "X-Cache: MISS\nX-Backend: a", "X-Cache: MISS\nX-Backend: b"]
---- error_log eval
-qr/\[warn\] .*answers are not cached: "proxy_cache_key" must contain the key of "upstream_lookup"/
+["X-Cache: MISS\nX-Backend: a", "X-Cache: MISS\nX-Backend: b", "X-Cache: HIT\nX-Backend: a", "X-Cache: HIT\nX-Backend: b", "X-Cache: MISS\nX-Backend: b"]
+--- no_error_log
+[warn]
 
 === TEST 2: a key with the host: each host has its own copy
 --- http_upstream: a, b
@@ -62,20 +68,22 @@ location / { proxy_pass http://backend; }
 --- no_error_log
 [warn]
 
-=== TEST 3: the host inside the path or the arguments does not count
+=== TEST 3: a tenant's page never comes to lie under another tenant's key
 --- http_upstream: a, b
 --- http_config eval: $::Http
---- user_files eval: $::Apps
+--- user_files eval: $::Tenants
 --- config
-location /uri { proxy_cache_key $scheme$proxy_host$request_uri; proxy_pass http://backend; }
-location /path { proxy_cache_key $scheme$proxy_host$uri$is_args$args; proxy_pass http://backend; }
-location /arg { proxy_cache_key $proxy_host$uri$arg_x; proxy_pass http://backend; }
+location / { proxy_cache_key $scheme$http_host$request_uri; proxy_pass http://backend; }
+location /method { proxy_cache_key $request_method$uri; proxy_pass http://backend; }
+location /arg { proxy_cache_key $uri$arg_x; proxy_pass http://backend; }
 --- request eval
-["GET /uri/a.test?a.test", "GET /uri/a.test?a.test", "GET /path/a.tes%74?a.test", "GET /path/a.tes%74?a.test", "GET /arg?x=a.test", "GET /arg?x=a.test"]
---- more_headers
-Host: a.test
+["GET http://shop.test/index", "GET /index", "GET http://shop.test/index", "GET /method", "GET /method", "GET /arg?x=hop.test", "GET /arg?x=hop.test"]
+--- more_headers eval
+["Host: myshop.test", "Host: myshop.test", "Host: myshop.test", "Host: get", "Host: http", "Host: get", "Host: hop.test"]
 --- response_headers eval
-["X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS"]
+["X-Cache: MISS\nX-Backend: a", "X-Cache: MISS\nX-Backend: b", "X-Cache: HIT\nX-Backend: a",
+ "X-Cache: MISS\nX-Backend: a", "X-Cache: MISS\nX-Backend: b",
+ "X-Cache: MISS\nX-Backend: a", "X-Cache: MISS\nX-Backend: b"]
 
 === TEST 4: a path with the host in it is stored when the key has the host besides
 --- http_upstream: a, b
@@ -94,20 +102,21 @@ Host: a.test
 --- no_error_log
 [warn]
 
-=== TEST 5: parts of the upstream's name, the scheme and the passed URI are no host
+=== TEST 5: keys of any bytes (match exact): what looks like another key's beginning is none
 --- http_upstream: a, b
---- http_config eval: $::Http
---- user_files eval: $::Apps
+--- http_config eval
+$::Cache . '
+upstream_table apps { zone 1m; match exact; file apps.json; }
+upstream backend { upstream_lookup apps $arg_k; server 127.0.0.1:$TEST_NGINX_PORT_B; }'
+--- user_files
+>>> ../conf/apps.json
+{"k/1": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A"]}}
 --- config
-location / { proxy_pass http://backend; }
-location /api/ { proxy_pass http://backend/v1/; }
-location /key { proxy_cache_key $scheme$proxy_host$uri; proxy_pass http://backend; }
+location / { proxy_cache_key $arg_rest; proxy_pass http://backend; }
 --- request eval
-["GET /", "GET /", "GET /api/x", "GET /api/x", "GET /key", "GET /key"]
---- more_headers eval
-["Host: back", "Host: back", "Host: v1", "Host: v1", "Host: back", "Host: back"]
+["GET /?k=k/1&rest=2/x", "GET /?k=k/1/2&rest=x", "GET /?k=k&rest=1/2/x", "GET /?k=&rest=k/1/2/x", "GET /?k=k/1&rest=2/x"]
 --- response_headers eval
-["X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS", "X-Cache: MISS"]
+["X-Cache: MISS\nX-Backend: a", "X-Cache: MISS\nX-Backend: b", "X-Cache: MISS\nX-Backend: b", "X-Cache: MISS\nX-Backend: b", "X-Cache: HIT\nX-Backend: a"]
 
 === TEST 6: a host that is part of the upstream's name is stored when the key has it
 --- http_upstream: a, b
@@ -235,3 +244,47 @@ Host: a.test
 --- access_log
 /x MISS [exact][a.test][shop]
 /x HIT [-][-][-]
+
+=== TEST 12: a key too long for nginx's buffer is not used at all
+--- http_upstream: a
+--- http_config
+proxy_cache_path cache keys_zone=c:1m;
+proxy_cache c;
+proxy_cache_valid any 1m;
+proxy_buffer_size 1k;
+add_header X-Cache $upstream_cache_status always;
+upstream_table apps { zone 1m; match exact; file apps.json; }
+upstream backend { upstream_lookup apps $arg_k; server 127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/apps.json
+{}
+--- config
+location / { proxy_cache_key $arg_k; proxy_pass http://backend/x; }
+--- request eval
+["GET /?k=" . ("k" x 380), "GET /?k=" . ("k" x 380), "GET /?k=" . ("k" x 200), "GET /?k=" . ("k" x 200)]
+--- response_headers eval
+["X-Cache: BYPASS", "X-Cache: BYPASS", "X-Cache: MISS", "X-Cache: HIT"]
+--- error_log
+[error]
+is too small for the cache key with the key of "upstream_lookup"
+
+=== TEST 13: two tables know one host: what one upstream stored is not the other's
+--- http_upstream: a, b
+--- http_config eval
+$::Http . '
+upstream_table other { zone 1m; file other.json; }
+upstream backend2 { upstream_lookup other $host; }'
+--- user_files eval
+$::Apps . '>>> ../conf/other.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_B"]}}
+'
+--- config
+proxy_cache_key $host;
+location /1 { proxy_pass http://backend; }
+location /2 { proxy_pass http://backend2; }
+--- request eval
+["GET /1", "GET /2", "GET /1", "GET /2"]
+--- more_headers
+Host: a.test
+--- response_headers eval
+["X-Cache: MISS\nX-Backend: a", "X-Cache: MISS\nX-Backend: b", "X-Cache: HIT\nX-Backend: a", "X-Cache: HIT\nX-Backend: b"]

@@ -2,7 +2,7 @@
 
 use super::check::{self, Verdict};
 use super::{database::Db, parameter};
-use crate::Gatehouse;
+use crate::{Gatehouse, refusal};
 use gatehouse_core::geo::{Action, Facts, Out, Path};
 use gatehouse_nginx::variable::{Getter, Variable};
 use gatehouse_nginx::{Answer, Conf, Error, Expression, Place, Request};
@@ -125,7 +125,18 @@ fn first<'r>(r: Request<'r>, path: &[&str]) -> Option<&'r [u8]> {
 /// The rule that decides the request: the one it was refused by, else the location's.
 fn verdict(r: Request<'_>) -> Verdict<'_> {
     let r = r.main();
-    check::refused(r).map_or_else(|| check::judge(r), |refused| Verdict::Rule(refused.rule))
+    if let Some(refused) = check::refused(r) {
+        return Verdict::Rule(refused.rule);
+    }
+    let verdict = check::judge(r);
+    let denied = matches!(verdict, Verdict::Rule(rule) if rule.action() == Action::Deny);
+    if denied && r.loc::<Gatehouse>().geoip.dry_run != Some(true) {
+        // Without memory for a record nothing is noted; then no check can be made either.
+        if let Some(record) = r.record::<Gatehouse>() {
+            refusal::turned_down(record);
+        }
+    }
+    verdict
 }
 
 pub const VARIABLES: &[Variable<Gatehouse>] = &[

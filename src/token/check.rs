@@ -292,6 +292,7 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
         };
         return Some(refusal::refuse(r, all, status));
     }
+    refusal::let_pass(all);
     if let Some(clean) = path_without_token(r, record, named) {
         refusal::start_again(all);
         return Some(Outcome::Redirect {
@@ -433,10 +434,13 @@ fn with_verdict<'r>(
             let Some(all) = r.record::<Gatehouse>() else {
                 return Answer::Failed;
             };
-            match all.token.judge(r.main(), number, true) {
-                Some(judged) => judged,
-                None => return Answer::Failed,
+            let Some(judged) = all.token.judge(r.main(), number, true) else {
+                return Answer::Failed;
+            };
+            if !judged.verdict.is_ok() {
+                refusal::turned_down(all);
             }
+            judged
         }
     };
     let profiles = &r.main_conf::<Gatehouse>().token.profiles;

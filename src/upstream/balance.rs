@@ -6,11 +6,12 @@ use gatehouse_core::route::{Address, HOST_MAX, normalize};
 use gatehouse_core::table::{
     BackendView, LookupError, LookupKind, MAX_RECORD_WORDS, PeerId, RouteView, Selection,
 };
+use gatehouse_nginx::cache::CacheUse;
 use gatehouse_nginx::upstream::{Address as Socket, Balancer, Chosen, Init, Slot};
 use gatehouse_nginx::{Expression, Level, Request, process};
 use std::net::SocketAddr;
+use std::ptr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One `upstream_lookup`.
 pub struct Lookup {
@@ -38,8 +39,6 @@ impl Lookup {
 pub struct Found<'r> {
     /// The rule and the route; None is a miss.
     pub route: Option<(LookupKind, RouteView<'r>)>,
-    /// The key as the request has it.
-    pub key: &'r [u8],
 }
 
 /// Words of a record that fit most routes.
@@ -50,7 +49,7 @@ pub fn find<'r>(r: Request<'r>, table: &super::UpstreamTable, key: &'r [u8]) -> 
     let routes = table.routes()?;
     let mut buffer = [0; HOST_MAX];
     let Some(normal) = normalize(key, table.mode(), &mut buffer) else {
-        return Some(Found { route: None, key });
+        return Some(Found { route: None });
     };
     let mut words = r.words(USUAL_WORDS)?;
     // A record that grows between two attempts asks again; it has a largest size.
@@ -58,7 +57,7 @@ pub fn find<'r>(r: Request<'r>, table: &super::UpstreamTable, key: &'r [u8]) -> 
         let needed = match routes.lookup(normal, words) {
             Ok(hit) => {
                 let route = hit.map(|hit| (hit.kind, hit.route));
-                return Some(Found { route, key });
+                return Some(Found { route });
             }
             Err(LookupError::BufferTooSmall(needed)) => needed.min(MAX_RECORD_WORDS),
             Err(LookupError::Busy) => return None,
@@ -68,16 +67,82 @@ pub fn find<'r>(r: Request<'r>, table: &super::UpstreamTable, key: &'r [u8]) -> 
     None
 }
 
-/// The request's lookup, done by whoever needs it first.
+/// The lookup of a request, and what it was for: after an internal redirect, and for another `upstream`, it counts
+/// no more.
+#[derive(Clone, Copy)]
+pub struct Remembered<'r> {
+    lookup: &'r Lookup,
+    /// [`Request::upstream_mark`]
+    upstream: usize,
+    found: &'r Found<'r>,
+}
+
+/// The request's lookup on its way to its upstream, done by whoever needs it first.
 pub fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Found<'r>> {
-    let known = &r.local::<Gatehouse>()?.upstream.found;
-    if let Some(found) = known.get() {
-        return Some(found);
+    let memo = &r.local::<Gatehouse>()?.upstream.remembered;
+    let upstream = r.upstream_mark();
+    let known = memo
+        .get()
+        .filter(|known| ptr::eq(known.lookup, lookup) && known.upstream == upstream);
+    if let Some(known) = known {
+        return Some(known.found);
     }
     let table = r.main_conf::<Gatehouse>().upstream.table(&lookup.table)?;
     let found: &'r Found<'r> = r.place(find(r, table, lookup.key.eval(r)?)?)?;
-    known.set(Some(found));
+    memo.set(Some(Remembered {
+        lookup,
+        upstream,
+        found,
+    }));
     Some(found)
+}
+
+/// Which part of nginx's caches a request may use: one `upstream` serves every key, so an entry's key begins with the
+/// table and the key. The length in between makes sure that no such beginning is another one's too.
+pub fn cache_use(r: Request<'_>) -> CacheUse<'_> {
+    match r
+        .upstream_srv::<Gatehouse>()
+        .map(|srv| &srv.upstream.lookup)
+    {
+        Some(Some(lookup)) => match cache_part(r, lookup) {
+            Some(part) => CacheUse::KeyedBy(part),
+            None => CacheUse::Never,
+        },
+        _ => CacheUse::Free,
+    }
+}
+
+/// `TABLE/LENGTH/KEY/`, with the key as it is compared.
+fn cache_part<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r [u8]> {
+    let memo = &r.local::<Gatehouse>()?.upstream.cache_part;
+    let upstream = r.upstream_mark();
+    if let Some((_, part)) = memo.get().filter(|(of, _)| *of == upstream) {
+        return Some(part);
+    }
+    let table = r.main_conf::<Gatehouse>().upstream.table(&lookup.table)?;
+    let key = lookup.key.eval(r)?;
+    let mut buffer = [0; HOST_MAX];
+    // What is no key is a miss; its own bytes tell it from all keys.
+    let key = normalize(key, table.mode(), &mut buffer).unwrap_or(key);
+    let name = table.name().as_bytes();
+    let mut digits = [0; LENGTH_DIGITS];
+    let digits = decimal(key.len(), &mut digits);
+    let pieces = [name, b"/", digits, b"/", key, b"/"];
+    let part = r.concat(&pieces)?;
+    memo.set(Some((upstream, part)));
+    Some(part)
+}
+
+/// Digits of the longest length.
+const LENGTH_DIGITS: usize = 20;
+
+fn decimal(number: usize, digits: &mut [u8; LENGTH_DIGITS]) -> &[u8] {
+    let mut rest = &mut digits[..];
+    let written = std::io::Write::write_fmt(&mut rest, format_args!("{number}"));
+    let unused = rest.len();
+    // Twenty digits hold any number.
+    let used = written.map_or(0, |()| LENGTH_DIGITS.saturating_sub(unused));
+    digits.get(..used).unwrap_or_default()
 }
 
 /// Smooth weighted round robin over the backends of a route.
@@ -106,8 +171,9 @@ impl Balancer for RoundRobin {
         let Some(found) = look_up(r, lookup) else {
             return Init::Failed;
         };
-        // Also for a miss: an answer of the block's `server` lines must not serve another host.
-        guard_cache(r, found.key);
+        if let Some(record) = r.record::<Gatehouse>().filter(|_| r.is_main()) {
+            record.upstream.last.set(Some(found));
+        }
         let Some((_, route)) = found.route else {
             return miss(r, lookup);
         };
@@ -208,56 +274,3 @@ fn tls_name<'r>(r: Request<'r>, backend: &BackendView<'r>) -> Option<&'r [u8]> {
 
 /// Bytes that hold any address: the longest is a unix socket's path of 108 bytes.
 const LONGEST: usize = 128;
-
-/// One `upstream` serves every host, so nginx's cache key must tell them apart. When the key of
-/// this request does not contain the lookup key outside of what the client chose freely, the
-/// answer is not stored.
-fn guard_cache(r: Request<'_>, key: &[u8]) {
-    static WARNED: AtomicBool = AtomicBool::new(false);
-    let Some(parts) = r.cache_key() else { return };
-    if names_key(r, parts, key) {
-        return;
-    }
-    r.do_not_cache();
-    if !WARNED.swap(true, Ordering::Relaxed) {
-        r.log(
-            Level::Warn,
-            "answers are not cached: \"proxy_cache_key\" must contain the key of \"upstream_lookup\", the upstream's name is the same for every host",
-        );
-    }
-}
-
-/// Whether the cache key has the lookup key more often than the path and arguments bring it in.
-fn names_key<'r>(r: Request<'r>, parts: impl Iterator<Item = &'r [u8]>, key: &[u8]) -> bool {
-    let parts: Vec<&[u8]> = parts.collect();
-    // nginx's own default key is made of two parts; one that is configured is one.
-    let [text] = parts.as_slice() else {
-        return false;
-    };
-    let text = text
-        .strip_prefix(b"https")
-        .or_else(|| text.strip_prefix(b"http"))
-        .unwrap_or(text);
-    let decoded = count(r.uri(), key).saturating_add(count(r.args(), key));
-    let chosen_freely = count(r.target(), key).max(decoded);
-    !key.is_empty() && count(&without(text, r.upstream_name()), key) > chosen_freely
-}
-
-/// How often `word` occurs, whatever its case.
-fn count(text: &[u8], word: &[u8]) -> usize {
-    text.windows(word.len().max(1))
-        .filter(|window| window.eq_ignore_ascii_case(word))
-        .count()
-}
-
-/// The text without the first `part`.
-fn without(text: &[u8], part: &[u8]) -> Vec<u8> {
-    let at = text
-        .windows(part.len().max(1))
-        .position(|window| window == part);
-    let mut rest = text.to_vec();
-    if let Some(at) = at {
-        rest.drain(at..at.saturating_add(part.len()));
-    }
-    rest
-}

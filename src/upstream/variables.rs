@@ -2,7 +2,7 @@
 
 use super::{Use, balance, use_table};
 use crate::Gatehouse;
-use balance::Found;
+use balance::{Found, Remembered};
 use gatehouse_nginx::variable::{Getter, Variable};
 use gatehouse_nginx::{Answer, Conf, Error, Expression, Request};
 use std::cell::Cell;
@@ -11,7 +11,15 @@ use std::rc::Rc;
 /// What this request has looked up.
 #[derive(Default)]
 pub struct Local<'r> {
-    pub(super) found: Cell<Option<&'r Found<'r>>>,
+    pub(super) remembered: Cell<Option<Remembered<'r>>>,
+    /// For which upstream, and what stands in front of its cache key.
+    pub(super) cache_part: Cell<Option<(usize, &'r [u8])>>,
+}
+
+/// What the main request looked up last on its way to an upstream: shown where it goes on without one.
+#[derive(Default)]
+pub struct Record<'r> {
+    pub(super) last: Cell<Option<&'r Found<'r>>>,
 }
 
 /// One `upstream_variable`.
@@ -62,15 +70,18 @@ impl Getter for Value {
         let value = found
             .route
             .and_then(|(_, route)| route.var(definition.name.as_bytes()));
-        let clean = value
-            .map(str::as_bytes)
-            .filter(|v| !v.iter().any(u8::is_ascii_control));
+        let clean = shown(value.map(str::as_bytes));
         Answer::from(clean.or(definition.default.as_deref()))
     }
 }
 
-/// The lookup of a request that is on its way to an `upstream` with `upstream_lookup`.
+/// The lookup of a request that is on its way to an `upstream` with `upstream_lookup`. Where it has no upstream (yet),
+/// what nginx still keeps of an earlier location is not looked at: the last lookup made is shown.
 fn found(r: Request<'_>) -> Option<&Found<'_>> {
+    if !r.has_upstream_of_location() {
+        let record = r.existing_record::<Gatehouse>().filter(|_| r.is_main());
+        return record?.upstream.last.get();
+    }
     // First: the cache's key may have asked before the cache was looked at.
     if r.served_from_cache() {
         return None;
@@ -82,10 +93,15 @@ fn found(r: Request<'_>) -> Option<&Found<'_>> {
     balance::look_up(r, lookup)
 }
 
+/// The value of a route as a variable; one with a control byte could split a header.
+fn shown(value: Option<&[u8]>) -> Option<&[u8]> {
+    value.filter(|v| !v.iter().any(u8::is_ascii_control))
+}
+
 pub const VARIABLES: &[Variable<Gatehouse>] = &[
     Variable::new(
         "upstream_lookup_result",
-        "How the route was found: `exact`, `wildcard`, `default` or `miss`. Usable in `proxy_set_header`; not found before the upstream is known and on a cache hit.",
+        "How the route was found: `exact`, `wildcard`, `default` or `miss`. Usable in `proxy_set_header`; not found before the first upstream is known and on a cache hit. Where an error page has no upstream, it is the lookup before.",
         |r| {
             Answer::from(found(r).map(|found| match found.route {
                 Some((kind, _)) => kind.as_str().as_bytes(),
@@ -97,11 +113,10 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
         "upstream_lookup_key",
         "The key of the route that was found, such as `*.example.com`.",
         |r| {
-            Answer::from(
-                found(r)
-                    .and_then(|found| found.route)
-                    .map(|(_, route)| route.key()),
-            )
+            let key = found(r)
+                .and_then(|found| found.route)
+                .map(|(_, route)| route.key());
+            Answer::from(shown(key))
         },
     ),
     Variable::new(
@@ -111,7 +126,7 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
             let id = found(r)
                 .and_then(|found| found.route)
                 .map(|(_, route)| route.id().as_bytes());
-            Answer::from(id.filter(|id| !id.is_empty() && !id.iter().any(u8::is_ascii_control)))
+            Answer::from(shown(id.filter(|id| !id.is_empty())))
         },
     ),
 ];

@@ -1,7 +1,7 @@
 /*
  * What only C can say.
  *
- * Bit fields of a request, read and written by nginx's own compiler. bindgen counts them from where
+ * Bit fields of a request and of an upstream's settings, read and written by nginx's own compiler. bindgen counts them from where
  * the first one begins; since nginx 1.29 that is no multiple of four bytes (in_port_t port stands
  * before), so that from the second word on its accessors hit the wrong bits.
  */
@@ -39,6 +39,12 @@ ngx_uint_t
 gatehouse_request_cached(const ngx_http_request_t *r)
 {
     return r->cached;
+}
+
+ngx_uint_t
+gatehouse_upstream_conf_caches(const ngx_http_upstream_conf_t *conf)
+{
+    return conf->cache == 1;
 }
 
 #endif

@@ -3,6 +3,8 @@
 //!
 //! Of `ngx_http_request_t` only those of the first word (`count`) may be used without it.
 
+#[cfg(ngx_feature = "http_cache")]
+use nginx_sys::ngx_http_upstream_conf_t;
 use nginx_sys::{ngx_http_request_t, ngx_uint_t};
 use std::ffi::c_char;
 
@@ -22,4 +24,11 @@ unsafe extern "C" {
     /// `r` is a live request.
     #[cfg(ngx_feature = "http_cache")]
     pub(crate) fn gatehouse_request_cached(r: *const ngx_http_request_t) -> ngx_uint_t;
+
+    /// # Safety
+    /// `conf` is nginx's settings of an upstream, merged.
+    #[cfg(ngx_feature = "http_cache")]
+    pub(crate) fn gatehouse_upstream_conf_caches(
+        conf: *const ngx_http_upstream_conf_t,
+    ) -> ngx_uint_t;
 }

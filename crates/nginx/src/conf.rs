@@ -5,7 +5,7 @@ use crate::guard;
 use crate::log::{self, Level};
 use crate::module::{Directive, Module};
 use crate::value::Expression;
-use crate::variable::{self, Getter, Index, Variable};
+use crate::variable::{self, Getter, Index, Owner, Variable};
 use nginx_sys as ngx;
 use std::ffi::{c_char, c_void};
 use std::marker::PhantomData;
@@ -311,7 +311,18 @@ impl<M: Module> Conf<'_, M> {
             return Err(Error::new(format!("invalid variable name \"{name}\"")));
         };
         // SAFETY: `cf` is live.
-        unsafe { variable::add::<G>(self.cf, bare, data) }
+        unsafe { variable::add::<G>(self.cf, bare, data, Owner::Anybody) }
+            .ok_or_else(|| Error::new(format!("variable \"{name}\" could not be added")))
+    }
+
+    /// Adds a variable, named without `$`, that no configuration may define itself.
+    pub(crate) fn add_own_variable<G: Getter>(
+        &mut self,
+        name: &str,
+        data: usize,
+    ) -> Result<(), Error> {
+        // SAFETY: `cf` is live.
+        unsafe { variable::add::<G>(self.cf, name, data, Owner::Module) }
             .ok_or_else(|| Error::new(format!("variable \"{name}\" could not be added")))
     }
 
@@ -321,7 +332,7 @@ impl<M: Module> Conf<'_, M> {
     ) -> Result<(), Error> {
         let data = ptr::from_ref(variable) as usize;
         // SAFETY: `cf` is live; the getter turns `data` back into the static.
-        unsafe { variable::add::<variable::Fixed<M>>(self.cf, variable.name, data) }
+        unsafe { variable::add::<variable::Fixed<M>>(self.cf, variable.name, data, Owner::Anybody) }
             .ok_or_else(|| Error::new(format!("variable \"{}\" could not be added", variable.name)))
     }
 

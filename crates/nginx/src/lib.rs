@@ -10,6 +10,11 @@
 
 mod bits;
 pub mod bytes;
+#[cfg(ngx_feature = "http_cache")]
+pub mod cache;
+#[cfg(not(ngx_feature = "http_cache"))]
+#[path = "cache_absent.rs"]
+pub mod cache;
 pub mod conf;
 pub(crate) mod failure;
 pub mod files;

@@ -32,6 +32,9 @@ pub unsafe trait Module: Sized + 'static {
     /// nginx's own record of the module.
     fn module() -> *mut ngx::ngx_module_t;
 
+    /// Before the `http` block is read: adds what its lines may name.
+    fn prepare(cf: &mut Conf<'_, Self>) -> Result<(), Error>;
+
     /// Completes `child` from `parent`, the enclosing level.
     fn merge_loc(
         cf: &mut Conf<'_, Self>,
@@ -326,7 +329,8 @@ unsafe extern "C" fn merge_loc<M: Module>(
 unsafe extern "C" fn preconfiguration<M: Module>(cf: *mut ngx::ngx_conf_t) -> isize {
     let body = |conf: &mut Conf<'_, M>| {
         let mut all = M::VARIABLES.iter().copied().flatten();
-        all.try_for_each(|v| conf.add_static_variable(v))
+        all.try_for_each(|v| conf.add_static_variable(v))?;
+        M::prepare(conf)
     };
     // SAFETY: nginx passes the live configuration being read.
     status(unsafe { conf::read::<M>(cf, "preparing the configuration", body) })

@@ -205,8 +205,14 @@ unsafe extern "C" fn handler<H: Handler>(r: *mut ngx::ngx_http_request_t) -> isi
 /// ours is left in `access_code`, which nginx answers with when nobody allows the request
 /// (ngx_http_core_access_phase, ngx_http_core_post_access_phase).
 fn refuse(r: Request<'_>, status: u16) -> isize {
-    let deferred = r.satisfy_any() && status != 401 && status != 403;
-    if !deferred {
+    if !r.satisfy_any() {
+        // This one is final. What an earlier location deferred, before another module took the request away from it,
+        // is not pending any more.
+        // SAFETY: a plain field of the live request.
+        unsafe { (*r.raw()).access_code = 0 };
+        return status as isize;
+    }
+    if status == 401 || status == 403 {
         return status as isize;
     }
     // SAFETY: a plain field of the live request.

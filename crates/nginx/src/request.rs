@@ -140,9 +140,9 @@ impl<'r> Request<'r> {
     /// The client's address as nginx sees it, after realip; None for a unix socket.
     pub fn client(self) -> Option<IpAddr> {
         // SAFETY: a request always has its connection.
-        let address = unsafe { (*self.fields().connection).sockaddr };
-        // SAFETY: null or the connection's address.
-        unsafe { ip(address) }
+        let connection = unsafe { &*self.fields().connection };
+        // SAFETY: the connection's address, of that length.
+        unsafe { ip(connection.sockaddr, connection.socklen as usize) }
     }
 
     /// `$remote_addr`, the client's address as text.
@@ -165,6 +165,22 @@ impl<'r> Request<'r> {
         std::io::Write::write_fmt(&mut rest, format_args!("{value}")).ok()?;
         let unused = rest.len();
         out.get(..most.checked_sub(unused)?)
+    }
+
+    /// The pieces one after another, in the request's pool; None when memory is short.
+    pub fn concat(self, pieces: &[&[u8]]) -> Option<&'r [u8]> {
+        let mut len: usize = 0;
+        for piece in pieces {
+            len = len.checked_add(piece.len())?;
+        }
+        let out = self.alloc(len)?;
+        let mut room = &mut *out;
+        for piece in pieces {
+            let (to, rest) = room.split_at_mut_checked(piece.len())?;
+            to.copy_from_slice(piece);
+            room = rest;
+        }
+        Some(out)
     }
 
     /// A value in the request's pool; it must not need dropping. None when memory is short.
@@ -319,22 +335,27 @@ unsafe extern "C" fn anchor<M: Module>(_: *mut c_void) {
     std::hint::black_box(size_of::<Anchor<M>>());
 }
 
-/// The IP address in a socket address.
+/// The IP address in a socket address; None for one of another family, or one cut short: a client of a unix socket has
+/// an address of two bytes.
 ///
 /// # Safety
-/// `address` is null or a live socket address of its family's size.
-pub(crate) unsafe fn ip(address: *const ngx::sockaddr) -> Option<IpAddr> {
-    // SAFETY: promised by the caller.
-    let family = unsafe { address.as_ref()? }.sa_family;
+/// `address` is null or leads to `len` readable bytes.
+pub(crate) unsafe fn ip(address: *const ngx::sockaddr, len: usize) -> Option<IpAddr> {
+    let holds = |size: usize| (!address.is_null() && len >= size).then_some(());
+    holds(size_of::<ngx::sa_family_t>())?;
+    // SAFETY: a plain field among the first bytes; no reference to the whole structure is made.
+    let family = unsafe { (&raw const (*address).sa_family).read() };
     match u32::from(family) {
         ngx::AF_INET => {
-            // SAFETY: an AF_INET address is a sockaddr_in.
-            let v4 = unsafe { &*address.cast::<ngx::sockaddr_in>() };
+            holds(size_of::<ngx::sockaddr_in>())?;
+            // SAFETY: an AF_INET address of its full size is a sockaddr_in.
+            let v4 = unsafe { address.cast::<ngx::sockaddr_in>().read_unaligned() };
             Some(Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr)).into())
         }
         ngx::AF_INET6 => {
-            // SAFETY: an AF_INET6 address is a sockaddr_in6.
-            let v6 = unsafe { &*address.cast::<ngx::sockaddr_in6>() };
+            holds(size_of::<ngx::sockaddr_in6>())?;
+            // SAFETY: an AF_INET6 address of its full size is a sockaddr_in6.
+            let v6 = unsafe { address.cast::<ngx::sockaddr_in6>().read_unaligned() };
             // SAFETY: any bytes are an IPv6 address.
             Some(Ipv6Addr::from(unsafe { v6.sin6_addr.__in6_u.__u6_addr8 }).into())
         }

@@ -359,21 +359,28 @@ unsafe extern "C" fn get<B: Balancer>(
     const BUSY: isize = ngx::NGX_BUSY as isize;
     // SAFETY: `install` set `data`; it lives in the request's pool.
     let peer = unsafe { &mut *data.cast::<Peer<'_, B>>() };
-    // SAFETY: nginx passes its live connection record.
-    let connection = unsafe { &mut *pc };
     // nginx's `zone` statistics read the name also when nobody is chosen.
-    connection.name = (&raw const NOBODY.0).cast_mut();
+    // SAFETY: nginx passes its live connection record, which is a part of the request's upstream: it is reached through
+    // this pointer only, and no reference to either is held.
+    unsafe { (*pc).name = (&raw const NOBODY.0).cast_mut() };
     // SAFETY: the request is live while it tries backends.
     let request = unsafe { Request::new(peer.request) };
     let body = || {
-        let Some(chosen) = B::get(request, &mut peer.state) else {
-            return BUSY;
-        };
-        if aim(request, connection, &chosen).is_some() {
-            return ngx::NGX_OK as isize;
+        while let Some(chosen) = B::get(request, &mut peer.state) {
+            // SAFETY: nginx's live connection record.
+            if unsafe { aim(request, pc, &chosen) }.is_some() {
+                return ngx::NGX_OK as isize;
+            }
+            // nginx releases only what it was pointed at. A backend without a usable address is a failed try.
+            B::free(request, &mut peer.state, true);
+            // SAFETY: as above.
+            let left = unsafe { (*pc).tries }.saturating_sub(1);
+            // SAFETY: as above.
+            unsafe { (*pc).tries = left };
+            if left == 0 {
+                break;
+            }
         }
-        // nginx releases only what it was pointed at.
-        B::free(request, &mut peer.state, false);
         BUSY
     };
     // SAFETY: the connection's log is live.
@@ -381,15 +388,28 @@ unsafe extern "C" fn get<B: Balancer>(
 }
 
 /// Points nginx's connection record at a backend.
-fn aim<'r>(r: Request<'r>, pc: &mut ngx::ngx_peer_connection_t, chosen: &Chosen<'r>) -> Option<()> {
-    // SAFETY: the request has its upstream while it tries backends.
-    let upstream = unsafe { &mut *r.fields().upstream };
-    upstream.set_ssl(u32::from(chosen.tls.is_some()));
-    if let Some(name) = chosen.tls {
-        upstream.ssl_name = bytes::borrow(name);
-    }
+///
+/// # Safety
+/// `pc` is the live connection record of the request's upstream; nobody holds a reference to it.
+unsafe fn aim<'r>(
+    r: Request<'r>,
+    pc: *mut ngx::ngx_peer_connection_t,
+    chosen: &Chosen<'r>,
+) -> Option<()> {
     let (address, size) = socket_address(r, chosen)?;
-    pc.name = r.place(bytes::borrow(chosen.name))?;
+    let name = r.place(bytes::borrow(chosen.name))?;
+    {
+        // SAFETY: the request has its upstream while it tries backends. The reference ends before `pc`, a part of it, is
+        // written.
+        let upstream = unsafe { &mut *r.fields().upstream };
+        upstream.set_ssl(u32::from(chosen.tls.is_some()));
+        if let Some(name) = chosen.tls {
+            upstream.ssl_name = bytes::borrow(name);
+        }
+    }
+    // SAFETY: promised by the caller; no reference to the upstream lives any more.
+    let pc = unsafe { &mut *pc };
+    pc.name = name;
     pc.sockaddr = address;
     pc.socklen = size;
     pc.connection = ptr::null_mut();
@@ -404,9 +424,10 @@ unsafe extern "C" fn free<B: Balancer>(
 ) {
     // SAFETY: `install` set `data`; it lives in the request's pool.
     let peer = unsafe { &mut *data.cast::<Peer<'_, B>>() };
-    // SAFETY: nginx passes its live connection record.
-    let connection = unsafe { &mut *pc };
-    connection.tries = connection.tries.saturating_sub(1);
+    // SAFETY: nginx passes its live connection record, a part of the request's upstream; no reference to it is made.
+    let left = unsafe { (*pc).tries }.saturating_sub(1);
+    // SAFETY: as above.
+    unsafe { (*pc).tries = left };
     // SAFETY: the request is live until its upstream is finalized.
     let request = unsafe { Request::new(peer.request) };
     let failed = state & ngx::NGX_PEER_FAILED as usize != 0;

@@ -53,6 +53,11 @@ impl Expression {
         Some(Self { raw, parts })
     }
 
+    /// As nginx wants it.
+    pub(crate) fn compiled(&self) -> &ngx::ngx_http_complex_value_t {
+        &self.raw
+    }
+
     /// The text when it holds no variable.
     pub fn constant(&self) -> Option<&[u8]> {
         // SAFETY: the value lives in the configuration's pool, as this expression does.
@@ -141,23 +146,14 @@ fn name_at(text: &[u8]) -> Option<(&str, &[u8])> {
 
 /// The pieces' values one after another, in the request's pool.
 fn join<'r>(r: Request<'r>, parts: &[Part]) -> Option<&'r [u8]> {
-    let mut len: usize = 0;
     let mut pieces: [&[u8]; MOST_PARTS] = [&[]; MOST_PARTS];
     for (piece, part) in pieces.iter_mut().zip(parts) {
         *piece = match part {
             Part::Text(text) => text,
             Part::Variable(index) => value_of(r, *index)?,
         };
-        len = len.checked_add(piece.len())?;
     }
-    let out = r.alloc(len)?;
-    let mut room = &mut *out;
-    for piece in pieces.into_iter().take(parts.len()) {
-        let (to, rest) = room.split_at_mut_checked(piece.len())?;
-        to.copy_from_slice(piece);
-        room = rest;
-    }
-    Some(out)
+    r.concat(pieces.get(..parts.len())?)
 }
 
 /// A variable's value as an expression has it: empty when it is not found.

@@ -73,15 +73,27 @@ impl<M: Module> Getter for Fixed<M> {
     }
 }
 
+/// Who may define a variable.
+pub(crate) enum Owner {
+    /// The configuration may define the same name, and then its definition counts.
+    Anybody,
+    /// A configuration that defines the name is refused.
+    Module,
+}
+
 /// # Safety
 /// `cf` is the live configuration being read.
 pub(crate) unsafe fn add<G: Getter>(
     cf: *mut ngx::ngx_conf_t,
     name: &str,
     data: usize,
+    owner: Owner,
 ) -> Option<()> {
     let mut text = bytes::borrow(name.as_bytes());
-    let flags = (ngx::NGX_HTTP_VAR_CHANGEABLE | ngx::NGX_HTTP_VAR_NOCACHEABLE) as usize;
+    let flags = match owner {
+        Owner::Anybody => ngx::NGX_HTTP_VAR_CHANGEABLE | ngx::NGX_HTTP_VAR_NOCACHEABLE,
+        Owner::Module => ngx::NGX_HTTP_VAR_NOCACHEABLE,
+    } as usize;
     // SAFETY: nginx copies the name.
     let variable = unsafe { ngx::ngx_http_add_variable(cf, &raw mut text, flags).as_mut()? };
     variable.get_handler = Some(get::<G>);

@@ -1,7 +1,6 @@
 //! What a request says about its way to a backend.
 
 use super::srv_of;
-use crate::bits;
 use crate::bytes;
 use crate::module::Module;
 use crate::request::Request;
@@ -68,37 +67,26 @@ impl<'r> Request<'r> {
         self.fields().upstream.addr()
     }
 
-    /// Whether the answer comes from nginx's cache.
-    #[cfg(ngx_feature = "http_cache")]
-    pub fn served_from_cache(self) -> bool {
-        // SAFETY: a live request.
-        unsafe { bits::gatehouse_request_cached(self.raw()) != 0 }
+    /// nginx's settings of the location's upstream.
+    pub(crate) fn upstream_settings(self) -> Option<*mut ngx::ngx_http_upstream_conf_t> {
+        self.upstream()
+            .map(|u| u.conf)
+            .filter(|conf| !conf.is_null())
     }
 
-    /// The text of the cache key when nginx would store the answer.
-    #[cfg(ngx_feature = "http_cache")]
-    pub fn cache_key(self) -> Option<impl Iterator<Item = &'r [u8]>> {
-        self.upstream().filter(|u| u.cacheable() != 0)?;
-        // SAFETY: null or the request's cache record.
-        let cache = unsafe { self.fields().cache.as_ref()? };
-        // SAFETY: an array of strings in the request's pool.
-        let keys = unsafe { cache.keys.as_slice::<ngx::ngx_str_t>() };
-        // SAFETY: as above.
-        Some(keys.iter().map(|key| unsafe { bytes::slice(*key) }))
-    }
-
-    /// Keeps nginx from storing the answer.
-    pub fn do_not_cache(self) {
-        // SAFETY: null or the request's upstream.
-        if let Some(upstream) = unsafe { self.fields().upstream.as_mut() } {
-            upstream.set_cacheable(0);
-        }
-    }
-
-    /// The `upstream` block's name.
-    pub fn upstream_name(self) -> &'r [u8] {
-        let block = self.upstream().map_or(ptr::null_mut(), |u| u.upstream);
-        // SAFETY: null or a block of the live configuration.
-        unsafe { block.as_ref() }.map_or(&[], |b| unsafe { bytes::slice(b.host) })
+    /// Whether the request got its upstream in the location it is in now: those settings are the location's. After an
+    /// internal redirect nginx still has the upstream of the location before.
+    pub fn has_upstream_of_location(self) -> bool {
+        let Some(settings) = self.upstream_settings() else {
+            return false;
+        };
+        // SAFETY: a plain global, set when the configuration was read.
+        let modules = unsafe { ngx::ngx_http_max_module };
+        // Every module that passes requests on has them at the start of its own configuration.
+        (0..modules).any(|index| {
+            // SAFETY: `loc_conf` has one slot for each http module.
+            let conf = unsafe { *self.fields().loc_conf.add(index) };
+            conf.addr() == settings.addr()
+        })
     }
 }
