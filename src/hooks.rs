@@ -17,12 +17,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 #[derive(Default)]
 pub struct Main {
     wanted: Vec<Where>,
+    redirects: bool,
 }
 
 /// One level of locations.
 #[derive(Default)]
 pub struct Loc {
     wanted: Option<Where>,
+    redirect: Option<&'static str>,
 }
 
 /// An `upstream`.
@@ -95,6 +97,20 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         args: Args::Exactly(2),
         text: "A balancer with one peer that panics in that callback.",
         set: set_panic_upstream,
+    },
+    Directive {
+        name: c"test_access_redirect",
+        syntax: "uri",
+        default: None,
+        contexts: Contexts::LOCATION,
+        args: Args::Exactly(1),
+        text: "An access handler that sends the request on, after ours and before nginx's own: as another module may.",
+        set: |cf| {
+            let uri = word(cf, 1)?.leak();
+            cf.main().hooks.redirects = true;
+            cf.loc().hooks.redirect = Some(uri);
+            Ok(())
+        },
     },
     Directive {
         name: c"test_clock",
@@ -174,6 +190,32 @@ pub fn complete(cf: &mut Conf<'_, Gatehouse>) {
     cf.log(Level::Warn, "built with test hooks");
     if cf.main().hooks.wants(Where::Postconfiguration) {
         panic!("test_panic postconfiguration");
+    }
+}
+
+/// Adds what runs after the handlers of the families.
+pub fn install_first(installer: &mut Installer<'_, Gatehouse>) -> Result<(), Error> {
+    if installer.main().hooks.redirects {
+        installer.phase::<Elsewhere>()?;
+    }
+    Ok(())
+}
+
+/// `test_access_redirect`
+struct Elsewhere;
+
+impl Handler for Elsewhere {
+    const PHASE: Phase = Phase::Access;
+    const NAME: &'static str = "redirecting a request";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        match r.loc::<Gatehouse>().hooks.redirect {
+            Some(uri) => Outcome::Redirect {
+                uri: uri.as_bytes(),
+                args: r.args(),
+            },
+            None => Outcome::Declined,
+        }
     }
 }
 

@@ -125,6 +125,8 @@ unsafe impl Module for Gatehouse {
     }
 
     fn install(installer: &mut Installer<'_, Self>) -> Result<(), Error> {
+        #[cfg(feature = "hooks")]
+        hooks::install_first(installer)?;
         // In each phase the handler added last runs first: GeoIP before tokens.
         let tokens = installer.main().token.in_use();
         let rules = installer.main().geoip.in_use();
