@@ -86,9 +86,6 @@ fn found(r: Request<'_>) -> Option<&Found<'_>> {
     if r.served_from_cache() {
         return None;
     }
-    if let Some(found) = r.local::<Gatehouse>()?.upstream.found.get() {
-        return Some(found);
-    }
     let lookup = r.upstream_srv::<Gatehouse>()?.upstream.lookup.as_deref()?;
     balance::look_up(r, lookup)
 }
