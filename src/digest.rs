@@ -1,7 +1,9 @@
 //! `md5_hash`, `digest`: hashes and HMACs as variables.
 
 use crate::Gatehouse;
+use crate::words::duplicate;
 use gatehouse_core::digest::{Algorithm, Digest, Encoding};
+use gatehouse_core::words;
 use gatehouse_nginx::variable::Getter;
 use gatehouse_nginx::{Answer, Args, Conf, Contexts, Directive, Error, Expression, Request};
 use std::cell::Cell;
@@ -63,21 +65,21 @@ fn set_md5_hash(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     define(cf, Algorithm::Md5, Encoding::Hex, None, 2)
 }
 
+fn unknown<const N: usize>(what: &str, word: &str, legal: [&str; N]) -> Error {
+    words::unknown(what, word, "digest", legal).into()
+}
+
 fn set_digest(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let words = cf.words()?;
     let name = words.get(2).map(String::as_str).unwrap_or_default();
     let algorithm = Algorithm::parse(name)
-        .ok_or_else(|| Error::new(format!("unknown digest algorithm \"{name}\"")))?;
+        .ok_or_else(|| unknown("algorithm", name, Algorithm::ALL.map(|row| row.0)))?;
     let (mut encoding, mut key) = (None, None);
     for word in words.iter().skip(4) {
-        let duplicate = || {
-            Error::new(format!(
-                "duplicate \"{word}\" parameter in \"digest\" directive"
-            ))
-        };
+        let duplicate = || duplicate(cf, word);
         if let Some(name) = word.strip_prefix("encoding=") {
             let parsed = Encoding::parse(name)
-                .ok_or_else(|| Error::new(format!("unknown digest encoding \"{name}\"")))?;
+                .ok_or_else(|| unknown("encoding", name, Encoding::ALL.map(|row| row.0)))?;
             encoding
                 .replace(parsed)
                 .map_or(Ok(()), |_| Err(duplicate()))?;
@@ -85,7 +87,7 @@ fn set_digest(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
             key.replace(crate::keys::read(cf, path)?)
                 .map_or(Ok(()), |_| Err(duplicate()))?;
         } else {
-            return Err(Error::new(format!("invalid parameter \"{word}\"")));
+            return Err(cf.invalid_parameter(word));
         }
     }
     define(
@@ -104,7 +106,8 @@ fn define(
     key: Option<&[u8]>,
     text: usize,
 ) -> Result<(), Error> {
-    let digest = Digest::new(algorithm, encoding, key).map_err(|e| Error::new(e.to_string()))?;
+    let digest = Digest::new(algorithm, encoding, key)
+        .map_err(|e| Error::new(format!("{e} in \"{}\" directive", cf.name())))?;
     let variable = cf.words()?.get(1).cloned().unwrap_or_default();
     let text = cf.compile_word(text)?;
     let digests = &mut cf.main().digest.digests;

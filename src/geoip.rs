@@ -10,9 +10,9 @@ pub use feed::start_worker;
 pub use variables::VARIABLES;
 
 use crate::Gatehouse;
+use crate::words::{http_status, set_flag, set_log_level, set_once};
 use database::Db;
 use gatehouse_core::geo::{Action, Field, RuleList};
-use gatehouse_core::token::parse_http_status;
 use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Expression, Level, Place, files};
 use std::rc::Rc;
 
@@ -109,8 +109,8 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         text: "The status of a refusal: 400–599 except 408 and 499, or 444 (closes the connection). Refusals honour `error_page` and carry `Cache-Control: no-store`.",
         set: |cf| {
             let word = cf.words()?.pop().unwrap_or_default();
-            let status = parse_http_status(&word).ok_or_else(|| cf.invalid(&word))?;
-            set_once(cf, |loc| &mut loc.status, status)
+            let status = http_status(cf, &word)?;
+            set_once(cf, |loc| &mut loc.geoip.status, status)
         },
     },
     Directive {
@@ -120,10 +120,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         contexts: Contexts::ANY,
         args: Args::Flag,
         text: "Logs refusals (`dry run, country refused: …`) but refuses nobody.",
-        set: |cf| {
-            let value = cf.flag()?;
-            set_once(cf, |loc| &mut loc.dry_run, value)
-        },
+        set: |cf| set_flag(cf, |loc| &mut loc.geoip.dry_run),
     },
     Directive {
         name: c"geoip_log_level",
@@ -132,11 +129,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         contexts: Contexts::ANY,
         args: Args::Exactly(1),
         text: "The level of the lines about refusals: `country refused: RU, rule \"country=RU,BY\" in …/site.conf:12`.",
-        set: |cf| {
-            let word = cf.words()?.pop().unwrap_or_default();
-            let level = Level::parse(&word).ok_or_else(|| cf.invalid(&word))?;
-            set_once(cf, |loc| &mut loc.log_level, level)
-        },
+        set: |cf| set_log_level(cf, |loc| &mut loc.geoip.log_level),
     },
     Directive {
         name: c"geoip_address",
@@ -148,29 +141,10 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
                What is not one IP address is `unknown=yes`.",
         set: |cf| {
             let address = Rc::new(cf.compile_word(1)?);
-            set_once(cf, |loc| &mut loc.address, address)
+            set_once(cf, |loc| &mut loc.geoip.address, address)
         },
     },
 ];
-
-fn set_once<T>(
-    cf: &mut Conf<'_, Gatehouse>,
-    field: fn(&mut Loc) -> &mut Option<T>,
-    value: T,
-) -> Result<(), Error> {
-    match field(&mut cf.loc().geoip).replace(value) {
-        None => Ok(()),
-        Some(_) => Err(cf.error("is duplicate")),
-    }
-}
-
-/// `invalid parameter "WORD" in "NAME" directive`
-fn parameter(cf: &Conf<'_, Gatehouse>, what: &str, word: &str) -> Error {
-    Error::new(format!(
-        "{what} parameter \"{word}\" in \"{}\" directive",
-        cf.name()
-    ))
-}
 
 fn set_db(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let db = Db::read(cf)?;
@@ -183,7 +157,7 @@ fn set_bypass(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let strings = (1..count)
         .map(|n| cf.compile_word(n))
         .collect::<Result<Vec<_>, _>>()?;
-    set_once(cf, |loc| &mut loc.bypass, Rc::new(strings))
+    set_once(cf, |loc| &mut loc.geoip.bypass, Rc::new(strings))
 }
 
 fn set_rule(cf: &mut Conf<'_, Gatehouse>, action: Action) -> Result<(), Error> {
@@ -206,7 +180,7 @@ fn set_rule(cf: &mut Conf<'_, Gatehouse>, action: Action) -> Result<(), Error> {
     let known: Vec<Field> = Field::ALL.into_iter().filter(|f| rules.needs(*f)).collect();
     let warnings = rules
         .push(action, &words, &place.to_string(), &mut read)
-        .map_err(|e| Error::new(format!("{e} in \"{}\" directive", cf.name())))?;
+        .map_err(Error::from)?;
     let new = Field::ALL
         .into_iter()
         .filter(|f| rules.needs(*f) && !known.contains(f));

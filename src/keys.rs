@@ -2,13 +2,22 @@
 
 use crate::Gatehouse;
 use gatehouse_nginx::{Conf, Error, files};
+use std::path::Path;
+
+/// A key file, as messages name it.
+pub fn shown(path: &Path) -> String {
+    format!("key file \"{}\"", path.display())
+}
 
 /// The bytes of a key file as they are; the reader of the key's encoding deals with them.
 pub fn read_raw(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<Vec<u8>, Error> {
     let path = cf.path(name)?;
     files::read(&path).map_err(|e| {
         let (path, error) = (path.display(), files::errno(&e));
-        Error::new(format!("cannot load key file \"{path}\" ({error})"))
+        let directive = cf.name();
+        Error::new(format!(
+            "cannot load key file \"{path}\" ({error}) in \"{directive}\" directive"
+        ))
     })
 }
 
@@ -22,7 +31,11 @@ pub fn read(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<Vec<u8>, Error> {
         }
     }
     if bytes.is_empty() {
-        return Err(Error::new(format!("key file \"{name}\" is empty")));
+        return Err(Error::new(format!(
+            "{} is empty in \"{}\" directive",
+            shown(&cf.path(name)?),
+            cf.name()
+        )));
     }
     Ok(bytes)
 }

@@ -12,6 +12,7 @@ mod refusal;
 mod token;
 mod upstream;
 mod version;
+mod words;
 
 use gatehouse_nginx::cache::CacheGuards;
 use gatehouse_nginx::module::Directive;

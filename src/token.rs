@@ -6,6 +6,7 @@ mod strip;
 pub use check::{Access, PostRead, PreContent, Record, ServerRewrite, VARIABLES};
 pub use strip::{PreAccess, Rewrite};
 
+use crate::words::{duplicate, set_flag, set_log_level, set_once};
 use crate::{Gatehouse, keys};
 use gatehouse_core::token::{Profile, ProfileBuilder, Statuses};
 use gatehouse_nginx::variable::Index;
@@ -99,10 +100,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         contexts: Contexts::ANY,
         args: Args::Flag,
         text: "Checks and logs (`dry run, token refused: …`) but refuses nobody. Tokens are stripped all the same.",
-        set: |cf| {
-            let value = cf.flag()?;
-            set_once(cf, |loc| &mut loc.dry_run, value)
-        },
+        set: |cf| set_flag(cf, |loc| &mut loc.token.dry_run),
     },
     Directive {
         name: c"token_auth_status",
@@ -123,10 +121,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         text: "Whether tokens are taken out of the request before it goes on: what reaches the upstream, the cache key, `$request_uri`, `$args`, \
                `$http_*` and `$cookie_*` has no token, everything else keeps its bytes and order. In force whatever the verdict. \
                An `Authorization` header is only taken out when the directive is written. `$request` stays as received: log `$request_method $request_uri`.",
-        set: |cf| {
-            let value = cf.flag()?;
-            set_once(cf, |loc| &mut loc.strip, value)
-        },
+        set: |cf| set_flag(cf, |loc| &mut loc.token.strip),
     },
     Directive {
         name: c"token_auth_log_level",
@@ -135,26 +130,11 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         contexts: Contexts::ANY,
         args: Args::Exactly(1),
         text: "The level of the lines about refusals: `token refused: expired, profile \"video\", key \"2026a\"`.",
-        set: |cf| {
-            let word = cf.words()?.pop().unwrap_or_default();
-            let level = Level::parse(&word).ok_or_else(|| cf.invalid(&word))?;
-            set_once(cf, |loc| &mut loc.log_level, level)
-        },
+        set: |cf| set_log_level(cf, |loc| &mut loc.token.log_level),
     },
 ];
 
 type Conf1<'c> = Conf<'c, Gatehouse>;
-
-fn set_once<T>(
-    cf: &mut Conf1<'_>,
-    field: fn(&mut Loc) -> &mut Option<T>,
-    value: T,
-) -> Result<(), Error> {
-    match field(&mut cf.loc().token).replace(value) {
-        None => Ok(()),
-        Some(_) => Err(cf.error("is duplicate")),
-    }
-}
 
 fn set_auth(cf: &mut Conf1<'_>) -> Result<(), Error> {
     let word = cf.words()?.pop().unwrap_or_default();
@@ -171,14 +151,14 @@ fn set_auth(cf: &mut Conf1<'_>) -> Result<(), Error> {
         cf.main().token.uses.push(Rc::clone(&used));
         Auth::Profile(used)
     };
-    set_once(cf, |loc| &mut loc.auth, auth)
+    set_once(cf, |loc| &mut loc.token.auth, auth)
 }
 
 fn set_statuses(cf: &mut Conf1<'_>) -> Result<(), Error> {
     let words = cf.words()?;
     let statuses = Statuses::parse(words.iter().skip(1).map(String::as_str))
-        .map_err(|e| Error::new(format!("{e} in \"token_auth_status\" directive")))?;
-    set_once(cf, |loc| &mut loc.statuses, Rc::new(statuses))
+        .map_err(|e| Error::new(e.to_string()))?;
+    set_once(cf, |loc| &mut loc.token.statuses, Rc::new(statuses))
 }
 
 fn set_profile(cf: &mut Conf1<'_>) -> Result<(), Error> {
@@ -218,9 +198,7 @@ fn profile_line(cf: &mut Conf1<'_>, builder: &mut ProfileBuilder) -> Result<(), 
     };
     let one = || match rest {
         [one] => Ok(one.as_str()),
-        _ => Err(Error::new(format!(
-            "invalid number of arguments in \"{name}\" directive"
-        ))),
+        _ => Err(cf.wrong_arguments()),
     };
     let result = match name {
         "format" => builder.format(one()?),
@@ -241,11 +219,15 @@ fn key_line(
     words: &[String],
 ) -> Result<(), Error> {
     let (mut id, mut bytes, mut encoding) = (None, None, None);
+    let mut source = "key".to_owned();
     for word in words {
         let twice = match word.split_once('=') {
             Some(("id", value)) => id.replace(value).is_some(),
             Some(("encoding", value)) => encoding.replace(value).is_some(),
-            Some(("file", path)) => bytes.replace(keys::read_raw(cf, path)?).is_some(),
+            Some(("file", path)) => {
+                source = keys::shown(&cf.path(path)?);
+                bytes.replace(keys::read_raw(cf, path)?).is_some()
+            }
             Some(("text", text)) => {
                 cf.log(
                     Level::Warn,
@@ -253,22 +235,15 @@ fn key_line(
                 );
                 bytes.replace(text.as_bytes().to_vec()).is_some()
             }
-            _ => {
-                return Err(Error::new(format!(
-                    "invalid parameter \"{word}\" in \"key\""
-                )));
-            }
+            _ => return Err(cf.invalid_parameter(word)),
         };
         if twice {
-            return Err(Error::new(format!(
-                "duplicate parameter \"{}\" in \"key\"",
-                word.split('=').next().unwrap_or_default()
-            )));
+            return Err(duplicate(cf, word));
         }
     }
-    let bytes = bytes.ok_or_else(|| Error::new("\"key\" has no \"file=\""))?;
+    let bytes = bytes.ok_or_else(|| Error::new("\"key\" must have \"file\" parameter"))?;
     builder
-        .key(id, bytes, encoding)
+        .key_of(&source, id, bytes, encoding)
         .map_err(|e| Error::new(e.to_string()))
 }
 
@@ -289,7 +264,10 @@ pub fn complete(cf: &mut Conf1<'_>) -> Result<(), Error> {
         used.number.set(number.ok_or_else(|| {
             Error::at(
                 &used.place,
-                format!("unknown token_profile \"{}\"", used.name),
+                format!(
+                    "unknown token_profile \"{}\" in \"token_auth\" directive",
+                    used.name
+                ),
             )
         })?);
     }

@@ -12,6 +12,7 @@ pub use variables::{Local, Record, VARIABLES};
 
 use crate::Gatehouse;
 use balance::RoundRobin;
+use gatehouse_core::words;
 use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Place};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -35,6 +36,7 @@ pub struct Srv {
 /// A table named before or after its block is read.
 pub struct Use {
     name: String,
+    directive: String,
     place: Place,
     number: Cell<usize>,
 }
@@ -97,11 +99,11 @@ fn set_lookup(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         match word.strip_prefix("balance=") {
             Some("round_robin") => {}
             Some(name) => {
-                return Err(Error::new(format!(
-                    "unknown balancing method \"{name}\" in \"upstream_lookup\" directive"
-                )));
+                let legal = ["round_robin"];
+                let text = words::unknown("balancing method", name, &cf.name(), legal);
+                return Err(text.into());
             }
-            None => return Err(Error::new(format!("invalid parameter \"{word}\""))),
+            None => return Err(cf.invalid_parameter(word)),
         }
     }
     let key = cf.compile_word(2)?;
@@ -116,6 +118,7 @@ fn set_lookup(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
 fn use_table(cf: &mut Conf<'_, Gatehouse>, name: String) -> Rc<Use> {
     let used = Rc::new(Use {
         name,
+        directive: cf.name(),
         place: cf.here(),
         number: Cell::new(usize::MAX),
     });
@@ -133,7 +136,10 @@ pub fn complete(main: &Main) -> Result<(), Error> {
         used.number.set(number.ok_or_else(|| {
             Error::at(
                 &used.place,
-                format!("unknown upstream_table \"{}\"", used.name),
+                format!(
+                    "unknown upstream_table \"{}\" in \"{}\" directive",
+                    used.name, used.directive
+                ),
             )
         })?);
     }

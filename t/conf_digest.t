@@ -12,7 +12,7 @@ digest $a md4 "x";
 location / { return 200; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown digest algorithm "md4" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown algorithm "md4" in "digest" directive, it must be "md5", "sha1", "sha256", "sha384", "sha512" or "crc32" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 2: an algorithm's name is lower case
 --- http_config
@@ -21,7 +21,7 @@ digest $a MD5 "x";
 location / { return 200; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown digest algorithm "MD5" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown algorithm "MD5" in "digest" directive, it must be "md5", "sha1", "sha256", "sha384", "sha512" or "crc32" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 3: an empty algorithm
 --- http_config
@@ -30,7 +30,7 @@ digest $a "" "x";
 location / { return 200; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown digest algorithm "" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown algorithm "" in "digest" directive, it must be "md5", "sha1", "sha256", "sha384", "sha512" or "crc32" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 4: an unknown encoding
 --- http_config
@@ -39,7 +39,7 @@ digest $a md5 "x" encoding=base32;
 location / { return 200; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown digest encoding "base32" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown encoding "base32" in "digest" directive, it must be "hex", "base64" or "base64url" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 5: an empty encoding
 --- http_config
@@ -48,7 +48,7 @@ digest $a md5 "x" encoding=;
 location / { return 200; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown digest encoding "" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown encoding "" in "digest" directive, it must be "hex", "base64" or "base64url" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 6: an unknown parameter
 --- http_config
@@ -57,7 +57,7 @@ digest $a md5 "x" salt=y;
 location / { return 200; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid parameter "salt=y" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid parameter "salt=y" in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 7: a parameter without a value
 --- http_config
@@ -66,7 +66,7 @@ digest $a md5 "x" base64;
 location / { return 200; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid parameter "base64" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid parameter "base64" in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 8: `encoding` twice
 --- http_config
@@ -75,7 +75,7 @@ digest $a md5 "x" encoding=hex encoding=hex;
 location / { return 200; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*duplicate "encoding=hex" parameter in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*duplicate parameter "encoding" in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 9: `key_file` twice
 --- http_config
@@ -87,7 +87,7 @@ location / { return 200; }
 key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*duplicate "key_file=key" parameter in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*duplicate parameter "key_file" in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 10: a missing key file
 --- http_config
@@ -96,7 +96,7 @@ digest $a md5 "x" key_file=none;
 location / { return 200; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*cannot load key file "\S+/conf/none" \(2: No such file or directory\) in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*cannot load key file "\S+/conf/none" \(2: No such file or directory\) in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 11: a key file that cannot be read
 --- http_config
@@ -108,7 +108,7 @@ location / { return 200; }
 x
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*cannot load key file "\S+/conf/dir" \(not a regular file\) in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*cannot load key file "\S+/conf/dir" \(not a regular file\) in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 12: a key file's name is empty
 --- http_config
@@ -117,7 +117,7 @@ digest $a md5 "x" key_file=;
 location / { return 200; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*cannot load key file "\S+/conf/" \(.*\) in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*cannot load key file "\S+/conf/" \(.*\) in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 13: an empty key file
 --- http_config
@@ -128,7 +128,7 @@ location / { return 200; }
 [["../conf/key", ""]]
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*key file "key" is empty in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*key file "\S+/conf/key" is empty in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 14: a key file with nothing but a newline
 --- http_config
@@ -139,7 +139,7 @@ location / { return 200; }
 [["../conf/key", "\n"]]
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*key file "key" is empty in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*key file "\S+/conf/key" is empty in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 15: crc32 with a key
 --- http_config
@@ -151,7 +151,7 @@ location / { return 200; }
 key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"crc32" takes no key in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*"crc32" takes no key in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 16: a name without `$`, digest
 --- http_config
@@ -274,7 +274,7 @@ digest $a
     "x";
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown digest algorithm "md4" in \S+/conf/extra\.conf:5}
+qr{\[emerg\] .*unknown algorithm "md4" in "digest" directive, it must be "md5", "sha1", "sha256", "sha384", "sha512" or "crc32" in \S+/conf/extra\.conf:5}
 
 === TEST 29: everything that is right is accepted
 --- http_config

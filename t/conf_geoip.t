@@ -12,7 +12,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb;
 geoip_deny planet=mars;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown field "planet" in "geoip_deny" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*unknown field "planet" in "geoip_deny" directive, it must be "country", "continent", "eu", "unknown" or "address" in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 2: an unknown field beside a known one
 --- http_config
@@ -21,7 +21,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb;
 geoip_allow country=FR towns=Lyon;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown field "towns" in "geoip_allow" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*unknown field "towns" in "geoip_allow" directive, it must be "country", "continent", "eu", "unknown" or "address" in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 3: bad country codes
 --- http_config
@@ -30,7 +30,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb;
 geoip_deny country=FR,Russia;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid country "Russia" in "geoip_deny" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid country "Russia" in "geoip_deny" directive, it must be two letters, ISO 3166-1 alpha-2 in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 4: an empty value in a list
 --- http_config
@@ -39,7 +39,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb;
 geoip_deny country=FR,;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid country "" in "geoip_deny" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid country "" in "geoip_deny" directive, it must be two letters, ISO 3166-1 alpha-2 in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 5: no value at all
 --- http_config
@@ -48,7 +48,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb;
 geoip_deny country=;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid country "" in "geoip_deny" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid country "" in "geoip_deny" directive, it must be two letters, ISO 3166-1 alpha-2 in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 6: a digit in a country
 --- http_config
@@ -57,7 +57,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb;
 geoip_deny country=F1;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid country "F1" in "geoip_deny" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid country "F1" in "geoip_deny" directive, it must be two letters, ISO 3166-1 alpha-2 in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 7: a continent that is none
 --- http_config
@@ -66,7 +66,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb;
 geoip_deny continent=US;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid continent "US" in "geoip_deny" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid continent "US" in "geoip_deny" directive, it must be AF, AN, AS, EU, NA, OC or SA in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 8: eu is yes or no
 --- http_config
@@ -75,7 +75,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb;
 geoip_deny eu=true;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid eu "true" in "geoip_deny" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid value "eu=true" in "geoip_deny" directive, it must be "eu=yes" or "eu=no" in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 9: unknown is yes
 --- http_config
@@ -84,14 +84,14 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb;
 geoip_deny unknown=no;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid unknown "no" in "geoip_deny" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid value "unknown=no" in "geoip_deny" directive, it must be "unknown=yes" in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 10: an address that is none
 --- config
 geoip_deny address=10.0.0.0/33;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid address "10.0.0.0/33" in "geoip_deny" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid address "10.0.0.0/33" in "geoip_deny" directive, it must be an address or a network in CIDR notation in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 11: the same field twice in a rule
 --- http_config
@@ -100,7 +100,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb;
 geoip_deny country=FR country=US;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*duplicate field "country" in "geoip_deny" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*duplicate parameter "country" in "geoip_deny" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 12: a word that is no field
 --- http_config
@@ -146,7 +146,7 @@ RU
 Belarus
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid country "Belarus" in countries.txt:3 in "geoip_deny" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid country "Belarus" in countries.txt:3 in "geoip_deny" directive, it must be two letters, ISO 3166-1 alpha-2 in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 17: a rule without any database
 --- config
@@ -185,7 +185,7 @@ geoip_db $TEST_NGINX_DATA/geo.json;
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*geoip_db "\S+/geo.json" not a MaxMind DB file in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*geoip_db "\S+/geo.json" is not a MaxMind DB file in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 21: an empty file
 --- http_config
@@ -195,7 +195,7 @@ geoip_db empty.mmdb;
 >>> ../conf/empty.mmdb
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*geoip_db "\S+/conf/empty.mmdb" not a MaxMind DB file in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*geoip_db "\S+/conf/empty.mmdb" is not a MaxMind DB file in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 22: a file that is not there
 --- http_config
@@ -221,7 +221,7 @@ geoip_db marker.mmdb;
 ">>> ../conf/marker.mmdb\n\xab\xcd\xefMaxMind.com"
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*geoip_db "\S+/conf/marker.mmdb" invalid MaxMind DB file: .* in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*geoip_db "\S+/conf/marker.mmdb" is an invalid MaxMind DB file: .* in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 25: a truncated file: metadata whole, search tree gone
 --- http_config
@@ -231,7 +231,7 @@ geoip_db short.mmdb;
 ">>> ../conf/short.mmdb\n\x00\x00\x00\xab\xcd\xefMaxMind.com\xe9[binary_format_major_version\xa2\x00\x02[binary_format_minor_version\xa2\x00\x00Kbuild_epoch\x08\x02\x00\x00\x00\x00eS\xf1\x00Mdatabase_typeSGatehouse-Test-CityKdescription\xe1BenSGatehouse-Test-CityJip_version\xa2\x00\x06Ilanguages\x01\x04BenJnode_count\xc4\x00\x00\x00\xdbKrecord_size\xa2\x00\x18"
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*geoip_db "\S+/conf/short.mmdb" invalid MaxMind DB file: .*search tree.* in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*geoip_db "\S+/conf/short.mmdb" is an invalid MaxMind DB file: .*search tree.* in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 26: a search tree of one node that leads outside the file
 --- http_config
@@ -241,7 +241,7 @@ geoip_db wild.mmdb;
 ">>> ../conf/wild.mmdb\n\x00\x40\x00\x00\x00\x01" . "\x00" x 16 . "\xe0\xab\xcd\xefMaxMind.com\xe9[binary_format_major_version\xa2\x00\x02[binary_format_minor_version\xa2\x00\x00Kbuild_epoch\x08\x02\x00\x00\x00\x00eS\xf1\x00Mdatabase_typeSGatehouse-Test-CityKdescription\xe1BenSGatehouse-Test-CityJip_version\xa2\x00\x06Ilanguages\x01\x04BenJnode_count\xc4\x00\x00\x00\x01Krecord_size\xa2\x00\x18"
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*geoip_db "\S+/conf/wild.mmdb" invalid MaxMind DB file: .* in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*geoip_db "\S+/conf/wild.mmdb" is an invalid MaxMind DB file: .* in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 27: a zone too small for anything
 --- http_config
@@ -301,7 +301,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb reload=1s reload=2s;
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*duplicate parameter "reload=2s" in "geoip_db" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*duplicate parameter "reload" in "geoip_db" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 34: a time that is none
 --- http_config
@@ -355,42 +355,42 @@ qr{\[emerg\] .*"geoip_deny" directive is not allowed here in \S+/conf/nginx\.con
 geoip_status 200;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "200" in "geoip_status" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid value "200" in "geoip_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 41: a redirect
 --- config
 geoip_status 302;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "302" in "geoip_status" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid value "302" in "geoip_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 42: 408, which nginx ends without an answer
 --- config
 geoip_status 408;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "408" in "geoip_status" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid value "408" in "geoip_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 43: 499
 --- config
 geoip_status 499;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "499" in "geoip_status" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid value "499" in "geoip_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 44: 600
 --- config
 geoip_status 600;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "600" in "geoip_status" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid value "600" in "geoip_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 45: no number
 --- config
 geoip_status forbidden;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "forbidden" in "geoip_status" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid value "forbidden" in "geoip_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 46: geoip_dry_run is on or off
 --- config
@@ -404,7 +404,7 @@ qr{\[emerg\] .*invalid value "yes" in "geoip_dry_run" directive, it must be "on"
 geoip_log_level debug;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "debug" in "geoip_log_level" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid value "debug" in "geoip_log_level" directive, it must be "info", "notice", "warn" or "error" in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 48: a variable nobody knows in geoip_address
 --- config
@@ -525,7 +525,7 @@ geoip_variable $a country.iso_code default=x default=y;
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*duplicate parameter "default=y" in "geoip_variable" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*duplicate parameter "default" in "geoip_variable" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 62: an unknown variable as source
 --- http_config

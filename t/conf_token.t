@@ -16,7 +16,7 @@ location / { token_auth q; return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown token_profile "q" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown token_profile "q" in "token_auth" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 2: an unknown profile in http
 --- http_config
@@ -25,7 +25,7 @@ token_auth q;
 location / { return 200; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown token_profile "q" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown token_profile "q" in "token_auth" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 3: an unknown profile in a server, none defined
 --- http_config
@@ -35,7 +35,7 @@ token_auth q;
 location / { return 200; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown token_profile "q" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown token_profile "q" in "token_auth" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 4: an unknown profile is found at the end, its line is where it was named
 --- http_config
@@ -53,7 +53,7 @@ server {
 }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown token_profile "nobody" in \S+/conf/extra\.conf:5}
+qr{\[emerg\] .*unknown token_profile "nobody" in "token_auth" directive in \S+/conf/extra\.conf:5}
 
 === TEST 5: the same profile twice
 --- http_config
@@ -183,7 +183,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown format "akamai2" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown format "akamai2" in "format" directive, it must be "scalesimple" or "secure_link" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 16: a scheme's name is lower case
 --- http_config
@@ -197,7 +197,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown format "ScaleSimple" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown format "ScaleSimple" in "format" directive, it must be "scalesimple" or "secure_link" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 17: two formats
 --- http_config
@@ -311,7 +311,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*cannot load key file "\S+/conf/none" \(2: No such file or directory\) in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*cannot load key file "\S+/conf/none" \(2: No such file or directory\) in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 25: a key file that cannot be read
 --- http_config
@@ -325,7 +325,7 @@ location / { return 200; }
 [["../conf/dir/x", "x"]]
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*cannot load key file "\S+/conf/dir" \(not a regular file\) in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*cannot load key file "\S+/conf/dir" \(not a regular file\) in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 26: an empty key file
 --- http_config
@@ -339,7 +339,7 @@ location / { return 200; }
 [["../conf/key", ""]]
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*key is empty in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*key file "\S+" is empty in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 27: a key file with a newline only
 --- http_config
@@ -353,7 +353,7 @@ location / { return 200; }
 [["../conf/key", "\n"]]
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*key is empty in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*key file "\S+" is empty in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 28: an empty key in the configuration
 --- http_config
@@ -367,7 +367,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*key is empty in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*key is empty in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 29: a key without a file
 --- http_config
@@ -381,7 +381,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"key" has no "file=" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*"key" must have "file" parameter in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 30: a key line of one word
 --- http_config
@@ -395,7 +395,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"key" has no "file=" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*"key" must have "file" parameter in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 31: an unknown word of a key
 --- http_config
@@ -409,7 +409,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid parameter "path=key" in "key" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid parameter "path=key" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 32: a key's file twice
 --- http_config
@@ -423,7 +423,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*duplicate parameter "file" in "key" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*duplicate parameter "file" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 33: a key as file and as text
 --- http_config
@@ -437,7 +437,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*duplicate parameter "text" in "key" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*duplicate parameter "text" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 34: a key's id twice
 --- http_config
@@ -451,7 +451,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*duplicate parameter "id" in "key" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*duplicate parameter "id" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 35: an empty id
 --- http_config
@@ -465,7 +465,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*key id is empty in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid parameter "id=" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 36: two keys of one id
 --- http_config
@@ -480,7 +480,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*key id "a" is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*duplicate key id "a" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 37: an unknown encoding
 --- http_config
@@ -494,7 +494,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown key encoding "rot13" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown encoding "rot13" in "key" directive, it must be "text", "hex", "base64" or "base64url" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 38: a key that is not of its encoding, hex
 --- http_config
@@ -508,7 +508,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*key is not hex in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*key file "\S+" is not hex in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 39: a key that is not of its encoding, base64
 --- http_config
@@ -522,7 +522,7 @@ location / { return 200; }
 [["../conf/key", "SECRET!!"]]
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*key is not base64 in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*key file "\S+" is not base64 in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 40: an unknown place
 --- http_config
@@ -537,7 +537,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown place "body" in "from" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown place "body" in "from" directive, it must be "query", "cookie", "header" or "path" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 41: a place twice
 --- http_config
@@ -552,7 +552,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*place "query" in "from" is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*duplicate parameter "query" in "from" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 42: no place
 --- http_config
@@ -567,7 +567,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"from" names no place in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid number of arguments in "from" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 43: two `from` lines
 --- http_config
@@ -598,7 +598,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid names "query=" in "from" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid names "query=" in "from" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 45: a place with three names
 --- http_config
@@ -613,7 +613,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid names "query=a,b,c" in "from" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid names "query=a,b,c" in "from" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 46: a place with one name for both
 --- http_config
@@ -628,7 +628,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid names "query=a,a" in "from" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid names "query=a,a" in "from" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 47: a name that is none
 --- http_config
@@ -643,7 +643,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid names "cookie=a b" in "from" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid names "cookie=a b" in "from" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 48: path takes no name
 --- http_config
@@ -658,7 +658,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown place "path=x" in "from" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown place "path=x" in "from" directive, it must be "query", "cookie", "header" or "path" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 49: a leeway that is no time
 --- http_config
@@ -735,7 +735,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "yes" in "require_exp" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid value "yes" in "require_exp" directive, it must be "on" or "off" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 54: require_exp off, where tokens always expire
 --- http_config
@@ -825,7 +825,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"message" is empty in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*"message" directive is empty in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 60: two messages
 --- http_config
@@ -856,7 +856,7 @@ location / { return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown "\{expire\}" in "message", known are "\{key\}" and "\{expires\}" in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown "\{expire\}" in "message" directive, it must be "\{key\}" or "\{expires\}" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 62: an unknown variable in a message
 --- http_config
@@ -882,7 +882,7 @@ location / { token_auth p; token_auth_status expired=399; return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"399" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid value "399" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 64: a status: above 599
 --- http_config
@@ -893,7 +893,7 @@ location / { token_auth p; token_auth_status expired=600; return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"600" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid value "600" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 65: a status: 408
 --- http_config
@@ -904,7 +904,7 @@ location / { token_auth p; token_auth_status expired=408; return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"408" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid value "408" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 66: a status: 499
 --- http_config
@@ -915,7 +915,7 @@ location / { token_auth p; token_auth_status expired=499; return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"499" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid value "499" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 67: a status: 200
 --- http_config
@@ -926,7 +926,7 @@ location / { token_auth p; token_auth_status expired=200; return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"200" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid value "200" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 68: a status: 302
 --- http_config
@@ -937,7 +937,7 @@ location / { token_auth p; token_auth_status expired=302; return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"302" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid value "302" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 69: a status: a word
 --- http_config
@@ -948,7 +948,7 @@ location / { token_auth p; token_auth_status expired=no; return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"no" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid value "no" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 70: a status: a sign
 --- http_config
@@ -959,7 +959,7 @@ location / { token_auth p; token_auth_status expired=+403; return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"[+]403" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid value "[+]403" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 71: a status: nothing
 --- http_config
@@ -970,7 +970,7 @@ location / { token_auth p; token_auth_status expired=; return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"" is not a status in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid value "" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 72: a status of an unknown reason
 --- http_config
@@ -981,7 +981,7 @@ location / { token_auth p; token_auth_status late=403; return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"late" is not a reason in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown reason "late" in "token_auth_status" directive, it must be "default", "missing", .* or "limited" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 73: a status of `ok`
 --- http_config
@@ -992,7 +992,7 @@ location / { token_auth p; token_auth_status ok=403; return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"ok" is not a reason in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*unknown reason "ok" in "token_auth_status" directive, it must be "default", "missing", .* or "limited" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 74: a status twice
 --- http_config
@@ -1003,7 +1003,7 @@ location / { token_auth p; token_auth_status expired=403 expired=410; return 200
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*"expired" is duplicate in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*duplicate parameter "expired" in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 75: a status without a reason
 --- http_config
@@ -1091,7 +1091,7 @@ location / { token_auth p; token_auth_log_level debug; return 200; }
 $::Key
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "debug" in "token_auth_log_level" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid value "debug" in "token_auth_log_level" directive, it must be "info", "notice", "warn" or "error" in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 83: token_auth with two words
 --- http_config
@@ -1201,7 +1201,7 @@ key-one
 format nothing;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown format "nothing" in \S+/conf/common\.inc:2}
+qr{\[emerg\] .*unknown format "nothing" in "format" directive, it must be "scalesimple" or "secure_link" in \S+/conf/common\.inc:2}
 
 === TEST 89: a missing include inside a profile
 --- http_config
@@ -1257,6 +1257,31 @@ location / { return 200; }
 VERY-SECRET!
 --- must_die
 --- error_log
-key is not base64
+is not base64 in "key" directive
 --- no_error_log
 VERY-SECRET
+
+=== TEST 93: include in a profile takes one argument: none
+--- http_config
+token_profile p {
+    format scalesimple;
+    include;
+}
+--- config
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*invalid number of arguments in "include" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+
+=== TEST 94: include in a profile takes one argument: two
+--- http_config
+token_profile p {
+    format scalesimple;
+    include a.conf b.conf;
+}
+--- user_files
+>>> ../conf/a.conf
+key text=secret;
+--- config
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*invalid number of arguments in "include" directive in \S+/conf/nginx\.conf:[1-9]\d*}

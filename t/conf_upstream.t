@@ -11,14 +11,14 @@ upstream_table apps { zone 1m; }
 upstream backend { upstream_lookup other $host; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown upstream_table "other" in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*unknown upstream_table "other" in "upstream_lookup" directive in \S+/conf/nginx\.conf:\d+}
 
 === TEST 2: an unknown table in upstream_variable, none defined
 --- http_config
 upstream_variable $v other $host name;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown upstream_table "other" in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*unknown upstream_table "other" in "upstream_variable" directive in \S+/conf/nginx\.conf:\d+}
 
 === TEST 3: the line is where the table was named
 --- http_config
@@ -32,7 +32,7 @@ upstream backend {
 }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown upstream_table "other" in \S+/conf/extra\.conf:4}
+qr{\[emerg\] .*unknown upstream_table "other" in "upstream_lookup" directive in \S+/conf/extra\.conf:4}
 
 === TEST 4: two tables of one name
 --- http_config
@@ -429,7 +429,7 @@ upstream_table apps { zone 1m; }
 upstream backend { upstream_lookup apps $host balance=fastest; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown balancing method "fastest" in "upstream_lookup" directive in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*unknown balancing method "fastest" in "upstream_lookup" directive, it must be "round_robin" in \S+/conf/nginx\.conf:\d+}
 
 === TEST 51: a word the lookup does not know
 --- http_config
@@ -437,7 +437,7 @@ upstream_table apps { zone 1m; }
 upstream backend { upstream_lookup apps $host order=random; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid parameter "order=random" in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*invalid parameter "order=random" in "upstream_lookup" directive in \S+/conf/nginx\.conf:\d+}
 
 === TEST 52: a variable nobody knows in the key
 --- http_config
@@ -477,7 +477,7 @@ upstream_table apps { zone 1m; }
 upstream_variable $v apps $host name fallback=x;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid parameter "fallback=x" in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*invalid parameter "fallback=x" in "upstream_variable" directive in \S+/conf/nginx\.conf:\d+}
 
 === TEST 57: a block in the block
 --- http_config

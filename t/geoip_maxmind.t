@@ -94,7 +94,7 @@ geoip_db $TEST_NGINX_REPO/../shared/geoip/broken/GeoIP2-City-Test-Invalid-Node-C
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*Invalid-Node-Count.mmdb" invalid MaxMind DB file: .* in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*Invalid-Node-Count.mmdb" is an invalid MaxMind DB file: .* in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 7: broken pointers
 --- http_config
@@ -102,7 +102,7 @@ geoip_db $TEST_NGINX_REPO/../shared/geoip/broken/MaxMind-DB-test-broken-pointers
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*broken-pointers-24.mmdb" invalid MaxMind DB file: .*pointer.* in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*broken-pointers-24.mmdb" is an invalid MaxMind DB file: .*pointer.* in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 8: a broken search tree
 --- http_config
@@ -110,7 +110,7 @@ geoip_db $TEST_NGINX_REPO/../shared/geoip/broken/MaxMind-DB-test-broken-search-t
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*broken-search-tree-24.mmdb" invalid MaxMind DB file: the search tree .* in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*broken-search-tree-24.mmdb" is an invalid MaxMind DB file: the search tree .* in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 9: a corrupt search tree
 --- http_config
@@ -118,7 +118,7 @@ geoip_db $TEST_NGINX_REPO/../shared/geoip/broken/libmaxminddb-corrupt-search-tre
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*corrupt-search-tree.mmdb" invalid MaxMind DB file: the search tree .* in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*corrupt-search-tree.mmdb" is an invalid MaxMind DB file: the search tree .* in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 10: values nested without end
 --- http_config
@@ -126,7 +126,7 @@ geoip_db $TEST_NGINX_REPO/../shared/geoip/broken/libmaxminddb-deep-nesting.mmdb;
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*deep-nesting.mmdb" invalid MaxMind DB file: values nest too deep .* in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*deep-nesting.mmdb" is an invalid MaxMind DB file: values nest too deep .* in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 11: nothing but the metadata's marker
 --- http_config
@@ -134,4 +134,4 @@ geoip_db $TEST_NGINX_REPO/../shared/geoip/broken/libmaxminddb-metadata-marker-on
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*marker-only.mmdb" invalid MaxMind DB file: .* in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*marker-only.mmdb" is an invalid MaxMind DB file: .* in \S+/conf/nginx\.conf:[1-9]\d*$}

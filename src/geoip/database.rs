@@ -1,8 +1,8 @@
 //! A database in shared memory: read by the master at start, replaced by one worker under load.
 
 use super::feed::{Loader, metadata, stamp_of, too_old};
-use super::parameter;
 use crate::Gatehouse;
+use crate::words::duplicate;
 use gatehouse_core::geo::{Database, Facts, FactsCache, Field, Fields, Lookup};
 use gatehouse_nginx::slots::{Published, Slots};
 use gatehouse_nginx::{Conf, Error, Level, Zone, files, process};
@@ -65,10 +65,10 @@ impl Written {
                 Some(("reload", value)) => reload.replace(cf.milliseconds(value)?).is_some(),
                 Some(("max_age", value)) => max_age.replace(cf.seconds(value)?).is_some(),
                 Some(("zone", value)) => size.replace(cf.size(value)?).is_some(),
-                _ => return Err(parameter(cf, "invalid", word)),
+                _ => return Err(cf.invalid_parameter(word)),
             };
             if seen {
-                return Err(parameter(cf, "duplicate", word));
+                return Err(duplicate(cf, word));
             }
         }
         let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned());
@@ -244,13 +244,21 @@ struct Loaded {
     stamp: u64,
 }
 
+/// What is wrong with a file, to be read after its name.
+pub(super) fn fault(error: &gatehouse_core::geo::Error) -> String {
+    match error {
+        gatehouse_core::geo::Error::NotMaxMind => format!("is {error}"),
+        gatehouse_core::geo::Error::Invalid(_) => format!("is an {error}"),
+    }
+}
+
 /// Reads and verifies a whole file, in the master.
 fn load(path: &Path) -> Result<Loaded, String> {
     let unreadable = |e| format!("cannot be read ({})", files::errno(&e));
     let stamp = stamp_of(path, &metadata(path).map_err(unreadable)?);
     let bytes = files::read(path).map_err(unreadable)?;
-    let database = Database::open(bytes).map_err(|e| e.to_string())?;
-    database.verify().map_err(|e| e.to_string())?;
+    let database = Database::open(bytes).map_err(|e| fault(&e))?;
+    database.verify().map_err(|e| fault(&e))?;
     Ok(Loaded { database, stamp })
 }
 

@@ -1,7 +1,7 @@
 //! Replaces databases under load: one worker reads the file, verifies it and puts it into the
 //! zone, a slice at a time.
 
-use super::database::Db;
+use super::database::{Db, fault};
 use crate::Gatehouse;
 use gatehouse_core::geo::{Database, Field, Verification};
 use gatehouse_nginx::slots::{Draft, Slots};
@@ -207,7 +207,7 @@ impl Loader {
         if let Some((database, verification)) = &mut self.check {
             return verification
                 .step(database, VERIFY_SLICE)
-                .map_err(|e| e.to_string());
+                .map_err(|e| fault(&e));
         }
         let before = self.bytes.len();
         let mut slice = (&mut self.file).take(READ_SLICE);
@@ -219,8 +219,8 @@ impl Loader {
         }
         if self.bytes.len() == before {
             let database =
-                Database::open(std::mem::take(&mut self.bytes)).map_err(|e| e.to_string())?;
-            let verification = Verification::new(&database).map_err(|e| e.to_string())?;
+                Database::open(std::mem::take(&mut self.bytes)).map_err(|e| fault(&e))?;
+            let verification = Verification::new(&database).map_err(|e| fault(&e))?;
             self.check = Some((database, verification));
         }
         Ok(false)

@@ -1,7 +1,8 @@
 //! `$geoip_…` and the variables of `geoip_variable`.
 
 use super::check::{self, Verdict};
-use super::{database::Db, parameter};
+use super::database::Db;
+use crate::words::duplicate;
 use crate::{Gatehouse, refusal};
 use gatehouse_core::geo::{Action, Facts, Out, Path};
 use gatehouse_nginx::variable::{Getter, Variable};
@@ -29,14 +30,14 @@ pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
             Some(("db", value)) => db.replace(value.to_owned()).is_some(),
             Some(("source", value)) => source.replace(cf.compile(value.as_bytes())?).is_some(),
             Some(("default", value)) => default.replace(value.as_bytes().to_vec()).is_some(),
-            Some(_) => return Err(parameter(cf, "invalid", word)),
+            Some(_) => return Err(cf.invalid_parameter(word)),
             None => {
                 steps.push(word.as_str());
                 false
             }
         };
         if seen {
-            return Err(parameter(cf, "duplicate", word));
+            return Err(duplicate(cf, word));
         }
     }
     let path = Path::parse(&steps)

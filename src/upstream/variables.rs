@@ -37,7 +37,7 @@ pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let default = match words.get(5).map(|w| w.strip_prefix("default=").ok_or(w)) {
         None => None,
         Some(Ok(value)) => Some(value.as_bytes().to_vec()),
-        Some(Err(word)) => return Err(Error::new(format!("invalid parameter \"{word}\""))),
+        Some(Err(word)) => return Err(cf.invalid_parameter(word)),
     };
     let key = cf.compile_word(3)?;
     let table = use_table(cf, word(2));

@@ -6,3 +6,4 @@ pub mod geo;
 pub mod route;
 pub mod table;
 pub mod token;
+pub mod words;

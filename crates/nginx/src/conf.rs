@@ -225,6 +225,22 @@ impl<M: Module> Conf<'_, M> {
         ))
     }
 
+    /// `invalid parameter "WORD" in "NAME" directive`
+    pub fn invalid_parameter(&self, word: &str) -> Error {
+        Error::new(format!(
+            "invalid parameter \"{word}\" in \"{}\" directive",
+            self.name()
+        ))
+    }
+
+    /// `invalid number of arguments in "NAME" directive`
+    pub fn wrong_arguments(&self) -> Error {
+        Error::new(format!(
+            "invalid number of arguments in \"{}\" directive",
+            self.name()
+        ))
+    }
+
     /// Reads `on` or `off`.
     pub fn flag(&self) -> Result<bool, Error> {
         match self.words()?.get(1).map(String::as_str) {
@@ -399,6 +415,10 @@ unsafe extern "C" fn block_line<M: Module, B>(
         let state = unsafe { &mut *state.cast::<Block<'_, M, B>>() };
         if conf.name() != "include" {
             return (state.line)(conf, state.block);
+        }
+        // nginx counts the arguments of its own directives; include takes the second word unasked.
+        if conf.raw_args().len() != 2 {
+            return Err(conf.wrong_arguments());
         }
         // SAFETY: ngx_conf_include reads `cf->args` and parses with the same handler.
         let answer = unsafe { ngx::ngx_conf_include(cf, ptr::null_mut(), ptr::null_mut()) };

@@ -20,15 +20,20 @@ pub enum Level {
 }
 
 impl Level {
-    /// The level of a `…_log_level` directive.
+    /// The levels of a `…_log_level` directive and their names.
+    pub const NAMED: [(&str, Self); 4] = [
+        ("info", Self::Info),
+        ("notice", Self::Notice),
+        ("warn", Self::Warn),
+        ("error", Self::Error),
+    ];
+
+    /// The level of a name.
     pub fn parse(word: &str) -> Option<Self> {
-        Some(match word {
-            "info" => Self::Info,
-            "notice" => Self::Notice,
-            "warn" => Self::Warn,
-            "error" => Self::Error,
-            _ => return None,
-        })
+        Self::NAMED
+            .iter()
+            .find(|row| row.0 == word)
+            .map(|row| row.1)
     }
 }
 

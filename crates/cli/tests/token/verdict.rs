@@ -47,7 +47,7 @@ fn several_keys_verify_and_the_first_signs() {
     let twice = ["--key-file", &old_id, "--expires", "+60", "--url", "/a"];
     let (code, text) = answer(&signing("scalesimple", &old_id, &twice));
     assert!(
-        code == 2 && text.contains("\"2025\" is duplicate"),
+        code == 2 && text.contains("duplicate key id \"2025\""),
         "{text}"
     );
     let (code, text) = answer(&signing("scalesimple", "none.key", &twice));

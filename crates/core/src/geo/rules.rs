@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::facts::{Code, Eu, Facts, Field, Fields};
 use super::sets::{AddressSet, CodeSet};
+use crate::words;
 
 /// The continents as MaxMind abbreviates them.
 const CONTINENTS: [&str; 7] = ["AF", "AN", "AS", "EU", "NA", "OC", "SA"];
@@ -17,6 +18,15 @@ pub enum Action {
     Allow,
     /// The request is refused.
     Deny,
+}
+
+impl Action {
+    fn directive(self) -> &'static str {
+        match self {
+            Self::Allow => "geoip_allow",
+            Self::Deny => "geoip_deny",
+        }
+    }
 }
 
 /// One `geoip_allow` or `geoip_deny`.
@@ -86,7 +96,7 @@ impl RuleList {
     /// Gives the warnings to print.
     ///
     /// # Errors
-    /// A message in nginx's wording, without directive and place.
+    /// A message in nginx's wording, without place.
     pub fn push(
         &mut self,
         action: Action,
@@ -96,6 +106,7 @@ impl RuleList {
     ) -> Result<Vec<String>, String> {
         let mut parser = Parser {
             read,
+            directive: action.directive(),
             warnings: Vec::new(),
         };
         let conditions = parser.conditions(words)?;
@@ -171,25 +182,59 @@ impl RuleList {
 /// Reads the words of one rule.
 struct Parser<'r> {
     read: &'r mut dyn FnMut(&str) -> Result<String, String>,
+    directive: &'static str,
     warnings: Vec<String>,
 }
 
+/// The fields a rule may ask for.
+const FIELDS: [&str; 5] = ["country", "continent", "eu", "unknown", "address"];
+
+/// A value that is none of its field.
+struct Refused {
+    what: String,
+    field: &'static str,
+}
+
+impl Refused {
+    fn new(what: String, field: &'static str) -> Self {
+        Self { what, field }
+    }
+
+    /// The sentence for a value that stands `place`.
+    fn text(&self, place: &str) -> String {
+        let what = &self.what;
+        let hint = match self.field {
+            "country" => "it must be two letters, ISO 3166-1 alpha-2",
+            "continent" => "it must be AF, AN, AS, EU, NA, OC or SA",
+            _ => "it must be an address or a network in CIDR notation",
+        };
+        format!("{what} {place}, {hint}")
+    }
+}
+
 impl Parser<'_> {
+    fn refused(&self, what: impl std::fmt::Display) -> String {
+        format!("{what} in \"{}\" directive", self.directive)
+    }
+
     fn conditions(&mut self, words: &[&str]) -> Result<Vec<Condition>, String> {
         if words == ["all"] {
             return Ok(Vec::new());
         }
         if words.is_empty() {
-            return Err("no condition".to_owned());
+            return Err(format!(
+                "invalid number of arguments in \"{}\" directive",
+                self.directive
+            ));
         }
         let mut seen: Vec<&str> = Vec::new();
         let mut conditions = Vec::new();
         for word in words {
             let Some((field, values)) = word.split_once('=') else {
-                return Err(format!("invalid parameter \"{word}\""));
+                return Err(self.refused(format_args!("invalid parameter \"{word}\"")));
             };
             if seen.contains(&field) {
-                return Err(format!("duplicate field \"{field}\""));
+                return Err(words::duplicate(field, self.directive));
             }
             seen.push(field);
             conditions.push(self.condition(field, values)?);
@@ -200,27 +245,35 @@ impl Parser<'_> {
     }
 
     fn condition(&mut self, field: &str, values: &str) -> Result<Condition, String> {
+        let directive = self.directive;
+        let wrong = |legal: &[&str]| {
+            words::invalid(
+                &format!("{field}={values}"),
+                directive,
+                legal.iter().copied(),
+            )
+        };
         Ok(match field {
-            "country" => Condition::Country(self.codes(field, values, Code::new)?),
-            "continent" => Condition::Continent(self.codes(field, values, continent)?),
-            "eu" => Condition::Eu(yes_or_no(values)?),
+            "country" => Condition::Country(self.codes("country", values, Code::new)?),
+            "continent" => Condition::Continent(self.codes("continent", values, continent)?),
+            "eu" => Condition::Eu(yes_or_no(values).ok_or_else(|| wrong(&["eu=yes", "eu=no"]))?),
             "unknown" if values == "yes" => Condition::Unknown,
-            "unknown" => return Err(format!("invalid unknown \"{values}\"")),
+            "unknown" => return Err(wrong(&["unknown=yes"])),
             "address" => Condition::Address(self.addresses(values)?),
-            _ => return Err(format!("unknown field \"{field}\"")),
+            _ => return Err(words::unknown("field", field, directive, FIELDS)),
         })
     }
 
     fn codes(
         &mut self,
-        field: &str,
+        field: &'static str,
         values: &str,
         parse: fn(&[u8]) -> Option<Code>,
     ) -> Result<CodeSet, String> {
         let mut set = CodeSet::default();
         self.each(values, |value, _| {
-            let code =
-                parse(value.as_bytes()).ok_or_else(|| format!("invalid {field} \"{value}\""))?;
+            let code = parse(value.as_bytes())
+                .ok_or_else(|| Refused::new(format!("invalid {field} \"{value}\""), field))?;
             set.insert(code);
             Ok(())
         })?;
@@ -230,7 +283,8 @@ impl Parser<'_> {
     fn addresses(&mut self, values: &str) -> Result<AddressSet, String> {
         let mut networks = Vec::new();
         self.each(values, |value, warnings| {
-            let network = network(value).ok_or_else(|| format!("invalid address \"{value}\""))?;
+            let network = network(value)
+                .ok_or_else(|| Refused::new(format!("invalid address \"{value}\""), "address"))?;
             if network.trunc() != network {
                 warnings.push(format!("low address bits of {value} are meaningless"));
             }
@@ -244,20 +298,23 @@ impl Parser<'_> {
     fn each(
         &mut self,
         values: &str,
-        mut take: impl FnMut(&str, &mut Vec<String>) -> Result<(), String>,
+        mut take: impl FnMut(&str, &mut Vec<String>) -> Result<(), Refused>,
     ) -> Result<(), String> {
+        let directive = self.directive;
         let Some(file) = values.strip_prefix('@') else {
             return values
                 .split(',')
-                .try_for_each(|value| take(value, &mut self.warnings));
+                .try_for_each(|value| take(value, &mut self.warnings))
+                .map_err(|refused| refused.text(&format!("in \"{directive}\" directive")));
         };
-        let content = (self.read)(file)?;
+        let content = (self.read)(file).map_err(|error| self.refused(error))?;
         let mut count = 0u32;
         for (line, number) in content.lines().zip(1u32..) {
             let value = line.split('#').next().unwrap_or_default().trim();
             if !value.is_empty() {
-                take(value, &mut self.warnings)
-                    .map_err(|error| format!("{error} in {file}:{number}"))?;
+                take(value, &mut self.warnings).map_err(|refused| {
+                    refused.text(&format!("in {file}:{number} in \"{directive}\" directive"))
+                })?;
                 count = count.saturating_add(1);
             }
         }
@@ -272,11 +329,11 @@ fn continent(text: &[u8]) -> Option<Code> {
     Code::new(text).filter(|code| CONTINENTS.contains(&code.as_str()))
 }
 
-fn yes_or_no(value: &str) -> Result<Eu, String> {
+fn yes_or_no(value: &str) -> Option<Eu> {
     match value {
-        "yes" => Ok(Eu::Yes),
-        "no" => Ok(Eu::No),
-        _ => Err(format!("invalid eu \"{value}\"")),
+        "yes" => Some(Eu::Yes),
+        "no" => Some(Eu::No),
+        _ => None,
     }
 }
 

@@ -62,6 +62,12 @@ impl KeyEncoding {
     /// An empty key, and bytes that are not of this encoding (white space among them). The text does not
     /// quote the file.
     pub fn decode(self, file: &[u8]) -> Result<Secret, Error> {
+        self.decode_file(file)
+            .map_err(|fault| Error::new(format!("key {fault}")))
+    }
+
+    /// As [`Self::decode`]; the error lacks a subject: `is empty`.
+    pub(super) fn decode_file(self, file: &[u8]) -> Result<Secret, String> {
         let text = without_newline(file);
         let decoded = match self {
             Self::Text => Ok(text.to_vec()),
@@ -72,9 +78,9 @@ impl KeyEncoding {
         };
         let key = decoded
             .map(Secret::new)
-            .map_err(|_| Error::new(format!("key is not {}", self.name())))?;
+            .map_err(|_| format!("is not {}", self.name()))?;
         if key.as_bytes().is_empty() {
-            return Err(Error::new("key is empty"));
+            return Err("is empty".to_owned());
         }
         Ok(key)
     }

@@ -25,7 +25,7 @@ use place::SignedUrl;
 pub use key::{Key, KeyEncoding, Secret};
 pub use place::{Carriers, Names, Place};
 pub use profile::{Finding, Profile, ProfileBuilder, Verdict};
-pub use status::{Status, Statuses, parse_http_status};
+pub use status::{Status, Statuses, invalid_http_status, parse_http_status};
 pub use template::{Segment, Template};
 
 /// The longest token or expiry read from a request, in bytes; a longer one is malformed.

@@ -2,6 +2,7 @@
 
 use super::strip::{self, PathToken};
 use super::{Check, Error, Presented, Received, Repeated, Scheme};
+use crate::words;
 
 /// What carries a token: one name, or one for the token and one for its expiry. With one name the value
 /// is `token,expiry` or the token alone.
@@ -90,12 +91,16 @@ impl PlaceWord {
             "cookie" => Kind::Cookie,
             "header" => Kind::Header,
             "path" if names.is_none() => Kind::Path,
-            _ => return Err(Error::new(format!("unknown place \"{word}\" in \"from\""))),
+            _ => {
+                let legal = ["query", "cookie", "header", "path"];
+                return Err(Error::new(words::unknown("place", word, "from", legal)));
+            }
         };
         let names = names
             .map(|text| {
-                Names::parse(text)
-                    .ok_or_else(|| Error::new(format!("invalid names \"{word}\" in \"from\"")))
+                Names::parse(text).ok_or_else(|| {
+                    Error::new(format!("invalid names \"{word}\" in \"from\" directive"))
+                })
             })
             .transpose()?;
         if kind == Kind::Header {
@@ -350,7 +355,9 @@ mod tests {
         for word in ["", "body", "Query", "path=x", "=x"] {
             assert_eq!(
                 place(word, "scalesimple").unwrap_err(),
-                format!("unknown place \"{word}\" in \"from\"")
+                format!(
+                    "unknown place \"{word}\" in \"from\" directive, it must be \"query\", \"cookie\", \"header\" or \"path\""
+                )
             );
         }
         for word in [
@@ -364,7 +371,7 @@ mod tests {
         ] {
             assert_eq!(
                 place(word, "scalesimple").unwrap_err(),
-                format!("invalid names \"{word}\" in \"from\"")
+                format!("invalid names \"{word}\" in \"from\" directive")
             );
         }
     }

@@ -6,9 +6,10 @@ use super::key::{Key, KeyEncoding, Secret};
 use super::place::{Carriers, Found, Place, PlaceWord};
 use super::strip::{self, PathToken};
 use super::{
-    Check, Error, MAX_TARGET, MAX_TOKEN, Presented, Received, Scheme, Setup, Status, Template,
-    scheme,
+    Check, Error, MAX_TARGET, MAX_TOKEN, Presented, Received, SCHEMES, Scheme, Setup, Status,
+    Template, scheme,
 };
+use crate::words;
 
 /// What became of a request's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,6 +207,7 @@ pub struct ProfileBuilder {
 }
 
 struct KeyFile {
+    source: String,
     id: Option<String>,
     bytes: Zeroizing<Vec<u8>>,
     encoding: Option<KeyEncoding>,
@@ -222,7 +224,10 @@ impl ProfileBuilder {
     /// # Errors
     /// An unknown scheme; a second `format`.
     pub fn format(&mut self, name: &str) -> Result<(), Error> {
-        let found = scheme(name).ok_or_else(|| Error::new(format!("unknown format \"{name}\"")))?;
+        let found = scheme(name).ok_or_else(|| {
+            let legal = SCHEMES.iter().map(|scheme| scheme.name);
+            Error::new(words::unknown("format", name, "format", legal))
+        })?;
         set_once(&mut self.format, found, "format")
     }
 
@@ -236,25 +241,42 @@ impl ProfileBuilder {
         file: Vec<u8>,
         encoding: Option<&str>,
     ) -> Result<(), Error> {
+        self.key_of("key", id, file, encoding)
+    }
+
+    /// As [`ProfileBuilder::key`]; errors about the bytes call them `source`, such as `key file "PATH"`.
+    ///
+    /// # Errors
+    /// As [`ProfileBuilder::key`].
+    pub fn key_of(
+        &mut self,
+        source: &str,
+        id: Option<&str>,
+        file: Vec<u8>,
+        encoding: Option<&str>,
+    ) -> Result<(), Error> {
         let bytes = Zeroizing::new(file);
         if id == Some("") {
-            return Err(Error::new("key id is empty"));
+            return Err(Error::new("invalid parameter \"id=\" in \"key\" directive"));
         }
-        if id.is_some_and(|id| self.keys.iter().any(|key| key.id.as_deref() == Some(id))) {
+        if let Some(id) = id.filter(|id| self.keys.iter().any(|key| key.id.as_deref() == Some(id)))
+        {
             return Err(Error::new(format!(
-                "key id \"{}\" is duplicate",
-                id.unwrap_or_default()
+                "duplicate key id \"{id}\" in \"key\" directive"
             )));
         }
         let encoding = encoding
             .map(|name| {
+                let legal = KeyEncoding::ALL.iter().map(|row| row.0);
                 KeyEncoding::parse(name)
-                    .ok_or_else(|| Error::new(format!("unknown key encoding \"{name}\"")))
+                    .ok_or_else(|| Error::new(words::unknown("encoding", name, "key", legal)))
             })
             .transpose()?;
         // Whatever the scheme's own encoding will be, emptiness and the given encoding are known now.
-        encoding.unwrap_or(KeyEncoding::Text).decode(&bytes)?;
+        let decoded = encoding.unwrap_or(KeyEncoding::Text).decode_file(&bytes);
+        decoded.map_err(|fault| Error::new(format!("{source} {fault} in \"key\" directive")))?;
         self.keys.push(KeyFile {
+            source: source.to_owned(),
             id: id.map(str::to_owned),
             bytes,
             encoding,
@@ -271,14 +293,14 @@ impl ProfileBuilder {
         for word in words {
             let place = PlaceWord::parse(word)?;
             if places.contains(&place) {
-                return Err(Error::new(format!(
-                    "place \"{word}\" in \"from\" is duplicate"
-                )));
+                return Err(Error::new(words::duplicate(word, "from")));
             }
             places.push(place);
         }
         if places.is_empty() {
-            return Err(Error::new("\"from\" names no place"));
+            return Err(Error::new(
+                "invalid number of arguments in \"from\" directive",
+            ));
         }
         set_once(&mut self.from, places, "from")
     }
@@ -302,9 +324,8 @@ impl ProfileBuilder {
             "exact" => true,
             _ if value.starts_with('/') => true,
             _ => {
-                return Err(Error::new(format!(
-                    "invalid value \"{value}\" in \"bind_ip\""
-                )));
+                let legal = ["off", "exact", "/v4,/v6"];
+                return Err(Error::new(words::invalid(value, "bind_ip", legal)));
             }
         };
         set_once(&mut self.bind_ip, bound, "bind_ip")
@@ -319,9 +340,8 @@ impl ProfileBuilder {
             "on" => true,
             "off" => false,
             _ => {
-                return Err(Error::new(format!(
-                    "invalid value \"{value}\" in \"require_exp\""
-                )));
+                let legal = ["on", "off"];
+                return Err(Error::new(words::invalid(value, "require_exp", legal)));
             }
         };
         set_once(&mut self.require_exp, required, "require_exp")
@@ -394,8 +414,8 @@ impl ProfileBuilder {
         let secret = |key: &KeyFile| -> Result<Secret, Error> {
             let encoding = key.encoding.unwrap_or(scheme.key_encoding);
             encoding
-                .decode(&key.bytes)
-                .map_err(|error| Error::new(format!("has a bad key: {error}")))
+                .decode_file(&key.bytes)
+                .map_err(|fault| Error::new(format!("has a bad key: {} {fault}", key.source)))
         };
         self.keys
             .iter()
@@ -410,11 +430,5 @@ impl ProfileBuilder {
 }
 
 fn set_once<T>(slot: &mut Option<T>, value: T, directive: &str) -> Result<(), Error> {
-    if slot.is_some() {
-        return Err(Error::new(format!(
-            "\"{directive}\" directive is duplicate"
-        )));
-    }
-    *slot = Some(value);
-    Ok(())
+    words::set_once(slot, value, directive).map_err(Error::new)
 }

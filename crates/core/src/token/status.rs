@@ -1,6 +1,7 @@
 //! The reasons of a verdict, and the HTTP statuses that answer them.
 
 use super::{Error, Scheme};
+use crate::words;
 
 /// What became of a check; the value of `$token_auth_status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,6 +79,15 @@ pub fn parse_http_status(text: &str) -> Option<u16> {
     matches!(number, 400..=407 | 409..=498 | 500..=599).then_some(number)
 }
 
+/// What a configuration hears about a status that [`parse_http_status`] does not take.
+pub fn invalid_http_status(text: &str, directive: &str) -> String {
+    format!(
+        "invalid value \"{text}\" in \"{directive}\" directive, it must be between 400 and 599, and neither 408 nor 499"
+    )
+}
+
+const DIRECTIVE: &str = "token_auth_status";
+
 /// The words of one `token_auth_status` line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statuses {
@@ -93,17 +103,22 @@ impl Statuses {
     pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
         let mut statuses = Self::default();
         for word in words {
-            let (name, number) = word
-                .split_once('=')
-                .ok_or_else(|| Error::new(format!("invalid parameter \"{word}\"")))?;
-            let slot = statuses
-                .slot(name)
-                .ok_or_else(|| Error::new(format!("\"{name}\" is not a reason")))?;
+            let (name, number) = word.split_once('=').ok_or_else(|| {
+                let place = format!("in \"{DIRECTIVE}\" directive");
+                Error::new(format!("invalid parameter \"{word}\" {place}"))
+            })?;
+            let slot = statuses.slot(name).ok_or_else(|| {
+                let reasons = Status::ALL.iter().filter(|one| **one != Status::Ok);
+                let legal = std::iter::once("default").chain(reasons.map(|one| one.as_str()));
+                Error::new(words::unknown("reason", name, DIRECTIVE, legal))
+            })?;
             if slot.is_some() {
-                return Err(Error::new(format!("\"{name}\" is duplicate")));
+                return Err(Error::new(words::duplicate(name, DIRECTIVE)));
             }
-            let code = parse_http_status(number)
-                .ok_or_else(|| Error::new(format!("\"{number}\" is not a status")))?;
+            let code = parse_http_status(number).ok_or_else(|| {
+                let text = invalid_http_status(number, DIRECTIVE);
+                Error::new(text)
+            })?;
             *slot = Some(code);
         }
         Ok(statuses)
@@ -192,12 +207,31 @@ mod tests {
     #[test]
     fn bad_words_are_named() {
         let error = |line: &str| parse(line).unwrap_err();
-        assert_eq!(error("expired=200"), "\"200\" is not a status");
-        assert_eq!(error("expired="), "\"\" is not a status");
-        assert_eq!(error("expired"), "invalid parameter \"expired\"");
-        assert_eq!(error("ok=403"), "\"ok\" is not a reason");
-        assert_eq!(error("late=403"), "\"late\" is not a reason");
-        assert_eq!(error("expired=410 expired=403"), "\"expired\" is duplicate");
-        assert_eq!(error("default=410 default=410"), "\"default\" is duplicate");
+        let range = "it must be between 400 and 599, and neither 408 nor 499";
+        for (line, begin, end) in [
+            ("expired=200", "invalid value \"200\"", range),
+            ("expired=", "invalid value \"\"", range),
+            ("expired", "invalid parameter \"expired\"", ""),
+            (
+                "ok=403",
+                "unknown reason \"ok\"",
+                "\"forbidden\" or \"limited\"",
+            ),
+            ("late=403", "unknown reason \"late\"", "or \"limited\""),
+            (
+                "expired=410 expired=403",
+                "duplicate parameter \"expired\"",
+                "",
+            ),
+            (
+                "default=410 default=410",
+                "duplicate parameter \"default\"",
+                "",
+            ),
+        ] {
+            let begin = format!("{begin} in \"token_auth_status\" directive");
+            let error = error(line);
+            assert!(error.starts_with(&begin) && error.ends_with(end), "{error}");
+        }
     }
 }

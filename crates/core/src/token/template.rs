@@ -24,7 +24,7 @@ impl Template {
     /// An empty message; another `{word}`, which is most likely a slip.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text.is_empty() {
-            return Err(Error::new("\"message\" is empty"));
+            return Err(Error::new("\"message\" directive is empty"));
         }
         let mut segments = Vec::new();
         let mut plain = String::new();
@@ -82,7 +82,7 @@ fn hole<'a>(before: &str, after: &'a str) -> Result<Option<(Segment, &'a str)>, 
         "key" => Ok(Some((Segment::Key, behind))),
         "expires" => Ok(Some((Segment::Expires, behind))),
         _ if is_word(word) => Err(Error::new(format!(
-            "unknown \"{{{word}}}\" in \"message\", known are \"{{key}}\" and \"{{expires}}\""
+            "unknown \"{{{word}}}\" in \"message\" directive, it must be \"{{key}}\" or \"{{expires}}\""
         ))),
         _ => Ok(None),
     }
@@ -156,7 +156,7 @@ mod tests {
         let error = Template::parse("$uri{Key}").unwrap_err().to_string();
         assert_eq!(
             error,
-            "unknown \"{Key}\" in \"message\", known are \"{key}\" and \"{expires}\""
+            "unknown \"{Key}\" in \"message\" directive, it must be \"{key}\" or \"{expires}\""
         );
     }
 

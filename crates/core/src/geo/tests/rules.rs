@@ -210,32 +210,53 @@ fn a_list_says_what_it_needs() {
 
 #[test]
 fn mistakes_are_named() {
-    assert_eq!(refused("asn=64496"), "unknown field \"asn\"");
-    assert_eq!(refused("Country=RU"), "unknown field \"Country\"");
-    assert_eq!(refused("RU"), "invalid parameter \"RU\"");
-    assert_eq!(refused("all country=RU"), "invalid parameter \"all\"");
-    assert_eq!(refused("country=RUS"), "invalid country \"RUS\"");
-    assert_eq!(refused("country=RU,"), "invalid country \"\"");
-    assert_eq!(refused("country="), "invalid country \"\"");
-    assert_eq!(refused("country=R1"), "invalid country \"R1\"");
-    assert_eq!(refused("country=ÄÖ"), "invalid country \"ÄÖ\"");
-    assert_eq!(refused("continent=XX"), "invalid continent \"XX\"");
-    assert_eq!(refused("eu=true"), "invalid eu \"true\"");
-    assert_eq!(refused("unknown=no"), "invalid unknown \"no\"");
-    assert_eq!(
-        refused("address=192.0.2.0/33"),
-        "invalid address \"192.0.2.0/33\""
-    );
-    assert_eq!(
-        refused("address=example.com"),
-        "invalid address \"example.com\""
-    );
-    assert_eq!(
-        refused("country=RU country=BY"),
-        "duplicate field \"country\""
-    );
-    assert_eq!(refused("country=@list"), "open() \"list\" failed");
-    assert_eq!(refused(""), "no condition");
+    let fields = "it must be \"country\", \"continent\", \"eu\", \"unknown\" or \"address\"";
+    let country = "it must be two letters, ISO 3166-1 alpha-2";
+    let continent = "it must be AF, AN, AS, EU, NA, OC or SA";
+    let network = "it must be an address or a network in CIDR notation";
+    for (rule, what, hint) in [
+        ("asn=64496", "unknown field \"asn\"", fields),
+        ("Country=RU", "unknown field \"Country\"", fields),
+        ("RU", "invalid parameter \"RU\"", ""),
+        ("all country=RU", "invalid parameter \"all\"", ""),
+        ("country=RUS", "invalid country \"RUS\"", country),
+        ("country=RU,", "invalid country \"\"", country),
+        ("country=", "invalid country \"\"", country),
+        ("country=R1", "invalid country \"R1\"", country),
+        ("country=ÄÖ", "invalid country \"ÄÖ\"", country),
+        ("continent=XX", "invalid continent \"XX\"", continent),
+        (
+            "eu=true",
+            "invalid value \"eu=true\"",
+            "it must be \"eu=yes\" or \"eu=no\"",
+        ),
+        (
+            "unknown=no",
+            "invalid value \"unknown=no\"",
+            "it must be \"unknown=yes\"",
+        ),
+        (
+            "address=192.0.2.0/33",
+            "invalid address \"192.0.2.0/33\"",
+            network,
+        ),
+        (
+            "address=example.com",
+            "invalid address \"example.com\"",
+            network,
+        ),
+        (
+            "country=RU country=BY",
+            "duplicate parameter \"country\"",
+            "",
+        ),
+        ("country=@list", "open() \"list\" failed", ""),
+        ("", "invalid number of arguments", ""),
+    ] {
+        let comma = if hint.is_empty() { "" } else { ", " };
+        let wanted = format!("{what} in \"geoip_deny\" directive{comma}{hint}");
+        assert_eq!(refused(rule), wanted);
+    }
 }
 
 #[test]
@@ -290,7 +311,10 @@ fn values_come_from_a_file() {
     let error = list
         .push(Action::Deny, &["country=@wrong"], PLACE, &mut read)
         .unwrap_err();
-    assert_eq!(error, "invalid country \"RUS\" in wrong:3");
+    assert_eq!(
+        error,
+        "invalid country \"RUS\" in wrong:3 in \"geoip_deny\" directive, it must be two letters, ISO 3166-1 alpha-2"
+    );
     assert_eq!(
         list.rules().len(),
         3,

@@ -9,29 +9,41 @@ fn refused_configurations() {
     for (lines, want) in [
         (vec!["key k"], "has no \"format\""),
         (vec!["format scalesimple"], "has no \"key\""),
-        (vec!["format md5"], "unknown format \"md5\""),
+        (
+            vec!["format md5"],
+            "unknown format \"md5\" in \"format\" directive, it must be \"scalesimple\" or \"secure_link\"",
+        ),
         (
             [ss.as_slice(), &["format scalesimple"]].concat(),
             "\"format\" directive is duplicate",
         ),
-        ([ss.as_slice(), &["key "]].concat(), "key is empty"),
-        ([ss.as_slice(), &["key \n"]].concat(), "key is empty"),
+        (
+            [ss.as_slice(), &["key "]].concat(),
+            "key is empty in \"key\" directive",
+        ),
+        (
+            [ss.as_slice(), &["key \n"]].concat(),
+            "key is empty in \"key\" directive",
+        ),
         (
             [ss.as_slice(), &["key id=a x", "key id=a y"]].concat(),
-            "key id \"a\" is duplicate",
+            "duplicate key id \"a\" in \"key\" directive",
         ),
-        ([ss.as_slice(), &["key id= x"]].concat(), "key id is empty"),
+        (
+            [ss.as_slice(), &["key id= x"]].concat(),
+            "invalid parameter \"id=\" in \"key\" directive",
+        ),
         (
             [ss.as_slice(), &["from "]].concat(),
-            "\"from\" names no place",
+            "invalid number of arguments in \"from\" directive",
         ),
         (
             [ss.as_slice(), &["from query query"]].concat(),
-            "place \"query\" in \"from\" is duplicate",
+            "duplicate parameter \"query\" in \"from\" directive",
         ),
         (
             [ss.as_slice(), &["from body"]].concat(),
-            "unknown place \"body\" in \"from\"",
+            "unknown place \"body\" in \"from\" directive, it must be \"query\", \"cookie\", \"header\" or \"path\"",
         ),
         (
             [ss.as_slice(), &["leeway 1", "leeway 1"]].concat(),
@@ -51,7 +63,7 @@ fn refused_configurations() {
         ),
         (
             [ss.as_slice(), &["bind_ip yes"]].concat(),
-            "invalid value \"yes\" in \"bind_ip\"",
+            "invalid value \"yes\" in \"bind_ip\" directive, it must be \"off\", \"exact\" or \"/v4,/v6\"",
         ),
         (
             [ss.as_slice(), &["require_exp off"]].concat(),
@@ -59,7 +71,7 @@ fn refused_configurations() {
         ),
         (
             [ss.as_slice(), &["require_exp no"]].concat(),
-            "invalid value \"no\" in \"require_exp\"",
+            "invalid value \"no\" in \"require_exp\" directive, it must be \"on\" or \"off\"",
         ),
         (
             sl.to_vec(),
@@ -100,12 +112,17 @@ fn no_key_in_debug_or_errors() {
         .key(None, b"hunter2".to_vec(), Some("hex"))
         .unwrap_err()
         .to_string();
-    assert_eq!(error, "key is not hex");
+    assert_eq!(error, "key is not hex in \"key\" directive");
+    let empty = builder.key_of("key file \"k\"", None, vec![], None);
+    assert_eq!(
+        empty.unwrap_err().to_string(),
+        "key file \"k\" is empty in \"key\" directive"
+    );
     assert_eq!(
         builder
             .key(None, b"k".to_vec(), Some("pem"))
             .unwrap_err()
             .to_string(),
-        "unknown key encoding \"pem\""
+        "unknown encoding \"pem\" in \"key\" directive, it must be \"text\", \"hex\", \"base64\" or \"base64url\""
     );
 }

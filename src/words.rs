@@ -1,0 +1,48 @@
+//! What the families' directives have in common.
+
+use crate::{Gatehouse, Loc};
+use gatehouse_core::token::{invalid_http_status, parse_http_status};
+use gatehouse_core::words;
+use gatehouse_nginx::{Conf, Error, Level};
+
+/// Sets what a level of locations may say once.
+pub fn set_once<T>(
+    cf: &mut Conf<'_, Gatehouse>,
+    field: fn(&mut Loc) -> &mut Option<T>,
+    value: T,
+) -> Result<(), Error> {
+    let name = cf.name();
+    words::set_once(field(cf.loc()), value, &name).map_err(Error::from)
+}
+
+/// Sets a flag of a level of locations.
+pub fn set_flag(
+    cf: &mut Conf<'_, Gatehouse>,
+    field: fn(&mut Loc) -> &mut Option<bool>,
+) -> Result<(), Error> {
+    let value = cf.flag()?;
+    set_once(cf, field, value)
+}
+
+/// Sets the level of the lines about refusals.
+pub fn set_log_level(
+    cf: &mut Conf<'_, Gatehouse>,
+    field: fn(&mut Loc) -> &mut Option<Level>,
+) -> Result<(), Error> {
+    let word = cf.words()?.pop().unwrap_or_default();
+    let level = Level::parse(&word).ok_or_else(|| {
+        let legal = Level::NAMED.iter().map(|row| row.0);
+        Error::new(words::invalid(&word, &cf.name(), legal))
+    })?;
+    set_once(cf, field, level)
+}
+
+/// The status of a refusal.
+pub fn http_status(cf: &Conf<'_, Gatehouse>, word: &str) -> Result<u16, Error> {
+    parse_http_status(word).ok_or_else(|| invalid_http_status(word, &cf.name()).into())
+}
+
+/// `duplicate parameter "NAME" in "DIRECTIVE" directive`
+pub fn duplicate(cf: &Conf<'_, Gatehouse>, word: &str) -> Error {
+    words::duplicate(word, &cf.name()).into()
+}
