@@ -168,7 +168,7 @@ const RULE: &str = r"http {
 /// A rule goes on refusing when its database is replaced by one that knows no countries, or nothing at all.
 pub(super) fn rules_keep_their_fields(env: &Env) -> Result<(), String> {
     let old = data(env, "geo.mmdb")?;
-    let mut server = setup(env, &old)?.start(RULE)?;
+    let server = setup(env, &old)?.start(RULE)?;
     for (database, reason) in [
         (
             data(env, "asn.mmdb")?,
