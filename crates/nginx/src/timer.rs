@@ -89,9 +89,13 @@ unsafe extern "C" fn fire<T: Tick>(event: *mut ngx::ngx_event_t) {
     // SAFETY: our own event; its first log may belong to a cycle that is gone.
     unsafe { (*event).log = log };
     end_with_cycle::<T>();
+    if crate::process::exiting() {
+        // What this worker would do is for those that stay.
+        return;
+    }
     // SAFETY: the cycle's log.
     let next = unsafe { guard::run(log, T::NAME, Some(AFTER_PANIC_MS), T::tick) };
-    if let Some(milliseconds) = next.filter(|_| !crate::process::exiting()) {
+    if let Some(milliseconds) = next {
         // SAFETY: our own idle event.
         unsafe { ngx::ngx_add_timer(event, milliseconds as ngx::ngx_msec_t) };
     }

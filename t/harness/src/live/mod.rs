@@ -3,6 +3,7 @@
 //! Each is one function in a file of its own and one row here.
 
 mod examples;
+mod exiting;
 mod geoip;
 mod load;
 mod panic;
@@ -107,6 +108,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "upstream_worker_killed",
         needs: &[],
         run: upstream::worker_killed,
+    },
+    Scenario {
+        name: "upstream_exiting",
+        needs: &[],
+        run: exiting::run,
     },
     Scenario {
         name: "upstream_websocket",
