@@ -1,48 +1,81 @@
 //! Balancing cells: the current weight of one backend in one route, shared by all workers.
 //!
-//! Two cells share a word as the sum `high * 2^32 + low` of two signed numbers, so that one `fetch_add` moves either
-//! without a lock. They are only ever added to, and their memory never becomes anything else: an add by a worker that
-//! holds an old copy of a route nudges a weight, and the algorithm evens it out.
+//! Two cells share a word: `tag 8 | upper 28 | lower 28`, signed ([`live`]).
 
-use super::layout::PAGE;
+use super::layout::{PAGE, head};
+use super::live::{self, CELL};
 use super::pages::Kind;
 use super::{Table, Word};
-use std::sync::atomic::Ordering;
 
+/// Bits used of a word of a cell page's bitmap: such a word must not look like a word of cells.
+pub(super) const BITMAP_BITS: u32 = 56;
 /// Words of a cell page's bitmap, at its start: a bit for every half word of the page.
-pub(super) const BITMAP_WORDS: usize = PAGE * 2 / 64;
+pub(super) const BITMAP_WORDS: usize = 36;
 /// Cells of a page.
 pub(super) const PER_PAGE: u64 = ((PAGE - BITMAP_WORDS) * 2) as u64;
 
-fn low(word: u64) -> i32 {
-    (word & 0xffff_ffff) as u32 as i32
+const _: () = assert!(BITMAP_WORDS as u64 * BITMAP_BITS as u64 >= PER_PAGE);
+
+const BITS: u32 = 28;
+const MASK: u64 = (1 << BITS) - 1;
+/// A weight stays within what fits: eight times the largest sum of a route's weights.
+const MOST: i32 = (1 << (BITS - 1)) - 1;
+
+fn shift(cell: u32) -> u32 {
+    (cell & 1) * BITS
 }
 
-fn high(word: u64) -> i32 {
-    (word.wrapping_sub(i64::from(low(word)) as u64) >> 32) as u32 as i32
+fn weight_in(word: u64, cell: u32) -> i32 {
+    let bits = (word >> shift(cell) & MASK) as u32;
+    // The sign is the highest of the bits.
+    ((bits << (32 - BITS)) as i32) >> (32 - BITS)
+}
+
+/// The word with another weight in it; `None` for what is no word of cells.
+fn with_weight(word: u64, cell: u32, weight: i32) -> Option<u64> {
+    let bits = (u64::from(weight.clamp(-MOST, MOST) as u32) & MASK) << shift(cell);
+    (word >> 56 == CELL).then_some(word & !(MASK << shift(cell)) | bits)
 }
 
 impl<W: Word> Table<'_, W> {
-    /// Adds to a cell; gives its new value. A cell is a half word's number.
+    /// Adds to a cell; gives its new value, or `delta` when the cell is gone. A cell is a half word's number.
     pub(super) fn add_to_cell(&self, cell: u32, delta: i32) -> i32 {
-        let upper = cell & 1 == 1;
-        let delta = (i64::from(delta) as u64) << if upper { 32 } else { 0 };
         let Some(word) = self.mem.words.get((cell >> 1) as usize) else {
-            return 0;
+            return delta;
         };
-        let now = word.fetch_add(delta, Ordering::Relaxed).wrapping_add(delta);
-        if upper { high(now) } else { low(now) }
+        live::update(word, |old| {
+            with_weight(old, cell, weight_in(old, cell).saturating_add(delta))
+        })
+        .map_or(delta, |(_, new)| weight_in(new, cell))
     }
 
-    /// A cell at zero.
-    pub(super) fn take_cell(&self) -> Option<u32> {
+    /// Gives a cell a weight, whatever its word was; the word's other cell is kept if there is one.
+    fn set_cell(&self, cell: u32, weight: i32) {
+        let at = (cell >> 1) as usize;
+        let new = |old| {
+            let old = if old >> 56 == CELL { old } else { CELL << 56 };
+            with_weight(old, cell, weight)
+        };
+        let word = self.mem.words.get(at);
+        if word.is_some_and(|word| live::update(word, new).is_none()) {
+            self.mem.store(at, new(0).unwrap_or(0));
+        }
+    }
+
+    /// A cell of this weight.
+    pub(super) fn take_cell(&self, weight: i32) -> Option<u32> {
         let (page, unit) = self.take_unit(Kind::Cells)?;
         let word = self.geo.page_at(page).checked_add(BITMAP_WORDS)?;
         let cell = u32::try_from((word as u64).checked_mul(2)?.checked_add(unit)?).ok()?;
-        let old = self.add_to_cell(cell, 0);
-        self.add_to_cell(cell, old.wrapping_neg());
-        self.mem.add(super::layout::head::CELLS, 1);
+        self.set_cell(cell, weight);
+        self.mem.add(head::CELLS, 1);
         Some(cell)
+    }
+
+    /// The weight in a cell.
+    #[cfg(test)]
+    pub(super) fn cell_weight(&self, cell: u32) -> i32 {
+        weight_in(self.mem.load((cell >> 1) as usize), cell)
     }
 
     /// The page of a cell and its number there; `None` for what is no cell.
@@ -62,7 +95,7 @@ impl<W: Word> Table<'_, W> {
     pub(super) fn free_cell(&self, cell: u32) {
         if let Some((page, unit)) = self.cell_unit(cell) {
             self.free_unit(page, Kind::Cells, unit);
-            self.mem.add(super::layout::head::CELLS, -1);
+            self.mem.add(head::CELLS, -1);
         }
     }
 }

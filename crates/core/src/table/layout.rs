@@ -8,13 +8,13 @@
 //! pages             PAGE words each: records of one size, or peer lines, or balancing cells
 //! ```
 //! The index takes a twelfth of the memory: at 1,000,000 routes in 128 MiB it is 72 % full. Everything else comes from
-//! pages. A page of peer lines or cells stays one for ever (type-stable: a late writer's atomic add can only reach
-//! another peer's or route's counter); an empty record page is free for any size again.
+//! pages; an empty page is free for any use again. Workers change words of peers and cells without a lock and perhaps
+//! late: see `live` for why that cannot harm what such a page holds by then.
 
 /// `gatehous` as a word.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"gatehous");
 /// Raised with every change of this layout, of a record's encoding or of the hash.
-pub(super) const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 
 /// [`head::DIRTY`] of a table that a writer is changing.
 pub(super) const WRITING: u64 = 1;

@@ -9,6 +9,7 @@ mod demand;
 mod index;
 mod layout;
 mod lease;
+mod live;
 mod pages;
 mod peers;
 mod reader;

@@ -13,9 +13,9 @@ pub(super) enum Kind {
     Free,
     /// Records of a size class.
     Records(usize),
-    /// Peer lines, for ever.
+    /// Peer lines.
     Peers,
-    /// Balancing cells, for ever.
+    /// Balancing cells.
     Cells,
 }
 
@@ -58,6 +58,20 @@ impl Kind {
             Self::Records(class) => class_words(class),
             Self::Peers | Self::Cells | Self::Free => LINE,
         }
+    }
+
+    /// Bits used of a word of the bitmap.
+    fn bitmap_bits(self) -> u32 {
+        match self {
+            Self::Cells => super::cells::BITMAP_BITS,
+            _ => 64,
+        }
+    }
+
+    /// The word of the bitmap and the bit in it of a unit.
+    fn bit_of(self, unit: u64) -> (usize, u64) {
+        let bits = u64::from(self.bitmap_bits());
+        ((unit / bits) as usize, 1 << (unit % bits))
     }
 
     pub(super) fn capacity(self) -> u64 {
@@ -175,10 +189,10 @@ impl<W: Word> Table<'_, W> {
         let (at, words) = self.bitmap(page, kind);
         let (word, bit) = (at..at.saturating_add(words)).find_map(|word| {
             let free = self.mem.load(word).trailing_ones();
-            (free < 64).then_some((word, free))
+            (free < kind.bitmap_bits()).then_some((word, free))
         })?;
         let unit = (word.saturating_sub(at) as u64)
-            .saturating_mul(64)
+            .saturating_mul(kind.bitmap_bits().into())
             .saturating_add(bit.into());
         if unit >= kind.capacity() {
             return None;
@@ -195,8 +209,8 @@ impl<W: Word> Table<'_, W> {
     /// Marks a unit as used, for the repair; false if it was already.
     pub(super) fn mark_unit(&self, page: usize, kind: Kind, unit: u64) -> bool {
         let (at, words) = self.bitmap(page, kind);
-        let word = (unit / 64) as usize;
-        let (at, mask) = (at.saturating_add(word), 1 << (unit % 64));
+        let (word, mask) = kind.bit_of(unit);
+        let at = at.saturating_add(word);
         if word >= words || self.mem.load(at) & mask != 0 {
             return false;
         }
@@ -207,8 +221,8 @@ impl<W: Word> Table<'_, W> {
 
     pub(super) fn free_unit(&self, page: usize, kind: Kind, unit: u64) {
         let (at, words) = self.bitmap(page, kind);
-        let word = (unit / 64) as usize;
-        let (at, mask) = (at.saturating_add(word), 1_u64 << (unit % 64));
+        let (word, mask) = kind.bit_of(unit);
+        let at = at.saturating_add(word);
         if word >= words || self.mem.load(at) & mask == 0 {
             return;
         }
@@ -219,7 +233,7 @@ impl<W: Word> Table<'_, W> {
         if before >= kind.capacity() {
             self.link_page(page, kind);
         }
-        if live == 0 && matches!(kind, Kind::Records(_)) {
+        if live == 0 {
             self.unlink_page(page, kind);
             self.give_page(page);
         }

@@ -1,10 +1,11 @@
 //! Peers: one line of shared memory per distinct address, scheme and TLS name, whichever routes use it.
 //!
-//! A line: `references 32 | generation 32`, identity (two words), next line of its chain; then what workers update:
-//! failures, time of the last one, time of the last check. Its last word is spare.
+//! A line: references, identity (two words), next line of its chain; then what workers change ([`live`]), each
+//! `tag 8 | generation 8 | value 48`: failures, time of the last one, time of the last check. Its last word is spare.
 //! Health follows ngx_http_upstream_round_robin.c (nginx 1.28.3), with milliseconds for its seconds.
 
 use super::layout::{LINE, head};
+use super::live::{self, BELOW, HEALTH};
 use super::pages::Kind;
 use super::record::PeerId;
 use super::{Table, Word, hash};
@@ -13,7 +14,7 @@ use rapidhash::v3::RapidSecrets;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const STATE: usize = 0;
+const REFERENCES: usize = 0;
 const IDENTITY: usize = 1;
 const NEXT: usize = 3;
 const FAILS: usize = 4;
@@ -42,28 +43,49 @@ impl Default for Passive {
 /// A peer's health, shared by all workers. Times are milliseconds of one clock for all of them.
 pub struct Peer<'a, W = AtomicU64> {
     line: &'a [W],
+    life: u64,
+}
+
+const VALUE: u64 = (1 << 48) - 1;
+/// Generations of a line: a record has seven bits for one.
+const GENERATIONS: u64 = 0x7f;
+
+/// The upper bits of the health words of a line in this generation.
+fn life(generation: u8) -> u64 {
+    HEALTH << 8 | u64::from(generation)
 }
 
 impl<W: Word> Peer<'_, W> {
     fn get(&self, word: usize) -> u64 {
-        self.line.get(word).map_or(0, |w| w.load(Ordering::Relaxed))
+        let word = self.line.get(word).map_or(0, |w| w.load(Ordering::Relaxed));
+        if word >> 48 == self.life {
+            word & VALUE
+        } else {
+            0
+        }
+    }
+
+    /// Changes a health word, if the line is still this peer's; gives the value before.
+    fn update(&self, word: usize, change: impl Fn(u64) -> Option<u64>) -> Option<u64> {
+        let word = self.line.get(word)?;
+        let updated = live::update(word, |old| {
+            let new = change(old & VALUE).filter(|_| old >> 48 == self.life)?;
+            Some(self.life << 48 | new & VALUE)
+        });
+        updated.map(|(before, _)| before & VALUE)
     }
 
     fn set(&self, word: usize, value: u64) {
-        if let Some(w) = self.line.get(word) {
-            w.store(value, Ordering::Relaxed);
-        }
+        self.update(word, |_| Some(value));
     }
 
     /// A request failed here. True when this failure takes the peer out (nginx: "upstream server temporarily disabled").
     pub fn failed(&self, now_ms: u64, passive: &Passive) -> bool {
-        let before = self
-            .line
-            .get(FAILS)
-            .map_or(0, |w| w.fetch_add(1, Ordering::Relaxed));
+        let before = self.update(FAILS, |fails| Some(fails.saturating_add(1).min(VALUE)));
         self.set(ACCESSED, now_ms);
         self.set(CHECKED, now_ms);
-        passive.fails > 0 && before.saturating_add(1) >= passive.fails.into()
+        passive.fails > 0
+            && before.is_some_and(|before| before.saturating_add(1) >= passive.fails.into())
     }
 
     /// A request succeeded here: failures are forgotten if it was let through as a check after the window.
@@ -104,15 +126,14 @@ impl<W: Word> Peer<'_, W> {
     pub(super) fn chosen(&self, now_ms: u64, passive: &Passive) -> bool {
         let checked = self.get(CHECKED);
         let first = now_ms.saturating_sub(checked) > passive.window_ms
-            && self.line.get(CHECKED).is_some_and(|w| {
-                w.compare_exchange(checked, now_ms, Ordering::Relaxed, Ordering::Relaxed)
-                    .is_ok()
-            });
+            && self
+                .update(CHECKED, |found| (found == checked).then_some(now_ms))
+                .is_some();
         first || !self.over(passive)
     }
 }
 
-/// What makes two endpoints one peer, as 128 bits of keyed hash.
+/// What makes two endpoints one peer, as twice 56 bits of keyed hash (a line's words must not look like health).
 pub(super) type Identity = (u64, u64);
 
 /// An endpoint's identity under a hash key.
@@ -146,7 +167,7 @@ pub(super) fn identity(endpoint: &Endpoint<'_>, secrets: &RapidSecrets) -> Ident
     if let Some(byte) = bytes.first_mut() {
         *byte = 1;
     }
-    (first, hash(&bytes, secrets))
+    (first & BELOW, hash(&bytes, secrets) & BELOW)
 }
 
 impl<'a, W: Word> Table<'a, W> {
@@ -156,8 +177,9 @@ impl<'a, W: Word> Table<'a, W> {
         let line = self
             .mem
             .slice((id.line as usize).checked_mul(LINE)?, LINE)?;
-        let state = line.get(STATE)?.load(Ordering::Relaxed);
-        (state & 0xff == u64::from(id.generation)).then_some(Peer { line })
+        let life = life(id.generation);
+        let fails = line.get(FAILS)?.load(Ordering::Relaxed);
+        (fails >> 48 == life).then_some(Peer { line, life })
     }
 
     pub(super) fn identity(&self, endpoint: &Endpoint<'_>) -> Identity {
@@ -201,7 +223,7 @@ impl<'a, W: Word> Table<'a, W> {
     fn peer_id(&self, line: u32) -> PeerId {
         PeerId {
             line,
-            generation: self.mem.load(Self::field(line, STATE)) as u8,
+            generation: (self.mem.load(Self::field(line, FAILS)) >> 48) as u8,
         }
     }
 
@@ -213,15 +235,26 @@ impl<'a, W: Word> Table<'a, W> {
         }
         let at = self.take_block(Kind::Peers)?;
         let line = u32::try_from(at.checked_div(LINE)?).ok()?;
-        let generation = self.mem.load(at).wrapping_add(1) & 0xffff_ffff;
+        let life = self.next_life(line);
         for field in [FAILS, ACCESSED, CHECKED] {
-            self.mem.store(Self::field(line, field), 0);
+            self.mem.store(Self::field(line, field), life << 48);
         }
         self.mem.store(Self::field(line, IDENTITY), identity.0);
         self.mem.store(Self::field(line, IDENTITY + 1), identity.1);
-        self.mem.store(at, generation | 1 << 32);
+        self.mem.store(Self::field(line, REFERENCES), 1);
         self.link_peer(line);
         Some(self.peer_id(line))
+    }
+
+    /// The generation after the line's last one, or any when the line's memory held something else.
+    fn next_life(&self, line: u32) -> u64 {
+        let last = self.mem.load(Self::field(line, FAILS));
+        let last = if last >> 56 == HEALTH {
+            last >> 48
+        } else {
+            self.mem.load(head::GENERATION)
+        };
+        HEALTH << 8 | last.wrapping_add(1) & GENERATIONS
     }
 
     fn link_peer(&self, line: u32) {
@@ -233,17 +266,17 @@ impl<'a, W: Word> Table<'a, W> {
     }
 
     fn add_reference(&self, line: u32) {
-        self.mem.add(Self::field(line, STATE), 1 << 32);
+        self.mem.add(Self::field(line, REFERENCES), 1);
     }
 
     fn references(&self, line: u32) -> u64 {
-        self.mem.load(Self::field(line, STATE)) >> 32
+        self.mem.load(Self::field(line, REFERENCES))
     }
 
     /// One reference less; the last one frees the line.
     pub(super) fn drop_peer(&self, id: PeerId) {
         if self.references(id.line) > 0 {
-            self.mem.add(Self::field(id.line, STATE), -(1 << 32));
+            self.mem.add(Self::field(id.line, REFERENCES), -1);
         }
         if self.references(id.line) == 0 {
             self.unlink_peer(id.line);
@@ -267,11 +300,11 @@ impl<'a, W: Word> Table<'a, W> {
         }
     }
 
-    /// Forgets the references of all lines of a page (repair): the generation stays.
+    /// Forgets the references of all lines of a page (repair): health and generation stay.
     pub(super) fn forget_references(&self, page: usize) {
         let first = self.geo.page_at(page);
         for at in (first..first.saturating_add(super::layout::PAGE)).step_by(LINE) {
-            self.mem.store(at, self.mem.load(at) & 0xffff_ffff);
+            self.mem.store(at.saturating_add(REFERENCES), 0);
         }
     }
 

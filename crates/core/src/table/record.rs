@@ -7,9 +7,11 @@
 //! boxes     for backends that do not fit two words: lengths, address, name, sni, path
 //! extras    vars, key fingerprints, meta: kind 1 byte, name length 2, value length 2, name, value
 //! ```
-//! Bytes are in the machine's order, so a copy can be read in place.
+//! Bytes are in the machine's order, so a copy can be read in place. No word looks like one that workers change
+//! ([`live`](super::live)): numbers among the bytes have seven bits a byte, and upper bits of words are left free.
 
 use super::layout::MAX_RECORD_WORDS;
+use super::live::{BELOW, is_live};
 use crate::route::{Address, Endpoint, Resolved};
 use std::net::SocketAddr;
 
@@ -48,7 +50,7 @@ impl Owner {
 pub struct PeerId {
     /// Line number: offset in words divided by 8.
     pub(super) line: u32,
-    /// Low 8 bits of the line's generation.
+    /// The line's generation: seven bits.
     pub(super) generation: u8,
 }
 
@@ -113,51 +115,75 @@ pub(super) const KIND_BOX_V4: u64 = 1;
 pub(super) const KIND_BOX_V6: u64 = 2;
 const KIND_BOX_UNIX: u64 = 3;
 
+// Lines are told apart by 27 bits, so that the highest bit of a word stays 0.
+const _: () = assert!(super::layout::MAX_WORDS / super::layout::LINE <= 1 << 27);
+
 /// The two words of a backend:
-/// `line 28 | cell 31 | kind 2 | tls | backup | drain`, and
-/// `generation 8 | port 16 | weight 8 | IPv4 32`, or for a box `generation 8 | port 16 | weight 16 | word of the box 16`.
+/// `cell 31 | kind 2 | tls | backup | drain | line 28` from the lowest bit, and
+/// `IPv4 32 | port 16 | weight 8 | generation 7`, or for a box `its word 16 | weight 16 | port 16 | - 8 | generation 7`.
+/// The highest bit of both is 0: there are fewer than 2^27 lines.
 #[derive(Clone, Copy)]
 pub(super) struct Packed(pub(super) u64, pub(super) u64);
 
 impl Packed {
     pub(super) fn peer(self) -> PeerId {
         PeerId {
-            line: bits(self.0, 0, 28) as u32,
-            generation: bits(self.1, 0, 8) as u8,
+            line: bits(self.0, 36, 28) as u32,
+            generation: bits(self.1, 56, 7) as u8,
         }
     }
 
     pub(super) fn cell(self) -> u32 {
-        bits(self.0, 28, 31) as u32
+        bits(self.0, 0, 31) as u32
     }
 
     pub(super) fn kind(self) -> u64 {
-        bits(self.0, 59, 2) as u64
+        bits(self.0, 31, 2) as u64
     }
 
     #[inline]
     pub(super) fn weight(self) -> u16 {
-        bits(self.1, 24, if self.kind() == KIND_V4 { 8 } else { 16 }) as u16
+        if self.kind() == KIND_V4 {
+            bits(self.1, 48, 8) as u16
+        } else {
+            bits(self.1, 16, 16) as u16
+        }
     }
 
     pub(super) fn port(self) -> u16 {
-        bits(self.1, 8, 16) as u16
+        bits(self.1, 32, 16) as u16
     }
 
     pub(super) fn tls(self) -> bool {
-        bits(self.0, 61, 1) != 0
+        bits(self.0, 33, 1) != 0
     }
 
     pub(super) fn backup(self) -> bool {
-        bits(self.0, 62, 1) != 0
+        bits(self.0, 34, 1) != 0
     }
 
     pub(super) fn drain(self) -> bool {
-        bits(self.0, 63, 1) != 0
+        bits(self.0, 35, 1) != 0
     }
 
     pub(super) fn box_at(self) -> usize {
-        bits(self.1, 40, 16)
+        bits(self.1, 0, 16)
+    }
+
+    /// The address of a backend without a box.
+    pub(super) fn ipv4(self) -> u32 {
+        bits(self.1, 0, 32) as u32
+    }
+
+    /// The same backend with another peer and cell.
+    pub(super) fn placed(self, place: Place) -> Self {
+        let (cell, line) = ((1 << 31) - 1, (1 << 28) - 1);
+        Self(
+            self.0 & !(cell | line << 36)
+                | u64::from(place.cell)
+                | u64::from(place.peer.line) << 36,
+            self.1 & !(0x7f << 56) | u64::from(place.peer.generation) << 56,
+        )
     }
 }
 
@@ -197,27 +223,22 @@ fn pack(endpoint: &Endpoint<'_>, place: Place, box_at: usize) -> Packed {
         | u64::from(endpoint.tls) << 2
         | u64::from(endpoint.backup) << 3
         | u64::from(endpoint.drain) << 4;
-    let first = u64::from(place.peer.line) | u64::from(place.cell) << 28 | flags << 59;
+    let first = flags << 31;
     let (port, ip) = match endpoint.address {
         Address::Ip(SocketAddr::V4(a)) => (a.port(), u64::from(a.ip().to_bits())),
         Address::Ip(SocketAddr::V6(a)) => (a.port(), 0),
         Address::Unix(_) => (0, 0),
     };
     let tail = if kind == KIND_V4 {
-        ip << 32
+        ip | u64::from(endpoint.weight) << 48
     } else {
-        (box_at as u64) << 40
+        box_at as u64 | u64::from(endpoint.weight) << 16
     };
-    Packed(
-        first,
-        u64::from(place.peer.generation)
-            | u64::from(port) << 8
-            | u64::from(endpoint.weight) << 24
-            | tail,
-    )
+    Packed(first, u64::from(port) << 32 | tail).placed(place)
 }
 
-/// The box of a backend that does not fit two words: lengths of name, sni and path; the address; the texts.
+/// The box of a backend that does not fit two words: lengths of name, sni and path, 13 bits each, and the top bytes of
+/// an IPv6 address's halves; the address; the texts.
 fn push_box(out: &mut Vec<u64>, endpoint: &Endpoint<'_>) {
     let name = endpoint.name.unwrap_or("");
     let sni = endpoint.sni.unwrap_or("");
@@ -225,14 +246,16 @@ fn push_box(out: &mut Vec<u64>, endpoint: &Endpoint<'_>) {
         Address::Unix(path) => path,
         Address::Ip(_) => "",
     };
-    out.push(name.len() as u64 | (sni.len() as u64) << 16 | (path.len() as u64) << 32);
+    let lengths = name.len() as u64 | (sni.len() as u64) << 13 | (path.len() as u64) << 26;
     match endpoint.address {
-        Address::Ip(SocketAddr::V4(a)) => out.push(u64::from(a.ip().to_bits())),
+        Address::Ip(SocketAddr::V4(a)) => out.extend([lengths, a.ip().to_bits().into()]),
         Address::Ip(SocketAddr::V6(a)) => {
             let ip = a.ip().to_bits();
-            out.extend([(ip >> 64) as u64, ip as u64]);
+            let (high, low) = ((ip >> 64) as u64, ip as u64);
+            let tops = (high >> 56) << 39 | (low >> 56) << 47;
+            out.extend([lengths | tops, high & BELOW, low & BELOW]);
         }
-        Address::Unix(_) => {}
+        Address::Unix(_) => out.push(lengths),
     }
     push_bytes(out, &[name.as_bytes(), sni.as_bytes(), path.as_bytes()]);
 }
@@ -241,12 +264,28 @@ pub(super) const EXTRA_VAR: u8 = 1;
 pub(super) const EXTRA_KEY: u8 = 2;
 const EXTRA_META: u8 = 3;
 
+/// A number in bytes of seven bits, the lowest first; `None` if it is too large for so many.
+fn sevens<const N: usize>(mut number: u64) -> Option<[u8; N]> {
+    let bytes = std::array::from_fn(|_| {
+        let byte = number as u8 & 0x7f;
+        number >>= 7;
+        byte
+    });
+    (number == 0).then_some(bytes)
+}
+
+/// The number in bytes of seven bits.
+pub(super) fn from_sevens(bytes: &[u8]) -> u64 {
+    let bytes = bytes.iter().rev();
+    bytes.fold(0, |number, byte| number << 7 | u64::from(*byte))
+}
+
 fn extras(route: &Resolved<'_>) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut push = |kind: u8, name: &[u8], value: &[u8]| -> Option<()> {
         out.push(kind);
-        out.extend(u16::try_from(name.len()).ok()?.to_le_bytes());
-        out.extend(u16::try_from(value.len()).ok()?.to_le_bytes());
+        out.extend(sevens::<2>(name.len() as u64)?);
+        out.extend(sevens::<2>(value.len() as u64)?);
         out.extend(name);
         out.extend(value);
         Some(())
@@ -255,7 +294,7 @@ fn extras(route: &Resolved<'_>) -> Option<Vec<u8>> {
         push(EXTRA_VAR, name.as_bytes(), value.as_bytes())?;
     }
     for (name, value) in &route.keys {
-        push(EXTRA_KEY, name.as_bytes(), &value.to_le_bytes())?;
+        push(EXTRA_KEY, name.as_bytes(), &sevens::<10>(*value)?)?;
     }
     if let Some(meta) = route.meta {
         push(EXTRA_META, b"", meta.as_bytes())?;
@@ -263,7 +302,8 @@ fn extras(route: &Resolved<'_>) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// A route's record, or `None` when it is too big for one ([`MAX_RECORD_WORDS`]).
+/// A route's record, or `None` when it is too big for one ([`MAX_RECORD_WORDS`]) or would look like words that workers
+/// change (a key that is not UTF-8 may).
 pub(super) fn encode(
     key: &[u8],
     owner: Owner,
@@ -303,5 +343,5 @@ pub(super) fn encode(
     if let Some(word) = out.first_mut() {
         *word = first;
     }
-    Some(out)
+    (!out.iter().any(|word| is_live(*word))).then_some(out)
 }

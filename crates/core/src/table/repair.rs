@@ -175,8 +175,7 @@ impl<W: Word> Table<'_, W> {
     fn relink_page(&self, page: usize) {
         let (kind, live) = (self.page_kind(page), self.page_live(page));
         match kind {
-            Kind::Free => self.give_page(page),
-            Kind::Records(_) if live == 0 => self.give_page(page),
+            _ if live == 0 => self.give_page(page),
             _ if live < kind.capacity() => self.link_page(page, kind),
             _ => {}
         }

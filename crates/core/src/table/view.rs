@@ -2,6 +2,7 @@
 
 use super::record::{
     EXTRA_KEY, EXTRA_VAR, First, KIND_BOX_V4, KIND_BOX_V6, KIND_V4, Owner, Packed, PeerId, bits,
+    from_sevens,
 };
 use crate::route::{Address, Endpoint, Resolved};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -98,20 +99,16 @@ impl<'b> RouteView<'b> {
     fn unpack(&self, packed: Packed) -> BackendView<'b> {
         let at = packed.box_at();
         let word = |n: usize| self.words.get(at.saturating_add(n)).copied().unwrap_or(0);
+        let top = |from| (bits(word(0), from, 8) as u64) << 56;
         let (ip, text_at) = match packed.kind() {
-            KIND_V4 => (
-                Some(IpAddr::V4(Ipv4Addr::from_bits(
-                    bits(packed.1, 32, 32) as u32
-                ))),
-                0,
-            ),
+            KIND_V4 => (Some(IpAddr::V4(Ipv4Addr::from_bits(packed.ipv4()))), 0),
             KIND_BOX_V4 => (
                 Some(IpAddr::V4(Ipv4Addr::from_bits(bits(word(1), 0, 32) as u32))),
                 2,
             ),
             KIND_BOX_V6 => (
                 Some(IpAddr::V6(Ipv6Addr::from_bits(
-                    u128::from(word(1)) << 64 | u128::from(word(2)),
+                    u128::from(word(1) | top(39)) << 64 | u128::from(word(2) | top(47)),
                 ))),
                 3,
             ),
@@ -119,9 +116,9 @@ impl<'b> RouteView<'b> {
         };
         let lengths = if text_at == 0 { 0 } else { word(0) };
         let (name, sni, path) = (
-            bits(lengths, 0, 16),
-            bits(lengths, 16, 16),
-            bits(lengths, 32, 16),
+            bits(lengths, 0, 13),
+            bits(lengths, 13, 13),
+            bits(lengths, 26, 13),
         );
         let text = |from, len| self.text(at.saturating_add(text_at), from, len);
         let some = |from, len| (len > 0).then(|| text(from, len));
@@ -162,9 +159,7 @@ impl<'b> RouteView<'b> {
                 EXTRA_VAR => route
                     .vars
                     .push((name, std::str::from_utf8(value).unwrap_or(""))),
-                EXTRA_KEY => route
-                    .keys
-                    .push((name, value.try_into().map_or(0, u64::from_le_bytes))),
+                EXTRA_KEY => route.keys.push((name, from_sevens(value))),
                 _ => route.meta = std::str::from_utf8(value).ok(),
             }
         }
@@ -182,8 +177,8 @@ impl<'b> Iterator for Extras<'b> {
         let (&kind, rest) = self.0.split_first()?;
         let (name_len, rest) = rest.split_first_chunk::<2>()?;
         let (value_len, rest) = rest.split_first_chunk::<2>()?;
-        let (name, rest) = rest.split_at_checked(u16::from_le_bytes(*name_len).into())?;
-        let (value, rest) = rest.split_at_checked(u16::from_le_bytes(*value_len).into())?;
+        let (name, rest) = rest.split_at_checked(from_sevens(name_len) as usize)?;
+        let (value, rest) = rest.split_at_checked(from_sevens(value_len) as usize)?;
         self.0 = rest;
         Some((kind, std::str::from_utf8(name).unwrap_or(""), value))
     }

@@ -2,6 +2,7 @@
 
 use super::layout::{EMPTY, WRITING, class_of, head, slot};
 use super::lease::Feeder;
+use super::live::BELOW;
 use super::record::{First, NO_CELL, Owner, PeerId, Place, encode};
 use super::view::RouteView;
 use super::{Table, Word};
@@ -378,7 +379,9 @@ impl<'a, W: Word> Writer<'a, W> {
                 cell: NO_CELL,
             });
         }
-        let cell = kept.take(peer).or_else(|| self.pressing(Table::take_cell));
+        let cell = kept
+            .take(peer)
+            .or_else(|| self.pressing(|table| table.take_cell(0)));
         if cell.is_none() {
             self.table.drop_peer(peer);
         }
@@ -458,7 +461,7 @@ impl<W: Word> Table<'_, W> {
     fn rest(&self, at: usize, words: usize, now_ms: u64) {
         self.mem.store(at, 0);
         self.mem.store(at.saturating_add(1), words as u64);
-        self.mem.store(at.saturating_add(2), now_ms);
+        self.mem.store(at.saturating_add(2), now_ms & BELOW);
         let tail = self.mem.load(head::QUARANTINE_TAIL) as usize;
         self.mem.store(
             if tail == 0 {

@@ -6,6 +6,7 @@ mod balance;
 mod basics;
 mod crash;
 mod demand;
+mod late;
 mod lease;
 mod model;
 mod races;

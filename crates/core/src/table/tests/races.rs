@@ -48,6 +48,10 @@ impl Word for Shared {
     fn store(&self, value: u64, order: Ordering) {
         match self {
             Self::Own(w) => w.store(value, order),
+            // Loom lets a plain store slip between the two halves of another thread's swap.
+            Self::Explored(Role::Swapper, w) => {
+                w.word.swap(value, order);
+            }
             Self::Explored(_, w) => {
                 w.last.store(value, Ordering::Relaxed);
                 w.word.store(value, order);
@@ -373,4 +377,65 @@ fn one_request_checks_a_failed_peer() {
         }
     }
     both(&memory, &explored, try_it, try_it);
+}
+
+/// A worker moves a weight of a route that is removed meanwhile, and whose cell becomes part of a record.
+#[test]
+fn a_late_weight_never_lands_in_a_record() {
+    // Spare words of the header: where the threads find the cell and the new record's slot.
+    const CELL: usize = 30;
+    const SLOT: usize = 31;
+    const TEXT: &str = "xxxxxxxxxxxxxxxx";
+    fn replace_by_text<W: Word>(table: &Table<'_, W>) {
+        take_out(table, "a", 10_000);
+        let text = TEXT.repeat(60);
+        let mut route = numbered(1);
+        route.vars.push(("text", &text));
+        let change = Change::Put {
+            key: &key("k"),
+            route: &route,
+            owner: Owner::File,
+        };
+        assert_eq!(writer(table, 10_000).apply(&change), Ok(Applied::Created));
+    }
+    let memory = memory(88);
+    let table = Table::format(&memory, Match::Host, 11).unwrap();
+    super::put(&table, "a", &super::route(&[1, 2])).unwrap();
+    let mut buf = [0; 16];
+    let hit = table.lookup(b"a", &mut buf).unwrap().unwrap();
+    let cell = hit.route.packed().next().unwrap().cell();
+    let image: Vec<_> = memory
+        .iter()
+        .map(|w| AtomicU64::new(w.load(Ordering::Relaxed)))
+        .collect();
+    let dry = Table::attach(&image).unwrap();
+    replace_by_text(&dry);
+    let at = cell as usize / 2;
+    assert_eq!(
+        dry.mem.load(at).to_ne_bytes(),
+        *b"xxxxxxxx",
+        "the record takes the cell's memory"
+    );
+    let (slot, _) = slot_and_record(&dry, "k");
+    assert_eq!(
+        table.mem.load(slot),
+        0,
+        "it has another slot than the old one"
+    );
+    memory[CELL].store(cell.into(), Ordering::Relaxed);
+    memory[SLOT].store(slot as u64, Ordering::Relaxed);
+    let ways = explore(
+        &memory,
+        &[at, slot].into_iter().collect(),
+        (Role::Swapper, replace_by_text::<Shared>),
+        (Role::Swapper, |table| {
+            let cell = table.mem.load(CELL) as u32;
+            table.add_to_cell(cell, 5);
+            let slot = table.mem.load(SLOT) as usize;
+            let published = table.mem.words[slot].load(Ordering::Acquire) != 0;
+            let word = table.mem.load(cell as usize / 2).to_ne_bytes();
+            assert!(!published || word == *b"xxxxxxxx", "{word:x?}");
+        }),
+    );
+    assert!(ways > 5, "only {ways} ways were explored");
 }
