@@ -249,7 +249,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb zone=4k;
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*zone "geoip_db geo" is too small in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*zone "geoip_db geo" is too small, it must be at least 32768 bytes in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 28: a zone too small for the database, with the directive's line
 --- http_config
@@ -259,7 +259,7 @@ include db.conf;
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*zone "geoip_db big" is too small for the database in \S+/conf/db\.conf:3$}
+qr{\[emerg\] .*zone "geoip_db big" is too small for the database, [1-9]\d{5} bytes are needed in \S+/conf/db\.conf:3$}
 
 === TEST 29: the same database twice
 --- http_config

@@ -54,7 +54,7 @@ qr{\[emerg\] .*upstream_table "apps" has no "zone" in \S+/conf/nginx\.conf:\d+}
 upstream_table apps { zone 8k; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*zone "upstream_table apps" is too small in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*zone "upstream_table apps" is too small, it must be at least 32768 bytes in \S+/conf/nginx\.conf:\d+}
 
 === TEST 7: a zone too small for a table
 --- http_config

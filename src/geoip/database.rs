@@ -124,8 +124,10 @@ impl Db {
         let (read, for_workers) = (loaded.clone(), Rc::clone(&replaces));
         let zone = cf.zone(&zone_name, size, move |zone, _| {
             let Some(read) = &read else { return Ok(()) };
-            let generation = prepare(zone, read)
-                .ok_or_else(|| format!("zone \"{shown}\" is too small for the database"))?;
+            let generation = prepare(zone, read).ok_or_else(|| {
+                let needed = Slots::zone_size(read.database.source().len());
+                format!("zone \"{shown}\" is too small for the database, {needed} bytes are needed")
+            })?;
             for_workers.set(generation);
             Ok(())
         })?;

@@ -37,8 +37,6 @@ const READ_SLICE: u64 = 1 << 20;
 const VERIFY_SLICE: u32 = 100_000;
 /// Bytes put into the zone in one slice, under its lock: less than a millisecond.
 const PUT_SLICE: usize = 1 << 20;
-/// Why a file that fits into no slot is refused.
-const TOO_LARGE: &str = "is larger than its zone: reload, or raise \"zone=\"";
 impl Db {
     /// Goes on reading a replacement, or looks for one; milliseconds until the next time.
     fn feed(&self) -> u64 {
@@ -124,11 +122,14 @@ impl Db {
             return slots.append(&lock, draft, chunk);
         }
         if slots.append(&lock, draft, rest) && slots.commit(&lock, draft, one.stamp) {
-            let (path, built) = (self.path.display(), database.build_epoch());
-            log::cycle(
-                Level::Notice,
-                &format!("geoip_db \"{path}\" replaced, built {built}"),
-            );
+            let built = database.build_epoch();
+            if !self.good_again(&format!("replaced, built {built}")) {
+                let path = self.path.display();
+                log::cycle(
+                    Level::Notice,
+                    &format!("geoip_db \"{path}\" replaced, built {built}"),
+                );
+            }
             self.warn_of_age(built);
         }
         false
@@ -155,11 +156,12 @@ impl Db {
                 return None;
             }
         };
-        if self.refused.get() == GONE {
-            self.refused.set(0);
-        }
         let stamp = stamp_of(&self.path, &meta);
-        if stamp == slots.stamp() || stamp == self.refused.get() {
+        if stamp == slots.stamp() {
+            self.good_again("the one in use is there");
+            return None;
+        }
+        if stamp == self.refused.get() {
             return None;
         }
         let opened = files::open(&self.path).and_then(|file| Ok((file.metadata()?, file)));
@@ -186,8 +188,22 @@ impl Db {
         if let Some(text) = too_old(build_epoch, self.max_age_s).filter(|_| !warned) {
             self.warned_of.set(build_epoch);
             let path = self.path.display();
-            log::cycle(Level::Warn, &format!("geoip_db \"{path}\" {text}"));
+            log::cycle(Level::Error, &format!("geoip_db \"{path}\" {text}"));
         }
+    }
+
+    /// Ends what [`Self::refuse`] began, at the same level: whoever reads the one must see the other.
+    /// Whether there was anything to end.
+    fn good_again(&self, text: &str) -> bool {
+        let refused = self.refused.replace(0) != 0;
+        if refused {
+            let path = self.path.display();
+            log::cycle(
+                Level::Error,
+                &format!("geoip_db \"{path}\" is good again: {text}"),
+            );
+        }
+        refused
     }
 
     /// Says once why a file is not used.
@@ -215,7 +231,11 @@ impl Loader {
             .read_to_end(&mut self.bytes)
             .map_err(|e| format!("cannot be read ({})", files::errno(&e)))?;
         if self.bytes.len() > self.room {
-            return Err(TOO_LARGE.to_owned());
+            let length = self.file.metadata().map_or(0, |meta| meta.len());
+            let needed = Slots::zone_size(usize::try_from(length).unwrap_or(usize::MAX));
+            return Err(format!(
+                "is larger than its zone, {needed} bytes are needed: reload, or raise \"zone=\""
+            ));
         }
         if self.bytes.len() == before {
             let database =
@@ -312,7 +332,7 @@ pub fn start_worker(main: &super::Main) {
                     db.path.display(),
                     files::errno(&error)
                 );
-                log::cycle(Level::Warn, &text);
+                log::cycle(Level::Error, &text);
             }
         }
     }

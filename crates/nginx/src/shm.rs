@@ -146,7 +146,9 @@ impl<M: Module> Conf<'_, M> {
         // SAFETY: a plain global.
         let least = 8 * unsafe { ngx::ngx_pagesize };
         if size < least {
-            return Err(Error::new(format!("zone \"{name}\" is too small")));
+            return Err(Error::new(format!(
+                "zone \"{name}\" is too small, it must be at least {least} bytes"
+            )));
         }
         // SAFETY: the configuration's pool outlives the zone's record.
         let kept = unsafe { bytes::alloc((*self.cf).pool, name.len()) }

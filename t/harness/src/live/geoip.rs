@@ -116,7 +116,7 @@ pub(super) fn replace(env: &Env) -> Result<(), String> {
     let half = old.get(..old.len() / 2).unwrap_or_default();
     server.write_file("conf/geo.mmdb", half)?;
     server.wait_log(
-        r"\[error\] .*geo.mmdb. not a MaxMind DB file, the old one",
+        r"\[error\] .*geo.mmdb. is not a MaxMind DB file, the old one",
         DEADLINE,
     )?;
     another_look(env, &server)?;
@@ -125,9 +125,10 @@ pub(super) fn replace(env: &Env) -> Result<(), String> {
 
     server.write_file("conf/geo.mmdb", &old)?;
     wait_for(&server, 0, OLD)?;
+    expect_lines(&server, "is good again: replaced", 1)?;
     overwrite_tree(&server)?;
     server.wait_log(
-        r"\[error\] .*geo.mmdb. invalid MaxMind DB file: .*, the old one",
+        r"\[error\] .*geo.mmdb. is an invalid MaxMind DB file: .*, the old one",
         DEADLINE,
     )?;
     another_look(env, &server)?;
@@ -143,8 +144,23 @@ pub(super) fn replace(env: &Env) -> Result<(), String> {
     another_look(env, &server)?;
     expect_lines(&server, refused, 4)?;
     wait_for(&server, 0, OLD)?;
+    // Whoever read that a file is refused reads in the same log that another one is good.
     server.write_file("conf/geo.mmdb", &new)?;
     wait_for(&server, 0, NEW)?;
+    server.wait_log(
+        r"\[error\] .*geo.mmdb. is good again: replaced, built \d+",
+        DEADLINE,
+    )?;
+    let path = server.root().join("conf/geo.mmdb");
+    let aside = server.root().join("conf/aside.mmdb");
+    fs::rename(&path, &aside).map_err(|e| e.to_string())?;
+    another_look(env, &server)?;
+    expect_lines(&server, refused, 5)?;
+    fs::rename(&aside, &path).map_err(|e| e.to_string())?;
+    server.wait_log(
+        r"\[error\] .*geo.mmdb. is good again: the one in use",
+        DEADLINE,
+    )?;
     stop_load(load)?;
 
     // Whichever worker feeds, the one after it goes on.
@@ -153,7 +169,7 @@ pub(super) fn replace(env: &Env) -> Result<(), String> {
         server.write_file("conf/geo.mmdb", database)?;
         wait_for(&server, 0, country)?;
     }
-    expect_lines(&server, refused, 4)?;
+    expect_lines(&server, refused, 5)?;
     server.stop()
 }
 
@@ -176,7 +192,7 @@ pub(super) fn rules_keep_their_fields(env: &Env) -> Result<(), String> {
         ),
         (
             without_networks(&old)?,
-            "invalid MaxMind DB file: it has no networks",
+            "is an invalid MaxMind DB file: it has no networks",
         ),
     ] {
         server.write_file("conf/geo.mmdb", &database)?;
@@ -236,7 +252,7 @@ pub(super) fn reload(env: &Env) -> Result<(), String> {
     load.wait_good(20)?;
     server.write_file("conf/geo.mmdb", &padded(&new, 4 << 20)?)?;
     server.wait_log(
-        r"\[error\] .*geo.mmdb. is larger than its zone.*the old one",
+        r"\[error\] .*geo.mmdb. is larger than its zone, \d+ bytes are needed: reload, or raise .zone=., the old one",
         DEADLINE,
     )?;
     wait_for(&server, 0, OLD)?;
@@ -282,7 +298,7 @@ fn padded(database: &[u8], more: usize) -> Result<Vec<u8>, String> {
     Ok([data, &vec![0; more], metadata].concat())
 }
 
-/// A file that only root reads is served, with one warning when workers start, and cannot be replaced live.
+/// A file that only root reads is served, with one line when workers start, and cannot be replaced live.
 pub(super) fn root_only(env: &Env) -> Result<(), String> {
     // Not on a line of its own: such a line gives way to the runner's.
     let conf = CONF.replacen("2;", "2; user nobody nogroup;", 1);
@@ -293,7 +309,7 @@ pub(super) fn root_only(env: &Env) -> Result<(), String> {
     let path = server.root().join("conf/geo.mmdb");
     fs::set_permissions(&path, only_root.clone()).map_err(|e| e.to_string())?;
     server.reload()?;
-    let warning = r"\[warn\] .*geo.mmdb. cannot be read again by the workers \(Permission denied.*changes need a reload";
+    let warning = r"\[error\] .*geo.mmdb. cannot be read again by the workers \(13: Permission denied.*changes need a reload";
     server.wait_log(warning, DEADLINE)?;
     wait_for(&server, 0, OLD)?;
     let fresh = server.root().join("conf/fresh.mmdb");
@@ -301,7 +317,7 @@ pub(super) fn root_only(env: &Env) -> Result<(), String> {
     fs::set_permissions(&fresh, only_root).map_err(|e| e.to_string())?;
     fs::rename(&fresh, &path).map_err(|e| e.to_string())?;
     server.wait_log(
-        r"\[error\] .*geo.mmdb. cannot be read \(Permission denied.*the old one",
+        r"\[error\] .*geo.mmdb. cannot be read \(13: Permission denied.*the old one",
         DEADLINE,
     )?;
     another_look(env, &server)?;
@@ -324,7 +340,7 @@ pub(super) fn max_age(env: &Env) -> Result<(), String> {
     wait_for(&server, 0, OLD)?;
     expect_lines(&server, "max_age", 0)?;
     server.wait_log(
-        r"\[warn\] .*geo.mmdb. was built \d+ days ago, more than .max_age",
+        r"\[error\] .*geo.mmdb. was built \d+ days ago, more than .max_age",
         DEADLINE,
     )?;
     another_look(env, &server)?;
