@@ -504,6 +504,8 @@ miss 99;
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid value "99" in "miss" directive in \S+/conf/table\.conf:3}
+--- no_error_log eval
+qr{\[emerg\] (\d+#\d+: )? in }
 
 === TEST 60: include, and a table after its use
 --- http_upstream: a
@@ -564,3 +566,13 @@ upstream_table apps { zone 1m; file apps.json; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid sni "127\.0\.0\.1".*/a\.test/backends/0/sni.* in \S+/conf/nginx\.conf:\d+}
+
+=== TEST 65: what a file says cannot write lines or colours of its own into the log
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": [], "vars": {"a\u001b[2J\u007fb\nnginx: x": 5}}}
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*not a string at /a\.test/vars/a\\x1B\[2J\\x7Fb\\x0Anginx: x in \S+/conf/nginx\.conf:\d+$}

@@ -145,12 +145,6 @@ impl<'r> Request<'r> {
         unsafe { ip(connection.sockaddr, connection.socklen as usize) }
     }
 
-    /// `$remote_addr`, the client's address as text.
-    pub fn client_text(self) -> &'r [u8] {
-        // SAFETY: the connection's text lives as long as the connection.
-        unsafe { bytes::slice((*self.fields().connection).addr_text) }
-    }
-
     /// `len` zeroed bytes of the request's pool; None when memory is short.
     pub fn alloc(self, len: usize) -> Option<&'r mut [u8]> {
         // SAFETY: the pool lives as long as the request.

@@ -59,12 +59,13 @@ impl fmt::Display for Mutant {
     }
 }
 
-/// The sources faults are put into. The hooks are code of the tests.
-const SOURCES: [&str; 4] = [
+/// The sources faults are put into. The hooks are code of the tests, and the reference is README's.
+const SOURCES: [&str; 5] = [
     "--package=ngx-gatehouse",
     "--package=gatehouse-nginx",
     "--exclude=src/hooks.rs",
     "--exclude=src/hooks/**",
+    "--exclude=src/reference.rs",
 ];
 
 /// All faults of the tree.

@@ -26,6 +26,7 @@ const LIVE: &[&str] = &[
     "upstream_broken",
     "upstream_feeder_killed",
     "upstream_worker_killed",
+    "upstream_exiting",
     "reload_changes",
     "reload_refused",
     "reload_rolled_back",
