@@ -81,7 +81,7 @@ fn run(args: &Args) -> Result<(), String> {
     let end = args
         .minutes
         .map(|n| Instant::now() + Duration::from_secs(n.saturating_mul(60)));
-    let trials = Trials::new(&args.nginx, &args.harness, &tree)?;
+    let mut trials = Trials::new(&args.nginx, &args.harness, &tree)?;
     trials.unharmed()?;
     for (index, mutant) in mutants.iter().enumerate() {
         let over = end.is_some_and(|end| Instant::now() >= end);
