@@ -39,6 +39,7 @@ pub struct Main {
 /// Configuration of an `upstream`.
 #[derive(Default)]
 pub struct Srv {
+    token: token::Srv,
     upstream: upstream::Srv,
     #[cfg(feature = "hooks")]
     hooks: hooks::Srv,
@@ -67,6 +68,7 @@ pub struct Record<'r> {
 pub struct Local<'r> {
     digest: digest::Local<'r>,
     refusal: refusal::Here,
+    token: token::Local,
     upstream: upstream::Local<'r>,
 }
 
@@ -106,7 +108,7 @@ unsafe impl Module for Gatehouse {
 
     fn merge_loc(cf: &mut Conf<'_, Self>, parent: &Loc, child: &mut Loc) -> Result<(), Error> {
         geoip::merge(&parent.geoip, &mut child.geoip);
-        token::merge(&parent.token, &mut child.token);
+        token::merge(&mut cf.srv().token, &parent.token, &mut child.token);
         #[cfg(feature = "hooks")]
         hooks::merge(&parent.hooks, &mut child.hooks);
         let main = cf.main();
@@ -133,12 +135,14 @@ unsafe impl Module for Gatehouse {
         let rules = installer.main().geoip.in_use();
         if tokens {
             installer.phase::<token::PostRead>()?;
+            installer.phase::<token::ServerRewrite>()?;
             installer.phase::<token::Rewrite>()?;
             installer.phase::<token::PreAccess>()?;
             installer.phase::<token::Access>()?;
+            installer.before_logs::<token::Log>()?;
+            installer.header_filter::<token::Answering>();
         }
         if installer.main().token.in_paths() {
-            installer.phase::<token::ServerRewrite>()?;
             installer.phase::<token::PreContent>()?;
         }
         if rules {

@@ -1,10 +1,12 @@
 //! `token_profile`, `token_auth…`: signed links and cookies.
 
 mod check;
+mod path;
 mod strip;
 
-pub use check::{Access, PostRead, PreContent, Record, ServerRewrite, VARIABLES};
-pub use strip::{PreAccess, Rewrite};
+pub use check::{Access, PostRead, Record, VARIABLES};
+pub use path::PreContent;
+pub use strip::{Answering, Local, Log, PreAccess, Rewrite, ServerRewrite};
 
 use crate::words::{duplicate, set_flag, set_log_level, set_once};
 use crate::{Gatehouse, keys};
@@ -43,6 +45,13 @@ pub struct Loc {
     log_level: Option<Level>,
 }
 
+/// `server`.
+#[derive(Default)]
+pub struct Srv {
+    /// What its locations strip.
+    strips: Vec<strip::Stripping>,
+}
+
 /// What `token_auth` says.
 #[derive(Clone)]
 enum Auth {
@@ -72,7 +81,8 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
                - `from query[=token[,expiry]] cookie[=…] header[=…] path;` where tokens are looked for; the first *valid* one wins, else the \
                reason of the first place that had one counts. With one name the value is `token,expiry`. A header must not be `Host`, \
                `Connection`, `Content-Length` or `Transfer-Encoding`: nginx reads the request by them. `path` is the first path segment of the \
-               form `token,expiry`; it is taken out of the path by one internal redirect. Default: `query cookie header` with the scheme's own \
+               form `token,expiry`; it is taken out of the path by one internal redirect. \
+               A segment that `..` cancels is no part of the path. A name of a ScaleSimple token that comes twice is `malformed`. Default: `query cookie header` with the scheme's own \
                names (`ss_token`, `ss_expiration`, `X-SS-Token`, `X-SS-Expiration`; `md5`, `expires`, `X-Secure-Link`).\n\
                - `message string;` for `secure_link`: what is signed. `{key}` and `{expires}` stand for the key and the expiry, the rest are \
                nginx variables of the request as received. Without `{key}` the message is the text of an HMAC-MD5.\n\
@@ -119,7 +129,8 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         contexts: Contexts::ANY,
         args: Args::Flag,
         text: "Whether tokens are taken out of the request before it goes on: what reaches the upstream, the cache key, `$request_uri`, `$args`, \
-               `$http_*` and `$cookie_*` has no token, everything else keeps its bytes and order. In force whatever the verdict. \
+               `$http_*` and `$cookie_*` has no token, everything else keeps its bytes and order. In force whatever the verdict and wherever the request \
+               ends (`return`, 400, 413): at the latest before the access log is written. \
                An `Authorization` header is only taken out when the directive is written. `$request` stays as received: log `$request_method $request_uri`.",
         set: |cf| set_flag(cf, |loc| &mut loc.token.strip),
     },
@@ -247,13 +258,14 @@ fn key_line(
         .map_err(|e| Error::new(e.to_string()))
 }
 
-/// Takes over what this level does not say.
-pub fn merge(parent: &Loc, child: &mut Loc) {
+/// Takes over what this level of a server does not say.
+pub fn merge(srv: &mut Srv, parent: &Loc, child: &mut Loc) {
     child.auth = child.auth.take().or_else(|| parent.auth.clone());
     child.dry_run = child.dry_run.or(parent.dry_run);
     child.statuses = child.statuses.take().or_else(|| parent.statuses.clone());
     child.strip = child.strip.or(parent.strip);
     child.log_level = child.log_level.or(parent.log_level);
+    srv.note(child);
 }
 
 /// Finds the profiles that `token_auth` names, now that all blocks are read.

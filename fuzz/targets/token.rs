@@ -10,10 +10,10 @@ impl Received for Request<'_> {
     fn target(&self) -> &[u8] {
         self.0
     }
-    fn header(&self, _: &str) -> Option<&[u8]> {
+    fn header(&self, _: &str, _: usize) -> Option<&[u8]> {
         Some(self.1)
     }
-    fn cookie(&self, _: &[u8]) -> Option<&[u8]> {
+    fn cookie(&self, _: &[u8], _: usize) -> Option<&[u8]> {
         Some(self.2)
     }
     fn message(&self, _: usize) -> Option<&[u8]> {
@@ -44,5 +44,6 @@ fuzz_target!(|data: &[u8]| {
         assert!(!profile.verify(&request, 1_700_000_000).is_ok());
         let mut out = vec![0; request.0.len()];
         let _ = profile.clean_path(request.0, &mut out);
+        let _ = profile.in_path(request.0, request.1, &mut out);
     }
 });

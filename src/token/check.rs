@@ -1,8 +1,11 @@
 //! Checking requests: the record of the request as received, verdicts, handlers, variables.
 
-use super::{Auth, Named, strip};
+use super::path::{self, PathToken};
+use super::strip::{self, At, Left};
+use super::{Auth, Named};
 use crate::{Gatehouse, refusal};
-use gatehouse_core::token::{Received, Statuses, Verdict, strip as bytes};
+use gatehouse_core::token::{InPath, Received, Statuses, Verdict, strip as bytes};
+use gatehouse_nginx::header::Header;
 use gatehouse_nginx::phase::Handler;
 use gatehouse_nginx::variable::Variable;
 use gatehouse_nginx::{Answer, Level, Outcome, Phase, Request, process};
@@ -13,31 +16,35 @@ use std::cell::Cell;
 pub struct Record<'r> {
     received: Cell<Option<AsReceived<'r>>>,
     saved: Cell<Option<&'r Saved<'r>>>,
+    saved_last: Cell<Option<&'r Saved<'r>>>,
     verdicts: Cell<Option<&'r Judged<'r>>>,
     /// What the access phase last enforced.
     enforced: Cell<Option<(&'r Judged<'r>, Action)>>,
-    /// A request has one path token at most: what follows in its place is part of the URL.
-    pub path_out_of_target: Cell<bool>,
-    path_out_of_uri: Cell<bool>,
-    /// The profile of the location the request has come to, and whether `Authorization` goes with
-    /// it, until its carriers are stripped: also when an error page takes the request away before.
-    pub(super) entered: Cell<Option<(usize, bool)>>,
+    pub(super) path: Cell<PathToken>,
+    /// The request has begun with its phases.
+    pub(super) begun: Cell<bool>,
+    /// The place whose tokens are to be stripped.
+    pub(super) at: Cell<At<'r>>,
+    /// Places it has left before that was done.
+    pub(super) left: Cell<Option<&'r Left<'r>>>,
     /// The request is about to start again at a path that its client chose.
-    starts_again: Cell<bool>,
+    pub(super) starts_again: Cell<bool>,
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct AsReceived<'r> {
-    target: &'r [u8],
-    uri: &'r [u8],
+    pub target: &'r [u8],
+    pub uri: &'r [u8],
     args: &'r [u8],
 }
 
-/// A header line as it was before stripping, and the one saved before it.
+/// A header line as it was before stripping, and the one saved after it.
 pub struct Saved<'r> {
     pub name: &'r [u8],
     pub value: &'r [u8],
-    pub before: Option<&'r Saved<'r>>,
+    /// What is left of its value; empty when it is gone.
+    pub now: Cell<&'r [u8]>,
+    pub next: Cell<Option<&'r Saved<'r>>>,
 }
 
 /// The verdict of one profile, and the one made before it.
@@ -60,34 +67,61 @@ enum Action {
 impl<'r> Record<'r> {
     /// Remembers the request as received, once.
     pub(super) fn receive(&self, r: Request<'r>) -> AsReceived<'r> {
-        let now = AsReceived {
+        let first = self.received.get().unwrap_or_else(|| AsReceived {
             target: r.target(),
-            uri: r.uri(),
+            uri: strip::parsed(r),
             args: bytes::args_of(r.target()),
-        };
-        let first = self.received.get().unwrap_or(now);
+        });
         self.received.set(Some(first));
         first
     }
 
-    /// Keeps a header line; lines are saved in their order. None when memory is short.
-    pub fn save(&self, r: Request<'r>, line: Saved<'r>) -> Option<()> {
-        let line = r.place(Saved {
-            before: self.saved.get(),
-            ..line
+    /// Keeps a header line as received before it becomes `now`, or goes (empty). None when memory
+    /// is short.
+    pub fn save(&self, r: Request<'r>, line: Header<'r>, now: &'r [u8]) -> Option<()> {
+        // Stripped before, for another profile: what was received is there.
+        if let Some(saved) = self.saved_as(line.value) {
+            saved.now.set(now);
+            return Some(());
+        }
+        let line: &Saved<'_> = r.place(Saved {
+            name: line.name,
+            value: line.value,
+            now: Cell::new(now),
+            next: Cell::new(None),
         })?;
-        self.saved.set(Some(line));
+        match self.saved_last.replace(Some(line)) {
+            Some(last) => last.next.set(Some(line)),
+            None => self.saved.set(Some(line)),
+        }
         Some(())
     }
 
-    /// The first saved line for which `pick` finds something.
-    fn saved<T>(&self, pick: impl Fn(&Saved<'r>) -> Option<T>) -> Option<T> {
-        let (mut line, mut found) = (self.saved.get(), None);
-        while let Some(one) = line {
-            found = pick(one).or(found);
-            line = one.before;
+    /// The saved line of which `now` is left.
+    fn saved_as(&self, now: &[u8]) -> Option<&'r Saved<'r>> {
+        let mut line = self.saved.get();
+        while let Some(one) = line.filter(|one| !std::ptr::eq(one.now.get(), now)) {
+            line = one.next.get();
         }
-        found
+        line.filter(|_| !now.is_empty())
+    }
+
+    /// The first header line as received for which `pick` finds something, by name and value: the
+    /// lines that stripping has changed in the order they were saved in, then the others.
+    fn each_line<T>(
+        &self,
+        r: Request<'r>,
+        mut pick: impl FnMut(&'r [u8], &'r [u8]) -> Option<T>,
+    ) -> Option<T> {
+        let mut line = self.saved.get();
+        while let Some(one) = line {
+            if let Some(found) = pick(one.name, one.value) {
+                return Some(found);
+            }
+            line = one.next.get();
+        }
+        let mut others = r.headers().filter(|h| self.saved_as(h.value).is_none());
+        others.find_map(|h| pick(h.name, h.value))
     }
 
     /// `satisfy any` has let the request pass in spite of us.
@@ -114,11 +148,14 @@ impl<'r> Record<'r> {
             return Some(known);
         }
         let named = r.main_conf::<Gatehouse>().token.profiles.get(number)?;
+        let as_received = self.receive(r);
+        let in_path = path::find(r, named, as_received.target, as_received.uri)?;
         let view = View {
             r,
             record: self,
             named,
-            as_received: self.receive(r),
+            as_received,
+            serves_target: in_path != InPath::Cancelled,
         };
         let verdict = named.profile.verify(&view, process::now());
         let judged = r.place(Judged {
@@ -138,6 +175,7 @@ struct View<'v, 'r> {
     record: &'v Record<'r>,
     named: &'r Named,
     as_received: AsReceived<'r>,
+    serves_target: bool,
 }
 
 impl Received for View<'_, '_> {
@@ -145,25 +183,24 @@ impl Received for View<'_, '_> {
         self.as_received.target
     }
 
-    fn header(&self, name: &str) -> Option<&[u8]> {
+    fn header(&self, name: &str, n: usize) -> Option<&[u8]> {
         let name = name.as_bytes();
-        let saved = self
-            .record
-            .saved(|line| line.name.eq_ignore_ascii_case(name).then_some(line.value));
-        saved.or_else(|| self.r.header(name))
+        let mut rest = n;
+        self.record.each_line(self.r, |line, value| {
+            let hit = line.eq_ignore_ascii_case(name).then_some(value);
+            hit.filter(|_| countdown(&mut rest))
+        })
     }
 
-    fn cookie(&self, name: &[u8]) -> Option<&[u8]> {
-        let in_line = |field: &[u8]| field.eq_ignore_ascii_case(b"cookie");
-        let saved = self.record.saved(|line| {
-            in_line(line.name)
-                .then(|| bytes::find_cookie(line.value, name))
-                .flatten()
-        });
-        saved.or_else(|| {
-            self.r
-                .cookies()
-                .find_map(|line| bytes::find_cookie(line.value, name))
+    fn cookie(&self, name: &[u8], n: usize) -> Option<&[u8]> {
+        let mut rest = n;
+        self.record.each_line(self.r, |line, value| {
+            let mut values = line
+                .eq_ignore_ascii_case(b"cookie")
+                .then(|| bytes::cookies_called(value, name))
+                .into_iter()
+                .flatten();
+            values.find(|_| countdown(&mut rest))
         })
     }
 
@@ -177,7 +214,7 @@ impl Received for View<'_, '_> {
         let r = self.r;
         let main = &r.main_conf::<Gatehouse>().token;
         let now = (r.uri(), r.args(), r.target());
-        r.set_uri(clean_uri(r, self.named, self.as_received.uri)?);
+        r.set_uri(path::signed(r, self.named, self.as_received)?);
         r.set_args(self.as_received.args);
         r.set_target(self.as_received.target);
         strip::forget(r, main);
@@ -188,17 +225,20 @@ impl Received for View<'_, '_> {
         strip::forget(r, main);
         value
     }
+
+    fn serves_target(&self) -> bool {
+        self.serves_target
+    }
 }
 
-/// The decoded path without a path token.
-fn clean_uri<'r>(r: Request<'r>, named: &Named, uri: &'r [u8]) -> Option<&'r [u8]> {
-    if !named.profile.carriers().path {
-        return Some(uri);
-    }
-    let out = r.alloc(uri.len())?;
-    match named.profile.clean_path(uri, out) {
-        Some(len) => out.get(..len),
-        None => Some(uri),
+/// Whether this was the last one to wait for.
+fn countdown(rest: &mut usize) -> bool {
+    match rest.checked_sub(1) {
+        Some(less) => {
+            *rest = less;
+            false
+        }
+        None => true,
     }
 }
 
@@ -293,7 +333,7 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
         return Some(refusal::refuse(r, all, status));
     }
     refusal::let_pass(all);
-    if let Some(clean) = path_without_token(r, record, named) {
+    if let Some(clean) = path::without_token(r, record, number) {
         refusal::start_again(all);
         return Some(Outcome::Redirect {
             uri: clean,
@@ -305,58 +345,6 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
     } else {
         Outcome::Declined
     })
-}
-
-/// Takes a path token out of a request that others have let in without asking us, or in spite of us.
-pub struct PreContent;
-
-impl Handler for PreContent {
-    const PHASE: Phase = Phase::PreContent;
-    const NAME: &'static str = "taking a token out of a path";
-
-    fn run(r: Request<'_>) -> Outcome<'_> {
-        let number = match profile_of(r) {
-            Ok(Some(number)) if r.is_main() => number,
-            _ => return Outcome::Declined,
-        };
-        let clean = r.existing_record::<Gatehouse>().and_then(|all| {
-            let named = r.main_conf::<Gatehouse>().token.profiles.get(number)?;
-            path_without_token(r, &all.token, named)
-        });
-        clean.map_or(Outcome::Declined, |uri| Outcome::Redirect {
-            uri,
-            args: r.args(),
-        })
-    }
-}
-
-/// The clean path was chosen by the client as much as the one with the token: no `internal` location
-/// is there for it.
-pub struct ServerRewrite;
-
-impl Handler for ServerRewrite {
-    const PHASE: Phase = Phase::ServerRewrite;
-    const NAME: &'static str = "starting again without a token";
-
-    fn run(r: Request<'_>) -> Outcome<'_> {
-        let record = r.existing_record::<Gatehouse>().filter(|_| r.is_main());
-        if record.is_some_and(|all| all.token.starts_again.take()) {
-            r.set_external();
-        }
-        Outcome::Declined
-    }
-}
-
-/// The path to start again at, when this one still has a path token in it.
-fn path_without_token<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option<&'r [u8]> {
-    if !named.profile.carriers().path || record.path_out_of_uri.get() {
-        return None;
-    }
-    let out = r.alloc(r.uri().len())?;
-    let len = named.profile.clean_path(r.uri(), out)?;
-    record.path_out_of_uri.set(true);
-    record.starts_again.set(!r.is_internal());
-    out.get(..len)
 }
 
 fn refusal_text(named: &Named, verdict: &Verdict, dry_run: bool) -> String {

@@ -1,13 +1,70 @@
 //! Takes tokens out of a request, byte-exact, and keeps what was received for other profiles.
 
-use super::check::{Record, Saved, profile_of};
-use super::{Auth, Main, Named};
+use super::check::{Record, profile_of};
+use super::{Auth, Loc, Main, Named, Srv, path};
 use crate::Gatehouse;
-use gatehouse_core::token::strip as bytes;
-use gatehouse_nginx::phase::Handler;
+use gatehouse_core::token::{normal, strip as bytes};
+use gatehouse_nginx::phase::{Handler, HeaderFilter, NextFilter};
 use gatehouse_nginx::{Outcome, Phase, Request};
+use std::cell::Cell;
 
-/// Notes the profile of the location a request has come to.
+/// The place a request is in while its tokens are not stripped.
+#[derive(Clone, Copy, Default)]
+pub enum At<'r> {
+    /// No location has been found yet.
+    #[default]
+    Nowhere,
+    /// In this one.
+    Location(&'r Loc),
+    /// Wherever it is, that place's tokens are gone.
+    Stripped,
+}
+
+/// A location that a request has left unstripped, and the one it left before.
+pub struct Left<'r> {
+    location: &'r Loc,
+    before: Option<&'r Left<'r>>,
+}
+
+/// State of a request that an internal redirect ends.
+#[derive(Default)]
+pub struct Local {
+    /// It has come here through the phases, and not from another location.
+    passed: Cell<bool>,
+}
+
+/// Strips a request that has been taken away from a place before, and lets a path that a client
+/// chose open no `internal` location: the clean one as little as the one with the token.
+pub struct ServerRewrite;
+
+impl Handler for ServerRewrite {
+    const PHASE: Phase = Phase::ServerRewrite;
+    const NAME: &'static str = "entering a server";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        if !r.is_main() {
+            return Outcome::Declined;
+        }
+        // Without a record it has not come through the post-read phase: nginx has refused it while
+        // it was being read, and shows an error page.
+        let known = r.existing_record::<Gatehouse>().is_some();
+        let (Some(all), Some(local)) = (r.record::<Gatehouse>(), r.local::<Gatehouse>()) else {
+            return Outcome::Failed;
+        };
+        let record = &all.token;
+        local.token.passed.set(true);
+        if record.starts_again.take() {
+            r.set_external();
+        }
+        let comes_again = record.begun.replace(true) || !known;
+        if comes_again && leave(r, record).is_none() {
+            return Outcome::Failed;
+        }
+        Outcome::Declined
+    }
+}
+
+/// Notes the location a request has come to.
 pub struct Rewrite;
 
 impl Handler for Rewrite {
@@ -15,34 +72,41 @@ impl Handler for Rewrite {
     const NAME: &'static str = "entering a location";
 
     fn run(r: Request<'_>) -> Outcome<'_> {
-        let written = r.loc::<Gatehouse>().token.strip;
-        if !r.is_main() || written == Some(false) {
+        if !r.is_main() {
             return Outcome::Declined;
         }
-        // A variable may not have its value yet; the later phases will say.
-        if let Some(number) = named_profile(r) {
-            let Some(record) = r.record::<Gatehouse>() else {
-                return Outcome::Failed;
-            };
-            record
-                .token
-                .entered
-                .set(Some((number, written == Some(true))));
+        let (Some(all), Some(local)) = (r.record::<Gatehouse>(), r.local::<Gatehouse>()) else {
+            return Outcome::Failed;
+        };
+        match enter(r, &all.token, local.token.passed.replace(true)) {
+            Some(()) => Outcome::Declined,
+            None => Outcome::Failed,
         }
-        Outcome::Declined
     }
 }
 
-/// The profile that `token_auth` names in the location, if it is written out.
-fn named_profile(r: Request<'_>) -> Option<usize> {
-    match &r.loc::<Gatehouse>().token.auth {
-        Some(Auth::Profile(used)) => Some(used.number.get()),
-        _ => None,
+/// None when memory is short.
+fn enter<'r>(r: Request<'r>, record: &Record<'r>, passed: bool) -> Option<()> {
+    let here = &r.loc::<Gatehouse>().token;
+    if !passed {
+        // A named location.
+        leave(r, record)?;
+    } else if let At::Location(before) = record.at.get() {
+        // `rewrite … last`: what the location left would strip goes when that of the next does.
+        if before.strips() && !std::ptr::eq(before, here) {
+            let left = r.place(Left {
+                location: before,
+                before: record.left.get(),
+            })?;
+            record.left.set(Some(left));
+        }
     }
+    record.at.set(At::Location(here));
+    Some(())
 }
 
-/// Takes the tokens out of the request: those of its location's profile, and those of a location
-/// that an error page took it away from before this phase.
+/// Takes the tokens out of the request: those of its location's profile, and those of locations it
+/// has left before this phase.
 pub struct PreAccess;
 
 impl Handler for PreAccess {
@@ -56,42 +120,199 @@ impl Handler for PreAccess {
         if !r.is_main() {
             return Outcome::Declined;
         }
-        let written = r.loc::<Gatehouse>().token.strip;
-        let here = number.filter(|_| written != Some(false));
-        let here = here.map(|number| (number, written == Some(true)));
         let Some(record) = r.record::<Gatehouse>() else {
             return Outcome::Failed;
         };
-        let left = record
-            .token
-            .entered
-            .take()
-            .filter(|left| Some(*left) != here);
-        let done = [left, here]
-            .into_iter()
-            .flatten()
-            .try_for_each(|(number, authorization)| {
-                record.token.receive(r);
-                let named = r.main_conf::<Gatehouse>().token.profiles.get(number)?;
-                strip(r, &record.token, named, authorization)
-            });
+        let here = &r.loc::<Gatehouse>().token;
+        let done = strip_left(r, &record.token).and_then(|()| match number {
+            Some(number) if here.strip != Some(false) => {
+                strip(r, &record.token, number, here.strip == Some(true))
+            }
+            _ => Some(()),
+        });
+        record.token.at.set(At::Stripped);
         done.map_or(Outcome::Failed, |()| Outcome::Declined)
+    }
+}
+
+/// Strips a request that ends before the phase for it, before its answer is sent: parts of the
+/// answer may be asked of an upstream.
+pub struct Answering;
+
+impl HeaderFilter for Answering {
+    fn next() -> &'static NextFilter {
+        static NEXT: NextFilter = NextFilter::new();
+        &NEXT
+    }
+
+    fn run(r: Request<'_>) {
+        if r.is_main() {
+            end(r);
+        }
+    }
+}
+
+/// Strips a request that ends before the phase for it, before it is logged.
+pub struct Log;
+
+impl Handler for Log {
+    const PHASE: Phase = Phase::Log;
+    const NAME: &'static str = "stripping a token before it is logged";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        if !r.is_main() {
+            return Outcome::Declined;
+        }
+        end(r);
+        let main = &r.main_conf::<Gatehouse>().token;
+        let in_path = r
+            .existing_record::<Gatehouse>()
+            .map_or(Some(()), |all| path::strip_uri(r, &all.token, main));
+        if in_path.is_none() {
+            r.set_uri(b"");
+        }
+        Outcome::Declined
+    }
+}
+
+/// Strips what is left to strip; where memory is short nothing is shown at all.
+fn end(r: Request<'_>) {
+    let srv = &r.srv::<Gatehouse>().token;
+    let known = r.existing_record::<Gatehouse>();
+    if known.is_none() && srv.strips.is_empty() {
+        return;
+    }
+    let done = r.record::<Gatehouse>().and_then(|all| {
+        let record = &all.token;
+        record.receive(r);
+        strip_left(r, record)?;
+        match record.at.replace(At::Stripped) {
+            At::Stripped => Some(()),
+            At::Nowhere => strip_server(r, record, srv),
+            At::Location(here) => match profile_of(r) {
+                Ok(Some(number))
+                    if here.strips() && std::ptr::eq(here, &r.loc::<Gatehouse>().token) =>
+                {
+                    strip(r, record, number, here.strip == Some(true))
+                }
+                _ => strip_location(r, record, here),
+            },
+        }
+    });
+    if done.is_none() {
+        r.set_target(b"");
+        r.set_args(b"");
+        forget(r, &r.main_conf::<Gatehouse>().token);
+    }
+}
+
+/// Strips a request that has been taken away from the place it was in. None when memory is short.
+fn leave<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
+    record.receive(r);
+    strip_left(r, record)?;
+    match record.at.replace(At::Nowhere) {
+        At::Stripped => Some(()),
+        At::Nowhere => strip_server(r, record, &r.srv::<Gatehouse>().token),
+        At::Location(location) => strip_location(r, record, location),
+    }?;
+    path::strip_uri(r, record, &r.main_conf::<Gatehouse>().token)
+}
+
+fn strip_left<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
+    let mut left = record.left.take();
+    while let Some(one) = left {
+        strip_location(r, record, one.location)?;
+        left = one.before;
+    }
+    Some(())
+}
+
+/// Strips by what a location says that the request is not in any more.
+fn strip_location<'r>(r: Request<'r>, record: &Record<'r>, location: &Loc) -> Option<()> {
+    match location.stripping() {
+        None => Some(()),
+        Some(stripping) => stripping.run(r, record),
+    }
+}
+
+/// Strips by every profile that some location of the server has: no location was found, or which one
+/// is forgotten.
+fn strip_server<'r>(r: Request<'r>, record: &Record<'r>, srv: &Srv) -> Option<()> {
+    srv.strips.iter().try_for_each(|one| one.run(r, record))
+}
+
+/// What is stripped where a location says so.
+#[derive(Clone)]
+pub struct Stripping {
+    auth: Auth,
+    /// Also when the header's name is `Authorization`.
+    authorization: bool,
+}
+
+impl Stripping {
+    fn run<'r>(&self, r: Request<'r>, record: &Record<'r>) -> Option<()> {
+        match &self.auth {
+            Auth::Off => Some(()),
+            Auth::Profile(used) => strip(r, record, used.number.get(), self.authorization),
+            // What the variable says now is not what it would have said there: it may be any.
+            Auth::Variable(_) => (0..r.main_conf::<Gatehouse>().token.profiles.len())
+                .try_for_each(|number| strip(r, record, number, self.authorization)),
+        }
+    }
+
+    fn includes(&self, other: &Self) -> bool {
+        let auth = match (&self.auth, &other.auth) {
+            (Auth::Variable(_), _) | (_, Auth::Off) => true,
+            (Auth::Profile(one), Auth::Profile(two)) => one.name == two.name,
+            _ => false,
+        };
+        auth && self.authorization >= other.authorization
+    }
+}
+
+impl Loc {
+    fn strips(&self) -> bool {
+        self.strip != Some(false) && !matches!(self.auth, None | Some(Auth::Off))
+    }
+
+    fn stripping(&self) -> Option<Stripping> {
+        self.auth
+            .clone()
+            .filter(|_| self.strips())
+            .map(|auth| Stripping {
+                auth,
+                authorization: self.strip == Some(true),
+            })
+    }
+}
+
+impl Srv {
+    /// Takes note of what a location of the server strips.
+    pub fn note(&mut self, location: &Loc) {
+        if let Some(new) = location.stripping() {
+            if !self.strips.iter().any(|one| one.includes(&new)) {
+                self.strips.push(new);
+            }
+        }
     }
 }
 
 /// Strips every carrier of a profile; `authorization`: also when that is the header's name.
 /// None when memory is short.
-pub fn strip<'r>(
+fn strip<'r>(
     r: Request<'r>,
     record: &Record<'r>,
-    named: &Named,
+    number: usize,
     authorization: bool,
 ) -> Option<()> {
+    record.receive(r);
+    let main = &r.main_conf::<Gatehouse>().token;
+    let named = main.profiles.get(number)?;
     strip_query(r, named)?;
-    strip_path(r, record, named)?;
+    path::strip_target(r, record, number, named)?;
     strip_cookies(r, record, named)?;
     strip_headers(r, record, named, authorization)?;
-    forget(r, &r.main_conf::<Gatehouse>().token);
+    forget(r, main);
     Some(())
 }
 
@@ -100,6 +321,21 @@ pub fn forget(r: Request<'_>, main: &Main) {
     for index in &main.remembered {
         r.forget_variable(*index);
     }
+}
+
+/// The path nginx has parsed from the target.
+pub(super) fn parsed<'r>(r: Request<'r>) -> &'r [u8] {
+    // A request that was refused while it was being read may be at an error page when we first see
+    // it; every other one is recorded before anybody changes its path.
+    if !r.is_internal() {
+        return r.uri();
+    }
+    let parsed = || {
+        let out = r.alloc(r.target().len())?;
+        let len = normal::path_of([r.target()], true, out)?;
+        out.get(..len)
+    };
+    parsed().unwrap_or_else(|| r.uri())
 }
 
 fn strip_query(r: Request<'_>, named: &Named) -> Option<()> {
@@ -127,17 +363,6 @@ fn strip_query(r: Request<'_>, named: &Named) -> Option<()> {
     Some(())
 }
 
-fn strip_path<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option<()> {
-    if !named.profile.carriers().path || record.path_out_of_target.replace(true) {
-        return Some(());
-    }
-    let out = r.alloc(r.target().len())?;
-    if let Some(len) = named.profile.clean_path(r.target(), out) {
-        r.set_target(out.get(..len)?);
-    }
-    Some(())
-}
-
 fn strip_cookies<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option<()> {
     let names = &named.profile.carriers().cookies;
     if names.is_empty() {
@@ -146,15 +371,9 @@ fn strip_cookies<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Opti
     for line in r.cookies() {
         let out = r.alloc(line.value.len())?;
         if let Some(len) = bytes::strip_cookie(line.value, names, out) {
-            record.save(
-                r,
-                Saved {
-                    name: line.name,
-                    value: line.value,
-                    before: None,
-                },
-            )?;
-            r.set_header(line, out.get(..len)?);
+            let now = out.get(..len)?;
+            record.save(r, line, now)?;
+            r.set_header(line, now);
         }
     }
     r.remove_headers(|h| h.value.is_empty() && h.name.eq_ignore_ascii_case(b"cookie"))
@@ -174,14 +393,7 @@ fn strip_headers<'r>(
             && (authorization || !name.eq_ignore_ascii_case(b"authorization"))
     };
     for line in r.headers().filter(|h| doomed(h.name)) {
-        record.save(
-            r,
-            Saved {
-                name: line.name,
-                value: line.value,
-                before: None,
-            },
-        )?;
+        record.save(r, line, b"")?;
     }
     r.remove_headers(|h| doomed(h.name))
 }

@@ -33,6 +33,12 @@ gatehouse_request_set_external(ngx_http_request_t *r)
     r->internal = 0;
 }
 
+void
+gatehouse_request_send_uri(ngx_http_request_t *r)
+{
+    r->valid_unparsed_uri = 0;
+}
+
 #if (NGX_HTTP_CACHE)
 
 ngx_uint_t

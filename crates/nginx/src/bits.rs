@@ -22,6 +22,10 @@ unsafe extern "C" {
 
     /// # Safety
     /// `r` is a live request.
+    pub(crate) fn gatehouse_request_send_uri(r: *mut ngx_http_request_t);
+
+    /// # Safety
+    /// `r` is a live request.
     #[cfg(ngx_feature = "http_cache")]
     pub(crate) fn gatehouse_request_cached(r: *const ngx_http_request_t) -> ngx_uint_t;
 

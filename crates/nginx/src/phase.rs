@@ -129,12 +129,23 @@ impl<'c, M: Module> Installer<'c, M> {
 
     /// Adds a handler that runs after all others of its phase that are there by now.
     pub fn last_in_phase<H: Handler>(&mut self) -> Result<(), Error> {
+        // nginx runs them from the last to the first.
+        self.first_in_array::<H>()
+    }
+
+    /// Adds a handler of the log phase that runs before all others that are there by now: nginx runs
+    /// these from the first to the last.
+    pub fn before_logs<H: Handler>(&mut self) -> Result<(), Error> {
+        const { assert!(matches!(H::PHASE, Phase::Log)) };
+        self.first_in_array::<H>()
+    }
+
+    fn first_in_array<H: Handler>(&mut self) -> Result<(), Error> {
         let list = self.add::<H>()?;
         // SAFETY: an array of the handlers, nobody else's while the configuration is read.
         let list = unsafe { &mut *list };
         // SAFETY: it holds handlers.
         let handlers = unsafe { list.as_slice_mut::<ngx::ngx_http_handler_pt>() };
-        // nginx runs them from the last to the first.
         handlers.rotate_right(1);
         Ok(())
     }

@@ -99,8 +99,19 @@ impl<'r> Request<'r> {
 
     /// Replaces the arguments.
     pub fn set_args(self, args: &'r [u8]) {
+        // nginx has no pointer where there are none: `$args` is "not found" then.
+        let args = match args {
+            [] => ngx::ngx_str_t::default(),
+            _ => bytes::borrow(args),
+        };
         // SAFETY: a plain field; the bytes live as long as the request.
-        unsafe { (*self.raw()).args = bytes::borrow(args) };
+        unsafe { (*self.raw()).args = args };
+    }
+
+    /// From here on upstreams get the path (`$uri`), escaped, and not the target's spelling of it.
+    pub fn send_uri(self) {
+        // SAFETY: a live request.
+        unsafe { bits::gatehouse_request_send_uri(self.raw()) };
     }
 
     /// Replaces the request target.
@@ -201,6 +212,14 @@ impl<'r> Request<'r> {
         let index = unsafe { (*M::module()).ctx_index };
         // SAFETY: one slot for each http module, ours made by `create::<M::Main>`; it outlives the request.
         unsafe { &*(*self.fields().main_conf.add(index)).cast::<M::Main>() }
+    }
+
+    /// The server's level of the configuration.
+    pub fn srv<M: Module>(self) -> &'r M::Srv {
+        // SAFETY: the module's static; `ctx_index` is set when a module is loaded.
+        let index = unsafe { (*M::module()).ctx_index };
+        // SAFETY: one slot for each http module, ours made by `create::<M::Srv>`; it outlives the request.
+        unsafe { &*(*self.fields().srv_conf.add(index)).cast::<M::Srv>() }
     }
 
     /// The location's level of the configuration (before a location is found: the server's).

@@ -19,6 +19,7 @@ pub(super) fn run(common: &Common, url: &str, leeway: u64) -> Result<Outcome, Fa
     let profile = arguments.profile(&arguments.places(), leeway)?;
     let texts = request.texts(&profile).map_err(Failure::Wrong)?;
     let view = View {
+        profile: &profile,
         request: &request,
         texts,
     };

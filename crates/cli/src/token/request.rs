@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use gatehouse_core::token::{Names, Place, Profile, Received, strip};
+use gatehouse_core::token::{InPath, Names, Place, Profile, Received, strip};
 
 use super::url::Url;
 
@@ -90,7 +90,10 @@ impl Request {
         };
         let address = || self.address.ok_or("give --address".to_owned());
         match name {
-            "uri" | "document_uri" => Ok(without_token(profile, url()?.path()?)),
+            "uri" | "document_uri" => {
+                let url = url()?;
+                Ok(without_token(profile, &url.target, url.path()?))
+            }
             "request_uri" => text(&url()?.target),
             "args" | "query_string" => text(url()?.args()),
             "is_args" => text(if url()?.args().is_empty() { "" } else { "?" }),
@@ -184,14 +187,11 @@ fn pairs(names: &Names, token: &str, expires: &str) -> Vec<String> {
 }
 
 /// As the module has it: a path token is no part of `$uri`.
-fn without_token(profile: &Profile, path: Vec<u8>) -> Vec<u8> {
-    let mut clean = vec![0; path.len()];
-    match profile.clean_path(&path, &mut clean) {
-        Some(length) => {
-            clean.truncate(length);
-            clean
-        }
-        None => path,
+fn without_token(profile: &Profile, target: &str, path: Vec<u8>) -> Vec<u8> {
+    let mut room = vec![0; target.len()];
+    match profile.in_path(target.as_bytes(), &path, &mut room) {
+        InPath::Both { path, .. } => [path.before, path.after].concat(),
+        InPath::Nowhere | InPath::Cancelled => path,
     }
 }
 
@@ -248,6 +248,8 @@ fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
 
 /// A request and the values of the message's texts, for the verifier.
 pub(crate) struct View<'a> {
+    /// Who reads it.
+    pub(crate) profile: &'a Profile,
     /// The request.
     pub(crate) request: &'a Request,
     /// The values, in order.
@@ -259,15 +261,26 @@ impl Received for View<'_> {
         self.request.target().as_bytes()
     }
 
-    fn header(&self, name: &str) -> Option<&[u8]> {
-        self.request.header(name).map(str::as_bytes)
+    fn header(&self, name: &str, n: usize) -> Option<&[u8]> {
+        let lines = self.request.headers.iter();
+        let mut lines = lines.filter(|line| line.0.eq_ignore_ascii_case(name));
+        lines.nth(n).map(|line| line.1.as_bytes())
     }
 
-    fn cookie(&self, name: &[u8]) -> Option<&[u8]> {
+    fn cookie(&self, name: &[u8], n: usize) -> Option<&[u8]> {
         let lines = self.request.headers.iter();
         lines
             .filter(|line| line.0.eq_ignore_ascii_case("cookie"))
-            .find_map(|line| strip::find_cookie(line.1.as_bytes(), name))
+            .flat_map(|line| strip::cookies_called(line.1.as_bytes(), name))
+            .nth(n)
+    }
+
+    fn serves_target(&self) -> bool {
+        let path = self.request.url.as_ref().and_then(|url| url.path().ok());
+        let path = path.unwrap_or_default();
+        let target = self.target();
+        let mut room = vec![0; target.len()];
+        self.profile.in_path(target, &path, &mut room) != InPath::Cancelled
     }
 
     fn message(&self, text: usize) -> Option<&[u8]> {

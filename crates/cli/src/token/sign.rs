@@ -51,6 +51,7 @@ pub(super) fn run(common: &Common, url: Option<&str>, time: Time) -> Result<Outc
         .cloned()
         .unwrap_or(Place::Path);
     let empty = View {
+        profile: &signer.profile,
         request: &request,
         texts: Vec::new(),
     };
@@ -139,9 +140,13 @@ impl Signer<'_> {
         })
     }
 
-    fn view<'a>(&self, request: &'a Request) -> Result<View<'a>, Failure> {
+    fn view<'a>(&'a self, request: &'a Request) -> Result<View<'a>, Failure> {
         let texts = request.texts(&self.profile).map_err(Failure::Wrong)?;
-        Ok(View { request, texts })
+        Ok(View {
+            profile: &self.profile,
+            request,
+            texts,
+        })
     }
 
     fn digest(&self, key: Option<&[u8]>, parts: &[&[u8]]) -> Result<String, Failure> {

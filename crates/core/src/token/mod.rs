@@ -8,6 +8,7 @@
 
 mod key;
 mod mac;
+pub mod normal;
 mod place;
 mod profile;
 mod scalesimple;
@@ -24,7 +25,7 @@ use place::SignedUrl;
 
 pub use key::{Key, KeyEncoding, Secret};
 pub use place::{Carriers, Names, Place};
-pub use profile::{Finding, Profile, ProfileBuilder, Verdict};
+pub use profile::{Finding, InPath, Profile, ProfileBuilder, Verdict};
 pub use status::{Status, Statuses, invalid_http_status, parse_http_status};
 pub use template::{Segment, Template};
 
@@ -56,7 +57,7 @@ pub struct Scheme {
     pub key_encoding: KeyEncoding,
     /// Whether every token of this scheme carries an expiry.
     pub always_expires: bool,
-    /// Which of several arguments of the same name the signer's own edge reads.
+    /// What the signer's own edge does about a name that comes several times.
     pub repeated: Repeated,
     build: fn(&Setup<'_>) -> Result<Box<dyn Check>, Error>,
 }
@@ -81,26 +82,32 @@ pub struct DefaultCarriers {
     pub header: DefaultNames,
 }
 
-/// Which of several query arguments of the same name is read. All of them are stripped.
+/// What becomes of a token or an expiry whose name comes several times in its place. All are stripped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeated {
-    /// The first, as nginx's `$arg_NAME`.
+    /// The first is read, as nginx's `$arg_NAME`.
     First,
-    /// The last.
-    Last,
+    /// None is read: the token is malformed.
+    Malformed,
 }
 
 /// The request as received, before anything was stripped. Implemented by the host.
 pub trait Received {
     /// The raw request target, `path?args`, undecoded.
     fn target(&self) -> &[u8];
-    /// The value of the first header line of that name (case-insensitive).
-    fn header(&self, name: &str) -> Option<&[u8]>;
-    /// The value of the first cookie of exactly that name over all Cookie lines ([`strip::find_cookie`]).
-    fn cookie(&self, name: &[u8]) -> Option<&[u8]>;
+    /// The value of the n-th header line of that name (case-insensitive), from 0.
+    fn header(&self, name: &str, n: usize) -> Option<&[u8]>;
+    /// The value of the n-th cookie of exactly that name over all Cookie lines ([`strip::cookies_called`]),
+    /// from 0.
+    fn cookie(&self, name: &[u8], n: usize) -> Option<&[u8]>;
     /// The value of the n-th text of the profile's message ([`Profile::message_texts`]), from 0;
     /// `None` when it cannot be had, which refuses the token.
     fn message(&self, text: usize) -> Option<&[u8]>;
+    /// Whether the target without its path token names the path that is served
+    /// ([`InPath::Cancelled`] does not).
+    fn serves_target(&self) -> bool {
+        true
+    }
 }
 
 /// Why a configuration was refused, in nginx's tone; never holds key material.
@@ -149,6 +156,9 @@ struct Claims {
 trait Check: Send + Sync {
     /// Checks the form, then the MAC with every key. `Err` is the reason of the refusal.
     fn check(&self, presented: &Presented<'_>, rx: &dyn Received) -> Result<Claims, Status>;
+
+    /// Whether the text that is signed is the request target.
+    fn signs_target(&self) -> bool;
 
     /// Whether a path segment has the form of this scheme's token.
     fn is_path_token(&self, segment: &[u8]) -> bool;

@@ -148,8 +148,9 @@ fn refuse_framing(names: &Names) -> Result<(), Error> {
 pub(super) enum Found<'a> {
     /// No token.
     Nothing,
-    /// A token without the expiry that belongs to it.
-    Half,
+    /// A token that cannot be read: without the expiry that belongs to it, twice, or in no place that
+    /// the signed URL has.
+    Malformed,
     /// A token.
     Token(Presented<'a>),
 }
@@ -164,66 +165,90 @@ impl Place {
         let target = rx.target();
         match self {
             Self::Query(names) => {
-                let (token, expiry) = query_values(strip::args_of(target), names, repeated);
+                let values = query_values(strip::args_of(target), names);
                 found(
                     names,
-                    token,
-                    |_| expiry,
+                    repeated,
+                    values,
                     SignedUrl::WithoutArgs { target, names },
                 )
             }
             Self::Cookie(names) => {
-                let value = |name: &str| rx.cookie(name.as_bytes());
-                found(names, value(&names.token), value, SignedUrl::Whole(target))
+                let values = Values::of(names, |name, n| rx.cookie(name.as_bytes(), n));
+                found(names, repeated, values, SignedUrl::Whole(target))
             }
             Self::Header(names) => {
-                let value = |name: &str| rx.header(name);
-                found(names, value(&names.token), value, SignedUrl::Whole(target))
+                let values = Values::of(names, |name, n| rx.header(name, n));
+                found(names, repeated, values, SignedUrl::Whole(target))
             }
-            Self::Path => strip::find_path_token(target, |segment| check.is_path_token(segment))
-                .map_or(Found::Nothing, |found| {
-                    combined(found.token, SignedUrl::WithoutSegment(found))
-                }),
+            Self::Path => {
+                let is_token = |segment: &[u8]| check.is_path_token(segment);
+                match strip::find_path_token(target, is_token) {
+                    None => Found::Nothing,
+                    // A signature of another path than the one that is served opens nothing.
+                    Some(_) if check.signs_target() && !rx.serves_target() => Found::Malformed,
+                    Some(found) => combined(found.token, SignedUrl::WithoutSegment(found)),
+                }
+            }
+        }
+    }
+}
+
+/// The first values of a token and its expiry.
+#[derive(Default)]
+struct Values<'a> {
+    token: Option<&'a [u8]>,
+    expiry: Option<&'a [u8]>,
+    /// One of them has a second value.
+    repeated: bool,
+}
+
+impl<'a> Values<'a> {
+    fn of(names: &Names, value: impl Fn(&str, usize) -> Option<&'a [u8]>) -> Self {
+        let expiry = |n| names.expiry.as_ref().and_then(|name| value(name, n));
+        Self {
+            token: value(&names.token, 0),
+            expiry: expiry(0),
+            repeated: value(&names.token, 1).is_some() || expiry(1).is_some(),
         }
     }
 }
 
 /// The token and the expiry among query arguments, in one pass.
-fn query_values<'a>(
-    args: &'a [u8],
-    names: &Names,
-    repeated: Repeated,
-) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
-    let (mut token, mut expiry) = (None, None);
+fn query_values<'a>(args: &'a [u8], names: &Names) -> Values<'a> {
+    let mut values = Values::default();
     for piece in strip::pieces_of_args(args) {
         let value = |name: &String| strip::arg_value(piece, name.as_bytes());
         let (slot, value) = match (value(&names.token), names.expiry.as_ref().and_then(value)) {
-            (Some(value), _) => (&mut token, value),
-            (None, Some(value)) => (&mut expiry, value),
+            (Some(value), _) => (&mut values.token, value),
+            (None, Some(value)) => (&mut values.expiry, value),
             (None, None) => continue,
         };
-        if slot.is_none() || repeated == Repeated::Last {
+        if slot.is_some() {
+            values.repeated = true;
+        } else {
             *slot = Some(value);
         }
     }
-    (token, expiry)
+    values
 }
 
 fn found<'a>(
     names: &Names,
-    token: Option<&'a [u8]>,
-    expiry: impl FnOnce(&str) -> Option<&'a [u8]>,
+    repeated: Repeated,
+    values: Values<'a>,
     url: SignedUrl<'a>,
 ) -> Found<'a> {
-    let Some(token) = token else {
+    let Some(token) = values.token else {
         return Found::Nothing;
     };
-    match &names.expiry {
-        None => combined(token, url),
-        Some(name) => match expiry(name) {
-            None => Found::Half,
-            expiry => Found::Token(Presented { token, expiry, url }),
-        },
+    if values.repeated && repeated == Repeated::Malformed {
+        return Found::Malformed;
+    }
+    match (&names.expiry, values.expiry) {
+        (None, _) => combined(token, url),
+        (Some(_), None) => Found::Malformed,
+        (Some(_), expiry) => Found::Token(Presented { token, expiry, url }),
     }
 }
 

@@ -3,6 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::key::{Key, KeyEncoding, Secret};
+use super::normal;
 use super::place::{Carriers, Found, Place, PlaceWord};
 use super::strip::{self, PathToken};
 use super::{
@@ -66,6 +67,57 @@ impl Finding<'_> {
     }
 }
 
+/// Where a path token stands in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InPath<'a> {
+    /// Nowhere.
+    Nowhere,
+    /// In the target and in the path parsed from it; without it, the one still names the other.
+    Both {
+        /// The target's.
+        target: PathToken<'a>,
+        /// The path's.
+        path: PathToken<'a>,
+    },
+    /// In the target, but not in the same place of the path: `..` or `#` has taken it out.
+    Cancelled,
+}
+
+impl InPath<'_> {
+    /// Writes a target that has no path token and names the path that is served, `path` being the one
+    /// parsed from `target`. `None` when there is no token to take out, or `out` (as long as the target and
+    /// three times the path) too short.
+    pub fn write_target(&self, target: &[u8], path: &[u8], out: &mut [u8]) -> Option<usize> {
+        match self {
+            Self::Nowhere => None,
+            Self::Both { target, .. } => target.write_rest(out),
+            Self::Cancelled => {
+                let len = normal::target_of(path, out);
+                let end = target.iter().position(|byte| matches!(byte, b'?' | b'#'));
+                let rest = end.and_then(|end| target.get(end..)).unwrap_or_default();
+                // What follows a `#` is nothing to a server.
+                let args = if rest.first() == Some(&b'?') {
+                    rest
+                } else {
+                    b""
+                };
+                let room = out.get_mut(len..)?.get_mut(..args.len())?;
+                room.copy_from_slice(args);
+                len.checked_add(args.len())
+            }
+        }
+    }
+}
+
+/// Whether the rest of a target is parsed to the rest of a path, whatever `merge_slashes` says.
+fn names(target: &PathToken<'_>, path: &PathToken<'_>, room: &mut [u8]) -> bool {
+    [true, false].into_iter().any(|merge_slashes| {
+        let len = normal::path_of([target.before, target.after], merge_slashes, room);
+        let parsed = len.and_then(|len| room.get(..len));
+        parsed.and_then(|parsed| parsed.strip_prefix(path.before)) == Some(path.after)
+    })
+}
+
 /// A complete profile. Immutable; a reload makes a new one.
 pub struct Profile {
     scheme: &'static Scheme,
@@ -115,7 +167,7 @@ impl Profile {
                 let (presented, verdict) = match place.find(rx, self.scheme.repeated, &*self.check)
                 {
                     Found::Nothing => return None,
-                    Found::Half => (None, Verdict::refused(Status::Malformed)),
+                    Found::Malformed => (None, Verdict::refused(Status::Malformed)),
                     Found::Token(presented) => {
                         let verdict = self.judge(&presented, rx, now);
                         (Some(presented), verdict)
@@ -152,17 +204,37 @@ impl Profile {
         }
     }
 
+    /// Where a request's path token stands, by its target and the path that nginx parsed from it.
+    /// `room` is for work and as long as the target.
+    pub fn in_path<'a>(&self, target: &'a [u8], path: &'a [u8], room: &mut [u8]) -> InPath<'a> {
+        let is_token = |segment: &[u8]| self.carriers.path && self.check.is_path_token(segment);
+        let Some(target) = strip::find_path_token(target, is_token) else {
+            return InPath::Nowhere;
+        };
+        let found = strip::find_decoded_token(path, is_token);
+        match found.filter(|path| path.token == target.token) {
+            Some(path) if names(&target, &path, room) => InPath::Both { target, path },
+            _ => InPath::Cancelled,
+        }
+    }
+
+    /// Writes a decoded path without its path token to `out` (as long as `path`) and returns the length;
+    /// `None` when the profile has no `from path` or the path no such segment.
+    pub fn clean_decoded(&self, path: &[u8], out: &mut [u8]) -> Option<usize> {
+        strip::find_decoded_token(path, |segment| {
+            self.carriers.path && self.check.is_path_token(segment)
+        })?
+        .write_rest(out)
+    }
+
     /// Writes the target without its path token to `out` (as long as `target`) and returns the length;
     /// `None` when the profile has no `from path` or the target no such segment. Whether the token is
     /// valid does not matter.
     pub fn clean_path(&self, target: &[u8], out: &mut [u8]) -> Option<usize> {
-        let PathToken { before, after, .. } = strip::find_path_token(target, |segment| {
+        strip::find_path_token(target, |segment| {
             self.carriers.path && self.check.is_path_token(segment)
-        })?;
-        let (head, tail) = out.split_at_mut_checked(before.len())?;
-        head.copy_from_slice(before);
-        tail.get_mut(..after.len())?.copy_from_slice(after);
-        before.len().checked_add(after.len())
+        })?
+        .write_rest(out)
     }
 
     /// The scheme, for its name and [`super::Statuses::http_status`].

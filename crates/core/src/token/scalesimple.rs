@@ -1,8 +1,8 @@
 //! ScaleSimple: `hex(MD5(key + hex(MD5(expiry + url + key))))`, as its edge code computes it.
 //!
 //! The key is used as the text its portal shows. The URL is the raw request target; where the token is in
-//! the query, without its two arguments. Neither method nor host nor address is signed. An argument that comes
-//! twice counts by its last value, as in the edge code, whose pattern is greedy.
+//! the query, without its two arguments. Neither method nor host nor address is signed. An argument, a cookie or a
+//! header of a token that comes twice is malformed: the edge refuses it.
 
 use md5::{Digest as _, Md5};
 
@@ -25,7 +25,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     takes_message: false,
     key_encoding: KeyEncoding::Text,
     always_expires: true,
-    repeated: Repeated::Last,
+    repeated: Repeated::Malformed,
     build,
 };
 
@@ -50,6 +50,10 @@ impl Check for ScaleSimple {
             key,
             expires: Some(expires),
         })
+    }
+
+    fn signs_target(&self) -> bool {
+        true
     }
 
     fn is_path_token(&self, segment: &[u8]) -> bool {

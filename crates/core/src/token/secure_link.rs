@@ -100,6 +100,11 @@ impl Check for SecureLink {
         })
     }
 
+    /// What is signed is an expression of the path that is served.
+    fn signs_target(&self) -> bool {
+        false
+    }
+
     fn is_path_token(&self, segment: &[u8]) -> bool {
         let comma = segment.iter().position(|byte| *byte == b',');
         match comma.and_then(|comma| segment.split_at_checked(comma)) {

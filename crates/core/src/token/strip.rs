@@ -54,11 +54,11 @@ pub fn find_arg<'a>(args: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     pieces_of_args(args).find_map(|piece| arg_value(piece, name))
 }
 
-/// The value of the first cookie called `name` in the value of a Cookie header.
-pub fn find_cookie<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+/// The values of the cookies called `name` in the value of a Cookie header.
+pub fn cookies_called<'a>(value: &'a [u8], name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
     Pieces::of(value, b';')
         .filter_map(split_cookie)
-        .find_map(|(found, value)| (found == name).then_some(value))
+        .filter_map(move |(found, value)| (found == name).then_some(value))
 }
 
 /// The arguments of a `path?args`; empty when there are none.
@@ -77,9 +77,34 @@ pub struct PathToken<'a> {
     pub after: &'a [u8],
 }
 
+impl PathToken<'_> {
+    /// Writes what is left without the segment; `None` when it does not fit into `out`.
+    pub fn write_rest(&self, out: &mut [u8]) -> Option<usize> {
+        let (head, tail) = out.split_at_mut_checked(self.before.len())?;
+        head.copy_from_slice(self.before);
+        tail.get_mut(..self.after.len())?
+            .copy_from_slice(self.after);
+        self.before.len().checked_add(self.after.len())
+    }
+}
+
 /// Finds the first path segment of a target for which `is_token` holds.
 pub fn find_path_token(target: &[u8], is_token: impl Fn(&[u8]) -> bool) -> Option<PathToken<'_>> {
     let (path, _) = split_target(target);
+    find_segment(target, path, is_token)
+}
+
+/// Finds the first segment of a decoded path for which `is_token` holds: a `?` in it is a letter.
+pub fn find_decoded_token(path: &[u8], is_token: impl Fn(&[u8]) -> bool) -> Option<PathToken<'_>> {
+    find_segment(path, path, is_token)
+}
+
+/// `target` begins with `path`.
+fn find_segment<'a>(
+    target: &'a [u8],
+    path: &'a [u8],
+    is_token: impl Fn(&[u8]) -> bool,
+) -> Option<PathToken<'a>> {
     let mut start = 0usize;
     for segment in Pieces::of(path, b'/') {
         let end = start.saturating_add(segment.len());

@@ -41,15 +41,14 @@ impl Received for Fake {
         &self.target
     }
 
-    fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers
-            .iter()
-            .find(|row| row.0.eq_ignore_ascii_case(name))
-            .map(|row| row.1.as_slice())
+    fn header(&self, name: &str, n: usize) -> Option<&[u8]> {
+        let named = self.headers.iter();
+        let mut named = named.filter(|row| row.0.eq_ignore_ascii_case(name));
+        named.nth(n).map(|row| row.1.as_slice())
     }
 
-    fn cookie(&self, name: &[u8]) -> Option<&[u8]> {
-        strip::find_cookie(&self.cookie, name)
+    fn cookie(&self, name: &[u8], n: usize) -> Option<&[u8]> {
+        strip::cookies_called(&self.cookie, name).nth(n)
     }
 
     fn message(&self, text: usize) -> Option<&[u8]> {

@@ -2,7 +2,7 @@
 
 use md5::Md5;
 
-use super::super::{MAX_TARGET, MAX_TOKEN, Status, Verdict};
+use super::super::{InPath, MAX_TARGET, MAX_TOKEN, Received, Status, Verdict};
 use super::fake::{
     EXP, Fake, NOW, profile, query, scalesimple, secure_link, sign, sign_link, status,
 };
@@ -191,18 +191,39 @@ fn half_a_token() {
 }
 
 #[test]
-fn a_repeated_argument_counts_as_the_signers_edge_reads_it() {
+fn a_repeated_carrier_of_scalesimple_is_malformed() {
     let good = sign("k1", EXP, "/a?x=1");
-    let target = |first: &str, last: &str| {
+    let profile = scalesimple(&[]);
+    let query = |before: &str, after: &str| {
         Fake::new(&format!(
-            "/a?ss_token={first}&x=1&ss_token={last}&ss_expiration={EXP}"
+            "/a?{before}ss_token={good}&x=1&ss_expiration={EXP}{after}"
         ))
     };
-    assert_eq!(status(&scalesimple(&[]), &target("0", &good)), Status::Ok);
+    assert_eq!(status(&profile, &query("", "")), Status::Ok);
+    let same = format!("ss_token={good}");
+    for twice in ["ss_token=0", "ss_token=", "ss_expiration=1", &same] {
+        let before = query(&format!("{twice}&"), "");
+        assert_eq!(status(&profile, &before), Status::Malformed, "{twice}");
+        let after = query("", &format!("&{twice}"));
+        assert_eq!(status(&profile, &after), Status::Malformed, "{twice}");
+        let cookie = format!("ss_token={good}; ss_expiration={EXP}; {twice}");
+        let cookie = Fake::new("/a?x=1").cookie(&cookie);
+        assert_eq!(status(&profile, &cookie), Status::Malformed, "{twice}");
+    }
+    let header = |name: &str| {
+        let rx = Fake::new("/a?x=1").header("X-SS-Token", &good);
+        rx.header("X-SS-Expiration", EXP).header(name, EXP)
+    };
+    assert_eq!(status(&profile, &header("X-Other")), Status::Ok);
+    assert_eq!(status(&profile, &header("x-ss-token")), Status::Malformed);
     assert_eq!(
-        status(&scalesimple(&[]), &target(&good, "0")),
+        status(&profile, &header("X-SS-EXPIRATION")),
         Status::Malformed
     );
+}
+
+#[test]
+fn of_a_repeated_argument_of_a_secure_link_the_first_counts() {
     let link = sign_link(&format!("{EXP}/a k1"));
     let target = |first: &str, last: &str| {
         Fake::new(&format!("/a?md5={first}&md5={last}&expires={EXP}")).message(&["/a "])
@@ -261,6 +282,76 @@ fn path_tokens_sign_the_url_without_them() {
         without.clean_path(format!("/{good}/a").as_bytes(), &mut [0; 64]),
         None
     );
+}
+
+#[test]
+fn a_path_token_is_where_target_and_path_both_have_it() {
+    let profile = scalesimple(&["from path"]);
+    let t = format!("{},{EXP}", sign("k1", EXP, "/a"));
+    let merged = |target: &str, path: &str| {
+        let (target, path) = (target.replace('T', &t), path.replace('T', &t));
+        let mut room = vec![0; target.len()];
+        match profile.in_path(target.as_bytes(), path.as_bytes(), &mut room) {
+            InPath::Nowhere => "nowhere".to_owned(),
+            InPath::Cancelled => "cancelled".to_owned(),
+            InPath::Both { target, path } => [target, path]
+                .map(|found| String::from_utf8([found.before, found.after].concat()).unwrap())
+                .join(" "),
+        }
+    };
+    for (target, path, wanted) in [
+        ("/T/a", "/T/a", "/a /a"),
+        ("/T", "/T", "/ /"),
+        ("/a/T?x", "/a/T", "/a/?x /a/"),
+        ("//T//a", "/T/a", "///a /a"),
+        ("//T//a", "//T//a", "///a ///a"),
+        ("/./T/./a", "/T/a", "/././a /a"),
+        ("/%2e%2E/T/a", "/T/a", "cancelled"),
+        ("/b/%2e%2E/T/a", "/T/a", "/b/%2e%2E/a /a"),
+        ("/%61%3f/T/b", "/a?/T/b", "/%61%3f/b /a?/b"),
+        ("/T/../a", "/a", "cancelled"),
+        ("/a/T/..", "/a/", "cancelled"),
+        ("/a/T/b/../../c", "/a/c", "cancelled"),
+        ("/T/b/../a", "/T/a", "/b/../a /a"),
+        ("/T%2f../a", "/a", "nowhere"),
+        ("/x%2FT/a", "/x/T/a", "nowhere"),
+        ("/a#/T/b", "/a", "cancelled"),
+        ("/T/../T/a", "/T/a", "cancelled"),
+        ("/a?/T/", "/a", "nowhere"),
+    ] {
+        assert_eq!(merged(target, path), wanted, "{target}");
+    }
+}
+
+#[test]
+fn a_cancelled_path_token_opens_no_target() {
+    struct Other(Fake);
+    impl Received for Other {
+        fn target(&self) -> &[u8] {
+            self.0.target()
+        }
+        fn header(&self, _: &str, _: usize) -> Option<&[u8]> {
+            None
+        }
+        fn cookie(&self, _: &[u8], _: usize) -> Option<&[u8]> {
+            None
+        }
+        fn message(&self, text: usize) -> Option<&[u8]> {
+            Received::message(&self.0, text)
+        }
+        fn serves_target(&self) -> bool {
+            false
+        }
+    }
+    let token = format!("{},{EXP}", sign("k1", EXP, "/u/../a"));
+    let rx = Other(Fake::new(&format!("/u/{token}/../a")));
+    let verdict = scalesimple(&["from path"]).verify(&rx, NOW);
+    assert_eq!(verdict.status, Status::Malformed);
+    // What is signed here is the path that is served.
+    let token = format!("{},{EXP}", sign_link(&format!("{EXP}/u/a k1")));
+    let rx = Other(Fake::new(&format!("/u/{token}/../a")).message(&["/u/a "]));
+    let verdict = secure_link(&["from path"]).verify(&rx, NOW);
+    assert_eq!(verdict.status, Status::Ok);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::Status;
+use super::super::{InPath, Status, normal};
 use super::fake::{EXP, Fake, NOW, query, scalesimple, secure_link, sign, sign_link, status};
 
 /// Another byte at some place of a text.
@@ -60,6 +60,37 @@ proptest! {
             prop_assert!(!profile.verify(&rx, now).is_ok());
             let mut out = vec![0; rx.target.len()];
             prop_assert!(profile.clean_path(&rx.target, &mut out).is_none_or(|len| len < out.len()));
+        }
+    }
+
+    #[test]
+    fn a_target_without_its_path_token_names_the_path_that_is_served(
+        pieces in "(/|/|/|\\.|\\.\\.|/\\.\\./|T|T|T|a|%2e|%2F|%25|%3f|,|\\+|\\?|#){0,14}",
+        merge: bool,
+    ) {
+        let token = format!("{},{EXP}", "0".repeat(32));
+        let target = format!("/{pieces}").replace('T', &token).into_bytes();
+        let parsed = |target: &[u8]| {
+            let mut out = vec![0; target.len()];
+            let len = normal::path_of([target], merge, &mut out)?;
+            out.truncate(len);
+            Some(out)
+        };
+        let Some(path) = parsed(&target) else { return Ok(()) };
+        let profile = scalesimple(&["from path"]);
+        let mut room = vec![0; target.len()];
+        let found = profile.in_path(&target, &path, &mut room);
+        let served = match found {
+            InPath::Both { path, .. } => [path.before, path.after].concat(),
+            InPath::Nowhere | InPath::Cancelled => path.clone(),
+        };
+        let mut out = vec![0; target.len() + 3 * path.len()];
+        match found.write_target(&target, &path, &mut out) {
+            None => prop_assert_eq!(found, InPath::Nowhere),
+            Some(len) => {
+                let seen = parsed(&out[..len]);
+                prop_assert_eq!(seen, Some(served), "{}", String::from_utf8_lossy(&out[..len]));
+            }
         }
     }
 

@@ -1,0 +1,152 @@
+//! A token in the path: where it stands, and how it comes out of the path and of the target.
+
+use super::check::{AsReceived, Record, profile_of};
+use super::{Main, Named};
+use crate::{Gatehouse, refusal};
+use gatehouse_core::token::InPath;
+use gatehouse_nginx::phase::Handler;
+use gatehouse_nginx::{Outcome, Phase, Request};
+
+/// What has become of a request's path token. It has one at most: what follows in its place is part
+/// of the URL.
+#[derive(Clone, Copy, Default)]
+pub enum PathToken {
+    /// Nothing so far.
+    #[default]
+    Untouched,
+    /// It is out of the target; by this profile it is to come out of the path.
+    OutOfTarget(usize),
+    /// It is out of the path, the target keeps it (`token_auth_strip off`).
+    OutOfPath,
+    /// It is out of both, or was never in the path.
+    Gone,
+}
+
+/// Where the path token of a request stands, by the path that nginx parsed from `target`. None when
+/// memory is short.
+pub(super) fn find<'r>(
+    r: Request<'r>,
+    named: &Named,
+    target: &'r [u8],
+    path: &'r [u8],
+) -> Option<InPath<'r>> {
+    if !named.profile.carriers().path {
+        return Some(InPath::Nowhere);
+    }
+    let room = r.alloc(target.len())?;
+    Some(named.profile.in_path(target, path, room))
+}
+
+/// The decoded path as received, without its token. None when memory is short.
+pub(super) fn signed<'r>(
+    r: Request<'r>,
+    named: &Named,
+    received: AsReceived<'r>,
+) -> Option<&'r [u8]> {
+    match find(r, named, received.target, received.uri)? {
+        InPath::Nowhere | InPath::Cancelled => Some(received.uri),
+        InPath::Both { path, .. } => {
+            let out = r.alloc(received.uri.len())?;
+            let len = path.write_rest(out)?;
+            out.get(..len)
+        }
+    }
+}
+
+/// Takes the token out of the target, which then still names the path that was received, or that
+/// path without the same token. None when memory is short.
+pub(super) fn strip_target<'r>(
+    r: Request<'r>,
+    record: &Record<'r>,
+    number: usize,
+    named: &Named,
+) -> Option<()> {
+    let before = record.path.get();
+    if !matches!(before, PathToken::Untouched | PathToken::OutOfPath) {
+        return Some(());
+    }
+    let (target, path) = (r.target(), record.receive(r).uri);
+    let found = find(r, named, target, path)?;
+    let room = path.len().checked_mul(3)?.checked_add(target.len())?;
+    if matches!(found, InPath::Nowhere) {
+        return Some(());
+    }
+    let out = r.alloc(room)?;
+    let len = found.write_target(target, path, out)?;
+    r.set_target(out.get(..len)?);
+    // Upstreams get the path that is checked, and not what the client has called it.
+    r.send_uri();
+    record.path.set(match (found, before) {
+        (InPath::Both { .. }, PathToken::Untouched) => PathToken::OutOfTarget(number),
+        _ => PathToken::Gone,
+    });
+    Some(())
+}
+
+/// Takes the token out of the path where nginx is not to look for another location. None when memory
+/// is short.
+pub(super) fn strip_uri<'r>(r: Request<'r>, record: &Record<'r>, main: &Main) -> Option<()> {
+    let PathToken::OutOfTarget(number) = record.path.get() else {
+        return Some(());
+    };
+    let out = r.alloc(r.uri().len())?;
+    let named = main.profiles.get(number)?;
+    if let Some(len) = named.profile.clean_decoded(r.uri(), out) {
+        r.set_uri(out.get(..len)?);
+    }
+    record.path.set(PathToken::Gone);
+    Some(())
+}
+
+/// The path to start again at, when this one still has a path token in it.
+pub(super) fn without_token<'r>(
+    r: Request<'r>,
+    record: &Record<'r>,
+    number: usize,
+) -> Option<&'r [u8]> {
+    let profiles = &r.main_conf::<Gatehouse>().token.profiles;
+    let (number, then) = match record.path.get() {
+        PathToken::Gone | PathToken::OutOfPath => return None,
+        PathToken::OutOfTarget(number) => (number, PathToken::Gone),
+        PathToken::Untouched => {
+            let received = record.receive(r);
+            let named = profiles.get(number)?;
+            match find(r, named, received.target, received.uri)? {
+                InPath::Both { .. } => (number, PathToken::OutOfPath),
+                InPath::Nowhere | InPath::Cancelled => return None,
+            }
+        }
+    };
+    let out = r.alloc(r.uri().len())?;
+    let len = profiles.get(number)?.profile.clean_decoded(r.uri(), out)?;
+    record.path.set(then);
+    record.starts_again.set(!r.is_internal());
+    out.get(..len)
+}
+
+/// Takes a path token out of a request that others have let in without asking us, or in spite of us.
+pub struct PreContent;
+
+impl Handler for PreContent {
+    const PHASE: Phase = Phase::PreContent;
+    const NAME: &'static str = "taking a token out of a path";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        let number = match profile_of(r) {
+            Ok(Some(number)) if r.is_main() => number,
+            _ => return Outcome::Declined,
+        };
+        // The page of a refusal is shown where it is: elsewhere the request would be one that was
+        // refused already, and would not be asked again.
+        if refusal::is_page(r) {
+            return Outcome::Declined;
+        }
+        let clean = r
+            .existing_record::<Gatehouse>()
+            .and_then(|all| without_token(r, &all.token, number));
+        clean.map_or(Outcome::Declined, |uri| Outcome::Redirect {
+            uri,
+            args: r.args(),
+        })
+    }
+}
