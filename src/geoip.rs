@@ -21,6 +21,7 @@ use std::rc::Rc;
 pub struct Main {
     databases: Vec<Db>,
     variables: Vec<variables::Definition>,
+    paths: variables::Paths,
     needs: Vec<Need>,
     has_rules: bool,
 }

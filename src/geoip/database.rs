@@ -3,8 +3,8 @@
 use super::feed::{Loader, metadata, stamp_of, too_old};
 use crate::Gatehouse;
 use crate::words::duplicate;
-use gatehouse_core::geo::{Database, Facts, FactsCache, Field, Fields, Lookup};
-use gatehouse_nginx::slots::{Published, Slots};
+use gatehouse_core::geo::{Database, Facts, FactsCache, Field, Fields, Lookup, Shape};
+use gatehouse_nginx::slots::{Outcome, Published, Slots};
 use gatehouse_nginx::{Conf, Error, Level, Zone, files, process};
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
@@ -34,8 +34,9 @@ pub struct Db {
     pub(super) warned_of: Cell<u64>,
 }
 
+/// What a worker knows about the bytes of a generation; the zone lends them for each lookup.
 struct View {
-    database: Database<Published>,
+    shape: Rc<Shape>,
     memo: FactsCache,
     generation: u64,
 }
@@ -160,15 +161,15 @@ impl Db {
 
     /// When the database in use was built, seconds since 1970.
     pub fn build_epoch(&self) -> Option<u64> {
-        self.with(|view| Some(view.database.build_epoch()))
+        self.with(|database, _| Some(database.build_epoch()))
     }
 
     /// What is known about an address.
     pub fn facts(&self, address: IpAddr) -> Facts {
-        self.with(|view| match view.database.lookup(address) {
+        self.with(|database, view| match database.lookup(address) {
             Lookup::Found(offset) => {
                 let generation = u32::try_from(view.generation & u64::from(u32::MAX)).unwrap_or(0);
-                Some(view.memo.facts(generation, &view.database, offset))
+                Some(view.memo.facts(generation, database, offset))
             }
             Lookup::NotFound | Lookup::Broken => None,
         })
@@ -179,29 +180,42 @@ impl Db {
     pub fn record<T>(
         &self,
         address: IpAddr,
-        read: impl Fn(&Database<Published>, u32) -> Option<T>,
+        read: impl Fn(&Database<Published<'_>>, u32) -> Option<T>,
     ) -> Option<T> {
-        self.with(|view| match view.database.lookup(address) {
-            Lookup::Found(offset) => read(&view.database, offset),
+        self.with(|database, _| match database.lookup(address) {
+            Lookup::Found(offset) => read(database, offset),
             Lookup::NotFound | Lookup::Broken => None,
         })
     }
 
-    /// Uses this worker's view of the current generation. The next replacement goes into the
-    /// other slot, the one after it comes [`Slots::SETTLE_MS`] later at least: an answer is sound
-    /// when the generation has not moved meanwhile.
-    fn with<T>(&self, mut use_it: impl FnMut(&mut View) -> Option<T>) -> Option<T> {
+    /// Uses this worker's view of the current generation: an answer counts when the generation has not moved
+    /// meanwhile ([`Published`]).
+    fn with<T>(
+        &self,
+        mut use_it: impl FnMut(&Database<Published<'_>>, &mut View) -> Option<T>,
+    ) -> Option<T> {
         const TRIES: usize = 3;
         let slots = self.zone.slots()?;
         let mut view = self.view.try_borrow_mut().ok()?;
         for _ in 0..TRIES {
-            let current = slots.generation();
-            if view.as_ref().is_none_or(|v| v.generation != current) {
-                *view = View::of(&slots);
-            }
-            let one = view.as_mut()?;
-            let answer = use_it(one);
-            if slots.generation() == one.generation {
+            let published = slots.current()?;
+            let generation = published.generation;
+            let known = view.as_ref().filter(|v| v.generation == generation);
+            let database = match known {
+                Some(known) => Database::with_shape(published, Rc::clone(&known.shape)),
+                None => {
+                    *view = None;
+                    let database = Database::open(published).ok()?;
+                    *view = Some(View {
+                        shape: database.shape(),
+                        memo: FactsCache::new(),
+                        generation,
+                    });
+                    database
+                }
+            };
+            let answer = use_it(&database, view.as_mut()?);
+            if slots.generation() == generation {
                 return answer;
             }
         }
@@ -215,29 +229,22 @@ impl Db {
         let Some(read) = self.loaded.as_ref().filter(|_| replaces != 0) else {
             return;
         };
-        if let (Some(slots), Some(lock)) = (self.zone.slots(), self.zone.lock()) {
-            if slots.generation() == replaces {
-                slots.publish(&lock, read.database.source(), read.stamp);
-            }
+        let (Some(slots), Some(lock)) = (self.zone.slots(), self.zone.lock()) else {
+            return;
+        };
+        if slots.generation() != replaces {
+            return;
+        }
+        let bytes = read.database.source();
+        if slots.publish(&lock, bytes, read.stamp, process::now_ms()) == Outcome::TooSoon {
+            // The next tick tries again.
+            self.replaces.set(replaces);
         }
     }
 
     /// Takes a new generation into view, outside of requests.
     pub(super) fn refresh(&self) {
-        let _ = self.with(|_| Some(()));
-    }
-}
-
-impl View {
-    fn of(slots: &Slots<'_>) -> Option<Self> {
-        let published = slots.current()?;
-        let generation = published.generation;
-        let database = Database::open(published).ok()?;
-        Some(Self {
-            database,
-            memo: FactsCache::new(),
-            generation,
-        })
+        let _ = self.with(|_, _| Some(()));
     }
 }
 
@@ -273,7 +280,8 @@ fn prepare(zone: &Zone, read: &Loaded) -> Option<u64> {
     match slots.generation() {
         0 => {
             let lock = zone.lock()?;
-            slots.publish(&lock, bytes, read.stamp).then_some(0)
+            let done = slots.publish(&lock, bytes, read.stamp, process::now_ms());
+            (done == Outcome::Done).then_some(0)
         }
         _ if slots.stamp() == read.stamp => Some(0),
         generation => (bytes.len() <= slots.capacity()).then_some(generation),

@@ -79,9 +79,12 @@ impl Db {
                 false
             }
             (Ok(()), true) => {
-                let slots = self.zone.slots().zip(self.zone.lock());
-                one.draft = slots.map(|(slots, lock)| slots.begin(&lock));
-                one.draft.is_some()
+                let Some((slots, lock)) = self.zone.slots().zip(self.zone.lock()) else {
+                    return false;
+                };
+                // None for up to a second after another publication: then this slice is done once more.
+                one.draft = slots.begin(&lock, process::now_ms());
+                true
             }
         }
     }
@@ -121,7 +124,9 @@ impl Db {
         {
             return slots.append(&lock, draft, chunk);
         }
-        if slots.append(&lock, draft, rest) && slots.commit(&lock, draft, one.stamp) {
+        if slots.append(&lock, draft, rest)
+            && slots.commit(&lock, draft, one.stamp, process::now_ms())
+        {
             let built = database.build_epoch();
             if !self.good_again(&format!("replaced, built {built}")) {
                 let path = self.path.display();

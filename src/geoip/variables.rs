@@ -76,6 +76,9 @@ pub(super) fn complete(main: &mut super::Main) -> Result<(), Error> {
     Ok(())
 }
 
+/// Bytes of the longest number.
+const LONGEST_NUMBER: usize = 20;
+
 struct Value;
 
 impl Getter for Value {
@@ -115,12 +118,30 @@ fn facts(r: Request<'_>) -> Facts {
     check::address(r).map_or(Facts::UNKNOWN, |address| check::facts(r, address))
 }
 
+/// The paths of the variables that always exist, read once.
+pub struct Paths {
+    subdivision: Option<Path>,
+    asn: Option<Path>,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        let path = |words: &[&str]| Path::parse(words).ok();
+        Self {
+            subdivision: path(&["subdivisions", "0", "iso_code"]),
+            asn: path(&["autonomous_system_number"]),
+        }
+    }
+}
+
 /// A field by its path, from the first database that has it.
-fn first<'r>(r: Request<'r>, path: &[&str]) -> Option<&'r [u8]> {
+fn first<'r>(r: Request<'r>, path: fn(&Paths) -> Option<&Path>) -> Option<&'r [u8]> {
     let address = check::address(r.main())?;
-    let path = Path::parse(path).ok()?;
-    let databases = &r.main_conf::<Gatehouse>().geoip.databases;
-    databases.iter().find_map(|db| read(r, db, address, &path))
+    let main = &r.main_conf::<Gatehouse>().geoip;
+    let path = path(&main.paths)?;
+    main.databases
+        .iter()
+        .find_map(|db| read(r, db, address, path))
 }
 
 /// The rule that decides the request: the one it was refused by, else the location's.
@@ -155,20 +176,17 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
         "geoip_subdivision",
         "The client's first subdivision, ISO 3166-2: `US-CA`.",
         |r| {
-            let part = first(r, &["subdivisions", "0", "iso_code"]);
-            Answer::from(facts(r).country.zip(part).and_then(|(country, part)| {
-                let out = r.alloc(part.len().checked_add(3)?)?;
-                let (head, tail) = out.split_at_mut_checked(3)?;
-                head.copy_from_slice(&[country.as_bytes().as_slice(), b"-"].concat());
-                tail.copy_from_slice(part);
-                Some(&*out)
-            }))
+            let part = first(r, |paths| paths.subdivision.as_ref());
+            let both = facts(r).country.zip(part);
+            Answer::from(
+                both.and_then(|(country, part)| r.concat(&[country.as_bytes(), b"-", part])),
+            )
         },
     ),
     Variable::new(
         "geoip_asn",
         "The number of the client's autonomous system.",
-        |r| Answer::from(first(r, &["autonomous_system_number"])),
+        |r| Answer::from(first(r, |paths| paths.asn.as_ref())),
     ),
     Variable::new(
         "geoip_verdict",
@@ -209,7 +227,7 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
         |r| {
             let db = r.main_conf::<Gatehouse>().geoip.databases.first();
             let epoch = db.and_then(Db::build_epoch);
-            Answer::from(epoch.and_then(|epoch| keep(r, epoch.to_string().as_bytes())))
+            Answer::from(epoch.and_then(|epoch| r.text(&epoch, LONGEST_NUMBER)))
         },
     ),
 ];

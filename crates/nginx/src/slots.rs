@@ -3,8 +3,8 @@
 use crate::shm::{Locked, Zone};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Words before the slots: generation, length of slot 0, length of slot 1, stamp, ticket.
-const HEAD: usize = 5;
+/// Words before the slots: generation, length of slot 0, length of slot 1, stamp, ticket, when it was published.
+const HEAD: usize = 6;
 
 /// The two slots of a zone. The generation counts what was published; its lowest bit says which
 /// slot is current, 0 means none yet.
@@ -15,6 +15,8 @@ pub struct Slots<'z> {
     stamp: &'z AtomicU64,
     /// Drafts begun so far: the latest one may write.
     ticket: &'z AtomicU64,
+    /// When the current generation was published, by the clock all processes share (milliseconds).
+    since: &'z AtomicU64,
     bodies: [&'z [AtomicU64]; 2],
 }
 
@@ -33,25 +35,34 @@ impl Draft {
     }
 }
 
-/// The bytes of one published generation, for as long as the configuration lives.
+/// The bytes of one published generation, lent by its zone.
 ///
-/// The slot is written again once the next generation is published, so a reader compares the
-/// generation before and after and asks again when it moved. Feeders keep [`Slots::SETTLE_MS`]
-/// between two generations: only a reader stopped for that long can meet bytes being written.
-#[derive(Clone, Copy)]
-pub struct Published {
-    at: *const u8,
-    len: usize,
+/// Other processes write the slot again once the next generation is published, [`Slots::SETTLE_MS`] after it at the
+/// earliest: [`Slots::begin`] sees to that. So whoever borrows the bytes must be done within that time, as a lookup
+/// is, and must compare the generation before and after: an answer counts only when it has not moved. A process that
+/// is stopped in the middle of a lookup for longer than that reads bytes of two files; its answer is thrown away, and
+/// nothing that it reads leads outside the slot.
+pub struct Published<'z> {
+    bytes: &'z [u8],
     /// Which generation this is.
     pub generation: u64,
 }
 
-impl AsRef<[u8]> for Published {
+impl AsRef<[u8]> for Published<'_> {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: inside the zone, which is mapped as long as the configuration lives; see the
-        // type's comment for who writes it and when.
-        unsafe { std::slice::from_raw_parts(self.at, self.len) }
+        self.bytes
     }
+}
+
+/// What became of bytes to publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// They are published.
+    Done,
+    /// What is published is too young to be replaced: try again later.
+    TooSoon,
+    /// They do not fit.
+    TooLarge,
 }
 
 impl<'z> Slots<'z> {
@@ -70,7 +81,7 @@ impl<'z> Slots<'z> {
     /// The slots in a zone's words; None when there is no room for any.
     fn new(words: &'z [AtomicU64]) -> Option<Self> {
         let (head, body) = words.split_at_checked(HEAD)?;
-        let [generation, first, second, stamp, ticket] = head else {
+        let [generation, first, second, stamp, ticket, since] = head else {
             return None;
         };
         let (left, right) = body.split_at_checked(body.len() / 2)?;
@@ -79,6 +90,7 @@ impl<'z> Slots<'z> {
             lengths: [first, second],
             stamp,
             ticket,
+            since,
             bodies: [left, right],
         })
     }
@@ -99,7 +111,7 @@ impl<'z> Slots<'z> {
     }
 
     /// The published bytes.
-    pub fn current(&self) -> Option<Published> {
+    pub fn current(&self) -> Option<Published<'z>> {
         let generation = self.generation();
         if generation == 0 {
             return None;
@@ -108,18 +120,20 @@ impl<'z> Slots<'z> {
         let len = usize::try_from(length.load(Ordering::Relaxed))
             .ok()?
             .min(self.capacity());
-        Some(Published {
-            at: body.as_ptr().cast(),
-            len,
-            generation,
-        })
+        // SAFETY: inside the zone, which is mapped for 'z; see the type's comment for who writes it and when.
+        let bytes = unsafe { std::slice::from_raw_parts(body.as_ptr().cast::<u8>(), len) };
+        Some(Published { bytes, generation })
     }
 
-    /// Begins to fill the idle slot.
-    pub fn begin(&self, _lock: &Locked<'_>) -> Draft {
+    /// Begins to fill the idle slot; None while somebody may still read it: it was current until the last publication.
+    pub fn begin(&self, _lock: &Locked<'_>, now_ms: u64) -> Option<Draft> {
+        let age = now_ms.saturating_sub(self.since.load(Ordering::Relaxed));
+        if self.generation() != 0 && age < Self::SETTLE_MS {
+            return None;
+        }
         let ticket = self.ticket.load(Ordering::Relaxed).wrapping_add(1);
         self.ticket.store(ticket, Ordering::Relaxed);
-        Draft { ticket, len: 0 }
+        Some(Draft { ticket, len: 0 })
     }
 
     /// Adds a chunk; false when there is no room for it or somebody else has begun meanwhile.
@@ -140,7 +154,7 @@ impl<'z> Slots<'z> {
     }
 
     /// Publishes what was appended; false when somebody else has begun meanwhile.
-    pub fn commit(&self, _lock: &Locked<'_>, draft: &Draft, stamp: u64) -> bool {
+    pub fn commit(&self, _lock: &Locked<'_>, draft: &Draft, stamp: u64, now_ms: u64) -> bool {
         if !self.is_latest(draft) {
             return false;
         }
@@ -148,14 +162,22 @@ impl<'z> Slots<'z> {
         let (_, length) = self.slot(next);
         length.store(draft.len as u64, Ordering::Relaxed);
         self.stamp.store(stamp, Ordering::Relaxed);
+        self.since.store(now_ms, Ordering::Relaxed);
         self.generation.store(next, Ordering::Release);
         true
     }
 
-    /// Fills the idle slot and publishes it at once; false when `bytes` are larger than a slot.
-    pub fn publish(&self, lock: &Locked<'_>, bytes: &[u8], stamp: u64) -> bool {
-        let mut draft = self.begin(lock);
-        self.append(lock, &mut draft, bytes) && self.commit(lock, &draft, stamp)
+    /// Fills the idle slot and publishes it at once.
+    pub fn publish(&self, lock: &Locked<'_>, bytes: &[u8], stamp: u64, now_ms: u64) -> Outcome {
+        let Some(mut draft) = self.begin(lock, now_ms) else {
+            return Outcome::TooSoon;
+        };
+        // Under one lock nobody else begins.
+        if self.append(lock, &mut draft, bytes) && self.commit(lock, &draft, stamp, now_ms) {
+            Outcome::Done
+        } else {
+            Outcome::TooLarge
+        }
     }
 
     fn is_latest(&self, draft: &Draft) -> bool {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use maxminddb::{MaxMindDbError, Metadata, Reader};
 
@@ -69,6 +70,11 @@ pub enum Lookup {
 /// reader: answers are then meaningless, never unsafe.
 pub struct Database<S: AsRef<[u8]>> {
     source: S,
+    shape: Rc<Shape>,
+}
+
+/// What [`Database::open`] learned about some bytes; can be kept while the bytes are only lent.
+pub struct Shape {
     metadata: Metadata,
     tree: Tree,
     /// Where the search tree ends, the data start and the data end.
@@ -81,7 +87,7 @@ pub struct Database<S: AsRef<[u8]>> {
 impl<S: AsRef<[u8]>> fmt::Debug for Database<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Database")
-            .field("metadata", &self.metadata)
+            .field("metadata", &self.shape.metadata)
             .finish_non_exhaustive()
     }
 }
@@ -110,8 +116,7 @@ impl<S: AsRef<[u8]>> Database<S> {
         };
         let nodes_bytes = bytes.get(..tree_end).unwrap_or_default();
         let tree = Tree::new(nodes_bytes, width, nodes, metadata.ip_version);
-        let mut database = Self {
-            source,
+        let shape = Shape {
             metadata,
             tree,
             tree_end,
@@ -119,8 +124,25 @@ impl<S: AsRef<[u8]>> Database<S> {
             data_end,
             fields: Fields::default(),
         };
-        database.fields = database.sample_fields();
+        let mut database = Self {
+            source,
+            shape: Rc::new(shape),
+        };
+        let fields = database.sample_fields();
+        if let Some(shape) = Rc::get_mut(&mut database.shape) {
+            shape.fields = fields;
+        }
         Ok(database)
+    }
+
+    /// What was learned when it was opened.
+    pub fn shape(&self) -> Rc<Shape> {
+        Rc::clone(&self.shape)
+    }
+
+    /// The same bytes as those that `shape` was made of, lent again: nothing is read.
+    pub fn with_shape(source: S, shape: Rc<Shape>) -> Self {
+        Self { source, shape }
     }
 
     /// Checks the whole file: every way through the search tree ends, every record and all it
@@ -142,40 +164,43 @@ impl<S: AsRef<[u8]>> Database<S> {
 
     /// The metadata's `database_type`, such as `GeoLite2-Country`.
     pub fn database_type(&self) -> &str {
-        &self.metadata.database_type
+        &self.shape.metadata.database_type
     }
 
     /// When the database was built, in seconds since 1970.
     pub fn build_epoch(&self) -> u64 {
-        self.metadata.build_epoch
+        self.shape.metadata.build_epoch
     }
 
     /// How many nodes the search tree has.
     pub fn node_count(&self) -> u32 {
-        self.tree.nodes
+        self.shape.tree.nodes
     }
 
     /// 4 when the database holds IPv4 networks only, else 6.
     pub fn ip_version(&self) -> u16 {
-        self.metadata.ip_version
+        self.shape.metadata.ip_version
     }
 
     /// Whether records of this database have the field: decided by reading some thousand records
     /// all over the file, all of them in a small one.
     pub fn has_field(&self, field: Field) -> bool {
-        self.fields.contains(field)
+        self.shape.fields.contains(field)
     }
 
     /// The fields that records of this database have.
     pub fn fields(&self) -> Fields {
-        self.fields
+        self.shape.fields
     }
 
     /// Finds an address's record. An IPv4 address mapped into IPv6 is looked up as IPv4; an IPv6
     /// address is not found in a database of IPv4 networks.
     #[inline]
     pub fn lookup(&self, address: IpAddr) -> Lookup {
-        let record = self.tree.find(self.tree_bytes(), address.to_canonical());
+        let record = self
+            .shape
+            .tree
+            .find(self.tree_bytes(), address.to_canonical());
         match self.target(record) {
             Target::Data(offset) => Lookup::Found(offset),
             Target::Nothing | Target::Node(_) => Lookup::NotFound,
@@ -220,7 +245,7 @@ impl<S: AsRef<[u8]>> Database<S> {
 
     /// Where one record of a node leads.
     pub(super) fn child(&self, node: u32, right: bool) -> Target {
-        match self.tree.record(self.tree_bytes(), node, right) {
+        match self.shape.tree.record(self.tree_bytes(), node, right) {
             Some(record) => self.target(record),
             None => Target::Outside,
         }
@@ -228,7 +253,7 @@ impl<S: AsRef<[u8]>> Database<S> {
 
     /// How long a way through the search tree may be.
     pub(super) fn address_bits(&self) -> u8 {
-        self.tree.bits
+        self.shape.tree.bits
     }
 
     /// The data section.
@@ -236,7 +261,7 @@ impl<S: AsRef<[u8]>> Database<S> {
         Section(
             self.source
                 .as_ref()
-                .get(self.data_start..self.data_end)
+                .get(self.shape.data_start..self.shape.data_end)
                 .unwrap_or_default(),
         )
     }
@@ -245,7 +270,7 @@ impl<S: AsRef<[u8]>> Database<S> {
     pub(super) fn separator(&self) -> &[u8] {
         self.source
             .as_ref()
-            .get(self.tree_end..self.data_start)
+            .get(self.shape.tree_end..self.shape.data_start)
             .unwrap_or_default()
     }
 
@@ -253,14 +278,16 @@ impl<S: AsRef<[u8]>> Database<S> {
     fn tree_bytes(&self) -> &[u8] {
         self.source
             .as_ref()
-            .get(..self.tree_end)
+            .get(..self.shape.tree_end)
             .unwrap_or_default()
     }
 
     #[inline]
     fn target(&self, record: u32) -> Target {
-        self.tree
-            .target(record, self.data_end.saturating_sub(self.data_start))
+        self.shape.tree.target(
+            record,
+            self.shape.data_end.saturating_sub(self.shape.data_start),
+        )
     }
 
     /// The facts a record states itself.
@@ -294,11 +321,11 @@ impl<S: AsRef<[u8]>> Database<S> {
     /// Reads the records of nodes all over the tree and notes which fields they have.
     fn sample_fields(&self) -> Fields {
         let mut fields = Fields::default();
-        let stride = usize::try_from(self.tree.nodes)
+        let stride = usize::try_from(self.shape.tree.nodes)
             .unwrap_or(usize::MAX)
             .div_ceil(SAMPLE)
             .max(1);
-        for node in (0..self.tree.nodes).step_by(stride) {
+        for node in (0..self.shape.tree.nodes).step_by(stride) {
             for right in [false, true] {
                 if let Target::Data(offset) = self.child(node, right) {
                     fields.insert_stated(self.stated_facts(offset));

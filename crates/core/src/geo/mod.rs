@@ -32,7 +32,7 @@ mod verify;
 mod verify_data;
 
 pub use cache::FactsCache;
-pub use database::{Database, Error, Lookup};
+pub use database::{Database, Error, Lookup, Shape};
 pub use facts::{Code, Eu, Facts, Field, Fields};
 pub use path::{Out, Path};
 pub use rules::{Action, Rule, RuleList};

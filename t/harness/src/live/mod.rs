@@ -70,6 +70,11 @@ pub const SCENARIOS: &[Scenario] = &[
         run: geoip::reload,
     },
     Scenario {
+        name: "geoip_two_reloads",
+        needs: &[],
+        run: geoip::two_reloads,
+    },
+    Scenario {
         name: "geoip_root_only",
         needs: &["root"],
         run: geoip::root_only,
