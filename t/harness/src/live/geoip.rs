@@ -293,7 +293,7 @@ pub(super) fn reload(env: &Env) -> Result<(), String> {
 /// second one waits that long and is not lost.
 pub(super) fn two_reloads(env: &Env) -> Result<(), String> {
     let conf = CONF.replace("reload=1s", "reload=0");
-    let mut server = setup(env, &data(env, "geo.mmdb")?)?.start(&conf)?;
+    let server = setup(env, &data(env, "geo.mmdb")?)?.start(&conf)?;
     wait_for(&server, 0, OLD)?;
     let begun = Instant::now();
     for (name, country) in [("geo2.mmdb", NEW), ("geo.mmdb", OLD)] {
