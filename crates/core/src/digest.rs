@@ -279,6 +279,16 @@ mod tests {
     }
 
     #[test]
+    fn names_and_errors() {
+        for (name, encoding) in Encoding::ALL {
+            assert_eq!(Encoding::parse(name), Some(encoding));
+        }
+        assert_eq!(Encoding::parse("HEX"), None);
+        assert_eq!(Error::KeyedCrc32.to_string(), "\"crc32\" takes no key");
+        assert_eq!(Error::EmptyKey.to_string(), "key is empty");
+    }
+
+    #[test]
     fn rfc_1321_md5() {
         for (input, want) in [
             ("", "d41d8cd98f00b204e9800998ecf8427e"),

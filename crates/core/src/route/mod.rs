@@ -11,6 +11,8 @@ mod text;
 mod url;
 
 #[cfg(test)]
+mod edge_tests;
+#[cfg(test)]
 mod file_tests;
 #[cfg(test)]
 mod tests;

@@ -294,6 +294,10 @@ fn request_keys_have_one_form() {
         ("a:", Some("a")),
         ("", None),
         (":80", None),
+        (":", None),
+        ("::", Some("::")),
+        ("[::1:80", Some("[::1:80")),
+        ("::1]:80", Some("::1]:80")),
         (".", None),
     ] {
         let mut buf = [0; 253];

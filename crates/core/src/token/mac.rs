@@ -52,6 +52,8 @@ mod tests {
             " 1",
             "1 ",
             "1a",
+            "1:",
+            "1/",
             "0x1",
             "1.0",
             "1000000000000000000",
@@ -62,10 +64,33 @@ mod tests {
     }
 
     #[test]
+    fn digits_are_at_least_one() {
+        for (text, wanted) in [
+            ("0", true),
+            ("0123456789", true),
+            ("", false),
+            ("1a", false),
+            ("a1", false),
+            ("/", false),
+            (":", false),
+        ] {
+            assert_eq!(is_digits(text.as_bytes()), wanted, "{text}");
+        }
+    }
+
+    #[test]
     fn same_needs_equal_length_and_bytes() {
         assert!(same(b"abc", b"abc"));
         assert!(!same(b"abc", b"abd"));
         assert!(!same(b"abc", b"ab"));
         assert!(!same(b"", b"a"));
+        // As long as an MD5.
+        let mac = *b"0123456789abcdef";
+        assert!(same(&mac, &mac));
+        for at in 0..mac.len() {
+            let mut other = mac;
+            other[at] ^= 1;
+            assert!(!same(&mac, &other), "{at}");
+        }
     }
 }

@@ -1,0 +1,121 @@
+//! Forms at the edge of what is a token, and what a profile says about itself.
+
+use super::super::{Place, Status, scheme};
+use super::fake::{
+    EXP, Fake, NOW, profile, query, scalesimple, secure_link, sign, sign_link, status,
+};
+
+#[test]
+fn a_segment_is_a_token_only_as_a_whole() {
+    let hash = "0123456789abcdef0123456789abcdef";
+    let link = "MTIzNDU2Nzg5MDEyMzQ1Ng";
+    let bare = profile(&["format secure_link", "key k", "message $uri", "from path"]).unwrap();
+    for (profile, good, bad) in [
+        (
+            scalesimple(&["from path"]),
+            hash,
+            "0123456789ABCDEF0123456789abcdef",
+        ),
+        (secure_link(&["from path"]), link, "MTIzNDU2Nzg5MDEyMzQ1N!"),
+        (bare, link, "MTIzNDU2Nzg5MDEyMzQ1N!"),
+    ] {
+        let is_token = |segment: &str| {
+            let target = format!("/{segment}/a");
+            status(&profile, &Fake::new(&target)) != Status::Missing
+        };
+        assert!(is_token(&format!("{good},1")));
+        for segment in [
+            format!("{bad},1"),
+            format!("{good},"),
+            format!("{good},x"),
+            format!("{good},1x"),
+            format!("{good}x1"),
+            bad.to_owned(),
+        ] {
+            assert!(!is_token(&segment), "{segment}");
+        }
+    }
+}
+
+#[test]
+fn a_profile_says_what_it_is() {
+    let profile = profile(&[
+        "format scalesimple",
+        "key id=i hunter2",
+        "from path cookie=c",
+    ])
+    .unwrap();
+    assert_eq!(profile.places().len(), 2);
+    assert_eq!(profile.places().first(), Some(&Place::Path));
+    assert_eq!(
+        format!("{profile:?}"),
+        "Profile { scheme: Scheme(\"scalesimple\"), places: [Path, Cookie(Names { token: \"c\", expiry: None })], .. }"
+    );
+    assert_eq!(
+        format!("{:?}", scheme("secure_link").unwrap()),
+        "Scheme(\"secure_link\")"
+    );
+}
+
+#[test]
+fn a_network_in_bind_ip_is_a_value_like_exact() {
+    let refused = profile(&["format scalesimple", "key k", "bind_ip /24,/64"]);
+    assert_eq!(
+        refused.map(|_| ()),
+        Err("has \"bind_ip\", format \"scalesimple\" carries no address".to_owned())
+    );
+}
+
+#[test]
+fn findings_say_what_each_place_holds() {
+    let profile = scalesimple(&["from query cookie header path"]);
+    let good = sign("k1", EXP, "/a?b");
+    let rx = query("/a?b", &good, EXP)
+        .cookie("ss_token=x; ss_expiration=7")
+        .header("X-SS-Token", "y");
+    let findings: Vec<_> = profile.findings(&rx, NOW).collect();
+    let statuses: Vec<(Option<usize>, Status)> = findings
+        .iter()
+        .map(|finding| (finding.verdict.place, finding.verdict.status))
+        .collect();
+    assert_eq!(
+        statuses,
+        [
+            (Some(0), Status::Ok),
+            (Some(1), Status::Malformed),
+            (Some(2), Status::Malformed)
+        ]
+    );
+    let shown: Vec<_> = findings
+        .iter()
+        .map(|finding| (finding.presented(), finding.signed_target()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (
+                Some((good.as_bytes(), Some(EXP.as_bytes()))),
+                b"/a?b".to_vec()
+            ),
+            (
+                Some((b"x".as_slice(), Some(b"7".as_slice()))),
+                rx.target.clone()
+            ),
+            (None, Vec::new())
+        ]
+    );
+    let link = profile_without_expiry();
+    let rx = Fake::new(&format!("/a?st={}", sign_link("/a k1"))).message(&["/a "]);
+    let found = link.findings(&rx, NOW).next().unwrap();
+    assert_eq!(found.presented().unwrap().1, None);
+}
+
+fn profile_without_expiry() -> super::super::Profile {
+    let lines = [
+        "format secure_link",
+        "key k1",
+        "message $uri {key}",
+        "from query=st",
+    ];
+    profile(&lines).unwrap()
+}
