@@ -3,14 +3,15 @@
 #![allow(clippy::panic)] // what this file is for
 
 use crate::{Gatehouse, reference};
-use gatehouse_nginx::module::{Args, Contexts, Directive};
+use gatehouse_nginx::module::{self, Args, Contexts, Directive};
 use gatehouse_nginx::phase::{Handler, HeaderFilter, Installer, NextFilter, Outcome, Phase};
-use gatehouse_nginx::process::hooks::{reloading, set_clock};
+use gatehouse_nginx::process::hooks::{reloading, set_clock, stop_here};
 use gatehouse_nginx::timer::{self, Slot, Tick};
 use gatehouse_nginx::upstream::{self, Address, Balancer, Chosen, Init};
 use gatehouse_nginx::variable::Getter;
 use gatehouse_nginx::{Answer, Conf, Error, Level, Request};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// `http`: what the configuration wants to see fail.
@@ -18,6 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub struct Main {
     wanted: Vec<Where>,
     redirects: bool,
+    stop_feeder: Option<PathBuf>,
 }
 
 /// One level of locations.
@@ -122,6 +124,15 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         set: set_test_clock,
     },
     Directive {
+        name: c"test_stop_feeder",
+        syntax: "path",
+        default: None,
+        contexts: Contexts::HTTP,
+        args: Args::Exactly(1),
+        text: "When this file exists, a worker that is about to change a table removes it and stops (`SIGSTOP`).",
+        set: set_stop_feeder,
+    },
+    Directive {
         name: c"test_reference",
         syntax: "path",
         default: None,
@@ -174,6 +185,12 @@ fn set_panic_upstream(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
 fn set_test_clock(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let word = word(cf, 1)?;
     set_clock(word.parse().map_err(|_| cf.invalid(&word))?);
+    Ok(())
+}
+
+fn set_stop_feeder(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let path = cf.path(&word(cf, 1)?)?;
+    cf.main().hooks.stop_feeder = Some(path);
     Ok(())
 }
 
@@ -246,6 +263,16 @@ pub fn start_worker(main: &Main) {
 impl Main {
     fn wants(&self, place: Where) -> bool {
         self.wanted.contains(&place)
+    }
+}
+
+/// Where the file of `test_stop_feeder` is: removes it and stops this process.
+pub fn stop_feeder() {
+    let path = module::running::<Gatehouse, _>(|main| main.hooks.stop_feeder.clone());
+    if let Some(path) = path.flatten() {
+        if std::fs::remove_file(path).is_ok() {
+            stop_here();
+        }
     }
 }
 

@@ -2,7 +2,12 @@
 
 mod balance;
 mod feed;
+mod fill;
 mod hosts;
+mod job;
+mod pile;
+mod room;
+mod stamp;
 mod table;
 mod variables;
 
@@ -14,7 +19,7 @@ use crate::Gatehouse;
 use balance::RoundRobin;
 use gatehouse_core::words;
 use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Place};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use table::UpstreamTable;
 
@@ -25,6 +30,8 @@ pub struct Main {
     uses: Vec<Rc<Use>>,
     lookups: Vec<Rc<Lookup>>,
     variables: Vec<variables::Definition>,
+    /// Addresses of host names, for all tables.
+    hosts: Option<Rc<RefCell<hosts::Hosts>>>,
 }
 
 /// One `upstream` block.
@@ -53,8 +60,9 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
                - `match host | exact;` how keys are compared. `host` (the default): lower-cased, port and trailing dot dropped; exact, then \
                `*.parent` from the longest, then `*`. `exact`: the bytes, no wildcards.\n\
                - `file path [reload=time];` the routes as JSON, `{\"version\": 1, \"routes\": {KEY: route}}` or the bare object. Looked at again every \
-               `reload` (default `1s`, `0` never) without a reload; a broken file is refused with a line that names the place, and the last good routes \
-               keep serving.\n\
+               `reload` (default `1s`, `0` never) without a reload; a broken file is refused with an `[error]` that names the place, and the last good \
+               routes keep serving. A reload goes on with them, too, where the table has been fed from that file; `nginx -t` and a start refuse it. \
+               A file that the zone has no room for is refused as a whole, with the size that is needed.\n\
                - `miss N;` the answer when no route matches and the `upstream` has no `server` lines. Default `404`.\n\
                - `passive fails=N window=time;` how many failed tries within the time take a backend out for that time, for all workers and routes \
                (as `max_fails` and `fail_timeout`). Default `fails=1 window=10s`; `fails=0` never.\n\n\
@@ -62,7 +70,8 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
                \"drain\": false, \"sni\": \"shop.internal\"}], \"vars\": {\"token\": \"gold\"}, \"meta\": {}}`. A backend is `http` or `https`, a name, IPv4, `[IPv6]` or \
                `unix:/path`, and a port; the short form takes options in its fragment (`http://10.0.0.6:3000#weight=5&drain=1`). Unknown members are refused, \
                except below `meta`. `https` backends are used only under `proxy_pass https://…`. Host names are resolved by the system when nginx starts or \
-               reloads; a name that is new in a file read later must be in `/etc/hosts`.",
+               reloads. A name that is not found leaves out its own backend, with an `[error]` (a `[warn]` from `nginx -t`); so does a name that is new in a \
+               file read later and not in `/etc/hosts`, until the next reload. When name servers do not answer, a reload keeps the addresses it had.",
         set: table::set,
     },
     Directive {

@@ -186,7 +186,7 @@ qr{\[emerg\] .*invalid parameter "every=1s" in \S+/conf/nginx\.conf:\d+}
 upstream_table apps { zone 1m; file none.json; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*upstream_table "apps": file "\S+/conf/none\.json": cannot be read \(No such file or directory.* in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*upstream_table "apps": file "\S+/conf/none\.json": cannot be read \(2: No such file or directory\) in \S+/conf/nginx\.conf:\d+}
 
 === TEST 25: a directory
 --- http_config
@@ -363,15 +363,18 @@ upstream_table apps { zone 1m; file apps.json; }
 --- error_log eval
 qr{\[emerg\] .*weight is not 1 to 65535.*/a\.test/backends/0/weight.* in \S+/conf/nginx\.conf:\d+}
 
-=== TEST 43: a host nobody knows
+=== TEST 43: a host nobody knows is a warning: it takes out its own backend only
 --- http_config
 upstream_table apps { zone 1m; file apps.json; }
 --- user_files
 >>> ../conf/apps.json
 {"a.test": {"backends": ["http://nobody.invalid"]}}
---- must_die
+--- config_ok
 --- error_log eval
-qr{\[emerg\] .*host not found "nobody\.invalid".*/a\.test/backends/0.* in \S+/conf/nginx\.conf:\d+}
+qr{\[warn\] .*upstream table "apps": file "\S+/conf/apps\.json": host not found "nobody\.invalid" \(.*\) at /a\.test/backends/0, this backend is left out}
+--- no_error_log
+[error]
+[emerg]
 
 === TEST 44: another balancing method before the lookup
 --- http_config
@@ -576,3 +579,92 @@ upstream_table apps { zone 1m; file apps.json; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*not a string at /a\.test/vars/a\\x1B\[2J\\x7Fb\\x0Anginx: x in \S+/conf/nginx\.conf:\d+$}
+
+=== TEST 66: many dead names are a few warnings
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+--- user_files eval
+">>> ../conf/apps.json\n{\"a.test\": {\"backends\": [" . join(", ", "\"http://h1.invalid\"", "\"http://h2.invalid\"", "\"http://h3.invalid\"", "\"http://h4.invalid\"",
+"\"http://h5.invalid\"", "\"http://h6.invalid\"", "\"http://h7.invalid\"", "\"http://h8.invalid\"", "\"http://h9.invalid\"", "\"http://h1.invalid\"",
+"\"http://ha.invalid\"", "\"http://hb.invalid\"", "\"http://hc.invalid\"") . "]}}"
+--- config_ok
+--- error_log eval
+[qr{\[warn\] .*host not found "h1\.invalid" .* at /a\.test/backends/0, this backend and 1 more are left out}, qr{\[warn\] .*and 2 more host names}]
+--- no_error_log
+hc.invalid
+
+=== TEST 67: unknown members are told which ones there are: of a backend
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": [{"url": "http://127.0.0.1", "wieght": 1}]}}
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*unknown member "wieght", it must be "url", "weight", "backup", "drain", "sni", "max_conns" or "slow_start" at /a\.test/backends/0/wieght in \S+/conf/nginx\.conf:\d+}
+
+=== TEST 68: of a route
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backend": []}}
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*unknown member "backend", it must be "id", "backends", "vars", "keys" or "meta" at /a\.test/backend in \S+/conf/nginx\.conf:\d+}
+
+=== TEST 69: of a file with a version
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+--- user_files
+>>> ../conf/apps.json
+{"version": 1, "route": {}}
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*unknown member "route", it must be "version" or "routes" at /route in \S+/conf/nginx\.conf:\d+}
+
+=== TEST 70: options of a short form
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1#wieght=2"]}}
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*unknown option "wieght", it must be "weight", "backup", "drain" or "sni" in backend .* at /a\.test/backends/0 in \S+/conf/nginx\.conf:\d+}
+
+=== TEST 71: a trailing comma
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": []},
+}
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*file "\S+/conf/apps\.json": trailing comma at line 2 column 1 in \S+/conf/nginx\.conf:\d+}
+
+=== TEST 72: a byte order mark
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+--- user_files eval
+">>> ../conf/apps.json\n\xef\xbb\xbf{}"
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*file "\S+/conf/apps\.json": byte order mark, the file must begin with `\{` at line 1 column 1 in \S+/conf/nginx\.conf:\d+}
+
+=== TEST 73: a unix path that leaves no room for the tag of a TLS name
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+--- user_files eval
+">>> ../conf/apps.json\n" . '{"a.test": {"backends": ["https://unix:/' . "p" x 99 . '"]}}'
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*unix socket path longer than 99 bytes in backend "https://unix:/p+" at /a\.test/backends/0 in \S+/conf/nginx\.conf:\d+}
+
+=== TEST 74: the longest unix paths
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+--- user_files eval
+">>> ../conf/apps.json\n" . '{"a.test": {"backends": ["https://unix:/' . "p" x 98 . '", "http://unix:/' . "p" x 106 . '"]}}'
+--- config_ok

@@ -453,3 +453,35 @@ location / { proxy_pass http://backend; }
 Host: a.test
 --- response_body_like eval
 [qr/^name=a\n/, qr/^name=a\n.*X-Id: i{255}\r/s]
+
+=== TEST 25: a name that does not resolve takes out its own backend only, and says so
+--- http_upstream: a
+--- http_config eval: $::Http
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://nobody.invalid:$TEST_NGINX_PORT_A", "http://127.0.0.1:$TEST_NGINX_PORT_A"]},
+ "b.test": {"id": "b", "backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A"]}}
+--- config
+location / { proxy_pass http://backend; }
+--- request eval
+["GET /", "GET /", "GET /"]
+--- more_headers eval
+["Host: a.test", "Host: a.test", "Host: b.test"]
+--- response_body_like eval
+[qr/^name=a\n/, qr/^name=a\n/, qr/^name=a\n/]
+--- error_log eval
+qr{\[error\] .*upstream table "apps": file "\S+/conf/apps\.json": host not found "nobody\.invalid" \(.*\) at /a\.test/backends/0, this backend is left out}
+
+=== TEST 26: a route all of whose backends are out is still a route
+--- http_config eval: $::Http
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"id": "shop", "backends": ["http://nobody.invalid:80"]}}
+--- config
+location / { proxy_pass http://backend; }
+--- request eval
+["GET /", "GET /"]
+--- more_headers eval
+["Host: a.test", "Host: b.test"]
+--- error_code eval
+[502, 404]

@@ -1,76 +1,41 @@
 //! Follows a table's file: one worker, in slices, the last good routes serving meanwhile.
 
+use super::job::{Job, Source, Step, Tally};
+use super::stamp::Stamp;
 use super::table::UpstreamTable;
 use crate::Gatehouse;
-use gatehouse_core::route::{Entry, FileReader, Key, KeySet};
-use gatehouse_core::table::{ApplyError, Change, Cursor, Feeder, NoWriter, Owner};
+use gatehouse_core::table::{Feeder, Table, Ticket};
 use gatehouse_nginx::timer::{self, Slot, Tick};
 use gatehouse_nginx::{Level, files, log, module, process};
-use std::fs::Metadata;
-use std::io::{Cursor as Bytes, Read};
+use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt;
+use std::rc::Rc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-/// How far the feeding worker has come.
+/// How far the feeding of a table has come. The master begins it, workers go on with a copy each.
 #[derive(Default)]
 pub struct Feed {
-    /// The file last read or refused.
-    seen: Option<Stamp>,
+    /// What the master has read at a reload and a worker is to apply: also where workers may not read the file. It
+    /// stays here when it has been applied; the table knows that it was.
+    pub(super) snapshot: Option<Snapshot>,
+    /// The content of the file that was last read or refused.
+    pub(super) seen: Option<Stamp>,
+    /// What was last said about a file that cannot be used; None while it is good.
+    pub(super) trouble: Option<String>,
+    /// Host names that were reported.
+    pub(super) said: HashSet<String>,
     next_look_ms: u64,
-    work: Work,
+    job: Option<Job>,
 }
 
-/// Tells one content of a file from another.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    size: u64,
-    changed: (i64, i64),
-}
-
-impl From<Metadata> for Stamp {
-    fn from(meta: Metadata) -> Self {
-        Self {
-            inode: meta.ino(),
-            size: meta.len(),
-            changed: (meta.mtime(), meta.mtime_nsec()),
-        }
-    }
-}
-
-/// What is being done, a slice at a time.
-#[derive(Default)]
-enum Work {
-    #[default]
-    None,
-    /// The file is read and checked; nothing of it is applied before its end.
-    Reading {
-        source: Box<dyn Read>,
-        reader: FileReader,
-        entries: Vec<Entry>,
-    },
-    /// Routes the file has no more are looked for.
-    Comparing {
-        entries: Vec<Entry>,
-        keys: KeySet,
-        cursor: Cursor,
-        gone: Vec<Vec<u8>>,
-    },
-    /// Changes go into the table, from the end of the lists.
-    Applying {
-        entries: Vec<Entry>,
-        gone: Vec<Vec<u8>>,
-        tally: Tally,
-    },
-}
-
-#[derive(Default)]
-struct Tally {
-    total: usize,
-    changed: usize,
-    refused: usize,
-    why: Option<ApplyError>,
+/// A file's bytes on their way from the master to the worker that applies them.
+pub struct Snapshot {
+    pub ticket: Ticket,
+    pub bytes: Rc<Vec<u8>>,
+    /// Which content of the file they are.
+    pub stamp: Option<Stamp>,
 }
 
 /// How often a worker looks whether it is its turn.
@@ -79,10 +44,9 @@ const TICK_MS: u64 = 100;
 const PAUSE_MS: u64 = 1;
 /// The longest slice of work; the event loop goes on between slices.
 const SLICE: Duration = Duration::from_millis(3);
-/// Bytes read, buckets compared or changes applied between two looks at the clock.
-const BYTES: u64 = 8 * 1024;
-const BUCKETS: usize = 64;
-const CHANGES: usize = 16;
+
+/// What happens when a file cannot be used.
+pub(super) const STAYS: &str = "the last good routes stay in use";
 
 impl UpstreamTable {
     /// One slice of work, when this worker has the lease; milliseconds until the next.
@@ -90,43 +54,35 @@ impl UpstreamTable {
         let (Ok(mut feed), Some(routes)) = (self.feed.try_borrow_mut(), self.routes()) else {
             return TICK_MS;
         };
-        let follows = self.file.as_ref().is_some_and(|file| file.reload_ms > 0);
-        let resting = matches!(feed.work, Work::None) && self.handed.borrow().is_none();
-        if !follows && resting {
+        if feed.job.is_none() && !self.follows() && feed.pending(&routes).is_none() {
             return TICK_MS;
         }
         let now = process::now_ms();
-        if !routes.lease_acquire(self.feeder(), now) {
-            // Whoever has it may apply newer routes than those begun here.
-            feed.seen = None;
-            feed.work = Work::None;
-            return TICK_MS;
-        }
-        if matches!(feed.work, Work::None) {
-            self.look(&mut feed, now);
-        }
-        if matches!(feed.work, Work::None) {
-            return TICK_MS;
+        if self.leads(&routes, now) {
+            if feed.job.is_none() {
+                self.look(&mut feed, &routes, now);
+            }
+        } else {
+            // Whoever has the lease may apply newer routes than those begun here.
+            feed.give_up();
         }
         let until = Instant::now().checked_add(SLICE);
         while until.is_some_and(|until| Instant::now() < until) {
-            match self.step(std::mem::take(&mut feed.work)) {
-                Ok(Work::None) => return TICK_MS,
-                Ok(next) => feed.work = next,
-                Err(text) => {
-                    let text = format!(
-                        "{}: {text}, the last good routes stay in use",
-                        self.source()
-                    );
-                    self.say(Level::Error, &text);
-                    return TICK_MS;
-                }
+            match self.step(&mut feed) {
+                Some(Step::Wait) => break,
+                Some(_) => {}
+                None => return TICK_MS,
             }
         }
         PAUSE_MS
     }
 
-    /// This process, as the lease knows it.
+    /// Whether it has a file that is looked at again.
+    fn follows(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.reload_ms > 0)
+    }
+
+    /// This worker, as the lease knows it.
     fn feeder(&self) -> Feeder {
         Feeder {
             pid: process::pid(),
@@ -134,240 +90,158 @@ impl UpstreamTable {
         }
     }
 
-    /// Begins to read the file when it is another one than the last, or what the master read.
-    fn look(&self, feed: &mut Feed, now: u64) {
-        let handed = self.handed.borrow_mut().take();
-        let file = self.file.as_ref().filter(|file| file.reload_ms > 0);
-        if now < feed.next_look_ms && handed.is_none() {
+    /// Whether this worker feeds the table. The lease changes hands under the lock only: whoever takes it over knows
+    /// that the one before is not in the middle of a change.
+    fn leads(&self, routes: &Table<'_, AtomicU64>, now: u64) -> bool {
+        let who = self.feeder();
+        if routes.lease_held(who) {
+            return routes.lease_acquire(who, now);
+        }
+        let lock = self.zone().try_lock();
+        lock.is_some() && routes.lease_acquire(who, now)
+    }
+
+    /// Gives the lease up, for a worker that goes.
+    fn leave(&self) {
+        if let (Ok(mut feed), Some(routes)) = (self.feed.try_borrow_mut(), self.routes()) {
+            feed.give_up();
+            routes.lease_release(self.feeder());
+        }
+    }
+
+    /// Begins with what the master has read, or reads the file when it is another one than the last.
+    fn look(&self, feed: &mut Feed, routes: &Table<'_, AtomicU64>, now: u64) {
+        if let Some(snapshot) = feed.pending(routes) {
+            let source = Source::Snapshot(Rc::clone(&snapshot.bytes), 0);
+            let job = Job::new(snapshot.ticket, source, self.mode());
+            feed.seen = snapshot.stamp;
+            self.begin(feed, job);
             return;
         }
-        let reload_ms = file.map_or(0, |file| file.reload_ms);
+        let Some(file) = self.file.as_ref().filter(|file| file.reload_ms > 0) else {
+            return;
+        };
+        if now < feed.next_look_ms {
+            return;
+        }
         // A change is seen within `reload`: ticks come late by up to TICK_MS.
-        feed.next_look_ms = now.saturating_add(reload_ms.saturating_sub(TICK_MS));
-        let opened =
-            file.map(|file| files::open(&file.path).and_then(|f| Ok((f.metadata()?.into(), f))));
-        let source: Box<dyn Read> = match (opened, handed) {
-            (Some(Ok((stamp, _))), _) if feed.seen == Some(stamp) => return,
-            (Some(Ok((stamp, file))), _) => {
-                feed.seen = Some(stamp);
-                Box::new(file)
+        feed.next_look_ms = now.saturating_add(file.reload_ms.saturating_sub(TICK_MS));
+        let ticket = routes.take_ticket(file.source());
+        let opened = files::open(&file.path).and_then(|f| Ok((Stamp::from(f.metadata()?), f)));
+        match opened {
+            Ok((stamp, _)) if feed.seen == Some(stamp) => {}
+            Ok((stamp, opened)) => {
+                feed.seen = stamp.settled();
+                let job = Job::new(ticket, Source::File(opened), self.mode());
+                self.begin(feed, job);
             }
-            (_, Some(bytes)) => Box::new(Bytes::new(bytes)),
-            (Some(Err(error)), None) => {
-                // Said once; a file that comes back is read again.
-                if feed.seen.take().is_some() {
+            Err(error) => {
+                // A file that comes back is read again.
+                feed.seen = None;
+                let (file, why) = (file.shown(), files::errno(&error));
+                if error.kind() == ErrorKind::PermissionDenied {
                     let text = format!(
-                        "{} cannot be read ({error}), the last good routes stay in use",
-                        self.source()
+                        "{file} cannot be read again by the workers ({why}), changes need a reload"
                     );
-                    self.say(Level::Error, &text);
+                    self.complain(feed, text);
+                } else {
+                    self.complain(feed, format!("{file} cannot be read ({why}), {STAYS}"));
                 }
-                return;
             }
-            (None, None) => return,
-        };
-        feed.work = Work::Reading {
-            source,
-            reader: FileReader::new(self.mode()),
-            entries: Vec::new(),
-        };
+        }
+    }
+
+    fn begin(&self, feed: &mut Feed, job: Job) {
+        if let Some(file) = &self.file {
+            file.hosts.borrow_mut().refresh();
+        }
+        feed.job = Some(job);
+    }
+
+    /// One step of the work in hand; None when there is none.
+    fn step(&self, feed: &mut Feed) -> Option<Step> {
+        let job = feed.job.as_mut()?;
+        let step = job.step(self, self.feeder());
+        match step {
+            Err(text) => {
+                job.abandon();
+                // Were it the snapshot, it would be tried for ever.
+                feed.snapshot = None;
+                self.complain(feed, format!("{}: {text}, {STAYS}", self.source()));
+                Some(Step::More)
+            }
+            Ok(step) => {
+                match step {
+                    Step::Read => {
+                        let lines = job.take_left_out().lines(&mut feed.said);
+                        for line in lines {
+                            self.say(Level::Error, &format!("{}: {line}", self.source()));
+                        }
+                    }
+                    Step::Applied => {
+                        let tally = job.tally();
+                        let was_bad = feed.trouble.take().is_some();
+                        self.say_applied(&tally, was_bad);
+                    }
+                    Step::Lost => feed.give_up(),
+                    Step::Done => feed.job = None,
+                    Step::More | Step::Wait => {}
+                }
+                Some(step)
+            }
+        }
     }
 
     /// The file, as messages name it.
     fn source(&self) -> String {
         match &self.file {
-            Some(file) => format!("file \"{}\"", file.path.display()),
+            Some(file) => file.shown(),
             None => "without a file".into(),
         }
     }
 
     /// Addresses of a name, as far as they are known here.
-    fn addresses(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+    pub(super) fn addresses(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
         match &self.file {
             Some(file) => file.hosts.borrow_mut().ask_here(name, port),
             None => Err("no file".into()),
         }
     }
 
-    fn step(&self, work: Work) -> Result<Work, String> {
-        match work {
-            Work::None => Ok(Work::None),
-            Work::Reading {
-                source,
-                reader,
-                entries,
-            } => self.read(source, reader, entries),
-            Work::Comparing {
-                entries,
-                keys,
-                cursor,
-                gone,
-            } => Ok(self.compare(entries, keys, cursor, gone)),
-            Work::Applying {
-                entries,
-                gone,
-                tally,
-            } => Ok(self.apply(entries, gone, tally)),
+    /// Says what is wrong with the file, once until it is something else.
+    fn complain(&self, feed: &mut Feed, text: String) {
+        if feed.trouble.as_ref() != Some(&text) {
+            self.say(Level::Error, &text);
+            feed.trouble = Some(text);
         }
     }
 
-    fn read(
-        &self,
-        mut source: Box<dyn Read>,
-        mut reader: FileReader,
-        mut entries: Vec<Entry>,
-    ) -> Result<Work, String> {
-        let mut bytes = Vec::new();
-        (&mut source)
-            .take(BYTES)
-            .read_to_end(&mut bytes)
-            .map_err(|e| format!("cannot be read ({e})"))?;
-        if !bytes.is_empty() {
-            let fed = reader.feed(&bytes, &mut |entry| {
-                // Names are checked now, so that a bad one refuses the file as a whole.
-                let checked = entry
-                    .route
-                    .resolve(&mut |name, port| self.addresses(name, port));
-                checked.map(|_| ()).map_err(|e| e.below(&entry.pointer))?;
-                entries.push(entry);
-                Ok(())
-            });
-            fed.map_err(|e| e.to_string())?;
-            return Ok(Work::Reading {
-                source,
-                reader,
-                entries,
-            });
-        }
-        let summary = reader.finish().map_err(|e| e.to_string())?;
-        let Some(routes) = self.routes() else {
-            return Ok(Work::None);
-        };
-        Ok(Work::Comparing {
-            entries,
-            keys: summary.keys,
-            cursor: routes.cursor(),
-            gone: Vec::new(),
-        })
-    }
-
-    fn compare(
-        &self,
-        entries: Vec<Entry>,
-        keys: KeySet,
-        mut cursor: Cursor,
-        mut gone: Vec<Vec<u8>>,
-    ) -> Work {
-        let Some(routes) = self.routes() else {
-            return Work::None;
-        };
-        let more = routes.scan(&mut cursor, BUCKETS, &mut |route| {
-            if route.owner() == Some(Owner::File) && !keys.contains(route.key()) {
-                gone.push(route.key().to_vec());
-            }
-        });
-        if more {
-            return Work::Comparing {
-                entries,
-                keys,
-                cursor,
-                gone,
-            };
-        }
-        let tally = Tally {
-            total: entries.len(),
-            ..Tally::default()
-        };
-        Work::Applying {
-            entries,
-            gone,
-            tally,
-        }
-    }
-
-    /// First what is gone, so that there is room for what is new.
-    fn apply(&self, mut entries: Vec<Entry>, mut gone: Vec<Vec<u8>>, mut tally: Tally) -> Work {
-        let (Some(routes), Some(_lock)) = (self.routes(), self.zone().lock()) else {
-            return Work::None;
-        };
-        let mut writer = match routes.feeding_writer(self.feeder(), process::now_ms()) {
-            Ok(writer) => writer,
-            // The next slice comes soon; requests go on.
-            Err(NoWriter::Repairing) => {
-                return Work::Applying {
-                    entries,
-                    gone,
-                    tally,
-                };
-            }
-            // Stopped for so long that another worker feeds the table now, with newer routes.
-            Err(NoWriter::LeaseLost) => return Work::None,
-        };
-        if writer.repaired() {
-            self.say(
-                Level::Warn,
-                "a process was killed while it changed the table: repaired",
-            );
-        }
-        for _ in 0..CHANGES {
-            let result = if let Some(key) = gone.pop() {
-                let Ok(key) = Key::parse(&key, self.mode()) else {
-                    continue;
-                };
-                writer.apply(&Change::Remove {
-                    key: &key,
-                    owner: Owner::File,
-                })
-            } else if let Some(entry) = entries.pop() {
-                let Ok(route) = entry
-                    .route
-                    .resolve(&mut |name, port| self.addresses(name, port))
-                else {
-                    continue;
-                };
-                writer.apply(&Change::Put {
-                    key: &entry.key,
-                    route: &route,
-                    owner: Owner::File,
-                })
-            } else {
-                self.say_done(&tally);
-                return Work::None;
-            };
-            match result {
-                Ok(applied) => {
-                    tally.changed +=
-                        usize::from(applied != gatehouse_core::table::Applied::Unchanged)
-                }
-                Err(error) => {
-                    tally.refused += 1;
-                    tally.why = Some(error);
-                    // The search for room took its time: look at the clock.
-                    break;
-                }
-            }
-        }
-        Work::Applying {
-            entries,
-            gone,
-            tally,
-        }
-    }
-
-    fn say_done(&self, tally: &Tally) {
+    fn say_applied(&self, tally: &Tally, was_bad: bool) {
         let source = self.source();
+        if tally.repaired {
+            let text = "a process was killed while it changed the table: repaired";
+            self.say(Level::Warn, text);
+        }
         if let Some(error) = tally.why {
             let text = format!(
                 "{source}: {} of {} changes refused: {error}",
                 tally.refused, tally.total
             );
             self.say(Level::Error, &text);
-        } else if tally.changed > 0 {
+        } else if was_bad || tally.changed > 0 {
+            let again = if was_bad { " is good again" } else { "" };
             let text = format!(
-                "{source}: {} routes, {} changed",
+                "{source}{again}: {} routes, {} changed",
                 tally.total, tally.changed
             );
             self.say(Level::Notice, &text);
+        }
+        if tally.most_are_gone() {
+            let text = format!(
+                "{source}: {} of {} routes were removed, {} are left",
+                tally.removed, tally.before, tally.total
+            );
+            self.say(Level::Error, &text);
         }
     }
 
@@ -376,6 +250,22 @@ impl UpstreamTable {
             level,
             &format!("upstream table \"{}\": {text}", self.name()),
         );
+    }
+}
+
+impl Feed {
+    /// What the master has read, unless that was applied or is older than what the table has.
+    fn pending(&self, routes: &Table<'_, AtomicU64>) -> Option<&Snapshot> {
+        let snapshot = self.snapshot.as_ref()?;
+        (!routes.is_outdated(snapshot.ticket)).then_some(snapshot)
+    }
+
+    /// Another worker feeds the table now.
+    fn give_up(&mut self) {
+        self.seen = None;
+        if let Some(job) = self.job.as_mut().filter(|job| job.is_live()) {
+            job.abandon();
+        }
     }
 }
 
@@ -393,33 +283,24 @@ impl Tick for Feeding {
 
     fn tick() -> Option<u64> {
         module::running::<Gatehouse, _>(|main| {
-            main.upstream
-                .tables
-                .iter()
-                .map(UpstreamTable::feed)
-                .min()
-                .unwrap_or(TICK_MS)
+            let tables = main.upstream.tables.iter();
+            tables.map(UpstreamTable::feed).min().unwrap_or(TICK_MS)
         })
+    }
+
+    /// Another worker goes on at once.
+    fn leave() {
+        module::running::<Gatehouse, _>(|main| {
+            main.upstream.tables.iter().for_each(UpstreamTable::leave);
+        });
     }
 }
 
 /// Starts following the files.
 pub fn start_worker(main: &super::Main) {
-    let tables = &main.tables;
-    let files = tables.iter().filter_map(|t| Some((t, t.file.as_ref()?)));
-    for (table, file) in
-        files.filter(|(_, file)| file.reload_ms > 0 && process::worker_number() == 0)
-    {
-        if let Err(error) = files::open(&file.path) {
-            let text = format!(
-                "file \"{}\" cannot be read again by the workers ({error}), changes need a reload",
-                file.path.display()
-            );
-            table.say(Level::Warn, &text);
-        }
-    }
-    let fed = |table: &UpstreamTable| table.file.is_some() || table.handed.borrow().is_some();
-    if tables.iter().any(fed) {
+    let fed =
+        |table: &UpstreamTable| table.file.is_some() || table.feed.borrow().snapshot.is_some();
+    if main.tables.iter().any(fed) {
         timer::start::<Feeding>(PAUSE_MS);
     }
 }

@@ -3,68 +3,138 @@
 //! The master asks the system, as nginx does for `server` lines. A worker must not wait for a
 //! name server: it knows what the master resolved and what stands in /etc/hosts.
 
+use super::stamp::Stamp;
+use gatehouse_core::route::{Answer, Names};
+use gatehouse_nginx::files;
 use std::collections::HashMap;
+use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-/// Names and their addresses.
+/// Names and their addresses, one record for all tables of a configuration.
 #[derive(Default)]
-pub struct Hosts(HashMap<String, Vec<IpAddr>>);
+pub struct Hosts {
+    names: Names,
+    local: Local,
+}
+
+/// What /etc/hosts said when it was last read.
+#[derive(Default)]
+struct Local {
+    read: Option<Stamp>,
+    names: HashMap<String, Vec<IpAddr>>,
+}
+
+const ETC_HOSTS: &str = "/etc/hosts";
+
+/// The names of the configuration last read, good or bad: their addresses are used when name servers are away.
+static LAST: Mutex<Option<Names>> = Mutex::new(None);
 
 impl Hosts {
-    /// Asks the system, which may take as long as it likes.
-    pub fn ask_system(&mut self, name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
-        if !self.0.contains_key(name) {
-            let found = (name, 0)
-                .to_socket_addrs()
-                .map_err(|e| format!("host not found \"{name}\" ({e})"))?;
-            let mut addresses: Vec<IpAddr> = found.map(|a| a.ip()).collect();
-            addresses.sort_unstable();
-            addresses.dedup();
-            self.0.insert(name.to_owned(), addresses);
+    /// Those of a configuration that is being read.
+    pub fn of_new_configuration() -> Self {
+        let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        Self {
+            names: last.clone().unwrap_or_default(),
+            local: Local::default(),
         }
-        Ok(self.known(name, port).unwrap_or_default())
+    }
+
+    /// Keeps the names for the next configuration.
+    pub fn remember(&self) {
+        *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.names.followed());
+    }
+
+    /// Asks the system, which may take its time.
+    pub fn ask_system(&mut self, name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+        self.names.resolve(name, port, &mut ask)
     }
 
     /// Answers at once, from memory or /etc/hosts.
     pub fn ask_here(&mut self, name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
-        if !self.0.contains_key(name) {
-            let text = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
-            let addresses = in_hosts_file(&text, name);
-            if addresses.is_empty() {
-                return Err(format!(
-                    "host \"{name}\" is new and not in /etc/hosts: a name server is asked at a reload only"
-                ));
-            }
-            self.0.insert(name.to_owned(), addresses);
-        }
-        Ok(self.known(name, port).unwrap_or_default())
+        let local = &mut self.local;
+        self.names.recall(name, port, &mut |name| local.find(name))
     }
 
-    fn known(&self, name: &str, port: u16) -> Option<Vec<SocketAddr>> {
-        Some(
-            self.0
-                .get(name)?
-                .iter()
-                .map(|ip| SocketAddr::new(*ip, port))
-                .collect(),
-        )
+    /// Looks again at /etc/hosts, if it is another one now: once for each reading of a file of routes.
+    pub fn refresh(&mut self) {
+        self.local.refresh();
+    }
+
+    /// What is to be said about names that name servers did not answer for.
+    pub fn take_kept(&mut self) -> Vec<String> {
+        self.names.take_kept()
     }
 }
 
-fn in_hosts_file(text: &str, name: &str) -> Vec<IpAddr> {
-    let lines = text
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default());
-    let mut found: Vec<IpAddr> = lines
-        .filter_map(|line| {
-            let mut words = line.split_whitespace();
-            let address = words.next()?.parse().ok()?;
-            words
-                .any(|word| word.eq_ignore_ascii_case(name))
-                .then_some(address)
-        })
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    found
+fn ask(name: &str) -> (Answer, Duration) {
+    let start = Instant::now();
+    let answer = match (name, 0).to_socket_addrs() {
+        Ok(found) => {
+            let mut addresses: Vec<IpAddr> = found.map(|a| a.ip()).collect();
+            addresses.sort_unstable();
+            addresses.dedup();
+            Answer::Found(addresses)
+        }
+        Err(error) => why(&error),
+    };
+    (answer, start.elapsed())
+}
+
+/// The standard library keeps getaddrinfo's number to itself: EAI_AGAIN is known by its text, that of glibc
+/// or of musl.
+fn why(error: &io::Error) -> Answer {
+    let text = files::errno(error);
+    let text = text.trim_start_matches("failed to lookup address information: ");
+    let silent = error.raw_os_error().is_some()
+        || text.contains("Temporary failure")
+        || text.contains("Try again");
+    if silent {
+        Answer::NoAnswer(text.into())
+    } else {
+        Answer::NotFound(text.into())
+    }
+}
+
+impl Local {
+    fn find(&self, name: &str) -> Vec<IpAddr> {
+        self.names.get(name).cloned().unwrap_or_default()
+    }
+
+    fn refresh(&mut self) {
+        let Ok(mut file) = files::open(ETC_HOSTS.as_ref()) else {
+            return;
+        };
+        let stamp = file.metadata().map(Stamp::from).ok();
+        if stamp.is_some() && stamp == self.read {
+            return;
+        }
+        let mut text = String::new();
+        if file.read_to_string(&mut text).is_ok() {
+            self.names = in_hosts_file(&text);
+            self.read = stamp;
+        }
+    }
+}
+
+fn in_hosts_file(text: &str) -> HashMap<String, Vec<IpAddr>> {
+    let mut names: HashMap<String, Vec<IpAddr>> = HashMap::new();
+    for line in text.lines() {
+        let mut words = line
+            .split('#')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace();
+        let Some(Ok(address)) = words.next().map(str::parse) else {
+            continue;
+        };
+        for name in words {
+            let found = names.entry(name.to_ascii_lowercase()).or_default();
+            if !found.contains(&address) {
+                found.push(address);
+            }
+        }
+    }
+    names
 }

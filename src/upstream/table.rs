@@ -1,16 +1,16 @@
 //! One `upstream_table`: its block, its zone, its first filling.
 
 use super::feed::Feed;
+use super::fill::Plan;
 use super::hosts::Hosts;
 use crate::Gatehouse;
-use gatehouse_core::route::{FileReader, Match, RouteError};
-use gatehouse_core::table::{Change, HashKey, LayoutError, Owner, Passive, Table};
+use gatehouse_core::route::Match;
+use gatehouse_core::table::{HashKey, Passive, Table};
 use gatehouse_core::token::parse_http_status;
-use gatehouse_nginx::shm::Birth;
-use gatehouse_nginx::{Conf, Error, Zone, files, process};
+use gatehouse_nginx::{Conf, Error, Zone};
 use std::cell::{Cell, RefCell};
-use std::hash::{BuildHasher, RandomState};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 
@@ -25,16 +25,11 @@ pub struct UpstreamTable {
     pub(super) file: Option<RouteFile>,
     /// Raised by every configuration the master takes into use: a newer feeder goes before an older one.
     pub(super) generation: u16,
-    /// In the worker that feeds the table: how far it has come.
-    pub(super) feed: RefCell<Feed>,
-    /// What the master read at a reload: workers apply it, also where they may not read the file.
-    pub(super) handed: Handed,
+    /// How far its feeding has come: begun by the master, gone on with by the worker that feeds the table.
+    pub(super) feed: Rc<RefCell<Feed>>,
     /// What the table's hash is keyed with, remembered.
     hash_key: Cell<Option<HashKey>>,
 }
-
-/// The file's bytes, on their way from the zone's preparation to the worker that feeds the table.
-type Handed = Rc<RefCell<Option<Vec<u8>>>>;
 
 /// `file path [reload=time]`
 #[derive(Clone)]
@@ -43,6 +38,18 @@ pub struct RouteFile {
     pub reload_ms: u64,
     /// Addresses of host names, as resolved by the master.
     pub hosts: Rc<RefCell<Hosts>>,
+}
+
+impl RouteFile {
+    /// Its name, as messages have it.
+    pub fn shown(&self) -> String {
+        format!("file \"{}\"", self.path.display())
+    }
+
+    /// Its name, as the table notes what it was fed from.
+    pub fn source(&self) -> &[u8] {
+        self.path.as_os_str().as_bytes()
+    }
 }
 
 /// The lines of a block.
@@ -79,16 +86,19 @@ pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         .size
         .ok_or_else(|| Error::at(&place, format!("upstream_table \"{name}\" has no \"zone\"")))?;
     let mode = block.mode.unwrap_or(Match::Host);
-    let handed = Handed::default();
-    let (file, shown, for_workers) = (block.file.clone(), name.clone(), Rc::clone(&handed));
+    let plan = Plan {
+        name: name.clone(),
+        mode,
+        file: block.file.clone(),
+    };
+    let feed = Rc::<RefCell<Feed>>::default();
+    let begun = Rc::clone(&feed);
     let zone = cf.zone(
         &format!("upstream_table {name}"),
         size,
         move |zone, birth| {
-            let kept = prepare(zone, birth, mode, file.as_ref())
-                .map_err(|e| format!("upstream_table \"{shown}\": {e}"))?;
-            *for_workers.borrow_mut() = kept;
-            Ok(())
+            let prepared = plan.prepare(zone, birth, &mut begun.borrow_mut());
+            prepared.map_err(|e| format!("upstream_table \"{}\": {e}", plan.name))
         },
     )?;
     let table = UpstreamTable {
@@ -99,9 +109,8 @@ pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         passive: block.passive.unwrap_or_default(),
         file: block.file,
         generation: GENERATION.fetch_add(1, Ordering::Relaxed),
-        feed: RefCell::default(),
+        feed,
         hash_key: Cell::new(None),
-        handed,
     };
     cf.main().upstream.tables.push(table);
     Ok(())
@@ -156,7 +165,7 @@ fn passive(cf: &Conf<'_, Gatehouse>, words: &[&str]) -> Result<Passive, Error> {
 }
 
 fn route_file(
-    cf: &Conf<'_, Gatehouse>,
+    cf: &mut Conf<'_, Gatehouse>,
     path: &str,
     reload: Option<&str>,
 ) -> Result<RouteFile, Error> {
@@ -168,90 +177,13 @@ fn route_file(
     Ok(RouteFile {
         path: cf.path(path)?,
         reload_ms,
-        hosts: Rc::default(),
+        hosts: Rc::clone(
+            cf.main()
+                .upstream
+                .hosts
+                .get_or_insert_with(|| Rc::new(RefCell::new(Hosts::of_new_configuration()))),
+        ),
     })
-}
-
-/// Makes the table in a new zone and fills it, or checks that a kept zone's table is ours; the
-/// file must be good either way. Gives the bytes that workers are to apply to a kept table, empty or
-/// not: not before the reload has succeeded. Runs in the master, before the new workers exist.
-fn prepare(
-    zone: &Zone,
-    birth: Birth,
-    mode: Match,
-    file: Option<&RouteFile>,
-) -> Result<Option<Vec<u8>>, String> {
-    let words = zone.words().ok_or("no memory")?;
-    let (table, kept) = match (birth, Table::attach(words)) {
-        (Birth::Reused, Ok(table)) if table.mode() != mode => {
-            return Err("\"match\" cannot change while the table is in use, restart nginx or name another table".into());
-        }
-        (Birth::Reused, Ok(table)) => (table, true),
-        // A zone of another build's layout cannot be read; its routes come from the file again.
-        (Birth::Fresh, _)
-        | (
-            Birth::Reused,
-            Err(LayoutError::NoTable | LayoutError::OtherVersion(_) | LayoutError::OtherSize),
-        ) => {
-            let key = RandomState::new().hash_one(process::pid());
-            let table = Table::format(words, mode, key).map_err(|e| e.to_string())?;
-            (table, false)
-        }
-    };
-    let Some(file) = file else {
-        // What an earlier file brought goes.
-        let used = table.stats().routes > 0;
-        return Ok(used.then(|| b"{}".to_vec()));
-    };
-    let said = |e| format!("file \"{}\": {e}", file.path.display());
-    let bytes = read_file(&file.path).map_err(said)?;
-    // Without the lock: nobody else knows a new table, and names are resolved as slowly as they like.
-    let new = (!kept).then_some(&table);
-    read_all(new, &bytes, file, mode).map_err(said)?;
-    Ok(kept.then_some(bytes))
-}
-
-/// Reads a whole file, into the table if there is one.
-fn read_all(
-    table: Option<&Table<'_, AtomicU64>>,
-    bytes: &[u8],
-    file: &RouteFile,
-    mode: Match,
-) -> Result<(), String> {
-    let mut reader = FileReader::new(mode);
-    let writer = table.map(|table| table.writer(process::now_ms()));
-    let mut writer = writer.transpose().map_err(|e| e.to_string())?;
-    let mut hosts = file.hosts.borrow_mut();
-    let refuse = |text: String, pointer: &str| RouteError {
-        message: text,
-        pointer: pointer.to_owned(),
-        position: None,
-    };
-    reader
-        .feed(bytes, &mut |entry| {
-            let route = entry
-                .route
-                .resolve(&mut |name, port| hosts.ask_system(name, port));
-            let route = route.map_err(|e| e.below(&entry.pointer))?;
-            if let Some(writer) = &mut writer {
-                let change = Change::Put {
-                    key: &entry.key,
-                    route: &route,
-                    owner: Owner::File,
-                };
-                writer
-                    .apply(&change)
-                    .map_err(|e| refuse(e.to_string(), &entry.pointer))?;
-            }
-            Ok(())
-        })
-        .and_then(|()| reader.finish())
-        .map(|_| ())
-        .map_err(|e| e.to_string())
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    files::read(path).map_err(|e| format!("cannot be read ({e})"))
 }
 
 impl UpstreamTable {

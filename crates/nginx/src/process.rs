@@ -90,6 +90,12 @@ pub mod hooks {
         unsafe { nginx_sys::ngx_cycle.as_ref() }.is_some_and(|cycle| !cycle.conf_ctx.is_null())
     }
 
+    /// Stops this process until somebody sends it SIGCONT.
+    pub fn stop_here() {
+        // SAFETY: a plain system call.
+        unsafe { nginx_sys::raise(nginx_sys::SIGSTOP as i32) };
+    }
+
     pub(super) fn clock() -> Option<i64> {
         Some(CLOCK.load(Ordering::Relaxed)).filter(|t| *t != i64::MIN)
     }

@@ -88,6 +88,53 @@ impl Zone {
         })
     }
 
+    /// As [`Zone::lock`], but None at once when somebody else has it.
+    pub fn try_lock(&self) -> Option<Locked<'_>> {
+        let pool = self.pool();
+        if pool.is_null() {
+            return None;
+        }
+        // SAFETY: mapped: nginx has initialised the mutex.
+        let locked = unsafe { ngx::ngx_shmtx_trylock(&raw mut (*pool).mutex) } != 0;
+        locked.then_some(Locked {
+            pool,
+            zone: std::marker::PhantomData,
+        })
+    }
+
+    /// Bytes of the zone, as its directive gives them.
+    pub fn size(&self) -> usize {
+        // SAFETY: the zone's record lives as long as its configuration.
+        unsafe { (*self.raw).shm.size }
+    }
+
+    /// Bytes that a zone must have for `bytes` of words: whole pages, and what nginx keeps beside each of them.
+    pub fn size_for(&self, bytes: usize) -> usize {
+        // SAFETY: a plain global.
+        let page = unsafe { ngx::ngx_pagesize };
+        let note = size_of::<ngx::ngx_slab_page_t>();
+        let pages = |bytes: usize| {
+            bytes
+                .saturating_add(size_of::<Block>())
+                .div_ceil(page.max(1))
+        };
+        let with_notes = |pages: usize| pages.saturating_mul(page.saturating_add(note));
+        // What else nginx keeps does not depend on the size.
+        let here = pages(self.words().map_or(0, size_of_val));
+        let rest = self.size().saturating_sub(with_notes(here));
+        let needed = with_notes(pages(bytes)).saturating_add(rest);
+        needed.div_ceil(page.max(1)).saturating_mul(page)
+    }
+
+    /// Writes to the log of the configuration that declared the zone: while zones are prepared it is not yet the
+    /// running one's.
+    pub fn log(&self, level: Level, text: &str) {
+        // SAFETY: the zone's record lives as long as its configuration, and so does its log.
+        let log = unsafe { (*self.raw).shm.log };
+        // SAFETY: null or that log.
+        unsafe { log::write(log, level, text) };
+    }
+
     /// Turns the slab's free pages into one block of words.
     fn claim(&self) -> Option<Birth> {
         let pool = self.pool();

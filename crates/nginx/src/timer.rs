@@ -41,6 +41,8 @@ pub trait Tick: 'static {
     fn slot() -> &'static Slot;
     /// Does it; how many milliseconds until the next time, None to stop.
     fn tick() -> Option<u64>;
+    /// This worker shuts down: gives up what others wait for.
+    fn leave() {}
 }
 
 /// How long to wait after a tick that panicked.
@@ -91,6 +93,8 @@ unsafe extern "C" fn fire<T: Tick>(event: *mut ngx::ngx_event_t) {
     end_with_cycle::<T>();
     if crate::process::exiting() {
         // What this worker would do is for those that stay.
+        // SAFETY: the cycle's log.
+        unsafe { guard::run(log, T::NAME, (), T::leave) };
         return;
     }
     // SAFETY: the cycle's log.

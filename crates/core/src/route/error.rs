@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Why a route or a file of routes was refused.
 ///
-/// Displays as `unknown member "wieght" at /routes/shop.example/backends/0/wieght` or
+/// Displays as `weight is not 1 to 65535 at /routes/shop.example/backends/0/weight` or
 /// `expected value at line 3 column 7`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteError {
@@ -17,7 +17,9 @@ pub struct RouteError {
 }
 
 impl RouteError {
-    pub(crate) fn new(message: impl Into<String>, pointer: impl Into<String>) -> Self {
+    /// What is wrong, and the JSON pointer of where.
+    #[must_use]
+    pub fn new(message: impl Into<String>, pointer: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             pointer: pointer.into(),
@@ -62,6 +64,21 @@ impl fmt::Display for RouteError {
 }
 
 impl std::error::Error for RouteError {}
+
+/// The legal words as nginx lists them: `"on" or "off"`.
+pub(crate) fn one_of(words: &[&str]) -> String {
+    let mut text = String::new();
+    for (index, word) in words.iter().enumerate() {
+        let last = index.saturating_add(1) == words.len();
+        text.push_str(match index {
+            0 => "",
+            _ if last => " or ",
+            _ => ", ",
+        });
+        text.push_str(&format!("\"{word}\""));
+    }
+    text
+}
 
 /// `parent` followed by the member `name`, escaped as RFC 6901 section 3 says.
 pub(crate) fn member(parent: &str, name: &str) -> String {

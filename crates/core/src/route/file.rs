@@ -57,6 +57,11 @@ impl KeySet {
         )
     }
 
+    /// Frees a part of the memory; false when there is none left. All at once would take long.
+    pub fn shrink(&mut self) -> bool {
+        self.shards.pop().is_some()
+    }
+
     fn insert(&mut self, key: &[u8]) -> bool {
         let (shard, hash) = self.hash(key);
         self.shards.get_mut(shard).is_some_and(|s| s.insert(hash))
@@ -82,6 +87,9 @@ enum Level {
     /// The object below `routes`.
     Routes,
 }
+
+/// The members of the outer object when it is [`Level::Wrapper`].
+const WRAPPER_MEMBERS: &[&str] = &["version", "routes"];
 
 /// What may come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,11 +174,11 @@ impl FileReader {
         Ok(())
     }
 
-    /// The file ended.
+    /// Whether the file may end here.
     ///
     /// # Errors
     /// It ended too early, or had no `version` or no `routes`.
-    pub fn finish(self) -> Result<ReadSummary, RouteError> {
+    pub fn check_end(&self) -> Result<(), RouteError> {
         if self.state != State::Done {
             return Err(self.syntax("EOF while parsing"));
         }
@@ -181,10 +189,25 @@ impl FileReader {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// The file ended.
+    ///
+    /// # Errors
+    /// As [`FileReader::check_end`].
+    pub fn finish(self) -> Result<ReadSummary, RouteError> {
+        self.check_end()?;
         Ok(ReadSummary {
             routes: self.count,
             keys: self.keys,
         })
+    }
+
+    /// The keys so far, of a file that is not read on.
+    #[must_use]
+    pub fn into_keys(self) -> KeySet {
+        self.keys
     }
 
     fn syntax(&self, message: &str) -> RouteError {
@@ -204,11 +227,16 @@ impl FileReader {
                 if space => {}
             State::Start => match byte {
                 b'{' => self.state = State::FirstKeyOrEnd,
+                // The first byte of U+FEFF in UTF-8, and in UTF-16 of either order.
+                0xef | 0xfe | 0xff => {
+                    return Err(self.syntax("byte order mark, the file must begin with `{`"));
+                }
                 _ => return Err(self.syntax("expected `{`")),
             },
             State::FirstKeyOrEnd if byte == b'}' => self.close(),
             State::FirstKeyOrEnd | State::Key => match byte {
                 b'"' => self.begin(byte, State::InKey { escaped: false }),
+                b'}' => return Err(self.syntax("trailing comma")),
                 _ => return Err(self.syntax("key must be a string")),
             },
             State::InKey { escaped } => {
@@ -345,10 +373,7 @@ impl FileReader {
             (Level::Wrapper, "version") => &mut self.has_version,
             (Level::Wrapper, "routes") => &mut self.has_routes,
             (Level::Wrapper, name) => {
-                return Err(RouteError::new(
-                    format!("unknown member \"{name}\""),
-                    member("", name),
-                ));
+                return Err(json::unknown(name, WRAPPER_MEMBERS, member("", name)));
             }
             _ => {
                 self.state = State::Colon;

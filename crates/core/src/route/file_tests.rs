@@ -59,7 +59,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
         ("{\n\"a\" 1}", "expected `:` at line 2 column 5"),
         (
             "{\"a\": {\"backends\": []},}",
-            "key must be a string at line 1 column 24",
+            "trailing comma at line 1 column 24",
         ),
         (
             "{\"a\": {\"backends\": []} \"b\"",
@@ -88,7 +88,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
         ),
         (
             "{\"a\": {\"backend\": []}}",
-            "unknown member \"backend\" at /a/backend",
+            "unknown member \"backend\", it must be \"id\", \"backends\", \"vars\", \"keys\" or \"meta\" at /a/backend",
         ),
         ("{\"version\": 2}", "version is not 1 at /version"),
         ("{\"version\": 1}", "missing member \"routes\""),
@@ -98,10 +98,21 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
             "{\"version\": 1, \"version\": 1}",
             "duplicate member \"version\" at /version",
         ),
-        ("{\"version\": 1, \"x\": 1}", "unknown member \"x\" at /x"),
+        (
+            "{\"version\": 1, \"x\": 1}",
+            "unknown member \"x\", it must be \"version\" or \"routes\" at /x",
+        ),
+        (
+            "{\"a\": {\"backends\": []}, b}",
+            "key must be a string at line 1 column 25",
+        ),
+        (
+            "\u{feff}{}",
+            "byte order mark, the file must begin with `{` at line 1 column 1",
+        ),
         (
             "{\"version\": 1, \"routes\": {\"a\": {\"wieght\": 1}}}",
-            "unknown member \"wieght\" at /routes/a/wieght",
+            "unknown member \"wieght\", it must be \"id\", \"backends\", \"vars\", \"keys\" or \"meta\" at /routes/a/wieght",
         ),
     ] {
         assert_eq!(read_file(text.as_bytes(), 3).unwrap_err(), why, "{text}");

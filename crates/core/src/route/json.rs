@@ -1,6 +1,6 @@
 //! A route in JSON: read strictly, errors with their place.
 
-use super::error::member;
+use super::error::{member, one_of};
 use super::url::{parse_backend_url, parse_sni};
 use super::{Backend, MAX_BACKENDS, MAX_ID, MAX_VARS, Route, RouteError};
 use rapidhash::v3::rapidhash_v3;
@@ -132,7 +132,7 @@ pub(super) fn route(json: Json, at: &str) -> Result<Route, RouteError> {
             "vars" => route.vars = strings(value, &here)?,
             "keys" => route.keys = fingerprints(strings(value, &here)?),
             "meta" => route.meta = Some(meta(&value, &here)?),
-            _ => return Err(unknown(&name, here)),
+            _ => return Err(unknown(&name, ROUTE_MEMBERS, here)),
         }
     }
     if !has_backends {
@@ -188,14 +188,27 @@ fn backend_object(json: Json, at: &str) -> Result<Backend, RouteError> {
             }
             "max_conns" => zero(&value, &Json::Number(0.into()), &here)?,
             "slow_start" => zero(&value, &Json::String("0s".into()), &here)?,
-            _ => return Err(unknown(&name, here)),
+            _ => return Err(unknown(&name, BACKEND_MEMBERS, here)),
         }
     }
     Ok(backend)
 }
 
-fn unknown(name: &str, at: String) -> RouteError {
-    RouteError::new(format!("unknown member \"{name}\""), at)
+const ROUTE_MEMBERS: &[&str] = &["id", "backends", "vars", "keys", "meta"];
+const BACKEND_MEMBERS: &[&str] = &[
+    "url",
+    "weight",
+    "backup",
+    "drain",
+    "sni",
+    "max_conns",
+    "slow_start",
+];
+
+/// Refuses a member, and says which ones there are.
+pub(super) fn unknown(name: &str, known: &[&str], at: String) -> RouteError {
+    let known = one_of(known);
+    RouteError::new(format!("unknown member \"{name}\", it must be {known}"), at)
 }
 
 /// The members of an object, each name once.

@@ -7,6 +7,7 @@ mod error;
 mod file;
 mod json;
 mod key;
+mod names;
 mod text;
 mod url;
 
@@ -21,6 +22,7 @@ pub use error::RouteError;
 pub use file::{Entry, FileReader, KeySet, ReadSummary, parse_all};
 pub use json::parse_route;
 pub use key::{EXACT_MAX, HOST_MAX, Key, KeyError, Match, normalize};
+pub use names::{Answer, LeftOut, Names};
 pub use url::parse_backend_url;
 
 use std::net::{IpAddr, SocketAddr};
@@ -140,6 +142,22 @@ impl std::fmt::Display for Address<'_> {
     }
 }
 
+/// A backend that gets no requests, or fewer than it could, because of its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unresolved<'r> {
+    /// Its place in [`Route::backends`].
+    pub index: usize,
+    /// Its name.
+    pub name: &'r str,
+    /// What is wrong with it, for people.
+    pub why: String,
+    /// Some of its addresses are used.
+    pub partly: bool,
+}
+
+/// Takes each backend of which [`Route::resolve`] found no or not all addresses.
+pub type Missing<'f> = dyn FnMut(Unresolved<'_>) + 'f;
+
 /// How the caller turns a host name and port into addresses; an error is a reason for people.
 pub type Resolver<'f> = dyn FnMut(&str, u16) -> Result<Vec<SocketAddr>, String> + 'f;
 
@@ -147,22 +165,38 @@ impl Route {
     /// Resolves the backends' host names through `ask`. A name with several addresses gives a peer for each, as in
     /// nginx; they are sorted, so that a name server's rotation is not a change.
     ///
-    /// # Errors
-    /// The resolver's reason, a name without addresses, or more than [`MAX_BACKENDS`] addresses.
-    pub fn resolve(&self, ask: &mut Resolver<'_>) -> Result<Resolved<'_>, RouteError> {
+    /// What a name server says, or does not say, is never a reason to refuse a route: a name without addresses takes
+    /// out its own backend, and one with more than there is room for ([`MAX_BACKENDS`]) keeps the first ones. Both go
+    /// to `missing`.
+    pub fn resolve(&self, ask: &mut Resolver<'_>, missing: &mut Missing<'_>) -> Resolved<'_> {
         let mut endpoints = Vec::with_capacity(self.backends.len());
         for (index, backend) in self.backends.iter().enumerate() {
-            for address in addresses(backend, index, ask)? {
-                endpoints.push(backend.at(address));
+            match &backend.host {
+                Host::Ip(ip) => {
+                    endpoints.push(backend.at(Address::Ip(SocketAddr::new(*ip, backend.port))));
+                }
+                Host::Unix(path) => endpoints.push(backend.at(Address::Unix(path))),
+                Host::Name(name) => {
+                    // Every backend still to come has room for one address.
+                    let to_come = self.backends.len().saturating_sub(index).saturating_sub(1);
+                    let room = MAX_BACKENDS
+                        .saturating_sub(endpoints.len())
+                        .saturating_sub(to_come);
+                    let (found, why) = addresses(name, backend.port, room, ask);
+                    if let Some(why) = why {
+                        let partly = !found.is_empty();
+                        missing(Unresolved {
+                            index,
+                            name,
+                            why,
+                            partly,
+                        });
+                    }
+                    endpoints.extend(found.into_iter().map(|at| backend.at(Address::Ip(at))));
+                }
             }
         }
-        if endpoints.len() > MAX_BACKENDS {
-            return Err(RouteError::new(
-                format!("more than {MAX_BACKENDS} backends"),
-                "/backends",
-            ));
-        }
-        Ok(Resolved {
+        Resolved {
             id: self.id.as_deref().unwrap_or(""),
             endpoints,
             vars: self
@@ -172,7 +206,7 @@ impl Route {
                 .collect(),
             keys: self.keys.iter().map(|(n, v)| (n.as_str(), *v)).collect(),
             meta: self.meta.as_deref(),
-        })
+        }
     }
 }
 
@@ -199,27 +233,34 @@ impl Backend {
     }
 }
 
-/// All addresses of one backend.
-fn addresses<'r>(
-    backend: &'r Backend,
-    index: usize,
+/// At most `room` addresses of a name, in order; and what is wrong if those are not all it should have.
+fn addresses(
+    name: &str,
+    port: u16,
+    room: usize,
     ask: &mut Resolver<'_>,
-) -> Result<Vec<Address<'r>>, RouteError> {
-    match &backend.host {
-        Host::Ip(ip) => Ok(vec![Address::Ip(SocketAddr::new(*ip, backend.port))]),
-        Host::Unix(path) => Ok(vec![Address::Unix(path)]),
-        Host::Name(name) => {
-            let at = || format!("/backends/{index}");
-            let mut found = ask(name, backend.port).map_err(|why| RouteError::new(why, at()))?;
-            if found.is_empty() {
-                return Err(RouteError::new(format!("host not found \"{name}\""), at()));
-            }
-            found.sort();
-            found.dedup();
-            Ok(found
-                .into_iter()
-                .map(|a| Address::Ip(SocketAddr::new(a.ip(), a.port())))
-                .collect())
-        }
-    }
+) -> (Vec<SocketAddr>, Option<String>) {
+    let found = match ask(name, port) {
+        Ok(found) => found,
+        Err(why) => return (Vec::new(), Some(why)),
+    };
+    // An IPv6 scope is not kept.
+    let mut found: Vec<_> = found
+        .into_iter()
+        .map(|a| SocketAddr::new(a.ip(), a.port()))
+        .collect();
+    found.sort();
+    found.dedup();
+    let why = if found.is_empty() {
+        Some(format!("host not found \"{name}\""))
+    } else if found.len() > room {
+        Some(format!(
+            "only {room} of the {} addresses of \"{name}\" are used, a route has no room for more",
+            found.len()
+        ))
+    } else {
+        None
+    };
+    found.truncate(room);
+    (found, why)
 }

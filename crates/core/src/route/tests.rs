@@ -1,8 +1,8 @@
 //! Tests of routes.
 
 use super::{
-    Address, Backend, Endpoint, Host, Key, KeyError, Match, normalize, parse_backend_url,
-    parse_route,
+    Address, Backend, Endpoint, Host, Key, KeyError, MAX_BACKENDS, Match, Resolver, Route,
+    normalize, parse_backend_url, parse_route,
 };
 use std::net::SocketAddr;
 
@@ -96,7 +96,10 @@ fn a_url_with_anything_else_is_refused() {
         ("http://a#weight=+1", "weight is not 1 to 65535"),
         ("http://a#drain=yes", "invalid option \"drain=yes\""),
         ("http://a#sni=a b", "invalid sni \"a b\""),
-        ("http://a#x=1", "unknown option \"x\""),
+        (
+            "http://a#x=1",
+            "unknown option \"x\", it must be \"weight\", \"backup\", \"drain\" or \"sni\"",
+        ),
     ] {
         assert_eq!(
             parse_backend_url(url, true),
@@ -173,7 +176,7 @@ fn what_is_wrong_with_a_route_is_said_with_its_place() {
         ),
         (
             r#"{"backends": [{"url": "http://a", "wieght": 1}]}"#,
-            "unknown member \"wieght\" at /backends/0/wieght",
+            "unknown member \"wieght\", it must be \"url\", \"weight\", \"backup\", \"drain\", \"sni\", \"max_conns\" or \"slow_start\" at /backends/0/wieght",
         ),
         (
             r#"{"backends": [{"url": "http://a", "weight": 0}]}"#,
@@ -205,7 +208,7 @@ fn what_is_wrong_with_a_route_is_said_with_its_place() {
         ),
         (
             r#"{"backends": [], "a~/b": 1}"#,
-            "unknown member \"a~/b\" at /a~0~1b",
+            "unknown member \"a~/b\", it must be \"id\", \"backends\", \"vars\", \"keys\" or \"meta\" at /a~0~1b",
         ),
         (
             r#"{"backends": [], "vars": {"a": 1}}"#,
@@ -245,7 +248,7 @@ fn names_become_all_their_addresses() {
             .map(|ip| SocketAddr::new(ip.parse().unwrap(), port))
             .to_vec())
     };
-    let resolved = route.resolve(&mut ask).unwrap();
+    let resolved = route.resolve(&mut ask, &mut |missing| panic!("{missing:?}"));
     let shown: Vec<_> = resolved
         .endpoints
         .iter()
@@ -269,15 +272,67 @@ fn names_become_all_their_addresses() {
         sni: None,
     };
     assert_eq!(resolved.endpoints[4], unix);
-    let error = route
-        .resolve(&mut |name, _| Err(format!("host not found \"{name}\"")))
-        .unwrap_err();
-    assert_eq!(
-        error.below("/routes/x").to_string(),
-        "host not found \"app\" at /routes/x/backends/0"
-    );
-    let error = route.resolve(&mut |_, _| Ok(Vec::new())).unwrap_err();
-    assert_eq!(error.to_string(), "host not found \"app\" at /backends/0");
+}
+
+/// The addresses a route has left, and what is said about its names.
+fn resolved(route: &Route, ask: &mut Resolver<'_>) -> (Vec<String>, Vec<(usize, String)>) {
+    let mut said = Vec::new();
+    let resolved = route.resolve(ask, &mut |m| said.push((m.index, m.why)));
+    let left = resolved.endpoints.iter().map(|e| e.address.to_string());
+    (left.collect(), said)
+}
+
+#[test]
+fn a_name_without_addresses_takes_out_its_own_backend() {
+    let text = br#"{"backends": ["http://10.0.0.1:1", "http://dead:2", "http://app:3"]}"#;
+    let route = parse_route(text).unwrap();
+    let at = |ip: &str, port| SocketAddr::new(ip.parse().unwrap(), port);
+    let (left, said) = resolved(&route, &mut |name, port| match name {
+        "app" => Ok(vec![at("10.0.0.3", port)]),
+        name => Err(format!("no such name \"{name}\"")),
+    });
+    assert_eq!(left, ["10.0.0.1:1", "10.0.0.3:3"]);
+    assert_eq!(said, [(1, "no such name \"dead\"".to_owned())]);
+
+    let (left, said) = resolved(&route, &mut |_, _| Ok(Vec::new()));
+    assert_eq!(left, ["10.0.0.1:1"]);
+    let why = |index, name: &str| (index, format!("host not found \"{name}\""));
+    assert_eq!(said, [why(1, "dead"), why(2, "app")]);
+}
+
+#[test]
+fn a_name_with_many_addresses_leaves_room_for_the_other_backends() {
+    let text = br#"{"backends": ["http://big:1", "http://10.1.0.1:2", "http://big:3"]}"#;
+    let route = parse_route(text).unwrap();
+    let mut all = |_: &str, port| {
+        let address = |n: u16| SocketAddr::from(([10, 0, (n / 256) as u8, n as u8], port));
+        Ok((0..300).map(address).collect())
+    };
+    let (left, said) = resolved(&route, &mut all);
+    assert_eq!(left.len(), MAX_BACKENDS);
+    assert_eq!(left[0], "10.0.0.0:1");
+    assert_eq!(left[254..], ["10.1.0.1:2", "10.0.0.0:3"]);
+    let why = |room| {
+        format!(
+            "only {room} of the 300 addresses of \"big\" are used, a route has no room for more"
+        )
+    };
+    assert_eq!(said, [(0, why(254)), (2, why(1))]);
+}
+
+#[test]
+fn a_unix_path_is_as_long_as_its_address_allows() {
+    for (scheme, most) in [("http", 107), ("https", 99)] {
+        let url = |len: usize| format!("{scheme}://unix:/{}", "p".repeat(len - 1));
+        assert!(parse_backend_url(&url(most), false).is_ok(), "{scheme}");
+        assert_eq!(
+            parse_backend_url(&url(most + 1), false).unwrap_err(),
+            format!(
+                "unix socket path longer than {most} bytes in backend \"{}\"",
+                url(most + 1)
+            )
+        );
+    }
 }
 
 #[test]

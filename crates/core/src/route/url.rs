@@ -5,6 +5,12 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// Longest path of a unix socket, in bytes: `sun_path` of Linux without its closing zero.
 const UNIX_MAX: usize = 107;
+/// The same for `https`: behind the zero the address carries a tag of eight bytes, which keeps
+/// connections with another TLS name apart.
+const UNIX_MAX_TLS: usize = 99;
+
+/// The options of a short form's fragment.
+const OPTIONS: &[&str] = &["weight", "backup", "drain", "sni"];
 
 /// Reads a backend's URL: scheme `http` or `https`, host (name, IPv4, `[IPv6]`, `unix:path`), port; nothing else.
 /// With `options`, a fragment such as `#weight=5&drain=1&backup=1&sni=name` is read too.
@@ -37,7 +43,7 @@ fn parse_place(place: &str) -> Result<Backend, String> {
         _ => return Err("scheme is neither http:// nor https://".into()),
     };
     let (host, port) = match rest.strip_prefix("unix:") {
-        Some(path) => (unix_path(path)?, 0),
+        Some(path) => (unix_path(path, tls)?, 0),
         None => host_port(rest, if tls { 443 } else { 80 })?,
     };
     Ok(Backend {
@@ -52,12 +58,13 @@ fn parse_place(place: &str) -> Result<Backend, String> {
 }
 
 /// `path`, or nginx's own `path:` with the URI left empty.
-fn unix_path(path: &str) -> Result<Host, String> {
+fn unix_path(path: &str, tls: bool) -> Result<Host, String> {
     let path = path.strip_suffix(':').unwrap_or(path);
-    if !path.starts_with('/')
-        || path.len() > UNIX_MAX
-        || path.bytes().any(|b| b < 0x20 || b == 0x7f || b == b':')
-    {
+    let max = if tls { UNIX_MAX_TLS } else { UNIX_MAX };
+    if path.len() > max {
+        return Err(format!("unix socket path longer than {max} bytes"));
+    }
+    if !path.starts_with('/') || path.bytes().any(|b| b < 0x20 || b == 0x7f || b == b':') {
         return Err("invalid unix socket path".into());
     }
     Ok(Host::Unix(path.into()))
@@ -136,7 +143,10 @@ fn apply_option(backend: &mut Backend, option: &str) -> Result<(), String> {
         "drain" => backend.drain = parse_flag(option, value)?,
         "backup" => backend.backup = parse_flag(option, value)?,
         "sni" => backend.sni = Some(parse_sni(value)?),
-        _ => return Err(format!("unknown option \"{name}\"")),
+        _ => {
+            let known = super::error::one_of(OPTIONS);
+            return Err(format!("unknown option \"{name}\", it must be {known}"));
+        }
     }
     Ok(())
 }

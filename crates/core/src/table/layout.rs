@@ -83,6 +83,9 @@ pub(super) mod head {
     pub const REPAIR_AT: usize = 20;
     /// Routes with a key `*.parent` that the repair has found so far: readers go on with the old count.
     pub const REPAIR_WILDCARDS: usize = 21;
+    /// How many readings of files have begun, and the last one that was applied (see `fed`).
+    pub const TICKETS: usize = 22;
+    pub const FED: usize = 23;
     /// Peer and cell pages with room (page number + 1).
     pub const PEER_PAGES: usize = 24;
     pub const CELL_PAGES: usize = 25;

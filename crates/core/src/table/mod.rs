@@ -6,6 +6,7 @@
 
 mod cells;
 mod demand;
+mod fed;
 mod index;
 mod layout;
 mod lease;
@@ -25,6 +26,7 @@ mod writer;
 mod tests;
 
 pub use demand::Demand;
+pub use fed::Ticket;
 pub use layout::MAX_RECORD_WORDS;
 pub use lease::{Feeder, LEASE_MS};
 pub use peers::{Passive, Peer};

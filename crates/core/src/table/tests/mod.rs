@@ -6,6 +6,7 @@ mod balance;
 mod basics;
 mod crash;
 mod demand;
+mod fed;
 mod late;
 mod lease;
 mod model;

@@ -1,0 +1,360 @@
+//! Host names of backends and their addresses. The caller does the asking.
+//!
+//! One dead name is its own backend's trouble, and name servers that are away are nobody's end: what is known from the
+//! configuration before stays in use, and after [`PATIENCE`] spent waiting for them nobody else is asked.
+
+use super::Unresolved;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// How long one configuration waits, all in all, for name servers that do not answer.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Most lines about names, for one reading of a file.
+const LINES: usize = 10;
+
+/// What the system says about a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Its addresses.
+    Found(Vec<IpAddr>),
+    /// There is no such name, for this reason.
+    NotFound(String),
+    /// Nobody could say, for this reason.
+    NoAnswer(String),
+}
+
+/// Names and what is known about them.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    known: HashMap<String, Result<Vec<IpAddr>, String>>,
+    /// From the configuration before.
+    before: HashMap<String, Vec<IpAddr>>,
+    /// Names that have the addresses of the configuration before, and why.
+    kept: BTreeMap<String, String>,
+    waited: Duration,
+}
+
+impl Names {
+    /// The names of the next configuration: where name servers do not answer, it uses what is known here.
+    #[must_use]
+    pub fn followed(&self) -> Self {
+        let good = |(name, found): (&String, &Result<Vec<IpAddr>, String>)| {
+            Some((name.clone(), found.as_ref().ok()?.clone()))
+        };
+        Self {
+            before: self.known.iter().filter_map(good).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The addresses of a name; the first time `ask` says what they are and how long that took.
+    ///
+    /// # Errors
+    /// Why there are none, for people.
+    pub fn resolve(
+        &mut self,
+        name: &str,
+        port: u16,
+        ask: &mut dyn FnMut(&str) -> (Answer, Duration),
+    ) -> Result<Vec<SocketAddr>, String> {
+        if !self.known.contains_key(name) {
+            let (answer, took) = if self.waited < PATIENCE {
+                ask(name)
+            } else {
+                let why = "not asked, name servers do not answer".into();
+                (Answer::NoAnswer(why), Duration::ZERO)
+            };
+            let found = match answer {
+                Answer::Found(addresses) => Ok(addresses),
+                Answer::NotFound(why) => Err(why),
+                Answer::NoAnswer(why) => {
+                    self.waited = self.waited.saturating_add(took);
+                    match self.before.get(name) {
+                        Some(addresses) => {
+                            self.kept.insert(name.to_owned(), why);
+                            Ok(addresses.clone())
+                        }
+                        None => Err(why),
+                    }
+                }
+            };
+            let found = found.map_err(|why| format!("host not found \"{name}\" ({why})"));
+            self.known.insert(name.to_owned(), found);
+        }
+        self.known(name, port)
+            .unwrap_or_else(|| Err("internal error".into()))
+    }
+
+    /// The addresses of a name as far as they are known without asking anybody, or `local` knows them.
+    ///
+    /// # Errors
+    /// Why there are none, for people.
+    pub fn recall(
+        &self,
+        name: &str,
+        port: u16,
+        local: &mut dyn FnMut(&str) -> Vec<IpAddr>,
+    ) -> Result<Vec<SocketAddr>, String> {
+        let known = self.known(name, port);
+        if let Some(Ok(addresses)) = known {
+            return Ok(addresses);
+        }
+        let found = local(name);
+        match known {
+            _ if !found.is_empty() => Ok(at_port(&found, port)),
+            Some(failure) => failure,
+            None => Err(format!(
+                "host not found \"{name}\" (new and not in /etc/hosts, name servers are asked at a reload)"
+            )),
+        }
+    }
+
+    fn known(&self, name: &str, port: u16) -> Option<Result<Vec<SocketAddr>, String>> {
+        let found = self.known.get(name)?;
+        Some(match found {
+            Ok(addresses) => Ok(at_port(addresses, port)),
+            Err(why) => Err(why.clone()),
+        })
+    }
+
+    /// What is to be said about names that name servers did not answer for, once.
+    pub fn take_kept(&mut self) -> Vec<String> {
+        let kept = std::mem::take(&mut self.kept);
+        let line = |(name, why): &(String, String)| {
+            format!("host \"{name}\" keeps the addresses of the last configuration ({why})")
+        };
+        let kept: Vec<_> = kept.into_iter().collect();
+        shortened(kept.iter().map(line), kept.len())
+    }
+}
+
+fn at_port(addresses: &[IpAddr], port: u16) -> Vec<SocketAddr> {
+    let at = |ip: &IpAddr| SocketAddr::new(*ip, port);
+    addresses.iter().map(at).collect()
+}
+
+/// The backends that one reading of a file left out.
+#[derive(Debug, Default)]
+pub struct LeftOut(BTreeMap<String, Backends>);
+
+/// The first backend of a name, and how many more there are.
+#[derive(Debug)]
+struct Backends {
+    why: String,
+    pointer: String,
+    partly: bool,
+    more: usize,
+}
+
+impl LeftOut {
+    /// Notes a backend of the route at `pointer`.
+    pub fn note(&mut self, pointer: &str, backend: Unresolved<'_>) {
+        if let Some(known) = self.0.get_mut(backend.name) {
+            known.more = known.more.saturating_add(1);
+            return;
+        }
+        let first = Backends {
+            why: backend.why,
+            pointer: format!("{pointer}/backends/{}", backend.index),
+            partly: backend.partly,
+            more: 0,
+        };
+        self.0.insert(backend.name.to_owned(), first);
+    }
+
+    /// What is to be said about names that are not in `said`, which becomes the names of this reading.
+    #[must_use]
+    pub fn lines(self, said: &mut HashSet<String>) -> Vec<String> {
+        let before = std::mem::take(said);
+        said.extend(self.0.keys().cloned());
+        let new: Vec<_> = self
+            .0
+            .into_iter()
+            .filter(|(n, _)| !before.contains(n))
+            .collect();
+        shortened(new.iter().map(|(_, backends)| backends.line()), new.len())
+    }
+}
+
+impl Backends {
+    fn line(&self) -> String {
+        let Self {
+            why, pointer, more, ..
+        } = self;
+        match more {
+            _ if self.partly => format!("{why} at {pointer}"),
+            0 => format!("{why} at {pointer}, this backend is left out"),
+            1 => format!("{why} at {pointer}, this backend and 1 more are left out"),
+            _ => format!("{why} at {pointer}, this backend and {more} more are left out"),
+        }
+    }
+}
+
+/// The first lines, and one that counts the others.
+fn shortened(lines: impl Iterator<Item = String>, count: usize) -> Vec<String> {
+    let more = count.saturating_sub(LINES);
+    let mut lines: Vec<_> = lines.take(LINES).collect();
+    if more > 0 {
+        lines.push(format!("and {more} more host names"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn unresolved(name: &str, index: usize) -> Unresolved<'_> {
+        let why = format!("host not found \"{name}\"");
+        Unresolved {
+            index,
+            name,
+            why,
+            partly: false,
+        }
+    }
+
+    #[test]
+    fn a_name_is_asked_for_once() {
+        let mut names = Names::default();
+        let mut asked = 0;
+        for port in [80, 81] {
+            let found = names.resolve("app", port, &mut |_| {
+                asked += 1;
+                (Answer::Found(vec![ip("10.0.0.1")]), Duration::ZERO)
+            });
+            assert_eq!(found, Ok(vec![SocketAddr::new(ip("10.0.0.1"), port)]));
+        }
+        assert_eq!(asked, 1);
+    }
+
+    #[test]
+    fn a_dead_resolver_is_not_asked_for_ever() {
+        let mut names = Names::default();
+        let mut asked = 0;
+        for number in 0..1000 {
+            let found = names.resolve(&format!("h{number}"), 80, &mut |_| {
+                asked += 1;
+                let answer = Answer::NoAnswer("Temporary failure".into());
+                (answer, Duration::from_secs(5))
+            });
+            assert!(found.is_err());
+        }
+        assert_eq!(asked, 3);
+        assert_eq!(
+            names
+                .resolve("h999", 80, &mut |_| panic!("asked"))
+                .unwrap_err(),
+            "host not found \"h999\" (not asked, name servers do not answer)"
+        );
+    }
+
+    #[test]
+    fn names_that_do_not_exist_are_answers_and_wear_out_no_patience() {
+        let mut names = Names::default();
+        let mut asked = 0;
+        for number in 0..1000 {
+            let found = names.resolve(&format!("h{number}"), 80, &mut |_| {
+                asked += 1;
+                let answer = Answer::NotFound("Name or service not known".into());
+                (answer, Duration::from_secs(1))
+            });
+            assert!(found.is_err());
+        }
+        assert_eq!(asked, 1000);
+    }
+
+    #[test]
+    fn without_an_answer_the_addresses_of_the_last_configuration_stay() {
+        let mut first = Names::default();
+        let mut found = |_: &str| (Answer::Found(vec![ip("10.0.0.1")]), Duration::ZERO);
+        let good = first.resolve("app", 80, &mut found);
+        let mut second = first.followed();
+        let mut silent = |_: &str| (Answer::NoAnswer("Temporary failure".into()), PATIENCE);
+        assert_eq!(second.resolve("app", 80, &mut silent), good);
+        assert!(second.resolve("new", 80, &mut silent).is_err());
+        assert_eq!(
+            second.take_kept(),
+            ["host \"app\" keeps the addresses of the last configuration (Temporary failure)"]
+        );
+        assert!(second.take_kept().is_empty());
+        // And on to the next one; but a name that is gone is gone.
+        let mut third = second.followed();
+        assert_eq!(third.resolve("app", 80, &mut silent), good);
+        let mut fourth = third.followed();
+        let mut gone = |_: &str| (Answer::NotFound("unknown".into()), Duration::ZERO);
+        assert_eq!(
+            fourth.resolve("app", 80, &mut gone).unwrap_err(),
+            "host not found \"app\" (unknown)"
+        );
+    }
+
+    #[test]
+    fn a_worker_asks_nobody() {
+        let mut names = Names::default();
+        let mut found = |_: &str| (Answer::Found(vec![ip("10.0.0.1")]), Duration::ZERO);
+        let mut gone = |_: &str| (Answer::NotFound("unknown".into()), Duration::ZERO);
+        let known = names.resolve("known", 80, &mut found);
+        let _ = names.resolve("dead", 80, &mut gone);
+        let mut nothing = |_: &str| Vec::new();
+        assert_eq!(names.recall("known", 80, &mut nothing), known);
+        assert_eq!(
+            names.recall("dead", 80, &mut nothing).unwrap_err(),
+            "host not found \"dead\" (unknown)"
+        );
+        assert_eq!(
+            names.recall("new", 80, &mut nothing).unwrap_err(),
+            "host not found \"new\" (new and not in /etc/hosts, name servers are asked at a reload)"
+        );
+        let mut local = |_: &str| vec![ip("::1")];
+        let here = Ok(vec![SocketAddr::new(ip("::1"), 80)]);
+        assert_eq!(names.recall("dead", 80, &mut local), here);
+        assert_eq!(names.recall("new", 80, &mut local), here);
+    }
+
+    #[test]
+    fn each_name_is_said_once() {
+        let mut said = HashSet::new();
+        let read = |names: &[&str]| {
+            let mut out = LeftOut::default();
+            for name in names {
+                out.note("/a", unresolved(name, 0));
+            }
+            out
+        };
+        let line = |name: &str, rest: &str| {
+            format!("host not found \"{name}\" at /a/backends/0, this backend{rest}")
+        };
+        assert_eq!(
+            read(&["x", "y", "y", "x", "x"]).lines(&mut said),
+            [
+                line("x", " and 2 more are left out"),
+                line("y", " and 1 more are left out")
+            ]
+        );
+        assert!(read(&["y", "x"]).lines(&mut said).is_empty());
+        assert!(read(&["x"]).lines(&mut said).is_empty());
+        // Gone and back: that is news.
+        assert_eq!(
+            read(&["x", "y"]).lines(&mut said),
+            [line("y", " is left out")]
+        );
+    }
+
+    #[test]
+    fn a_thousand_dead_names_are_a_few_lines() {
+        let mut out = LeftOut::default();
+        for number in 0..1000 {
+            out.note("/a", unresolved(&format!("h{number}"), number));
+        }
+        let lines = out.lines(&mut HashSet::new());
+        assert_eq!(lines.len(), 11);
+        assert_eq!(lines[10], "and 990 more host names");
+    }
+}
