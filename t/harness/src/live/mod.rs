@@ -15,6 +15,7 @@ mod rollback;
 mod stats;
 mod upgrade;
 mod upstream;
+mod upstream_feed;
 mod worker_kill;
 
 pub use load::{Load, Tally};
@@ -177,11 +178,71 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "upstream_full",
         needs: &[],
-        run: upstream::full,
+        run: upstream_feed::full,
     },
     Scenario {
         name: "upstream_misses",
         needs: &[],
         run: upstream::misses,
+    },
+    Scenario {
+        name: "upstream_crash",
+        needs: &[],
+        run: upstream_feed::crash_keeps_routes,
+    },
+    Scenario {
+        name: "upstream_snapshot_killed",
+        needs: &[],
+        run: upstream_feed::snapshot_killed,
+    },
+    Scenario {
+        name: "upstream_half_written",
+        needs: &[],
+        run: upstream_feed::half_written,
+    },
+    Scenario {
+        name: "upstream_half_written_new",
+        needs: &[],
+        run: upstream_feed::half_written_new,
+    },
+    Scenario {
+        name: "upstream_dead_names",
+        needs: &[],
+        run: upstream_feed::dead_names,
+    },
+    Scenario {
+        name: "upstream_emptied",
+        needs: &[],
+        run: upstream_feed::emptied,
+    },
+    Scenario {
+        name: "upstream_root_only",
+        needs: &["root"],
+        run: upstream_feed::root_only,
+    },
+    Scenario {
+        name: "upstream_overwritten",
+        needs: &[],
+        run: upstream_feed::overwritten,
+    },
+    Scenario {
+        name: "upstream_lease_given_up",
+        needs: &[],
+        run: upstream_feed::exiting,
+    },
+    Scenario {
+        name: "upstream_stopped",
+        needs: &["hooks"],
+        run: upstream_feed::stopped,
+    },
+    Scenario {
+        name: "upstream_given_back",
+        needs: &[],
+        run: upstream_feed::given_back,
+    },
+    Scenario {
+        name: "upstream_zone_reused",
+        needs: &[],
+        run: upstream_feed::zone_reused,
     },
 ];

@@ -35,23 +35,23 @@ const HTTP: &str = "
 ";
 
 /// A change must show within the file's `reload=1s`; the rest is for a busy machine.
-const SOON: Duration = Duration::from_secs(3);
+pub(super) const SOON: Duration = Duration::from_secs(3);
 /// The lease of a killed feeder lasts three seconds, then its file is looked at.
-const TAKEN_OVER: Duration = Duration::from_secs(8);
+pub(super) const TAKEN_OVER: Duration = Duration::from_secs(8);
 
-fn conf(main: &str) -> String {
+pub(super) fn conf(main: &str) -> String {
     format!("{main}\nhttp {{{HTTP}}}")
 }
 
 /// One route of `a.test` to this port, with a variable.
-fn routes(port: u16, v: &str) -> Vec<u8> {
+pub(super) fn routes(port: u16, v: &str) -> Vec<u8> {
     format!(
         r#"{{"version": 1, "routes": {{"a.test": {{"backends": ["http://127.0.0.1:{port}"], "vars": {{"v": "{v}"}}}}}}}}"#
     )
     .into_bytes()
 }
 
-fn start(env: &Env, main: &str, file: &[u8]) -> Result<Server, String> {
+pub(super) fn start(env: &Env, main: &str, file: &[u8]) -> Result<Server, String> {
     Setup::new(env)?
         .file("conf/apps.json", file)?
         .start(&conf(main))
@@ -84,7 +84,12 @@ fn wait_backend(server: &Server, name: &str, deadline: Duration) -> Result<Durat
     .ok_or_else(|| format!("backend {name} was not followed within {deadline:?}"))
 }
 
-fn wait_value(server: &Server, host: &str, value: &str, deadline: Duration) -> Result<(), String> {
+pub(super) fn wait_value(
+    server: &Server,
+    host: &str,
+    value: &str,
+    deadline: Duration,
+) -> Result<(), String> {
     let shows = || {
         let answer = server.get("/v", &format!("Host: {host}"));
         answer.is_ok_and(|r| r.text() == value).then_some(())
@@ -146,7 +151,7 @@ pub(super) fn broken(env: &Env) -> Result<(), String> {
 
     fs::remove_file(&path).map_err(|e| e.to_string())?;
     server.wait_log(
-        r#"\[error\] .*apps\.json" cannot be read \(No such file"#,
+        r#"\[error\] .*apps\.json" cannot be read \(2: No such file"#,
         SOON,
     )?;
     expect_backend(&server, "b")?;
@@ -250,33 +255,6 @@ pub(super) fn websocket(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
-/// More routes than the zone can hold: said, what was there serves, and less fits again.
-pub(super) fn full(env: &Env) -> Result<(), String> {
-    let a = Backend::http("a")?;
-    let small = HTTP.replace("zone 16m;", "zone 256k;");
-    let server = Setup::new(env)?
-        .file("conf/apps.json", &routes(a.port(), "0"))?
-        .start(&format!("http {{{small}}}"))?;
-    let mut big = many_routes(3_000, a.port(), 0);
-    big.pop();
-    big.extend_from_slice(
-        format!(
-            r#", "a.test": {{"backends": ["http://127.0.0.1:{}"]}}}}"#,
-            a.port()
-        )
-        .as_bytes(),
-    );
-    server.write_file("conf/apps.json", &big)?;
-    server.wait_log(
-        r#"\[error\] .*apps\.json": [1-9]\d* of 3001 changes refused: zone is full"#,
-        Duration::from_secs(15),
-    )?;
-    expect_backend(&server, "a")?;
-    server.write_file("conf/apps.json", &routes(a.port(), "less"))?;
-    wait_value(&server, "a.test", "less", SOON)?;
-    server.stop()
-}
-
 /// Three thousand misses on few connections: all kept, all answered, no memory lost.
 pub(super) fn misses(env: &Env) -> Result<(), String> {
     let a = Backend::http("a")?;
@@ -335,7 +313,7 @@ pub(super) fn many(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
-fn many_routes(count: usize, port: u16, round: u32) -> Vec<u8> {
+pub(super) fn many_routes(count: usize, port: u16, round: u32) -> Vec<u8> {
     let mut text = String::from("{");
     for number in 0..count {
         let comma = if number > 0 { ",\n" } else { "" };
