@@ -40,7 +40,7 @@ COPY nginx-conf conf
 COPY snippets conf/snippets
 # What the quickstart wants beside it; its key is no secret. The access log goes to the output.
 COPY --from=build /gatehouse/build/country.mmdb conf/country.mmdb
-RUN mkdir -p logs conf/keys && printf example > conf/keys/video.key \
+RUN mkdir -p logs conf/keys && printf example > conf/keys/video.key && chmod 600 conf/keys/video.key \
     && ln -s /dev/stdout logs/access.log && chown -R gatehouse: .
 USER gatehouse
 EXPOSE 8080

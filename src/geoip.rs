@@ -14,6 +14,7 @@ use crate::words::{http_status, set_flag, set_log_level, set_once};
 use database::Db;
 use gatehouse_core::geo::{Action, Field, RuleList};
 use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Expression, Level, Place, files};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// `http`: databases, variables, and what the rules need of the databases.
@@ -24,6 +25,9 @@ pub struct Main {
     paths: variables::Paths,
     needs: Vec<Need>,
     has_rules: bool,
+    /// The lists of rules in force somewhere, by their address, and whether `satisfy any` is in force
+    /// at one of the places: there a rule that allows has its use.
+    lists: HashMap<*const RuleList, (Rc<RuleList>, bool)>,
 }
 
 /// What a rule needs of the databases: a field, or (`unknown=`) any database.
@@ -205,8 +209,16 @@ fn set_rule(cf: &mut Conf<'_, Gatehouse>, action: Action) -> Result<(), Error> {
 }
 
 /// Takes over what this level does not say.
-pub fn merge(parent: &Loc, child: &mut Loc) {
+pub fn merge(cf: &mut Conf<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
     child.rules = child.rules.take().or_else(|| parent.rules.clone());
+    if let Some(rules) = &child.rules {
+        let any = cf.satisfy_any();
+        let lists = &mut cf.main().geoip.lists;
+        let list = lists
+            .entry(Rc::as_ptr(rules))
+            .or_insert_with(|| (Rc::clone(rules), false));
+        list.1 |= any;
+    }
     child.bypass = child.bypass.take().or_else(|| parent.bypass.clone());
     child.address = child.address.take().or_else(|| parent.address.clone());
     child.status = child.status.or(parent.status);
@@ -234,7 +246,19 @@ pub fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
             return Err(Error::at(&need.place, text));
         }
     }
-    variables::complete(main)
+    variables::complete(main)?;
+    warn_of_futile(cf);
+    Ok(())
+}
+
+/// Warns about rules that allow somebody but refuse nobody.
+fn warn_of_futile(cf: &mut Conf<'_, Gatehouse>) {
+    let lists = std::mem::take(&mut cf.main().geoip.lists);
+    for (list, _) in lists.values().filter(|(_, any)| !any) {
+        if let Some((rule, text)) = list.refuses_nobody() {
+            cf.log_at(rule.place(), Level::Warn, &text);
+        }
+    }
 }
 
 impl Main {

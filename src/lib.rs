@@ -107,7 +107,7 @@ unsafe impl Module for Gatehouse {
     }
 
     fn merge_loc(cf: &mut Conf<'_, Self>, parent: &Loc, child: &mut Loc) -> Result<(), Error> {
-        geoip::merge(&parent.geoip, &mut child.geoip);
+        geoip::merge(cf, &parent.geoip, &mut child.geoip);
         token::merge(&mut cf.srv().token, &parent.token, &mut child.token);
         #[cfg(feature = "hooks")]
         hooks::merge(&parent.hooks, &mut child.hooks);

@@ -215,7 +215,13 @@ fn profile_line(cf: &mut Conf1<'_>, builder: &mut ProfileBuilder) -> Result<(), 
         "format" => builder.format(one()?),
         "key" => return key_line(cf, builder, rest),
         "from" => builder.from(rest.iter().map(String::as_str)),
-        "message" => builder.message(one()?),
+        "message" => {
+            let result = builder.message(one()?);
+            for doubt in builder.message_doubts() {
+                cf.log(Level::Warn, doubt);
+            }
+            result
+        }
         "bind_ip" => builder.bind_ip(one()?),
         "require_exp" => builder.require_exp(one()?),
         "leeway" => builder.leeway(cf.seconds(one()?)?),

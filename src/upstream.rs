@@ -18,7 +18,7 @@ pub use variables::{Local, Record, VARIABLES};
 use crate::Gatehouse;
 use balance::RoundRobin;
 use gatehouse_core::words;
-use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Place};
+use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level, Place};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use table::UpstreamTable;
@@ -116,6 +116,13 @@ fn set_lookup(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         }
     }
     let key = cf.compile_word(2)?;
+    if key.constant().is_some() {
+        let word = words.get(2).map(String::as_str).unwrap_or_default();
+        let text = format!(
+            "the key \"{word}\" of \"upstream_lookup\" has no variable: every request gets the same route"
+        );
+        cf.log(Level::Warn, &text);
+    }
     let table = use_table(cf, words.get(1).cloned().unwrap_or_default());
     let lookup = Rc::new(Lookup::new(table, key));
     cf.srv().upstream.lookup = Some(Rc::clone(&lookup));

@@ -1130,7 +1130,7 @@ token_profile a {
     format      scalesimple;
     key         id=2026a file=key;
     key         id=2026b file=$TEST_NGINX_SERVROOT/conf/key encoding=text;
-    key         file=hex encoding=hex;
+    key         file=hex.key encoding=hex;
     from        query=st,se cookie=sc header path;
     leeway      90s;
     require_exp on;
@@ -1138,8 +1138,8 @@ token_profile a {
 }
 token_profile "b c" {
     format  secure_link;
-    key     file=b64 encoding=base64;
-    key     file=b64u encoding=base64url;
+    key     file=b64.key encoding=base64;
+    key     file=b64u.key encoding=base64url;
     message "{expires}$uri$remote_addr {key}";
     leeway  1h30m;
 }
@@ -1155,11 +1155,11 @@ location /v { token_auth $arg_profile; return 200; }
 --- user_files
 >>> ../conf/key
 key-one
->>> ../conf/hex
+>>> ../conf/hex.key
 0aFF
->>> ../conf/b64
+>>> ../conf/b64.key
 +/+/
->>> ../conf/b64u
+>>> ../conf/b64u.key
 -_-_
 --- config_ok
 --- no_error_log

@@ -7,7 +7,7 @@ use crate::Gatehouse;
 use gatehouse_core::route::Match;
 use gatehouse_core::table::{HashKey, Passive, Table};
 use gatehouse_core::token::parse_http_status;
-use gatehouse_nginx::{Conf, Error, Zone};
+use gatehouse_nginx::{Conf, Error, Level, Zone};
 use std::cell::{Cell, RefCell};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -85,6 +85,10 @@ pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let size = block
         .size
         .ok_or_else(|| Error::at(&place, format!("upstream_table \"{name}\" has no \"zone\"")))?;
+    if block.file.is_none() {
+        let text = format!("upstream_table \"{name}\" has no \"file\" and stays empty");
+        cf.log_at(&place, Level::Warn, &text);
+    }
     let mode = block.mode.unwrap_or(Match::Host);
     let plan = Plan {
         name: name.clone(),

@@ -166,6 +166,26 @@ impl<M: Module> Conf<'_, M> {
         unsafe { log::write(self.raw().log, level, &text) };
     }
 
+    /// One line in the error log about a line read earlier.
+    pub fn log_at(&self, place: impl std::fmt::Display, level: Level, text: &str) {
+        // SAFETY: the log of the configuration being read.
+        unsafe { log::write(self.raw().log, level, &format!("{text} in {place}")) };
+    }
+
+    /// Whether the level of locations being merged says `satisfy any`.
+    pub fn satisfy_any(&self) -> bool {
+        // SAFETY: the core module's own index.
+        let index = unsafe { ngx::ngx_http_core_module.ctx_index };
+        // SAFETY: null, or inside `http` nginx's http context.
+        let context = unsafe { self.raw().ctx.cast::<ngx::ngx_http_conf_ctx_t>().as_ref() };
+        let Some(context) = context else { return false };
+        // SAFETY: its slot holds the core module's location configuration, merged before ours.
+        let core = unsafe { *context.loc_conf.add(index) }.cast::<ngx::ngx_http_core_loc_conf_t>();
+        // SAFETY: null or that configuration.
+        unsafe { core.as_ref() }
+            .is_some_and(|core| core.satisfy == ngx::NGX_HTTP_SATISFY_ANY as usize)
+    }
+
     /// The line being read; None once the file is closed.
     pub fn place(&self) -> Option<Place> {
         // SAFETY: null or the open file, valid while it is read.

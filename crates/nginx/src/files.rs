@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, Read, Result};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Opens a regular file for reading; never waits, whatever the name has become meanwhile.
@@ -25,6 +25,15 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The whole of a regular file, and whether every user may read it.
+pub fn read_private(path: &Path) -> Result<(Vec<u8>, bool)> {
+    let mut bytes = Vec::new();
+    let mut file = open(path)?;
+    let for_all = file.metadata()?.mode() & 0o004 != 0;
+    file.read_to_end(&mut bytes)?;
+    Ok((bytes, for_all))
 }
 
 /// The error as nginx writes it between parentheses: `2: No such file or directory`.

@@ -68,6 +68,10 @@ impl Root {
         name.push(".new");
         let fresh = parent.join(name);
         fs::write(&fresh, data).map_err(failed)?;
+        if is_key(&target) {
+            // As an operator keeps it; nginx -t warns about others.
+            fs::set_permissions(&fresh, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        }
         fs::rename(&fresh, &target).map_err(failed)
     }
 
@@ -110,6 +114,13 @@ impl Drop for Root {
             let _ = fs::remove_dir_all(&self.path);
         }
     }
+}
+
+/// A file called `key` or `….key`.
+fn is_key(path: &Path) -> bool {
+    path.extension()
+        .or(path.file_name())
+        .is_some_and(|name| name == "key")
 }
 
 /// Temporary directories are private; workers of another user (`user nobody;`) must reach the files in them.

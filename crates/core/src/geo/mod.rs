@@ -16,6 +16,7 @@
 //! Format: <https://maxmind.github.io/MaxMind-DB/>.
 
 mod cache;
+mod countries;
 mod database;
 mod facts;
 mod json;

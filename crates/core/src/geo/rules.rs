@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::countries;
 use super::facts::{Code, Eu, Facts, Field, Fields};
 use super::sets::{AddressSet, CodeSet};
 use crate::words;
@@ -110,6 +111,14 @@ impl RuleList {
             warnings: Vec::new(),
         };
         let conditions = parser.conditions(words)?;
+        if let Some(before) = self.rules.iter().find(|rule| rule.conditions.is_empty()) {
+            parser.warnings.push(format!(
+                "\"{} {}\" is never reached behind \"{} all\"",
+                action.directive(),
+                words.join(" "),
+                before.action.directive(),
+            ));
+        }
         for condition in &conditions {
             match condition {
                 Condition::Address(_) => self.depends_on_address = true,
@@ -150,6 +159,26 @@ impl RuleList {
             .iter()
             .position(|rule| rule.matches(address, &mut facts))?;
         self.rules.get(at).map(|rule| (rule.action, at))
+    }
+
+    /// An allowing rule with no denying one behind it, and what to say about it: whom it does not match
+    /// is not refused either.
+    pub fn refuses_nobody(&self) -> Option<(&Rule, String)> {
+        let last = self
+            .rules
+            .iter()
+            .position(|rule| rule.conditions.is_empty());
+        let reached = self
+            .rules
+            .get(..=last.unwrap_or(usize::MAX))
+            .unwrap_or(&self.rules);
+        let tail = reached.rsplit(|rule| rule.action == Action::Deny).next()?;
+        let rule = tail.iter().find(|rule| !rule.conditions.is_empty())?;
+        let text = format!(
+            "\"geoip_allow {}\" refuses nobody without a \"geoip_deny all\" behind it",
+            rule.text
+        );
+        Some((rule, text))
     }
 
     /// The rules in order.
@@ -271,9 +300,12 @@ impl Parser<'_> {
         parse: fn(&[u8]) -> Option<Code>,
     ) -> Result<CodeSet, String> {
         let mut set = CodeSet::default();
-        self.each(values, |value, _| {
+        self.each(values, |value, warnings| {
             let code = parse(value.as_bytes())
                 .ok_or_else(|| Refused::new(format!("invalid {field} \"{value}\""), field))?;
+            if field == "country" {
+                warnings.extend(countries::slip(code));
+            }
             set.insert(code);
             Ok(())
         })?;
@@ -312,9 +344,14 @@ impl Parser<'_> {
         for (line, number) in content.lines().zip(1u32..) {
             let value = line.split('#').next().unwrap_or_default().trim();
             if !value.is_empty() {
-                take(value, &mut self.warnings).map_err(|refused| {
+                let mut warnings = Vec::new();
+                take(value, &mut warnings).map_err(|refused| {
                     refused.text(&format!("in {file}:{number} in \"{directive}\" directive"))
                 })?;
+                let placed = warnings
+                    .iter()
+                    .map(|text| format!("{text} in {file}:{number}"));
+                self.warnings.extend(placed);
                 count = count.saturating_add(1);
             }
         }

@@ -427,6 +427,14 @@ impl ProfileBuilder {
         set_once(&mut self.message, Template::parse(text)?, "message")
     }
 
+    /// What the `message` says that its author may not have meant.
+    pub fn message_doubts(&self) -> Vec<&'static str> {
+        self.message
+            .as_ref()
+            .map(Template::doubts)
+            .unwrap_or_default()
+    }
+
     /// Checks the block as a whole and builds the profile.
     ///
     /// # Errors

@@ -59,6 +59,21 @@ impl Template {
         })
     }
 
+    /// What an author may not have meant, a sentence each.
+    pub fn doubts(&self) -> Vec<&'static str> {
+        let mut doubts = Vec::new();
+        if !self.has_expires() {
+            doubts.push("\"message\" has no \"{expires}\": a link never expires");
+        }
+        if !self.has_key() {
+            doubts.push("\"message\" has no \"{key}\": it is the text of an HMAC-MD5");
+        }
+        if !self.texts().any(|text| text.contains('$')) {
+            doubts.push("\"message\" has no variable: a token opens every URL");
+        }
+        doubts
+    }
+
     /// Whether the message holds `{key}`; one that does not is the text of an HMAC.
     pub fn has_key(&self) -> bool {
         self.0.contains(&Segment::Key)
@@ -148,6 +163,16 @@ mod tests {
                 Segment::Text("}".into())
             ]
         );
+    }
+
+    #[test]
+    fn doubts_are_named() {
+        let doubts = |text: &str| Template::parse(text).unwrap().doubts().join("; ");
+        assert_eq!(doubts("{expires}$uri {key}"), "");
+        assert!(doubts("$uri {key}").starts_with("\"message\" has no \"{expires}\""));
+        assert!(doubts("{expires}$uri").starts_with("\"message\" has no \"{key}\""));
+        assert!(doubts("{expires} {key}").starts_with("\"message\" has no variable"));
+        assert_eq!(doubts("x").split("; ").count(), 3);
     }
 
     #[test]

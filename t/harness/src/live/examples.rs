@@ -45,6 +45,7 @@ pub(super) fn ask_all(server: Running, text: &str) -> Result<usize, String> {
     if !good {
         return Err(format!("nginx -t refuses it: {said}"));
     }
+    no_warnings(&said)?;
     let asks = text
         .lines()
         .filter_map(request_line)
@@ -56,6 +57,14 @@ pub(super) fn ask_all(server: Running, text: &str) -> Result<usize, String> {
     }
     server.stop()?;
     Ok(asks.len())
+}
+
+/// What is shown to users is not warned about, but that t/data's database is as old as it is.
+pub(super) fn no_warnings(said: &str) -> Result<(), String> {
+    let warning = said
+        .lines()
+        .find(|line| line.contains("[warn]") && !line.contains("max_age"));
+    warning.map_or(Ok(()), |line| Err(format!("nginx -t warns: {line}")))
 }
 
 /// A comment that begins with a method and has an answer.

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::examples::{Running, Stage, ask_all};
+use super::examples::{Running, Stage, ask_all, no_warnings};
 use crate::env::Env;
 
 /// What snippets of a server refer to, as the first configuration of the page has it.
@@ -19,6 +19,8 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     let terminal = blocks(&page, "console");
     let terminal = terminal.first().ok_or("no console block")?;
     let server = Stage::new(env)?.start(first)?;
+    let (_, said) = server.test_config()?;
+    no_warnings(&said)?;
     for (command, answer) in commands(terminal)? {
         check(&server, &command, &answer)?;
     }

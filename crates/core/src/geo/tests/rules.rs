@@ -15,10 +15,7 @@ fn list(rules: &[(Action, &str)]) -> RuleList {
     let mut list = RuleList::new();
     for (action, text) in rules {
         let words: Vec<&str> = text.split(' ').collect();
-        assert_eq!(
-            list.push(*action, &words, PLACE, &mut no_file).unwrap(),
-            Vec::<String>::new()
-        );
+        list.push(*action, &words, PLACE, &mut no_file).unwrap();
     }
     list
 }
@@ -257,6 +254,53 @@ fn mistakes_are_named() {
         let wanted = format!("{what} in \"geoip_deny\" directive{comma}{hint}");
         assert_eq!(refused(rule), wanted);
     }
+}
+
+#[test]
+fn allowing_rules_that_refuse_nobody_are_named() {
+    use Action::{Allow, Deny};
+    let fr = (Allow, "country=FR");
+    let said = |rules: &[(Action, &str)]| list(rules).refuses_nobody().map(|(_, text)| text);
+    for rules in [
+        vec![fr],
+        vec![(Deny, "country=RU"), fr],
+        vec![fr, (Allow, "all")],
+        vec![fr, (Allow, "all"), (Deny, "all")],
+    ] {
+        assert_eq!(
+            said(&rules).unwrap(),
+            "\"geoip_allow country=FR\" refuses nobody without a \"geoip_deny all\" behind it"
+        );
+    }
+    for rules in [
+        vec![],
+        vec![fr, (Deny, "all")],
+        vec![fr, (Deny, "continent=EU")],
+        vec![(Allow, "all")],
+        vec![(Deny, "all"), fr],
+        vec![(Deny, "country=RU"), (Allow, "all")],
+    ] {
+        assert_eq!(said(&rules), None, "{rules:?}");
+    }
+}
+
+#[test]
+fn a_rule_behind_all_and_a_slip_are_warned_about() {
+    let mut list = RuleList::new();
+    let mut push = |action, words: &[&str]| list.push(action, words, PLACE, &mut no_file).unwrap();
+    assert_eq!(push(Action::Deny, &["all"]), Vec::<String>::new());
+    assert_eq!(
+        push(Action::Allow, &["country=UK", "eu=yes"]),
+        [
+            "\"UK\" is no country of ISO 3166-1: the United Kingdom is \"GB\"",
+            "\"geoip_allow country=UK eu=yes\" is never reached behind \"geoip_deny all\""
+        ]
+    );
+    let mut read = |_: &str| Ok("FR\nUK # slip\n".to_owned());
+    let warnings = RuleList::new()
+        .push(Action::Deny, &["country=@list"], PLACE, &mut read)
+        .unwrap();
+    assert!(warnings[0].ends_with(" in list:2"), "{warnings:?}");
 }
 
 #[test]
