@@ -49,6 +49,9 @@ struct Args {
     /// Those that were not noticed, once more.
     #[arg(long)]
     again: bool,
+    /// Run only the blocks that need no hooks; what they do not notice is for a run with --again.
+    #[arg(long)]
+    quick: bool,
     /// Run nothing: say what is known, as Markdown.
     #[arg(long)]
     report: bool,
@@ -81,7 +84,7 @@ fn run(args: &Args) -> Result<(), String> {
     let end = args
         .minutes
         .map(|n| Instant::now() + Duration::from_secs(n.saturating_mul(60)));
-    let mut trials = Trials::new(&args.nginx, &args.harness, &tree)?;
+    let mut trials = Trials::new(&args.nginx, &args.harness, &tree, args.quick)?;
     trials.unharmed()?;
     for (index, mutant) in mutants.iter().enumerate() {
         let over = end.is_some_and(|end| Instant::now() >= end);
