@@ -270,3 +270,29 @@ location / { proxy_pass https://backend; add_header X-Tried $upstream_addr; }
 ['X-Tried: 127.0.0.1:$TEST_NGINX_RAND_PORT_1, 127.0.0.1:$TEST_NGINX_PORT_A', 'X-Tried: 127.0.0.1:$TEST_NGINX_RAND_PORT_1', 'X-Tried: 127.0.0.1:$TEST_NGINX_PORT_A', 'X-Tried: 127.0.0.1:$TEST_NGINX_PORT_A']
 --- error_log
 upstream SSL certificate does not match "three.internal"
+
+=== TEST 14: idle connections over IPv6 are not shared across names either
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+upstream backend { upstream_lookup apps $host; keepalive 8; }
+server {
+    listen [::1]:$TEST_NGINX_RAND_PORT_1 ssl;
+    ssl_certificate $TEST_NGINX_DATA/tls/one.pem;
+    ssl_certificate_key $TEST_NGINX_DATA/tls/one.key;
+    location / { return 200 "sni=$ssl_server_name reused=$connection_requests"; }
+}
+proxy_ssl_server_name on;
+proxy_http_version 1.1;
+proxy_set_header Connection "";
+--- config
+location / { proxy_pass https://backend; }
+--- user_files
+>>> ../conf/apps.json
+{"one.test": {"backends": ["https://[::1]:$TEST_NGINX_RAND_PORT_1#sni=one.internal"]},
+ "two.test": {"backends": ["https://[::1]:$TEST_NGINX_RAND_PORT_1#sni=two.internal"]}}
+--- request eval
+["GET /", "GET /", "GET /", "GET /"]
+--- more_headers eval
+["Host: one.test", "Host: two.test", "Host: one.test", "Host: two.test"]
+--- response_body eval
+["sni=one.internal reused=1", "sni=two.internal reused=1", "sni=one.internal reused=2", "sni=two.internal reused=2"]
