@@ -134,7 +134,9 @@ impl Plan {
         let refuse = |e: ApplyError, pointer: &str| RouteError::new(e.to_string(), pointer);
         reader
             .feed(bytes, &mut |entry| {
-                let route = entry.route.resolve(
+                let route = gatehouse_core::table::resolve(
+                    &entry.key,
+                    &entry.route,
                     &mut |name, port| hosts.ask_system(name, port),
                     &mut |backend| left_out.note(&entry.pointer, backend),
                 );

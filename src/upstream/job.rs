@@ -6,6 +6,7 @@ use super::table::UpstreamTable;
 use gatehouse_core::route::{Entry, FileReader, Key, KeySet, LeftOut, Match, RouteError};
 use gatehouse_core::table::{
     Applied, ApplyError, Change, Cursor, Demand, Feeder, NoWriter, Owner, Room, Ticket, Writer,
+    resolve,
 };
 use gatehouse_nginx::{files, process};
 use std::fs::File;
@@ -209,7 +210,9 @@ impl Job {
             let (entries, left_out) = (&mut self.entries, &mut self.left_out);
             let demand = &mut self.demand;
             let fed = reader.feed(&bytes, &mut |entry| {
-                let route = entry.route.resolve(
+                let route = resolve(
+                    &entry.key,
+                    &entry.route,
                     &mut |name, port| table.addresses(name, port),
                     &mut |backend| left_out.note(&entry.pointer, backend),
                 );
@@ -283,9 +286,12 @@ impl Job {
                     self.tally.count(removed);
                 }
             } else if let Some(entry) = self.entries.pop() {
-                let route = entry
-                    .route
-                    .resolve(&mut |name, port| table.addresses(name, port), &mut |_| {});
+                let route = resolve(
+                    &entry.key,
+                    &entry.route,
+                    &mut |name, port| table.addresses(name, port),
+                    &mut |_| {},
+                );
                 let put = writer.apply(&Change::Put {
                     key: &entry.key,
                     route: &route,

@@ -79,7 +79,9 @@ fn as_many_backends_as_allowed() {
         let found = (1..=count).map(|port| SocketAddr::from(([10, 0, 0, 1], port)));
         let found: Vec<SocketAddr> = found.collect();
         let mut missing = 0;
-        let resolved = route.resolve(&mut |_, _| Ok(found.clone()), &mut |_| missing += 1);
+        let resolved = route.resolve(MAX_BACKENDS, &mut |_, _| Ok(found.clone()), &mut |_| {
+            missing += 1
+        });
         (resolved.endpoints.len(), missing)
     };
     assert_eq!(resolve(256), (256, 0));

@@ -166,9 +166,14 @@ impl Route {
     /// nginx; they are sorted, so that a name server's rotation is not a change.
     ///
     /// What a name server says, or does not say, is never a reason to refuse a route: a name without addresses takes
-    /// out its own backend, and one with more than there is room for ([`MAX_BACKENDS`]) keeps the first ones. Both go
-    /// to `missing`.
-    pub fn resolve(&self, ask: &mut Resolver<'_>, missing: &mut Missing<'_>) -> Resolved<'_> {
+    /// out its own backend, and one with more than `most` or than there is room for ([`MAX_BACKENDS`]) keeps the first
+    /// ones. Both go to `missing`.
+    pub fn resolve<'r>(
+        &'r self,
+        most: usize,
+        ask: &mut Resolver<'_>,
+        missing: &mut dyn FnMut(Unresolved<'r>),
+    ) -> Resolved<'r> {
         let mut endpoints = Vec::with_capacity(self.backends.len());
         for (index, backend) in self.backends.iter().enumerate() {
             match &backend.host {
@@ -181,7 +186,8 @@ impl Route {
                     let to_come = self.backends.len().saturating_sub(index).saturating_sub(1);
                     let room = MAX_BACKENDS
                         .saturating_sub(endpoints.len())
-                        .saturating_sub(to_come);
+                        .saturating_sub(to_come)
+                        .min(most);
                     let (found, why) = addresses(name, backend.port, room, ask);
                     if let Some(why) = why {
                         let partly = !found.is_empty();

@@ -248,7 +248,7 @@ fn names_become_all_their_addresses() {
             .map(|ip| SocketAddr::new(ip.parse().unwrap(), port))
             .to_vec())
     };
-    let resolved = route.resolve(&mut ask, &mut |missing| panic!("{missing:?}"));
+    let resolved = route.resolve(MAX_BACKENDS, &mut ask, &mut |missing| panic!("{missing:?}"));
     let shown: Vec<_> = resolved
         .endpoints
         .iter()
@@ -277,7 +277,7 @@ fn names_become_all_their_addresses() {
 /// The addresses a route has left, and what is said about its names.
 fn resolved(route: &Route, ask: &mut Resolver<'_>) -> (Vec<String>, Vec<(usize, String)>) {
     let mut said = Vec::new();
-    let resolved = route.resolve(ask, &mut |m| said.push((m.index, m.why)));
+    let resolved = route.resolve(MAX_BACKENDS, ask, &mut |m| said.push((m.index, m.why)));
     let left = resolved.endpoints.iter().map(|e| e.address.to_string());
     (left.collect(), said)
 }

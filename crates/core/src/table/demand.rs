@@ -1,8 +1,9 @@
 //! How large a table must be for given routes, known before any of them is applied.
 
+use super::fitting::nowhere;
 use super::layout::{self, CLASSES, Geometry, LINE, MIN_WORDS, PAGE, class_of, class_words};
 use super::peers::{Identity, identity};
-use super::record::{NO_CELL, Owner, PeerId, Place, encode};
+use super::record::{Owner, encode};
 use super::{ApplyError, HashKey, cells};
 use crate::route::{Key, Resolved};
 use std::collections::HashSet;
@@ -50,14 +51,7 @@ impl Demand {
     /// # Errors
     /// [`ApplyError::TooBig`]: no table takes this route.
     pub fn add(&mut self, key: &Key, route: &Resolved<'_>) -> Result<(), ApplyError> {
-        let nowhere = Place {
-            peer: PeerId {
-                line: 0,
-                generation: 0,
-            },
-            cell: NO_CELL,
-        };
-        let places = vec![nowhere; route.endpoints.len()];
+        let places = nowhere(route);
         let record = encode(key.as_bytes(), Owner::File, route, &places);
         let class = record.and_then(|record| class_of(record.len()));
         let count = class

@@ -7,6 +7,7 @@
 mod cells;
 mod demand;
 mod fed;
+mod fitting;
 mod index;
 mod layout;
 mod lease;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use demand::Demand;
 pub use fed::Ticket;
+pub use fitting::resolve;
 pub use layout::MAX_RECORD_WORDS;
 pub use lease::{Feeder, LEASE_MS};
 pub use peers::{Passive, Peer};

@@ -1,0 +1,87 @@
+//! Routes with their addresses, as many as a record holds.
+
+use super::record::{NO_CELL, Owner, PeerId, Place, encode};
+use crate::route::{Key, MAX_BACKENDS, Missing, Resolved, Resolver, Route, Unresolved};
+
+/// Resolves a route as [`Route::resolve`] does. Where its names have more addresses than a record has room for, each
+/// name keeps the first ones: how many a name server gives is no reason to refuse a route.
+pub fn resolve<'r>(
+    key: &Key,
+    route: &'r Route,
+    ask: &mut Resolver<'_>,
+    missing: &mut Missing<'_>,
+) -> Resolved<'r> {
+    let mut most = MAX_BACKENDS;
+    loop {
+        let mut out: Vec<Unresolved<'r>> = Vec::new();
+        let resolved = route.resolve(most, ask, &mut |backend| out.push(backend));
+        let grown = resolved.endpoints.len() > route.backends.len();
+        if most > 1 && grown && !has_room(key, &resolved) {
+            most /= 2;
+            continue;
+        }
+        out.into_iter().for_each(missing);
+        return resolved;
+    }
+}
+
+fn has_room(key: &Key, route: &Resolved<'_>) -> bool {
+    encode(key.as_bytes(), Owner::File, route, &nowhere(route)).is_some()
+}
+
+/// Places for a record that is only measured.
+pub(super) fn nowhere(route: &Resolved<'_>) -> Vec<Place> {
+    let nowhere = Place {
+        peer: PeerId {
+            line: 0,
+            generation: 0,
+        },
+        cell: NO_CELL,
+    };
+    vec![nowhere; route.endpoints.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::{Match, parse_route};
+    use std::net::SocketAddr;
+
+    #[test]
+    fn a_name_with_more_addresses_than_a_record_holds_keeps_some() {
+        let key = Key::parse(b"a.test", Match::Host).unwrap();
+        let name = format!("{0}.{0}.{0}.test", "n".repeat(60));
+        let text = format!(r#"{{"backends": ["http://127.0.0.1:1", "https://{name}:2"]}}"#);
+        let route = parse_route(text.as_bytes()).unwrap();
+        let mut found = |_: &str, port| {
+            Ok((0..200)
+                .map(|n: u8| SocketAddr::from(([10, 0, 0, n], port)))
+                .collect())
+        };
+        let mut said = Vec::new();
+        let resolved = resolve(&key, &route, &mut found, &mut |m| said.push(m.why.clone()));
+        assert!(has_room(&key, &resolved));
+        assert_eq!(resolved.endpoints.len(), 1 + 16);
+        let why = format!(
+            "only 16 of the 200 addresses of \"{name}\" are used, a route has no room for more"
+        );
+        assert_eq!(said, [why]);
+    }
+
+    #[test]
+    fn a_route_that_is_too_long_by_itself_stays_so() {
+        let key = Key::parse(b"a.test", Match::Host).unwrap();
+        let name = format!("{0}.{0}.{0}.test", "n".repeat(60));
+        let backends = vec![format!("\"https://{name}\""); 100].join(",");
+        let route = parse_route(format!(r#"{{"backends": [{backends}]}}"#).as_bytes()).unwrap();
+        let mut found = |_: &str, port| {
+            Ok(vec![
+                SocketAddr::from(([10, 0, 0, 1], port)),
+                SocketAddr::from(([10, 0, 0, 2], port)),
+            ])
+        };
+        let resolved = resolve(&key, &route, &mut found, &mut |_| {});
+        assert!(!has_room(&key, &resolved));
+        assert_eq!(resolved.endpoints.len(), 100);
+    }
+}
