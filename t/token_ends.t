@@ -211,3 +211,23 @@ GET /v?ss_token=to
 --- more_headers eval: $::Carriers
 --- response_body eval
 "bodyname=a\nGET /part$::E" . "Cookie: a=1\r\n\r\n"
+
+=== TEST 14: a request refused while it was read is judged by the path it had
+--- http_config eval
+"token_profile sl { format secure_link; key text=example; message '{expires}\$uri {key}'; }
+log_format mine '\$status \$uri \$request_uri \$token_auth_status';"
+--- config
+access_log logs/access.log mine;
+root html;
+error_page 400 /bad.html;
+location = /bad.html { token_auth sl; }
+--- user_files
+>>> bad.html
+bad
+--- raw_request eval
+"GET /a//b/../v?md5=_s46F2VCQiuprE5K0cWoqQ&expires=4000000000&a HTTP/1.1\r\nConnection: close\r\n\r\n"
+--- error_code: 400
+--- response_body
+bad
+--- access_log
+400 /bad.html /a//b/../v?a ok

@@ -2,7 +2,7 @@
 use Test::Nginx::Socket 'no_plan';
 
 # How the tokens here are made is said in t/token.t.
-our $Files = ">>> ../conf/key\nkey-one\n>>> v\nshown\n>>> free/v\nfree\n";
+our $Files = ">>> ../conf/key\nkey-one\n>>> v\nshown\n>>> free/v\nfree\n>>> off/v\nshown\n";
 our $PP = "token_profile pp { format scalesimple; key file=key; from path; }\n";
 our $SL = "token_profile sl { format secure_link; key file=key; from path; message '{expires}\$uri {key}'; }\n";
 our $Up = 'proxy_http_version 1.0; proxy_set_header Host up; proxy_set_header Connection close; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A;';
@@ -125,17 +125,17 @@ location /files/ { token_auth pp; $::Up }"
 "token_auth pp; root html; error_page 403 \@denied;
 location / { }
 location \@denied { $::Up }
-location /off/ { token_auth_strip off; error_page 403 \@kept; alias html/; }
-location \@kept { token_auth_strip off; return 403 \"refused\"; }"
+location /off/ { token_auth_strip off; error_page 403 \@kept; }
+location \@kept { token_auth_strip off; $::Up }"
 --- user_files eval: $::Files
 --- request eval
-["GET /$::Bad/v", "GET /$::Bad/off/v", "GET /v", "GET /89ebef16f7b05ed3aff1d6e7c8d7dd39,4000000000/v"]
+["GET /$::Bad/v", "GET /off/$::Bad/v", "GET /v", "GET /89ebef16f7b05ed3aff1d6e7c8d7dd39,4000000000/v"]
 --- error_code eval
 [403, 403, 403, 200]
 --- response_body_unlike eval
 ["shown", "shown", "shown", "name=a"]
 --- response_body_like eval
-[qr/^GET \/v HTTP/m, ".", qr/^GET \/v HTTP/m, "shown"]
+[qr/^GET \/v HTTP/m, "GET /off/$::Bad/v HTTP", qr/^GET \/v HTTP/m, "shown"]
 
 === TEST 10: a refusal that was put off does not go along to the clean path
 --- http_config eval

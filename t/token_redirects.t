@@ -552,3 +552,37 @@ deny all;
 ["X-Real-IP: 127.0.0.3", "X-Real-IP: 127.0.0.2", "X-Real-IP: 198.51.100.1", "X-Real-IP: 127.0.0.3", "X-Real-IP: 198.51.100.1"]
 --- error_code eval
 [200, 200, 200, 403, 200]
+
+=== TEST 33: a verdict that two places ask for is logged once
+--- http_config eval: $::P
+--- config
+location / { token_auth p; token_auth_dry_run on; root html; }
+location = /count { root logs; try_files /../logs/error.log =404; }
+--- user_files eval
+$::Files . ">>> d/index.html\nindex\n"
+--- request eval
+["GET /d/", "GET /count"]
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+["index", "^[^\\n]*(\\n(?![^\\n]*token refused)[^\\n]*)*\\n[^\\n]*token refused: missing(?!.*token refused)"]
+
+=== TEST 34: two profiles read cookies of one line: neither takes the other's for a second one
+--- http_config eval
+$::P . "token_profile q { format scalesimple; key file=key; from cookie=qt,qe; }
+token_profile r { format scalesimple; key file=key; from cookie=rt,re; }"
+--- config
+root html;
+location /d/ { token_auth q; token_auth_dry_run on; token_auth_log_level info; index page; }
+location = /d/page { token_auth p; token_auth_dry_run on; token_auth_log_level info; try_files /none @last; }
+location @last { token_auth r; try_files /d/page =404; }
+--- user_files eval
+$::Files . ">>> d/page\npage\n"
+--- request eval
+["GET /d/", "GET /d/"]
+--- more_headers eval
+["Cookie: qt=x; qe=1; ss_token=y; a=1; rt=e352f486570f4ee403141aeefb1d31aa; re=4000000000; ss_expiration=2", "Cookie: qt=x; qe=1; rt=e352f486570f4ee403141aeefb1d31aa; re=4000000000\nCookie: b; rt=0"]
+--- error_code eval
+[200, 403]
+--- error_log
+token refused: malformed, profile "r"

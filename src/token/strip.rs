@@ -1,6 +1,6 @@
 //! Takes tokens out of a request, byte-exact, and keeps what was received for other profiles.
 
-use super::check::{Record, profile_of};
+use super::check::{Record, profile_named, profile_of};
 use super::{Auth, Loc, Main, Named, Srv, path};
 use crate::Gatehouse;
 use gatehouse_core::token::{normal, strip as bytes};
@@ -189,7 +189,7 @@ fn end(r: Request<'_>) {
         match record.at.replace(At::Stripped) {
             At::Stripped => Some(()),
             At::Nowhere => strip_server(r, record, srv),
-            At::Location(here) => match profile_of(r) {
+            At::Location(here) => match profile_named(r) {
                 Ok(Some(number))
                     if here.strips() && std::ptr::eq(here, &r.loc::<Gatehouse>().token) =>
                 {

@@ -6,6 +6,7 @@
 //!
 //! A scheme is one file here and one row of [`SCHEMES`].
 
+mod in_path;
 mod key;
 mod mac;
 pub mod normal;
@@ -23,9 +24,10 @@ use std::fmt;
 
 use place::SignedUrl;
 
+pub use in_path::InPath;
 pub use key::{Key, KeyEncoding, Secret};
 pub use place::{Carriers, Names, Place};
-pub use profile::{Finding, InPath, Profile, ProfileBuilder, Verdict};
+pub use profile::{Finding, Profile, ProfileBuilder, Verdict};
 pub use status::{Status, Statuses, invalid_http_status, parse_http_status};
 pub use template::{Segment, Template};
 

@@ -2,10 +2,10 @@
 
 use zeroize::Zeroizing;
 
+use super::in_path::InPath;
 use super::key::{Key, KeyEncoding, Secret};
-use super::normal;
 use super::place::{Carriers, Found, Place, PlaceWord};
-use super::strip::{self, PathToken};
+use super::strip;
 use super::{
     Check, Error, MAX_TARGET, MAX_TOKEN, Presented, Received, SCHEMES, Scheme, Setup, Status,
     Template, scheme,
@@ -65,57 +65,6 @@ impl Finding<'_> {
         }
         target
     }
-}
-
-/// Where a path token stands in a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InPath<'a> {
-    /// Nowhere.
-    Nowhere,
-    /// In the target and in the path parsed from it; without it, the one still names the other.
-    Both {
-        /// The target's.
-        target: PathToken<'a>,
-        /// The path's.
-        path: PathToken<'a>,
-    },
-    /// In the target, but not in the same place of the path: `..` or `#` has taken it out.
-    Cancelled,
-}
-
-impl InPath<'_> {
-    /// Writes a target that has no path token and names the path that is served, `path` being the one
-    /// parsed from `target`. `None` when there is no token to take out, or `out` (as long as the target and
-    /// three times the path) too short.
-    pub fn write_target(&self, target: &[u8], path: &[u8], out: &mut [u8]) -> Option<usize> {
-        match self {
-            Self::Nowhere => None,
-            Self::Both { target, .. } => target.write_rest(out),
-            Self::Cancelled => {
-                let len = normal::target_of(path, out);
-                let end = target.iter().position(|byte| matches!(byte, b'?' | b'#'));
-                let rest = end.and_then(|end| target.get(end..)).unwrap_or_default();
-                // What follows a `#` is nothing to a server.
-                let args = if rest.first() == Some(&b'?') {
-                    rest
-                } else {
-                    b""
-                };
-                let room = out.get_mut(len..)?.get_mut(..args.len())?;
-                room.copy_from_slice(args);
-                len.checked_add(args.len())
-            }
-        }
-    }
-}
-
-/// Whether the rest of a target is parsed to the rest of a path, whatever `merge_slashes` says.
-fn names(target: &PathToken<'_>, path: &PathToken<'_>, room: &mut [u8]) -> bool {
-    [true, false].into_iter().any(|merge_slashes| {
-        let len = normal::path_of([target.before, target.after], merge_slashes, room);
-        let parsed = len.and_then(|len| room.get(..len));
-        parsed.and_then(|parsed| parsed.strip_prefix(path.before)) == Some(path.after)
-    })
 }
 
 /// A complete profile. Immutable; a reload makes a new one.
@@ -213,8 +162,8 @@ impl Profile {
         };
         let found = strip::find_decoded_token(path, is_token);
         match found.filter(|path| path.token == target.token) {
-            Some(path) if names(&target, &path, room) => InPath::Both { target, path },
-            _ => InPath::Cancelled,
+            Some(path) => InPath::of(target, path, room),
+            None => InPath::Cancelled,
         }
     }
 

@@ -13,6 +13,7 @@ mod reload;
 mod reload_stock;
 mod rollback;
 mod stats;
+mod token_paths;
 mod upgrade;
 mod upstream;
 mod upstream_feed;
@@ -244,5 +245,10 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "upstream_zone_reused",
         needs: &[],
         run: upstream_feed::zone_reused,
+    },
+    Scenario {
+        name: "token_paths",
+        needs: &[],
+        run: token_paths::run,
     },
 ];
