@@ -64,11 +64,9 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
             target.push_str(piece.copied().unwrap_or("/"));
         }
         let target = target.replace('T', TOKEN);
-        let host = ["dry", "target", "any", "page"].into_iter().cycle();
-        let host = host
-            .skip((random >> 8) as usize % 4)
-            .next()
-            .unwrap_or("dry");
+        let hosts = ["dry", "target", "any", "page"];
+        let host = hosts.get((random >> 8) as usize % hosts.len());
+        let host = host.copied().unwrap_or("dry");
         checked = checked.saturating_add(u32::from(check(&server, host, &target)?));
     }
     if checked < 300 {
