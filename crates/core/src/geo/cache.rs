@@ -68,3 +68,17 @@ fn place(offset: u32) -> usize {
     let spread = offset.wrapping_mul(0x9e37_79b1) >> (u32::BITS - ENTRIES.trailing_zeros());
     usize::try_from(spread).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ENTRIES, place};
+
+    #[test]
+    fn records_are_spread_over_all_entries() {
+        // As far apart as records of a database are.
+        let places = (0..20_000u32).map(|record| place(record * 37));
+        let used: std::collections::HashSet<usize> = places.collect();
+        assert_eq!(used.len(), ENTRIES);
+        assert!(used.iter().all(|place| *place < ENTRIES));
+    }
+}

@@ -172,7 +172,7 @@ fn slices_find_what_the_whole_check_finds() {
 }
 
 /// A data section behind a tree of one node whose both sides lead to its start.
-fn crafted(data: &[u8]) -> Vec<u8> {
+pub(super) fn crafted(data: &[u8]) -> Vec<u8> {
     crafted_tree(&[[1 + 16, 1 + 16]], data)
 }
 

@@ -138,6 +138,9 @@ fn what_the_format_cannot_hold_is_refused() {
         .insert(network, &json!({"a": "x".repeat(16_900_000)}))
         .unwrap_err();
     assert_eq!(error, "a value is too long for a MaxMind DB");
+    let longest = json!({"a": "x".repeat(65_821 + 0x00ff_ffff)});
+    let other = parse_network("198.51.100.0/24").unwrap();
+    assert_eq!(builder.insert(other, &longest), Ok(true));
     assert!(builder.insert(network, &json!({})).unwrap());
     assert!(!builder.insert(network, &json!({"a": 1})).unwrap());
     builder.ipv4_only();
@@ -225,4 +228,6 @@ fn records_beyond_16_mib_are_found() {
         assert_eq!(theirs.as_ref(), Some(wanted), "as maxminddb reads it");
         assert_eq!(record(&database, address).as_ref(), Some(wanted));
     }
+    builder.width(Width::W24);
+    assert_eq!(builder.build().unwrap_err(), "too large for a MaxMind DB");
 }

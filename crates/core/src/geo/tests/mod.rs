@@ -5,6 +5,7 @@ mod database;
 mod files;
 mod make;
 mod rules;
+mod values;
 
 use std::net::IpAddr;
 

@@ -1,0 +1,150 @@
+//! Values of every type of the format, byte by byte.
+
+use serde_json::{Value, json};
+
+use super::super::{Database, Field, Lookup, Out, Path};
+use super::broken::crafted;
+use super::{address, file, open};
+
+/// Head and payload of a value of each type, its JSON and its text.
+fn values() -> Vec<(Vec<u8>, Value, Option<&'static str>)> {
+    let bytes = |head: &[u8], payload: &[u8]| [head, payload].concat();
+    vec![
+        (bytes(b"\x42", b"ab"), json!("ab"), Some("ab")),
+        (
+            bytes(b"\x68", &1.5f64.to_be_bytes()),
+            json!(1.5),
+            Some("1.50000"),
+        ),
+        (bytes(b"\x82", b"\x0a\xff"), json!("0aff"), None),
+        (bytes(b"\xa2", b"\x01\x02"), json!(258), Some("258")),
+        (bytes(b"\xa0", b""), json!(0), Some("0")),
+        (
+            bytes(b"\xc4", b"\x01\x00\x00\x02"),
+            json!(16_777_218),
+            Some("16777218"),
+        ),
+        (
+            bytes(b"\x04\x01", b"\xff\xff\xff\xfe"),
+            json!(-2),
+            Some("-2"),
+        ),
+        (bytes(b"\x01\x01", b"\x7b"), json!(123), Some("123")),
+        (
+            bytes(b"\x08\x02", &u64::MAX.to_be_bytes()),
+            json!(u64::MAX),
+            Some("18446744073709551615"),
+        ),
+        (
+            bytes(b"\x10\x03", &[0x12; 16]),
+            json!("0x12121212121212121212121212121212"),
+            Some("0x12121212121212121212121212121212"),
+        ),
+        (bytes(b"\x02\x04", b"\xa1\x07\x41z"), json!([7, "z"]), None),
+        (bytes(b"\x01\x07", b""), json!(true), Some("1")),
+        (bytes(b"\x00\x07", b""), json!(false), Some("0")),
+        (
+            bytes(b"\x04\x08", &0.25f32.to_be_bytes()),
+            json!(0.25),
+            Some("0.25000"),
+        ),
+        (bytes(b"\xe1", b"\x41k\xa1\x05"), json!({"k": 5}), None),
+        (bytes(b"\x43", b"a\x1fb"), json!("a\u{1f}b"), None),
+        (bytes(b"\x43", b"a\x7fb"), json!("a\u{7f}b"), None),
+        (bytes(b"\x41", b" "), json!(" "), Some(" ")),
+    ]
+}
+
+#[test]
+fn every_type_is_read() {
+    let mut data = vec![0xe0 | u8::try_from(values().len()).unwrap()];
+    let mut wanted = serde_json::Map::new();
+    for (letter, (value, json, _)) in ('a'..).zip(values()) {
+        data.extend_from_slice(&[0x41, u8::try_from(letter).unwrap()]);
+        data.extend_from_slice(&value);
+        wanted.insert(letter.to_string(), json);
+    }
+    let bytes = crafted(&data);
+    let database = open(&bytes);
+    assert_eq!(database.verify(), Ok(()));
+    let Lookup::Found(offset) = database.lookup(address("192.0.2.1")) else {
+        panic!("not found");
+    };
+    assert_eq!(database.record(offset), Some(Value::Object(wanted)));
+    for (letter, (_, _, text)) in ('a'..).zip(values()) {
+        let path = Path::parse(&[letter.to_string()]).unwrap();
+        let mut out = Out::new();
+        let got = database.value(offset, &path, &mut out);
+        assert_eq!(got, text.map(str::as_bytes), "{letter}");
+    }
+}
+
+#[test]
+fn a_size_that_its_type_cannot_have_is_damage() {
+    for (head, length) in [
+        (b"\x67".as_slice(), 7),
+        (b"\xa3", 3),
+        (b"\xc5", 5),
+        (b"\x05\x01", 5),
+        (b"\x09\x02", 9),
+        (b"\x11\x03", 17),
+        (b"\x02\x07", 0),
+        (b"\x03\x08", 3),
+        (b"\x05\x08", 5),
+        // Types that no record has.
+        (b"\x00\x05", 0),
+        (b"\x00\x06", 0),
+        (b"\x00\x09", 0),
+        (b"\x00\xff", 0),
+    ] {
+        let bytes = crafted(&[b"\xe1\x41a", head, &vec![1; length]].concat());
+        let database = open(&bytes);
+        let error = database.verify().unwrap_err().to_string();
+        assert!(
+            error.contains("unreadable value at offset 3"),
+            "{head:?}: {error}"
+        );
+        assert_eq!(database.record(0), None, "{head:?}");
+        let path = Path::parse(&["a"]).unwrap();
+        assert_eq!(database.value(0, &path, &mut Out::new()), None, "{head:?}");
+    }
+}
+
+#[test]
+fn an_array_is_walked_over_what_lies_in_it() {
+    // [{"k": [1, 2]}, true, -> "ab", "z"], then the string that is pointed to.
+    let data = b"\xe1\x41a\x04\x04\xe1\x41k\x02\x04\xa1\x01\xa1\x02\x01\x07\x20\x16\x41z\x42ab";
+    let at = data.iter().rposition(|byte| *byte == 0x42).unwrap();
+    let mut data = data.to_vec();
+    let pointer = data.iter().position(|byte| *byte == 0x16).unwrap();
+    data[pointer] = u8::try_from(at).unwrap();
+    let bytes = crafted(&data);
+    let database = open(&bytes);
+    assert_eq!(database.verify(), Ok(()));
+    assert_eq!(
+        database.record(0),
+        Some(json!({"a": [{"k": [1, 2]}, true, "ab", "z"]}))
+    );
+    for (path, text) in [
+        ("a.0.k.1", Some("2")),
+        ("a.1", Some("1")),
+        ("a.2", Some("ab")),
+        ("a.3", Some("z")),
+        ("a.4", None),
+        ("a.k", None),
+        ("a", None),
+    ] {
+        let mut out = Out::new();
+        let got = database.value(0, &Path::parse(&[path]).unwrap(), &mut out);
+        assert_eq!(got, text.map(str::as_bytes), "{path}");
+    }
+}
+
+#[test]
+fn a_database_says_what_it_is() {
+    let bytes = file(&[("192.0.2.0/24", json!({"country": {"iso_code": "FR"}}))]);
+    let database: Database<&[u8]> = open(&bytes);
+    assert_eq!(database.database_type(), "Test");
+    let names: Vec<&str> = Field::ALL.into_iter().map(Field::name).collect();
+    assert_eq!(names, ["country", "continent", "eu"]);
+}
