@@ -73,7 +73,6 @@ impl<W: Word> Table<'_, W> {
     }
 
     /// The weight in a cell.
-    #[cfg(test)]
     pub(super) fn cell_weight(&self, cell: u32) -> i32 {
         weight_in(self.mem.load((cell >> 1) as usize), cell)
     }

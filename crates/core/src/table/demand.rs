@@ -18,8 +18,9 @@ use std::collections::HashSet;
 /// If it fits, an empty table takes all of it in any order. In a table in use, old and new routes are side by side for a
 /// while, and what is free may be scattered. So: remove first what is gone, then put what is new; when a put says
 /// [`ApplyError::Full`], call [`Writer::make_room`](super::Writer::make_room) slice by slice until it has no more to do,
-/// and put again; if that says so again, remove the old route of a key whose turn has yet to come, and go on from
-/// there. With a demand that fits, that always ends with every route in the table.
+/// and put again. If that says so again, old and new do not fit side by side: remove the route of a key whose turn has
+/// yet to come and put again, then of two, of four and so on, with `make_room` in between. With a demand that fits, that
+/// always ends with every route in the table.
 #[derive(Debug)]
 pub struct Demand {
     key: HashKey,
@@ -42,8 +43,9 @@ impl Default for Demand {
     }
 }
 
-/// Pages beyond what the routes fill: while a route is replaced its old and its new record, peers and cells are there.
-const SPARE_PAGES: usize = 3;
+/// Pages beyond what the routes fill: while a route is replaced its old and its new record, peers and cells are there;
+/// and the table keeps one for moving things.
+const SPARE_PAGES: usize = 4;
 
 impl Demand {
     /// Adds a route.

@@ -17,6 +17,7 @@ mod peers;
 mod reader;
 mod record;
 mod repair;
+mod rest;
 mod room;
 mod select;
 mod view;

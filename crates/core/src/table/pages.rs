@@ -1,6 +1,6 @@
 //! Pages and the blocks in them. Writers only; rebuilt from the index after a crash.
 //!
-//! A page's descriptor: `kind 8 | class 8 | spare 16 | live 32`, `next 32 | previous 32` (page number + 1) in the list
+//! A page's descriptor: `kind 8 | class 8 | leaving 1 | spare 15 | live 32`, `next 32 | previous 32` (page number + 1) in the list
 //! of pages with room, then a bitmap of its blocks.
 
 use super::layout::{CLASSES, DESC, LINE, PAGE, class_words, head};
@@ -24,7 +24,7 @@ const BITMAP: usize = 2;
 const BITMAP_WORDS: usize = DESC - BITMAP - 2;
 
 impl Kind {
-    fn code(self) -> u64 {
+    pub(super) fn code(self) -> u64 {
         match self {
             Self::Free => 0,
             Self::Records(class) => 1 | (class as u64) << 8,
@@ -33,7 +33,7 @@ impl Kind {
         }
     }
 
-    fn from_code(word: u64) -> Self {
+    pub(super) fn from_code(word: u64) -> Self {
         match (word & 0xff, (word >> 8 & 0xff) as usize) {
             (1, class) if class < CLASSES => Self::Records(class),
             (2, _) => Self::Peers,
@@ -82,6 +82,11 @@ impl Kind {
     }
 }
 
+/// In a descriptor's first word: the page is being emptied, and nothing is taken from it.
+const LEAVING: u64 = 1 << 16;
+/// Pages that only [`Table::take_scratch`] may take: a record is rewritten by way of one.
+const RESERVE: u64 = 1;
+
 impl<W: Word> Table<'_, W> {
     pub(super) fn page_kind(&self, page: usize) -> Kind {
         Kind::from_code(self.mem.load(self.geo.desc_at(page)))
@@ -96,6 +101,43 @@ impl<W: Word> Table<'_, W> {
             .store(self.geo.desc_at(page), kind.code() | live << 32);
     }
 
+    fn set_live(&self, page: usize, live: u64) {
+        let at = self.geo.desc_at(page);
+        self.mem
+            .store(at, self.mem.load(at) & 0xffff_ffff | live << 32);
+    }
+
+    pub(super) fn is_leaving(&self, page: usize) -> bool {
+        self.mem.load(self.geo.desc_at(page)) & LEAVING != 0
+    }
+
+    /// Whether the block, line or cell at this word is in a page that is being emptied.
+    pub(super) fn leaves(&self, at: usize) -> bool {
+        self.geo
+            .page_of(at)
+            .is_some_and(|page| self.is_leaving(page))
+    }
+
+    /// Whether a page is in the list of those with room.
+    pub(super) fn has_room(&self, page: usize) -> bool {
+        let (kind, live) = (self.page_kind(page), self.page_live(page));
+        kind != Kind::Free && live < kind.capacity() && !self.is_leaving(page)
+    }
+
+    /// Begins to empty a page with room: nothing more is taken from it.
+    pub(super) fn leave_page(&self, page: usize) {
+        self.unlink_page(page, self.page_kind(page));
+        let at = self.geo.desc_at(page);
+        self.mem.store(at, self.mem.load(at) | LEAVING);
+    }
+
+    /// Takes that back.
+    pub(super) fn keep_page(&self, page: usize) {
+        let at = self.geo.desc_at(page);
+        self.mem.store(at, self.mem.load(at) & !LEAVING);
+        self.link_page(page, self.page_kind(page));
+    }
+
     /// Puts every page on the free list (format).
     pub(super) fn link_free_pages(&self) {
         for page in (0..self.geo.pages).rev() {
@@ -103,8 +145,21 @@ impl<W: Word> Table<'_, W> {
         }
     }
 
-    /// A free page becomes one of `kind`, first in its list.
     fn take_page(&self, kind: Kind) -> Option<usize> {
+        (self.mem.load(head::FREE_PAGES) > RESERVE)
+            .then(|| self.take_free_page(kind))
+            .flatten()
+    }
+
+    /// A whole page for one record, for a short while.
+    pub(super) fn take_scratch(&self) -> Option<usize> {
+        let kind = Kind::Records(CLASSES.saturating_sub(1));
+        self.take_free_page(kind)?;
+        self.take_block(kind)
+    }
+
+    /// A free page becomes one of `kind`, first in its list.
+    fn take_free_page(&self, kind: Kind) -> Option<usize> {
         let page = self.list_head(Kind::Free)?;
         let desc = self.geo.desc_at(page);
         self.mem.store(
@@ -199,7 +254,7 @@ impl<W: Word> Table<'_, W> {
         }
         self.mem.store(word, self.mem.load(word) | 1 << bit);
         let live = self.page_live(page).saturating_add(1);
-        self.set_page(page, kind, live);
+        self.set_live(page, live);
         if live >= kind.capacity() {
             self.unlink_page(page, kind);
         }
@@ -215,7 +270,7 @@ impl<W: Word> Table<'_, W> {
             return false;
         }
         self.mem.store(at, self.mem.load(at) | mask);
-        self.set_page(page, kind, self.page_live(page).saturating_add(1));
+        self.set_live(page, self.page_live(page).saturating_add(1));
         true
     }
 
@@ -229,12 +284,15 @@ impl<W: Word> Table<'_, W> {
         self.mem.store(at, self.mem.load(at) & !mask);
         let before = self.page_live(page);
         let live = before.saturating_sub(1);
-        self.set_page(page, kind, live);
+        self.set_live(page, live);
         if before >= kind.capacity() {
             self.link_page(page, kind);
         }
         if live == 0 {
-            self.unlink_page(page, kind);
+            // A page that is being emptied is in no list.
+            if !self.is_leaving(page) {
+                self.unlink_page(page, kind);
+            }
             self.give_page(page);
         }
     }
@@ -244,16 +302,6 @@ impl<W: Word> Table<'_, W> {
         let (page, unit) = self.take_unit(kind)?;
         let from = (unit as usize).checked_mul(kind.block())?;
         self.geo.page_at(page).checked_add(from)
-    }
-
-    /// A block for a record of `class`; when no page is left for that size, a larger block.
-    pub(super) fn take_record_block(&self, class: usize) -> Option<usize> {
-        self.take_block(Kind::Records(class)).or_else(|| {
-            let mut larger = (class.saturating_add(1)..CLASSES).map(Kind::Records);
-            larger
-                .find(|kind| self.list_head(*kind).is_some())
-                .and_then(|kind| self.take_block(kind))
-        })
     }
 
     /// The page, its kind and the number of the block at `at`.

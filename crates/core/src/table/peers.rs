@@ -186,7 +186,7 @@ impl<'a, W: Word> Table<'a, W> {
         identity(endpoint, &self.secrets)
     }
 
-    fn line_at(line: u32) -> usize {
+    pub(super) fn line_at(line: u32) -> usize {
         (line as usize).saturating_mul(LINE)
     }
 
@@ -208,11 +208,11 @@ impl<'a, W: Word> Table<'a, W> {
         )
     }
 
-    /// The peer of this identity.
+    /// The peer of this identity, where it is to stay.
     pub(super) fn find_peer(&self, identity: Identity) -> Option<PeerId> {
         let mut line = self.mem.load(self.chain_at(identity)) as u32;
         while line != 0 {
-            if self.identity_of(line) == identity {
+            if self.identity_of(line) == identity && !self.leaves(Self::line_at(line)) {
                 return Some(self.peer_id(line));
             }
             line = self.mem.load(Self::field(line, NEXT)) as u32;
@@ -229,15 +229,31 @@ impl<'a, W: Word> Table<'a, W> {
 
     /// One more reference to the peer of this identity, which is made if there is none.
     pub(super) fn hold_peer(&self, identity: Identity) -> Option<PeerId> {
+        self.hold_peer_with(identity, [0; 3])
+    }
+
+    /// One more reference to a peer's double outside pages that are being emptied; it is made with the peer's health.
+    pub(super) fn hold_double(&self, id: PeerId) -> Option<PeerId> {
+        let health = [FAILS, ACCESSED, CHECKED];
+        let health = health.map(|field| self.mem.load(Self::field(id.line, field)) & VALUE);
+        self.hold_peer_with(self.identity_of(id.line), health)
+    }
+
+    /// One more reference to this peer.
+    pub(super) fn hold_again(&self, id: PeerId) -> PeerId {
+        self.add_reference(id.line);
+        id
+    }
+
+    fn hold_peer_with(&self, identity: Identity, health: [u64; 3]) -> Option<PeerId> {
         if let Some(id) = self.find_peer(identity) {
-            self.add_reference(id.line);
-            return Some(id);
+            return Some(self.hold_again(id));
         }
         let at = self.take_block(Kind::Peers)?;
         let line = u32::try_from(at.checked_div(LINE)?).ok()?;
         let life = self.next_life(line);
-        for field in [FAILS, ACCESSED, CHECKED] {
-            self.mem.store(Self::field(line, field), life << 48);
+        for (field, value) in [FAILS, ACCESSED, CHECKED].into_iter().zip(health) {
+            self.mem.store(Self::field(line, field), life << 48 | value);
         }
         self.mem.store(Self::field(line, IDENTITY), identity.0);
         self.mem.store(Self::field(line, IDENTITY + 1), identity.1);

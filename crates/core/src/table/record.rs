@@ -175,6 +175,13 @@ impl Packed {
         bits(self.1, 0, 32) as u32
     }
 
+    pub(super) fn place(self) -> Place {
+        Place {
+            peer: self.peer(),
+            cell: self.cell(),
+        }
+    }
+
     /// The same backend with another peer and cell.
     pub(super) fn placed(self, place: Place) -> Self {
         let (cell, line) = ((1 << 31) - 1, (1 << 28) - 1);

@@ -1,20 +1,302 @@
-//! Room for what does not fit at once.
+//! Room for what does not fit at once: memory that is free, but scattered, comes together, while readers go on.
+//!
+//! Of each kind of page as many are emptied as the free blocks of the others can take in, the emptiest first. A walk
+//! over the index moves the records in such pages, and gives other peers and cells to records whose own are there.
 
-use super::{Word, Writer};
+use super::layout::{BUCKET, EMPTY, class_of, class_words, slot_record};
+use super::pages::Kind;
+use super::record::{First, NO_CELL, Place};
+use super::view::RouteView;
+use super::{Table, Word, Writer};
+use std::sync::atomic::Ordering;
 
 /// How far [`Writer::make_room`] has come; begins with `Room::default()`.
 #[derive(Debug, Default)]
 pub struct Room {
-    _next: (),
+    step: Step,
+    /// How far the step has come.
+    at: usize,
+    /// Pages with room, by kind and the number of blocks in use; then those to be emptied.
+    pages: Vec<(u64, u64, usize)>,
+    /// A record was left in a page of its own.
+    stranded: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Blocks that rest are free.
+    #[default]
+    Rested,
+    /// Pages with room are noted.
+    Note,
+    /// Those to be emptied are marked.
+    Mark,
+    /// What is in them moves.
+    Walk,
+    /// Those that could not be emptied stay in use.
+    Keep,
+    Done,
 }
 
 /// Rested blocks freed in one slice.
 const RELEASES: usize = 1024;
+/// Pages looked at in one slice.
+const PAGES: usize = 1024;
+/// Records looked at in one slice; a backend counts as one. The last bucket may bring more.
+const RECORDS: usize = 512;
 
-impl<W: Word> Writer<'_, W> {
+impl<'a, W: Word> Writer<'a, W> {
     /// One slice of making room after [`ApplyError::Full`](super::ApplyError::Full), a millisecond or two; true while
-    /// there is more to do. The lock may be given up between two slices.
-    pub fn make_room(&mut self, _room: &mut Room) -> bool {
-        self.release(RELEASES)
+    /// there is more to do. The lock may be given up between two slices. Requests find every route meanwhile.
+    pub fn make_room(&mut self, room: &mut Room) -> bool {
+        let over = match room.step {
+            Step::Rested => !self.release(RELEASES),
+            Step::Note => self.note_pages(room),
+            Step::Mark => self.mark_pages(room),
+            Step::Walk => self.walk(room),
+            Step::Keep => self.keep_pages(room),
+            Step::Done => return false,
+        };
+        if over {
+            room.at = 0;
+            room.step = match room.step {
+                Step::Rested => Step::Note,
+                Step::Note if room.pages.is_empty() && !room.stranded => Step::Done,
+                Step::Note => Step::Mark,
+                Step::Mark => Step::Walk,
+                Step::Walk => Step::Keep,
+                Step::Keep | Step::Done => Step::Done,
+            };
+        }
+        room.step != Step::Done
     }
+
+    /// Frees blocks that have not rested for long; true while there are more.
+    fn release(&mut self, most: usize) -> bool {
+        self.begin();
+        let more = (0..most).all(|_| self.table().release_rested(None));
+        self.end();
+        more
+    }
+
+    fn note_pages(&mut self, room: &mut Room) -> bool {
+        let table = *self.table();
+        let to = room.at.saturating_add(PAGES).min(table.geo.pages);
+        self.begin();
+        for page in room.at..to {
+            // Left so by somebody who did not come to the end.
+            if table.is_leaving(page) {
+                table.keep_page(page);
+            }
+            room.stranded |= table.is_stranded(page);
+            if table.has_room(page) {
+                let kind = table.page_kind(page);
+                room.pages.push((kind.code(), table.page_live(page), page));
+            }
+        }
+        self.end();
+        room.at = to;
+        let over = to == table.geo.pages;
+        if over {
+            room.pages = to_be_emptied(std::mem::take(&mut room.pages));
+        }
+        over
+    }
+
+    fn mark_pages(&mut self, room: &mut Room) -> bool {
+        let table = *self.table();
+        let to = room.at.saturating_add(PAGES).min(room.pages.len());
+        self.begin();
+        for (kind, _, page) in room.pages.get(room.at..to).unwrap_or(&[]) {
+            if table.has_room(*page) && table.page_kind(*page).code() == *kind {
+                table.leave_page(*page);
+            }
+        }
+        self.end();
+        room.at = to;
+        to == room.pages.len()
+    }
+
+    fn keep_pages(&mut self, room: &mut Room) -> bool {
+        let table = *self.table();
+        let to = room.at.saturating_add(PAGES).min(room.pages.len());
+        self.begin();
+        for (_, _, page) in room.pages.get(room.at..to).unwrap_or(&[]) {
+            if table.is_leaving(*page) {
+                table.keep_page(*page);
+            }
+        }
+        self.end();
+        room.at = to;
+        to == room.pages.len()
+    }
+
+    fn walk(&mut self, room: &mut Room) -> bool {
+        let table = *self.table();
+        let mut seen = 0_usize;
+        while room.at < table.geo.buckets && seen < RECORDS {
+            let first = table.geo.bucket_at(room.at);
+            for slot_at in first..first.saturating_add(BUCKET) {
+                if table.mem.load(slot_at) != EMPTY {
+                    let backends = self.move_on(slot_at).unwrap_or(0);
+                    seen = seen.saturating_add(backends).saturating_add(1);
+                }
+            }
+            seen = seen.saturating_add(1);
+            room.at = room.at.saturating_add(1);
+        }
+        room.at == table.geo.buckets
+    }
+
+    /// Moves a record, its peers and its cells out of pages that are being emptied, as far as there is room; gives how
+    /// many backends it has.
+    fn move_on(&mut self, slot_at: usize) -> Option<usize> {
+        let table = *self.table();
+        let at = slot_record(table.mem.load(slot_at));
+        let backends = First(table.mem.load(at)).backends();
+        let (_, kind, _) = table.block_of(at)?;
+        let mut words = Vec::new();
+        table.copy_record(at, &mut words);
+        let proper = Kind::Records(class_of(words.len())?);
+        let old: Vec<Place> = places(&words);
+        let places_leave = old.iter().any(|place| table.place_leaves(place));
+        // A stranded record is in the wrong kind of page.
+        if !table.leaves(at) && kind == proper && !places_leave {
+            return Some(backends);
+        }
+        self.begin();
+        let new = self.places_elsewhere(&old);
+        if let Some(new) = &new {
+            put_places(&mut words, new);
+        }
+        let block = (table.leaves(at) || kind != proper)
+            .then(|| table.take_block(proper))
+            .flatten();
+        let moved = match block {
+            Some(block) => {
+                self.rewrite(slot_at, block, &words);
+                table.free_block(at);
+                true
+            }
+            None => places_leave && new.is_some() && self.rewrite_in_place(slot_at, at, &words),
+        };
+        match new {
+            Some(new) if moved => self.give_back(&old, &new),
+            Some(new) => self.give_back(&new, &old),
+            None => {}
+        }
+        self.end();
+        Some(backends)
+    }
+
+    /// Writes the words to a block and publishes it in the slot.
+    fn rewrite(&self, slot_at: usize, block: usize, words: &[u64]) {
+        let table = self.table();
+        for (at, word) in (block..).zip(words) {
+            table.mem.store(at, *word);
+        }
+        table.publish(slot_at, block);
+        // Readers see that the old block is unpublished before they can see it overwritten.
+        W::fence(Ordering::Release);
+    }
+
+    /// Puts other words in the place of a record, by way of a page of its own; false without one.
+    fn rewrite_in_place(&self, slot_at: usize, at: usize, words: &[u64]) -> bool {
+        let Some(scratch) = self.table().take_scratch() else {
+            return false;
+        };
+        self.rewrite(slot_at, scratch, words);
+        self.rewrite(slot_at, at, words);
+        self.table().free_block(scratch);
+        true
+    }
+
+    /// Places out of the pages that are being emptied, one more reference to every peer; all or nothing.
+    fn places_elsewhere(&self, old: &[Place]) -> Option<Vec<Place>> {
+        let mut places = Vec::with_capacity(old.len());
+        for place in old {
+            let Some(place) = self.place_elsewhere(place) else {
+                self.give_back(&places, old);
+                return None;
+            };
+            places.push(place);
+        }
+        Some(places)
+    }
+
+    fn place_elsewhere(&self, old: &Place) -> Option<Place> {
+        let table = self.table();
+        let peer = if table.leaves(Table::<W>::line_at(old.peer.line)) {
+            table.hold_double(old.peer)?
+        } else {
+            table.hold_again(old.peer)
+        };
+        let cell = if table.cell_leaves(old.cell) {
+            table.take_cell(table.cell_weight(old.cell))
+        } else {
+            Some(old.cell)
+        };
+        if cell.is_none() {
+            table.drop_peer(peer);
+        }
+        Some(Place { peer, cell: cell? })
+    }
+}
+
+impl<W: Word> Table<'_, W> {
+    /// Whether a page is that of [`Table::take_scratch`], its record left there by somebody who was killed.
+    fn is_stranded(&self, page: usize) -> bool {
+        let length = First(self.mem.load(self.geo.page_at(page))).words();
+        match self.page_kind(page) {
+            Kind::Records(class) if class_words(class) == super::MAX_RECORD_WORDS => {
+                class_of(length) != Some(class)
+            }
+            _ => false,
+        }
+    }
+
+    fn cell_leaves(&self, cell: u32) -> bool {
+        cell != NO_CELL && self.leaves((cell >> 1) as usize)
+    }
+
+    fn place_leaves(&self, place: &Place) -> bool {
+        self.leaves(Self::line_at(place.peer.line)) || self.cell_leaves(place.cell)
+    }
+}
+
+fn places(words: &[u64]) -> Vec<Place> {
+    RouteView::from_words(words)
+        .packed()
+        .map(|packed| packed.place())
+        .collect()
+}
+
+/// Puts other places into a record's words.
+fn put_places(words: &mut [u64], places: &[Place]) {
+    let first = First(words.first().copied().unwrap_or(0));
+    let from = first.name_words().saturating_add(1);
+    let pairs = words.get_mut(from..).unwrap_or(&mut []).chunks_exact_mut(2);
+    for (pair, place) in pairs.zip(places) {
+        if let [a, b] = pair {
+            let packed = super::record::Packed(*a, *b).placed(*place);
+            (*a, *b) = (packed.0, packed.1);
+        }
+    }
+}
+
+/// Of pages with room (kind, blocks in use, number) those that the free blocks of the others of their kind can replace.
+fn to_be_emptied(mut pages: Vec<(u64, u64, usize)>) -> Vec<(u64, u64, usize)> {
+    pages.sort_unstable();
+    let groups = pages.chunk_by(|a, b| a.0 == b.0);
+    groups
+        .flat_map(|group| {
+            let capacity = group.first().map_or(1, |p| Kind::from_code(p.0).capacity());
+            let free = group
+                .iter()
+                .map(|p| capacity.saturating_sub(p.1))
+                .sum::<u64>();
+            let count = (free / capacity.max(1)) as usize;
+            group.iter().take(count).copied().collect::<Vec<_>>()
+        })
+        .collect()
 }

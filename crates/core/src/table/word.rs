@@ -75,6 +75,8 @@ impl<W> Copy for Mem<'_, W> {}
 impl<'a, W: Word> Mem<'a, W> {
     #[inline]
     pub(super) fn load(&self, at: usize) -> u64 {
+        #[cfg(test)]
+        super::tests::hook::on_touch();
         self.words.get(at).map_or(0, |w| w.load(Ordering::Relaxed))
     }
 

@@ -2,17 +2,13 @@
 
 use super::layout::{EMPTY, WRITING, class_of, head, slot};
 use super::lease::Feeder;
-use super::live::BELOW;
+use super::pages::Kind;
 use super::record::{First, NO_CELL, Owner, PeerId, Place, encode};
 use super::view::RouteView;
 use super::{Table, Word};
 use crate::route::{Endpoint, Key, Match, Resolved};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// How long a replaced record's memory rests before it is used again, unless memory is short. Readers do not need it
-/// (they validate what they copy); it makes their doubt rare.
-const REST_MS: u64 = 1000;
 
 /// Most rested blocks a change frees on its way: one change makes one, so the queue shrinks, and the time stays short.
 const RELEASES: usize = 32;
@@ -260,7 +256,7 @@ impl<'a, W: Word> Writer<'a, W> {
         };
         let class = class_of(words).ok_or(ApplyError::TooBig)?;
         let at = self
-            .pressing(|table| table.take_record_block(class))
+            .pressing(|table| table.take_block(Kind::Records(class)))
             .ok_or(ApplyError::Full)?;
         let Some(places) = self.take_places(&route.endpoints, old) else {
             table.free_block(at);
@@ -274,8 +270,7 @@ impl<'a, W: Word> Writer<'a, W> {
         if old.is_none() {
             table.count_route(key, 1, head::WILDCARDS);
         }
-        let version = table.mem.load(head::GENERATION).wrapping_add(1);
-        table.mem.publish(slot_at, slot(hash, version, at));
+        table.publish_as(hash, slot_at, at);
         if let Some(old) = old {
             self.retire(old, &places);
         }
@@ -290,7 +285,7 @@ impl<'a, W: Word> Writer<'a, W> {
         self.end();
     }
 
-    fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         self.table.mem.publish(head::DIRTY, WRITING);
         // What an earlier writer unpublished is seen before anything written from here on.
         W::fence(Ordering::Release);
@@ -301,15 +296,7 @@ impl<'a, W: Word> Writer<'a, W> {
         }
     }
 
-    /// Frees blocks that have not rested for long; true while there are more.
-    pub(super) fn release(&mut self, most: usize) -> bool {
-        self.begin();
-        let more = (0..most).all(|_| self.table.release_rested(None));
-        self.end();
-        more
-    }
-
-    fn end(&self) {
+    pub(super) fn end(&self) {
         let mem = self.table.mem;
         mem.publish(head::GENERATION, mem.load(head::GENERATION).wrapping_add(1));
         mem.publish(head::DIRTY, 0);
@@ -389,7 +376,7 @@ impl<'a, W: Word> Writer<'a, W> {
     }
 
     /// Drops the peers of `places`, and their cells unless `others` have them too.
-    fn give_back(&self, places: &[Place], others: &[Place]) {
+    pub(super) fn give_back(&self, places: &[Place], others: &[Place]) {
         for place in places {
             self.table.drop_peer(place.peer);
             if place.cell != NO_CELL && !others.iter().any(|o| o.cell == place.cell) {
@@ -414,12 +401,7 @@ impl<'a, W: Word> Writer<'a, W> {
 impl Old<'_> {
     fn places(&self) -> Vec<Place> {
         let view = RouteView::from_words(self.words);
-        view.packed()
-            .map(|p| Place {
-                peer: p.peer(),
-                cell: p.cell(),
-            })
-            .collect()
+        view.packed().map(|packed| packed.place()).collect()
     }
 }
 
@@ -439,12 +421,22 @@ impl KeptCells {
     }
 }
 
-fn as_delta(words: usize) -> i64 {
+pub(super) fn as_delta(words: usize) -> i64 {
     i64::try_from(words).unwrap_or(0)
 }
 
 impl<W: Word> Table<'_, W> {
-    fn copy_record(&self, at: usize, out: &mut Vec<u64>) {
+    /// Publishes the record at `at` in a slot: under the hash of a new entry, or under that of the entry there.
+    fn publish_as(&self, hash: u64, slot_at: usize, at: usize) {
+        let version = self.mem.load(head::GENERATION).wrapping_add(1);
+        self.mem.publish(slot_at, slot(hash, version, at));
+    }
+
+    pub(super) fn publish(&self, slot_at: usize, at: usize) {
+        self.publish_as(self.mem.load(slot_at) >> 48, slot_at, at);
+    }
+
+    pub(super) fn copy_record(&self, at: usize, out: &mut Vec<u64>) {
         let len = First(self.mem.load(at)).words();
         out.extend((at..at.saturating_add(len)).map(|word| self.mem.load(word)));
     }
@@ -455,43 +447,5 @@ impl<W: Word> Table<'_, W> {
         if self.mode == Match::Host && key.starts_with(b"*.") {
             self.mem.add(wildcards, delta);
         }
-    }
-
-    /// Puts a record's block last in the queue of those at rest: `next`, `words`, `since`.
-    fn rest(&self, at: usize, words: usize, now_ms: u64) {
-        self.mem.store(at, 0);
-        self.mem.store(at.saturating_add(1), words as u64);
-        self.mem.store(at.saturating_add(2), now_ms & BELOW);
-        let tail = self.mem.load(head::QUARANTINE_TAIL) as usize;
-        self.mem.store(
-            if tail == 0 {
-                head::QUARANTINE_HEAD
-            } else {
-                tail
-            },
-            at as u64,
-        );
-        self.mem.store(head::QUARANTINE_TAIL, at as u64);
-        self.mem.add(head::QUARANTINED, as_delta(words));
-    }
-
-    /// Frees the block that has rested longest: if it did so long enough by `now_ms`, or in any case. False when there
-    /// is none to free.
-    pub(super) fn release_rested(&self, now_ms: Option<u64>) -> bool {
-        let at = self.mem.load(head::QUARANTINE_HEAD) as usize;
-        let since = self.mem.load(at.saturating_add(2));
-        if at == 0 || now_ms.is_some_and(|now| now.saturating_sub(since) < REST_MS) {
-            return false;
-        }
-        let next = self.mem.load(at);
-        let words = self.mem.load(at.saturating_add(1));
-        self.mem.store(head::QUARANTINE_HEAD, next);
-        if next == 0 {
-            self.mem.store(head::QUARANTINE_TAIL, 0);
-        }
-        self.mem
-            .add(head::QUARANTINED, as_delta(words as usize).saturating_neg());
-        self.free_block(at);
-        true
     }
 }

@@ -165,3 +165,73 @@ fn a_replaced_route() {
 fn a_removed_route() {
     kill_everywhere("a.example", None);
 }
+
+/// Making room, killed at every store.
+#[test]
+fn room_is_made() {
+    let start = memory(88);
+    let table = Table::format(&start, Match::Host, 7).unwrap();
+    let mut names = Vec::new();
+    let text = "x".repeat(400);
+    // Pages of records and of peers, each nearly empty: most of the routes go.
+    for n in 0..46_u32 {
+        let mut route = route(&[1]);
+        if n < 36 {
+            route.vars.push(("text", &text));
+        } else {
+            route = super::route(&(n * 24..n * 24 + 24).collect::<Vec<_>>());
+        }
+        let name = format!("h{n}.example");
+        super::put(&table, &name, &route).unwrap();
+        names.push((name, route));
+    }
+    let (stay, go): (Vec<_>, Vec<_>) = names
+        .into_iter()
+        .enumerate()
+        .partition(|(n, _)| n % 12 == 0 || *n == 45);
+    for (_, (name, _)) in &go {
+        super::remove(&table, name).unwrap();
+    }
+    while table.release_rested(None) {}
+    let all_there = |table: &Table<'_>| {
+        for (_, (name, route)) in &stay {
+            let mut buf = [0; 128];
+            let hit = table.lookup(name.as_bytes(), &mut buf).unwrap().unwrap();
+            assert_eq!(&hit.route.resolved(), route, "{name}");
+        }
+    };
+    let make_room = |table: &Table<'_>| {
+        let mut room = crate::table::Room::default();
+        while writer(table, 0).make_room(&mut room) {}
+    };
+    let few_pages = {
+        let memory = copy_of(&start);
+        let table = Table::attach(&memory).unwrap();
+        make_room(&table);
+        all_there(&table);
+        audit(&table);
+        table.stats().free_pages
+    };
+    assert!(
+        few_pages > table.stats().free_pages + 1,
+        "{few_pages}: {:?}",
+        table.stats()
+    );
+    for stores in 0.. {
+        let memory = copy_of(&start);
+        let table = Table::attach(&memory).unwrap();
+        let killed = killed_at(stores, || make_room(&table));
+        all_there(&table);
+        let _ = writer(&table, 0);
+        all_there(&table);
+        audit(&table);
+        make_room(&table);
+        all_there(&table);
+        audit(&table);
+        assert_eq!(table.stats().free_pages, few_pages, "killed at {stores}");
+        if !killed {
+            assert!(stores > 200, "only {stores} stores");
+            return;
+        }
+    }
+}

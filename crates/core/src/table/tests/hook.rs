@@ -3,14 +3,28 @@
 use std::cell::Cell;
 
 thread_local! {
+    static TOUCHED: Cell<u64> = const { Cell::new(0) };
     static LEFT: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
 /// What a stopped writer unwinds with.
 pub(crate) struct Killed;
 
+/// Called for every word read or written.
+pub(crate) fn on_touch() {
+    TOUCHED.with(|touched| touched.set(touched.get() + 1));
+}
+
+/// How many words `work` reads and writes, and what it gives.
+pub(crate) fn touched<T>(work: impl FnOnce() -> T) -> (u64, T) {
+    let before = TOUCHED.with(Cell::get);
+    let result = work();
+    (TOUCHED.with(Cell::get) - before, result)
+}
+
 /// Called before every store of a writer.
 pub(crate) fn on_store() {
+    on_touch();
     LEFT.with(|left| match left.get() {
         None => {}
         Some(0) => std::panic::resume_unwind(Box::new(Killed)),

@@ -38,7 +38,8 @@ fn the_memory_of_peers_and_cells_comes_back() {
     for n in 0..600 {
         remove(&table, &format!("long{n}")).unwrap();
     }
-    while writer(&table, 1).make_room(&mut crate::table::Room::default()) {}
+    let mut room = crate::table::Room::default();
+    while writer(&table, 1).make_room(&mut room) {}
     assert_eq!(table.stats().free_pages, all_free);
 }
 

@@ -2,6 +2,7 @@
 //! In full in a release build (`cargo test --release -p gatehouse-core scale -- --nocapture` prints figures); a
 //! hundredth of it otherwise.
 
+use super::hook::{killed_at, touched};
 use super::{endpoint, memory, writer};
 use crate::route::{Key, Match, Resolved};
 use crate::table::{Applied, Change, Owner, Passive, Selection, Table};
@@ -98,17 +99,68 @@ fn a_million_hosts_fit_and_are_found() {
         let expected = backends(n + 1).map(|peer| endpoint(peer, 1));
         assert_eq!(hit.route.resolved().endpoints, expected);
     }
-    let start = Instant::now();
-    let mut slices = 1;
-    while !table.repair_slice() {
-        slices += 1;
-    }
-    println!(
-        "repair: {} ms in {slices} slices",
-        start.elapsed().as_millis()
-    );
     assert_eq!(table.stats().routes, u64::from(HOSTS));
     assert_eq!(table.stats().peers, u64::from(PEERS));
+}
+
+/// Words read and written by one hold of the lock, at most: some 50 ns each when none is in the cache, 5 ms for all.
+const MOST: u64 = 100_000;
+
+/// Calls until `work` says that it is over; none of the calls touches many words.
+fn in_slices(what: &str, mut work: impl FnMut() -> bool) {
+    let (mut slices, mut most, mut longest) = (0, 0, 0);
+    let mut over = false;
+    while !over {
+        let start = Instant::now();
+        let (words, done) = touched(&mut work);
+        longest = longest.max(start.elapsed().as_micros());
+        most = most.max(words);
+        (slices, over) = (slices + 1, done);
+    }
+    println!("{what}: {slices} slices, at most {most} words and {longest} us");
+    assert!(most < MOST, "{what}: {most} words in one slice");
+}
+
+/// Every hold of the lock is short, whatever the table's size: a change, a repair, making room.
+#[test]
+fn nothing_under_the_lock_takes_long() {
+    let memory = memory(KIB);
+    let table = Table::format(&memory, Match::Host, 42).unwrap();
+    fill(&table, 0);
+    let before = table.stats();
+    assert!(killed_at(5, || {
+        super::put(&table, "new", &super::route(&[1])).unwrap();
+    }));
+    in_slices("repair", || table.writer(0).is_ok());
+    assert_eq!(table.stats(), before);
+    // Nine of ten go, from everywhere.
+    for n in (0..HOSTS).filter(|n| n % 10 != 0) {
+        super::remove(&table, &host(n)).unwrap();
+    }
+    let free = table.stats().free_pages;
+    let mut room = crate::table::Room::default();
+    in_slices("room", || !table.writer(0).unwrap().make_room(&mut room));
+    let stats = table.stats();
+    assert!(stats.free_pages > free, "{free}: {stats:?}");
+    let mut now = 1_000_000;
+    let wide: Vec<u32> = (1_000_000..1_000_256).collect();
+    for backends in [&wide[..], &wide[..1], &[], &wide[..]] {
+        now += 10_000;
+        let route = super::route(backends);
+        let key = super::key("wide");
+        let change = Change::Put {
+            key: &key,
+            route: &route,
+            owner: Owner::File,
+        };
+        in_slices("a change", || {
+            table.writer(now).unwrap().apply(&change).unwrap();
+            true
+        });
+    }
+    for n in (0..HOSTS).step_by(970) {
+        assert!(super::find(&table, &host(n)).is_some());
+    }
 }
 
 /// What a request does at 1,000 hosts, many times over: for an instruction counter.
