@@ -4,6 +4,7 @@
 
 mod examples;
 mod exiting;
+mod fuzz;
 mod geoip;
 mod load;
 mod panic;
@@ -50,6 +51,11 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "readme",
         needs: &["file /usr/bin/curl"],
         run: readme::run,
+    },
+    Scenario {
+        name: "fuzz",
+        needs: &[],
+        run: fuzz::run,
     },
     Scenario {
         name: "reload_stock",
