@@ -49,7 +49,7 @@ pub struct Loc {
 }
 
 const RULES: &str = "`geoip_allow` and `geoip_deny` are one list in order of appearance; the first rule that matches decides, as with `allow` and `deny`; \
-     without a match there is no opinion. All fields of one rule must match; `@file` stands for a list of values, one a line.\n\n\
+     without a match there is no opinion: `geoip_allow` refuses nobody without a `geoip_deny all` behind it (`nginx -t` warns). All fields of one rule must match; `@file` stands for a list of values, one a line.\n\n\
      Fields: `country` (ISO 3166-1 alpha-2), `continent` (`AF AN AS EU NA OC SA`), `eu=yes|no`, `unknown=yes` (the address is in no database, or \
      is none), `address=CIDR`. An address without a country matches no `country=` rule: add `geoip_deny unknown=yes` where that matters. \
      A rule whose field no database has is refused when the configuration is read. Inherited only when a level has no rules of its own.";

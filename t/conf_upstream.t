@@ -96,35 +96,35 @@ qr{\[emerg\] .*invalid number of arguments in "zone" directive in \S+/conf/nginx
 upstream_table apps { zone 1m; match prefix; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "prefix" in "match" directive in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*invalid value "prefix" in "match" directive, it must be "host" or "exact" in \S+/conf/nginx\.conf:\d+}
 
 === TEST 13: a status out of range: too low
 --- http_config
 upstream_table apps { zone 1m; miss 200; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "200" in "miss" directive in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*invalid value "200" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:\d+}
 
 === TEST 14: a status out of range: too high
 --- http_config
 upstream_table apps { zone 1m; miss 600; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "600" in "miss" directive in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*invalid value "600" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:\d+}
 
 === TEST 15: a status that breaks the protocol
 --- http_config
 upstream_table apps { zone 1m; miss 408; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "408" in "miss" directive in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*invalid value "408" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:\d+}
 
 === TEST 16: 499
 --- http_config
 upstream_table apps { zone 1m; miss 499; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "499" in "miss" directive in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*invalid value "499" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:\d+}
 
 === TEST 17: fails that is no number
 --- http_config
@@ -152,7 +152,7 @@ qr{\[emerg\] .*invalid value "soon" in "passive" directive in \S+/conf/nginx\.co
 upstream_table apps { zone 1m; passive max=1; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid parameter "max=1" in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*invalid parameter "max=1" in "passive" directive in \S+/conf/nginx\.conf:\d+}
 
 === TEST 21: passive without words
 --- http_config
@@ -179,7 +179,7 @@ upstream_table apps { zone 1m; file apps.json every=1s; }
 {}
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid parameter "every=1s" in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*invalid parameter "every=1s" in "file" directive in \S+/conf/nginx\.conf:\d+}
 
 === TEST 24: a file that is not there
 --- http_config
@@ -506,7 +506,7 @@ zone 1m;
 miss 99;
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "99" in "miss" directive in \S+/conf/table\.conf:3}
+qr{\[emerg\] .*invalid value "99" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/table\.conf:3}
 --- no_error_log eval
 qr{\[emerg\] (\d+#\d+: )? in }
 
@@ -668,3 +668,11 @@ upstream_table apps { zone 1m; file apps.json; }
 --- user_files eval
 ">>> ../conf/apps.json\n" . '{"a.test": {"backends": ["https://unix:/' . "p" x 98 . '", "http://unix:/' . "p" x 106 . '"]}}'
 --- config_ok
+
+=== TEST 75: a parameter of passive twice
+--- http_config
+upstream_table apps { zone 1m; passive fails=1 fails=2; }
+--- config
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*duplicate parameter "fails" in "passive" directive in \S+/conf/nginx\.conf:\d+}

@@ -197,14 +197,13 @@ impl Db {
         }
     }
 
-    /// Ends what [`Self::refuse`] began, at the same level: whoever reads the one must see the other.
-    /// Whether there was anything to end.
+    /// Ends what [`Self::refuse`] began; whether there was anything to end.
     fn good_again(&self, text: &str) -> bool {
         let refused = self.refused.replace(0) != 0;
         if refused {
             let path = self.path.display();
             log::cycle(
-                Level::Error,
+                Level::Notice,
                 &format!("geoip_db \"{path}\" is good again: {text}"),
             );
         }

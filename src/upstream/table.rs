@@ -4,9 +4,10 @@ use super::feed::Feed;
 use super::fill::Plan;
 use super::hosts::Hosts;
 use crate::Gatehouse;
+use crate::words::{duplicate, http_status};
 use gatehouse_core::route::Match;
 use gatehouse_core::table::{HashKey, Passive, Table};
-use gatehouse_core::token::parse_http_status;
+use gatehouse_core::words;
 use gatehouse_nginx::{Conf, Error, Level, Zone};
 use std::cell::{Cell, RefCell};
 use std::os::unix::ffi::OsStrExt;
@@ -123,19 +124,15 @@ pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
 fn line(cf: &mut Conf<'_, Gatehouse>, block: &mut Block) -> Result<(), Error> {
     let words = cf.words()?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let wrong = || {
-        Error::new(format!(
-            "invalid number of arguments in \"{}\" directive",
-            cf.name()
-        ))
-    };
     let twice = match words.as_slice() {
         ["zone", size] => block.size.replace(cf.size(size)?).is_some(),
         ["match", "host"] => block.mode.replace(Match::Host).is_some(),
         ["match", "exact"] => block.mode.replace(Match::Exact).is_some(),
-        ["match", other] => return Err(cf.invalid(other)),
+        ["match", other] => {
+            return Err(words::invalid(other, "match", ["host", "exact"]).into());
+        }
         ["miss", status] => {
-            let status = parse_http_status(status).ok_or_else(|| cf.invalid(status))?;
+            let status = http_status(cf, status)?;
             block.miss.replace(status).is_some()
         }
         ["passive", rest @ ..] if !rest.is_empty() => {
@@ -146,7 +143,7 @@ fn line(cf: &mut Conf<'_, Gatehouse>, block: &mut Block) -> Result<(), Error> {
             .file
             .replace(route_file(cf, path, Some(reload))?)
             .is_some(),
-        ["zone" | "match" | "miss" | "passive" | "file", ..] => return Err(wrong()),
+        ["zone" | "match" | "miss" | "passive" | "file", ..] => return Err(cf.wrong_arguments()),
         _ => return Err(cf.unknown("upstream_table")),
     };
     if twice {
@@ -157,15 +154,24 @@ fn line(cf: &mut Conf<'_, Gatehouse>, block: &mut Block) -> Result<(), Error> {
 }
 
 fn passive(cf: &Conf<'_, Gatehouse>, words: &[&str]) -> Result<Passive, Error> {
-    let mut passive = Passive::default();
+    let (mut fails, mut window_ms) = (None, None);
     for word in words {
-        match word.split_once('=') {
-            Some(("fails", n)) => passive.fails = n.parse().map_err(|_| cf.invalid(n))?,
-            Some(("window", time)) => passive.window_ms = cf.milliseconds(time)?,
-            _ => return Err(Error::new(format!("invalid parameter \"{word}\""))),
+        let twice = match word.split_once('=') {
+            Some(("fails", n)) => fails
+                .replace(n.parse().map_err(|_| cf.invalid(n))?)
+                .is_some(),
+            Some(("window", time)) => window_ms.replace(cf.milliseconds(time)?).is_some(),
+            _ => return Err(cf.invalid_parameter(word)),
+        };
+        if twice {
+            return Err(duplicate(cf, word));
         }
     }
-    Ok(passive)
+    let usual = Passive::default();
+    Ok(Passive {
+        fails: fails.unwrap_or(usual.fails),
+        window_ms: window_ms.unwrap_or(usual.window_ms),
+    })
 }
 
 fn route_file(
@@ -176,7 +182,7 @@ fn route_file(
     let reload_ms = match reload.map(|word| word.strip_prefix("reload=").ok_or(word)) {
         None => RELOAD_MS,
         Some(Ok(time)) => cf.milliseconds(time)?,
-        Some(Err(word)) => return Err(Error::new(format!("invalid parameter \"{word}\""))),
+        Some(Err(word)) => return Err(cf.invalid_parameter(word)),
     };
     Ok(RouteFile {
         path: cf.path(path)?,

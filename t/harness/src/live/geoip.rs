@@ -144,11 +144,11 @@ pub(super) fn replace(env: &Env) -> Result<(), String> {
     another_look(env, &server)?;
     expect_lines(&server, refused, 4)?;
     wait_for(&server, 0, OLD)?;
-    // Whoever read that a file is refused reads in the same log that another one is good.
+    // The end of the trouble is said too.
     server.write_file("conf/geo.mmdb", &new)?;
     wait_for(&server, 0, NEW)?;
     server.wait_log(
-        r"\[error\] .*geo.mmdb. is good again: replaced, built \d+",
+        r"\[notice\] .*geo.mmdb. is good again: replaced, built \d+",
         DEADLINE,
     )?;
     let path = server.root().join("conf/geo.mmdb");
@@ -158,7 +158,7 @@ pub(super) fn replace(env: &Env) -> Result<(), String> {
     expect_lines(&server, refused, 5)?;
     fs::rename(&aside, &path).map_err(|e| e.to_string())?;
     server.wait_log(
-        r"\[error\] .*geo.mmdb. is good again: the one in use",
+        r"\[notice\] .*geo.mmdb. is good again: the one in use",
         DEADLINE,
     )?;
     stop_load(load)?;
