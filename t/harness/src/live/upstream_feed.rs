@@ -402,7 +402,7 @@ pub(super) fn full(env: &Env) -> Result<(), String> {
         "after a reload with too many routes",
     )?;
 
-    // Less than half a page less is not enough, and the figure is.
+    // A zone of the size that was named takes them, and changes of all of them.
     server.write_conf(&with_zone(needed))?;
     server.reload()?;
     expect_value(
