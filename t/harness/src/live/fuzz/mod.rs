@@ -35,6 +35,8 @@ use crate::server::{Server, Setup};
 const SECONDS: u64 = 20;
 /// So many requests, then logs and cache are looked at.
 const LOOK_EVERY: u64 = 240;
+/// So many, then the logs are emptied.
+const EMPTY_EVERY: u64 = 50 * LOOK_EVERY;
 /// Pages and tokens are remembered for so many requests; paths change more often.
 const REMEMBER: u64 = 20 * grammar::EPOCH;
 
@@ -153,7 +155,7 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
             }
         }
     }
-    run.settle(last)?;
+    run.wait_for_log(last)?;
     println!(
         "# fuzz: seed {}, {} requests in {:.0?} ({} over HTTP/2), {} upstream requests, {} answers from the cache, {} refusals, {} lines and keys searched, {} kinds of differences",
         options.seed,
@@ -231,45 +233,35 @@ impl Run<'_> {
 
     /// Reads logs and cache, and forgets what is too old to matter.
     fn look(&mut self, number: u64) -> Result<(), String> {
-        for (at, one) in self.traces.look()? {
-            let request = grammar::generate(self.options.seed, at);
-            let ended = model::predict(&request).first().map_or("", |p| p.ended);
-            self.note(&one, ended, &request);
-        }
+        self.search()?;
         let old = number.saturating_sub(REMEMBER);
         self.judge.forget_before(old);
         self.traces.forget_before(old);
-        if number % (LOOK_EVERY * 100) == 0 {
+        if self.tally.requests % EMPTY_EVERY == 0 {
             self.wait_for_log(number)?;
             self.traces.empty()?;
         }
         Ok(())
     }
 
-    /// nginx writes a line after its answer.
-    fn wait_for_log(&mut self, number: u64) -> Result<(), String> {
-        let mut failed = None;
-        let done = poll::until(Duration::from_secs(1), || match self.traces.look() {
-            Ok(found) => {
-                for (at, one) in found {
-                    let request = grammar::generate(self.options.seed, at);
-                    let ended = model::predict(&request).first().map_or("", |p| p.ended);
-                    self.note(&one, ended, &request);
-                }
-                (self.traces.last >= number).then_some(())
-            }
-            Err(error) => {
-                failed = Some(error);
-                Some(())
-            }
-        });
-        // The last request may have been one whose headers nginx did not read.
-        let _ = done;
-        failed.map_or(Ok(()), Err)
+    /// What the logs and the cache have that they should not.
+    fn search(&mut self) -> Result<(), String> {
+        for (at, one) in self.traces.look()? {
+            let request = grammar::generate(self.options.seed, at);
+            let ended = model::predict(&request).first().map_or("", |p| p.ended);
+            self.note(&one, ended, &request);
+        }
+        Ok(())
     }
 
-    fn settle(&mut self, last: u64) -> Result<(), String> {
-        self.wait_for_log(last)
+    /// nginx writes a line after its answer; none, where it did not read the request's headers.
+    fn wait_for_log(&mut self, number: u64) -> Result<(), String> {
+        let mut failed = Ok(());
+        poll::until(Duration::from_secs(1), || {
+            failed = self.search();
+            (failed.is_err() || self.traces.last >= number).then_some(())
+        });
+        failed
     }
 
     fn note(&mut self, one: &Difference, at: &'static str, request: &request::Request) {
