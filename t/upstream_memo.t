@@ -140,3 +140,21 @@ location /b { return 200 "$early $hash"; }
 --- request
 GET /a
 --- response_body: 0639767f3e9eaad729b54037a7e2abf5 97aa0bb188b55dc66927a8de59418743
+
+=== TEST 7: an error page looks nothing up with the upstream it has not chosen
+--- http_upstream: a
+--- http_config
+upstream_table one { zone 1m; match exact; file paths.json; }
+upstream first { upstream_lookup one $uri; }
+--- user_files
+>>> ../conf/paths.json
+{"/x":     {"id": "asked", "backends": ["http://127.0.0.1:$TEST_NGINX_RAND_PORT_1"]},
+ "/sorry": {"id": "page",  "backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A"]}}
+--- config
+error_page 502 /sorry;
+location / { proxy_pass http://first; }
+location = /sorry { return 200 "[$upstream_lookup_id|$upstream_lookup_key]"; }
+--- request
+GET /x
+--- error_code: 502
+--- response_body: [asked|/x]
