@@ -22,6 +22,7 @@ const LIVE: &[&str] = &[
     "geoip_replace",
     "geoip_logged_once",
     "geoip_max_age",
+    "geoip_grows",
     "upstream_follow",
     "upstream_broken",
     "upstream_feeder_killed",

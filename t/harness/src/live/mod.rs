@@ -88,6 +88,11 @@ pub const SCENARIOS: &[Scenario] = &[
         run: geoip::root_only,
     },
     Scenario {
+        name: "geoip_grows",
+        needs: &[],
+        run: geoip::grows,
+    },
+    Scenario {
         name: "geoip_max_age",
         needs: &[],
         run: geoip::max_age,
