@@ -129,13 +129,13 @@ location /off/ { token_auth_strip off; error_page 403 \@kept; }
 location \@kept { token_auth_strip off; $::Up }"
 --- user_files eval: $::Files
 --- request eval
-["GET /$::Bad/v", "GET /off/$::Bad/v", "GET /v", "GET /89ebef16f7b05ed3aff1d6e7c8d7dd39,4000000000/v"]
+["GET /$::Bad/v", "GET /off/$::Bad/v", "GET /v", "GET /89ebef16f7b05ed3aff1d6e7c8d7dd39,4000000000/v", "GET /./$::Bad//v"]
 --- error_code eval
-[403, 403, 403, 200]
+[403, 403, 403, 200, 403]
 --- response_body_unlike eval
-["shown", "shown", "shown", "name=a"]
+["shown", "shown", "shown", "name=a", "shown"]
 --- response_body_like eval
-[qr/^GET \/v HTTP/m, "GET /off/$::Bad/v HTTP", qr/^GET \/v HTTP/m, "shown"]
+[qr/^GET \/v HTTP/m, "GET /off/$::Bad/v HTTP", qr/^GET \/v HTTP/m, "shown", qr/^GET \/v HTTP/m]
 
 === TEST 10: a refusal that was put off does not go along to the clean path
 --- http_config eval
