@@ -54,6 +54,8 @@ struct Search {
     freed: bool,
     /// How many of the routes to come have lost their old ones.
     early: usize,
+    /// How many more lose theirs before all that is free is brought together again.
+    quota: usize,
     /// The old route of the one whose turn it is has gone, too.
     own: bool,
 }
@@ -314,15 +316,38 @@ impl Job {
     /// The routes fit the zone, but not yet beside the old ones: first what rests is freed, then old routes of which
     /// the new ones come later go early. False when there is nothing left to try.
     fn find_room(&mut self, writer: &mut Writer<'_>, entry: &Entry) -> bool {
-        if self.room.begin() {
-            return true;
+        if self.room.quota == 0 {
+            if self.room.begin() {
+                return true;
+            }
+            // Twice as many each time: bringing together walks over the whole table.
+            self.room.quota = self.room.early.max(1);
         }
+        for _ in 0..self.room.quota.min(CHANGES) {
+            if !self.remove_early(writer, entry) {
+                return false;
+            }
+            if self.room.quota == 0 {
+                break;
+            }
+        }
+        true
+    }
+
+    /// Removes the old route of one that comes later, or in the end of this one; false when these are gone.
+    fn remove_early(&mut self, writer: &mut Writer<'_>, entry: &Entry) -> bool {
         let later = self.entries.get(self.room.early);
         let key = later.map_or(&entry.key, |later| &later.key);
-        if later.is_none() && std::mem::replace(&mut self.room.own, true) {
-            return false;
+        if later.is_none() {
+            // The last time: what is free is brought together once more.
+            self.room.quota = 0;
+            if std::mem::replace(&mut self.room.own, true) {
+                return false;
+            }
+        } else {
+            self.room.early = self.room.early.saturating_add(1);
+            self.room.quota = self.room.quota.saturating_sub(1);
         }
-        self.room.early = self.room.early.saturating_add(1);
         // Its new route counts as another one, whatever becomes of it.
         let _ = remove(writer, key);
         true

@@ -19,10 +19,10 @@ mod step {
 }
 
 /// Pages, and chains, of a slice.
-const PAGES: usize = 1024;
+const PAGES: usize = 256;
 const CHAINS: usize = 16 * 1024;
 /// Records of a slice; a backend counts as one. The last bucket may bring more.
-const RECORDS: usize = 2048;
+const RECORDS: usize = 1024;
 
 impl<W: Word> Table<'_, W> {
     /// Does one slice of rebuilding all that is derived, a millisecond or two; true once everything is in order. Who is
