@@ -150,7 +150,7 @@ impl<'a, W: Word> Writer<'a, W> {
 
     /// Moves a record, its peers and its cells out of pages that are being emptied, as far as there is room; gives how
     /// many backends it has.
-    fn move_on(&mut self, slot_at: usize) -> Option<usize> {
+    pub(super) fn move_on(&mut self, slot_at: usize) -> Option<usize> {
         let table = *self.table();
         let at = slot_record(table.mem.load(slot_at));
         let backends = First(table.mem.load(at)).backends();

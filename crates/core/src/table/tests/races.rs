@@ -439,3 +439,54 @@ fn a_late_weight_never_lands_in_a_record() {
     );
     assert!(ways > 5, "only {ways} ways were explored");
 }
+
+/// A record whose peer moves is rewritten in its place, by way of another: a reader finds it all the while.
+#[test]
+fn a_record_rewritten_in_its_place_is_never_torn_or_missed() {
+    fn rewrite<W: Word>(table: &Table<'_, W>) {
+        let (slot, _) = slot_and_record(table, "k");
+        writer(table, 20_000).move_on(slot);
+    }
+    let (memory, mut explored) = start();
+    let table = Table::attach(&memory).unwrap();
+    let (slot, record) = slot_and_record(&table, "k");
+    let peer = |table: &Table<'_>| {
+        let mut buf = [0; 8];
+        let hit = table.lookup(b"k", &mut buf).unwrap().unwrap();
+        hit.route.backend(0).unwrap().peer()
+    };
+    let old = peer(&table);
+    let page = table.geo.page_of(old.line as usize * 8).unwrap();
+    table.leave_page(page);
+    let image: Vec<_> = memory
+        .iter()
+        .map(|w| AtomicU64::new(w.load(Ordering::Relaxed)))
+        .collect();
+    let dry = Table::attach(&image).unwrap();
+    rewrite(&dry);
+    // The page that held the record for a while: free again, with its words still there.
+    let words = |at: usize| image[at].load(Ordering::Relaxed);
+    let scratch = (0..dry.geo.pages)
+        .map(|page| dry.geo.page_at(page))
+        .find(|at| {
+            *at != record && words(*at + 1) == words(record + 1) && words(*at) == words(record)
+        });
+    explored.extend(scratch.unwrap()..scratch.unwrap() + 4);
+    assert_eq!(slot_and_record(&dry, "k"), (slot, record));
+    let new = peer(&dry);
+    assert!(new.line != old.line && new.generation != old.generation);
+    // Spare words of the header: the peers that the reader may find, and no mixture.
+    const PEERS: usize = 30;
+    for (at, id) in [(PEERS, old), (PEERS + 1, new)] {
+        let word = u64::from(id.line) << 8 | u64::from(id.generation);
+        memory[at].store(word, Ordering::Relaxed);
+    }
+    write_and_read(&memory, &explored, rewrite::<Shared>, |table| {
+        let mut buf = [0; 8];
+        let hit = table.lookup(b"k", &mut buf).unwrap().expect("missed");
+        let id = hit.route.backend(0).unwrap().peer();
+        let word = u64::from(id.line) << 8 | u64::from(id.generation);
+        let known = [table.mem.load(PEERS), table.mem.load(PEERS + 1)];
+        assert!(known.contains(&word), "{id:?}");
+    });
+}
