@@ -146,3 +146,22 @@ fn an_address_is_written_where_it_fits() {
     );
     assert_eq!(Address::Unix("/s").write_to(&mut out[..6]), None);
 }
+
+#[test]
+fn a_name_is_missing_wholly_or_partly() {
+    let route = parse_route(br#"{"backends": ["http://a"]}"#).unwrap();
+    let partly = |found: &[u16]| {
+        let found = found
+            .iter()
+            .map(|port| SocketAddr::from(([10, 0, 0, 1], *port)));
+        let found: Vec<SocketAddr> = found.collect();
+        let mut said = None;
+        route.resolve(1, &mut |_, _| Ok(found.clone()), &mut |missing| {
+            said = Some((missing.name, missing.partly));
+        });
+        said
+    };
+    assert_eq!(partly(&[]), Some(("a", false)));
+    assert_eq!(partly(&[1]), None);
+    assert_eq!(partly(&[1, 2]), Some(("a", true)));
+}

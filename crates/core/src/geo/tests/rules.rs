@@ -411,3 +411,21 @@ proptest::proptest! {
         let _ = RuleList::new().push(Action::Deny, &words, PLACE, &mut no_file);
     }
 }
+
+#[test]
+fn the_database_is_asked_only_when_the_address_has_matched() {
+    let list = list(&[(Action::Deny, "country=FR address=192.0.2.0/24")]);
+    assert!(!list.is_empty() && RuleList::new().is_empty());
+    let mut asked = 0;
+    for (ip, wanted, times) in [
+        (Some("198.51.100.1"), None, 0),
+        (None, None, 0),
+        (Some("192.0.2.1"), Some((Action::Deny, 0)), 1),
+    ] {
+        let verdict = list.evaluate(ip.map(address), || {
+            asked += 1;
+            from("FR", "EU", Eu::Yes)
+        });
+        assert_eq!((verdict, asked), (wanted, times), "{ip:?}");
+    }
+}

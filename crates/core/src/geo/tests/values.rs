@@ -148,3 +148,14 @@ fn a_database_says_what_it_is() {
     let names: Vec<&str> = Field::ALL.into_iter().map(Field::name).collect();
     assert_eq!(names, ["country", "continent", "eu"]);
 }
+
+#[test]
+fn a_database_in_a_log_is_its_metadata() {
+    let bytes = file(&[("192.0.2.0/24", json!({}))]);
+    let shown = format!("{:?}", open(&bytes));
+    assert!(
+        shown.starts_with("Database { metadata: ") && shown.ends_with(", .. }"),
+        "{shown}"
+    );
+    assert!(shown.contains("\"Test\""), "{shown}");
+}
