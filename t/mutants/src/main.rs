@@ -70,12 +70,19 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), String> {
     let root = std::env::current_dir().map_err(|e| e.to_string())?;
-    let tree = Tree::copy(&root, &root.join(&args.work))?;
+    let work = root.join(&args.work);
+    // A report must not put back what a run beside it is just testing.
+    let copy = if args.report {
+        work.join("report")
+    } else {
+        work.clone()
+    };
+    let tree = Tree::copy(&root, &copy)?;
     let mutants: Vec<Mutant> = mutant::list(&tree)?
         .into_iter()
         .filter(|mutant| wanted(mutant, &args.only))
         .collect();
-    let mut results = Results::open(&root.join(&args.work).join("results.jsonl"))?;
+    let mut results = Results::open(&work.join("results.jsonl"))?;
     if args.report {
         print!("{}", results.report(&mutants));
         return Ok(());

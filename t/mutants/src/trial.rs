@@ -20,6 +20,7 @@ const MODULE: &str = "release/libngx_http_gatehouse_module.so";
 /// The scenarios that are worth their time: what no block can see.
 const LIVE: &[&str] = &[
     "geoip_replace",
+    "geoip_reload",
     "geoip_logged_once",
     "geoip_max_age",
     "geoip_grows",
