@@ -404,6 +404,25 @@ impl Server {
         if let Some(nginx) = self.nginx.take() {
             nginx.quit().map_err(|e| format!("{e}\n{}", self.log()))?;
         }
+        self.judge()
+    }
+
+    /// As [`Server::stop`], for an nginx that was told to quit before and ends when its last connection is closed.
+    ///
+    /// # Errors
+    /// As [`Server::stop`].
+    pub fn ended(mut self) -> Result<(), String> {
+        if let Some(mut nginx) = self.nginx.take() {
+            match poll::until(TIMEOUT, || nginx.exit_status()) {
+                Some(status) if status.success() => {}
+                Some(status) => return Err(format!("nginx quit with {status}\n{}", self.log())),
+                None => return Err(format!("nginx does not end\n{}", self.log())),
+            }
+        }
+        self.judge()
+    }
+
+    fn judge(&self) -> Result<(), String> {
         let log = self.root.error_log();
         let allowed: Vec<u8> = log
             .lines_with_terminator()

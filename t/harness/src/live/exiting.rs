@@ -54,5 +54,5 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
         return Err(format!("the WebSocket answered `{came}`"));
     }
     drop(client);
-    server.stop()
+    server.ended()
 }
