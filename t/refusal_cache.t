@@ -221,3 +221,23 @@ location = /part { $::B }"
 [200, 403, 200]
 --- response_body_like eval
 [qr/name=a/, qr/^\[name=b/, qr/name=a/]
+
+=== TEST 12: reading the verdict of a dry run turns nobody down: the error page uses the cache as always
+--- http_upstream: a
+--- http_config eval: $::Http
+--- user_files eval: $::Key
+--- config eval
+'proxy_cache c;
+error_page 502 = @page;
+location / {
+    token_auth p; token_auth_dry_run on;
+    proxy_set_header X-Status $token_auth_status;
+    proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+}
+location @page { proxy_cache_key page; ' . "$::A }"
+--- request eval
+["GET /v", "GET /v"]
+--- response_headers eval
+["X-Cache: MISS", "X-Cache: HIT"]
+--- error_log
+dry run, token refused: missing
