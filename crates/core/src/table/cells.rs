@@ -21,32 +21,36 @@ const MASK: u64 = (1 << BITS) - 1;
 /// A weight stays within what fits: eight times the largest sum of a route's weights.
 const MOST: i32 = (1 << (BITS - 1)) - 1;
 
+#[inline]
 fn shift(cell: u32) -> u32 {
     (cell & 1) * BITS
 }
 
+#[inline]
 fn weight_in(word: u64, cell: u32) -> i32 {
     let bits = (word >> shift(cell) & MASK) as u32;
     // The sign is the highest of the bits.
     ((bits << (32 - BITS)) as i32) >> (32 - BITS)
 }
 
-/// The word with another weight in it; `None` for what is no word of cells.
+/// The word with another weight in it (which must be within bounds); `None` for what is no word of cells.
+#[inline]
 fn with_weight(word: u64, cell: u32, weight: i32) -> Option<u64> {
-    let bits = (u64::from(weight.clamp(-MOST, MOST) as u32) & MASK) << shift(cell);
+    let bits = (u64::from(weight as u32) & MASK) << shift(cell);
     (word >> 56 == CELL).then_some(word & !(MASK << shift(cell)) | bits)
 }
 
 impl<W: Word> Table<'_, W> {
     /// Adds to a cell; gives its new value, or `delta` when the cell is gone. A cell is a half word's number.
+    #[inline]
     pub(super) fn add_to_cell(&self, cell: u32, delta: i32) -> i32 {
         let Some(word) = self.mem.words.get((cell >> 1) as usize) else {
             return delta;
         };
-        live::update(word, |old| {
-            with_weight(old, cell, weight_in(old, cell).saturating_add(delta))
-        })
-        .map_or(delta, |(_, new)| weight_in(new, cell))
+        // Neither overflows 32 bits: a cell has 28, the sum of a route's weights 25.
+        let added = |old| weight_in(old, cell).wrapping_add(delta).clamp(-MOST, MOST);
+        live::update(word, |old| with_weight(old, cell, added(old)))
+            .map_or(delta, |(old, _)| added(old))
     }
 
     /// Gives a cell a weight, whatever its word was; the word's other cell is kept if there is one.

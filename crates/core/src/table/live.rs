@@ -30,6 +30,7 @@ pub(super) fn is_live(word: u64) -> bool {
 const ATTEMPTS: usize = 100;
 
 /// Replaces a word by `change` of it as long as that gives something: the value found and the one put there.
+#[inline]
 pub(super) fn update<W: Word>(word: &W, change: impl Fn(u64) -> Option<u64>) -> Option<(u64, u64)> {
     let mut found = word.load(Ordering::Relaxed);
     for _ in 0..ATTEMPTS {
