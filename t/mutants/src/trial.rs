@@ -24,6 +24,7 @@ const LIVE: &[&str] = &[
     "geoip_logged_once",
     "geoip_max_age",
     "geoip_grows",
+    "geoip_root_only",
     "upstream_follow",
     "upstream_broken",
     "upstream_feeder_killed",

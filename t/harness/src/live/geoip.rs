@@ -345,6 +345,11 @@ pub(super) fn root_only(env: &Env) -> Result<(), String> {
     server.reload()?;
     wait_for(&server, 0, NEW)?;
     expect_lines(&server, "cannot be read again by the workers", 2)?;
+    // Nobody wants to read it again.
+    server.write_conf(&conf.replace("geo.mmdb reload=1s", "geo.mmdb reload=0"))?;
+    server.reload()?;
+    wait_for(&server, 0, NEW)?;
+    expect_lines(&server, "cannot be read again by the workers", 2)?;
     server.stop()
 }
 
