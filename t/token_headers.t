@@ -2,7 +2,9 @@
 use Test::Nginx::Socket 'no_plan';
 
 our $Lenient = "token_auth_dry_run on; token_auth_log_level info;";
-our $Up = 'proxy_http_version 1.0; proxy_set_header Host up; proxy_set_header Connection close; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A;';
+our $Pass = 'proxy_http_version 1.0; proxy_set_header Connection close; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A;';
+# nginx 1.31 sends Host first, wherever it stands.
+our $Up = 'proxy_set_header Host up; ' . $::Pass;
 our $E = " HTTP/1.0\r\nHost: up\r\nConnection: close\r\n";
 
 no_long_string();
@@ -29,14 +31,14 @@ location /off { proxy_set_header X-Forwarded-For \$proxy_add_x_forwarded_for; $:
 --- http_config
 token_profile p { format scalesimple; key text=example; from header=Content-Type; }
 --- config eval
-"location / { token_auth p; $::Lenient proxy_set_header X-Seen [\$content_type]; $::Up }"
+"location / { token_auth p; $::Lenient proxy_set_header Host up; proxy_set_header X-Seen [\$content_type]; $::Pass }"
 --- request
 POST /v
 body
 --- more_headers
 Content-Type: to,1
 --- response_body eval
-"name=a\nPOST /v HTTP/1.0\r\nX-Seen: []\r\nHost: up\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody"
+"name=a\nPOST /v HTTP/1.0\r\nHost: up\r\nX-Seen: []\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody"
 
 === TEST 3: Via, Referer and User-Agent, also when their variables were read before
 --- http_upstream: a
@@ -44,7 +46,7 @@ Content-Type: to,1
 token_profile p { format scalesimple; key text=example; from header=Via header=Referer header=User-Agent; }
 --- config eval
 "set \$before \"\$http_via\$http_referer\$http_user_agent\";
-location / { token_auth p; $::Lenient proxy_set_header X-Seen \"[\$http_via|\$http_referer|\$http_user_agent]\"; proxy_set_header X-Before \$before; $::Up }"
+location / { token_auth p; $::Lenient proxy_set_header Host up; proxy_set_header X-Seen \"[\$http_via|\$http_referer|\$http_user_agent]\"; proxy_set_header X-Before \$before; $::Pass }"
 --- request
 GET /v
 --- more_headers
@@ -52,7 +54,7 @@ Via: a,1
 Referer: b,1
 User-Agent: c,1
 --- response_body eval
-"name=a\nGET /v HTTP/1.0\r\nX-Seen: [||]\r\nX-Before: a,1b,1c,1\r\nHost: up\r\nConnection: close\r\n\r\n"
+"name=a\nGET /v HTTP/1.0\r\nHost: up\r\nX-Seen: [||]\r\nX-Before: a,1b,1c,1\r\nConnection: close\r\n\r\n"
 
 === TEST 4: a stripped Authorization names no user, also when $remote_user was read before
 --- http_upstream: a

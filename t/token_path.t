@@ -5,7 +5,9 @@ use Test::Nginx::Socket 'no_plan';
 our $Files = ">>> ../conf/key\nkey-one\n>>> v\nshown\n>>> free/v\nfree\n>>> off/v\nshown\n";
 our $PP = "token_profile pp { format scalesimple; key file=key; from path; }\n";
 our $SL = "token_profile sl { format secure_link; key file=key; from path; message '{expires}\$uri {key}'; }\n";
-our $Up = 'proxy_http_version 1.0; proxy_set_header Host up; proxy_set_header Connection close; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A;';
+our $Pass = 'proxy_http_version 1.0; proxy_set_header Connection close; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A;';
+# nginx 1.31 sends Host first, wherever it stands.
+our $Up = 'proxy_set_header Host up; ' . $::Pass;
 our $Raw = 'proxy_http_version 1.0; proxy_set_header Host up; proxy_set_header Connection close; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A$request_uri;';
 our $E = " HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n";
 our $Dry = "token_auth_dry_run on; token_auth_log_level info;";
@@ -158,12 +160,12 @@ X-Real-IP: 203.0.113.1
 --- http_upstream: a
 --- http_config eval: $::PP
 --- config eval
-"location / { token_auth pp; $::Dry token_auth_strip off; proxy_set_header X-Target \$request_uri; $::Up }"
+"location / { token_auth pp; $::Dry token_auth_strip off; proxy_set_header Host up; proxy_set_header X-Target \$request_uri; $::Pass }"
 --- user_files eval: $::Files
 --- request eval
 ["GET /$::Bad/x", "GET /$::Bad/../x"]
 --- response_body_like eval
-["^name=a\nGET /x HTTP/1.0\r\nX-Target: /$::Bad/x\r", "^name=a\nGET /$::Bad/../x HTTP/1.0\r\nX-Target: /$::Bad/../x\r"]
+["^name=a\nGET /x HTTP/1.0\r\nHost: up\r\nX-Target: /$::Bad/x\r", "^name=a\nGET /$::Bad/../x HTTP/1.0\r\nHost: up\r\nX-Target: /$::Bad/../x\r"]
 
 === TEST 12: two profiles with a path: the second one's token comes out where the first has none
 --- http_upstream: a

@@ -5,6 +5,10 @@ use nginx_sys as ngx;
 #[cfg(cookie_array)]
 use std::ptr;
 
+/// nginx's pointers to single headers come after the list of all of them.
+const FIRST_FIELD: usize = size_of::<ngx::ngx_list_t>();
+const _: () = assert!(std::mem::offset_of!(ngx::ngx_http_headers_in_t, headers) == 0);
+
 /// Forgets nginx's own pointers to a removed header. Which header goes where is asked of the table
 /// that nginx itself fills them by, so that none is missed in any version or build.
 ///
@@ -23,10 +27,13 @@ pub(super) unsafe fn forget(
         if one.name.len == 0 {
             break;
         }
-        // SAFETY: the offset of a field in that very structure.
-        let field = unsafe { known.byte_add(one.offset) };
-        // SAFETY: what the field is is said by the handler that fills it.
-        unsafe { forget_in(field.cast(), one.handler, gone) };
+        // A header without a field has the offset 0, where the list of all headers is (since 1.31).
+        if one.offset >= FIRST_FIELD {
+            // SAFETY: the offset of a field in that very structure.
+            let field = unsafe { known.byte_add(one.offset) };
+            // SAFETY: what the field is is said by the handler that fills it.
+            unsafe { forget_in(field.cast(), one.handler, gone) };
+        }
         // SAFETY: not the last row.
         row = unsafe { row.add(1) };
     }
