@@ -1,18 +1,21 @@
 //! `gatehouse geoip make|lookup|check`.
 
-use std::fmt::Write;
-use std::fs;
+mod source;
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
-use gatehouse_core::geo::make::{Builder, from_json, parse_network};
 use gatehouse_core::geo::{Database, Eu, Field, Lookup};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::files::{read, refused, unusable};
 use crate::{Failure, Outcome};
+use source::{Convert, from_csv, from_json};
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -47,7 +50,7 @@ pub(crate) enum Command {
 pub(crate) struct Make {
     /// The source, by its name's end: .csv or .json.
     source: PathBuf,
-    /// The database to write; replaced at once, never in parts.
+    /// The database to write, a regular file or a link to one; replaced at once, never in parts.
     out: PathBuf,
     /// What the database calls itself.
     #[arg(
@@ -64,7 +67,7 @@ pub(crate) struct Make {
 /// Does what is asked.
 pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
     let text = match command {
-        Command::Make(make) => run_make(make),
+        Command::Make(make) => return run_make(make),
         Command::Lookup {
             database,
             address,
@@ -75,13 +78,13 @@ pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
     text.map(Outcome::done)
 }
 
-fn run_make(make: &Make) -> Result<String, Failure> {
+fn run_make(make: &Make) -> Result<Outcome, Failure> {
     let epoch = make.epoch.unwrap_or_else(now);
     let extension = make
         .source
         .extension()
         .and_then(|extension| extension.to_str());
-    let convert = match extension {
+    let convert: Convert = match extension {
         Some("json") => from_json,
         Some("csv") => from_csv,
         _ => {
@@ -91,12 +94,15 @@ fn run_make(make: &Make) -> Result<String, Failure> {
             )));
         }
     };
+    let out = destination(&make.out)?;
     let text = String::from_utf8(read(&make.source)?)
         .map_err(|_| refused(&make.source, &"it is not UTF-8"))?;
-    let bytes = convert(&text, &make.database_type, epoch)
+    let made = convert(&text, &make.database_type, epoch)
         .map_err(|error| refused(&make.source, &error))?;
-    replace(&make.out, &bytes).map_err(|error| unusable(&make.out, &error))?;
-    Ok(String::new())
+    replace(&out, &made.bytes).map_err(|error| unusable(&make.out, &error))?;
+    let doubts = made.doubts.iter();
+    let doubts = doubts.map(|doubt| format!("{}: {doubt}", make.source.display()));
+    Ok(Outcome::done(String::new()).with_warnings(doubts))
 }
 
 fn now() -> u64 {
@@ -105,77 +111,48 @@ fn now() -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
+/// The file to replace, behind symbolic links; it need not be there yet.
+///
+/// # Errors
+/// Nothing but a regular file may be replaced: a device would be gone.
+fn destination(out: &Path) -> Result<PathBuf, Failure> {
+    match fs::metadata(out) {
+        Ok(found) if found.is_file() => fs::canonicalize(out),
+        Ok(_) => {
+            let text = format!("{} is not a regular file", out.display());
+            return Err(Failure::Wrong(text));
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(end_of_links(out)),
+        Err(error) => Err(error),
+    }
+    .map_err(|error| unusable(out, &error))
+}
+
+/// Where links lead that end at nothing.
+fn end_of_links(out: &Path) -> PathBuf {
+    // More than the system follows itself.
+    const MOST: usize = 64;
+    let next = |link: &PathBuf| {
+        let target = fs::read_link(link).ok()?;
+        Some(link.parent()?.join(target))
+    };
+    let links = std::iter::successors(Some(out.to_owned()), next);
+    links.take(MOST).last().unwrap_or_default()
+}
+
 /// Writes beside the file and renames, so that nobody ever reads half of it.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let new = path.with_file_name(name);
-    let done = fs::write(&new, bytes).and_then(|()| fs::rename(&new, path));
+    // A file or link of that name is somebody else's.
+    let mut file = File::create_new(&new)?;
+    let written = file.write_all(bytes);
+    let done = written.and_then(|()| fs::rename(&new, path));
     if done.is_err() {
         let _ = fs::remove_file(&new);
     }
     done
-}
-
-fn from_csv(text: &str, database_type: &str, build_epoch: u64) -> Result<Vec<u8>, String> {
-    let mut builder = Builder::new(database_type, build_epoch);
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(text.as_bytes());
-    for line in reader.records() {
-        let line = line.map_err(|error| error.to_string())?;
-        let number = line.position().map_or(0, csv::Position::line);
-        if number == 1 && line.get(0) == Some("network") {
-            continue;
-        }
-        insert_line(&mut builder, &line).map_err(|error| format!("line {number}: {error}"))?;
-    }
-    builder.build()
-}
-
-fn insert_line(builder: &mut Builder, line: &csv::StringRecord) -> Result<(), String> {
-    if !(4..=5).contains(&line.len()) {
-        return Err(format!(
-            "{} fields, not network,country,continent,eu[,city]",
-            line.len()
-        ));
-    }
-    let field = |index: usize| line.get(index).unwrap_or_default().trim();
-    let network = parse_network(field(0))?;
-    if builder.insert(
-        network,
-        &csv_record([field(1), field(2), field(3), field(4)])?,
-    )? {
-        Ok(())
-    } else {
-        Err(format!("{network} is there twice"))
-    }
-}
-
-/// A record as MaxMind's databases have it, without what is empty.
-fn csv_record([country, continent, eu, city]: [&str; 4]) -> Result<Value, String> {
-    let mut record = Map::new();
-    let mut of_country = Map::new();
-    if !country.is_empty() {
-        of_country.insert("iso_code".into(), country.into());
-    }
-    match eu {
-        "" => {}
-        "yes" => drop(of_country.insert("is_in_european_union".into(), true.into())),
-        "no" => drop(of_country.insert("is_in_european_union".into(), false.into())),
-        _ => return Err(format!("eu is \"{eu}\", not yes or no")),
-    }
-    if !of_country.is_empty() {
-        record.insert("country".into(), of_country.into());
-    }
-    if !continent.is_empty() {
-        record.insert("continent".into(), json!({"code": continent}));
-    }
-    if !city.is_empty() {
-        record.insert("city".into(), json!({"names": {"en": city}}));
-    }
-    Ok(record.into())
 }
 
 fn run_lookup(path: &Path, address: IpAddr, json: bool) -> Result<String, Failure> {

@@ -40,6 +40,8 @@ pub(crate) struct Outcome {
     text: String,
     /// The answer is no: a token that does not verify.
     refused: bool,
+    /// For standard error, a sentence each: what is done, but hardly meant.
+    warnings: Vec<String>,
 }
 
 impl Outcome {
@@ -47,7 +49,13 @@ impl Outcome {
         Self {
             text,
             refused: false,
+            warnings: Vec::new(),
         }
+    }
+
+    fn with_warnings(mut self, warnings: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.warnings.extend(warnings.into_iter().map(Into::into));
+        self
     }
 }
 
@@ -88,8 +96,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes to standard output; whether the answer is no.
+/// Writes to standard output, warnings to standard error; whether the answer is no.
 fn print(outcome: Outcome) -> Result<bool, Failure> {
+    for warning in &outcome.warnings {
+        let _ = writeln!(std::io::stderr(), "gatehouse: warning: {warning}");
+    }
     let mut out = std::io::stdout();
     let written = out
         .write_all(outcome.text.as_bytes())

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)] // helpers outside #[test] functions
 
 use std::fs;
+use std::os::unix::fs::{FileTypeExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -30,6 +32,15 @@ fn failed(code: i32, arguments: &[&str]) -> String {
     );
     assert!(output.stdout.is_empty(), "{output:?}");
     String::from_utf8(output.stderr).unwrap()
+}
+
+/// What is said on standard error, a line each, by a run that must be done.
+fn warned(arguments: &[&str]) -> Vec<String> {
+    let output = run(arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    text.lines().map(str::to_owned).collect()
 }
 
 /// A folder of its own for one test, removed at its end.
@@ -181,7 +192,124 @@ fn mistakes_in_a_source_are_named() {
         line("192.0.2.1/24,FR,EU,yes"),
         "line 2: 192.0.2.1/24 is there twice"
     );
+    for country in ["FRA", "F", "A1", "France"] {
+        assert_eq!(
+            line(&format!("198.51.100.0/24,{country},EU,yes")),
+            format!("line 2: country \"{country}\" is not two letters")
+        );
+    }
     assert!(!Path::new(&out).exists());
+}
+
+#[test]
+fn mistakes_in_json_are_named() {
+    let folder = Folder::new("json-mistakes");
+    let out = folder.path("a.mmdb");
+    let told = |json: &str| {
+        let source = folder.write("a.json", json.as_bytes());
+        let message = failed(1, &["geoip", "make", &source, &out]);
+        let message = message.strip_prefix(&format!("gatehouse: {source}: "));
+        message.unwrap().trim_end().to_owned()
+    };
+    for json in ["[]", "7", "null", r#"[{"network": "192.0.2.0/24"}]"#] {
+        assert_eq!(told(json), "it is no object of networks and their records");
+    }
+    assert_eq!(told(""), "it is empty");
+    assert_eq!(told(" \n"), "it is empty");
+    assert!(told("{").contains("line 1 column 1"));
+    assert_eq!(
+        told(r#"{"192.0.2.0/24": {"country": {"iso_code": "FRA"}}}"#),
+        "192.0.2.0/24: country \"FRA\" is not two letters"
+    );
+    assert!(!Path::new(&out).exists());
+}
+
+#[test]
+fn what_no_rule_matches_is_warned_about() {
+    let folder = Folder::new("doubts");
+    let out = folder.path("a.mmdb");
+    let told = |name: &str, content: &str| {
+        let source = folder.write(name, content.as_bytes());
+        let start = format!("gatehouse: warning: {source}: ");
+        let lines = warned(&["geoip", "make", &source, &out]);
+        let lines = lines.iter().map(|line| line.strip_prefix(&start).unwrap());
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let uk = "\"UK\" is no country of ISO 3166-1: the United Kingdom is \"GB\"";
+    let continent = "\"XX\" is no continent, it must be AF, AN, AS, EU, NA, OC or SA";
+    let bits = "low address bits of 1.2.3.1/24 are meaningless";
+    assert_eq!(
+        told(
+            "a.csv",
+            "192.0.2.0/24,gb,eu,no\n192.0.3.0/24,UK,XX,no\n1.2.3.1/24,XK,EU,no\n\
+             192.0.4.0/24,uk,EU,no\n192.0.5.1,,,\n2001:db8::1/32,,,\n"
+        ),
+        [
+            format!("line 2: {uk}"),
+            format!("line 2: {continent}"),
+            format!("line 3: {bits}"),
+            // What was said about a country is not said again.
+            "line 6: low address bits of 2001:db8::1/32 are meaningless".to_owned(),
+        ]
+    );
+    assert_eq!(
+        done(&["geoip", "lookup", &out, "1.2.3.200"]),
+        "network    1.2.3.0/24\ncountry    XK\ncontinent  EU\neu         no\n"
+    );
+    assert_eq!(
+        told(
+            "a.json",
+            r#"{"1.2.3.1/24": {"country": {"iso_code": "UK"}, "continent": {"code": "XX"}}, "::/8": {"country": 7}}"#
+        ),
+        [
+            format!("1.2.3.1/24: {bits}"),
+            format!("1.2.3.1/24: {uk}"),
+            format!("1.2.3.1/24: {continent}"),
+        ]
+    );
+}
+
+#[test]
+fn only_a_regular_file_is_replaced() {
+    let folder = Folder::new("out");
+    let source = folder.write("a.csv", CSV.as_bytes());
+    let make = |out: &str| failed(2, &["geoip", "make", &source, out]);
+    let refused = |out: &str| {
+        assert_eq!(
+            make(out),
+            format!("gatehouse: {out} is not a regular file\n")
+        );
+    };
+    let (fifo, socket, directory) = (folder.path("fifo"), folder.path("socket"), folder.path("d"));
+    let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    let _listener = UnixListener::bind(&socket).unwrap();
+    fs::create_dir(&directory).unwrap();
+    let to_fifo = folder.path("to-fifo");
+    symlink("fifo", &to_fifo).unwrap();
+    for out in [&fifo, &socket, &directory, &to_fifo] {
+        refused(out);
+    }
+    let kind = |path: &str| fs::symlink_metadata(path).unwrap().file_type();
+    assert!(kind(&fifo).is_fifo() && kind(&socket).is_socket() && kind(&directory).is_dir());
+    assert!(kind(&to_fifo).is_symlink());
+
+    // A symbolic link is followed, also to a file that is not there yet.
+    let (link, linked) = (folder.path("link"), folder.path("d/a.mmdb"));
+    symlink("d/a.mmdb", &link).unwrap();
+    let again = folder.path("again");
+    symlink("link", &again).unwrap();
+    for out in [&again, &link] {
+        done(&["geoip", "make", &source, out]);
+        assert!(kind(&link).is_symlink() && kind(&again).is_symlink() && kind(&linked).is_file());
+        done(&["geoip", "check", &linked]);
+    }
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+    let (round, about) = (folder.path("round"), folder.path("about"));
+    symlink("about", &round).unwrap();
+    symlink("round", &about).unwrap();
+    assert!(make(&round).starts_with(&format!("gatehouse: {round}: ")));
+    assert!(kind(&round).is_symlink());
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub(super) fn run(common: &Common, url: &str, leeway: u64) -> Result<Outcome, Fa
     Ok(Outcome {
         text,
         refused: !verdict.is_ok(),
+        warnings: Vec::new(),
     })
 }
 

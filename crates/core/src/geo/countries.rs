@@ -28,7 +28,7 @@ const SLIPS: [(&str, &str); 4] = [
 
 /// What to say about a code that is no country; None for one that is. `XK` is what databases call
 /// Kosovo, which has no code of ISO's.
-pub(super) fn slip(code: Code) -> Option<String> {
+pub fn slip(code: Code) -> Option<String> {
     let code = code.as_str();
     if code == "XK" || ALL.split_ascii_whitespace().any(|one| one == code) {
         return None;

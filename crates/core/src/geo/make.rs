@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::database::METADATA_MARKER;
 use super::make_data::Data;
@@ -152,10 +152,34 @@ impl Builder {
 /// # Errors
 /// A message naming the place in the text or the network that is wrong.
 pub fn from_json(text: &str, database_type: &str, build_epoch: u64) -> Result<Vec<u8>, String> {
-    let networks: serde_json::Map<String, Value> =
-        serde_json::from_str(text).map_err(|error| error.to_string())?;
+    from_networks(&networks_of(text)?, database_type, build_epoch)
+}
+
+/// What JSON text has: networks and their records, neither of them looked at.
+///
+/// # Errors
+/// A message naming the place in the text that is wrong.
+pub fn networks_of(text: &str) -> Result<Map<String, Value>, String> {
+    if text.trim_ascii().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    match serde_json::from_str(text).map_err(|error| error.to_string())? {
+        Value::Object(networks) => Ok(networks),
+        _ => Err("it is no object of networks and their records".to_owned()),
+    }
+}
+
+/// A database from networks and their records.
+///
+/// # Errors
+/// A message naming the network that is wrong.
+pub fn from_networks(
+    networks: &Map<String, Value>,
+    database_type: &str,
+    build_epoch: u64,
+) -> Result<Vec<u8>, String> {
     let mut builder = Builder::new(database_type, build_epoch);
-    for (name, record) in &networks {
+    for (name, record) in networks {
         let network = parse_network(name)?;
         if !record.is_object() {
             return Err(format!("the record of {name} is no object"));

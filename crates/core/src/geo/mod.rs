@@ -33,9 +33,10 @@ mod verify;
 mod verify_data;
 
 pub use cache::FactsCache;
+pub use countries::slip as country_slip;
 pub use database::{Database, Error, Lookup, Shape};
 pub use facts::{Code, Eu, Facts, Field, Fields};
 pub use path::{Out, Path};
-pub use rules::{Action, Rule, RuleList};
+pub use rules::{Action, Rule, RuleList, continent};
 pub use tree::Width;
 pub use verify::Verification;

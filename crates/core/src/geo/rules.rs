@@ -362,7 +362,8 @@ impl Parser<'_> {
     }
 }
 
-fn continent(text: &[u8]) -> Option<Code> {
+/// The continent that a code of MaxMind's means, whatever its case; `None` for anything else.
+pub fn continent(text: &[u8]) -> Option<Code> {
     Code::new(text).filter(|code| CONTINENTS.contains(&code.as_str()))
 }
 
