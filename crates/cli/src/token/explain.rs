@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 
-use gatehouse_core::token::{Finding, Place, Profile, Segment, Status, Template};
+use gatehouse_core::token::{
+    Finding, MAX_TARGET, Place, Received, Segment, Status, Template, Unreadable,
+};
 use serde_json::{Value, json};
 
 use super::Common;
 use super::profile::{kind_and_names, word};
-use super::request::View;
+use super::request::{View, expiry_variable, variables};
 use super::sign::template;
 use super::time::{distance, shown};
 use crate::geoip::table;
@@ -26,9 +28,8 @@ pub(super) fn run(common: &Common, url: &str, leeway: u64) -> Result<Outcome, Fa
     let message = arguments.message.as_deref().map(template).transpose()?;
     let report = Report {
         common,
-        profile: &profile,
+        view: &view,
         message,
-        texts: &view.texts,
         now: common.now(),
     };
     let verdict = profile.verify(&view, report.now);
@@ -47,9 +48,8 @@ pub(super) fn run(common: &Common, url: &str, leeway: u64) -> Result<Outcome, Fa
 
 struct Report<'a> {
     common: &'a Common,
-    profile: &'a Profile,
+    view: &'a View<'a>,
     message: Option<Template>,
-    texts: &'a [Vec<u8>],
     now: i64,
 }
 
@@ -57,7 +57,7 @@ impl Report<'_> {
     fn text(&self, status: Status, findings: &[Finding<'_>]) -> String {
         let mut text = table(&[("status", status.as_str())]);
         if findings.is_empty() {
-            let places: Vec<String> = self.profile.places().iter().map(word).collect();
+            let places: Vec<String> = self.view.profile.places().iter().map(word).collect();
             text.push_str(&table(&[(
                 "place",
                 &format!("none of {}", places.join(" ")),
@@ -89,6 +89,7 @@ impl Report<'_> {
 
     fn json(&self, status: Status, findings: &[Finding<'_>]) -> Value {
         let places: Vec<Value> = self
+            .view
             .profile
             .places()
             .iter()
@@ -122,22 +123,23 @@ impl Report<'_> {
         let key = verdict
             .key
             .and_then(|key| self.common.profile.key_name(key));
-        let left = verdict
-            .expires
-            .map(|expires| expires.saturating_sub(self.now));
+        let expires = verdict.expires.filter(|_| self.signs_expiry(finding));
+        let left = expires.map(|expires| expires.saturating_sub(self.now));
         entry.insert("key".to_owned(), key.into());
-        entry.insert("expires".to_owned(), verdict.expires.into());
+        entry.insert("expires".to_owned(), expires.into());
         entry.insert("seconds_left".to_owned(), left.into());
+        entry.insert("reason".to_owned(), self.malformed(finding).into());
         entry.insert("signed".to_owned(), self.signed(finding).into());
     }
 
     fn place(&self, finding: &Finding<'_>) -> Option<&Place> {
-        self.profile.places().get(finding.verdict.place?)
+        self.view.profile.places().get(finding.verdict.place?)
     }
 
-    /// The expiry beside the token; believed only under a right MAC.
+    /// The expiry beside the token; believed only under a right MAC that signs it.
     fn expires(&self, finding: &Finding<'_>, text: &[u8]) -> String {
         match finding.verdict.expires {
+            Some(_) if !self.signs_expiry(finding) => format!("{} (not signed)", readable(text)),
             Some(time) => format!(
                 "{} ({}, {})",
                 readable(text),
@@ -151,16 +153,45 @@ impl Report<'_> {
     fn key(&self, finding: &Finding<'_>) -> String {
         let arguments = &self.common.profile;
         let by = finding.verdict.key.and_then(|key| arguments.key_name(key));
-        match (finding.verdict.status, by) {
-            (_, Some(name)) => name,
-            (Status::Malformed, None) if finding.presented().is_none() => {
-                "not asked: the expiry beside the token is missing".to_owned()
-            }
-            (Status::Malformed, None) => {
-                format!("not asked: a token is {}", arguments.format.form())
-            }
-            _ => format!("none of {}", arguments.key_names().join(" ")),
+        match (self.malformed(finding), by) {
+            (Some(reason), _) => format!("not asked: {reason}"),
+            (None, Some(name)) => name,
+            (None, None) => format!("none of {}", arguments.key_names().join(" ")),
         }
+    }
+
+    /// Why a token is malformed, if it is.
+    fn malformed(&self, finding: &Finding<'_>) -> Option<String> {
+        if finding.verdict.status != Status::Malformed {
+            return None;
+        }
+        let missing = || "the expiry beside the token is missing".to_owned();
+        let has_expiry = finding.presented().is_some_and(|one| one.1.is_some());
+        Some(match finding.unreadable() {
+            Some(Unreadable::NoExpiry) => missing(),
+            Some(Unreadable::Twice(name)) => format!("\"{name}\" comes twice"),
+            Some(Unreadable::Cancelled) => {
+                let url = self.view.request.url.as_ref();
+                let refused = url.and_then(|url| url.path().err());
+                refused.unwrap_or_else(|| "\"..\" takes the token out of the path".to_owned())
+            }
+            None if self.view.target().len() > MAX_TARGET => {
+                format!("the URL is longer than {MAX_TARGET} bytes")
+            }
+            None if self.view.profile.scheme().always_expires && !has_expiry => missing(),
+            None => format!("a token is {}", self.common.profile.format.form()),
+        })
+    }
+
+    /// Whether the time beside a token is part of what is hashed; ScaleSimple's always is.
+    fn signs_expiry(&self, finding: &Finding<'_>) -> bool {
+        let Some(message) = &self.message else {
+            return true;
+        };
+        let name = self.place(finding).and_then(expiry_variable);
+        let by_variable =
+            || name.is_some_and(|name| variables(self.view.profile).any(|one| one == name));
+        message.has_expires() || by_variable()
     }
 
     /// What was hashed; nothing was for a token without its form.
@@ -171,7 +202,7 @@ impl Report<'_> {
         }
         let expiry = expiry.unwrap_or_default();
         Some(match &self.message {
-            Some(_) => signed_text(self.message.as_ref(), self.texts, expiry),
+            Some(_) => signed_text(self.message.as_ref(), &self.view.texts, expiry),
             None => signed_text(None, &[finding.signed_target()], expiry),
         })
     }

@@ -51,8 +51,12 @@ impl Format {
     /// What a token of the scheme looks like.
     pub(crate) fn form(self) -> &'static str {
         match self {
-            Self::Scalesimple => "32 lower-case hexadecimal digits, and digits for the expiry",
-            Self::SecureLink => "22 characters of base64url, and digits for the expiry",
+            Self::Scalesimple => {
+                "32 lower-case hexadecimal digits, and 1 to 18 digits for the expiry"
+            }
+            Self::SecureLink => {
+                "22 characters of base64url, and for the expiry a number above 0 of at most 18 digits"
+            }
         }
     }
 }

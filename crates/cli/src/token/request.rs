@@ -159,17 +159,33 @@ impl Request {
 
     /// The variables of a message that another request has another value for.
     pub(crate) fn differing(&self, other: &Self, profile: &Profile) -> Vec<String> {
-        let pieces = profile
-            .message_texts()
-            .flat_map(|text| pieces(text).unwrap_or_default());
-        let names = pieces.filter_map(|piece| match piece {
-            Piece::Variable(name) => Some(name),
-            Piece::Text(_) => None,
-        });
-        names
+        variables(profile)
             .filter(|name| self.variable(profile, name) != other.variable(profile, name))
             .collect()
     }
+}
+
+/// The names of the variables in a profile's message, in lower case.
+pub(crate) fn variables(profile: &Profile) -> impl Iterator<Item = String> {
+    let pieces = profile
+        .message_texts()
+        .flat_map(|text| pieces(text).unwrap_or_default());
+    pieces.filter_map(|piece| match piece {
+        Piece::Variable(name) => Some(name),
+        Piece::Text(_) => None,
+    })
+}
+
+/// The name of the variable that holds the expiry in a place where it has a name of its own.
+pub(crate) fn expiry_variable(place: &Place) -> Option<String> {
+    let (prefix, names) = match place {
+        Place::Query(names) => ("arg", names),
+        Place::Cookie(names) => ("cookie", names),
+        Place::Header(names) => ("http", names),
+        Place::Path => return None,
+    };
+    let name = names.expiry.as_ref()?.to_ascii_lowercase();
+    Some(format!("{prefix}_{}", name.replace('-', "_")))
 }
 
 /// Where in a `--url` a path token goes.

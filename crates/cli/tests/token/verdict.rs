@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{KeyFile, answer, json, signing};
+use super::{KeyFile, answer, json, run, signing};
 
 #[test]
 fn several_keys_verify_and_the_first_signs() {
@@ -124,7 +124,7 @@ fn a_verdict_says_what_it_rests_on() {
     assert_eq!(
         verify("/a?ss_token=x%1B&ss_expiration=1", "1700000000", &[]),
         (1, "status     malformed\nplace      query=ss_token,ss_expiration\ntoken      x%1B\nexpires    1\n\
-             key        not asked: a token is 32 lower-case hexadecimal digits, and digits for the expiry".to_owned())
+             key        not asked: a token is 32 lower-case hexadecimal digits, and 1 to 18 digits for the expiry".to_owned())
     );
     assert_eq!(
         verify("/a?ss_token=x", "1700000000", &[]),
@@ -197,7 +197,7 @@ fn a_verdict_in_json() {
     let query = serde_json::json!({
         "place": "query", "names": ["md5", "expires"], "status": "expired", "token": token,
         "expiry": "1700000060", "key": key.path(), "expires": 1_700_000_060, "seconds_left": -10,
-        "signed": "1700000060/a192.0.2.1",
+        "reason": null, "signed": "1700000060/a192.0.2.1",
     });
     let answer = verify(link, 1);
     assert_eq!(
@@ -217,4 +217,133 @@ fn a_verdict_in_json() {
     assert_eq!(forged["places"][0]["status"], "invalid");
     assert_eq!(forged["places"][0]["expires"], Value::Null);
     assert!(!forged.to_string().contains(&right));
+}
+
+#[test]
+fn a_malformed_token_is_told_why() {
+    let key = KeyFile::new("malformed", "sesame");
+    let told = |format: &str, from: &str, more: &[&str]| {
+        let common = ["verify", "--format", format, "--key-file", key.path()];
+        let rest = ["--from", from, "--now", "1700000000"];
+        let arguments = [&common[..], &rest, more].concat();
+        let (code, text) = answer(&arguments);
+        let line = text.lines().find(|line| line.starts_with("key "));
+        let line = line.unwrap_or(&text).to_owned();
+        assert_eq!(code, 1, "{text}");
+        let found = json(&arguments, 1)["places"][0].clone();
+        assert_eq!(found["status"], "malformed", "{text}");
+        let reason = found["reason"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(line, format!("key        not asked: {reason}"));
+        reason
+    };
+    let query = |url: &str| told("scalesimple", "query", &["--url", url]);
+    let missing = "the expiry beside the token is missing";
+    let form = "a token is 32 lower-case hexadecimal digits, and 1 to 18 digits for the expiry";
+    let token = "704e896a59f2ed1b3980289881c7e9de";
+    assert_eq!(query("/a?ss_token=x"), missing);
+    assert_eq!(query("/a?ss_token=x&ss_expiration=1"), form);
+    let long = format!("/a?ss_token={token}&ss_expiration=1234567890123456789");
+    assert_eq!(query(&long), form);
+    let one_name = ["--url", &format!("/a?st={token}")];
+    assert_eq!(told("scalesimple", "query=st", &one_name), missing);
+    assert_eq!(
+        query("/a?ss_token=X&ss_expiration=1&ss_token=x"),
+        "\"ss_token\" comes twice"
+    );
+    assert_eq!(
+        query("/a?ss_token=X&ss_expiration=1&ss_expiration=1"),
+        "\"ss_expiration\" comes twice"
+    );
+    let lines = |from: &str, lines: &[&str]| {
+        let lines = lines.iter().flat_map(|line| ["--header", line]);
+        let more: Vec<&str> = ["--url", "/a"].into_iter().chain(lines).collect();
+        told("scalesimple", from, &more)
+    };
+    assert_eq!(
+        lines(
+            "cookie",
+            &["Cookie: ss_token=X; ss_expiration=1; ss_token=x"]
+        ),
+        "\"ss_token\" comes twice"
+    );
+    assert_eq!(
+        lines(
+            "header",
+            &["X-SS-Token: X", "X-SS-Expiration: 1", "x-ss-expiration: 1"]
+        ),
+        "\"X-SS-Expiration\" comes twice"
+    );
+    let path = |url: &str| told("scalesimple", "path", &["--url", url]);
+    assert_eq!(
+        path(&format!("/{token},4000000000/../a")),
+        "\"..\" takes the token out of the path"
+    );
+    let leaves = format!("/{token},4000000000/../../a");
+    assert_eq!(
+        path(&leaves),
+        format!("\"{leaves}\" leaves the root: nginx answers 400")
+    );
+    let long = format!("/{}?ss_token={token}&ss_expiration=1", "a".repeat(65_536));
+    assert_eq!(query(&long), "the URL is longer than 65536 bytes");
+    let secure_link = |url: &str| {
+        let message = ["--message", "{expires} {key}", "--url", url];
+        told("secure_link", "query", &message)
+    };
+    assert_eq!(
+        secure_link("/a?md5=AAAAAAAAAAAAAAAAAAAAAA&expires=0"),
+        "a token is 22 characters of base64url, and for the expiry a number above 0 of at most 18 digits"
+    );
+}
+
+#[test]
+fn an_expiry_that_is_not_signed_is_not_believed() {
+    let key = KeyFile::new("unsigned", "sesame");
+    let expiry_of = |message: &str, now: &str| {
+        let sign = [
+            "--message",
+            message,
+            "--url",
+            "/a",
+            "--expires",
+            "99999999999",
+        ];
+        let link = run(&signing("secure_link", key.path(), &sign)).stdout;
+        let link = String::from_utf8(link).unwrap();
+        let verify = [
+            "verify",
+            "--format",
+            "secure_link",
+            "--key-file",
+            key.path(),
+            "--message",
+            message,
+            "--url",
+            link.trim_end(),
+            "--now",
+            now,
+        ];
+        let (code, text) = answer(&verify);
+        let line = text.lines().find(|line| line.starts_with("expires"));
+        let found = json(&verify, code)["places"][0].clone();
+        assert_eq!(found["expiry"], "99999999999");
+        (
+            line.unwrap().to_owned(),
+            found["expires"].clone(),
+            found["seconds_left"].clone(),
+        )
+    };
+    let unsigned = "expires    99999999999 (not signed)".to_owned();
+    for now in ["1700000000", "199999999999"] {
+        let told = expiry_of("$uri {key}", now);
+        assert_eq!(told, (unsigned.clone(), Value::Null, Value::Null), "{now}");
+    }
+    for message in [
+        "{expires}$uri {key}",
+        "$arg_expires$uri {key}",
+        "${arg_EXPIRES}$uri {key}",
+    ] {
+        let (line, expires, left) = expiry_of(message, "99999999989");
+        assert!(line.ends_with(", in 10s)"), "{line}");
+        assert_eq!((expires, left), (99_999_999_999_i64.into(), 10.into()));
+    }
 }

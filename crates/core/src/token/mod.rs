@@ -26,7 +26,7 @@ use place::SignedUrl;
 
 pub use in_path::InPath;
 pub use key::{Key, KeyEncoding, Secret};
-pub use place::{Carriers, Names, Place};
+pub use place::{Carriers, Names, Place, Unreadable};
 pub use profile::{Finding, Profile, ProfileBuilder, Verdict};
 pub use status::{Status, Statuses, invalid_http_status, parse_http_status};
 pub use template::{Segment, Template};

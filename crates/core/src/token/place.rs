@@ -144,13 +144,23 @@ fn refuse_framing(names: &Names) -> Result<(), Error> {
     })
 }
 
+/// Why nothing is read of a token that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable<'a> {
+    /// The expiry's own name is missing.
+    NoExpiry,
+    /// This name comes twice.
+    Twice(&'a str),
+    /// It is in no place that the signed URL has: `..` has taken it out of the path.
+    Cancelled,
+}
+
 /// What a place of a request holds.
 pub(super) enum Found<'a> {
     /// No token.
     Nothing,
-    /// A token that cannot be read: without the expiry that belongs to it, twice, or in no place that
-    /// the signed URL has.
-    Malformed,
+    /// A token that cannot be read.
+    Malformed(Unreadable<'a>),
     /// A token.
     Token(Presented<'a>),
 }
@@ -186,7 +196,9 @@ impl Place {
                 match strip::find_path_token(target, is_token) {
                     None => Found::Nothing,
                     // A signature of another path than the one that is served opens nothing.
-                    Some(_) if check.signs_target() && !rx.serves_target() => Found::Malformed,
+                    Some(_) if check.signs_target() && !rx.serves_target() => {
+                        Found::Malformed(Unreadable::Cancelled)
+                    }
                     Some(found) => combined(found.token, SignedUrl::WithoutSegment(found)),
                 }
             }
@@ -199,33 +211,37 @@ impl Place {
 struct Values<'a> {
     token: Option<&'a [u8]>,
     expiry: Option<&'a [u8]>,
-    /// One of them has a second value.
-    repeated: bool,
+    /// The name of the one that has a second value.
+    repeated: Option<&'a str>,
 }
 
 impl<'a> Values<'a> {
-    fn of(names: &Names, value: impl Fn(&str, usize) -> Option<&'a [u8]>) -> Self {
-        let expiry = |n| names.expiry.as_ref().and_then(|name| value(name, n));
+    fn of(names: &'a Names, value: impl Fn(&str, usize) -> Option<&'a [u8]>) -> Self {
+        let expiry = names.expiry.as_deref();
+        let twice = |name: &&str| value(name, 1).is_some();
         Self {
             token: value(&names.token, 0),
-            expiry: expiry(0),
-            repeated: value(&names.token, 1).is_some() || expiry(1).is_some(),
+            expiry: expiry.and_then(|name| value(name, 0)),
+            repeated: Some(names.token.as_str())
+                .filter(twice)
+                .or_else(|| expiry.filter(twice)),
         }
     }
 }
 
 /// The token and the expiry among query arguments, in one pass.
-fn query_values<'a>(args: &'a [u8], names: &Names) -> Values<'a> {
+fn query_values<'a>(args: &'a [u8], names: &'a Names) -> Values<'a> {
     let mut values = Values::default();
     for piece in strip::pieces_of_args(args) {
-        let value = |name: &String| strip::arg_value(piece, name.as_bytes());
-        let (slot, value) = match (value(&names.token), names.expiry.as_ref().and_then(value)) {
-            (Some(value), _) => (&mut values.token, value),
-            (None, Some(value)) => (&mut values.expiry, value),
+        let value = |name: &'a str| Some((name, strip::arg_value(piece, name.as_bytes())?));
+        let expiry = names.expiry.as_deref();
+        let (slot, (name, value)) = match (value(&names.token), expiry.and_then(value)) {
+            (Some(token), _) => (&mut values.token, token),
+            (None, Some(expiry)) => (&mut values.expiry, expiry),
             (None, None) => continue,
         };
         if slot.is_some() {
-            values.repeated = true;
+            values.repeated.get_or_insert(name);
         } else {
             *slot = Some(value);
         }
@@ -242,12 +258,12 @@ fn found<'a>(
     let Some(token) = values.token else {
         return Found::Nothing;
     };
-    if values.repeated && repeated == Repeated::Malformed {
-        return Found::Malformed;
+    if let (Some(name), Repeated::Malformed) = (values.repeated, repeated) {
+        return Found::Malformed(Unreadable::Twice(name));
     }
     match (&names.expiry, values.expiry) {
         (None, _) => combined(token, url),
-        (Some(_), None) => Found::Malformed,
+        (Some(_), None) => Found::Malformed(Unreadable::NoExpiry),
         (Some(_), expiry) => Found::Token(Presented { token, expiry, url }),
     }
 }

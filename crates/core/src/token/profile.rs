@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::in_path::InPath;
 use super::key::{Key, KeyEncoding, Secret};
-use super::place::{Carriers, Found, Place, PlaceWord};
+use super::place::{Carriers, Found, Place, PlaceWord, Unreadable};
 use super::strip;
 use super::{
     Check, Error, MAX_TARGET, MAX_TOKEN, Presented, Received, SCHEMES, Scheme, Setup, Status,
@@ -45,22 +45,27 @@ impl Verdict {
 
 /// What one place of a request holds.
 pub struct Finding<'a> {
-    presented: Option<Presented<'a>>,
+    presented: Result<Presented<'a>, Unreadable<'a>>,
     /// The verdict on this place alone.
     pub verdict: Verdict,
 }
 
 impl Finding<'_> {
-    /// The token and its expiry as they stand there; `None` when the expiry's own name is missing.
+    /// The token and its expiry as they stand there; `None` when nothing is read of them.
     pub fn presented(&self) -> Option<(&[u8], Option<&[u8]>)> {
-        let presented = self.presented.as_ref()?;
+        let presented = self.presented.as_ref().ok()?;
         Some((presented.token, presented.expiry))
+    }
+
+    /// Why nothing is read of them.
+    pub fn unreadable(&self) -> Option<Unreadable<'_>> {
+        self.presented.as_ref().err().copied()
     }
 
     /// The request target as the signer saw it: without the token where the URL carries it.
     pub fn signed_target(&self) -> Vec<u8> {
         let mut target = Vec::new();
-        if let Some(presented) = &self.presented {
+        if let Ok(presented) = &self.presented {
             presented.url.each(|piece| target.extend_from_slice(piece));
         }
         target
@@ -116,10 +121,10 @@ impl Profile {
                 let (presented, verdict) = match place.find(rx, self.scheme.repeated, &*self.check)
                 {
                     Found::Nothing => return None,
-                    Found::Malformed => (None, Verdict::refused(Status::Malformed)),
+                    Found::Malformed(why) => (Err(why), Verdict::refused(Status::Malformed)),
                     Found::Token(presented) => {
                         let verdict = self.judge(&presented, rx, now);
-                        (Some(presented), verdict)
+                        (Ok(presented), verdict)
                     }
                 };
                 let place = Some(index);
