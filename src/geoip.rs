@@ -261,6 +261,13 @@ fn warn_of_futile(cf: &mut Conf<'_, Gatehouse>) {
     }
 }
 
+impl Loc {
+    /// Whether rules are in force at this level.
+    pub fn is_checked(&self) -> bool {
+        self.rules.is_some()
+    }
+}
+
 impl Main {
     /// Whether any request can be refused.
     pub fn in_use(&self) -> bool {

@@ -149,6 +149,8 @@ unsafe impl Module for Gatehouse {
             installer.phase::<geoip::Access>()?;
         }
         if tokens || rules {
+            installer.phase::<refusal::EnterServer>()?;
+            installer.phase::<refusal::EnterLocation>()?;
             installer.last_in_phase::<refusal::Standing>()?;
             installer.phase::<refusal::Overrule>()?;
             installer.header_filter::<refusal::NoStore>();

@@ -15,8 +15,27 @@ pub struct Refusal<'r> {
     upstream: Cell<usize>,
     /// Nobody else can allow the request any more: nginx answers with the refusal.
     is_final: Cell<bool>,
-    /// A check was read as a variable, said no, and nobody has let the request pass in spite of it.
-    turned_down: Cell<bool>,
+    /// A check said no, enforced or not: in a dry run, or read as a variable.
+    is_doubted: Cell<bool>,
+    /// Where the request is on its way to be let pass.
+    place: Cell<Place>,
+    /// It has left a place that it was not let into: what it shows from there on is for those who were refused.
+    was_turned_away: Cell<bool>,
+}
+
+/// How far a request has come in the place it is in.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Place {
+    /// No location has been found.
+    #[default]
+    Nowhere,
+    /// In a location, before all of access control is done.
+    Entered {
+        /// Whether one of our checks is in force there.
+        is_checked: bool,
+    },
+    /// Access control has let it pass.
+    Passed,
 }
 
 /// A line of the error log.
@@ -27,16 +46,21 @@ struct Line<'r> {
     before: Option<&'r Line<'r>>,
 }
 
-/// Whether the request was refused where it is now; forgotten by an internal redirect.
+/// What an internal redirect forgets.
 #[derive(Default)]
-pub struct Here(Cell<bool>);
+pub struct Here {
+    /// The request was refused where it is now.
+    refused: Cell<bool>,
+    /// It has come here through the server's phases, and not to a named location.
+    entered: Cell<bool>,
+}
 
 /// Refuses a request with `status`. Under `satisfy any` somebody else may still allow it.
 pub fn refuse<'r>(r: Request<'r>, record: &Record<'r>, status: u16) -> Outcome<'r> {
     let Some(local) = r.local::<Gatehouse>() else {
         return Outcome::Failed;
     };
-    local.refusal.0.set(true);
+    local.refusal.refused.set(true);
     record.refusal.status.set(status);
     record.refusal.upstream.set(r.upstream_mark());
     record.refusal.is_final.set(!r.satisfy_any());
@@ -126,34 +150,92 @@ pub fn is_page(r: Request<'_>) -> bool {
     }) && !is_here(r)
 }
 
-/// Notes that a check, read as a variable, says no: `if ($token_auth_status != ok) { return 403; }` refuses as we do.
-pub fn turned_down(record: &Record<'_>) {
-    record.refusal.turned_down.set(true);
-}
-
-/// Notes that the access phase lets the request pass, whatever a variable said.
-pub fn let_pass(record: &Record<'_>) {
-    record.refusal.turned_down.set(false);
+/// Notes that a check says no, also where nothing comes of it: a configuration may act on it by itself, as with
+/// `if ($token_auth_status != ok) { return 403; }`.
+pub fn doubt(record: &Record<'_>) {
+    record.refusal.is_doubted.set(true);
 }
 
 /// Whether what the request shows now is for those who were refused. No cache may be used for it: under the key of the
 /// refused request lies, or would come to lie, what others are allowed to see.
 pub fn shows_refusal(r: Request<'_>) -> bool {
-    let main = r.main();
     r.existing_record::<Gatehouse>().is_some_and(|record| {
-        let refusal = &record.refusal;
-        let left_by_error_page = refusal.turned_down.get() && main.is_internal();
-        refusal.status.get() != 0 || left_by_error_page
+        record.refusal.status.get() != 0 || record.refusal.was_turned_away.get()
     })
 }
 
+impl Refusal<'_> {
+    /// The request goes elsewhere by an internal redirect. Whatever took it away from a place with a check before access
+    /// control was done with it (`return`, `limit_req`, a fault of ours, another module), it was not let in there. Nor
+    /// was one that nginx itself refused before it looked for a location.
+    fn leave(&self) {
+        let unjudged = match self.place.replace(Place::Nowhere) {
+            Place::Passed => false,
+            Place::Nowhere => true,
+            Place::Entered { is_checked } => is_checked || self.is_doubted.get(),
+        };
+        if unjudged || self.status.get() != 0 {
+            self.was_turned_away.set(true);
+        }
+    }
+}
+
+/// Sees a request come to a server: from its client, or by an internal redirect.
+pub struct EnterServer;
+
+impl Handler for EnterServer {
+    const PHASE: Phase = Phase::ServerRewrite;
+    const NAME: &'static str = "noting a server";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        if !r.is_main() {
+            return Outcome::Declined;
+        }
+        let (Some(record), Some(local)) = (r.record::<Gatehouse>(), r.local::<Gatehouse>()) else {
+            return Outcome::Failed;
+        };
+        local.refusal.entered.set(true);
+        let refusal = &record.refusal;
+        if refusal.place.get() != Place::Nowhere || r.is_internal() {
+            refusal.leave();
+        }
+        Outcome::Declined
+    }
+}
+
+/// Sees a request come to a location.
+pub struct EnterLocation;
+
+impl Handler for EnterLocation {
+    const PHASE: Phase = Phase::Rewrite;
+    const NAME: &'static str = "noting a location";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        if !r.is_main() {
+            return Outcome::Declined;
+        }
+        let (Some(record), Some(local)) = (r.record::<Gatehouse>(), r.local::<Gatehouse>()) else {
+            return Outcome::Failed;
+        };
+        if !local.refusal.entered.replace(true) {
+            record.refusal.leave();
+        }
+        let loc = r.loc::<Gatehouse>();
+        let is_checked = loc.token.is_checked() || loc.geoip.is_checked();
+        record.refusal.place.set(Place::Entered { is_checked });
+        Outcome::Declined
+    }
+}
+
 fn is_here(r: Request<'_>) -> bool {
-    r.local::<Gatehouse>().is_some_and(|l| l.refusal.0.get())
+    r.local::<Gatehouse>()
+        .is_some_and(|l| l.refusal.refused.get())
 }
 
 /// Forgets a refusal before the request starts again at its clean path, where it is judged again.
 pub fn start_again(record: &Record<'_>) {
     record.refusal.status.set(0);
+    record.refusal.place.set(Place::Passed);
     record.refusal.drop_lines();
     record.geoip.overrule();
 }
@@ -176,7 +258,7 @@ impl Handler for Standing {
     }
 }
 
-/// Forgets a refusal that `satisfy any` overruled: what follows is no page for it.
+/// Access control has let the request pass. Forgets a refusal that `satisfy any` overruled: what follows is no page for it.
 pub struct Overrule;
 
 impl Handler for Overrule {
@@ -186,11 +268,11 @@ impl Handler for Overrule {
     fn run(r: Request<'_>) -> Outcome<'_> {
         if let Some(record) = r.existing_record::<Gatehouse>().filter(|_| r.is_main()) {
             record.refusal.drop_lines();
+            record.refusal.place.set(Place::Passed);
             if record.refusal.status.get() != 0 && is_here(r) {
                 record.refusal.status.set(0);
                 record.token.overrule();
                 record.geoip.overrule();
-                let_pass(record);
             }
         }
         Outcome::Declined
@@ -207,6 +289,10 @@ impl HeaderFilter for NoStore {
     }
 
     fn run(r: Request<'_>) {
+        if shows_refusal(r) {
+            // `proxy_store` is a cache too, one without conditions.
+            r.do_not_store();
+        }
         let Some(record) = r.existing_record::<Gatehouse>().filter(|_| r.is_main()) else {
             return;
         };

@@ -319,6 +319,13 @@ fn remembered(cf: &mut Conf1<'_>) -> Vec<Index> {
     })
 }
 
+impl Loc {
+    /// Whether a profile is in force at this level.
+    pub fn is_checked(&self) -> bool {
+        !matches!(self.auth, None | Some(Auth::Off))
+    }
+}
+
 impl Main {
     /// Whether any request can be checked.
     pub fn in_use(&self) -> bool {

@@ -85,7 +85,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
                workers; `backup` ones when no other is left, `drain` ones not at all. `proxy_next_upstream` works as always. Must come before `keepalive`, \
                and no other load balancing method may stand beside it.\n\n\
                Always write `proxy_set_header Host $host;`: for nginx the name of the `upstream` is the same for every host. In a cache each key has entries of its own, \
-               whatever `proxy_cache_key` says: `TABLE/LENGTH/KEY/` is put in front of it. A page in the cache is answered without a lookup.",
+               whatever `proxy_cache_key` says: the table and the key are put in front of it. A page in the cache is answered without a lookup.",
         set: set_lookup,
     },
     Directive {

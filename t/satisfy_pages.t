@@ -310,7 +310,7 @@ GET /dir/
 --- error_log
 token refused: missing
 --- access_log
-/dir/file.html 403 geo=none/allowed token=missing/refused
+/dir/file.html 403 geo=none/- token=missing/refused
 
 === TEST 19: another check's failure in between leaves the refusal in the log
 --- http_config eval: $::Http

@@ -98,3 +98,24 @@ location / { proxy_pass http://backend; }
 Host: a.test
 --- error_code eval
 [200, 502, 200, 200]
+
+=== TEST 6: a backend that is alone is asked again when its kept connection was closed, as nginx's own
+--- http_upstream: a, b
+--- http_config eval
+$::Http . 'upstream plain { server 127.0.0.1:$TEST_NGINX_PORT_B; keepalive 4; }'
+--- user_files eval: $::Apps
+--- config
+add_header X-Addr $upstream_addr always;
+location / { proxy_pass http://backend; }
+location /plain/ { proxy_pass http://plain/; }
+--- request eval
+["GET /", "GET /close", "GET /plain/", "GET /plain/close"]
+--- more_headers
+Host: a.test
+--- error_code eval
+[200, 502, 200, 502]
+--- response_headers eval
+["X-Addr: 127.0.0.1:\$TEST_NGINX_PORT_A", "X-Addr: 127.0.0.1:\$TEST_NGINX_PORT_A, 127.0.0.1:\$TEST_NGINX_PORT_A",
+ "X-Addr: 127.0.0.1:\$TEST_NGINX_PORT_B", "X-Addr: 127.0.0.1:\$TEST_NGINX_PORT_B, 127.0.0.1:\$TEST_NGINX_PORT_B"]
+--- no_error_log
+no live upstreams

@@ -11,25 +11,26 @@ use std::net::IpAddr;
 /// What was refused; kept for the log after an internal redirect.
 #[derive(Default)]
 pub struct Record<'r> {
-    refused: Cell<Option<Refused<'r>>>,
+    refused: Cell<Option<&'r Rule>>,
+    /// What the access phase last did about the rules.
+    enforced: Cell<Option<Enforced>>,
 }
 
 impl Record<'_> {
     /// `satisfy any` has let the request pass in spite of us.
     pub fn overrule(&self) {
-        if let Some(refused) = self.refused.get() {
-            self.refused.set(Some(Refused {
-                overruled: true,
-                ..refused
-            }));
+        if self.enforced.get() == Some(Enforced::Refused) {
+            self.enforced.set(Some(Enforced::Allowed));
         }
     }
 }
 
-#[derive(Clone, Copy)]
-pub(super) struct Refused<'r> {
-    pub rule: &'r Rule,
-    pub overruled: bool,
+/// What came of a verdict.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Enforced {
+    Allowed,
+    Refused,
+    DryRun,
 }
 
 /// The verdict of a location's rules.
@@ -56,35 +57,43 @@ impl Handler for Access {
         if refusal::is_page(r) {
             return Outcome::Declined;
         }
-        match judge(r) {
-            Verdict::Nothing => Outcome::Declined,
-            Verdict::Rule(rule) => enforce(r, loc, rule),
-        }
+        let Some(all) = r.record::<Gatehouse>() else {
+            return Outcome::Failed;
+        };
+        enforce(r, loc, all, judge(r))
     }
 }
 
-fn enforce<'r>(r: Request<'r>, loc: &Loc, rule: &'r Rule) -> Outcome<'r> {
+fn enforce<'r>(
+    r: Request<'r>,
+    loc: &Loc,
+    all: &crate::Record<'r>,
+    verdict: Verdict<'r>,
+) -> Outcome<'r> {
     let dry_run = loc.dry_run == Some(true);
-    if rule.action() == Action::Allow {
-        return if dry_run {
-            Outcome::Declined
-        } else {
-            Outcome::Allowed
-        };
-    }
-    let Some(all) = r.record::<Gatehouse>() else {
-        return Outcome::Failed;
+    let denied_by = match verdict {
+        Verdict::Rule(rule) if rule.action() == Action::Deny => Some(rule),
+        _ => None,
     };
-    let level = loc.log_level.unwrap_or(Level::Error);
-    refusal::log(r, all, level, &refusal_text(r, rule, dry_run));
-    if dry_run {
-        return Outcome::Declined;
-    }
-    all.geoip.refused.set(Some(Refused {
-        rule,
-        overruled: false,
+    all.geoip.enforced.set(Some(match denied_by {
+        _ if dry_run => Enforced::DryRun,
+        Some(_) => Enforced::Refused,
+        None => Enforced::Allowed,
     }));
-    refusal::refuse(r, all, loc.status.unwrap_or(403))
+    if let Some(rule) = denied_by {
+        refusal::doubt(all);
+        let level = loc.log_level.unwrap_or(Level::Error);
+        refusal::log(r, all, level, &refusal_text(r, rule, dry_run));
+    }
+    match (denied_by, verdict) {
+        _ if dry_run => Outcome::Declined,
+        (Some(rule), _) => {
+            all.geoip.refused.set(Some(rule));
+            refusal::refuse(r, all, loc.status.unwrap_or(403))
+        }
+        (None, Verdict::Rule(_)) => Outcome::Allowed,
+        (None, Verdict::Nothing) => Outcome::Declined,
+    }
 }
 
 fn refusal_text(r: Request<'_>, rule: &Rule, dry_run: bool) -> String {
@@ -100,9 +109,14 @@ fn refusal_text(r: Request<'_>, rule: &Rule, dry_run: bool) -> String {
     )
 }
 
-/// The refusal this request has met.
-pub(super) fn refused(r: Request<'_>) -> Option<Refused<'_>> {
+/// The rule by which this request was refused.
+pub(super) fn refused(r: Request<'_>) -> Option<&Rule> {
     r.existing_record::<Gatehouse>()?.geoip.refused.get()
+}
+
+/// What the access phase did about the rules; None before it, and where there are none.
+pub(super) fn enforced(r: Request<'_>) -> Option<Enforced> {
+    r.existing_record::<Gatehouse>()?.geoip.enforced.get()
 }
 
 /// What the rules of the request's location say.

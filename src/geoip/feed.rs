@@ -322,13 +322,6 @@ pub fn start_worker(main: &super::Main) {
         db.refresh();
         db.next_look_ms
             .set(process::now_ms().saturating_add(db.reload_ms));
-        // The master has warned of what was too old at the start.
-        if let Some(epoch) = db
-            .build_epoch()
-            .filter(|e| too_old(*e, db.max_age_s).is_some())
-        {
-            db.warned_of.set(epoch);
-        }
         if db.reload_ms > 0 && process::worker_number() == 0 {
             if let Err(error) = files::open(&db.path) {
                 let text = format!(

@@ -1,6 +1,6 @@
 //! `$geoip_…` and the variables of `geoip_variable`.
 
-use super::check::{self, Verdict};
+use super::check::{self, Enforced, Verdict};
 use super::database::Db;
 use crate::words::duplicate;
 use crate::{Gatehouse, refusal};
@@ -147,15 +147,14 @@ fn first<'r>(r: Request<'r>, path: fn(&Paths) -> Option<&Path>) -> Option<&'r [u
 /// The rule that decides the request: the one it was refused by, else the location's.
 fn verdict(r: Request<'_>) -> Verdict<'_> {
     let r = r.main();
-    if let Some(refused) = check::refused(r) {
-        return Verdict::Rule(refused.rule);
+    if let Some(rule) = check::refused(r) {
+        return Verdict::Rule(rule);
     }
     let verdict = check::judge(r);
-    let denied = matches!(verdict, Verdict::Rule(rule) if rule.action() == Action::Deny);
-    if denied && r.loc::<Gatehouse>().geoip.dry_run != Some(true) {
+    if matches!(verdict, Verdict::Rule(rule) if rule.action() == Action::Deny) {
         // Without memory for a record nothing is noted; then no check can be made either.
         if let Some(record) = r.record::<Gatehouse>() {
-            refusal::turned_down(record);
+            refusal::doubt(record);
         }
     }
     verdict
@@ -201,16 +200,14 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
     ),
     Variable::new(
         "geoip_action",
-        "`allowed` (also in spite of a rule, by `satisfy any`), `refused` or `dry_run`: what came of it.",
+        "What the access phase did: `allowed` (also in spite of a rule, by `satisfy any`), `refused`, or `dry_run` for every request of a dry run; not found \
+         before it and where no rules are in force.",
         |r| {
-            let dry_run = r.main().loc::<Gatehouse>().geoip.dry_run == Some(true);
-            let denied = matches!(verdict(r), Verdict::Rule(rule) if rule.action() == Action::Deny);
-            Answer::Value(match (check::refused(r), denied, dry_run) {
-                (Some(refused), _, _) if refused.overruled => b"allowed",
-                (Some(_), _, _) | (_, true, false) => b"refused",
-                (_, _, true) => b"dry_run",
-                _ => b"allowed",
-            })
+            Answer::from(check::enforced(r).map(|enforced| match enforced {
+                Enforced::Allowed => b"allowed".as_slice(),
+                Enforced::Refused => b"refused",
+                Enforced::DryRun => b"dry_run",
+            }))
         },
     ),
     Variable::new(

@@ -323,6 +323,7 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
     record.enforced.set(Some((judged, action)));
     let named = r.main_conf::<Gatehouse>().token.profiles.get(number)?;
     if !ok {
+        refusal::doubt(all);
         let level = loc.log_level.unwrap_or(Level::Error);
         refusal::log(
             r,
@@ -338,7 +339,6 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
         };
         return Some(refusal::refuse(r, all, status));
     }
-    refusal::let_pass(all);
     if let Some(clean) = path::without_token(r, record, number) {
         refusal::start_again(all);
         return Some(Outcome::Redirect {
@@ -432,7 +432,7 @@ fn with_verdict<'r>(
                 return Answer::Failed;
             };
             if !judged.verdict.is_ok() {
-                refusal::turned_down(all);
+                refusal::doubt(all);
             }
             judged
         }

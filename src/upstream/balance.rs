@@ -98,7 +98,8 @@ pub fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Found<'r>> 
 }
 
 /// Which part of nginx's caches a request may use: one `upstream` serves every key, so an entry's key begins with the
-/// table and the key. The length in between makes sure that no such beginning is another one's too.
+/// table and the key. What comes from a client has no zero byte, so that no other key begins like that; the length makes
+/// sure that no such beginning is another one's too.
 pub fn cache_use(r: Request<'_>) -> CacheUse<'_> {
     match r
         .upstream_srv::<Gatehouse>()
@@ -112,7 +113,7 @@ pub fn cache_use(r: Request<'_>) -> CacheUse<'_> {
     }
 }
 
-/// `TABLE/LENGTH/KEY/`, with the key as it is compared.
+/// `\0TABLE\0LENGTH/KEY/`, with the key as it is compared.
 fn cache_part<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r [u8]> {
     let memo = &r.local::<Gatehouse>()?.upstream.cache_part;
     let upstream = r.upstream_mark();
@@ -127,7 +128,7 @@ fn cache_part<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r [u8]> {
     let name = table.name().as_bytes();
     let mut digits = [0; LENGTH_DIGITS];
     let digits = decimal(key.len(), &mut digits);
-    let pieces = [name, b"/", digits, b"/", key, b"/"];
+    let pieces = [b"\0", name, b"\0", digits, b"/", key, b"/"];
     let part = r.concat(&pieces)?;
     memo.set(Some((upstream, part)));
     Some(part)

@@ -40,7 +40,8 @@ impl Selection {
         self.tries.into()
     }
 
-    /// Whether one backend alone is usable: it is used whatever its health, and not tried twice.
+    /// Whether one backend alone is usable: it is used whatever its health, and again when nginx asks again. It does so
+    /// after a kept connection that the backend had closed meanwhile (`pc->tries` is raised for it).
     #[must_use]
     pub fn single(&self) -> bool {
         self.single
@@ -126,11 +127,11 @@ impl Selection {
     ) -> bool {
         packed.backup() == self.backup
             && usable(packed, self.allow_tls)
-            && !self.was_tried(index)
             && (self.single
-                || table
-                    .peer(packed.peer())
-                    .is_none_or(|peer| peer.available(now_ms, passive)))
+                || !self.was_tried(index)
+                    && table
+                        .peer(packed.peer())
+                        .is_none_or(|peer| peer.available(now_ms, passive)))
     }
 
     fn was_tried(&self, index: usize) -> bool {

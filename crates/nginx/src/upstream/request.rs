@@ -67,6 +67,15 @@ impl<'r> Request<'r> {
         self.fields().upstream.addr()
     }
 
+    /// Keeps nginx from storing the answer as a file (`proxy_store`). For a header filter: nginx looks whether to store
+    /// it once the headers are sent.
+    pub fn do_not_store(self) {
+        // SAFETY: null or the request's upstream.
+        if let Some(upstream) = unsafe { self.fields().upstream.as_mut() } {
+            upstream.set_store(0);
+        }
+    }
+
     /// nginx's settings of the location's upstream.
     pub(crate) fn upstream_settings(self) -> Option<*mut ngx::ngx_http_upstream_conf_t> {
         self.upstream()
