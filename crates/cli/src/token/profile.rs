@@ -19,8 +19,8 @@ pub(crate) struct ProfileArguments {
     /// A file that holds a key, as in the configuration; with its id as ID=FILE. May be repeated.
     #[arg(long, value_name = "[ID=]FILE", required = true, value_parser = key_file)]
     key_file: Vec<KeyFile>,
-    /// How key files spell the key: text, hex, base64 or base64url; the scheme's own when not given.
-    #[arg(long, value_name = "NAME")]
+    /// How key files spell the key; the scheme's own when not given.
+    #[arg(long, value_name = "NAME", value_parser = KeyEncoding::ALL.map(|row| row.0))]
     encoding: Option<String>,
     /// Where the token is, as "from" of the configuration has it: query, cookie and header, each maybe
     /// with its own names as in query=token,expiry, and path. May be repeated.
@@ -93,11 +93,8 @@ impl ProfileArguments {
 
     fn decode(&self, key: &KeyFile) -> Result<(Secret, Vec<u8>), Failure> {
         let own = scheme(self.format.name()).map_or(KeyEncoding::Text, |one| one.key_encoding);
-        let encoding = match &self.encoding {
-            None => own,
-            Some(name) => KeyEncoding::parse(name)
-                .ok_or_else(|| Failure::Wrong(format!("unknown key encoding \"{name}\"")))?,
-        };
+        let given = self.encoding.as_deref().and_then(KeyEncoding::parse);
+        let encoding = given.unwrap_or(own);
         let bytes = read(&key.path)?;
         let secret = encoding.decode(&bytes);
         let secret = secret.map_err(|error| refused(&key.path, &error))?;

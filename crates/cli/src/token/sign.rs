@@ -67,6 +67,9 @@ pub(super) fn run(common: &Common, url: Option<&str>, time: Time) -> Result<Outc
     if carrying.url.is_some() || !in_url {
         signer.check(&carrying, expires, url.unwrap_or("/"))?;
     }
+    // A shell may have eaten what protects the link: `$uri` in double quotes.
+    let message = signer.message.map(template).transpose()?;
+    let doubts = message.map(|message| message.doubts()).unwrap_or_default();
     let lines: Vec<String> = carrying
         .headers
         .iter()
@@ -86,13 +89,14 @@ pub(super) fn run(common: &Common, url: Option<&str>, time: Time) -> Result<Outc
             "headers": lines,
             "signed": signed.text,
         });
-        return Ok(Outcome::done(format!("{answer:#}\n")));
+        return Ok(Outcome::done(format!("{answer:#}\n")).with_warnings(doubts));
     }
-    Ok(Outcome::done(match &carrying.url {
+    let text = match &carrying.url {
         _ if !in_url => format!("{}\n", lines.join("\n")),
         Some(url) => format!("{url}\n"),
         None => format!("{},{expires}\n", signed.token),
-    }))
+    };
+    Ok(Outcome::done(text).with_warnings(doubts))
 }
 
 impl Signer<'_> {

@@ -65,7 +65,7 @@ impl Time {
         let expires = self.epoch(now);
         match self {
             Self::At(seconds) if seconds < EARLIEST && seconds < now => Err(format!(
-                "--expires {seconds} is in {}: for {seconds} seconds from now write +{seconds}",
+                "--expires {seconds} means {}: for {seconds} seconds from now write +{seconds}",
                 shown(expires)
             )),
             _ if expires < now => Err(format!(

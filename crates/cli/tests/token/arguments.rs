@@ -1,6 +1,6 @@
 //! What `sign` makes of its arguments.
 
-use super::{KeyFile, answer, json, signing, verdict};
+use super::{KeyFile, answer, json, signing, verdict, warnings};
 
 #[test]
 fn times_are_absolute_or_from_now() {
@@ -32,7 +32,7 @@ fn times_are_absolute_or_from_now() {
     };
     assert_eq!(
         refused("3600"),
-        "gatehouse: --expires 3600 is in 1970-01-01T01:00:00Z: for 3600 seconds from now write +3600"
+        "gatehouse: --expires 3600 means 1970-01-01T01:00:00Z: for 3600 seconds from now write +3600"
     );
     assert_eq!(
         refused("1699999999"),
@@ -271,6 +271,29 @@ fn a_token_goes_where_from_says() {
 }
 
 #[test]
+fn a_message_that_protects_nothing_is_warned_about() {
+    let key = KeyFile::new("doubts", "k");
+    let doubts = |message: &str| {
+        let more = ["--message", message, "--expires", "+1h", "--url", "/a"];
+        let plain = signing("secure_link", key.path(), &more);
+        let said = warnings(&plain);
+        assert_eq!(warnings(&[&plain[..], &["--json"]].concat()), said);
+        said
+    };
+    let no_expiry = "\"message\" has no \"{expires}\": a link never expires";
+    let no_key = "\"message\" has no \"{key}\": it is the text of an HMAC-MD5";
+    let no_variable = "\"message\" has no variable: a token opens every URL";
+    assert!(doubts("{expires}$uri {key}").is_empty());
+    assert_eq!(doubts("$uri {key}"), [no_expiry]);
+    assert_eq!(doubts("{expires}$uri"), [no_key]);
+    // What a shell leaves of "{expires}$uri {key}" in double quotes.
+    assert_eq!(doubts("{expires} {key}"), [no_variable]);
+    assert_eq!(doubts("x"), [no_expiry, no_key, no_variable]);
+    let more = ["--expires", "+1h", "--url", "/a"];
+    assert!(warnings(&signing("scalesimple", key.path(), &more)).is_empty());
+}
+
+#[test]
 fn help_and_wrong_use() {
     for command in ["sign", "verify"] {
         let (code, help) = answer(&[command, "--help"]);
@@ -296,5 +319,11 @@ fn help_and_wrong_use() {
     assert_eq!(
         (code, text.as_str()),
         (2, "gatehouse: scalesimple takes no --message")
+    );
+    let more = ["--expires", "+1", "--url", "/", "--encoding", "pem"];
+    let (code, text) = answer(&signing("scalesimple", key.path(), &more));
+    assert!(
+        code == 2 && text.contains("'pem'") && text.contains("text, hex, base64, base64url"),
+        "{text}"
     );
 }

@@ -18,18 +18,33 @@ fn run(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Exit code and the text that goes with it: a result or a message, never both.
+/// Exit code and the text that goes with it: a result, maybe with warnings, or a message, never both.
 fn answer(arguments: &[&str]) -> (i32, String) {
     let output = run(arguments);
     let code = output.status.code().unwrap();
-    let (text, other) = if output.stderr.is_empty() {
+    let (text, other) = if code == 0 || output.stderr.is_empty() {
         (output.stdout, output.stderr)
     } else {
-        assert_ne!(code, 0, "{arguments:?}: {output:?}");
         (output.stderr, output.stdout)
     };
-    assert!(other.is_empty(), "{arguments:?}: {other:?}");
+    let other = String::from_utf8(other).unwrap();
+    let mut other = other.lines();
+    assert!(
+        other.all(|line| code == 0 && line.starts_with(WARNING)),
+        "{arguments:?}: {other:?}"
+    );
     (code, String::from_utf8(text).unwrap().trim_end().to_owned())
+}
+
+const WARNING: &str = "gatehouse: warning: ";
+
+/// What is said on standard error, a sentence each, by what must be done.
+fn warnings(arguments: &[&str]) -> Vec<String> {
+    let output = run(arguments);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    let lines = text.lines().map(|line| line.strip_prefix(WARNING).unwrap());
+    lines.map(str::to_owned).collect()
 }
 
 /// Exit code and first line.
