@@ -2,6 +2,7 @@
 
 mod check;
 mod path;
+mod saved;
 mod strip;
 
 pub use check::{Access, PostRead, Record, VARIABLES};

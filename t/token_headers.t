@@ -171,3 +171,36 @@ location /backend { add_header Cache-Control public; add_header Cache-Control ma
 [200, 410]
 --- response_headers eval
 ["Cache-Control: no-store", "Cache-Control: no-store"]
+
+=== TEST 11: tens of thousands of header lines, and many places where a token may be
+--- skip_nginx: 2: >= 1.29.0
+--- http_upstream: a
+--- http_config
+large_client_header_buffers 4 400k;
+token_profile p { format scalesimple; key file=key; from header=x-a header=x-b header=x-c header=x-d header=x-e header=x-f header=x-g header=x-h; }
+--- user_files eval: ">>> ../conf/key\nkey-one\n"
+--- config eval
+"location / { token_auth p; $::Up }"
+--- raw_request eval
+"GET /v HTTP/1.0\r\n" . "x-a:1\r\n" x 20000 . "y:1\r\n" x 20000 . "x-h: 89ebef16f7b05ed3aff1d6e7c8d7dd39,4000000000\r\n\r\n"
+--- response_body_unlike
+(?im)^x-[ah]:
+
+=== TEST 12: Cookie lines that one profile after the other changes, the later line first
+--- http_upstream: a
+--- http_config
+token_profile one { format scalesimple; key file=key; from cookie=t1; }
+token_profile two { format scalesimple; key file=key; from cookie=t2; }
+token_profile three { format scalesimple; key file=key; from cookie=t3; }
+--- user_files eval: ">>> ../conf/key\nkey-one\n"
+--- config eval
+"location / { token_auth one; $::Lenient try_files /none \@two; }
+location \@two { token_auth two; $::Lenient try_files /none \@three; }
+location \@three { token_auth three; $::Up }"
+--- request
+GET /v
+--- more_headers
+Cookie: t2=x; t3=89ebef16f7b05ed3aff1d6e7c8d7dd39,4000000000
+Cookie: a=1; t1=x
+--- response_body_like
+(?m)^Cookie: a=1\r$

@@ -1,11 +1,11 @@
 //! Checking requests: the record of the request as received, verdicts, handlers, variables.
 
 use super::path::{self, PathToken};
+use super::saved::SavedLines;
 use super::strip::{self, At, Left};
 use super::{Auth, Named};
 use crate::{Gatehouse, refusal};
 use gatehouse_core::token::{InPath, Received, Statuses, Verdict, strip as bytes};
-use gatehouse_nginx::header::Header;
 use gatehouse_nginx::phase::Handler;
 use gatehouse_nginx::variable::Variable;
 use gatehouse_nginx::{Answer, Level, Outcome, Phase, Request, process};
@@ -15,8 +15,7 @@ use std::cell::Cell;
 #[derive(Default)]
 pub struct Record<'r> {
     received: Cell<Option<AsReceived<'r>>>,
-    saved: Cell<Option<&'r Saved<'r>>>,
-    saved_last: Cell<Option<&'r Saved<'r>>>,
+    pub(super) saved: SavedLines<'r>,
     verdicts: Cell<Option<&'r Judged<'r>>>,
     /// What the access phase last enforced.
     enforced: Cell<Option<(&'r Judged<'r>, Action)>>,
@@ -36,15 +35,6 @@ pub(super) struct AsReceived<'r> {
     pub target: &'r [u8],
     pub uri: &'r [u8],
     args: &'r [u8],
-}
-
-/// A header line as it was before stripping, and the one saved after it.
-pub struct Saved<'r> {
-    pub name: &'r [u8],
-    pub value: &'r [u8],
-    /// What is left of its value; empty when it is gone.
-    pub now: Cell<&'r [u8]>,
-    pub next: Cell<Option<&'r Saved<'r>>>,
 }
 
 /// The verdict of one profile, and the one made before it.
@@ -76,52 +66,20 @@ impl<'r> Record<'r> {
         first
     }
 
-    /// Keeps a header line as received before it becomes `now`, or goes (empty). None when memory
-    /// is short.
-    pub fn save(&self, r: Request<'r>, line: Header<'r>, now: &'r [u8]) -> Option<()> {
-        // Stripped before, for another profile: what was received is there.
-        if let Some(saved) = self.saved_as(line.value) {
-            saved.now.set(now);
-            return Some(());
-        }
-        let line: &Saved<'_> = r.place(Saved {
-            name: line.name,
-            value: line.value,
-            now: Cell::new(now),
-            next: Cell::new(None),
-        })?;
-        match self.saved_last.replace(Some(line)) {
-            Some(last) => last.next.set(Some(line)),
-            None => self.saved.set(Some(line)),
-        }
-        Some(())
-    }
-
-    /// The saved line of which `now` is left.
-    fn saved_as(&self, now: &[u8]) -> Option<&'r Saved<'r>> {
-        let mut line = self.saved.get();
-        while let Some(one) = line.filter(|one| !std::ptr::eq(one.now.get(), now)) {
-            line = one.next.get();
-        }
-        line.filter(|_| !now.is_empty())
-    }
-
     /// The first header line as received for which `pick` finds something, by name and value: the
-    /// lines that stripping has changed in the order they were saved in, then the others.
+    /// lines that stripping has changed, then the others.
     fn each_line<T>(
         &self,
         r: Request<'r>,
         mut pick: impl FnMut(&'r [u8], &'r [u8]) -> Option<T>,
     ) -> Option<T> {
-        let mut line = self.saved.get();
-        while let Some(one) = line {
-            if let Some(found) = pick(one.name, one.value) {
-                return Some(found);
-            }
-            line = one.next.get();
+        let mut saved = self.saved.iter();
+        if let Some(found) = saved.find_map(|one| pick(one.name, one.value)) {
+            return Some(found);
         }
-        let mut others = r.headers().filter(|h| self.saved_as(h.value).is_none());
-        others.find_map(|h| pick(h.name, h.value))
+        let mut walk = self.saved.walk();
+        let mut others = r.headers().filter(|line| walk.pass(*line).is_none());
+        others.find_map(|line| pick(line.name, line.value))
     }
 
     /// `satisfy any` has let the request pass in spite of us.

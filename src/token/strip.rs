@@ -368,12 +368,15 @@ fn strip_cookies<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Opti
     if names.is_empty() {
         return Some(());
     }
+    let mut saved = record.saved.walk();
     for line in r.cookies() {
         let out = r.alloc(line.value.len())?;
         if let Some(len) = bytes::strip_cookie(line.value, names, out) {
             let now = out.get(..len)?;
-            record.save(r, line, now)?;
+            saved.save(r, line, now)?;
             r.set_header(line, now);
+        } else {
+            saved.pass(line);
         }
     }
     r.remove_headers(|h| h.value.is_empty() && h.name.eq_ignore_ascii_case(b"cookie"))
@@ -392,8 +395,13 @@ fn strip_headers<'r>(
             .any(|one| one.as_bytes().eq_ignore_ascii_case(name))
             && (authorization || !name.eq_ignore_ascii_case(b"authorization"))
     };
-    for line in r.headers().filter(|h| doomed(h.name)) {
-        record.save(r, line, b"")?;
+    let mut saved = record.saved.walk();
+    for line in r.headers() {
+        if doomed(line.name) {
+            saved.save(r, line, b"")?;
+        } else {
+            saved.pass(line);
+        }
     }
     r.remove_headers(|h| doomed(h.name))
 }

@@ -20,6 +20,8 @@ pub(super) unsafe fn forget(
 ) {
     // SAFETY: a plain pointer field of the live request.
     let has_user = unsafe { (*known).authorization } == gone;
+    // SAFETY: the removed element lives on in the request's pool.
+    let name = unsafe { crate::bytes::slice((*gone).key) };
     let mut row = (&raw const ngx::ngx_http_headers_in).cast::<ngx::ngx_http_header_t>();
     loop {
         // SAFETY: a row of nginx's static table, which ends with a row without a name.
@@ -27,8 +29,11 @@ pub(super) unsafe fn forget(
         if one.name.len == 0 {
             break;
         }
-        // A header without a field has the offset 0, where the list of all headers is (since 1.31).
-        if one.offset >= FIRST_FIELD {
+        // SAFETY: names are literals of nginx.
+        let is_this = unsafe { crate::bytes::slice(one.name) }.eq_ignore_ascii_case(name);
+        // Chains of other headers may be long, and many lines may go: they are not looked through. A
+        // header without a field has the offset 0, where the list of all headers is (since 1.31).
+        if is_this && one.offset >= FIRST_FIELD {
             // SAFETY: the offset of a field in that very structure.
             let field = unsafe { known.byte_add(one.offset) };
             // SAFETY: what the field is is said by the handler that fills it.
