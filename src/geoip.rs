@@ -62,8 +62,8 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         contexts: Contexts::HTTP,
         args: Args::Between(1, 5),
         text: "Loads a MaxMind DB file (GeoLite2, GeoIP2, DB-IP …) into shared memory: one copy for all workers. The file is looked at again every \
-               `reload` (`30s`; `0` never) and replaced under load without a reload; one that does not verify is refused and the old one stays, so a truncated or \
-               overwritten file does no harm. `zone` is the memory for two copies, by default three times the file. `max_age` has an old database complained of (`[warn]` when the configuration is read, `[error]` when it gets old later). \
+               `reload` (`30s`; `0` never) and replaced under load without a reload; one that does not verify is refused then with an `[error]` and the old one stays, \
+               so a truncated or overwritten file does no harm while nginx runs. `nginx -t`, a start and a reload refuse it with `[emerg]`: a reload leaves all as it was. `zone` is the memory for two copies, by default three times the file. `max_age` has an old database complained of (`[warn]` when the configuration is read, `[error]` when it gets old later). \
                `name` is for `geoip_variable … db=`; by default the file's name without its ending.",
         set: set_db,
     },

@@ -60,9 +60,10 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
                - `match host | exact;` how keys are compared. `host` (the default): lower-cased, port and trailing dot dropped; exact, then \
                `*.parent` from the longest, then `*`. `exact`: the bytes, no wildcards.\n\
                - `file path [reload=time];` the routes as JSON, `{\"version\": 1, \"routes\": {KEY: route}}` or the bare object. Looked at again every \
-               `reload` (default `1s`, `0` never) without a reload; a broken file is refused with an `[error]` that names the place, and the last good \
-               routes keep serving. A reload goes on with them, too, where the table has been fed from that file; `nginx -t` and a start refuse it. \
-               A file that the zone has no room for is refused as a whole, with the size that is needed.\n\
+               `reload` (default `1s`, `0` never) without a reload. A file that is broken, or has more routes than the zone has room for, is refused as a whole with an \
+               `[error]` that names the place or the size that is needed, and the last good routes keep serving: while nginx runs, and at a reload, too, \
+               when the table was fed from that file and its `zone` keeps its size. `nginx -t` refuses such a file, and so does a start, or a reload that \
+               makes the table anew, with `[emerg]`.\n\
                - `miss N;` the answer when no route matches and the `upstream` has no `server` lines. Default `404`.\n\
                - `passive fails=N window=time;` how many failed tries within the time take a backend out for that time, for all workers and routes \
                (as `max_fails` and `fail_timeout`). Default `fails=1 window=10s`; `fails=0` never.\n\n\

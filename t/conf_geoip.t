@@ -249,7 +249,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb zone=4k;
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*zone "geoip_db geo" is too small, it must be at least 32768 bytes in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*geoip_db "\S+/geo\.mmdb": "zone=" is too small: it has 4096 bytes, the database needs 32768 \("zone=32k"\) in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 28: a zone too small for the database, with the directive's line
 --- http_config
@@ -259,7 +259,7 @@ include db.conf;
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*zone "geoip_db big" is too small for the database, [1-9]\d{5} bytes are needed in \S+/conf/db\.conf:3$}
+qr{\[emerg\] .*geoip_db "\S+/conf/big\.mmdb": "zone=" is too small: it has 65536 bytes, the database needs 126976 \("zone=124k"\) in \S+/conf/db\.conf:3$}
 
 === TEST 29: the same database twice
 --- http_config
@@ -549,4 +549,11 @@ geoip_dry_run On;
 geoip_log_level info;
 geoip_address $remote_addr;
 --- config
+--- config_ok
+
+=== TEST 64: the zone that was named for the database
+--- http_config
+include db.conf;
+--- user_files eval
+">>> ../conf/db.conf\n# one\n# two\ngeoip_db big.mmdb zone=124k;\n>>> ../conf/big.mmdb\n\x00\x00\x11\x00\x00\x01" . "\x00" x 16 . "\xe0" . "\x00" x 60000 . "\xab\xcd\xefMaxMind.com\xe9[binary_format_major_version\xa2\x00\x02[binary_format_minor_version\xa2\x00\x00Kbuild_epoch\x08\x02\x00\x00\x00\x00eS\xf1\x00Mdatabase_typeSGatehouse-Test-CityKdescription\xe1BenSGatehouse-Test-CityJip_version\xa2\x00\x06Ilanguages\x01\x04BenJnode_count\xc4\x00\x00\x00\x01Krecord_size\xa2\x00\x18"
 --- config_ok

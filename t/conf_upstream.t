@@ -54,14 +54,17 @@ qr{\[emerg\] .*upstream_table "apps" has no "zone" in \S+/conf/nginx\.conf:\d+}
 upstream_table apps { zone 8k; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*zone "upstream_table apps" is too small, it must be at least 32768 bytes in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*upstream_table "apps": "zone" is too small: it has 8192 bytes, a table needs 77824 \("zone 76k;"\) in \S+/conf/nginx\.conf:\d+}
 
 === TEST 7: a zone too small for a table
 --- http_config
-upstream_table apps { zone 32k; }
+upstream_table apps { zone 32k; file apps.json; }
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": []}}
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*zone is too small.* in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*upstream_table "apps": file "\S+/conf/apps\.json": "zone" is too small: it has 32768 bytes, 1 route needs 77824 \("zone 76k;"\) in \S+/conf/nginx\.conf:\d+}
 
 === TEST 8: a size that is none
 --- http_config
@@ -676,3 +679,28 @@ upstream_table apps { zone 1m; passive fails=1 fails=2; }
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*duplicate parameter "fails" in "passive" directive in \S+/conf/nginx\.conf:\d+}
+
+=== TEST 76: the zone that was named for a table
+--- http_config
+upstream_table apps { zone 76k; file apps.json; }
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": []}}
+--- config_ok
+
+=== TEST 77: routes too many for a zone too small for anything
+--- http_config
+upstream_table apps { zone 10k; file apps.json; }
+--- user_files eval
+">>> ../conf/apps.json\n" . '{"h0.test": {"backends": [], "vars": {"v": "' . "v" x 80 . '"}}, "h1.test": {"backends": [], "vars": {"v": "' . "v" x 160 . '"}}, "h2.test": {"backends": [], "vars": {"v": "' . "v" x 240 . '"}}, "h3.test": {"backends": [], "vars": {"v": "' . "v" x 320 . '"}}, "h4.test": {"backends": [], "vars": {"v": "' . "v" x 400 . '"}}, "h5.test": {"backends": [], "vars": {"v": "' . "v" x 480 . '"}}, "h6.test": {"backends": [], "vars": {"v": "' . "v" x 560 . '"}}, "h7.test": {"backends": [], "vars": {"v": "' . "v" x 640 . '"}}, "h8.test": {"backends": [], "vars": {"v": "' . "v" x 720 . '"}}, "h9.test": {"backends": [], "vars": {"v": "' . "v" x 800 . '"}}, "h10.test": {"backends": [], "vars": {"v": "' . "v" x 880 . '"}}, "h11.test": {"backends": [], "vars": {"v": "' . "v" x 960 . '"}}}'
+--- config
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*upstream_table "apps": file "\S+/conf/apps\.json": "zone" is too small: it has 10240 bytes, 12 routes need 143360 \("zone 140k;"\) in \S+/conf/nginx\.conf:\d+}
+
+=== TEST 78: the zone that was named for them
+--- http_config
+upstream_table apps { zone 140k; file apps.json; }
+--- user_files eval
+">>> ../conf/apps.json\n" . '{"h0.test": {"backends": [], "vars": {"v": "' . "v" x 80 . '"}}, "h1.test": {"backends": [], "vars": {"v": "' . "v" x 160 . '"}}, "h2.test": {"backends": [], "vars": {"v": "' . "v" x 240 . '"}}, "h3.test": {"backends": [], "vars": {"v": "' . "v" x 320 . '"}}, "h4.test": {"backends": [], "vars": {"v": "' . "v" x 400 . '"}}, "h5.test": {"backends": [], "vars": {"v": "' . "v" x 480 . '"}}, "h6.test": {"backends": [], "vars": {"v": "' . "v" x 560 . '"}}, "h7.test": {"backends": [], "vars": {"v": "' . "v" x 640 . '"}}, "h8.test": {"backends": [], "vars": {"v": "' . "v" x 720 . '"}}, "h9.test": {"backends": [], "vars": {"v": "' . "v" x 800 . '"}}, "h10.test": {"backends": [], "vars": {"v": "' . "v" x 880 . '"}}, "h11.test": {"backends": [], "vars": {"v": "' . "v" x 960 . '"}}}'
+--- config_ok

@@ -120,14 +120,14 @@ impl Db {
         });
         let fields = loaded.as_ref().map(|l| l.database.fields());
         let zone_name = format!("geoip_db {name}");
-        let shown = zone_name.clone();
+        let shown = path.display().to_string();
         let replaces = Rc::new(Cell::new(0));
         let (read, for_workers) = (loaded.clone(), Rc::clone(&replaces));
         let zone = cf.zone(&zone_name, size, move |zone, _| {
             let Some(read) = &read else { return Ok(()) };
             let generation = prepare(zone, read).ok_or_else(|| {
-                let needed = Slots::zone_size(read.database.source().len());
-                format!("zone \"{shown}\" is too small for the database, {needed} bytes are needed")
+                let why = too_small(zone, read.database.source().len());
+                format!("geoip_db \"{shown}\": {why}")
             })?;
             for_workers.set(generation);
             Ok(())
@@ -248,6 +248,16 @@ impl Db {
     }
 }
 
+/// `"zone=" is too small: it has 65536 bytes, the database needs 106496 ("zone=104k")`
+pub(super) fn too_small(zone: &Zone, length: usize) -> String {
+    let needed = zone.size_for(|words| Slots::capacity_of(words) >= length);
+    format!(
+        "\"zone=\" is too small: it has {} bytes, the database needs {needed} (\"zone={}k\")",
+        zone.size(),
+        needed / 1024
+    )
+}
+
 struct Loaded {
     database: Database<Vec<u8>>,
     stamp: u64,
@@ -275,7 +285,7 @@ fn load(path: &Path) -> Result<Loaded, String> {
 /// as it is: gives the generation that workers are to replace, 0 when there is nothing to do. None
 /// when the database does not fit.
 fn prepare(zone: &Zone, read: &Loaded) -> Option<u64> {
-    let slots = zone.slots()?;
+    let slots = zone.slots().filter(|_| !zone.is_too_small())?;
     let bytes = read.database.source();
     match slots.generation() {
         0 => {

@@ -1,12 +1,12 @@
 //! Replaces databases under load: one worker reads the file, verifies it and puts it into the
 //! zone, a slice at a time.
 
-use super::database::{Db, fault};
+use super::database::{Db, fault, too_small};
 use crate::Gatehouse;
 use gatehouse_core::geo::{Database, Field, Verification};
 use gatehouse_nginx::slots::{Draft, Slots};
 use gatehouse_nginx::timer::{self, Slot, Tick};
-use gatehouse_nginx::{Level, files, log, module, process};
+use gatehouse_nginx::{Level, Zone, files, log, module, process};
 use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
@@ -62,7 +62,7 @@ impl Db {
 
     /// One slice of reading and verifying; whether there is more to do.
     fn examine(&self, one: &mut Loader) -> bool {
-        let answer = one.step();
+        let answer = one.step(&self.zone);
         if let Ok(false) = answer {
             return true;
         }
@@ -223,7 +223,7 @@ impl Db {
 
 impl Loader {
     /// One slice; true when all is read and verified.
-    fn step(&mut self) -> Result<bool, String> {
+    fn step(&mut self, zone: &Zone) -> Result<bool, String> {
         if let Some((database, verification)) = &mut self.check {
             return verification
                 .step(database, VERIFY_SLICE)
@@ -236,9 +236,10 @@ impl Loader {
             .map_err(|e| format!("cannot be read ({})", files::errno(&e)))?;
         if self.bytes.len() > self.room {
             let length = self.file.metadata().map_or(0, |meta| meta.len());
-            let needed = Slots::zone_size(usize::try_from(length).unwrap_or(usize::MAX));
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
             return Err(format!(
-                "is larger than its zone, {needed} bytes are needed: reload, or raise \"zone=\""
+                "is larger than its zone, reload: {}",
+                too_small(zone, length)
             ));
         }
         if self.bytes.len() == before {

@@ -8,7 +8,7 @@ use super::room;
 use super::stamp::Stamp;
 use super::table::RouteFile;
 use gatehouse_core::route::{FileReader, LeftOut, Match, RouteError};
-use gatehouse_core::table::{ApplyError, Change, Demand, LayoutError, Owner, Table};
+use gatehouse_core::table::{ApplyError, Change, Demand, LayoutError, Owner, Table, TooSmall};
 use gatehouse_nginx::process::Role;
 use gatehouse_nginx::shm::Birth;
 use gatehouse_nginx::{Level, Zone, files, log, process};
@@ -47,8 +47,10 @@ impl Plan {
                 Err(LayoutError::NoTable | LayoutError::OtherVersion(_) | LayoutError::OtherSize),
             ) => {
                 let key = RandomState::new().hash_one(process::pid());
-                let table = Table::format(words, self.mode, key).map_err(|e| e.to_string())?;
-                (table, false)
+                match Table::format(words, self.mode, key) {
+                    Ok(table) => (table, false),
+                    Err(TooSmall) => return Err(self.too_small(zone)),
+                }
             }
         };
         match &self.file {
@@ -65,6 +67,20 @@ impl Plan {
                 Ok(())
             }
         }
+    }
+
+    /// Why a zone is refused that has no room for any table: its file says how large it must be.
+    fn too_small(&self, zone: &Zone) -> String {
+        let Some(file) = &self.file else {
+            return room::refusal(zone, &Demand::default());
+        };
+        let demand = read(file, &mut None)
+            .and_then(|content| self.read_all(None, &content.bytes, file, &mut LeftOut::default()));
+        let why = match demand {
+            Ok(demand) => room::refusal(zone, &demand),
+            Err(why) => why,
+        };
+        format!("{}: {why}", file.shown())
     }
 
     fn take_file(
@@ -88,8 +104,9 @@ impl Plan {
         let content = match read {
             Ok(content) => content,
             // Its own routes, read when the file was good, serve on: a file that is half written is no reason to
-            // refuse all else that a reload brings. A file that is new here has none.
-            Err(why) if kept && table.is_fed_from(file.source()) && table.stats().routes > 0 => {
+            // refuse all else that a reload brings. A file that is new here has none, and a new zone (of another size)
+            // neither.
+            Err(why) if kept && table.is_fed_from(file.source()) => {
                 let why = format!("{}: {why}, {STAYS}", file.shown());
                 self.log(zone, &why);
                 feed.seen = stamp;

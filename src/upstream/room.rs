@@ -9,11 +9,20 @@ pub fn check(zone: &Zone, demand: &Demand) -> Result<(), String> {
     if demand.fits(words) {
         return Ok(());
     }
-    let needed = zone.size_for(demand.bytes());
-    Err(format!(
-        "zone is full: it has {} bytes, {} routes need {needed} (\"zone {}k;\")",
+    Err(refusal(zone, demand))
+}
+
+/// `"zone" is too small: it has 102400 bytes, 900 routes need 258048 ("zone 252k;")`
+pub fn refusal(zone: &Zone, demand: &Demand) -> String {
+    let routes = match demand.routes() {
+        0 => "a table needs".to_owned(),
+        1 => "1 route needs".to_owned(),
+        n => format!("{n} routes need"),
+    };
+    let needed = zone.size_for(|words| demand.fits(words));
+    format!(
+        "\"zone\" is too small: it has {} bytes, {routes} {needed} (\"zone {}k;\")",
         zone.size(),
-        demand.routes(),
         needed / 1024
-    ))
+    )
 }

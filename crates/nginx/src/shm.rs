@@ -25,6 +25,8 @@ struct Spec {
     init: Init,
     place: Place,
     name: String,
+    /// Bytes, as the directive gives them.
+    size: usize,
 }
 
 /// A zone of shared memory, owned by the configuration that declared it. All workers see the same
@@ -104,26 +106,54 @@ impl Zone {
 
     /// Bytes of the zone, as its directive gives them.
     pub fn size(&self) -> usize {
-        // SAFETY: the zone's record lives as long as its configuration.
-        unsafe { (*self.raw).shm.size }
+        // SAFETY: `Conf::zone` pointed `data` at its spec; both live as long as the configuration.
+        unsafe { (*(*self.raw).data.cast::<Spec>()).size }
     }
 
-    /// Bytes that a zone must have for `bytes` of words: whole pages, and what nginx keeps beside each of them.
-    pub fn size_for(&self, bytes: usize) -> usize {
+    /// Whether it is smaller than nginx can make any.
+    pub fn is_too_small(&self) -> bool {
+        self.size() < least()
+    }
+
+    /// Bytes of the smallest zone whose words are `enough`, in whole pages.
+    pub fn size_for(&self, enough: impl Fn(usize) -> bool) -> usize {
         // SAFETY: a plain global.
-        let page = unsafe { ngx::ngx_pagesize };
+        let page = unsafe { ngx::ngx_pagesize }.max(1);
+        let enough = |pages: usize| enough(self.words_of(pages));
+        let mut few = least() / page;
+        let mut many = few;
+        while !enough(many) && many < MOST_PAGES {
+            few = many;
+            many = many.saturating_mul(2);
+        }
+        while few < many {
+            let middle = few.midpoint(many);
+            if enough(middle) {
+                many = middle;
+            } else {
+                few = middle.saturating_add(1);
+            }
+        }
+        many.saturating_mul(page)
+    }
+
+    /// How many words a zone of so many pages has: ngx_slab_init() puts its own records in front of them.
+    fn words_of(&self, pages: usize) -> usize {
+        let pool = self.pool();
+        if pool.is_null() {
+            return 0;
+        }
+        // SAFETY: mapped: a slab pool of nginx.
+        let notes_at = unsafe { (*pool).pages }.addr();
+        let head = notes_at.saturating_sub(pool.addr());
         let note = size_of::<ngx::ngx_slab_page_t>();
-        let pages = |bytes: usize| {
-            bytes
-                .saturating_add(size_of::<Block>())
-                .div_ceil(page.max(1))
-        };
-        let with_notes = |pages: usize| pages.saturating_mul(page.saturating_add(note));
-        // What else nginx keeps does not depend on the size.
-        let here = pages(self.words().map_or(0, size_of_val));
-        let rest = self.size().saturating_sub(with_notes(here));
-        let needed = with_notes(pages(bytes)).saturating_add(rest);
-        needed.div_ceil(page.max(1)).saturating_mul(page)
+        // SAFETY: a plain global.
+        let page = unsafe { ngx::ngx_pagesize }.max(1);
+        let size = pages.saturating_mul(page);
+        let noted = size.saturating_sub(head) / page.saturating_add(note);
+        let taken = noted.saturating_mul(note).saturating_add(head);
+        let free = noted.min(pages.saturating_sub(taken.div_ceil(page)));
+        (free.saturating_mul(page) / size_of::<u64>()).saturating_sub(1)
     }
 
     /// Writes to the log of the configuration that declared the zone: while zones are prepared it is not yet the
@@ -159,6 +189,15 @@ impl Zone {
     }
 }
 
+/// No zone is larger: what needs more does not fit any.
+const MOST_PAGES: usize = 1 << 40;
+
+/// Bytes of the smallest zone that nginx makes.
+fn least() -> usize {
+    // SAFETY: a plain global.
+    8 * unsafe { ngx::ngx_pagesize }
+}
+
 unsafe extern "C" fn init(raw: *mut ngx::ngx_shm_zone_t, _old: *mut c_void) -> isize {
     // SAFETY: `Conf::zone` pointed `data` at its spec, which lives as long as the configuration.
     let (spec, log) = unsafe { (&*(*raw).data.cast::<Spec>(), (*raw).shm.log) };
@@ -183,28 +222,24 @@ unsafe extern "C" fn init(raw: *mut ngx::ngx_shm_zone_t, _old: *mut c_void) -> i
 }
 
 impl<M: Module> Conf<'_, M> {
-    /// Declares a zone; `init` runs once nginx has mapped it, before workers start.
+    /// Declares a zone; `init` runs once nginx has mapped it, before workers start. One that [`Zone::is_too_small`] is
+    /// made larger, so that `init` can say how large it must be.
     pub fn zone(
         &mut self,
         name: &str,
         size: usize,
         init_words: impl Fn(&Zone, Birth) -> Result<(), String> + 'static,
     ) -> Result<Zone, Error> {
-        // SAFETY: a plain global.
-        let least = 8 * unsafe { ngx::ngx_pagesize };
-        if size < least {
-            return Err(Error::new(format!(
-                "zone \"{name}\" is too small, it must be at least {least} bytes"
-            )));
-        }
         // SAFETY: the configuration's pool outlives the zone's record.
         let kept = unsafe { bytes::alloc((*self.cf).pool, name.len()) }
             .ok_or_else(|| Error::new("no memory for a zone"))?;
         kept.copy_from_slice(name.as_bytes());
         let mut text = bytes::borrow(kept);
         // SAFETY: `cf` is live; the tag is our module.
-        let raw =
-            unsafe { ngx::ngx_shared_memory_add(self.cf, &raw mut text, size, M::module().cast()) };
+        let raw = unsafe {
+            let size = size.max(least());
+            ngx::ngx_shared_memory_add(self.cf, &raw mut text, size, M::module().cast())
+        };
         // SAFETY: null or the zone's record.
         let Some(zone) = (unsafe { raw.as_mut() }) else {
             return Err(Error::new(format!("zone \"{name}\" cannot be used")));
@@ -216,6 +251,7 @@ impl<M: Module> Conf<'_, M> {
             init: Box::new(init_words),
             place: self.here(),
             name: name.into(),
+            size,
         };
         zone.data = self.keep(spec)?.cast();
         zone.init = Some(init);

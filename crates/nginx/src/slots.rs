@@ -69,7 +69,12 @@ impl<'z> Slots<'z> {
     /// How long a generation stays untouched at least.
     pub const SETTLE_MS: u64 = 1_000;
 
-    /// Bytes a zone needs for slots of `slot` bytes each.
+    /// Bytes one slot holds in a zone of so many words.
+    pub fn capacity_of(words: usize) -> usize {
+        (words.saturating_sub(HEAD) / 2).saturating_mul(size_of::<u64>())
+    }
+
+    /// Bytes a zone has that is made for slots of `slot` bytes each.
     pub fn zone_size(slot: usize) -> usize {
         // SAFETY: a plain global.
         let page = unsafe { nginx_sys::ngx_pagesize };

@@ -1,7 +1,7 @@
 //! How large a table must be for given routes, known before any of them is applied.
 
 use super::fitting::nowhere;
-use super::layout::{self, CLASSES, Geometry, LINE, MIN_WORDS, PAGE, class_of, class_words};
+use super::layout::{self, CLASSES, Geometry, LINE, PAGE, class_of, class_words};
 use super::peers::{Identity, identity};
 use super::record::{Owner, encode};
 use super::{ApplyError, HashKey, cells};
@@ -11,9 +11,8 @@ use std::collections::HashSet;
 /// What routes need of a table's memory, added up one after another.
 ///
 /// A file is checked as a whole before any of it is applied: [`Demand::add`] for each of its routes (resolved as they
-/// will be applied), then [`Demand::fits`] with the words of the zone; if it does not fit, the file is refused and the
-/// message has [`Demand::bytes`] (plus whatever the zone needs around the table's words). The answer depends on the
-/// routes alone, so it is the same for `nginx -t`, for a reload and for a change while nginx runs.
+/// will be applied), then [`Demand::fits`] with the words of the zone; if it does not fit, the file is refused. The
+/// answer depends on the routes alone, so it is the same for `nginx -t`, for a reload and for a change while nginx runs.
 ///
 /// If it fits, an empty table takes all of it in any order. In a table in use, old and new routes are side by side for a
 /// while, and what is free may be scattered. So: remove first what is gone, then put what is new; when a put says
@@ -99,10 +98,10 @@ impl Demand {
     }
 
     /// Bytes of the smallest memory that takes the routes, in whole KiB.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
         let kib = |words: usize| words.div_ceil(128);
-        let (mut small, mut enough) = (kib(MIN_WORDS), kib(MIN_WORDS));
+        let (mut small, mut enough) = (1_usize, 1_usize);
         while !self.fits(enough.saturating_mul(128)) && enough < kib(layout::MAX_WORDS) {
             (small, enough) = (enough, enough.saturating_mul(2));
         }

@@ -127,9 +127,6 @@ pub(super) struct Geometry {
     pub(super) pages: usize,
 }
 
-/// Fewest words a table needs.
-pub(super) const MIN_WORDS: usize = 10 * PAGE + HEADER;
-
 impl Geometry {
     pub(super) fn new(words: usize) -> Option<Self> {
         let words = words.min(MAX_WORDS);

@@ -42,7 +42,7 @@ pub use word::Word;
 pub use writer::{Applied, ApplyError, Change, NoWriter, Writer};
 
 use crate::route::Match;
-use layout::{DESC, Geometry, HEADER, MIN_WORDS, head};
+use layout::{DESC, Geometry, HEADER, head};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -86,18 +86,11 @@ impl HashKey {
 
 /// The memory is too small for a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooSmall {
-    /// Words needed at least.
-    pub needed: usize,
-}
+pub struct TooSmall;
 
 impl fmt::Display for TooSmall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "zone is too small, {} bytes are needed",
-            self.needed.saturating_mul(8)
-        )
+        f.write_str("no room for a table")
     }
 }
 
@@ -154,9 +147,9 @@ impl<'a, W: Word> Table<'a, W> {
     /// random. The memory's start should be 64-byte aligned (speed only).
     ///
     /// # Errors
-    /// [`TooSmall`].
+    /// [`TooSmall`]; [`Demand::fits`] knows what is enough.
     pub fn format(words: &'a [W], mode: Match, seed: u64) -> Result<Self, TooSmall> {
-        let geo = Geometry::new(words.len()).ok_or(TooSmall { needed: MIN_WORDS })?;
+        let geo = Geometry::new(words.len()).ok_or(TooSmall)?;
         let mem = Mem { words };
         mem.publish(head::MAGIC, 0);
         for at in 1..geo.pages_at {

@@ -252,7 +252,7 @@ pub(super) fn reload(env: &Env) -> Result<(), String> {
     load.wait_good(20)?;
     server.write_file("conf/geo.mmdb", &padded(&new, 4 << 20)?)?;
     server.wait_log(
-        r"\[error\] .*geo.mmdb. is larger than its zone, \d+ bytes are needed: reload, or raise .zone=., the old one",
+        r#"\[error\] .*geo.mmdb. is larger than its zone, reload: "zone=" is too small: it has \d+ bytes, the database needs \d+ \("zone=\d+k"\), the old one"#,
         DEADLINE,
     )?;
     wait_for(&server, 0, OLD)?;

@@ -213,6 +213,11 @@ pub const SCENARIOS: &[Scenario] = &[
         run: upstream_feed::half_written,
     },
     Scenario {
+        name: "upstream_none_kept",
+        needs: &[],
+        run: upstream_feed::none_kept,
+    },
+    Scenario {
         name: "upstream_half_written_new",
         needs: &[],
         run: upstream_feed::half_written_new,

@@ -149,6 +149,16 @@ pub(super) fn half_written(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
+/// A file that had no routes when it was good is kept so as well: a reload goes on with none.
+pub(super) fn none_kept(env: &Env) -> Result<(), String> {
+    let server = start(env, "", b"{}")?;
+    server.write_file("conf/apps.json", b"{\"a.test\": {")?;
+    server.reload()?;
+    expect_value(&server, "a.test", "none", "after the reload")?;
+    server.wait_log(r#"\[error\] .*the last good routes stay in use"#, SOON)?;
+    server.stop()
+}
+
 /// Half a file that this table was never fed from has no routes to keep.
 pub(super) fn half_written_new(env: &Env) -> Result<(), String> {
     let a = Backend::http("a")?;
@@ -369,7 +379,8 @@ pub(super) fn full(env: &Env) -> Result<(), String> {
         .start(&with_zone(SMALL))?;
     server.allow("[emerg]");
     server.write_file("conf/apps.json", &many_routes(TOO_MANY, a.port(), 1))?;
-    let words = r#"zone is full: it has 262144 bytes, 3000 routes need \d+ \("(zone \d+k;)"\)"#;
+    let words =
+        r#""zone" is too small: it has 262144 bytes, 3000 routes need \d+ \("(zone \d+k;)"\)"#;
     let line = server.wait_log(
         &format!(r#"\[error\] .*apps\.json": {words}, the last good routes stay in use"#),
         TAKEN_OVER,
@@ -384,7 +395,7 @@ pub(super) fn full(env: &Env) -> Result<(), String> {
     let said = line
         .split(", the last")
         .next()
-        .and_then(|l| l.split_once("zone is full"));
+        .and_then(|l| l.split_once("is too small"));
     let said = said.ok_or("no reason")?.1;
     let (well, printed) = server.test_config()?;
     if well || !printed.contains(said) {
@@ -392,7 +403,7 @@ pub(super) fn full(env: &Env) -> Result<(), String> {
     }
     server.reload()?;
     server.wait_log(
-        r#"\[error\] .*apps\.json": zone is full: .*stay in use"#,
+        r#"\[error\] .*apps\.json": "zone" is too small: .*stay in use"#,
         SOON,
     )?;
     expect_value(
@@ -401,6 +412,14 @@ pub(super) fn full(env: &Env) -> Result<(), String> {
         "0",
         "after a reload with too many routes",
     )?;
+
+    // A zone of another size is a new one and has no routes to keep.
+    server.write_conf(&with_zone("zone 260k;"))?;
+    match server.reload() {
+        Err(text) if text.contains("it has 266240 bytes, 3000 routes need") => {}
+        other => return Err(format!("another zone, too small: {other:?}")),
+    }
+    expect_value(&server, "a.test", "0", "after a refused reload")?;
 
     // A zone of the size that was named takes them, and changes of all of them.
     server.write_conf(&with_zone(needed))?;
@@ -450,7 +469,7 @@ pub(super) fn zone_reused(env: &Env) -> Result<(), String> {
         server.write_file("conf/apps.json", &wide)?;
         wait_value(&server, "l599.test", "none", TAKEN_OVER)?;
     }
-    for text in ["refused", "zone is full"] {
+    for text in ["refused", "is too small"] {
         if lines(&server, text) > 0 {
             return Err(format!("the log says `{text}`"));
         }

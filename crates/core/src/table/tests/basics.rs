@@ -3,8 +3,8 @@
 use super::{endpoint, find, key, memory, put, remove, route, writer};
 use crate::route::{Address, Endpoint, Match, Resolved};
 use crate::table::{
-    Applied, ApplyError, Change, LayoutError, LookupError, MAX_RECORD_WORDS, Owner, Passive,
-    RouteView, Stats, Table, TooSmall,
+    Applied, ApplyError, Change, Demand, LayoutError, LookupError, MAX_RECORD_WORDS, Owner,
+    Passive, RouteView, Stats, Table, TooSmall,
 };
 
 fn all_kinds() -> Resolved<'static> {
@@ -270,11 +270,13 @@ fn all_memory_comes_back() {
 #[test]
 fn a_small_memory_is_refused_and_another_one_not_mistaken() {
     let small = memory(32);
-    let needed = Table::format(&small, Match::Host, 1).err();
-    let Some(TooSmall { needed }) = needed else {
-        panic!("{needed:?}")
-    };
-    let enough = memory(needed.div_ceil(128));
+    assert_eq!(Table::format(&small, Match::Host, 1).err(), Some(TooSmall));
+    let needed = Demand::default().bytes() / 1024;
+    assert_eq!(
+        Table::format(&memory(needed - 1), Match::Host, 1).err(),
+        Some(TooSmall)
+    );
+    let enough = memory(needed);
     assert!(Table::format(&enough, Match::Exact, 1).is_ok());
     assert_eq!(Table::attach(&enough).unwrap().mode(), Match::Exact);
     assert_eq!(Table::attach(&small).err(), Some(LayoutError::NoTable));
