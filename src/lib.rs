@@ -108,7 +108,7 @@ unsafe impl Module for Gatehouse {
 
     fn merge_loc(cf: &mut Conf<'_, Self>, parent: &Loc, child: &mut Loc) -> Result<(), Error> {
         geoip::merge(cf, &parent.geoip, &mut child.geoip);
-        token::merge(&mut cf.srv().token, &parent.token, &mut child.token);
+        token::merge(cf, &parent.token, &mut child.token);
         #[cfg(feature = "hooks")]
         hooks::merge(&parent.hooks, &mut child.hooks);
         let main = cf.main();

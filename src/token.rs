@@ -24,6 +24,8 @@ pub struct Main {
     profiles: Vec<Named>,
     numbers: HashMap<String, usize>,
     uses: Vec<Rc<Use>>,
+    /// All servers as if they were one: for requests that end before they have said for which it is.
+    every_server: Srv,
     /// nginx's copies of what stripping changes, by index of the variable.
     remembered: Vec<Index>,
 }
@@ -266,13 +268,14 @@ fn key_line(
 }
 
 /// Takes over what this level of a server does not say.
-pub fn merge(srv: &mut Srv, parent: &Loc, child: &mut Loc) {
+pub fn merge(cf: &mut Conf1<'_>, parent: &Loc, child: &mut Loc) {
     child.auth = child.auth.take().or_else(|| parent.auth.clone());
     child.dry_run = child.dry_run.or(parent.dry_run);
     child.statuses = child.statuses.take().or_else(|| parent.statuses.clone());
     child.strip = child.strip.or(parent.strip);
     child.log_level = child.log_level.or(parent.log_level);
-    srv.note(child);
+    cf.srv().token.note(child);
+    cf.main().token.every_server.note(child);
 }
 
 /// Finds the profiles that `token_auth` names, now that all blocks are read.

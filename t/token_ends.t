@@ -231,3 +231,82 @@ bad
 bad
 --- access_log
 400 /bad.html /a//b/../v?a ok
+
+=== TEST 15: refused before it has named its host: by every profile of any server
+--- http_config eval
+$::P . $::Log . 'server { listen 127.0.0.1:$TEST_NGINX_SERVER_PORT default_server; server_name _; access_log logs/access.log mine; return 404; }'
+--- config
+access_log logs/access.log mine;
+location /v { token_auth p; }
+--- raw_request eval
+"GET /v?ss_token=to&a HTTP/1.1\r\nCookie: a=1; ss_token=to\r\nX-SS-Token: to\r\nConnection: close\r\n\r\n"
+--- error_code: 400
+--- access_log
+400 /v?a|a|a=1|-|-|-|/v
+--- no_access_log
+=to
+
+=== TEST 16: nor does the default server's page give its backend a token
+--- http_upstream: a
+--- http_config eval
+$::P . 'server { listen 127.0.0.1:$TEST_NGINX_SERVER_PORT default_server; server_name _; error_page 400 /e; location /e { proxy_set_header Orig $request_uri; ' . $::Up . ' } }'
+--- config
+location /v { token_auth p; }
+--- raw_request eval
+"GET /v?ss_token=to&a HTTP/1.1\r\nCookie: a=1; ss_token=to\r\nX-SS-Token: to\r\nConnection: close\r\n\r\n"
+--- error_code: 400
+--- response_body eval
+"name=a\nGET /e HTTP/1.0\r\nOrig: /v?a\r\nHost: up\r\nConnection: close\r\nCookie: a=1\r\n\r\n"
+
+=== TEST 17: a client that is slow to name its host
+--- http_config eval
+$::P . $::Log . 'client_header_timeout 100ms; server { listen 127.0.0.1:$TEST_NGINX_SERVER_PORT default_server; server_name _; access_log logs/access.log mine; return 404; }'
+--- config
+location /v { token_auth p; }
+--- raw_request eval
+"GET /v?ss_token=to&a HTTP/1.1\r\nX-SS-Token: to\r\n"
+--- ignore_response
+--- access_log
+408 /v?a|a|-|-|-|-|/v
+
+=== TEST 18: a header that is too large, before the host is named
+--- http_config eval
+$::P . $::Log . 'server { listen 127.0.0.1:$TEST_NGINX_SERVER_PORT default_server; server_name _; access_log logs/access.log mine; return 404; }'
+--- config
+access_log logs/access.log mine;
+location /v { token_auth p; }
+--- raw_request eval
+"GET /v?ss_token=to&a HTTP/1.1\r\nCookie: a=1; ss_token=to\r\nX-SS-Token: to\r\nX-B: " . "x" x 40000 . "\r\nHost: localhost\r\n\r\n"
+--- error_code: 400
+--- access_log
+400 /v?a|a|a=1|-|-|-|/v
+--- no_access_log
+=to
+
+=== TEST 19: a host that is none
+--- http_config eval
+$::P . $::Log . 'server { listen 127.0.0.1:$TEST_NGINX_SERVER_PORT default_server; server_name _; access_log logs/access.log mine; return 404; }'
+--- config
+access_log logs/access.log mine;
+location /v { token_auth p; }
+--- raw_request eval
+"GET /v?ss_token=to&a HTTP/1.1\r\nHost: a/b\r\nCookie: a=1; ss_token=to\r\nX-SS-Token: to\r\n\r\n"
+--- error_code: 400
+--- access_log
+400 /v?a|a|-|-|-|-|/v
+--- no_access_log
+=to
+
+=== TEST 20: HTTP/1.0 without a host
+--- http_config eval
+$::P . $::Log . 'server { listen 127.0.0.1:$TEST_NGINX_SERVER_PORT default_server; server_name _; access_log logs/access.log mine; return 404; }'
+--- config
+access_log logs/access.log mine;
+location /v { token_auth p; }
+--- raw_request eval
+"GET /v?ss_token=to&a HTTP/1.0\r\nCookie: a=1; ss_token=to\r\nX-SS-Token: to\r\n\r\n"
+--- error_code: 404
+--- access_log
+404 /v?a|a|a=1|-|-|-|/v
+--- no_access_log
+=to

@@ -66,6 +66,11 @@ impl<'r> Record<'r> {
         first
     }
 
+    /// Whether it has been remembered.
+    pub(super) fn is_received(&self) -> bool {
+        self.received.get().is_some()
+    }
+
     /// The first header line as received for which `pick` finds something, by name and value: the
     /// lines that stripping has changed, then the others.
     fn each_line<T>(

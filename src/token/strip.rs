@@ -45,9 +45,6 @@ impl Handler for ServerRewrite {
         if !r.is_main() {
             return Outcome::Declined;
         }
-        // Without a record it has not come through the post-read phase: nginx has refused it while
-        // it was being read, and shows an error page.
-        let known = r.existing_record::<Gatehouse>().is_some();
         let (Some(all), Some(local)) = (r.record::<Gatehouse>(), r.local::<Gatehouse>()) else {
             return Outcome::Failed;
         };
@@ -56,7 +53,9 @@ impl Handler for ServerRewrite {
         if record.starts_again.take() {
             r.set_external();
         }
-        let comes_again = record.begun.replace(true) || !known;
+        // One that has not come through the post-read phase nginx has refused while it was being
+        // read, and shows an error page.
+        let comes_again = record.begun.replace(true) || !record.is_received();
         if comes_again && leave(r, record).is_none() {
             return Outcome::Failed;
         }
@@ -177,9 +176,8 @@ impl Handler for Log {
 
 /// Strips what is left to strip; where memory is short nothing is shown at all.
 fn end(r: Request<'_>) {
-    let srv = &r.srv::<Gatehouse>().token;
     let known = r.existing_record::<Gatehouse>();
-    if known.is_none() && srv.strips.is_empty() {
+    if known.is_none() && server_of(r).strips.is_empty() {
         return;
     }
     let done = r.record::<Gatehouse>().and_then(|all| {
@@ -188,7 +186,7 @@ fn end(r: Request<'_>) {
         strip_left(r, record)?;
         match record.at.replace(At::Stripped) {
             At::Stripped => Some(()),
-            At::Nowhere => strip_server(r, record, srv),
+            At::Nowhere => strip_server(r, record),
             At::Location(here) => match profile_named(r) {
                 Ok(Some(number))
                     if here.strips() && std::ptr::eq(here, &r.loc::<Gatehouse>().token) =>
@@ -212,7 +210,7 @@ fn leave<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
     strip_left(r, record)?;
     match record.at.replace(At::Nowhere) {
         At::Stripped => Some(()),
-        At::Nowhere => strip_server(r, record, &r.srv::<Gatehouse>().token),
+        At::Nowhere => strip_server(r, record),
         At::Location(location) => strip_location(r, record, location),
     }?;
     path::strip_uri(r, record, &r.main_conf::<Gatehouse>().token)
@@ -235,10 +233,21 @@ fn strip_location<'r>(r: Request<'r>, record: &Record<'r>, location: &Loc) -> Op
     }
 }
 
+/// The server whose tokens a request may hold; any may be meant by one that names no host, as when
+/// nginx refuses it before it has read that line.
+fn server_of(r: Request<'_>) -> &Srv {
+    if r.has_host() {
+        &r.srv::<Gatehouse>().token
+    } else {
+        &r.main_conf::<Gatehouse>().token.every_server
+    }
+}
+
 /// Strips by every profile that some location of the server has: no location was found, or which one
 /// is forgotten.
-fn strip_server<'r>(r: Request<'r>, record: &Record<'r>, srv: &Srv) -> Option<()> {
-    srv.strips.iter().try_for_each(|one| one.run(r, record))
+fn strip_server<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
+    let strips = &server_of(r).strips;
+    strips.iter().try_for_each(|one| one.run(r, record))
 }
 
 /// What is stripped where a location says so.

@@ -125,6 +125,11 @@ impl<'r> Request<'r> {
         u16::try_from(self.fields().headers_out.status).unwrap_or(0)
     }
 
+    /// Whether the request has said for which host it is; before that it is in the default server.
+    pub fn has_host(self) -> bool {
+        self.fields().headers_in.server.len > 0
+    }
+
     /// Whether nginx itself chose the request's location: it may be an `internal` one.
     pub fn is_internal(self) -> bool {
         // SAFETY: a live request.
