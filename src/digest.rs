@@ -74,7 +74,7 @@ fn set_digest(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let name = words.get(2).map(String::as_str).unwrap_or_default();
     let algorithm = Algorithm::parse(name)
         .ok_or_else(|| unknown("algorithm", name, Algorithm::ALL.map(|row| row.0)))?;
-    let (mut encoding, mut key) = (None, None);
+    let (mut encoding, mut key_file) = (None, None);
     for word in words.iter().skip(4) {
         let duplicate = || duplicate(cf, word);
         if let Some(name) = word.strip_prefix("encoding=") {
@@ -83,13 +83,17 @@ fn set_digest(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
             encoding
                 .replace(parsed)
                 .map_or(Ok(()), |_| Err(duplicate()))?;
-        } else if let Some(path) = word.strip_prefix("key_file=") {
-            key.replace(crate::keys::read(cf, path)?)
+        } else if let Some(path) = word.strip_prefix("key_file=").filter(|p| !p.is_empty()) {
+            key_file
+                .replace(path)
                 .map_or(Ok(()), |_| Err(duplicate()))?;
         } else {
             return Err(cf.invalid_parameter(word));
         }
     }
+    let key = key_file
+        .map(|path| crate::keys::read(cf, path))
+        .transpose()?;
     define(
         cf,
         algorithm,

@@ -184,15 +184,20 @@ fn set_profile(cf: &mut Conf1<'_>) -> Result<(), Error> {
     if name.is_empty() || name == "off" || name.contains('$') {
         return Err(Error::new(format!("invalid token_profile name \"{name}\"")));
     }
-    let mut builder = ProfileBuilder::new();
-    cf.block(&mut builder, profile_line)?;
-    let profile = builder
+    let mut block = Block::default();
+    cf.block(&mut block, profile_line)?;
+    let doubts = block.builder.message_doubts();
+    let profile = block
+        .builder
         .finish()
         .map_err(|e| Error::at(&place, format!("token_profile \"{name}\" {e}")))?;
     let message = profile
         .message_texts()
         .map(|text| cf.compile(text.as_bytes()))
         .collect::<Result<_, _>>()?;
+    for (doubt, at) in doubts.iter().zip(block.message.iter().cycle()) {
+        cf.log_at(at, Level::Warn, doubt);
+    }
     let main = &mut cf.main().token;
     main.numbers.insert(name.clone(), main.profiles.len());
     main.profiles.push(Named {
@@ -203,8 +208,17 @@ fn set_profile(cf: &mut Conf1<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// The lines of a `token_profile` block.
+#[derive(Default)]
+struct Block {
+    builder: ProfileBuilder,
+    /// Where its `message` stands: what is doubtful about it is said when the block is accepted.
+    message: Option<Place>,
+}
+
 /// One line of a `token_profile` block.
-fn profile_line(cf: &mut Conf1<'_>, builder: &mut ProfileBuilder) -> Result<(), Error> {
+fn profile_line(cf: &mut Conf1<'_>, block: &mut Block) -> Result<(), Error> {
+    let builder = &mut block.builder;
     let words = cf.words()?;
     let (name, rest) = match words.split_first() {
         Some((name, rest)) => (name.as_str(), rest),
@@ -219,11 +233,8 @@ fn profile_line(cf: &mut Conf1<'_>, builder: &mut ProfileBuilder) -> Result<(), 
         "key" => return key_line(cf, builder, rest),
         "from" => builder.from(rest.iter().map(String::as_str)),
         "message" => {
-            let result = builder.message(one()?);
-            for doubt in builder.message_doubts() {
-                cf.log(Level::Warn, doubt);
-            }
-            result
+            block.message = cf.place();
+            builder.message(one()?)
         }
         "bind_ip" => builder.bind_ip(one()?),
         "require_exp" => builder.require_exp(one()?),
@@ -233,35 +244,39 @@ fn profile_line(cf: &mut Conf1<'_>, builder: &mut ProfileBuilder) -> Result<(), 
     result.map_err(|e| Error::new(e.to_string()))
 }
 
+/// Where the bytes of a key are.
+enum KeyFrom<'w> {
+    File(&'w str),
+    Text(&'w str),
+}
+
 fn key_line(
     cf: &mut Conf1<'_>,
     builder: &mut ProfileBuilder,
     words: &[String],
 ) -> Result<(), Error> {
-    let (mut id, mut bytes, mut encoding) = (None, None, None);
-    let mut source = "key".to_owned();
+    let (mut id, mut from, mut encoding) = (None, None, None);
     for word in words {
         let twice = match word.split_once('=') {
             Some(("id", value)) => id.replace(value).is_some(),
             Some(("encoding", value)) => encoding.replace(value).is_some(),
-            Some(("file", path)) => {
-                source = keys::shown(&cf.path(path)?);
-                bytes.replace(keys::read_raw(cf, path)?).is_some()
-            }
-            Some(("text", text)) => {
-                cf.log(
-                    Level::Warn,
-                    "a key is written in the configuration, use \"file=\"",
-                );
-                bytes.replace(text.as_bytes().to_vec()).is_some()
-            }
+            Some(("file", path)) if !path.is_empty() => from.replace(KeyFrom::File(path)).is_some(),
+            Some(("text", text)) => from.replace(KeyFrom::Text(text)).is_some(),
             _ => return Err(cf.invalid_parameter(word)),
         };
         if twice {
             return Err(duplicate(cf, word));
         }
     }
-    let bytes = bytes.ok_or_else(|| Error::new("\"key\" must have \"file\" parameter"))?;
+    let (source, bytes) = match from {
+        Some(KeyFrom::File(path)) => (keys::shown(&cf.path(path)?), keys::read_raw(cf, path)?),
+        Some(KeyFrom::Text(text)) => {
+            let why = "a key is written in the configuration, use \"file=\"";
+            cf.log(Level::Warn, why);
+            ("key".to_owned(), text.as_bytes().to_vec())
+        }
+        None => return Err(Error::new("\"key\" must have \"file\" parameter")),
+    };
     builder
         .key_of(&source, id, bytes, encoding)
         .map_err(|e| Error::new(e.to_string()))

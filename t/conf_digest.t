@@ -117,7 +117,7 @@ digest $a md5 "x" key_file=;
 location / { return 200; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*cannot load key file "\S+/conf/" \(.*\) in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+qr{\[emerg\] .*invalid parameter "key_file=" in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}
 
 === TEST 13: an empty key file
 --- http_config
@@ -304,3 +304,11 @@ VERY-SECRET
 --- must_die
 --- no_error_log
 VERY-SECRET
+
+=== TEST 31: two key files, neither there
+--- http_config
+digest $d md5 x key_file=A key_file=B;
+--- config
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*duplicate parameter "key_file" in "digest" directive in \S+/conf/nginx\.conf:[1-9]\d*}

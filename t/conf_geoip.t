@@ -309,7 +309,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb reload=soon;
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "soon" in "geoip_db" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid value "reload=soon" in "geoip_db" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 35: max_age counts seconds
 --- http_config
@@ -317,7 +317,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb max_age=500ms;
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "500ms" in "geoip_db" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid value "max_age=500ms" in "geoip_db" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 36: a size that is none
 --- http_config
@@ -325,7 +325,7 @@ geoip_db $TEST_NGINX_DATA/geo.mmdb zone=big;
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "big" in "geoip_db" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
+qr{\[emerg\] .*invalid value "zone=big" in "geoip_db" directive in \S+/conf/nginx\.conf:[1-9]\d*$}
 
 === TEST 37: geoip_db belongs to http
 --- config
@@ -557,3 +557,11 @@ include db.conf;
 --- user_files eval
 ">>> ../conf/db.conf\n# one\n# two\ngeoip_db big.mmdb zone=124k;\n>>> ../conf/big.mmdb\n\x00\x00\x11\x00\x00\x01" . "\x00" x 16 . "\xe0" . "\x00" x 60000 . "\xab\xcd\xefMaxMind.com\xe9[binary_format_major_version\xa2\x00\x02[binary_format_minor_version\xa2\x00\x00Kbuild_epoch\x08\x02\x00\x00\x00\x00eS\xf1\x00Mdatabase_typeSGatehouse-Test-CityKdescription\xe1BenSGatehouse-Test-CityJip_version\xa2\x00\x06Ilanguages\x01\x04BenJnode_count\xc4\x00\x00\x00\x01Krecord_size\xa2\x00\x18"
 --- config_ok
+
+=== TEST 65: a database without a name
+--- http_config
+geoip_db "";
+--- config
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*invalid value "" in "geoip_db" directive in \S+/conf/nginx\.conf:[1-9]\d*}

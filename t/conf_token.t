@@ -1285,3 +1285,49 @@ key text=secret;
 --- must_die
 --- error_log eval
 qr{\[emerg\] .*invalid number of arguments in "include" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+
+=== TEST 95: a key file without a name
+--- http_config
+token_profile p { format secure_link; key file=; }
+--- config
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*invalid parameter "file=" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+
+=== TEST 96: two files of one key, neither there
+--- http_config
+token_profile p { format secure_link; key file=A file=B; }
+--- config
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*duplicate parameter "file" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
+
+=== TEST 97: a message that nginx refuses: said once
+--- http_config
+token_profile p { format secure_link; key text=k; message "${uri {key}"; }
+--- config
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*the closing bracket in "uri" variable is missing in \S+/conf/nginx\.conf:[1-9]\d*}
+--- no_error_log
+directive failed
+
+=== TEST 98: a message that the scheme does not have is not doubted
+--- http_config
+token_profile p { format scalesimple; key text=k; message fixed; }
+--- config
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*token_profile "p" .*"message".* in \S+/conf/nginx\.conf:[1-9]\d*}
+--- no_error_log
+has no variable
+
+=== TEST 99: a message twice is not doubted
+--- http_config
+token_profile p { format secure_link; key text=k; message fixed; message fixed; }
+--- config
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*"message" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
+--- no_error_log
+has no variable

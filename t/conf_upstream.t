@@ -134,21 +134,21 @@ qr{\[emerg\] .*invalid value "499" in "miss" directive, it must be between 400 a
 upstream_table apps { zone 1m; passive fails=some; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "some" in "passive" directive in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*invalid value "fails=some" in "passive" directive in \S+/conf/nginx\.conf:\d+}
 
 === TEST 18: fails below zero
 --- http_config
 upstream_table apps { zone 1m; passive fails=-1; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "-1" in "passive" directive in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*invalid value "fails=-1" in "passive" directive in \S+/conf/nginx\.conf:\d+}
 
 === TEST 19: a window that is no time
 --- http_config
 upstream_table apps { zone 1m; passive window=soon; }
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "soon" in "passive" directive in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*invalid value "window=soon" in "passive" directive in \S+/conf/nginx\.conf:\d+}
 
 === TEST 20: a word passive does not know
 --- http_config
@@ -172,7 +172,7 @@ upstream_table apps { zone 1m; file apps.json reload=often; }
 {}
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*invalid value "often" in "file" directive in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*invalid value "reload=often" in "file" directive in \S+/conf/nginx\.conf:\d+}
 
 === TEST 23: a word file does not know
 --- http_config
@@ -223,7 +223,7 @@ upstream_table apps { zone 1m; file apps.json; }
 >>> ../conf/apps.json
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*file "\S+/conf/apps\.json": .*EOF.* in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*file "\S+/conf/apps\.json": file is empty in \S+/conf/nginx\.conf:\d+}
 
 === TEST 29: cut off in the middle
 --- http_config
@@ -234,7 +234,7 @@ upstream_table apps { zone 1m; file apps.json; }
  "b.test": {"back
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*file "\S+/conf/apps\.json": .*EOF.* in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*file "\S+/conf/apps\.json": unexpected end of file at line \d+ column \d+ in \S+/conf/nginx\.conf:\d+}
 
 === TEST 30: something after the end
 --- http_config
@@ -304,7 +304,7 @@ upstream_table apps { zone 1m; file apps.json; }
 {"a.test": {"backends": []}, "A.test:80": {"backends": []}}
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*duplicate key "A\.test:80".* in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*duplicate key "A\.test:80", it is "a\.test" at /A\.test:80 in \S+/conf/nginx\.conf:\d+}
 
 === TEST 37: a key that is no host
 --- http_config
@@ -604,7 +604,7 @@ upstream_table apps { zone 1m; file apps.json; }
 {"a.test": {"backends": [{"url": "http://127.0.0.1", "wieght": 1}]}}
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*unknown member "wieght", it must be "url", "weight", "backup", "drain", "sni", "max_conns" or "slow_start" at /a\.test/backends/0/wieght in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*unknown member "wieght", it must be "url", "weight", "backup", "drain" or "sni" at /a\.test/backends/0/wieght in \S+/conf/nginx\.conf:\d+}
 
 === TEST 68: of a route
 --- http_config
@@ -704,3 +704,11 @@ upstream_table apps { zone 140k; file apps.json; }
 --- user_files eval
 ">>> ../conf/apps.json\n" . '{"h0.test": {"backends": [], "vars": {"v": "' . "v" x 80 . '"}}, "h1.test": {"backends": [], "vars": {"v": "' . "v" x 160 . '"}}, "h2.test": {"backends": [], "vars": {"v": "' . "v" x 240 . '"}}, "h3.test": {"backends": [], "vars": {"v": "' . "v" x 320 . '"}}, "h4.test": {"backends": [], "vars": {"v": "' . "v" x 400 . '"}}, "h5.test": {"backends": [], "vars": {"v": "' . "v" x 480 . '"}}, "h6.test": {"backends": [], "vars": {"v": "' . "v" x 560 . '"}}, "h7.test": {"backends": [], "vars": {"v": "' . "v" x 640 . '"}}, "h8.test": {"backends": [], "vars": {"v": "' . "v" x 720 . '"}}, "h9.test": {"backends": [], "vars": {"v": "' . "v" x 800 . '"}}, "h10.test": {"backends": [], "vars": {"v": "' . "v" x 880 . '"}}, "h11.test": {"backends": [], "vars": {"v": "' . "v" x 960 . '"}}}'
 --- config_ok
+
+=== TEST 79: a file without a name
+--- http_config
+upstream_table apps { zone 1m; file ""; }
+--- config
+--- must_die
+--- error_log eval
+qr{\[emerg\] .*invalid value "" in "file" directive in \S+/conf/nginx\.conf:[1-9]\d*}

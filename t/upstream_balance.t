@@ -225,8 +225,8 @@ Host: a.test
 [502, 502]
 --- response_headers eval
 ['X-Tried: 127.0.0.1:$TEST_NGINX_RAND_PORT_1, 127.0.0.1:$TEST_NGINX_RAND_PORT_2', '! X-Backend']
---- error_log
-no live upstreams while connecting to upstream
+--- error_log eval
+qr{no live upstreams while connecting to upstream, .*, upstream: "http://backend/",}
 
 === TEST 13: a status is a reason to try the next only when asked
 --- http_upstream: a, b

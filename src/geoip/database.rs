@@ -56,16 +56,25 @@ struct Written {
 impl Written {
     fn read(cf: &Conf<'_, Gatehouse>) -> Result<Self, Error> {
         let words = cf.words()?;
-        let path = cf.path(words.get(1).map(String::as_str).unwrap_or_default())?;
+        let path = words.get(1).map(String::as_str).unwrap_or_default();
+        if path.is_empty() {
+            return Err(cf.invalid(path));
+        }
+        let path = cf.path(path)?;
         let (mut name, mut reload, mut max_age, mut size) = (None, None, None, None);
         for word in words.iter().skip(2) {
+            let invalid = |_| cf.invalid(word);
             let seen = match word.split_once('=') {
                 Some(("name", value)) if !value.is_empty() => {
                     name.replace(value.to_owned()).is_some()
                 }
-                Some(("reload", value)) => reload.replace(cf.milliseconds(value)?).is_some(),
-                Some(("max_age", value)) => max_age.replace(cf.seconds(value)?).is_some(),
-                Some(("zone", value)) => size.replace(cf.size(value)?).is_some(),
+                Some(("reload", value)) => reload
+                    .replace(cf.milliseconds(value).map_err(invalid)?)
+                    .is_some(),
+                Some(("max_age", value)) => max_age
+                    .replace(cf.seconds(value).map_err(invalid)?)
+                    .is_some(),
+                Some(("zone", value)) => size.replace(cf.size(value).map_err(invalid)?).is_some(),
                 _ => return Err(cf.invalid_parameter(word)),
             };
             if seen {

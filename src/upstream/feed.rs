@@ -231,8 +231,10 @@ impl UpstreamTable {
         } else if was_bad || tally.changed > 0 {
             let again = if was_bad { " is good again" } else { "" };
             let text = format!(
-                "{source}{again}: {} routes, {} changed",
-                tally.total, tally.changed
+                "{source}{again}: {} route{}, {} changed",
+                tally.total,
+                if tally.total == 1 { "" } else { "s" },
+                tally.changed
             );
             self.say(Level::Notice, &text);
         }

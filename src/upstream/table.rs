@@ -158,9 +158,11 @@ fn passive(cf: &Conf<'_, Gatehouse>, words: &[&str]) -> Result<Passive, Error> {
     for word in words {
         let twice = match word.split_once('=') {
             Some(("fails", n)) => fails
-                .replace(n.parse().map_err(|_| cf.invalid(n))?)
+                .replace(n.parse().map_err(|_| cf.invalid(word))?)
                 .is_some(),
-            Some(("window", time)) => window_ms.replace(cf.milliseconds(time)?).is_some(),
+            Some(("window", time)) => window_ms
+                .replace(cf.milliseconds(time).map_err(|_| cf.invalid(word))?)
+                .is_some(),
             _ => return Err(cf.invalid_parameter(word)),
         };
         if twice {
@@ -179,10 +181,13 @@ fn route_file(
     path: &str,
     reload: Option<&str>,
 ) -> Result<RouteFile, Error> {
-    let reload_ms = match reload.map(|word| word.strip_prefix("reload=").ok_or(word)) {
+    if path.is_empty() {
+        return Err(cf.invalid(path));
+    }
+    let reload_ms = match reload.map(|word| (word, word.strip_prefix("reload="))) {
         None => RELOAD_MS,
-        Some(Ok(time)) => cf.milliseconds(time)?,
-        Some(Err(word)) => return Err(cf.invalid_parameter(word)),
+        Some((word, Some(time))) => cf.milliseconds(time).map_err(|_| cf.invalid(word))?,
+        Some((word, None)) => return Err(cf.invalid_parameter(word)),
     };
     Ok(RouteFile {
         path: cf.path(path)?,

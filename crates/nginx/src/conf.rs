@@ -308,11 +308,10 @@ impl<M: Module> Conf<'_, M> {
         unsafe { &mut *srv }
     }
 
-    /// Compiles an nginx expression with variables.
+    /// Compiles an nginx expression with variables; nginx itself logs why it cannot.
     pub fn compile(&mut self, text: &[u8]) -> Result<Expression, Error> {
         // SAFETY: `cf` is live.
-        unsafe { Expression::compile(self.cf, text) }
-            .ok_or_else(|| Error::new(format!("\"{}\" directive failed", self.name())))
+        unsafe { Expression::compile(self.cf, text) }.ok_or_else(Error::logged)
     }
 
     /// Compiles the n-th word of the directive.

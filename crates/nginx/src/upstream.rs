@@ -109,6 +109,8 @@ impl Slot {
 /// A request's peer data.
 struct Peer<'r, B: Balancer> {
     request: *mut ngx::ngx_http_request_t,
+    /// The name of the `upstream` block, for messages when nobody is chosen.
+    block: *mut ngx::ngx_str_t,
     state: B::State<'r>,
 }
 
@@ -281,11 +283,15 @@ unsafe extern "C" fn init_peer<B: Balancer>(
     };
     let tls = request.upstream().is_some_and(|u| u.ssl() != 0);
     let body = || match B::init(request, srv, tls) {
-        // SAFETY: the request is live and has its upstream.
-        Init::Serve { state, tries } => match unsafe { install::<B>(request, state, tries) } {
-            Some(()) => Ok(0),
-            None => Err(None),
-        },
+        Init::Serve { state, tries } => {
+            // SAFETY: an explicit block, which lives as long as the configuration.
+            let block = unsafe { &raw mut (*us).host };
+            // SAFETY: the request is live and has its upstream.
+            match unsafe { install::<B>(request, block, state, tries) } {
+                Some(()) => Ok(0),
+                None => Err(None),
+            }
+        }
         Init::Fallback => Ok(1),
         Init::Finish(status) => Err(Some(status)),
         Init::Failed => Err(None),
@@ -329,9 +335,10 @@ unsafe fn finish(r: *mut ngx::ngx_http_request_t, status: u16) -> isize {
 }
 
 /// # Safety
-/// The request is live and has its upstream.
+/// The request is live and has its upstream; `block` lives as long.
 unsafe fn install<'r, B: Balancer>(
     request: Request<'r>,
+    block: *mut ngx::ngx_str_t,
     state: B::State<'r>,
     tries: usize,
 ) -> Option<()> {
@@ -339,6 +346,7 @@ unsafe fn install<'r, B: Balancer>(
     let upstream = unsafe { &mut *(*request.raw()).upstream };
     let peer = Peer::<'r, B> {
         request: request.raw(),
+        block,
         state,
     };
     upstream.peer.data = ptr::from_mut(request.place(peer)?).cast();
@@ -354,15 +362,13 @@ unsafe extern "C" fn get<B: Balancer>(
     pc: *mut ngx::ngx_peer_connection_t,
     data: *mut c_void,
 ) -> isize {
-    static NOBODY: crate::module::Shared<ngx::ngx_str_t> =
-        crate::module::Shared(bytes::borrow(b"no live backend"));
     const BUSY: isize = ngx::NGX_BUSY as isize;
     // SAFETY: `install` set `data`; it lives in the request's pool.
     let peer = unsafe { &mut *data.cast::<Peer<'_, B>>() };
-    // nginx's `zone` statistics read the name also when nobody is chosen.
+    // nginx's messages and `zone` statistics read the name also when nobody is chosen; its round robin gives the same.
     // SAFETY: nginx passes its live connection record, which is a part of the request's upstream: it is reached through
     // this pointer only, and no reference to either is held.
-    unsafe { (*pc).name = (&raw const NOBODY.0).cast_mut() };
+    unsafe { (*pc).name = peer.block };
     // SAFETY: the request is live while it tries backends.
     let request = unsafe { Request::new(peer.request) };
     let body = || {

@@ -180,7 +180,10 @@ impl FileReader {
     /// It ended too early, or had no `version` or no `routes`.
     pub fn check_end(&self) -> Result<(), RouteError> {
         if self.state != State::Done {
-            return Err(self.syntax("EOF while parsing"));
+            return Err(match self.state {
+                State::Start => RouteError::new("file is empty", ""),
+                _ => self.syntax("unexpected end of file"),
+            });
         }
         if self.level == Level::Wrapper {
             for (has, name) in [(self.has_version, "version"), (self.has_routes, "routes")] {
@@ -411,10 +414,7 @@ impl FileReader {
         let key = Key::parse(self.name.as_bytes(), self.mode)
             .map_err(|why| RouteError::new(format!("{why} \"{}\"", self.name), pointer.clone()))?;
         if !self.keys.insert(key.as_bytes()) {
-            return Err(RouteError::new(
-                format!("duplicate key \"{}\"", self.name),
-                pointer,
-            ));
+            return Err(RouteError::new(self.duplicate(&key), pointer));
         }
         let route = json::route(value, &pointer)?;
         self.count = self.count.saturating_add(1);
@@ -423,6 +423,15 @@ impl FileReader {
             route,
             pointer,
         })
+    }
+
+    fn duplicate(&self, key: &Key) -> String {
+        let normal = String::from_utf8_lossy(key.as_bytes());
+        if normal == self.name.as_str() {
+            format!("duplicate key \"{normal}\"")
+        } else {
+            format!("duplicate key \"{}\", it is \"{normal}\"", self.name)
+        }
     }
 
     fn after_value(&mut self, byte: u8) -> Result<(), RouteError> {

@@ -52,9 +52,10 @@ fn a_file_in_both_forms() {
 #[test]
 fn what_is_wrong_with_a_file_is_said_with_its_place() {
     for (text, why) in [
-        ("", "EOF while parsing at line 1 column 0"),
+        ("", "file is empty"),
+        (" \n", "file is empty"),
         ("[]", "expected `{` at line 1 column 1"),
-        ("{", "EOF while parsing at line 1 column 1"),
+        ("{", "unexpected end of file at line 1 column 1"),
         ("{} x", "trailing characters at line 1 column 4"),
         ("{\n\"a\" 1}", "expected `:` at line 2 column 5"),
         (
@@ -73,10 +74,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
             "{\n  \"a\":\n   {\"backends\":\n []]}",
             "expected `,` or `}` at line 4 column 4",
         ),
-        (
-            "{\"a\": nul}",
-            "EOF while parsing a value at line 1 column 9",
-        ),
+        ("{\"a\": nul}", "unfinished value at line 1 column 9"),
         ("{\"a\": 1}", "not an object at /a"),
         (
             "{\"a b\": {\"backends\": []}}",
@@ -84,7 +82,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
         ),
         (
             "{\"a\": {\"backends\": []}, \"A.\": {\"backends\": []}}",
-            "duplicate key \"A.\" at /A.",
+            "duplicate key \"A.\", it is \"a\" at /A.",
         ),
         (
             "{\"a\": {\"backend\": []}}",

@@ -26,6 +26,11 @@ impl Json {
             let message = message
                 .rsplit_once(" at line ")
                 .map_or(message.as_str(), |(m, _)| m);
+            let message = if e.is_eof() {
+                "unfinished value"
+            } else {
+                message
+            };
             RouteError::syntax(message, e.line(), e.column())
         })
     }
@@ -195,15 +200,8 @@ fn backend_object(json: Json, at: &str) -> Result<Backend, RouteError> {
 }
 
 const ROUTE_MEMBERS: &[&str] = &["id", "backends", "vars", "keys", "meta"];
-const BACKEND_MEMBERS: &[&str] = &[
-    "url",
-    "weight",
-    "backup",
-    "drain",
-    "sni",
-    "max_conns",
-    "slow_start",
-];
+/// Those that can say something; `max_conns` and `slow_start` may only say what they say by default.
+const BACKEND_MEMBERS: &[&str] = &["url", "weight", "backup", "drain", "sni"];
 
 /// Refuses a member, and says which ones there are.
 pub(super) fn unknown(name: &str, known: &[&str], at: String) -> RouteError {

@@ -94,7 +94,10 @@ fn a_url_with_anything_else_is_refused() {
         ("http://a#weight=0", "weight is not 1 to 65535"),
         ("http://a#weight=65536", "weight is not 1 to 65535"),
         ("http://a#weight=+1", "weight is not 1 to 65535"),
-        ("http://a#drain=yes", "invalid option \"drain=yes\""),
+        (
+            "http://a#drain=yes",
+            "invalid option \"drain=yes\", it must be \"0\" or \"1\"",
+        ),
         ("http://a#sni=a b", "invalid sni \"a b\""),
         (
             "http://a#x=1",
@@ -176,7 +179,7 @@ fn what_is_wrong_with_a_route_is_said_with_its_place() {
         ),
         (
             r#"{"backends": [{"url": "http://a", "wieght": 1}]}"#,
-            "unknown member \"wieght\", it must be \"url\", \"weight\", \"backup\", \"drain\", \"sni\", \"max_conns\" or \"slow_start\" at /backends/0/wieght",
+            "unknown member \"wieght\", it must be \"url\", \"weight\", \"backup\", \"drain\" or \"sni\" at /backends/0/wieght",
         ),
         (
             r#"{"backends": [{"url": "http://a", "weight": 0}]}"#,

@@ -162,7 +162,10 @@ fn parse_flag(option: &str, value: &str) -> Result<bool, String> {
     match value {
         "1" => Ok(true),
         "0" => Ok(false),
-        _ => Err(format!("invalid option \"{option}\"")),
+        _ => {
+            let legal = super::error::one_of(&["0", "1"]);
+            Err(format!("invalid option \"{option}\", it must be {legal}"))
+        }
     }
 }
 

@@ -269,7 +269,7 @@ pub(super) fn single_process(env: &Env) -> Result<(), String> {
     wait(&server, "two", "when the file changed")?;
     server.write_conf(&conf(main, "zone 1m; file other.json;"))?;
     server.signal(Signal::SIGHUP)?;
-    server.wait_log(r#"other\.json": 1 routes, 1 changed"#, SOON)?;
+    server.wait_log(r#"other\.json": 1 route, 1 changed"#, SOON)?;
     server.write_file(
         "conf/other.json",
         br#"{"a.test": {"backends": []}, "b.test": {"backends": []}}"#,

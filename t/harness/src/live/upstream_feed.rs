@@ -122,14 +122,14 @@ pub(super) fn half_written(env: &Env) -> Result<(), String> {
     let half = whole.get(..whole.len() / 2).unwrap_or_default();
     server.write_file("conf/apps.json", half)?;
     let (well, said) = server.test_config()?;
-    if well || !said.contains("EOF while parsing") {
+    if well || !said.contains("unexpected end of file") {
         return Err(format!("nginx -t accepts half a file: {said}"));
     }
     server.write_conf(&conf("worker_processes 2;").replace("200 $v", "200 new-$v"))?;
     server.reload()?;
     expect_value(&server, "a.test", "new-1", "after the reload")?;
     server.wait_log(
-        r#"\[error\] .*upstream table "apps": file ".*apps\.json": EOF while parsing.*, the last good routes stay in use"#,
+        r#"\[error\] .*upstream table "apps": file ".*apps\.json": unexpected end of file.*, the last good routes stay in use"#,
         SOON,
     )?;
     remove_file(&server)?;
@@ -143,7 +143,7 @@ pub(super) fn half_written(env: &Env) -> Result<(), String> {
     server.write_file("conf/apps.json", &whole)?;
     wait_value(&server, "a.test", "new-2", SOON)?;
     server.wait_log(
-        r#"\[notice\] .*apps\.json" is good again: 1 routes, 1 changed"#,
+        r#"\[notice\] .*apps\.json" is good again: 1 route, 1 changed"#,
         SOON,
     )?;
     server.stop()
@@ -167,7 +167,7 @@ pub(super) fn half_written_new(env: &Env) -> Result<(), String> {
     server.write_file("conf/other.json", b"{\"a.test\": {")?;
     server.write_conf(&conf("").replace("apps.json", "other.json"))?;
     match server.reload() {
-        Err(text) if text.contains("EOF while parsing") => {}
+        Err(text) if text.contains("unexpected end of file") => {}
         other => return Err(format!("another file, half written: {other:?}")),
     }
     expect_value(&server, "a.test", "1", "after the refused reload")?;
@@ -288,7 +288,7 @@ pub(super) fn exiting(env: &Env) -> Result<(), String> {
         ))?;
     server.allow("exited on signal");
     server.write_file("conf/apps.json", &routes(echo.port(), "1"))?;
-    let line = server.wait_log(r#"apps\.json": 1 routes, 1 changed"#, SOON)?;
+    let line = server.wait_log(r#"apps\.json": 1 route, 1 changed"#, SOON)?;
     let feeder = writer_of(&line).ok_or("no process id in the log")?;
     // An open connection keeps the feeder while it shuts down.
     let mut clients = Vec::new();
@@ -307,7 +307,7 @@ pub(super) fn exiting(env: &Env) -> Result<(), String> {
     // The lease alone would last three seconds.
     wait_value(&server, "a.test", "2", Duration::from_millis(2_500))?;
     let log = server.log();
-    let by = log.lines().filter(|l| l.contains("1 routes, 1 changed"));
+    let by = log.lines().filter(|l| l.contains("1 route, 1 changed"));
     if by
         .filter_map(writer_of)
         .filter(|pid| *pid == feeder)
@@ -329,7 +329,7 @@ pub(super) fn stopped(env: &Env) -> Result<(), String> {
         .file("conf/apps.json", &routes(a.port(), "1"))?
         .start(&hooked)?;
     server.write_file("conf/apps.json", &routes(a.port(), "2"))?;
-    let line = server.wait_log(r#"apps\.json": 1 routes, 1 changed"#, SOON)?;
+    let line = server.wait_log(r#"apps\.json": 1 route, 1 changed"#, SOON)?;
     let feeder = writer_of(&line).ok_or("no process id in the log")?;
     let stop = server.root().join("conf/stop");
     fs::write(&stop, b"").map_err(|e| e.to_string())?;
@@ -340,10 +340,10 @@ pub(super) fn stopped(env: &Env) -> Result<(), String> {
     poll::until(SOON, still).ok_or("the feeder did not stop")?;
     server.write_file("conf/apps.json", &routes(a.port(), "4"))?;
     // From the one worker that still answers: a connection to the other one waits.
-    server.wait_log(r#"apps\.json": 1 routes, 1 changed.*"#, SOON)?;
+    server.wait_log(r#"apps\.json": 1 route, 1 changed.*"#, SOON)?;
     let fed = || {
         let log = server.log();
-        let by = log.lines().filter(|l| l.contains("1 routes, 1 changed"));
+        let by = log.lines().filter(|l| l.contains("1 route, 1 changed"));
         by.filter_map(writer_of)
             .any(|pid| pid != feeder)
             .then_some(())
@@ -357,7 +357,7 @@ pub(super) fn stopped(env: &Env) -> Result<(), String> {
     process::send(other.ok_or("no other worker")?, Signal::SIGQUIT)?;
     server.write_file("conf/apps.json", &routes(a.port(), "5"))?;
     wait_value(&server, "a.test", "5", TAKEN_OVER)?;
-    if lines(&server, "1 routes, 1 changed") != 3 {
+    if lines(&server, "1 route, 1 changed") != 3 {
         return Err("the feeder that stood still changed the table".into());
     }
     server.stop()
@@ -497,7 +497,7 @@ pub(super) fn given_back(env: &Env) -> Result<(), String> {
         } else {
             0
         };
-        (idle > 100 && lines(&server, "EOF while parsing") == 1).then_some(())
+        (idle > 100 && lines(&server, "unexpected end of file") == 1).then_some(())
     };
     poll::until(Duration::from_secs(60), freed).ok_or("the worker does not come to rest")?;
     println!("# longest work of the worker between a request and its answer: {longest:?}");
