@@ -82,7 +82,8 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
                - `key [id=ID] file=PATH [encoding=text|hex|base64|base64url];` a key, read at start and reload; one newline at its end is \
                dropped. Repeat it to rotate: any key verifies. `text=…` instead of `file=` is for tests and is warned about: `nginx -T` prints it.\n\
                - `from query[=token[,expiry]] cookie[=…] header[=…] path;` where tokens are looked for; the first *valid* one wins, else the \
-               reason of the first place that had one counts. With one name the value is `token,expiry`. A header must not be `Host`, \
+               reason of the first place that had one counts. With one name the value is `token,expiry`, or the token alone. With two names, as \
+               by default, both must be there, also under `require_exp off`: links without expiry need one name, such as `query=md5`. A header must not be `Host`, \
                `Connection`, `Content-Length` or `Transfer-Encoding`: nginx reads the request by them. `path` is the first path segment of the \
                form `token,expiry`; it is taken out of the path by one internal redirect. \
                A segment that `..` cancels is no part of the path. A name of a ScaleSimple token that comes twice is `malformed`. Default: `query cookie header` with the scheme's own \

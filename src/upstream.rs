@@ -56,7 +56,8 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         contexts: Contexts::HTTP,
         args: Args::Block(1),
         text: "A table of routes in shared memory: which backends serve a key, usually a host. In the block:\n\n\
-               - `zone size;` its memory, for all workers together (about 110 bytes for a host with two backends). Required.\n\
+               - `zone size;` its memory, for all workers together (about 110 bytes for a host with one backend of its own or two that \
+               it shares with others, 210 with two of its own, 290 with an `id`, two `vars` and a long name as well). Required.\n\
                - `match host | exact;` how keys are compared. `host` (the default): lower-cased, port and trailing dot dropped; exact, then \
                `*.parent` from the longest, then `*`. `exact`: the bytes, no wildcards.\n\
                - `file path [reload=time];` the routes as JSON, `{\"version\": 1, \"routes\": {KEY: route}}` or the bare object. Looked at again every \
