@@ -179,3 +179,50 @@ location \@next { token_auth sl; $::Dry $::Up }"
 GET /jHJ84rOUHuEOmwOLeXgpFg,4000000000/x
 --- response_body_like eval
 qr/^GET \/x HTTP/m
+
+=== TEST 13: `rewrite … break`: the location is that of the path without the token
+--- http_upstream: a, b
+--- http_config eval: $::PP
+--- config eval
+"location /v/ { token_auth pp; rewrite ^/v/(.*)\$ /in/\$1 break; $::Up
+  location /v/bob/ { deny all; }
+  location /v/secret/ { internal; token_auth off; $::Up } }
+location /in/ { internal; proxy_pass http://127.0.0.1:\$TEST_NGINX_PORT_B; }"
+--- user_files eval: $::Files
+--- request eval
+["GET /v/fca35d527e3102bd7185fa5d6c5be511,4000000000/x", "GET /v/3e383a4fa673c9f6fa3a8d81ff302236,4000000000/x?a=1", "GET /v/ebcd448eb75e465d7d249c2a674d4c72,4000000000/bob/x", "GET /v/81a1f9a825fdb37013306e47c3680cda,4000000000/secret/x", "GET /v/x", "GET /in/fca35d527e3102bd7185fa5d6c5be511,4000000000/x"]
+--- error_code eval
+[200, 200, 403, 404, 403, 404]
+--- response_body eval
+["name=a\nGET /in/x$::E", "name=a\nGET /in/x?a=1$::E", qr/403/, qr/404/, qr/403/, qr/404/]
+--- no_error_log
+token refused: invalid
+
+=== TEST 14: the same in a dry run, with arguments that the rewrite changes
+--- http_upstream: a, b
+--- http_config
+token_profile pp { format scalesimple; key file=key; from path query=t; }
+--- config eval
+"location /v/ { token_auth pp; $::Dry rewrite ^/v/(.*)\$ /in/\$1?b=2 break; $::Up
+  location /v/bob/ { deny all; } }
+location /set/ { token_auth pp; $::Dry set \$args \$args&c=3; $::Up }
+location /keep/ { token_auth pp; $::Dry token_auth_strip off; rewrite ^/keep/(.*)\$ /in/\$1?b=2 break; $::Up }
+location / { proxy_pass http://127.0.0.1:\$TEST_NGINX_PORT_B; }"
+--- user_files eval: $::Files
+--- request eval
+["GET /v/x?a=1", "GET /v/$::Bad/x?a=1", "GET /v/$::Bad/x?t=to&a=1", "GET /v/$::Bad/bob/x?a=1", "GET /set/x?a=1", "GET /set/$::Bad/x?a=1&t=to", "GET /keep/x?a=1", "GET /keep/$::Bad/x?a=1"]
+--- error_code eval
+[200, 200, 200, 403, 200, 200, 200, 200]
+--- response_body eval
+["name=a\nGET /in/x?b=2&a=1$::E", "name=a\nGET /in/x?b=2&a=1$::E", "name=a\nGET /in/x?b=2&a=1$::E", qr/403/, "name=a\nGET /set/x?a=1&c=3$::E", "name=a\nGET /set/x?a=1&c=3$::E", "name=a\nGET /in/x?b=2&a=1$::E", "name=a\nGET /in/x?b=2&a=1$::E"]
+
+=== TEST 15: a rewrite that takes the token out by itself
+--- http_upstream: a
+--- http_config eval: $::PP
+--- config eval
+"location /v/ { token_auth pp; rewrite ^/v/[^/]+,\\d+/(.*)\$ /in/\$1 break; $::Up }"
+--- user_files eval: $::Files
+--- request
+GET /v/fca35d527e3102bd7185fa5d6c5be511,4000000000/x
+--- response_body eval
+"name=a\nGET /in/x$::E"

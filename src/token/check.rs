@@ -20,6 +20,8 @@ pub struct Record<'r> {
     /// What the access phase last enforced.
     enforced: Cell<Option<(&'r Judged<'r>, Action)>>,
     pub(super) path: Cell<PathToken>,
+    /// The request as it came to the location it is in.
+    pub(super) entry: Cell<Option<path::Entry<'r>>>,
     /// The request has begun with its phases.
     pub(super) begun: Cell<bool>,
     /// The place whose tokens are to be stripped.
@@ -302,12 +304,9 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
         };
         return Some(refusal::refuse(r, all, status));
     }
-    if let Some(clean) = path::without_token(r, record, number) {
+    if let Some((uri, args)) = path::without_token(r, record, number) {
         refusal::start_again(all);
-        return Some(Outcome::Redirect {
-            uri: clean,
-            args: r.args(),
-        });
+        return Some(Outcome::Redirect { uri, args });
     }
     Some(if action == Action::Allowed {
         Outcome::Allowed

@@ -22,6 +22,26 @@ pub enum PathToken {
     Gone,
 }
 
+/// A request as it came to its location, before that location's own rewrites.
+#[derive(Clone, Copy)]
+pub struct Entry<'r> {
+    pub(super) uri: &'r [u8],
+    pub(super) args: &'r [u8],
+    /// Its path may open an `internal` location.
+    pub(super) internal: bool,
+}
+
+impl<'r> Entry<'r> {
+    /// The request as it is now.
+    pub(super) fn of(r: Request<'r>) -> Self {
+        Self {
+            uri: r.uri(),
+            args: r.args(),
+            internal: r.is_internal(),
+        }
+    }
+}
+
 /// Where the path token of a request stands, by the path that nginx parsed from `target`. None when
 /// memory is short.
 pub(super) fn find<'r>(
@@ -98,12 +118,14 @@ pub(super) fn strip_uri<'r>(r: Request<'r>, record: &Record<'r>, main: &Main) ->
     Some(())
 }
 
-/// The path to start again at, when this one still has a path token in it.
+/// The path and the arguments to start again with, when the path still has a token in it: those that
+/// the request came to its location with, so that nginx finds and rewrites what it would have found and
+/// rewritten without the token.
 pub(super) fn without_token<'r>(
     r: Request<'r>,
     record: &Record<'r>,
     number: usize,
-) -> Option<&'r [u8]> {
+) -> Option<(&'r [u8], &'r [u8])> {
     let profiles = &r.main_conf::<Gatehouse>().token.profiles;
     let (number, then) = match record.path.get() {
         PathToken::Gone | PathToken::OutOfPath => return None,
@@ -117,11 +139,25 @@ pub(super) fn without_token<'r>(
             }
         }
     };
-    let out = r.alloc(r.uri().len())?;
-    let len = profiles.get(number)?.profile.clean_decoded(r.uri(), out)?;
+    let named = profiles.get(number)?;
+    let now = cleaned(r, named, Entry::of(r))?;
+    let entry = record.entry.get();
+    let start = entry
+        .and_then(|entry| cleaned(r, named, entry))
+        .unwrap_or(now);
     record.path.set(then);
-    record.starts_again.set(!r.is_internal());
-    out.get(..len)
+    record.starts_again.set(!start.internal);
+    Some((start.uri, start.args))
+}
+
+/// The same without a token in its path; None when it has none there, or memory is short.
+fn cleaned<'r>(r: Request<'r>, named: &Named, with_token: Entry<'r>) -> Option<Entry<'r>> {
+    let out = r.alloc(with_token.uri.len())?;
+    let len = named.profile.clean_decoded(with_token.uri, out)?;
+    Some(Entry {
+        uri: out.get(..len)?,
+        ..with_token
+    })
 }
 
 /// Takes a path token out of a request that others have let in without asking us, or in spite of us.
@@ -144,9 +180,9 @@ impl Handler for PreContent {
         let clean = r
             .existing_record::<Gatehouse>()
             .and_then(|all| without_token(r, &all.token, number));
-        clean.map_or(Outcome::Declined, |uri| Outcome::Redirect {
+        clean.map_or(Outcome::Declined, |(uri, args)| Outcome::Redirect {
             uri,
-            args: r.args(),
+            args,
         })
     }
 }

@@ -101,6 +101,7 @@ fn enter<'r>(r: Request<'r>, record: &Record<'r>, passed: bool) -> Option<()> {
         }
     }
     record.at.set(At::Location(here));
+    record.entry.set(Some(path::Entry::of(r)));
     Some(())
 }
 
@@ -317,7 +318,7 @@ fn strip<'r>(
     record.receive(r);
     let main = &r.main_conf::<Gatehouse>().token;
     let named = main.profiles.get(number)?;
-    strip_query(r, named)?;
+    strip_query(r, record, named)?;
     path::strip_target(r, record, number, named)?;
     strip_cookies(r, record, named)?;
     strip_headers(r, record, named, authorization)?;
@@ -347,7 +348,7 @@ pub(super) fn parsed<'r>(r: Request<'r>) -> &'r [u8] {
     parsed().unwrap_or_else(|| r.uri())
 }
 
-fn strip_query(r: Request<'_>, named: &Named) -> Option<()> {
+fn strip_query<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option<()> {
     let names = &named.profile.carriers().args;
     if names.is_empty() {
         return Some(());
@@ -363,13 +364,35 @@ fn strip_query(r: Request<'_>, named: &Named) -> Option<()> {
             r.set_args(bytes::args_of(clean));
         }
     }
-    if !same && !args.is_empty() {
-        let out = r.alloc(args.len())?;
-        if let Some(len) = bytes::strip_args(args, names, out) {
-            r.set_args(out.get(..len)?);
+    if !same {
+        if let Some(clean) = without_args(r, args, names)? {
+            r.set_args(clean);
         }
     }
+    // With these a request without its path token starts again.
+    if let Some(entry) = record.entry.get() {
+        let clean = if std::ptr::eq(entry.args, args) {
+            Some(r.args())
+        } else {
+            without_args(r, entry.args, names)?
+        };
+        let args = clean.unwrap_or(entry.args);
+        record.entry.set(Some(path::Entry { args, ..entry }));
+    }
     Some(())
+}
+
+/// Arguments without those called one of `names`; nothing inside when they hold none of these. None when
+/// memory is short.
+fn without_args<'r>(r: Request<'r>, args: &[u8], names: &[String]) -> Option<Option<&'r [u8]>> {
+    if args.is_empty() {
+        return Some(None);
+    }
+    let out = r.alloc(args.len())?;
+    match bytes::strip_args(args, names, out) {
+        Some(len) => out.get(..len).map(Some),
+        None => Some(None),
+    }
 }
 
 fn strip_cookies<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option<()> {
