@@ -542,3 +542,13 @@ location @big { proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_APP; }
 [200, 200, 200]
 --- response_body_like eval
 [qr/^PUT \/v\?a=1&b=2 /m, qr/^GET \/kept\?ss_token=x&ss_expiration=1 /m, qr/^GET \/free\?ss_token=x /m]
+
+=== TEST 37: a fragment with a token goes as a whole, another one stays
+--- http_upstream: a
+--- http_config eval: $::P
+--- config eval: $::Dry
+--- user_files eval: $::Files
+--- request eval
+["GET /v?a#&ss_token=x", "GET /v#?ss_token=x", "GET /v#ss_token=x&b", "GET /v?a&ss_token=x#&b", "GET /v?a#b"]
+--- response_body eval
+["name=a\nGET /v?a$::E\r\n", "name=a\nGET /v$::E\r\n", "name=a\nGET /v$::E\r\n", "name=a\nGET /v?a#&b$::E\r\n", "name=a\nGET /v?a#b$::E\r\n"]

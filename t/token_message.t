@@ -87,3 +87,16 @@ $::Files . ">>> d/index.html\nindex\n"
 ["X-Secure-Link: ytyOjrn9qBfHeu7bRW0-2A,4000000000", "X-Secure-Link: oxJPCv8RMoU5YpUlTwKUrw,4000000000"]
 --- error_code eval
 [200, 403]
+
+=== TEST 6: what stands behind a `#` is no argument, here as for `$arg_NAME`
+--- http_config
+token_profile d { format secure_link; key text=k; message "$arg_item {key}"; from query=md5; }
+token_profile p { format scalesimple; key file=key; from query; }
+--- config
+location /d { token_auth d; root html; try_files /v =404; }
+location /v { token_auth p; root html; }
+--- user_files eval: $::Files
+--- request eval
+["GET /d?item=5&md5=eRF5wlTBuZ-M2yWT2HMbNQ", "GET /d?a#&item=5&md5=eRF5wlTBuZ-M2yWT2HMbNQ", "GET /d?md5=eRF5wlTBuZ-M2yWT2HMbNQ#&item=5", "GET /d#?item=5&md5=eRF5wlTBuZ-M2yWT2HMbNQ", "GET /v?ss_token=89ebef16f7b05ed3aff1d6e7c8d7dd39&ss_expiration=4000000000", "GET /v?ss_token=89ebef16f7b05ed3aff1d6e7c8d7dd39&ss_expiration=4000000000#", "GET /v#?ss_token=89ebef16f7b05ed3aff1d6e7c8d7dd39&ss_expiration=4000000000"]
+--- error_code eval
+[200, 403, 403, 403, 200, 403, 403]

@@ -22,10 +22,21 @@ pub fn strip_args<N: AsRef<[u8]>>(args: &[u8], names: &[N], out: &mut [u8]) -> O
 }
 
 /// Removes the arguments called one of `names` from a `path?args`, and the `?` when that leaves no arguments.
+/// A `#fragment` holds none, but a server may send it on and log it: one with such a name goes as a whole.
 pub fn strip_target<N: AsRef<[u8]>>(target: &[u8], names: &[N], out: &mut [u8]) -> Option<usize> {
     let mut out = Out::new(out);
-    let removed = kept_target(target, is_arg_of(names), |piece| out.push(piece));
-    removed.then_some(out.len)
+    let is_token = is_arg_of(names);
+    let (url, fragment) = split_fragment(target);
+    let in_url = kept_url(url, &is_token, |piece| out.push(piece));
+    if !in_url {
+        out.push(url);
+    }
+    let mut pieces = fragment.split(|byte| b"#?&".contains(byte));
+    let in_fragment = pieces.any(is_token);
+    if !in_fragment {
+        out.push(fragment);
+    }
+    (in_url || in_fragment).then_some(out.len)
 }
 
 /// Removes every cookie called one of `names` from the value of a Cookie header. `Some(0)`: the header
@@ -61,9 +72,10 @@ pub fn cookies_called<'a>(value: &'a [u8], name: &[u8]) -> impl Iterator<Item = 
         .filter_map(move |(found, value)| (found == name).then_some(value))
 }
 
-/// The arguments of a `path?args`; empty when there are none.
+/// The arguments of a `path?args`, up to a `#` as nginx reads them; empty when there are none.
 pub fn args_of(target: &[u8]) -> &[u8] {
-    split_target(target).1.unwrap_or_default()
+    let (url, _) = split_fragment(target);
+    split_target(url).1.unwrap_or_default()
 }
 
 /// A path segment that is a token, and what is left of the target without it.
@@ -129,7 +141,21 @@ pub(super) fn kept_target<'a>(
     is_token: impl Fn(&[u8]) -> bool,
     mut emit: impl FnMut(&'a [u8]),
 ) -> bool {
-    let (path, args) = split_target(target);
+    let (url, fragment) = split_fragment(target);
+    let removed = kept_url(url, is_token, &mut emit);
+    if removed {
+        emit(fragment);
+    }
+    removed
+}
+
+/// The same for a target without a fragment.
+fn kept_url<'a>(
+    url: &'a [u8],
+    is_token: impl Fn(&[u8]) -> bool,
+    mut emit: impl FnMut(&'a [u8]),
+) -> bool {
+    let (path, args) = split_target(url);
     let mut path = Some(path);
     let mut separator: &[u8] = b"?";
     let removed = kept_runs(args.unwrap_or_default(), b'&', is_token, |_, run| {
@@ -177,6 +203,13 @@ fn kept_runs<'a>(
         emit(run_start, run);
     }
     dropped
+}
+
+/// What nginx reads of a target, and the rest from its first `#` on.
+fn split_fragment(target: &[u8]) -> (&[u8], &[u8]) {
+    memchr(b'#', target)
+        .and_then(|mark| target.split_at_checked(mark))
+        .unwrap_or((target, b""))
 }
 
 fn split_target(target: &[u8]) -> (&[u8], Option<&[u8]>) {

@@ -74,9 +74,30 @@ fn targets() {
             ("/p&a=1", None),
             ("/a=1", None),
             ("/p?b?a=1", None),
+            ("/p?a=1#", Some("/p#")),
+            ("/p?a=1#&x", Some("/p#&x")),
+            ("/p?x&a=1#&a=2", Some("/p?x")),
+            ("/p?x#&a=1", Some("/p?x")),
+            ("/p#x?a=1", Some("/p")),
+            ("/p#a=1", Some("/p")),
+            ("/p?x#y=a=1", None),
             ("", None),
         ],
     );
+}
+
+#[test]
+fn a_fragment_is_no_argument_of_what_is_signed() {
+    let signed = |target: &'static str| {
+        let mut pieces = Vec::new();
+        kept_target(target.as_bytes(), is_arg_of(&["a"]), |piece| {
+            pieces.extend_from_slice(piece);
+        });
+        String::from_utf8(pieces).unwrap()
+    };
+    assert_eq!(signed("/p?x&a=1#&y&a=2"), "/p?x#&y&a=2");
+    assert_eq!(signed("/p?a=1#&y"), "/p#&y");
+    assert_eq!(signed("/p#?a=1"), "");
 }
 
 #[test]
@@ -125,6 +146,8 @@ fn find() {
     assert_eq!(find_arg(args, b"y"), None);
     assert_eq!(args_of(b"/p?x=1?2"), b"x=1?2");
     assert_eq!(args_of(b"/p"), b"");
+    assert_eq!(args_of(b"/p?x=1#&y=2#?z"), b"x=1");
+    assert_eq!(args_of(b"/p#?x=1"), b"");
     let cookies = b"xt=0; t ; t= 1 ;t=2; u=\"a=b\"";
     assert_eq!(cookies_called(cookies, b"t").next(), Some(b"1".as_slice()));
     assert_eq!(
