@@ -351,6 +351,7 @@ impl<M: Module> Conf<'_, M> {
     }
 
     /// Adds a variable, named without `$`, that no configuration may define itself.
+    #[cfg(ngx_feature = "http_cache")]
     pub(crate) fn add_own_variable<G: Getter>(
         &mut self,
         name: &str,

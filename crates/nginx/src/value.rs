@@ -54,6 +54,7 @@ impl Expression {
     }
 
     /// As nginx wants it.
+    #[cfg(ngx_feature = "http_cache")]
     pub(crate) fn compiled(&self) -> &ngx::ngx_http_complex_value_t {
         &self.raw
     }

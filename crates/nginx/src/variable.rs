@@ -78,6 +78,7 @@ pub(crate) enum Owner {
     /// The configuration may define the same name, and then its definition counts.
     Anybody,
     /// A configuration that defines the name is refused.
+    #[cfg_attr(not(ngx_feature = "http_cache"), allow(dead_code))]
     Module,
 }
 
