@@ -173,7 +173,7 @@ location /backend { add_header Cache-Control public; add_header Cache-Control ma
 ["Cache-Control: no-store", "Cache-Control: no-store"]
 
 === TEST 11: tens of thousands of header lines, and many places where a token may be
---- skip_nginx: 2: >= 1.29.0
+# Debian's nginx and those from 1.29 on take a thousand lines at most: 400.
 --- http_upstream: a
 --- http_config
 large_client_header_buffers 4 400k;
@@ -183,6 +183,7 @@ token_profile p { format scalesimple; key file=key; from header=x-a header=x-b h
 "location / { token_auth p; $::Up }"
 --- raw_request eval
 "GET /v HTTP/1.0\r\n" . "x-a:1\r\n" x 20000 . "y:1\r\n" x 20000 . "x-h: 89ebef16f7b05ed3aff1d6e7c8d7dd39,4000000000\r\n\r\n"
+--- error_code_like: ^(?:200|400)$
 --- response_body_unlike
 (?im)^x-[ah]:
 

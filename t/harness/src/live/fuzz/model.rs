@@ -3,7 +3,7 @@
 
 use super::access::{self, Refused};
 use super::prediction::{Answer, Hit, Prediction, Strip};
-use super::request::Request;
+use super::request::{Request, Wire};
 use super::site::{self, At, Auth, Content, Early, Key, Loc, Route, Server, Up};
 use super::tokens::{PROFILES, Profile, View};
 use super::uri;
@@ -107,14 +107,19 @@ impl<'a> Walk<'a> {
             has_token: has_path_token(path),
             hits: Vec::new(),
         };
+        let parsed_is_bad = parsed.is_none();
         let early = match (parsed, &host, request.method.as_str()) {
             (None, _, _) | (_, Err(()), _) => Some(400),
             (_, _, "TRACE") => Some(405),
             (_, _, method) if !method.bytes().all(|b| b.is_ascii_uppercase()) => Some(400),
             _ => None,
         };
+        let bad_method = !request.method.bytes().all(|b| b.is_ascii_uppercase());
+        // HTTP/1 tells its target before its host, HTTP/2 after it.
+        let bad_target = parsed_is_bad && request.wire != Wire::Http2;
+        let has_host = !bad_method && !bad_target && request.has_named_host();
         let mut next = match early {
-            Some(status) => walk.before_location(status),
+            Some(status) => walk.before_location(status, has_host),
             None => Next::Find,
         };
         // No way is that long.
@@ -129,9 +134,16 @@ impl<'a> Walk<'a> {
     }
 
     /// nginx refuses the request itself, with the settings of its server.
-    fn before_location(&mut self, status: u16) -> Next {
-        // Whose tokens these are nobody can say yet: those of the whole server go.
-        for loc in self.request.server.locations() {
+    fn before_location(&mut self, status: u16, has_host: bool) -> Next {
+        // Whose tokens these are nobody can say yet: those of the whole server go, and of all servers while no host has
+        // chosen one.
+        let own = self.request.server;
+        let servers = [Server::Main, Server::Paid];
+        for loc in servers
+            .into_iter()
+            .filter(|server| !has_host || *server == own)
+            .flat_map(Server::locations)
+        {
             match loc.auth {
                 Auth::Tenant => self.strip_all(),
                 _ => self.strip(Some(loc)),

@@ -92,6 +92,15 @@ impl Request {
         }
     }
 
+    /// Whether nginx has taken a host from it, also when it refuses the request for what comes behind.
+    pub fn has_named_host(&self) -> bool {
+        let named = match &self.absolute {
+            Some(host) => valid_host(host.as_bytes()),
+            None => self.header("host").and_then(valid_host),
+        };
+        named.is_some_and(|name| !name.is_empty())
+    }
+
     /// The client's address, as realip makes it.
     pub fn address(&self) -> &'static str {
         let said = self.header("X-Test-IP").unwrap_or_default();
