@@ -249,14 +249,14 @@ location /v { token_auth p; }
 === TEST 16: nor does the default server's page give its backend a token
 --- http_upstream: a
 --- http_config eval
-$::P . 'server { listen 127.0.0.1:$TEST_NGINX_SERVER_PORT default_server; server_name _; error_page 400 /e; location /e { proxy_set_header Orig $request_uri; ' . $::Up . ' } }'
+$::P . 'server { listen 127.0.0.1:$TEST_NGINX_SERVER_PORT default_server; server_name _; error_page 400 /e; location /e { ' . $::Up . ' proxy_set_header Orig $request_uri; } }'
 --- config
 location /v { token_auth p; }
 --- raw_request eval
 "GET /v?ss_token=to&a HTTP/1.1\r\nCookie: a=1; ss_token=to\r\nX-SS-Token: to\r\nConnection: close\r\n\r\n"
 --- error_code: 400
 --- response_body eval
-"name=a\nGET /e HTTP/1.0\r\nOrig: /v?a\r\nHost: up\r\nConnection: close\r\nCookie: a=1\r\n\r\n"
+"name=a\nGET /e HTTP/1.0\r\nHost: up\r\nConnection: close\r\nOrig: /v?a\r\nCookie: a=1\r\n\r\n"
 
 === TEST 17: a client that is slow to name its host
 --- http_config eval
