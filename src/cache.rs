@@ -2,7 +2,7 @@
 
 use crate::{Gatehouse, refusal, upstream};
 use gatehouse_nginx::Request;
-use gatehouse_nginx::cache::{CacheGuard, CacheUse};
+use gatehouse_nginx::http::cache::{CacheGuard, CacheUse};
 
 /// The page of a refusal uses no cache. Routes share one `upstream`, so the key of an entry begins with the route's.
 pub struct Guard;

@@ -2,9 +2,9 @@
 
 use crate::Gatehouse;
 use crate::words::duplicate;
-use gatehouse_core::digest::{Algorithm, Digest, Encoding};
-use gatehouse_core::words;
-use gatehouse_nginx::variable::Getter;
+use gatehouse_base::digest::{Algorithm, Digest, Encoding};
+use gatehouse_base::words;
+use gatehouse_nginx::http::variable::Getter;
 use gatehouse_nginx::{Answer, Args, Conf, Contexts, Directive, Error, Expression, Request};
 use std::cell::Cell;
 

@@ -12,8 +12,10 @@ pub use variables::VARIABLES;
 use crate::Gatehouse;
 use crate::words::{http_status, set_flag, set_log_level, set_once};
 use database::Db;
-use gatehouse_core::geo::{Action, Field, RuleList};
-use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Expression, Level, Place, files};
+use gatehouse_geo::{Action, Field, RuleList};
+use gatehouse_nginx::{
+    Args, Conf, Contexts, Directive, Error, Expression, Level, Place, ffi::files,
+};
 use std::collections::HashMap;
 use std::rc::Rc;
 

@@ -3,12 +3,12 @@
 #![allow(clippy::panic)] // what this file is for
 
 use crate::{Gatehouse, reference};
-use gatehouse_nginx::module::{self, Args, Contexts, Directive};
-use gatehouse_nginx::phase::{Handler, HeaderFilter, Installer, NextFilter, Outcome, Phase};
-use gatehouse_nginx::process::hooks::{reloading, set_clock, stop_here};
-use gatehouse_nginx::timer::{self, Slot, Tick};
-use gatehouse_nginx::upstream::{self, Address, Balancer, Chosen, Init};
-use gatehouse_nginx::variable::Getter;
+use gatehouse_nginx::event::timer::{self, Slot, Tick};
+use gatehouse_nginx::ffi::process::hooks::{reloading, set_clock, stop_here};
+use gatehouse_nginx::http::module::{self, Args, Contexts, Directive};
+use gatehouse_nginx::http::phase::{Handler, HeaderFilter, Installer, NextFilter, Outcome, Phase};
+use gatehouse_nginx::http::upstream::{self, Address, Balancer, Chosen, Init};
+use gatehouse_nginx::http::variable::Getter;
 use gatehouse_nginx::{Answer, Conf, Error, Level, Request};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -345,7 +345,7 @@ impl Tick for Clockwork {
         static TICKS: AtomicU32 = AtomicU32::new(0);
         match TICKS.fetch_add(1, Ordering::Relaxed) {
             0 => panic!("test_panic timer"),
-            1 => gatehouse_nginx::log::cycle(Level::Notice, "test_panic timer lives on"),
+            1 => gatehouse_nginx::ffi::log::cycle(Level::Notice, "test_panic timer lives on"),
             _ => {}
         }
         Some(10)

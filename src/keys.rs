@@ -1,7 +1,7 @@
 //! Key files: read by the master while the configuration is read, never shown.
 
 use crate::Gatehouse;
-use gatehouse_nginx::{Conf, Error, Level, files};
+use gatehouse_nginx::{Conf, Error, Level, ffi::files};
 use std::path::Path;
 
 /// A key file, as messages name it.

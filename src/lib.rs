@@ -14,10 +14,10 @@ mod upstream;
 mod version;
 mod words;
 
-use gatehouse_nginx::cache::CacheGuards;
-use gatehouse_nginx::module::Directive;
-use gatehouse_nginx::phase::Installer;
-use gatehouse_nginx::variable::Variable;
+use gatehouse_nginx::http::cache::CacheGuards;
+use gatehouse_nginx::http::module::Directive;
+use gatehouse_nginx::http::phase::Installer;
+use gatehouse_nginx::http::variable::Variable;
 use gatehouse_nginx::{Conf, Error, Level, Module, module_table};
 use std::rc::Rc;
 

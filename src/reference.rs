@@ -1,8 +1,8 @@
 //! The directive reference, written from the table nginx reads and what the families say of it.
 
 use crate::{Gatehouse, digest, geoip, hooks, token, upstream, version};
-use gatehouse_nginx::module::{Args, Directive, Row, rows};
-use gatehouse_nginx::variable::Variable;
+use gatehouse_nginx::http::module::{Args, Directive, Row, rows};
+use gatehouse_nginx::http::variable::Variable;
 use gatehouse_nginx::{Conf, Error, Module};
 use std::fmt::Write;
 

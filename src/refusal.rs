@@ -1,7 +1,7 @@
 //! What both checks share: how a request is refused.
 
 use crate::{Gatehouse, Record};
-use gatehouse_nginx::phase::{Handler, HeaderFilter, NextFilter};
+use gatehouse_nginx::http::phase::{Handler, HeaderFilter, NextFilter};
 use gatehouse_nginx::{Level, Outcome, Phase, Request};
 use std::cell::Cell;
 

@@ -11,9 +11,9 @@ pub use strip::{Answering, Local, Log, PreAccess, Rewrite, ServerRewrite};
 
 use crate::words::{duplicate, set_flag, set_log_level, set_once};
 use crate::{Gatehouse, keys};
-use gatehouse_core::token::{Profile, ProfileBuilder, Statuses};
-use gatehouse_nginx::variable::Index;
+use gatehouse_nginx::http::variable::Index;
 use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Expression, Level, Place};
+use gatehouse_token::{Profile, ProfileBuilder, Statuses};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -17,7 +17,7 @@ pub use variables::{Local, Record, VARIABLES};
 
 use crate::Gatehouse;
 use balance::RoundRobin;
-use gatehouse_core::words;
+use gatehouse_base::words;
 use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level, Place};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,8 +1,8 @@
 //! Which Gatehouse runs: one line in the log, one variable.
 
 use crate::Gatehouse;
-use gatehouse_nginx::variable::Variable;
-use gatehouse_nginx::{Answer, Level, library};
+use gatehouse_nginx::http::variable::Variable;
+use gatehouse_nginx::{Answer, Level, ffi::library};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 

@@ -1,8 +1,8 @@
 //! What the families' directives have in common.
 
 use crate::{Gatehouse, Loc};
-use gatehouse_core::token::{invalid_http_status, parse_http_status};
-use gatehouse_core::words;
+use gatehouse_base::http_status;
+use gatehouse_base::words;
 use gatehouse_nginx::{Conf, Error, Level};
 
 /// Sets what a level of locations may say once.
@@ -39,7 +39,7 @@ pub fn set_log_level(
 
 /// The status of a refusal.
 pub fn http_status(cf: &Conf<'_, Gatehouse>, word: &str) -> Result<u16, Error> {
-    parse_http_status(word).ok_or_else(|| invalid_http_status(word, &cf.name()).into())
+    http_status::parse(word).ok_or_else(|| http_status::invalid(word, &cf.name()).into())
 }
 
 /// `duplicate parameter "NAME" in "DIRECTIVE" directive`

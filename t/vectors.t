@@ -1,7 +1,7 @@
 # requires: hooks
 #
 # The token vectors of t/data/token.json, each at its own time.
-# Written by crates/core/tests/vectors_t.rs; do not edit.
+# Written by crates/token/tests/vectors_t.rs; do not edit.
 use Test::Nginx::Socket 'no_plan';
 
 no_long_string();

@@ -1,5 +1,5 @@
 # The digest vectors of t/data/token.json.
-# Written by crates/core/tests/vectors_t.rs; do not edit.
+# Written by crates/token/tests/vectors_t.rs; do not edit.
 use Test::Nginx::Socket 'no_plan';
 
 no_long_string();

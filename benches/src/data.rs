@@ -1,7 +1,7 @@
 //! Inputs, the same in every run: they are computed from their number.
 
-use gatehouse_core::digest::{Algorithm, Digest, Encoding};
-use gatehouse_core::geo::make::Builder;
+use gatehouse_base::digest::{Algorithm, Digest, Encoding};
+use gatehouse_geo::make::Builder;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::path::Path;

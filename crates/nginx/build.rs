@@ -20,10 +20,10 @@ fn main() {
     if version < 1_023_000 {
         println!("cargo::rustc-cfg=cookie_array");
     }
-    println!("cargo::rerun-if-changed=src/bits.c");
+    println!("cargo::rerun-if-changed=src/ffi/bits.c");
     let includes = std::env::var_os("DEP_NGINX_INCLUDE").unwrap_or_default();
     cc::Build::new()
-        .file("src/bits.c")
+        .file("src/ffi/bits.c")
         .includes(std::env::split_paths(&includes))
         .compile("gatehouse_bits");
 }

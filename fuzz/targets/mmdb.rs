@@ -1,6 +1,6 @@
 //! MaxMind DB files: whatever the bytes, opening, verifying and reading end without a panic.
 #![no_main]
-use gatehouse_core::geo::{Database, Lookup, Out, Path};
+use gatehouse_geo::{Database, Lookup, Out, Path};
 use libfuzzer_sys::fuzz_target;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

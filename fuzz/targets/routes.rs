@@ -1,6 +1,6 @@
 //! Files of routes: no panic, and any division into chunks reads the same.
 #![no_main]
-use gatehouse_core::route::{FileReader, Match, parse_all};
+use gatehouse_table::route::{FileReader, Match, parse_all};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -1,6 +1,6 @@
 //! Verifying: whatever a request carries, no panic, and nothing is valid without the key.
 #![no_main]
-use gatehouse_core::token::{ProfileBuilder, Received};
+use gatehouse_token::{ProfileBuilder, Received};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
@@ -21,7 +21,7 @@ impl Received for Request<'_> {
     }
 }
 
-fn profile(format: &str, message: Option<&str>) -> gatehouse_core::token::Profile {
+fn profile(format: &str, message: Option<&str>) -> gatehouse_token::Profile {
     let mut builder = ProfileBuilder::new();
     builder.format(format).unwrap();
     builder.key(None, b"a key nobody guesses, 32 bytes !".to_vec(), None).unwrap();
@@ -32,7 +32,7 @@ fn profile(format: &str, message: Option<&str>) -> gatehouse_core::token::Profil
     builder.finish().unwrap()
 }
 
-static PROFILES: LazyLock<[gatehouse_core::token::Profile; 2]> = LazyLock::new(|| {
+static PROFILES: LazyLock<[gatehouse_token::Profile; 2]> = LazyLock::new(|| {
     [profile("scalesimple", None), profile("secure_link", Some("{expires}$uri {key}"))]
 });
 

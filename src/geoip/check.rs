@@ -2,8 +2,8 @@
 
 use super::Loc;
 use crate::{Gatehouse, refusal};
-use gatehouse_core::geo::{Action, Facts, Rule};
-use gatehouse_nginx::phase::Handler;
+use gatehouse_geo::{Action, Facts, Rule};
+use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Level, Outcome, Phase, Request};
 use std::cell::Cell;
 use std::net::IpAddr;

@@ -3,9 +3,9 @@
 use super::feed::{Loader, metadata, stamp_of, too_old};
 use crate::Gatehouse;
 use crate::words::duplicate;
-use gatehouse_core::geo::{Database, Facts, FactsCache, Field, Fields, Lookup, Shape};
-use gatehouse_nginx::slots::{Outcome, Published, Slots};
-use gatehouse_nginx::{Conf, Error, Level, Zone, files, process};
+use gatehouse_geo::{Database, Facts, FactsCache, Field, Fields, Lookup, Shape};
+use gatehouse_nginx::shm::slots::{Outcome, Published, Slots};
+use gatehouse_nginx::{Conf, Error, Level, Zone, ffi::files, ffi::process};
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -273,10 +273,10 @@ struct Loaded {
 }
 
 /// What is wrong with a file, to be read after its name.
-pub(super) fn fault(error: &gatehouse_core::geo::Error) -> String {
+pub(super) fn fault(error: &gatehouse_geo::Error) -> String {
     match error {
-        gatehouse_core::geo::Error::NotMaxMind => format!("is {error}"),
-        gatehouse_core::geo::Error::Invalid(_) => format!("is an {error}"),
+        gatehouse_geo::Error::NotMaxMind => format!("is {error}"),
+        gatehouse_geo::Error::Invalid(_) => format!("is an {error}"),
     }
 }
 

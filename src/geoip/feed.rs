@@ -3,10 +3,10 @@
 
 use super::database::{Db, fault, too_small};
 use crate::Gatehouse;
-use gatehouse_core::geo::{Database, Field, Verification};
-use gatehouse_nginx::slots::{Draft, Slots};
-use gatehouse_nginx::timer::{self, Slot, Tick};
-use gatehouse_nginx::{Level, Zone, files, log, module, process};
+use gatehouse_geo::{Database, Field, Verification};
+use gatehouse_nginx::event::timer::{self, Slot, Tick};
+use gatehouse_nginx::shm::slots::{Draft, Slots};
+use gatehouse_nginx::{Level, Zone, ffi::files, ffi::log, ffi::process, http::module};
 use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;

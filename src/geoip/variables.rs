@@ -4,8 +4,8 @@ use super::check::{self, Enforced, Verdict};
 use super::database::Db;
 use crate::words::duplicate;
 use crate::{Gatehouse, refusal};
-use gatehouse_core::geo::{Action, Facts, Out, Path};
-use gatehouse_nginx::variable::{Getter, Variable};
+use gatehouse_geo::{Action, Facts, Out, Path};
+use gatehouse_nginx::http::variable::{Getter, Variable};
 use gatehouse_nginx::{Answer, Conf, Error, Expression, Place, Request};
 use std::net::IpAddr;
 

@@ -5,10 +5,10 @@ use super::saved::SavedLines;
 use super::strip::{self, At, Left};
 use super::{Auth, Named};
 use crate::{Gatehouse, refusal};
-use gatehouse_core::token::{InPath, Received, Statuses, Verdict, strip as bytes};
-use gatehouse_nginx::phase::Handler;
-use gatehouse_nginx::variable::Variable;
-use gatehouse_nginx::{Answer, Level, Outcome, Phase, Request, process};
+use gatehouse_nginx::http::phase::Handler;
+use gatehouse_nginx::http::variable::Variable;
+use gatehouse_nginx::{Answer, Level, Outcome, Phase, Request, ffi::process};
+use gatehouse_token::{InPath, Received, Statuses, Verdict, strip as bytes};
 use std::cell::Cell;
 
 /// The request as received and what was decided about it; lives as long as the main request.

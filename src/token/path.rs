@@ -3,9 +3,9 @@
 use super::check::{AsReceived, Record, profile_of};
 use super::{Main, Named};
 use crate::{Gatehouse, refusal};
-use gatehouse_core::token::InPath;
-use gatehouse_nginx::phase::Handler;
+use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Outcome, Phase, Request};
+use gatehouse_token::InPath;
 
 /// What has become of a request's path token. It has one at most: what follows in its place is part
 /// of the URL.

@@ -1,7 +1,7 @@
 //! Header lines as they were received, of those that stripping has changed.
 
 use gatehouse_nginx::Request;
-use gatehouse_nginx::header::Header;
+use gatehouse_nginx::http::header::Header;
 use std::cell::Cell;
 
 /// A header line as it was before stripping, and the one after it.

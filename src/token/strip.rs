@@ -3,9 +3,9 @@
 use super::check::{Record, profile_named, profile_of};
 use super::{Auth, Loc, Main, Named, Srv, path};
 use crate::Gatehouse;
-use gatehouse_core::token::{normal, strip as bytes};
-use gatehouse_nginx::phase::{Handler, HeaderFilter, NextFilter};
+use gatehouse_nginx::http::phase::{Handler, HeaderFilter, NextFilter};
 use gatehouse_nginx::{Outcome, Phase, Request};
+use gatehouse_token::{normal, strip as bytes};
 use std::cell::Cell;
 
 /// The place a request is in while its tokens are not stripped.

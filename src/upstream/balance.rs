@@ -2,13 +2,13 @@
 
 use super::Use;
 use crate::{Gatehouse, Srv};
-use gatehouse_core::route::{Address, HOST_MAX, normalize};
-use gatehouse_core::table::{
+use gatehouse_nginx::http::cache::CacheUse;
+use gatehouse_nginx::http::upstream::{Address as Socket, Balancer, Chosen, Init, Slot};
+use gatehouse_nginx::{Expression, Level, Request, ffi::process};
+use gatehouse_table::route::{Address, HOST_MAX, normalize};
+use gatehouse_table::table::{
     BackendView, LookupError, LookupKind, MAX_RECORD_WORDS, PeerId, RouteView, Selection,
 };
-use gatehouse_nginx::cache::CacheUse;
-use gatehouse_nginx::upstream::{Address as Socket, Balancer, Chosen, Init, Slot};
-use gatehouse_nginx::{Expression, Level, Request, process};
 use std::net::SocketAddr;
 use std::ptr;
 use std::rc::Rc;

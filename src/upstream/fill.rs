@@ -7,11 +7,11 @@ use super::feed::{Feed, STAYS, Snapshot};
 use super::room;
 use super::stamp::Stamp;
 use super::table::RouteFile;
-use gatehouse_core::route::{FileReader, LeftOut, Match, RouteError};
-use gatehouse_core::table::{ApplyError, Change, Demand, LayoutError, Owner, Table, TooSmall};
-use gatehouse_nginx::process::Role;
+use gatehouse_nginx::ffi::process::Role;
 use gatehouse_nginx::shm::Birth;
-use gatehouse_nginx::{Level, Zone, files, log, process};
+use gatehouse_nginx::{Level, Zone, ffi::files, ffi::log, ffi::process};
+use gatehouse_table::route::{FileReader, LeftOut, Match, RouteError};
+use gatehouse_table::table::{ApplyError, Change, Demand, LayoutError, Owner, Table, TooSmall};
 use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
 use std::rc::Rc;
@@ -151,7 +151,7 @@ impl Plan {
         let refuse = |e: ApplyError, pointer: &str| RouteError::new(e.to_string(), pointer);
         reader
             .feed(bytes, &mut |entry| {
-                let route = gatehouse_core::table::resolve(
+                let route = gatehouse_table::table::resolve(
                     &entry.key,
                     &entry.route,
                     &mut |name, port| hosts.ask_system(name, port),

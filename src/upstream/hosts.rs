@@ -4,8 +4,8 @@
 //! name server: it knows what the master resolved and what stands in /etc/hosts.
 
 use super::stamp::Stamp;
-use gatehouse_core::route::{Answer, Names};
-use gatehouse_nginx::files;
+use gatehouse_nginx::ffi::files;
+use gatehouse_table::route::{Answer, Names};
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};

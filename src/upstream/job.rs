@@ -3,12 +3,12 @@
 use super::pile::Pile;
 use super::room;
 use super::table::UpstreamTable;
-use gatehouse_core::route::{Entry, FileReader, Key, KeySet, LeftOut, Match, RouteError};
-use gatehouse_core::table::{
+use gatehouse_nginx::{ffi::files, ffi::process};
+use gatehouse_table::route::{Entry, FileReader, Key, KeySet, LeftOut, Match, RouteError};
+use gatehouse_table::table::{
     Applied, ApplyError, Change, Cursor, Demand, Feeder, NoWriter, Owner, Room, Ticket, Writer,
     resolve,
 };
-use gatehouse_nginx::{files, process};
 use std::fs::File;
 use std::io::Read;
 use std::rc::Rc;

@@ -1,7 +1,7 @@
 //! Whether routes fit a zone: the same answer at `nginx -t`, at a reload and while nginx runs.
 
-use gatehouse_core::table::Demand;
 use gatehouse_nginx::Zone;
+use gatehouse_table::table::Demand;
 
 /// Refuses routes that the zone has no room for, and says what they need.
 pub fn check(zone: &Zone, demand: &Demand) -> Result<(), String> {

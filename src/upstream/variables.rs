@@ -3,7 +3,7 @@
 use super::{Use, balance, use_table};
 use crate::Gatehouse;
 use balance::{Found, Remembered};
-use gatehouse_nginx::variable::{Getter, Variable};
+use gatehouse_nginx::http::variable::{Getter, Variable};
 use gatehouse_nginx::{Answer, Conf, Error, Expression, Request};
 use std::cell::Cell;
 use std::rc::Rc;

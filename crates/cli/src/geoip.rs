@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
-use gatehouse_core::geo::{Database, Eu, Field, Lookup};
+use gatehouse_geo::{Database, Eu, Field, Lookup};
 use serde_json::json;
 
 use crate::files::{read, refused, unusable};

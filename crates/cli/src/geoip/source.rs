@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use gatehouse_core::geo::make::{Builder, from_networks, networks_of, parse_network};
-use gatehouse_core::geo::{Code, continent, country_slip};
+use gatehouse_geo::make::{Builder, from_networks, networks_of, parse_network};
+use gatehouse_geo::{Code, continent, country_slip};
 use serde_json::{Map, Value, json};
 
 /// A database, and what its author may not have meant.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use gatehouse_core::token::{
+use gatehouse_token::{
     Finding, MAX_TARGET, Place, Received, Segment, Status, Template, Unreadable,
 };
 use serde_json::{Value, json};

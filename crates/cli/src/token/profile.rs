@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use gatehouse_core::token::{
-    Error, KeyEncoding, Names, Place, Profile, ProfileBuilder, Secret, scheme,
-};
+use gatehouse_token::{Error, KeyEncoding, Names, Place, Profile, ProfileBuilder, Secret, scheme};
 
 use crate::Failure;
 use crate::files::{read, refused};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use gatehouse_core::token::{InPath, Names, Place, Profile, Received, strip};
+use gatehouse_token::{InPath, Names, Place, Profile, Received, strip};
 
 use super::url::Url;
 

@@ -1,7 +1,7 @@
 //! `gatehouse token sign`.
 
-use gatehouse_core::digest::{Algorithm, Digest, Encoding};
-use gatehouse_core::token::{Place, Profile, Secret, Segment, Template};
+use gatehouse_base::digest::{Algorithm, Digest, Encoding};
+use gatehouse_token::{Place, Profile, Secret, Segment, Template};
 use serde_json::json;
 
 use super::Common;

@@ -1,0 +1,43 @@
+//! GeoIP: what a MaxMind DB file knows about an address, and the rules that use it.
+//!
+//! A [`Database`] reads the bytes of one `.mmdb` file wherever they lie (the host keeps them in
+//! memory shared by all workers). Every byte of it is untrusted: no file makes these functions
+//! panic, loop or read outside it, verified or not, and nothing is allocated on the way from an
+//! address to its [`Facts`].
+//!
+//! The usual way of a request:
+//!
+//! 1. [`Database::lookup`] walks the search tree to a record's offset.
+//! 2. [`FactsCache::facts`] answers what the record says; a known record is not decoded again.
+//! 3. [`RuleList::evaluate`] finds the first rule that matches.
+//!
+//! [`make`] writes such files: for tests, demonstrations and `gatehouse geoip make`.
+//!
+//! Format: <https://maxmind.github.io/MaxMind-DB/>.
+#![forbid(unsafe_code)]
+
+mod cache;
+mod countries;
+mod database;
+mod facts;
+mod json;
+pub mod make;
+mod make_data;
+mod path;
+mod record;
+mod rules;
+mod sets;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod verify;
+mod verify_data;
+
+pub use cache::FactsCache;
+pub use countries::slip as country_slip;
+pub use database::{Database, Error, Lookup, Shape};
+pub use facts::{Code, Eu, Facts, Field, Fields};
+pub use path::{Out, Path};
+pub use rules::{Action, Rule, RuleList, continent};
+pub use tree::Width;
+pub use verify::Verification;

@@ -1,0 +1,279 @@
+//! Lookups, facts and values of sound databases.
+
+use serde_json::json;
+
+use super::super::{Code, Database, Error, Eu, Facts, FactsCache, Field, Lookup, Out, Path};
+use super::{address, facts, file, open, record as record_of};
+use crate::make::Builder;
+
+fn code(text: &str) -> Option<Code> {
+    Code::new(text.as_bytes())
+}
+
+fn value(database: &Database<&[u8]>, ip: &str, path: &[&str]) -> Option<String> {
+    let Lookup::Found(offset) = database.lookup(address(ip)) else {
+        return None;
+    };
+    let mut out = Out::new();
+    let text = database.value(offset, &Path::parse(path).unwrap(), &mut out)?;
+    Some(String::from_utf8(text.to_vec()).unwrap())
+}
+
+#[test]
+fn facts_of_records() {
+    let bytes = file(&[
+        (
+            "192.0.2.0/24",
+            json!({"continent": {"code": "EU"}, "country": {"is_in_european_union": true, "iso_code": "FR"}}),
+        ),
+        (
+            "198.51.100.0/24",
+            json!({"country": {"iso_code": "US", "names": {"en": "United States"}}}),
+        ),
+        (
+            "203.0.113.0/24",
+            json!({"continent": {"code": "AN"}, "city": {"geoname_id": 1}}),
+        ),
+        (
+            "10.0.0.0/8",
+            json!({"country": {"iso_code": "A1"}, "continent": "EU"}),
+        ),
+        ("10.1.0.0/16", json!({"country": "FR"})),
+        ("2001:db8::/32", json!({"country": {"iso_code": "de"}})),
+    ]);
+    let database = open(&bytes);
+    let fr = Facts {
+        country: code("FR"),
+        continent: code("EU"),
+        eu: Eu::Yes,
+        found: true,
+    };
+    assert_eq!(facts(&database, "192.0.2.1"), fr);
+    assert_eq!(facts(&database, "::ffff:192.0.2.1"), fr);
+    // The database carries the flag, so its absence says no.
+    let us = Facts {
+        country: code("US"),
+        continent: None,
+        eu: Eu::No,
+        found: true,
+    };
+    assert_eq!(facts(&database, "198.51.100.255"), us);
+    let ice = Facts {
+        country: None,
+        continent: code("AN"),
+        eu: Eu::Unknown,
+        found: true,
+    };
+    assert_eq!(facts(&database, "203.0.113.9"), ice);
+    let bare = Facts {
+        found: true,
+        ..Facts::UNKNOWN
+    };
+    assert_eq!(
+        facts(&database, "10.0.0.1"),
+        bare,
+        "a code with a digit, a continent that is no map"
+    );
+    assert_eq!(facts(&database, "10.1.0.1"), bare);
+    assert_eq!(facts(&database, "2001:db8:1::1").country, code("DE"));
+    assert_eq!(facts(&database, "2001:db9::1"), Facts::UNKNOWN);
+    assert_eq!(facts(&database, "192.0.3.0"), Facts::UNKNOWN);
+}
+
+#[test]
+fn without_the_eu_flag_nothing_is_said_of_the_eu() {
+    let bytes = file(&[("192.0.2.0/24", json!({"country": {"iso_code": "FR"}}))]);
+    assert_eq!(facts(&open(&bytes), "192.0.2.1").eu, Eu::Unknown);
+}
+
+#[test]
+fn fields_come_from_the_records() {
+    let bytes = file(&[
+        ("192.0.2.0/24", json!({"continent": {"code": "EU"}})),
+        ("198.51.100.0/24", json!({"country": {"iso_code": "US"}})),
+    ]);
+    let database = open(&bytes);
+    assert!(database.has_field(Field::Country) && database.has_field(Field::Continent));
+    assert!(!database.has_field(Field::Eu));
+    // A name alone promises nothing.
+    let mut builder = Builder::new("GeoLite2-Country", 0);
+    builder
+        .insert(
+            "192.0.2.0/24".parse().unwrap(),
+            &json!({"autonomous_system_number": 64496}),
+        )
+        .unwrap();
+    let bytes = builder.build().unwrap();
+    assert!(
+        Field::ALL
+            .into_iter()
+            .all(|field| !open(&bytes).has_field(field))
+    );
+}
+
+#[test]
+fn an_ipv4_database_has_no_ipv6_addresses() {
+    let mut builder = Builder::new("Test", 0);
+    builder.ipv4_only();
+    builder
+        .insert(
+            "0.0.0.0/0".parse().unwrap(),
+            &json!({"country": {"iso_code": "FR"}}),
+        )
+        .unwrap();
+    let bytes = builder.build().unwrap();
+    let database = open(&bytes);
+    assert_eq!(database.ip_version(), 4);
+    assert_eq!(database.lookup(address("2001:db8::1")), Lookup::NotFound);
+    assert_eq!(facts(&database, "255.255.255.255").country, code("FR"));
+    assert_eq!(facts(&database, "::ffff:1.2.3.4").country, code("FR"));
+    database.verify().unwrap();
+}
+
+#[test]
+fn an_ipv6_network_may_hold_all_ipv4_addresses() {
+    let bytes = file(&[("::/8", json!({"country": {"iso_code": "FR"}}))]);
+    assert_eq!(facts(&open(&bytes), "192.0.2.1").country, code("FR"));
+    let bytes = file(&[("2001:db8::/32", json!({"country": {"iso_code": "FR"}}))]);
+    assert_eq!(facts(&open(&bytes), "192.0.2.1"), Facts::UNKNOWN);
+}
+
+#[test]
+fn values_print_as_text() {
+    let record = json!({
+        "names": {"en": "Köln", "with.dot": "yes", "feed": "a\nb", "del": "a\u{7f}"},
+        "small": 0, "large": 18_446_744_073_709_551_615_u64, "negative": -7, "real": -12.5,
+        "huge": 1e300, "yes": true, "no": false,
+        "list": [{"code": "A"}, {"code": "B"}], "digits": {"1": "one"}, "empty": "",
+    });
+    let bytes = file(&[("192.0.2.0/24", record)]);
+    let database = open(&bytes);
+    let get = |path: &[&str]| value(&database, "192.0.2.1", path);
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(get(&["names.en"]), some("Köln"));
+    assert_eq!(get(&["names", "with.dot"]), some("yes"));
+    assert_eq!(get(&["names.with.dot"]), None);
+    assert_eq!((get(&["names.feed"]), get(&["names.del"])), (None, None));
+    assert_eq!(get(&["small"]), some("0"));
+    assert_eq!(get(&["large"]), some("18446744073709551615"));
+    assert_eq!(get(&["negative"]), some("-7"));
+    assert_eq!(get(&["real"]), some("-12.50000"));
+    assert_eq!(get(&["huge"]), None, "longer than the room for it");
+    assert_eq!((get(&["yes"]), get(&["no"])), (some("1"), some("0")));
+    assert_eq!(
+        (get(&["list.0.code"]), get(&["list.1.code"])),
+        (some("A"), some("B"))
+    );
+    assert_eq!((get(&["list.2.code"]), get(&["list.x.code"])), (None, None));
+    assert_eq!(get(&["digits.1"]), some("one"));
+    assert_eq!(get(&["empty"]), some(""));
+    assert_eq!(
+        (
+            get(&["names"]),
+            get(&["list"]),
+            get(&["names.en.x"]),
+            get(&["none"])
+        ),
+        (None, None, None, None)
+    );
+}
+
+#[test]
+fn paths_have_no_empty_steps() {
+    for words in [&[] as &[&str], &[""], &["a..b"], &["a."], &["a", ""]] {
+        let error = Path::parse(words).unwrap_err();
+        assert_eq!(error, format!("invalid path \"{}\"", words.join(" ")));
+    }
+}
+
+#[test]
+fn the_memo_answers_as_the_database() {
+    let networks: Vec<(String, _)> = (0u8..=255)
+        .map(|n| {
+            (
+                format!("10.{n}.0.0/16"),
+                json!({"country": {"iso_code": "FR"}, "n": n}),
+            )
+        })
+        .collect();
+    let networks: Vec<(&str, _)> = networks
+        .iter()
+        .map(|(name, record)| (name.as_str(), record.clone()))
+        .collect();
+    let first = file(&networks);
+    let second = file(&[("10.0.0.0/8", json!({"country": {"iso_code": "RU"}}))]);
+    let (first, second) = (open(&first), open(&second));
+    let mut cache = FactsCache::new();
+    for round in 0..2 {
+        for n in 0u8..=255 {
+            let Lookup::Found(offset) = first.lookup(address(&format!("10.{n}.1.1"))) else {
+                panic!()
+            };
+            assert_eq!(
+                cache.facts(1, &first, offset),
+                first.facts(offset),
+                "round {round}, record {n}"
+            );
+        }
+    }
+    // Another generation has other records at the same offsets.
+    let Lookup::Found(offset) = second.lookup(address("10.0.0.1")) else {
+        panic!()
+    };
+    assert_eq!(cache.facts(1, &first, offset).country, code("FR"));
+    assert_eq!(cache.facts(2, &second, offset).country, code("RU"));
+    // A known record is not decoded again.
+    assert_eq!(cache.facts(2, &first, offset).country, code("RU"));
+}
+
+#[test]
+fn facts_add_up() {
+    let first = Facts {
+        country: code("FR"),
+        found: true,
+        ..Facts::UNKNOWN
+    };
+    let second = Facts {
+        country: code("RU"),
+        continent: code("EU"),
+        eu: Eu::No,
+        found: true,
+    };
+    let both = first.or(second);
+    assert_eq!(
+        both,
+        Facts {
+            country: code("FR"),
+            continent: code("EU"),
+            eu: Eu::No,
+            found: true
+        }
+    );
+    assert_eq!(Facts::UNKNOWN.or(Facts::UNKNOWN), Facts::UNKNOWN);
+}
+
+#[test]
+fn what_is_no_database_is_named_so() {
+    for bytes in [&b""[..], b"<html>", &[0; 4096]] {
+        let error = Database::open(bytes).unwrap_err();
+        assert_eq!(error, Error::NotMaxMind);
+        assert_eq!(error.to_string(), "not a MaxMind DB file");
+    }
+    let error = Database::open(&b"\xab\xcd\xefMaxMind.com"[..])
+        .unwrap_err()
+        .to_string();
+    assert!(error.starts_with("invalid MaxMind DB file: "), "{error}");
+}
+
+#[test]
+fn people_see_the_record_and_its_network() {
+    let record = json!({"country": {"iso_code": "FR"}, "n": [1, -2, 2.5, true]});
+    let bytes = file(&[("192.0.2.0/25", record.clone())]);
+    let database = open(&bytes);
+    assert_eq!(record_of(&database, address("192.0.2.1")), Some(record));
+    assert_eq!(
+        database.network(address("192.0.2.1")).unwrap(),
+        (address("192.0.2.0"), 25)
+    );
+    assert_eq!(record_of(&database, address("192.0.2.200")), None);
+}

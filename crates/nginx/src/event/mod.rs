@@ -1,0 +1,3 @@
+//! nginx's event loop as safe types.
+
+pub mod timer;

@@ -1,0 +1,130 @@
+//! Timers of a worker. They never keep a worker alive (`cancelable`) and hold no configuration:
+//! a tick asks for the running one ([`crate::http::module::running`]).
+
+use crate::ffi::guard;
+use crate::http::module::Module;
+use nginx_sys as ngx;
+use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// The memory of one timer: an event and the connection nginx expects behind it in debug logs.
+pub struct Slot {
+    event: UnsafeCell<MaybeUninit<ngx::ngx_event_t>>,
+    connection: UnsafeCell<MaybeUninit<ngx::ngx_connection_t>>,
+    /// The last cycle whose end stops the timer when the library goes with it.
+    cycle: AtomicPtr<ngx::ngx_cycle_t>,
+}
+
+// SAFETY: used by the one thread of a worker.
+unsafe impl Sync for Slot {}
+
+impl Slot {
+    /// An idle timer.
+    #[allow(clippy::new_without_default)] // a const for statics
+    pub const fn new() -> Self {
+        Self {
+            event: UnsafeCell::new(MaybeUninit::zeroed()),
+            connection: UnsafeCell::new(MaybeUninit::zeroed()),
+            cycle: AtomicPtr::new(std::ptr::null_mut()),
+        }
+    }
+}
+
+/// Something done again and again.
+pub trait Tick: 'static {
+    /// The module it belongs to.
+    type Module: Module;
+    /// For the alert line.
+    const NAME: &'static str;
+    /// Its timer.
+    fn slot() -> &'static Slot;
+    /// Does it; how many milliseconds until the next time, None to stop.
+    fn tick() -> Option<u64>;
+    /// This worker shuts down: gives up what others wait for.
+    fn leave() {}
+}
+
+/// How long to wait after a tick that panicked.
+const AFTER_PANIC_MS: u64 = 1_000;
+
+/// Starts a timer in this worker; a running one is left alone.
+pub fn start<T: Tick>(milliseconds: u64) {
+    let event = T::slot().event.get().cast::<ngx::ngx_event_t>();
+    let connection = T::slot().connection.get().cast::<ngx::ngx_connection_t>();
+    // SAFETY: zero is a valid idle event; the one thread of this worker touches it.
+    let fields = unsafe { &mut *event };
+    if fields.timer_set() != 0 {
+        return;
+    }
+    // SAFETY: as above.
+    unsafe { (*connection).fd = -1 };
+    fields.data = connection.cast();
+    fields.handler = Some(fire::<T>);
+    // SAFETY: the running cycle and its log.
+    fields.log = unsafe { (*ngx::ngx_cycle).log };
+    fields.set_cancelable(1);
+    // SAFETY: an initialised event in a static.
+    unsafe { ngx::ngx_add_timer(event, milliseconds as ngx::ngx_msec_t) };
+    end_with_cycle::<T>();
+}
+
+/// Has [`forget`] called when the running cycle ends, once for each cycle.
+fn end_with_cycle<T: Tick>() {
+    // SAFETY: nginx's own pointer to the running cycle.
+    let cycle = unsafe { ngx::ngx_cycle };
+    let known = &T::slot().cycle;
+    if known.swap(cycle, Ordering::Relaxed) == cycle {
+        return;
+    }
+    // SAFETY: the running cycle's pool.
+    let cleanup = unsafe { ngx::ngx_pool_cleanup_add((*cycle).pool, 0) };
+    // SAFETY: null or the fresh cleanup.
+    if let Some(cleanup) = unsafe { cleanup.as_mut() } {
+        cleanup.handler = Some(forget::<T>);
+    }
+}
+
+unsafe extern "C" fn fire<T: Tick>(event: *mut ngx::ngx_event_t) {
+    // SAFETY: the running cycle and its log.
+    let log = unsafe { (*ngx::ngx_cycle).log };
+    // SAFETY: our own event; its first log may belong to a cycle that is gone.
+    unsafe { (*event).log = log };
+    end_with_cycle::<T>();
+    if crate::ffi::process::exiting() {
+        // What this worker would do is for those that stay.
+        // SAFETY: the cycle's log.
+        unsafe { guard::run(log, T::NAME, (), T::leave) };
+        return;
+    }
+    // SAFETY: the cycle's log.
+    let next = unsafe { guard::run(log, T::NAME, Some(AFTER_PANIC_MS), T::tick) };
+    if let Some(milliseconds) = next {
+        // SAFETY: our own idle event.
+        unsafe { ngx::ngx_add_timer(event, milliseconds as ngx::ngx_msec_t) };
+    }
+}
+
+/// With `master_process off` a reload may unload this library under a running timer.
+unsafe extern "C" fn forget<T: Tick>(_: *mut std::ffi::c_void) {
+    // The next cycle may come to lie at the same address.
+    T::slot()
+        .cycle
+        .store(std::ptr::null_mut(), Ordering::Relaxed);
+    // SAFETY: null or the running cycle.
+    let Some(cycle) = (unsafe { ngx::ngx_cycle.as_ref() }) else {
+        return;
+    };
+    if cycle.modules.is_null() {
+        // The stand-in cycle of a process that exits (ngx_worker_process_exit).
+        return;
+    }
+    // SAFETY: the cycle's list of modules, of that length.
+    let modules = unsafe { std::slice::from_raw_parts(cycle.modules, cycle.modules_n) };
+    let event = T::slot().event.get().cast::<ngx::ngx_event_t>();
+    // SAFETY: our own event.
+    if !modules.contains(&T::Module::module()) && unsafe { (*event).timer_set() } != 0 {
+        // SAFETY: it is in nginx's timer tree.
+        unsafe { ngx::ngx_del_timer(event) };
+    }
+}

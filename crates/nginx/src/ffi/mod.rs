@@ -1,0 +1,9 @@
+//! The ground: what every other folder needs of nginx, and the guard around what nginx calls.
+
+pub(crate) mod bits;
+pub mod bytes;
+pub mod files;
+pub mod guard;
+pub mod library;
+pub mod log;
+pub mod process;

@@ -1,0 +1,382 @@
+//! A request being served.
+
+use crate::ffi::bits;
+use crate::ffi::bytes;
+use crate::ffi::log::{self, Level};
+use crate::http::module::Module;
+use crate::http::variable::Index;
+use nginx_sys as ngx;
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::marker::PhantomData;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ptr::{self, NonNull};
+
+/// A request or subrequest, live for the callback `'r` it was passed to.
+///
+/// `'r` neither grows nor shrinks: with a shorter one, safe code could put a reference to its own
+/// stack into [`Request::local`], which outlives the callback.
+#[derive(Clone, Copy)]
+pub struct Request<'r> {
+    ptr: NonNull<ngx::ngx_http_request_t>,
+    life: PhantomData<Cell<&'r ()>>,
+}
+
+/// What `ctx` points to: the shared record, found once, and the request's own state.
+struct State<M: Module> {
+    record: Cell<*const M::Record<'static>>,
+    local: M::Local<'static>,
+}
+
+/// What finds the record again after an internal redirect has cleared `ctx`, as nginx's realip
+/// module does it: by the handler of a pool cleanup.
+struct Anchor<M: Module> {
+    main: *mut ngx::ngx_http_request_t,
+    record: *const M::Record<'static>,
+}
+
+impl<'r> Request<'r> {
+    /// # Safety
+    /// `r` is a live request and stays so for `'r`.
+    pub(crate) unsafe fn new(r: *mut ngx::ngx_http_request_t) -> Self {
+        // SAFETY: live, so not null.
+        let ptr = unsafe { NonNull::new_unchecked(r) };
+        Self {
+            ptr,
+            life: PhantomData,
+        }
+    }
+
+    pub(crate) fn raw(self) -> *mut ngx::ngx_http_request_t {
+        self.ptr.as_ptr()
+    }
+
+    /// The request's fields. Never held across a call into nginx.
+    pub(crate) fn fields(&self) -> &ngx::ngx_http_request_t {
+        // SAFETY: live for 'r; nginx is single-threaded and does not run meanwhile.
+        unsafe { self.ptr.as_ref() }
+    }
+
+    pub(crate) fn log_ptr(self) -> *mut ngx::ngx_log_t {
+        // SAFETY: a request always has its connection.
+        unsafe { (*self.fields().connection).log }
+    }
+
+    /// The main request.
+    pub fn main(self) -> Self {
+        // SAFETY: a subrequest's main request outlives it.
+        unsafe { Self::new(self.fields().main) }
+    }
+
+    /// Whether this is the main request.
+    pub fn is_main(self) -> bool {
+        self.fields().main == self.raw()
+    }
+
+    /// The decoded, normalised path.
+    pub fn uri(self) -> &'r [u8] {
+        // SAFETY: lives in the request's pool or buffers.
+        unsafe { bytes::slice(self.fields().uri) }
+    }
+
+    /// The arguments, without `?`.
+    pub fn args(self) -> &'r [u8] {
+        // SAFETY: lives in the request's pool or buffers.
+        unsafe { bytes::slice(self.fields().args) }
+    }
+
+    /// The request target as received (`$request_uri`).
+    pub fn target(self) -> &'r [u8] {
+        // SAFETY: lives in the request's pool or buffers.
+        unsafe { bytes::slice(self.fields().unparsed_uri) }
+    }
+
+    /// Replaces the decoded path.
+    pub fn set_uri(self, uri: &'r [u8]) {
+        // SAFETY: a plain field; the bytes live as long as the request.
+        unsafe { (*self.raw()).uri = bytes::borrow(uri) };
+    }
+
+    /// Replaces the arguments.
+    pub fn set_args(self, args: &'r [u8]) {
+        // nginx has no pointer where there are none: `$args` is "not found" then.
+        let args = match args {
+            [] => ngx::ngx_str_t::default(),
+            _ => bytes::borrow(args),
+        };
+        // SAFETY: a plain field; the bytes live as long as the request.
+        unsafe { (*self.raw()).args = args };
+    }
+
+    /// From here on upstreams get the path (`$uri`), escaped, and not the target's spelling of it.
+    pub fn send_uri(self) {
+        // SAFETY: a live request.
+        unsafe { bits::gatehouse_request_send_uri(self.raw()) };
+    }
+
+    /// Replaces the request target.
+    pub fn set_target(self, target: &'r [u8]) {
+        // SAFETY: a plain field; the bytes live as long as the request.
+        unsafe { (*self.raw()).unparsed_uri = bytes::borrow(target) };
+    }
+
+    /// The status the response will carry; 0 before it is known.
+    pub fn status(self) -> u16 {
+        u16::try_from(self.fields().headers_out.status).unwrap_or(0)
+    }
+
+    /// Whether the request has said for which host it is; before that it is in the default server.
+    pub fn has_host(self) -> bool {
+        self.fields().headers_in.server.len > 0
+    }
+
+    /// Whether nginx itself chose the request's location: it may be an `internal` one.
+    pub fn is_internal(self) -> bool {
+        // SAFETY: a live request.
+        unsafe { bits::gatehouse_request_internal(self.raw()) != 0 }
+    }
+
+    /// From here on the request is again one whose path a client chose: no `internal` location.
+    pub fn set_external(self) {
+        // SAFETY: a live request; nginx reads the field when it looks for a location.
+        unsafe { bits::gatehouse_request_set_external(self.raw()) };
+    }
+
+    /// Whether the location says `satisfy any`.
+    pub fn satisfy_any(self) -> bool {
+        // SAFETY: the core module's own index.
+        let index = unsafe { ngx::ngx_http_core_module.ctx_index };
+        // SAFETY: its slot holds its location configuration.
+        let core =
+            unsafe { *self.fields().loc_conf.add(index) }.cast::<ngx::ngx_http_core_loc_conf_t>();
+        // SAFETY: as above.
+        unsafe { (*core).satisfy == ngx::NGX_HTTP_SATISFY_ANY as usize }
+    }
+
+    /// The client's address as nginx sees it, after realip; None for a unix socket.
+    pub fn client(self) -> Option<IpAddr> {
+        // SAFETY: a request always has its connection.
+        let connection = unsafe { &*self.fields().connection };
+        // SAFETY: the connection's address, of that length.
+        unsafe { ip(connection.sockaddr, connection.socklen as usize) }
+    }
+
+    /// `len` zeroed bytes of the request's pool; None when memory is short.
+    pub fn alloc(self, len: usize) -> Option<&'r mut [u8]> {
+        // SAFETY: the pool lives as long as the request.
+        unsafe { bytes::alloc(self.fields().pool, len) }
+    }
+
+    /// What `value` displays, in the request's pool; None when it is longer than `most` bytes or
+    /// memory is short.
+    pub fn text(self, value: &impl std::fmt::Display, most: usize) -> Option<&'r [u8]> {
+        let out = self.alloc(most)?;
+        let mut rest = &mut *out;
+        std::io::Write::write_fmt(&mut rest, format_args!("{value}")).ok()?;
+        let unused = rest.len();
+        out.get(..most.checked_sub(unused)?)
+    }
+
+    /// The pieces one after another, in the request's pool; None when memory is short.
+    pub fn concat(self, pieces: &[&[u8]]) -> Option<&'r [u8]> {
+        let mut len: usize = 0;
+        for piece in pieces {
+            len = len.checked_add(piece.len())?;
+        }
+        let out = self.alloc(len)?;
+        let mut room = &mut *out;
+        for piece in pieces {
+            let (to, rest) = room.split_at_mut_checked(piece.len())?;
+            to.copy_from_slice(piece);
+            room = rest;
+        }
+        Some(out)
+    }
+
+    /// A value in the request's pool; it must not need dropping. None when memory is short.
+    pub fn place<T: 'r>(self, value: T) -> Option<&'r mut T> {
+        // SAFETY: the pool lives as long as the request.
+        unsafe { bytes::place(self.fields().pool, value) }
+    }
+
+    /// `len` zero words in the request's pool; None when memory is short.
+    pub fn words(self, len: usize) -> Option<&'r mut [u64]> {
+        let size = len.checked_mul(size_of::<u64>())?;
+        // SAFETY: the pool lives as long as the request.
+        let at = unsafe { ngx::ngx_pcalloc(self.fields().pool, size.max(1)) }.cast::<u64>();
+        if at.is_null() {
+            return None;
+        }
+        // SAFETY: zeroed, aligned to NGX_ALIGNMENT (8), of that size, owned by nobody else.
+        Some(unsafe { std::slice::from_raw_parts_mut(at, len) })
+    }
+
+    /// The `http` level of the configuration.
+    pub fn main_conf<M: Module>(self) -> &'r M::Main {
+        // SAFETY: the module's static; `ctx_index` is set when a module is loaded.
+        let index = unsafe { (*M::module()).ctx_index };
+        // SAFETY: one slot for each http module, ours made by `create::<M::Main>`; it outlives the request.
+        unsafe { &*(*self.fields().main_conf.add(index)).cast::<M::Main>() }
+    }
+
+    /// The server's level of the configuration.
+    pub fn srv<M: Module>(self) -> &'r M::Srv {
+        // SAFETY: the module's static; `ctx_index` is set when a module is loaded.
+        let index = unsafe { (*M::module()).ctx_index };
+        // SAFETY: one slot for each http module, ours made by `create::<M::Srv>`; it outlives the request.
+        unsafe { &*(*self.fields().srv_conf.add(index)).cast::<M::Srv>() }
+    }
+
+    /// The location's level of the configuration (before a location is found: the server's).
+    pub fn loc<M: Module>(self) -> &'r M::Loc {
+        // SAFETY: the module's static; `ctx_index` is set when a module is loaded.
+        let index = unsafe { (*M::module()).ctx_index };
+        // SAFETY: one slot for each http module, ours made by `create::<M::Loc>`; it outlives the request.
+        unsafe { &*(*self.fields().loc_conf.add(index)).cast::<M::Loc>() }
+    }
+
+    /// This request's own state, made on first use; None when memory is short.
+    pub fn local<M: Module>(self) -> Option<&'r M::Local<'r>> {
+        let state = self.state::<M>()?;
+        // SAFETY: only lifetimes differ. Whatever callbacks store in it lives as long as the
+        // request (crate docs), so it may be read back with this callback's lifetime.
+        Some(unsafe { &*(&raw const state.local).cast::<M::Local<'r>>() })
+    }
+
+    /// The main request's record, made on first use; None when memory is short.
+    pub fn record<M: Module>(self) -> Option<&'r M::Record<'r>> {
+        let main = self.main();
+        let state = main.state::<M>()?;
+        let mut record = state.record.get();
+        if record.is_null() {
+            record = main
+                .find_record::<M>()
+                .or_else(|| main.make_record::<M>())?;
+            state.record.set(record);
+        }
+        // SAFETY: in the request's pool; for the lifetimes see `local`.
+        Some(unsafe { &*record.cast::<M::Record<'r>>() })
+    }
+
+    /// The record if there is one already.
+    pub fn existing_record<M: Module>(self) -> Option<&'r M::Record<'r>> {
+        let main = self.main();
+        let record = match main.existing_state::<M>().map(|s| s.record.get()) {
+            Some(record) if !record.is_null() => record,
+            _ => main.find_record::<M>()?,
+        };
+        // SAFETY: in the request's pool; for the lifetimes see `local`.
+        Some(unsafe { &*record.cast::<M::Record<'r>>() })
+    }
+
+    fn slot<M: Module>(self) -> *mut *mut c_void {
+        // SAFETY: the module's static; `ctx_index` is set when a module is loaded.
+        let index = unsafe { (*M::module()).ctx_index };
+        // SAFETY: `ctx` has one slot for each http module.
+        unsafe { self.fields().ctx.add(index) }
+    }
+
+    fn existing_state<M: Module>(self) -> Option<&'r State<M>> {
+        // SAFETY: null, or what `state` stored there, in the request's pool.
+        unsafe { (*self.slot::<M>()).cast::<State<M>>().as_ref() }
+    }
+
+    fn state<M: Module>(self) -> Option<&'r State<M>> {
+        if let Some(state) = self.existing_state::<M>() {
+            return Some(state);
+        }
+        let fresh = State::<M> {
+            record: Cell::new(ptr::null()),
+            local: Default::default(),
+        };
+        // SAFETY: the pool lives as long as the request.
+        let state = unsafe { bytes::place(self.fields().pool, fresh) }?;
+        // SAFETY: our own slot.
+        unsafe { *self.slot::<M>() = ptr::from_mut(state).cast() };
+        Some(state)
+    }
+
+    fn find_record<M: Module>(self) -> Option<*const M::Record<'static>> {
+        // SAFETY: the pool's list of cleanups, live as long as the pool.
+        let mut cleanup = unsafe { (*self.fields().pool).cleanup };
+        // SAFETY: null or an element of that list.
+        while let Some(one) = unsafe { cleanup.as_ref() } {
+            if one.handler.is_some_and(|h| {
+                ptr::fn_addr_eq(h, anchor::<M> as unsafe extern "C" fn(*mut c_void))
+            }) {
+                // SAFETY: our handler's data is our anchor.
+                let found = unsafe { &*one.data.cast::<Anchor<M>>() };
+                if found.main == self.raw() {
+                    return Some(found.record);
+                }
+            }
+            cleanup = one.next;
+        }
+        None
+    }
+
+    fn make_record<M: Module>(self) -> Option<*const M::Record<'static>> {
+        let pool = self.fields().pool;
+        // SAFETY: the pool is live; the cleanup's data has room for the anchor.
+        let cleanup = unsafe { ngx::ngx_pool_cleanup_add(pool, size_of::<Anchor<M>>()) };
+        // SAFETY: null or the fresh cleanup.
+        let cleanup = unsafe { cleanup.as_mut() }?;
+        // SAFETY: the pool lives as long as the request.
+        let record = unsafe { bytes::place(pool, <M::Record<'static>>::default()) }?;
+        let anchor_value = Anchor::<M> {
+            main: self.raw(),
+            record,
+        };
+        // SAFETY: `ngx_pool_cleanup_add` reserved that size, aligned as ngx_palloc does.
+        unsafe { cleanup.data.cast::<Anchor<M>>().write(anchor_value) };
+        cleanup.handler = Some(anchor::<M>);
+        Some(record)
+    }
+
+    /// Makes nginx compute a variable again that it may have remembered.
+    pub fn forget_variable(self, index: Index) {
+        // SAFETY: `variables` has one value for each index given out while the configuration was read.
+        let value = unsafe { &mut *self.fields().variables.add(index.0) };
+        crate::http::variable::bits::forget(value);
+    }
+
+    /// One line in the request's error log.
+    pub fn log(self, level: Level, text: &str) {
+        // SAFETY: the connection's log is live.
+        unsafe { log::write(self.log_ptr(), level, text) };
+    }
+}
+
+/// Marks a record's anchor; there is nothing to clean up.
+unsafe extern "C" fn anchor<M: Module>(_: *mut c_void) {
+    // Two types must not share one address: their anchors differ.
+    std::hint::black_box(size_of::<Anchor<M>>());
+}
+
+/// The IP address in a socket address; None for one of another family, or one cut short: a client of a unix socket has
+/// an address of two bytes.
+///
+/// # Safety
+/// `address` is null or leads to `len` readable bytes.
+pub(crate) unsafe fn ip(address: *const ngx::sockaddr, len: usize) -> Option<IpAddr> {
+    let holds = |size: usize| (!address.is_null() && len >= size).then_some(());
+    holds(size_of::<ngx::sa_family_t>())?;
+    // SAFETY: a plain field among the first bytes; no reference to the whole structure is made.
+    let family = unsafe { (&raw const (*address).sa_family).read() };
+    match u32::from(family) {
+        ngx::AF_INET => {
+            holds(size_of::<ngx::sockaddr_in>())?;
+            // SAFETY: an AF_INET address of its full size is a sockaddr_in.
+            let v4 = unsafe { address.cast::<ngx::sockaddr_in>().read_unaligned() };
+            Some(Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr)).into())
+        }
+        ngx::AF_INET6 => {
+            holds(size_of::<ngx::sockaddr_in6>())?;
+            // SAFETY: an AF_INET6 address of its full size is a sockaddr_in6.
+            let v6 = unsafe { address.cast::<ngx::sockaddr_in6>().read_unaligned() };
+            // SAFETY: any bytes are an IPv6 address.
+            Some(Ipv6Addr::from(unsafe { v6.sin6_addr.__in6_u.__u6_addr8 }).into())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,453 @@
+//! Choosing the backend of a request: nginx's upstream callbacks.
+//!
+//! One static `upstream {}` whose peers are ours. The traps and their evidence are in
+//! docs/upstream.md; in short: the block needs a `server` for nginx's taste, so it gets one that
+//! is down; a miss cannot be told by a return value, so the request is finished here.
+
+mod address;
+mod request;
+
+use crate::conf::{Conf, Error, Place};
+use crate::ffi::bytes;
+use crate::ffi::guard;
+use crate::http::module::Module;
+use crate::http::request::Request;
+use address::socket_address;
+use nginx_sys as ngx;
+use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
+use std::net::SocketAddr;
+use std::ptr;
+
+/// What a balancer says when a request needs a backend.
+pub enum Init<S> {
+    /// Backends are known: ask [`Balancer::get`] up to `tries` times.
+    Serve {
+        /// Kept with the request.
+        state: S,
+        /// How many different backends may be tried.
+        tries: usize,
+    },
+    /// The block's own `server` lines serve the request.
+    Fallback,
+    /// The request ends with this status.
+    Finish(u16),
+    /// A fault of ours: 500.
+    Failed,
+}
+
+/// Where to connect to.
+#[derive(Clone, Copy, Debug)]
+pub enum Address<'r> {
+    /// IPv4 or IPv6.
+    Inet(SocketAddr),
+    /// The path of a unix socket.
+    Unix(&'r [u8]),
+}
+
+/// One backend for one try.
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen<'r> {
+    /// Its address.
+    pub address: Address<'r>,
+    /// What `$upstream_addr` shows.
+    pub name: &'r [u8],
+    /// The name for SNI and verification when the backend speaks TLS.
+    pub tls: Option<&'r [u8]>,
+}
+
+/// A balancing method.
+pub trait Balancer: 'static {
+    /// The module whose `upstream` configuration it reads.
+    type Module: Module;
+    /// What it keeps for a request; lives in the request's pool.
+    type State<'r>;
+
+    /// The glue's part of an `upstream` block's configuration.
+    fn slot(srv: &<Self::Module as Module>::Srv) -> Option<&Slot>;
+    /// Looks up the request's backends; `tls`: the location says `proxy_pass https://`.
+    fn init<'r>(
+        r: Request<'r>,
+        srv: &'r <Self::Module as Module>::Srv,
+        tls: bool,
+    ) -> Init<Self::State<'r>>;
+    /// The next backend to try; None: none is left alive (502).
+    fn get<'r>(r: Request<'r>, state: &mut Self::State<'r>) -> Option<Chosen<'r>>;
+    /// A try ended; `failed` as nginx's `proxy_next_upstream` sees it.
+    fn free<'r>(r: Request<'r>, state: &mut Self::State<'r>, failed: bool);
+}
+
+type InitPeer = unsafe extern "C" fn(
+    *mut ngx::ngx_http_request_t,
+    *mut ngx::ngx_http_upstream_srv_conf_t,
+) -> isize;
+
+/// What the glue remembers of an `upstream` block.
+#[derive(Default)]
+pub struct Slot {
+    round_robin: Cell<Option<InitPeer>>,
+    has_servers: Cell<bool>,
+    place: RefCell<Option<Place>>,
+}
+
+impl Slot {
+    /// Whether the block has `server` lines of its own, which serve a miss.
+    pub fn has_servers(&self) -> bool {
+        self.has_servers.get()
+    }
+
+    /// Where the balancing directive stands, when nginx has not taken it into use: another
+    /// balancer after it took its place.
+    pub fn replaced(&self) -> Option<Place> {
+        self.place
+            .borrow()
+            .clone()
+            .filter(|_| self.round_robin.get().is_none())
+    }
+}
+
+/// A request's peer data.
+struct Peer<'r, B: Balancer> {
+    request: *mut ngx::ngx_http_request_t,
+    /// The name of the `upstream` block, for messages when nobody is chosen.
+    block: *mut ngx::ngx_str_t,
+    state: B::State<'r>,
+}
+
+impl<M: Module> Conf<'_, M> {
+    /// Makes `B` the balancing method of the `upstream` block being read.
+    pub fn balancer<B: Balancer<Module = M>>(&mut self) -> Result<(), Error> {
+        let place = self.here();
+        let upstream = self
+            .upstream()
+            .ok_or_else(|| self.error("is not allowed here"))?;
+        // SAFETY: nginx's structure for the block being read.
+        let block = unsafe { &mut *upstream };
+        if block.peer.init_upstream.is_some() {
+            return Err(self.error("must come before \"keepalive\" and cannot be used with another load balancing method"));
+        }
+        block.peer.init_upstream = Some(init_upstream::<B>);
+        block.flags = (ngx::NGX_HTTP_UPSTREAM_CREATE
+            | ngx::NGX_HTTP_UPSTREAM_WEIGHT
+            | ngx::NGX_HTTP_UPSTREAM_MAX_CONNS
+            | ngx::NGX_HTTP_UPSTREAM_MAX_FAILS
+            | ngx::NGX_HTTP_UPSTREAM_FAIL_TIMEOUT
+            | ngx::NGX_HTTP_UPSTREAM_DOWN
+            | ngx::NGX_HTTP_UPSTREAM_BACKUP) as usize;
+        // SAFETY: the array of the block's servers and the configuration's pool.
+        unsafe { push_down_server((*self.cf).pool, block.servers) }
+            .ok_or_else(|| Error::new("no memory for an upstream"))?;
+        if let Some(slot) = B::slot(self.srv()) {
+            *slot.place.borrow_mut() = Some(place);
+        }
+        Ok(())
+    }
+
+    fn upstream(&self) -> Option<*mut ngx::ngx_http_upstream_srv_conf_t> {
+        // SAFETY: inside `http`, `ctx` is nginx's http context.
+        let context = unsafe { (*self.cf).ctx.cast::<ngx::ngx_http_conf_ctx_t>().as_ref()? };
+        // SAFETY: the upstream module's own index.
+        let index = unsafe { ngx::ngx_http_upstream_module.ctx_index };
+        // SAFETY: its slot of the block's context.
+        let upstream =
+            unsafe { *context.srv_conf.add(index) }.cast::<ngx::ngx_http_upstream_srv_conf_t>();
+        (!upstream.is_null()).then_some(upstream)
+    }
+}
+
+/// The name of the server that is down; its address tells it from a user's own.
+static DOWN_SERVER: &[u8] = b"0.0.0.0:1";
+
+/// One server that is down: nginx refuses an `upstream` without a server
+/// (ngx_http_upstream_init_main_conf) and round robin one without a primary.
+///
+/// # Safety
+/// `pool` is live, `servers` the array of the block being read.
+unsafe fn push_down_server(
+    pool: *mut ngx::ngx_pool_t,
+    servers: *mut ngx::ngx_array_t,
+) -> Option<()> {
+    // SAFETY: plain C data for which zero is valid.
+    let mut address: ngx::sockaddr_in = unsafe { std::mem::zeroed() };
+    address.sin_family = ngx::AF_INET as ngx::sa_family_t;
+    address.sin_port = 1u16.to_be();
+    // SAFETY: the pool is live.
+    let address = unsafe { bytes::place(pool, address) }?;
+    let listed = ngx::ngx_addr_t {
+        sockaddr: ptr::from_mut(address).cast(),
+        socklen: size_of::<ngx::sockaddr_in>() as ngx::socklen_t,
+        name: bytes::borrow(DOWN_SERVER),
+    };
+    // SAFETY: the pool is live.
+    let listed = unsafe { bytes::place(pool, listed) }?;
+    // SAFETY: promised by the caller.
+    let server = unsafe { ngx::ngx_array_push(servers) }.cast::<ngx::ngx_http_upstream_server_t>();
+    if server.is_null() {
+        return None;
+    }
+    // SAFETY: a fresh element; its fields differ between versions, so all start as zero.
+    unsafe { server.write_bytes(0, 1) };
+    // SAFETY: as above.
+    let server = unsafe { &mut *server };
+    server.name = bytes::borrow(DOWN_SERVER);
+    server.addrs = listed;
+    server.naddrs = 1;
+    server.weight = 1;
+    server.down = 1;
+    Some(())
+}
+
+/// Takes the server that is down out again when the block has a primary one of its own: nginx
+/// never takes a lone server out for its failures, and ours would make it two. True when the
+/// block has servers of its own.
+///
+/// # Safety
+/// `servers` is null or the array of a block that has been read.
+unsafe fn drop_down_server(servers: *mut ngx::ngx_array_t) -> bool {
+    // SAFETY: promised by the caller.
+    let Some(array) = (unsafe { servers.as_mut() }) else {
+        return false;
+    };
+    // SAFETY: promised by the caller.
+    let list = unsafe { array.as_slice_mut::<ngx::ngx_http_upstream_server_t>() };
+    let ours = |server: &ngx::ngx_http_upstream_server_t| {
+        ptr::eq(server.name.data.cast_const(), DOWN_SERVER.as_ptr())
+    };
+    let has_primary = list.iter().any(|s| !ours(s) && s.backup() == 0);
+    let has_servers = list.len() > 1;
+    let at = list.iter().position(ours).filter(|_| has_primary);
+    if let Some(rest) = at.and_then(|at| list.get_mut(at..)) {
+        rest.rotate_left(1);
+        array.nelts -= 1;
+    }
+    has_servers
+}
+
+/// The module's configuration of an `upstream` block.
+///
+/// # Safety
+/// `us` is a live block read with the module loaded.
+unsafe fn srv_of<'a, M: Module>(us: *mut ngx::ngx_http_upstream_srv_conf_t) -> Option<&'a M::Srv> {
+    // SAFETY: promised by the caller; null for an implicit upstream.
+    let slots = unsafe { us.as_ref()?.srv_conf };
+    if slots.is_null() {
+        return None;
+    }
+    // SAFETY: the module's static; `ctx_index` is set when a module is loaded.
+    let index = unsafe { (*M::module()).ctx_index };
+    // SAFETY: one slot for each http module, ours made by `create::<M::Srv>`.
+    unsafe { (*slots.add(index)).cast::<M::Srv>().as_ref() }
+}
+
+unsafe extern "C" fn init_upstream<B: Balancer>(
+    cf: *mut ngx::ngx_conf_t,
+    us: *mut ngx::ngx_http_upstream_srv_conf_t,
+) -> isize {
+    let body = |_: &mut Conf<'_, B::Module>| {
+        // SAFETY: nginx passes the live block; its servers are all read.
+        let has_servers = unsafe { drop_down_server((*us).servers) };
+        // SAFETY: nginx passes the live configuration and block.
+        if unsafe { ngx::ngx_http_upstream_init_round_robin(cf, us) } != ngx::NGX_OK as isize {
+            return Err(Error::logged());
+        }
+        // SAFETY: an explicit block, read with our module.
+        let Some(srv) = (unsafe { srv_of::<B::Module>(us) }) else {
+            return Err("an upstream without its configuration".into());
+        };
+        // SAFETY: live, as above.
+        let block = unsafe { &mut *us };
+        let Some(slot) = B::slot(srv) else {
+            return Err("an upstream without its configuration".into());
+        };
+        slot.round_robin.set(block.peer.init);
+        slot.has_servers.set(has_servers);
+        block.peer.init = Some(init_peer::<B>);
+        Ok(())
+    };
+    // SAFETY: nginx passes the live configuration being read.
+    crate::http::module::status(unsafe {
+        crate::conf::read::<B::Module>(cf, "preparing an upstream", body)
+    })
+}
+
+unsafe extern "C" fn init_peer<B: Balancer>(
+    r: *mut ngx::ngx_http_request_t,
+    us: *mut ngx::ngx_http_upstream_srv_conf_t,
+) -> isize {
+    const FAILED: isize = ngx::NGX_ERROR as isize;
+    // SAFETY: nginx passes a live request.
+    let request = unsafe { Request::new(r) };
+    // SAFETY: an explicit block, read with our module.
+    let Some(srv) = (unsafe { srv_of::<B::Module>(us) }) else {
+        return FAILED;
+    };
+    let tls = request.upstream().is_some_and(|u| u.ssl() != 0);
+    let body = || match B::init(request, srv, tls) {
+        Init::Serve { state, tries } => {
+            // SAFETY: an explicit block, which lives as long as the configuration.
+            let block = unsafe { &raw mut (*us).host };
+            // SAFETY: the request is live and has its upstream.
+            match unsafe { install::<B>(request, block, state, tries) } {
+                Some(()) => Ok(0),
+                None => Err(None),
+            }
+        }
+        Init::Fallback => Ok(1),
+        Init::Finish(status) => Err(Some(status)),
+        Init::Failed => Err(None),
+    };
+    // SAFETY: the connection's log is live.
+    match unsafe { guard::run(request.log_ptr(), "choosing a backend", Err(None), body) } {
+        Ok(0) => ngx::NGX_OK as isize,
+        Ok(_) => match B::slot(srv).and_then(|slot| slot.round_robin.get()) {
+            // SAFETY: nginx's own callback with what nginx gave us.
+            Some(round_robin) => unsafe { round_robin(r, us) },
+            None => FAILED,
+        },
+        Err(None) => FAILED,
+        // SAFETY: the request is live and nothing of it is used afterwards.
+        Err(Some(status)) => unsafe { finish(r, status) },
+    }
+}
+
+/// Ends the upstream and answers with `status`, so that `error_page` applies: the move of
+/// ngx_http_upstream_create() and of X-Accel-Redirect. Returning a status would be 500.
+///
+/// # Safety
+/// Called from `peer.init` of a live request; the caller returns the result and touches nothing.
+unsafe fn finish(r: *mut ngx::ngx_http_request_t, status: u16) -> isize {
+    // SAFETY: the request has its upstream while `peer.init` runs.
+    let cleanup = unsafe { (*(*r).upstream).cleanup };
+    // SAFETY: the upstream's own cleanup, or none.
+    let Some(handler) = (unsafe { cleanup.as_ref().copied().flatten() }) else {
+        return ngx::NGX_ERROR as isize;
+    };
+    // SAFETY: two counts: one given back by the cleanup's finalizing, one by our caller's.
+    unsafe {
+        let main = (*r).main;
+        (*main).set_count((*main).count() + 2);
+    }
+    // SAFETY: ngx_http_upstream_cleanup takes the request.
+    unsafe { handler(r.cast()) };
+    // SAFETY: the request still has the count our caller gives back.
+    unsafe { ngx::ngx_http_finalize_request(r, status as isize) };
+    ngx::NGX_ERROR as isize
+}
+
+/// # Safety
+/// The request is live and has its upstream; `block` lives as long.
+unsafe fn install<'r, B: Balancer>(
+    request: Request<'r>,
+    block: *mut ngx::ngx_str_t,
+    state: B::State<'r>,
+    tries: usize,
+) -> Option<()> {
+    // SAFETY: promised by the caller.
+    let upstream = unsafe { &mut *(*request.raw()).upstream };
+    let peer = Peer::<'r, B> {
+        request: request.raw(),
+        block,
+        state,
+    };
+    upstream.peer.data = ptr::from_mut(request.place(peer)?).cast();
+    upstream.peer.get = Some(get::<B>);
+    upstream.peer.free = Some(free::<B>);
+    upstream.peer.set_session = Some(set_session);
+    upstream.peer.save_session = Some(save_session);
+    upstream.peer.tries = tries;
+    Some(())
+}
+
+unsafe extern "C" fn get<B: Balancer>(
+    pc: *mut ngx::ngx_peer_connection_t,
+    data: *mut c_void,
+) -> isize {
+    const BUSY: isize = ngx::NGX_BUSY as isize;
+    // SAFETY: `install` set `data`; it lives in the request's pool.
+    let peer = unsafe { &mut *data.cast::<Peer<'_, B>>() };
+    // nginx's messages and `zone` statistics read the name also when nobody is chosen; its round robin gives the same.
+    // SAFETY: nginx passes its live connection record, which is a part of the request's upstream: it is reached through
+    // this pointer only, and no reference to either is held.
+    unsafe { (*pc).name = peer.block };
+    // SAFETY: the request is live while it tries backends.
+    let request = unsafe { Request::new(peer.request) };
+    let body = || {
+        while let Some(chosen) = B::get(request, &mut peer.state) {
+            // SAFETY: nginx's live connection record.
+            if unsafe { aim(request, pc, &chosen) }.is_some() {
+                return ngx::NGX_OK as isize;
+            }
+            // nginx releases only what it was pointed at. A backend without a usable address is a failed try.
+            B::free(request, &mut peer.state, true);
+            // SAFETY: as above.
+            let left = unsafe { (*pc).tries }.saturating_sub(1);
+            // SAFETY: as above.
+            unsafe { (*pc).tries = left };
+            if left == 0 {
+                break;
+            }
+        }
+        BUSY
+    };
+    // SAFETY: the connection's log is live.
+    unsafe { guard::run(request.log_ptr(), "choosing a backend", BUSY, body) }
+}
+
+/// Points nginx's connection record at a backend.
+///
+/// # Safety
+/// `pc` is the live connection record of the request's upstream; nobody holds a reference to it.
+unsafe fn aim<'r>(
+    r: Request<'r>,
+    pc: *mut ngx::ngx_peer_connection_t,
+    chosen: &Chosen<'r>,
+) -> Option<()> {
+    let (address, size) = socket_address(r, chosen)?;
+    let name = r.place(bytes::borrow(chosen.name))?;
+    {
+        // SAFETY: the request has its upstream while it tries backends. The reference ends before `pc`, a part of it, is
+        // written.
+        let upstream = unsafe { &mut *r.fields().upstream };
+        upstream.set_ssl(u32::from(chosen.tls.is_some()));
+        if let Some(name) = chosen.tls {
+            upstream.ssl_name = bytes::borrow(name);
+        }
+    }
+    // SAFETY: promised by the caller; no reference to the upstream lives any more.
+    let pc = unsafe { &mut *pc };
+    pc.name = name;
+    pc.sockaddr = address;
+    pc.socklen = size;
+    pc.connection = ptr::null_mut();
+    pc.set_cached(0);
+    Some(())
+}
+
+unsafe extern "C" fn free<B: Balancer>(
+    pc: *mut ngx::ngx_peer_connection_t,
+    data: *mut c_void,
+    state: usize,
+) {
+    // SAFETY: `install` set `data`; it lives in the request's pool.
+    let peer = unsafe { &mut *data.cast::<Peer<'_, B>>() };
+    // SAFETY: nginx passes its live connection record, a part of the request's upstream; no reference to it is made.
+    let left = unsafe { (*pc).tries }.saturating_sub(1);
+    // SAFETY: as above.
+    unsafe { (*pc).tries = left };
+    // SAFETY: the request is live until its upstream is finalized.
+    let request = unsafe { Request::new(peer.request) };
+    let failed = state & ngx::NGX_PEER_FAILED as usize != 0;
+    // SAFETY: the connection's log is live.
+    unsafe {
+        guard::run(request.log_ptr(), "releasing a backend", (), || {
+            B::free(request, &mut peer.state, failed)
+        })
+    };
+}
+
+/// TLS sessions are not reused between connections: they belong to one backend's name.
+unsafe extern "C" fn set_session(_: *mut ngx::ngx_peer_connection_t, _: *mut c_void) -> isize {
+    ngx::NGX_OK as isize
+}
+
+unsafe extern "C" fn save_session(_: *mut ngx::ngx_peer_connection_t, _: *mut c_void) {}

@@ -1,0 +1,70 @@
+//! Socket addresses as nginx's connection record wants them.
+
+use super::{Address, Chosen};
+use crate::http::request::Request;
+use nginx_sys as ngx;
+use std::ffi::c_char;
+use std::net::SocketAddr;
+use std::ptr;
+
+/// The address for connect(). nginx's keepalive compares all its bytes, so bytes that Linux
+/// ignores carry a tag: connections made for another TLS name are not reused.
+pub(super) fn socket_address(
+    r: Request<'_>,
+    chosen: &Chosen<'_>,
+) -> Option<(*mut ngx::sockaddr, ngx::socklen_t)> {
+    let tag = chosen.tls.map_or(0, fnv1a);
+    match chosen.address {
+        Address::Inet(SocketAddr::V4(v4)) => {
+            // SAFETY: plain C data for which zero is valid.
+            let mut raw: ngx::sockaddr_in = unsafe { std::mem::zeroed() };
+            raw.sin_family = ngx::AF_INET as ngx::sa_family_t;
+            raw.sin_port = v4.port().to_be();
+            raw.sin_addr.s_addr = u32::from(*v4.ip()).to_be();
+            raw.sin_zero = tag.to_ne_bytes();
+            Some((
+                ptr::from_mut(r.place(raw)?).cast(),
+                size_of::<ngx::sockaddr_in>() as _,
+            ))
+        }
+        Address::Inet(SocketAddr::V6(v6)) => {
+            // SAFETY: plain C data for which zero is valid.
+            let mut raw: ngx::sockaddr_in6 = unsafe { std::mem::zeroed() };
+            raw.sin6_family = ngx::AF_INET6 as ngx::sa_family_t;
+            raw.sin6_port = v6.port().to_be();
+            raw.sin6_addr.__in6_u.__u6_addr8 = v6.ip().octets();
+            raw.sin6_flowinfo = (tag ^ (tag >> 32)) as u32;
+            Some((
+                ptr::from_mut(r.place(raw)?).cast(),
+                size_of::<ngx::sockaddr_in6>() as _,
+            ))
+        }
+        Address::Unix(path) => {
+            // SAFETY: plain C data for which zero is valid.
+            let mut raw: ngx::sockaddr_un = unsafe { std::mem::zeroed() };
+            raw.sun_family = ngx::AF_UNIX as ngx::sa_family_t;
+            for (to, from) in raw.sun_path.get_mut(..path.len())?.iter_mut().zip(path) {
+                *to = *from as c_char;
+            }
+            // The path ends at its NUL; a tag stands in the last bytes.
+            let tag = tag.to_ne_bytes();
+            let tag: &[u8] = if chosen.tls.is_some() { &tag } else { &[] };
+            let rest = raw.sun_path.get_mut(path.len().checked_add(1)?..)?;
+            let place = rest.len().checked_sub(tag.len())?;
+            for (to, from) in rest.iter_mut().skip(place).zip(tag) {
+                *to = *from as c_char;
+            }
+            Some((
+                ptr::from_mut(r.place(raw)?).cast(),
+                size_of::<ngx::sockaddr_un>() as _,
+            ))
+        }
+    }
+}
+
+/// FNV-1a, 64 bits: tells TLS names apart.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

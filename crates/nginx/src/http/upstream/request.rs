@@ -1,0 +1,101 @@
+//! What a request says about its way to a backend.
+
+use super::srv_of;
+use crate::ffi::bytes;
+use crate::http::module::Module;
+use crate::http::request::Request;
+use nginx_sys as ngx;
+use std::ptr;
+
+impl<'r> Request<'r> {
+    pub(super) fn upstream(self) -> Option<&'r ngx::ngx_http_upstream_t> {
+        // SAFETY: null or the request's upstream, in its pool.
+        unsafe { self.fields().upstream.as_ref() }
+    }
+
+    /// The module's configuration of the `upstream` block this request is going to; None before
+    /// nginx knows it.
+    pub fn upstream_srv<M: Module>(self) -> Option<&'r M::Srv> {
+        let upstream = self.upstream()?;
+        let block = if !upstream.upstream.is_null() {
+            upstream.upstream
+        } else {
+            // SAFETY: null or the location's upstream settings.
+            let named = unsafe { upstream.conf.as_ref() }.map_or(ptr::null_mut(), |c| c.upstream);
+            if named.is_null() {
+                self.resolved_block(upstream)?
+            } else {
+                named
+            }
+        };
+        // SAFETY: a block of the live configuration.
+        unsafe { srv_of::<M>(block) }
+    }
+
+    /// `proxy_pass http://$name`: the block of that name, as ngx_http_upstream_init_request finds it.
+    fn resolved_block(
+        self,
+        upstream: &ngx::ngx_http_upstream_t,
+    ) -> Option<*mut ngx::ngx_http_upstream_srv_conf_t> {
+        // SAFETY: null or what create_request's module evaluated.
+        let resolved = unsafe { upstream.resolved.as_ref()? };
+        // SAFETY: lives in the request's pool.
+        let host = unsafe { bytes::slice(resolved.host) };
+        // SAFETY: the upstream module's own index.
+        let index = unsafe { ngx::ngx_http_upstream_module.ctx_index };
+        // SAFETY: its slot holds its main configuration.
+        let main = unsafe {
+            &*(*self.fields().main_conf.add(index)).cast::<ngx::ngx_http_upstream_main_conf_t>()
+        };
+        // SAFETY: an array of pointers to blocks.
+        let blocks = unsafe {
+            main.upstreams
+                .as_slice::<*mut ngx::ngx_http_upstream_srv_conf_t>()
+        };
+        blocks.iter().copied().find(|block| {
+            // SAFETY: blocks live as long as the configuration.
+            let block = unsafe { &**block };
+            // SAFETY: as above.
+            let name = unsafe { bytes::slice(block.host) };
+            name.eq_ignore_ascii_case(host)
+                && (block.port == resolved.port || block.port == 0 && resolved.no_port != 0)
+        })
+    }
+
+    /// Tells one upstream of a request from another; 0 before it has any.
+    pub fn upstream_mark(self) -> usize {
+        self.fields().upstream.addr()
+    }
+
+    /// Keeps nginx from storing the answer as a file (`proxy_store`). For a header filter: nginx looks whether to store
+    /// it once the headers are sent.
+    pub fn do_not_store(self) {
+        // SAFETY: null or the request's upstream.
+        if let Some(upstream) = unsafe { self.fields().upstream.as_mut() } {
+            upstream.set_store(0);
+        }
+    }
+
+    /// nginx's settings of the location's upstream.
+    pub(crate) fn upstream_settings(self) -> Option<*mut ngx::ngx_http_upstream_conf_t> {
+        self.upstream()
+            .map(|u| u.conf)
+            .filter(|conf| !conf.is_null())
+    }
+
+    /// Whether the request got its upstream in the location it is in now: those settings are the location's. After an
+    /// internal redirect nginx still has the upstream of the location before.
+    pub fn has_upstream_of_location(self) -> bool {
+        let Some(settings) = self.upstream_settings() else {
+            return false;
+        };
+        // SAFETY: a plain global, set when the configuration was read.
+        let modules = unsafe { ngx::ngx_http_max_module };
+        // Every module that passes requests on has them at the start of its own configuration.
+        (0..modules).any(|index| {
+            // SAFETY: `loc_conf` has one slot for each http module.
+            let conf = unsafe { *self.fields().loc_conf.add(index) };
+            conf.addr() == settings.addr()
+        })
+    }
+}

@@ -1,0 +1,227 @@
+//! Writes `t/vectors.t` and `t/vectors_digest.t` from `t/data/token.json`, one block per vector, and fails
+//! when they are not current. `UPDATE_VECTORS=1 cargo test -p gatehouse-token --test vectors_t` writes them.
+#![allow(clippy::unwrap_used, clippy::panic)] // a test, all of it
+
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const HEAD: &str =
+    "use Test::Nginx::Socket 'no_plan';\n\nno_long_string();\nrun_tests();\n\n__DATA__\n";
+
+/// What the backend of a block sees and shows, after the request line.
+const SEEN: &str = " HTTP/1.0\\r\\nHost: up\\r\\nConnection: close\\r\\n";
+
+fn vectors() -> Value {
+    serde_json::from_slice(&fs::read(tests().join("data/token.json")).unwrap()).unwrap()
+}
+
+fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../t")
+}
+
+fn text<'a>(vector: &'a Value, field: &str) -> Option<&'a str> {
+    vector.get(field)?.as_str()
+}
+
+/// A text between Perl's double quotes.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' | b'$' | b'@' => write!(out, "\\{}", char::from(byte)).unwrap(),
+            b' '..=b'~' => out.push(char::from(byte)),
+            _ => write!(out, "\\x{byte:02x}").unwrap(),
+        }
+    }
+    out + "\""
+}
+
+/// A decoded path as a client sends it.
+fn encoded(path: &str) -> String {
+    let mut out = String::new();
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").unwrap();
+        }
+    }
+    out
+}
+
+/// A vector as a request.
+struct Case<'v> {
+    vector: &'v Value,
+    profile: String,
+    key: &'v str,
+    server: &'v str,
+    target: String,
+    headers: Vec<String>,
+    stripped: String,
+}
+
+fn scalesimple(vector: &Value) -> Case<'_> {
+    let target = text(vector, "request_uri").unwrap();
+    let place = match text(vector, "location").unwrap() {
+        "url" => "query",
+        other => other,
+    };
+    let named = |index: usize, field: &str| {
+        let name = vector.get("names")?.get(index)?.as_str()?;
+        Some((name, text(vector, field)?))
+    };
+    let pairs = [named(0, "token"), named(1, "expiration")];
+    let pairs = pairs.into_iter().flatten();
+    let headers = if place == "cookie" {
+        let cookies: Vec<_> = pairs
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        vec![format!("Cookie: {}", cookies.join("; "))]
+    } else {
+        pairs
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect()
+    };
+    Case {
+        vector,
+        profile: format!("format scalesimple; key file=key; from {place};"),
+        key: text(vector, "key").unwrap(),
+        server: "",
+        target: target.to_owned(),
+        headers,
+        stripped: text(vector, "stripped_uri").unwrap_or(target).to_owned(),
+    }
+}
+
+/// A vector of `secure_link_md5`; the older `secure_link_secret` is no scheme of ours.
+fn secure_link(vector: &Value) -> Option<Case<'_>> {
+    let (_, message) = text(vector, "conf")?.split_once("secure_link_md5 \"")?;
+    let message = message.strip_suffix("\";").unwrap();
+    let message = message.replace("$secure_link_expires", "{expires}");
+    let message = message.replace("secret", "{key}");
+    let uri = encoded(text(vector, "uri")?);
+    let (hash, expires) = (text(vector, "arg_md5")?, text(vector, "arg_expires")?);
+    Some(Case {
+        vector,
+        profile: format!("format secure_link; key file=key; from query; message \"{message}\";"),
+        key: "secret",
+        server: "set_real_ip_from 127.0.0.1;\nreal_ip_header X-Real-IP;\n",
+        target: format!("{uri}?md5={hash}&expires={expires}"),
+        headers: vec![format!("X-Real-IP: {}", text(vector, "remote_addr")?)],
+        stripped: uri,
+    })
+}
+
+fn block(out: &mut String, number: usize, case: &Case<'_>) {
+    let valid = case.vector.get("strict_valid").or(case.vector.get("valid"));
+    let valid = valid.unwrap().as_bool().unwrap();
+    let now = case.vector.get("now").unwrap();
+    let name = text(case.vector, "name").unwrap();
+    let scheme = case.profile.split(['&', ';', ' ']).nth(1).unwrap();
+    write!(
+        out,
+        "\n=== TEST {number}: {scheme}, {name}\n--- http_upstream: a\n--- http_config\ntest_clock {now};\n\
+         token_profile p {{ {} }}\n--- config\n{}location / {{ token_auth p; proxy_set_header Host up; \
+         proxy_set_header X-Real-IP \"\"; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }}\n\
+         --- user_files\n>>> ../conf/key\n{}\n--- request eval\n{}\n",
+        case.profile,
+        case.server,
+        case.key,
+        quoted(&format!("GET {}", case.target)),
+    )
+    .unwrap();
+    if !case.headers.is_empty() {
+        writeln!(out, "--- more_headers\n{}", case.headers.join("\n")).unwrap();
+    }
+    if valid {
+        let line = quoted(&format!("GET {}", case.stripped));
+        let line = line.trim_matches('"');
+        writeln!(out, "--- response_body eval\n\"name=a\\n{line}{SEEN}\\r\\n\"\n--- no_error_log\ntoken refused").unwrap();
+    } else {
+        out.push_str("--- error_code: 403\n--- error_log\ntoken refused: \n");
+    }
+}
+
+fn tokens() -> String {
+    let all = vectors();
+    let list = |name: &str| all.get(name).unwrap().as_array().unwrap();
+    let mut out = format!(
+        "# requires: hooks\n#\n# The token vectors of t/data/token.json, each at its own time.\n\
+         # Written by crates/token/tests/vectors_t.rs; do not edit.\n{HEAD}"
+    );
+    let cases = list("scalesimple").iter().map(scalesimple);
+    let cases = cases.chain(list("nginx_secure_link").iter().filter_map(secure_link));
+    for (index, case) in cases.enumerate() {
+        block(&mut out, index + 1, &case);
+    }
+    out
+}
+
+/// The words of a `digest` line for a vector; `None` for functions that `digest` does not have.
+fn digest_words(vector: &Value) -> Option<String> {
+    let name = text(vector, "fn")?;
+    let (algorithm, key) = match name.strip_prefix("hmac_") {
+        Some(algorithm) => (algorithm, " key_file=key"),
+        None => (name, ""),
+    };
+    let known = ["md5", "sha1", "sha256", "sha384", "sha512", "crc32"].contains(&algorithm);
+    let input = text(vector, "input_utf8")?;
+    assert!(!input.contains(['"', '\\', '$', '\n']), "{input}");
+    known.then(|| format!("{algorithm} \"{input}\"{key}"))
+}
+
+fn digests() -> String {
+    let mut out = format!(
+        "# The digest vectors of t/data/token.json.\n\
+         # Written by crates/token/tests/vectors_t.rs; do not edit.\n{HEAD}"
+    );
+    let all = vectors();
+    let mut number = 0;
+    for vector in all.get("digest").unwrap().as_array().unwrap() {
+        let Some(words) = digest_words(vector) else {
+            continue;
+        };
+        number += 1;
+        let key = match (text(vector, "key"), text(vector, "key_hex")) {
+            (Some(key), _) => quoted(key),
+            (None, Some(hex)) => {
+                let pairs = hex.as_bytes().chunks(2);
+                let escapes = pairs.map(|pair| format!("\\x{}", String::from_utf8_lossy(pair)));
+                format!("\"{}\"", escapes.collect::<String>())
+            }
+            (None, None) => "\"unused\"".to_owned(),
+        };
+        let input: String = text(vector, "input_utf8")
+            .unwrap()
+            .chars()
+            .take(20)
+            .collect();
+        write!(
+            out,
+            "\n=== TEST {number}: {} of \"{input}\"\n--- http_config\ndigest $value {words};\n\
+             --- config\nlocation = /t {{ return 200 $value; }}\n--- user_files eval\n[[\"../conf/key\", {key}]]\n\
+             --- request\nGET /t\n--- response_body: {}\n",
+            text(vector, "fn").unwrap(),
+            text(vector, "output").unwrap(),
+        )
+        .unwrap();
+    }
+    out
+}
+
+#[test]
+fn the_blocks_are_current() {
+    for (file, fresh) in [("vectors.t", tokens()), ("vectors_digest.t", digests())] {
+        let path = tests().join(file);
+        if std::env::var_os("UPDATE_VECTORS").is_some() {
+            fs::write(&path, &fresh).unwrap();
+        }
+        let kept = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            kept == fresh,
+            "t/{file} is not current: UPDATE_VECTORS=1 cargo test -p gatehouse-token --test vectors_t"
+        );
+    }
+}
