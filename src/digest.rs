@@ -41,9 +41,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::HTTP,
         args: Args::Exactly(2),
-        text: "Makes `$variable` the lower-case hexadecimal MD5 of `string`, in which variables are allowed. \
-               Short for `digest $variable md5 string`. Without any text it is the MD5 of nothing, `d41d8cd9…`, not an empty value. \
-               Joining values without a separator is ambiguous (`ab`+`c` and `a`+`bc` give one hash): write one.",
+        text: include_str!("digest/docs/md5_hash.md"),
         set: set_md5_hash,
     },
     Directive {
@@ -52,11 +50,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::HTTP,
         args: Args::Between(3, 5),
-        text: "Makes `$variable` the digest of `string`. Algorithms: `md5`, `sha1`, `sha256`, `sha384`, `sha512`, `crc32`. \
-               With `key_file` it is an HMAC keyed with the file's bytes (one newline at its end is dropped; not with `crc32`). \
-               The encoding is `hex` unless said otherwise; `base64url` has no padding.\n\n\
-               The value is computed when first read and remembered, for the request it was read in and the text it is the digest of: a subrequest (SSI, slice), \
-               the target of an internal redirect and a request whose path was rewritten compute their own.",
+        text: include_str!("digest/docs/digest.md"),
         set: set_digest,
     },
 ];

@@ -50,12 +50,6 @@ pub struct Loc {
     log_level: Option<Level>,
 }
 
-const RULES: &str = "`geoip_allow` and `geoip_deny` are one list in order of appearance; the first rule that matches decides, as with `allow` and `deny`; \
-     without a match there is no opinion: `geoip_allow` refuses nobody without a `geoip_deny all` behind it (`nginx -t` warns). All fields of one rule must match; `@file` stands for a list of values, one a line.\n\n\
-     Fields: `country` (ISO 3166-1 alpha-2), `continent` (`AF AN AS EU NA OC SA`), `eu=yes|no`, `unknown=yes` (the address is in no database, or \
-     is none), `address=CIDR`. An address without a country matches no `country=` rule: add `geoip_deny unknown=yes` where that matters. \
-     A rule whose field no database has is refused when the configuration is read. Inherited only when a level has no rules of its own.";
-
 pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
     Directive {
         name: c"geoip_db",
@@ -63,10 +57,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::HTTP,
         args: Args::Between(1, 5),
-        text: "Loads a MaxMind DB file (GeoLite2, GeoIP2, DB-IP …) into shared memory: one copy for all workers. The file is looked at again every \
-               `reload` (`30s`; `0` never) and replaced under load without a reload; one that does not verify is refused then with an `[error]` and the old one stays, \
-               so a truncated or overwritten file does no harm while nginx runs. `nginx -t`, a start and a reload refuse it with `[emerg]`: a reload leaves all as it was. `zone` is the memory for two copies, by default three times the file. `max_age` has an old database complained of (`[warn]` when the configuration is read, `[error]` when it gets old later). \
-               `name` is for `geoip_variable … db=`; by default the file's name without its ending.",
+        text: include_str!("geoip/docs/geoip_db.md"),
         set: set_db,
     },
     Directive {
@@ -75,9 +66,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::HTTP,
         args: Args::TwoOrMore,
-        text: "Makes `$variable` the value of a field of the client's record, such as `country.iso_code`, `city.names.en` or `subdivisions.0.iso_code`. \
-               The path may be separate words. `source` is the address to look up instead of `geoip_address`. Without `db` the first database is asked. \
-               Maps and lists are not values; a value with a control character is not found.",
+        text: include_str!("geoip/docs/geoip_variable.md"),
         set: variables::set,
     },
     Directive {
@@ -86,7 +75,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::ANY,
         args: Args::OneOrMore,
-        text: RULES,
+        text: include_str!("geoip/docs/geoip_allow.md"),
         set: |cf| set_rule(cf, Action::Allow),
     },
     Directive {
@@ -95,7 +84,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::ANY,
         args: Args::OneOrMore,
-        text: "See `geoip_allow`.",
+        text: include_str!("geoip/docs/geoip_deny.md"),
         set: |cf| set_rule(cf, Action::Deny),
     },
     Directive {
@@ -104,7 +93,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::ANY,
         args: Args::OneOrMore,
-        text: "The rules are not asked when one of the strings is neither empty nor `0`.",
+        text: include_str!("geoip/docs/geoip_bypass.md"),
         set: set_bypass,
     },
     Directive {
@@ -113,7 +102,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("403"),
         contexts: Contexts::ANY,
         args: Args::Exactly(1),
-        text: "The status of a refusal: 400–599 except 408 and 499, or 444 (closes the connection). Refusals honour `error_page` and carry `Cache-Control: no-store`.",
+        text: include_str!("geoip/docs/geoip_status.md"),
         set: |cf| {
             let word = cf.words()?.pop().unwrap_or_default();
             let status = http_status(cf, &word)?;
@@ -126,7 +115,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("off"),
         contexts: Contexts::ANY,
         args: Args::Flag,
-        text: "Logs refusals (`dry run, country refused: …`) but refuses nobody.",
+        text: include_str!("geoip/docs/geoip_dry_run.md"),
         set: |cf| set_flag(cf, |loc| &mut loc.geoip.dry_run),
     },
     Directive {
@@ -135,7 +124,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("error"),
         contexts: Contexts::ANY,
         args: Args::Exactly(1),
-        text: "The level of the lines about refusals: `country refused: RU, rule \"country=RU,BY\" in …/site.conf:12`.",
+        text: include_str!("geoip/docs/geoip_log_level.md"),
         set: |cf| set_log_level(cf, |loc| &mut loc.geoip.log_level),
     },
     Directive {
@@ -144,8 +133,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("$remote_addr"),
         contexts: Contexts::ANY,
         args: Args::Exactly(1),
-        text: "The address that is looked up. Behind another proxy prefer nginx's `set_real_ip_from`: what a client writes into a header is no address to trust. \
-               What is not one IP address is `unknown=yes`.",
+        text: include_str!("geoip/docs/geoip_address.md"),
         set: |cf| {
             let address = Rc::new(cf.compile_word(1)?);
             set_once(cf, |loc| &mut loc.geoip.address, address)

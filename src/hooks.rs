@@ -134,11 +134,11 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
     },
     Directive {
         name: c"test_reference",
-        syntax: "path",
+        syntax: "folder",
         default: None,
         contexts: Contexts::HTTP,
         args: Args::Exactly(1),
-        text: "Writes the reference of the other directives, Markdown, to a file.",
+        text: "Writes the reference of the other directives, Markdown, into a folder.",
         set: reference::write,
     },
 ];

@@ -1,4 +1,4 @@
-//! The directive reference, written from the table nginx reads and what the families say of it.
+//! The directive reference, a page for each family, written from the table nginx reads and from what the families say of it.
 
 use crate::{Gatehouse, digest, geoip, hooks, token, upstream, version};
 use gatehouse_nginx::http::module::{Args, Directive, Row, rows};
@@ -8,6 +8,8 @@ use std::fmt::Write;
 
 /// What one family has to say.
 struct Chapter {
+    /// The name of its file, without `.md`.
+    page: &'static str,
     title: &'static str,
     directives: &'static [Directive<Gatehouse>],
     variables: &'static [Variable<Gatehouse>],
@@ -15,40 +17,50 @@ struct Chapter {
 
 const CHAPTERS: &[Chapter] = &[
     Chapter {
+        page: "digest",
         title: "Digests",
         directives: digest::DIRECTIVES,
         variables: &[],
     },
     Chapter {
+        page: "token",
         title: "Tokens",
         directives: token::DIRECTIVES,
         variables: token::VARIABLES,
     },
     Chapter {
+        page: "geoip",
         title: "GeoIP",
         directives: geoip::DIRECTIVES,
         variables: geoip::VARIABLES,
     },
     Chapter {
+        page: "upstream",
         title: "Upstream lookup",
         directives: upstream::DIRECTIVES,
         variables: upstream::VARIABLES,
     },
     Chapter {
+        page: "module",
         title: "The module itself",
         directives: &[],
         variables: version::VARIABLES,
     },
 ];
 
-/// `test_reference path`: writes the reference, or refuses when it would not be true.
+/// `test_reference folder`: writes the pages of the reference, or refuses when they would not be true.
 pub fn write(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let word = cf.words()?.get(1).cloned().unwrap_or_default();
     let rows = rows::<Gatehouse>();
     compare(&rows)?;
-    let path = cf.path(&word)?;
-    std::fs::write(&path, reference())
-        .map_err(|e| Error::new(format!("cannot write \"{}\" ({e})", path.display())))
+    let folder = cf.path(&word)?;
+    let pages = CHAPTERS.iter().map(|one| (one.page, page(one)));
+    for (name, text) in pages.chain([("index", index())]) {
+        let path = folder.join(name).with_extension("md");
+        std::fs::write(&path, text)
+            .map_err(|e| Error::new(format!("cannot write \"{}\" ({e})", path.display())))?;
+    }
+    Ok(())
 }
 
 /// Compares what nginx reads with what the reference says, both ways.
@@ -90,7 +102,7 @@ fn describe_well(directive: &Directive<Gatehouse>) -> Result<(), Error> {
         Args::Exactly(n) => syntax.contains('|') || words == n as usize,
         Args::Between(_, _) | Args::OneOrMore | Args::TwoOrMore => syntax.contains(['[', '…', '|']),
     };
-    if agrees && !directive.text.is_empty() {
+    if agrees && !directive.text.trim().is_empty() {
         return Ok(());
     }
     Err(format!("the reference of \"{}\" cannot be true", name(directive)).into())
@@ -100,31 +112,36 @@ fn name(directive: &Directive<Gatehouse>) -> &'static str {
     directive.name.to_str().unwrap_or_default()
 }
 
-fn with_directives() -> impl Iterator<Item = &'static Chapter> {
-    CHAPTERS.iter().filter(|one| !one.directives.is_empty())
-}
-
-/// The reference, Markdown, in nginx.org's form.
-fn reference() -> String {
-    let mut out = "\n".to_owned();
-    for chapter in with_directives() {
-        let names = chapter.directives.iter().map(name);
-        let links: Vec<_> = names.map(|name| format!("[`{name}`](#{name})")).collect();
-        let _ = writeln!(out, "- {}: {}", chapter.title, links.join(", "));
+/// The page of a family, Markdown, its directives in nginx.org's form.
+fn page(chapter: &Chapter) -> String {
+    let mut out = format!("# {}\n\n", chapter.title);
+    for directive in chapter.directives {
+        describe(&mut out, directive);
     }
-    out.push_str("- [Embedded variables](#embedded-variables)\n\n");
-    for chapter in with_directives() {
-        let _ = write!(out, "### {}\n\n", chapter.title);
-        for directive in chapter.directives {
-            describe(&mut out, directive);
-        }
+    if !chapter.variables.is_empty() {
+        out.push_str("## Variables\n\n");
     }
-    out.push_str("### Embedded variables\n\n");
-    for variable in CHAPTERS.iter().flat_map(|chapter| chapter.variables) {
+    for variable in chapter.variables {
         let _ = writeln!(out, "- `${}`: {}", variable.name, variable.text);
     }
-    out.push('\n');
-    out
+    out.trim_end().to_owned() + "\n"
+}
+
+/// The first page: where each directive and variable is described.
+fn index() -> String {
+    let mut out = "# All directives and variables\n\n".to_owned();
+    for chapter in CHAPTERS {
+        let page = chapter.page;
+        let _ = writeln!(out, "## [{}]({page}.md)\n", chapter.title);
+        for name in chapter.directives.iter().map(name) {
+            let _ = writeln!(out, "- [`{name}`]({page}.md#{name})");
+        }
+        for variable in chapter.variables {
+            let _ = writeln!(out, "- [`${}`]({page}.md#variables)", variable.name);
+        }
+        out.push('\n');
+    }
+    out.trim_end().to_owned() + "\n"
 }
 
 fn describe(out: &mut String, directive: &Directive<Gatehouse>) {
@@ -142,9 +159,9 @@ fn describe(out: &mut String, directive: &Directive<Gatehouse>) {
     };
     let _ = write!(
         out,
-        "#### {name}\n\n```text\nSyntax:  {name} {}{end}\nDefault: {default}\nContext: {}\n```\n\n{}\n\n",
+        "## {name}\n\n```text\nSyntax:  {name} {}{end}\nDefault: {default}\nContext: {}\n```\n\n{}\n\n",
         directive.syntax,
         directive.contexts.names().join(", "),
-        directive.text,
+        directive.text.trim(),
     );
 }

@@ -77,22 +77,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::HTTP,
         args: Args::Block(1),
-        text: "Describes a kind of token. In the block:\n\n\
-               - `format scalesimple | secure_link;` the scheme.\n\
-               - `key [id=ID] file=PATH [encoding=text|hex|base64|base64url];` a key, read at start and reload; one newline at its end is \
-               dropped. Repeat it to rotate: any key verifies. `text=…` instead of `file=` is for tests and is warned about: `nginx -T` prints it.\n\
-               - `from query[=token[,expiry]] cookie[=…] header[=…] path;` where tokens are looked for; the first *valid* one wins, else the \
-               reason of the first place that had one counts. With one name the value is `token,expiry`, or the token alone. With two names, as \
-               by default, both must be there, also under `require_exp off`: links without expiry need one name, such as `query=md5`. A header must not be `Host`, \
-               `Connection`, `Content-Length` or `Transfer-Encoding`: nginx reads the request by them. `path` is the first path segment of the \
-               form `token,expiry`; it is taken out of the path by one internal redirect. \
-               A segment that `..` cancels is no part of the path. A name of a ScaleSimple token that comes twice is `malformed`. Default: `query cookie header` with the scheme's own \
-               names (`ss_token`, `ss_expiration`, `X-SS-Token`, `X-SS-Expiration`; `md5`, `expires`, `X-Secure-Link`).\n\
-               - `message string;` for `secure_link`: what is signed. `{key}` and `{expires}` stand for the key and the expiry, the rest are \
-               nginx variables of the request as received. Without `{key}` the message is the text of an HMAC-MD5.\n\
-               - `leeway time;` how long a token is accepted after its expiry. Default `0s`.\n\
-               - `require_exp on | off;` whether a token without expiry is refused. Default `off`; ScaleSimple tokens always have one.\n\n\
-               The MAC is checked before anything else the token says, in constant time: a forged token is `invalid`, never `expired`.",
+        text: include_str!("token/docs/token_profile.md"),
         set: set_profile,
     },
     Directive {
@@ -101,10 +86,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("off"),
         contexts: Contexts::ANY,
         args: Args::Exactly(1),
-        text: "Lets only requests with a valid token of the profile pass. A variable must hold a profile's name: an empty or unknown one refuses \
-               with 500, so data can never switch a check off.\n\n\
-               Checked in the access phase, before `allow`, `auth_basic` and `auth_request`: `return`, `rewrite … last` and `if` act before it, and \
-               subrequests are not checked. To guard a `return`, test the variable: `if ($token_auth_status != ok) { return 403; }`.",
+        text: include_str!("token/docs/token_auth.md"),
         set: set_auth,
     },
     Directive {
@@ -113,7 +95,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("off"),
         contexts: Contexts::ANY,
         args: Args::Flag,
-        text: "Checks and logs (`dry run, token refused: …`) but refuses nobody. Tokens are stripped all the same.",
+        text: include_str!("token/docs/token_auth_dry_run.md"),
         set: |cf| set_flag(cf, |loc| &mut loc.token.dry_run),
     },
     Directive {
@@ -122,8 +104,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::ANY,
         args: Args::OneOrMore,
-        text: "The status of a refusal, by reason: 400–599 except 408 and 499, or 444 (closes the connection). What is not named is \
-               `default`, else the scheme's own status (403 for both schemes so far). The directive replaces the inherited one as a whole. Refusals honour `error_page` and carry `Cache-Control: no-store`.",
+        text: include_str!("token/docs/token_auth_status.md"),
         set: set_statuses,
     },
     Directive {
@@ -132,10 +113,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("on"),
         contexts: Contexts::ANY,
         args: Args::Flag,
-        text: "Whether tokens are taken out of the request before it goes on: what reaches the upstream, the cache key, `$request_uri`, `$args`, \
-               `$http_*` and `$cookie_*` has no token, everything else keeps its bytes and order. In force whatever the verdict and wherever the request \
-               ends (`return`, 400, 413): at the latest before the access log is written. \
-               An `Authorization` header is only taken out when the directive is written. `$request` stays as received: log `$request_method $request_uri`.",
+        text: include_str!("token/docs/token_auth_strip.md"),
         set: |cf| set_flag(cf, |loc| &mut loc.token.strip),
     },
     Directive {
@@ -144,7 +122,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("error"),
         contexts: Contexts::ANY,
         args: Args::Exactly(1),
-        text: "The level of the lines about refusals: `token refused: expired, profile \"video\", key \"2026a\"`.",
+        text: include_str!("token/docs/token_auth_log_level.md"),
         set: |cf| set_log_level(cf, |loc| &mut loc.token.log_level),
     },
 ];

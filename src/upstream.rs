@@ -55,25 +55,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::HTTP,
         args: Args::Block(1),
-        text: "A table of routes in shared memory: which backends serve a key, usually a host. In the block:\n\n\
-               - `zone size;` its memory, for all workers together (about 110 bytes for a host with one backend of its own or two that \
-               it shares with others, 210 with two of its own, 290 with an `id`, two `vars` and a long name as well). Required.\n\
-               - `match host | exact;` how keys are compared. `host` (the default): lower-cased, port and trailing dot dropped; exact, then \
-               `*.parent` from the longest, then `*`. `exact`: the bytes, no wildcards.\n\
-               - `file path [reload=time];` the routes as JSON, `{\"version\": 1, \"routes\": {KEY: route}}` or the bare object. Looked at again every \
-               `reload` (default `1s`, `0` never) without a reload. A file that is broken, or has more routes than the zone has room for, is refused as a whole with an \
-               `[error]` that names the place or the size that is needed, and the last good routes keep serving: while nginx runs, and at a reload, too, \
-               when the table was fed from that file and its `zone` keeps its size. `nginx -t` refuses such a file, and so does a start, or a reload that \
-               makes the table anew, with `[emerg]`.\n\
-               - `miss N;` the answer when no route matches and the `upstream` has no `server` lines. Default `404`.\n\
-               - `passive fails=N window=time;` how many failed tries within the time take a backend out for that time, for all workers and routes \
-               (as `max_fails` and `fail_timeout`). Default `fails=1 window=10s`; `fails=0` never.\n\n\
-               A route is `{\"id\": \"shop\", \"backends\": [\"http://10.0.0.5:3000\", {\"url\": \"https://10.0.0.6:3443\", \"weight\": 2, \"backup\": false, \
-               \"drain\": false, \"sni\": \"shop.internal\"}], \"vars\": {\"token\": \"gold\"}, \"meta\": {}}`. A backend is `http` or `https`, a name, IPv4, `[IPv6]` or \
-               `unix:/path`, and a port; the short form takes options in its fragment (`http://10.0.0.6:3000#weight=5&drain=1`). Unknown members are refused, \
-               except below `meta`. `https` backends are used only under `proxy_pass https://…`. Host names are resolved by the system when nginx starts or \
-               reloads. A name that is not found leaves out its own backend, with an `[error]` (a `[warn]` from `nginx -t`); so does a name that is new in a \
-               file read later and not in `/etc/hosts`, until the next reload. When name servers do not answer, a reload keeps the addresses it had.",
+        text: include_str!("upstream/docs/upstream_table.md"),
         set: table::set,
     },
     Directive {
@@ -82,12 +64,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::UPSTREAM,
         args: Args::Between(2, 3),
-        text: "The backends of this `upstream` are those of the route that `key` finds in the table. `server` lines of the block serve a miss; without them a \
-               miss is answered with the table's `miss` status, so that `error_page` applies. Backends are chosen by smooth weighted round robin shared by all \
-               workers; `backup` ones when no other is left, `drain` ones not at all. `proxy_next_upstream` works as always. Must come before `keepalive`, \
-               and no other load balancing method may stand beside it.\n\n\
-               Always write `proxy_set_header Host $host;`: for nginx the name of the `upstream` is the same for every host. In a cache each key has entries of its own, \
-               whatever `proxy_cache_key` says: the table and the key are put in front of it. A page in the cache is answered without a lookup.",
+        text: include_str!("upstream/docs/upstream_lookup.md"),
         set: set_lookup,
     },
     Directive {
@@ -96,7 +73,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::HTTP,
         args: Args::Between(4, 5),
-        text: "Makes `$variable` the value of `name` in the `vars` of the route that `key` finds in the table, in any phase, whether or not the request is proxied.",
+        text: include_str!("upstream/docs/upstream_variable.md"),
         set: variables::set,
     },
 ];
