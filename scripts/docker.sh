@@ -115,14 +115,14 @@ server_tests() {
   local tools=$docker_dir/tools
   rm -rf "$tools"
   mkdir -p "$tools"
-  docker run --rm --network=none gatehouse-test cat /gatehouse/target/debug/harness \
-    >"$tools/harness" || return
-  chmod 755 "$tools/harness"
+  docker run --rm --network=none gatehouse-test cat /gatehouse/target/debug/scenarios \
+    >"$tools/scenarios" || return
+  chmod 755 "$tools/scenarios"
   # shellcheck disable=SC2016 # to be expanded inside
   docker run --rm --network=host -v "$tools:/tools:ro" -v "$docker_dir/context:/gatehouse:ro" \
     -w /gatehouse -e "MODULE=$module" gatehouse bash -c '
       mapfile -t files < <(grep -L "^# requires:.*hooks" t/*.t)
-      /tools/harness --nginx /usr/local/sbin/nginx \
+      /tools/scenarios --nginx /usr/local/sbin/nginx \
         --module "/srv/gatehouse/modules/$MODULE.so" --live examples "${files[@]}"'
 }
 

@@ -43,7 +43,7 @@ suite() {
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
-# summaries FILE: the sums of "N passed, N failed, N skipped" (the harness) and of "test result:
+# summaries FILE: the sums of "N passed, N failed, N skipped" (nginx-prove) and of "test result:
 # ok. N passed; N failed; N ignored; …" (cargo), and how many such lines there were.
 summaries() {
   awk '

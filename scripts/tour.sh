@@ -6,13 +6,13 @@ failed=0
 # The companion program, and the test runner for its backends.
 tools() {
   cargo build --locked --release -p gatehouse-cli --target-dir "$target_base/nginx-1.28.3" &&
-    cargo build --locked -p gatehouse-harness
+    cargo build --locked -p nginx-prove
 }
 
 # Two servers that answer with their name and the request they got, and echo WebSocket messages.
 # They choose free ports and say them in a file.
 start_backends() {
-  "$harness" backend one two >"$prefix/ports" 2>"$prefix/backends.log" </dev/null &
+  "$prove" backend one two >"$prefix/ports" 2>"$prefix/backends.log" </dev/null &
   backends=$!
   wait_for backends_ready || die "the backends do not start: $(cat "$prefix/backends.log")"
   port_one=$(awk '$1 == "one" {print $2}' "$prefix/ports")

@@ -33,7 +33,7 @@ struct Args {
     nginx: PathBuf,
     /// The test runner.
     #[arg(long, value_name = "PATH")]
-    harness: PathBuf,
+    runner: PathBuf,
     /// The copy of the tree, its builds and the results.
     #[arg(long, value_name = "DIR", default_value = "build/mutants")]
     work: PathBuf,
@@ -91,7 +91,7 @@ fn run(args: &Args) -> Result<(), String> {
     let end = args
         .minutes
         .map(|n| Instant::now() + Duration::from_secs(n.saturating_mul(60)));
-    let mut trials = Trials::new(&args.nginx, &args.harness, &tree, args.quick)?;
+    let mut trials = Trials::new(&args.nginx, &args.runner, &tree, args.quick)?;
     trials.unharmed()?;
     for (index, mutant) in mutants.iter().enumerate() {
         let over = end.is_some_and(|end| Instant::now() >= end);

@@ -54,7 +54,7 @@ enum Ending {
 /// Everything a trial needs.
 pub struct Trials<'a> {
     nginx: PathBuf,
-    harness: PathBuf,
+    runner: PathBuf,
     tree: &'a Tree,
     files: Vec<String>,
     live: Vec<String>,
@@ -67,7 +67,7 @@ impl<'a> Trials<'a> {
     /// A `quick` trial is without live scenarios and hooks.
     pub fn new(
         nginx: &Path,
-        harness: &Path,
+        runner: &Path,
         tree: &'a Tree,
         quick: bool,
     ) -> Result<Trials<'a>, String> {
@@ -77,7 +77,7 @@ impl<'a> Trials<'a> {
         let (files, hooks) = tree.test_files()?;
         Ok(Trials {
             nginx: absolute(nginx)?,
-            harness: absolute(harness)?,
+            runner: absolute(runner)?,
             tree,
             files,
             live: if quick { &[] } else { LIVE }
@@ -215,7 +215,7 @@ impl<'a> Trials<'a> {
         names: &[String],
         only: Option<&str>,
     ) -> Result<Ending, String> {
-        let mut command = Command::new(&self.harness);
+        let mut command = Command::new(&self.runner);
         command
             .arg("--nginx")
             .arg(&self.nginx)
@@ -223,7 +223,7 @@ impl<'a> Trials<'a> {
             .arg(self.target(flavour).join(MODULE))
             .arg("--fail-fast");
         if flavour == Flavour::Hooks {
-            command.arg("--hooks");
+            command.args(["--provides", "hooks"]);
         }
         if names.iter().any(|name| !name.ends_with(".t")) {
             command.arg("--live");

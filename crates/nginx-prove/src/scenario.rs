@@ -1,0 +1,36 @@
+//! Tests in Rust: what a block cannot say.
+
+use crate::env::Env;
+
+/// A function that drives a [`crate::server::Server`] of its own and says what was wrong.
+pub type Run = fn(&Env) -> Result<(), String>;
+
+/// One scenario: reloads and kills under load, files replaced while serving.
+#[derive(Clone, Copy)]
+pub struct Scenario {
+    /// Its name, for `--live NAME` and the report.
+    pub name: &'static str,
+    /// What it requires, as in a file's `# requires:` lines; skipped when not met.
+    pub needs: &'static [&'static str],
+    /// Runs it; the error says what was wrong.
+    pub run: Run,
+}
+
+impl Scenario {
+    /// A scenario that requires nothing.
+    #[must_use]
+    pub const fn new(name: &'static str, run: Run) -> Scenario {
+        Scenario {
+            name,
+            needs: &[],
+            run,
+        }
+    }
+
+    /// The same with requirements.
+    #[must_use]
+    pub const fn needs(mut self, needs: &'static [&'static str]) -> Scenario {
+        self.needs = needs;
+        self
+    }
+}

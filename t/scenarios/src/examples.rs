@@ -1,0 +1,292 @@
+//! nginx-conf/: each file is started as it is shipped, and the requests its comments name get the answers they name.
+//!
+//! `#   GET URL [with "Header: value"]… -> STATUS ["text in the answer"]… [no "text"]…`;
+//! `WS URL … -> 101 ["name"]` also sends a message, which must come back, from a backend of that name.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use nginx_prove::backend::Backend;
+use nginx_prove::env::Env;
+use nginx_prove::http;
+use nginx_prove::server::{Server, Setup, request_to};
+use nginx_prove::ws;
+
+/// What the links in the examples are signed with.
+const KEY: &[u8] = b"example";
+
+/// Ports as the examples have them.
+const FRONT: &str = "8080";
+const BACKENDS: [(&str, &str); 3] = [("3001", "one"), ("3002", "two"), ("3003", "sockets")];
+
+pub(super) fn run(env: &Env) -> Result<(), String> {
+    let names = files(&env.base.join("nginx-conf"), "conf")?;
+    if names.is_empty() {
+        return Err("nginx-conf/ has no examples".into());
+    }
+    for name in names {
+        example(env, &name).map_err(|e| format!("nginx-conf/{name}: {e}"))?;
+    }
+    Ok(())
+}
+
+fn example(env: &Env, name: &str) -> Result<(), String> {
+    let text = read(&env.base.join("nginx-conf").join(name))?;
+    match ask_all(Stage::new(env)?.start(&text)?, &text)? {
+        0 => Err("its comments name no request".into()),
+        _ => Ok(()),
+    }
+}
+
+/// Sends the requests that the comments of a configuration name, and stops the server; gives how many there were.
+pub(super) fn ask_all(server: Running, text: &str) -> Result<usize, String> {
+    let (good, said) = server.test_config()?;
+    if !good {
+        return Err(format!("nginx -t refuses it: {said}"));
+    }
+    no_warnings(&said)?;
+    let asks = text
+        .lines()
+        .filter_map(request_line)
+        .map(Ask::parse)
+        .collect::<Result<Vec<Ask>, String>>()?;
+    for ask in &asks {
+        ask.check(&server)
+            .map_err(|e| format!("{} {}: {e}", ask.method, ask.url))?;
+    }
+    server.stop()?;
+    Ok(asks.len())
+}
+
+/// What is shown to users is not warned about, but that t/data's database is as old as it is.
+pub(super) fn no_warnings(said: &str) -> Result<(), String> {
+    let warning = said
+        .lines()
+        .find(|line| line.contains("[warn]") && !line.contains("max_age"));
+    warning.map_or(Ok(()), |line| Err(format!("nginx -t warns: {line}")))
+}
+
+/// A comment that begins with a method and has an answer.
+fn request_line(line: &str) -> Option<&str> {
+    let text = line.trim_start().strip_prefix('#')?.trim_start();
+    let (method, _) = text.split_once(' ')?;
+    let is_method = method.bytes().all(|b| b.is_ascii_uppercase());
+    (is_method && text.contains(" -> ")).then_some(text)
+}
+
+/// The surroundings an example asks for: backends, keys, a database, the files beside it.
+pub(super) struct Stage<'a> {
+    setup: Setup<'a>,
+    backends: Vec<(&'static str, Backend)>,
+}
+
+/// An nginx and the backends behind it.
+pub(super) struct Running {
+    server: Server,
+    backends: Vec<(&'static str, Backend)>,
+}
+
+impl std::ops::Deref for Running {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
+
+impl Running {
+    /// A text with the ports of the examples replaced by those of this run.
+    pub(super) fn with_ports(&self, text: &str) -> String {
+        with_ports(text, self.server.port(0), &self.backends)
+    }
+
+    pub(super) fn stop(self) -> Result<(), String> {
+        self.server.stop()
+    }
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(env: &'a Env) -> Result<Stage<'a>, String> {
+        let backends = BACKENDS
+            .iter()
+            .map(|(port, name)| Ok((*port, Backend::site(name)?)))
+            .collect::<Result<Vec<_>, String>>()?;
+        let mut setup = Setup::new(env)?
+            .file("conf/keys/video.key", KEY)?
+            .file("conf/keys/ws.key", KEY)?
+            .file("conf/keys/dl.key", KEY)?
+            .file("html/logo.txt", b"static\n")?;
+        let database = fs::read(env.base.join("t/data/geo.mmdb")).map_err(|e| e.to_string())?;
+        setup = setup.file("conf/country.mmdb", &database)?;
+        for (from, to, ending) in [
+            ("nginx-conf", "conf", "json"),
+            ("snippets", "conf/snippets", "conf"),
+        ] {
+            for name in files(&env.base.join(from), ending)? {
+                let text = with_ports(&read(&env.base.join(from).join(&name))?, 0, &backends);
+                setup = setup.file(&format!("{to}/{name}"), text.as_bytes())?;
+            }
+        }
+        Ok(Stage { setup, backends })
+    }
+
+    pub(super) fn start(self, conf: &str) -> Result<Running, String> {
+        let conf = with_ports(conf, self.setup.port(0), &self.backends);
+        Ok(Running {
+            server: self.setup.start(&conf)?,
+            backends: self.backends,
+        })
+    }
+}
+
+/// Puts the ports of this run for those of the examples.
+fn with_ports(text: &str, front: u16, backends: &[(&str, Backend)]) -> String {
+    let mut out = text
+        .replace(
+            &format!("listen {FRONT}"),
+            &format!("listen 127.0.0.1:{front}"),
+        )
+        .replace(&format!(":{FRONT}"), &format!(":{front}"));
+    for (port, backend) in backends {
+        out = out.replace(&format!(":{port}"), &format!(":{}", backend.port()));
+    }
+    out
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// The names in a directory with this ending, sorted.
+fn files(dir: &Path, ending: &str) -> Result<Vec<String>, String> {
+    let entries = fs::read_dir(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| {
+            name.strip_suffix(ending)
+                .is_some_and(|stem| stem.ends_with('.'))
+        })
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// One line of an example's comments.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Ask {
+    method: String,
+    url: String,
+    headers: Vec<String>,
+    status: u16,
+    wanted: Vec<String>,
+    unwanted: Vec<String>,
+}
+
+impl Ask {
+    fn parse(line: &str) -> Result<Ask, String> {
+        let wrong = || format!("`{line}` is no request with its answer");
+        let (request, answer) = line.split_once(" -> ").ok_or_else(wrong)?;
+        let (method, rest) = request.trim().split_once(' ').ok_or_else(wrong)?;
+        let mut parts = rest.split(" with ");
+        let url = parts.next().ok_or_else(wrong)?.trim().to_owned();
+        let headers = parts
+            .map(|part| Some(part.trim().strip_prefix('"')?.strip_suffix('"')?.to_owned()))
+            .collect::<Option<_>>()
+            .ok_or_else(wrong)?;
+        let mut ask = Ask {
+            method: method.to_owned(),
+            url,
+            headers,
+            ..Ask::default()
+        };
+        let (status, mut rest) = answer.split_once(' ').unwrap_or((answer, ""));
+        ask.status = status.parse().map_err(|_| wrong())?;
+        while !rest.trim().is_empty() {
+            let (before, quoted) = rest.split_once('"').ok_or_else(wrong)?;
+            let (text, after) = quoted.split_once('"').ok_or_else(wrong)?;
+            match before.trim() {
+                "" => ask.wanted.push(text.to_owned()),
+                "no" => ask.unwanted.push(text.to_owned()),
+                _ => return Err(wrong()),
+            }
+            rest = after;
+        }
+        Ok(ask)
+    }
+
+    /// Sends it and compares the answer.
+    fn check(&self, server: &Server) -> Result<(), String> {
+        let (_, rest) = self.url.split_once("://").ok_or("no URL")?;
+        let (authority, path) = rest.split_once('/').ok_or("no path")?;
+        let (path, host) = (
+            format!("/{path}"),
+            authority.replace(FRONT, &server.port(0).to_string()),
+        );
+        let headers = [&[format!("Host: {host}")], self.headers.as_slice()]
+            .concat()
+            .join("\n");
+        let (status, text) = if self.method == "WS" {
+            self.talk(server, &path, &headers)?
+        } else {
+            let response =
+                request_to(server.port(0), &format!("{} {path}", self.method), &headers)?;
+            let head = String::from_utf8_lossy(&response.head).into_owned();
+            (response.status, head + &response.text())
+        };
+        let good = status == self.status
+            && self.wanted.iter().all(|one| text.contains(one))
+            && !self.unwanted.iter().any(|one| text.contains(one));
+        if good {
+            Ok(())
+        } else {
+            Err(format!("{status} came:\n{text}"))
+        }
+    }
+
+    /// The handshake, and a message there and back; gives the status and the backend's name.
+    fn talk(&self, server: &Server, path: &str, headers: &str) -> Result<(u16, String), String> {
+        let (headers, _) = http::more_headers(headers.as_bytes());
+        let time = Duration::from_secs(5);
+        let (response, client) = ws::Client::connect(server.port(0), path, None, &headers, time)?;
+        let Some(mut client) = client else {
+            return Ok((response.status, response.text()));
+        };
+        client.send_text("hello")?;
+        let answer = client.recv_text()?;
+        if answer != "hello" {
+            return Err(format!("\"hello\" came back as \"{answer}\""));
+        }
+        client.send_text("?name")?;
+        Ok((response.status, client.recv_text()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ask;
+
+    #[test]
+    fn reads_requests() {
+        let line = r#"GET http://a.test:8080/?x with "A: b" with "C: d" -> 200 "y z" no "w""#;
+        let ask = Ask {
+            method: "GET".into(),
+            url: "http://a.test:8080/?x".into(),
+            headers: vec!["A: b".into(), "C: d".into()],
+            status: 200,
+            wanted: vec!["y z".into()],
+            unwanted: vec!["w".into()],
+        };
+        assert_eq!(Ask::parse(line), Ok(ask));
+        for wrong in [
+            "GET /",
+            "GET / -> ok",
+            "GET / -> 200 \"x",
+            "GET / -> 200 not \"x\"",
+            "GET / with A -> 200",
+        ] {
+            assert!(Ask::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

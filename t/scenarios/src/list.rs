@@ -1,0 +1,61 @@
+//! Every scenario: a function in a file of its own subject, and one row here.
+
+use nginx_prove::scenario::Scenario;
+
+use crate::{
+    examples, exiting, fuzz, geoip, panic, readme, refusals, reload, reload_stock, rollback,
+    token_paths, upgrade, upstream, upstream_feed, upstream_lease, upstream_zone, worker_kill,
+};
+
+/// All of them.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario::new("worker_kill", worker_kill::run),
+    Scenario::new("examples", examples::run),
+    Scenario::new("readme", readme::run).needs(&["file /usr/bin/curl"]),
+    Scenario::new("fuzz", fuzz::run),
+    Scenario::new("reload_stock", reload_stock::run),
+    Scenario::new("panic", panic::run).needs(&["hooks"]),
+    Scenario::new("geoip_replace", geoip::replace),
+    Scenario::new("geoip_reload", geoip::reload),
+    Scenario::new("geoip_two_reloads", geoip::two_reloads),
+    Scenario::new("geoip_root_only", geoip::root_only).needs(&["root"]),
+    Scenario::new("geoip_grows", geoip::grows),
+    Scenario::new("geoip_max_age", geoip::max_age),
+    Scenario::new("geoip_logged_once", geoip::logged_once),
+    Scenario::new(
+        "geoip_rules_keep_their_fields",
+        geoip::rules_keep_their_fields,
+    ),
+    Scenario::new("upstream_follow", upstream::follow),
+    Scenario::new("upstream_broken", upstream::broken),
+    Scenario::new("upstream_feeder_killed", upstream::feeder_killed),
+    Scenario::new("upstream_worker_killed", upstream::worker_killed),
+    Scenario::new("upstream_exiting", exiting::run),
+    Scenario::new("upstream_websocket", upstream::websocket),
+    Scenario::new("upstream_many", upstream::many),
+    Scenario::new("refusals_logged_once", refusals::logged_once),
+    Scenario::new("reload_under_load", reload::under_load),
+    Scenario::new("reload_changes", reload::changes),
+    Scenario::new("reload_refused", reload::refused),
+    Scenario::new("reload_test_config", reload::test_config),
+    Scenario::new("reload_single_process", reload::single_process),
+    Scenario::new("reload_rolled_back", rollback::run),
+    Scenario::new("upgrade", upgrade::run).needs(&["file /usr/bin/timeout"]),
+    Scenario::new("reload_two_hundred", reload::two_hundred),
+    Scenario::new("upstream_full", upstream_zone::full),
+    Scenario::new("upstream_misses", upstream::misses),
+    Scenario::new("upstream_crash", upstream_feed::crash_keeps_routes),
+    Scenario::new("upstream_snapshot_killed", upstream_feed::snapshot_killed),
+    Scenario::new("upstream_half_written", upstream_feed::half_written),
+    Scenario::new("upstream_none_kept", upstream_feed::none_kept),
+    Scenario::new("upstream_half_written_new", upstream_feed::half_written_new),
+    Scenario::new("upstream_dead_names", upstream_feed::dead_names),
+    Scenario::new("upstream_emptied", upstream_feed::emptied),
+    Scenario::new("upstream_root_only", upstream_feed::root_only).needs(&["root"]),
+    Scenario::new("upstream_overwritten", upstream_feed::overwritten),
+    Scenario::new("upstream_lease_given_up", upstream_lease::exiting),
+    Scenario::new("upstream_stopped", upstream_lease::stopped).needs(&["hooks"]),
+    Scenario::new("upstream_given_back", upstream_zone::given_back),
+    Scenario::new("upstream_zone_reused", upstream_zone::zone_reused),
+    Scenario::new("token_paths", token_paths::run),
+];

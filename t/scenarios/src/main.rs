@@ -1,0 +1,61 @@
+//! `scenarios`: nginx-prove with what this project's tests rely on, and its live scenarios.
+
+#![forbid(unsafe_code)]
+
+mod examples;
+mod exiting;
+mod fuzz;
+mod geoip;
+mod list;
+mod panic;
+mod readme;
+mod refusals;
+mod reload;
+mod reload_stock;
+mod rollback;
+mod token_paths;
+mod upgrade;
+mod upstream;
+mod upstream_feed;
+mod upstream_lease;
+mod upstream_site;
+mod upstream_zone;
+mod worker_kill;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use nginx_prove::cli::{self, Project};
+
+fn main() -> ExitCode {
+    ExitCode::from(cli::main(std::env::args_os(), &project(&repository())))
+}
+
+fn project(repository: &Path) -> Project {
+    let name = |name: &str, path: PathBuf| (name.to_owned(), path.display().to_string());
+    Project {
+        scenarios: list::SCENARIOS,
+        names: vec![
+            name("DATA", repository.join("t/data")),
+            name("REPO", repository.to_owned()),
+        ],
+        // What the guard writes when it has caught a panic.
+        never: vec!["internal error".to_owned()],
+        nginx: Some(repository.join("build/nginx-1.28.3/sbin/nginx")),
+        base: Some(repository.to_owned()),
+        ..Project::default()
+    }
+}
+
+/// The nearest directory above the current one with `nginx-conf`, else where this program was built.
+fn repository() -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    let found = here
+        .ancestors()
+        .find(|dir| dir.join("nginx-conf").is_dir() && dir.join("t").is_dir())
+        .map(Path::to_owned);
+    found.unwrap_or_else(|| {
+        let built = Path::new(env!("CARGO_MANIFEST_DIR"));
+        built.ancestors().nth(2).unwrap_or(built).to_owned()
+    })
+}

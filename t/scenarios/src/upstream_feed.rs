@@ -1,0 +1,246 @@
+//! What feeds the upstream table: which routes are right after crashes, half-written files and dead names.
+
+use std::fs::{self, FileTimes, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use nginx_prove::backend::Backend;
+use nginx_prove::env::Env;
+use nginx_prove::poll;
+use nginx_prove::process;
+use nginx_prove::server::{Server, Setup};
+use nix::sys::signal::Signal;
+
+use crate::upstream_site::{
+    SOON, TAKEN_OVER, conf, expect_value, lines, many_routes, remove_file, route_file, routes,
+    start, wait_value,
+};
+
+fn kill_all(server: &mut Server) -> Result<(), String> {
+    for text in ["exited on signal 9", "was locked by"] {
+        server.allow(text);
+    }
+    let victims = server.worker_pids();
+    for victim in &victims {
+        process::send(*victim, Signal::SIGKILL)?;
+    }
+    let new = || {
+        let pids = server.worker_pids();
+        let back = pids.len() == victims.len() && !pids.iter().any(|pid| victims.contains(pid));
+        back.then_some(())
+    };
+    poll::until(SOON, new).ok_or_else(|| "the workers did not come back".to_owned())
+}
+
+/// What the master read at a reload is not applied again over what workers have read since.
+pub(super) fn crash_keeps_routes(env: &Env) -> Result<(), String> {
+    let a = Backend::http("a")?;
+    let mut server = start(env, "worker_processes 2;", &routes(a.port(), "0"))?;
+    server.write_file("conf/apps.json", &routes(a.port(), "1"))?;
+    server.reload()?;
+    wait_value(&server, "a.test", "1", SOON)?;
+    for v in ["2", "3"] {
+        server.write_file("conf/apps.json", &routes(a.port(), v))?;
+        wait_value(&server, "a.test", v, SOON)?;
+    }
+    remove_file(&server)?;
+    let missing = "apps.json\" cannot be read (";
+    let said = || (lines(&server, missing) > 0).then_some(());
+    poll::until(SOON, said).ok_or("a missing file was not reported")?;
+    kill_all(&mut server)?;
+    // Until a new worker feeds the table and says, as the first one did, that the file is missing.
+    let mut wrong = None;
+    poll::until(TAKEN_OVER, || {
+        wrong = expect_value(&server, "a.test", "3", "after the crash").err();
+        (wrong.is_some() || lines(&server, missing) > 1).then_some(())
+    })
+    .ok_or("no new worker feeds the table")?;
+    wrong.map_or(Ok(()), Err)?;
+    expect_value(&server, "a.test", "3", "when a new worker feeds")?;
+    server.stop()
+}
+
+/// A worker that is killed while it applies what the master read leaves the rest to the next one.
+pub(super) fn snapshot_killed(env: &Env) -> Result<(), String> {
+    const COUNT: usize = 40_000;
+    let a = Backend::http("a")?;
+    let last = format!("h{}.test", COUNT - 1);
+    let unfollowed = conf("").replace("apps.json;", "apps.json reload=0;");
+    let mut server = Setup::new(env)?
+        .file("conf/apps.json", &many_routes(COUNT, a.port(), 0))?
+        .start(&unfollowed)?;
+    server.write_file("conf/apps.json", &many_routes(COUNT, a.port(), 1))?;
+    server.reload()?;
+    // Applied from the end.
+    wait_value(&server, &last, "1", TAKEN_OVER)?;
+    expect_value(&server, "h0.test", "0", "in the middle")?;
+    remove_file(&server)?;
+    kill_all(&mut server)?;
+    wait_value(&server, "h0.test", "1", Duration::from_secs(20))?;
+    server.stop()
+}
+
+/// A route file that is not whole at a reload: all else of the reload comes, the routes stay.
+pub(super) fn half_written(env: &Env) -> Result<(), String> {
+    let a = Backend::http("a")?;
+    let mut server = start(env, "worker_processes 2;", &routes(a.port(), "1"))?;
+    server.allow("[emerg]");
+    let whole = routes(a.port(), "2");
+    let half = whole.get(..whole.len() / 2).unwrap_or_default();
+    server.write_file("conf/apps.json", half)?;
+    let (well, said) = server.test_config()?;
+    if well || !said.contains("unexpected end of file") {
+        return Err(format!("nginx -t accepts half a file: {said}"));
+    }
+    server.write_conf(&conf("worker_processes 2;").replace("200 $v", "200 new-$v"))?;
+    server.reload()?;
+    expect_value(&server, "a.test", "new-1", "after the reload")?;
+    server.wait_log(
+        r#"\[error\] .*upstream table "apps": file ".*apps\.json": unexpected end of file.*, the last good routes stay in use"#,
+        SOON,
+    )?;
+    remove_file(&server)?;
+    server.reload()?;
+    expect_value(
+        &server,
+        "a.test",
+        "new-1",
+        "after a reload without the file",
+    )?;
+    server.write_file("conf/apps.json", &whole)?;
+    wait_value(&server, "a.test", "new-2", SOON)?;
+    server.wait_log(
+        r#"\[notice\] .*apps\.json" is good again: 1 route, 1 changed"#,
+        SOON,
+    )?;
+    server.stop()
+}
+
+/// A file that had no routes when it was good is kept so as well: a reload goes on with none.
+pub(super) fn none_kept(env: &Env) -> Result<(), String> {
+    let server = start(env, "", b"{}")?;
+    server.write_file("conf/apps.json", b"{\"a.test\": {")?;
+    server.reload()?;
+    expect_value(&server, "a.test", "none", "after the reload")?;
+    server.wait_log(r#"\[error\] .*the last good routes stay in use"#, SOON)?;
+    server.stop()
+}
+
+/// Half a file that this table was never fed from has no routes to keep.
+pub(super) fn half_written_new(env: &Env) -> Result<(), String> {
+    let a = Backend::http("a")?;
+    let mut server = start(env, "", &routes(a.port(), "1"))?;
+    server.allow("[emerg]");
+    server.write_file("conf/other.json", b"{\"a.test\": {")?;
+    server.write_conf(&conf("").replace("apps.json", "other.json"))?;
+    match server.reload() {
+        Err(text) if text.contains("unexpected end of file") => {}
+        other => return Err(format!("another file, half written: {other:?}")),
+    }
+    expect_value(&server, "a.test", "1", "after the refused reload")?;
+    server.stop()
+}
+
+/// Names that a changed file brings and nobody knows: reported once, everything else of the file is followed.
+pub(super) fn dead_names(env: &Env) -> Result<(), String> {
+    let a = Backend::http("a")?;
+    let server = start(env, "worker_processes 2;", &routes(a.port(), "0"))?;
+    let file = |v: &str| {
+        let port = a.port();
+        format!(
+            r#"{{"a.test": {{"backends": ["http://new.invalid:80", "http://127.0.0.1:{port}"], "vars": {{"v": "{v}"}}}},
+                "b.test": {{"backends": ["http://new.invalid:80", "http://newer.invalid:80"]}}}}"#
+        )
+    };
+    for v in ["1", "2", "3"] {
+        server.write_file("conf/apps.json", file(v).as_bytes())?;
+        wait_value(&server, "a.test", v, SOON)?;
+    }
+    for _ in 0..4 {
+        let answer = server.get("/", "Host: a.test")?;
+        if answer.header("X-Backend").as_deref() != Some("a") {
+            return Err(format!(
+                "the backend that is left answers {}",
+                answer.status
+            ));
+        }
+    }
+    let status = server.get("/", "Host: b.test")?.status;
+    if status != 502 {
+        return Err(format!(
+            "a route without a backend that is left answers {status}"
+        ));
+    }
+    server.wait_log(
+        r#"\[error\] .*upstream table "apps": file ".*apps\.json": host not found "new\.invalid" \(.*\) at /a\.test/backends/0, this backend and 1 more are left out"#,
+        SOON,
+    )?;
+    for name in ["\"new.invalid\"", "\"newer.invalid\""] {
+        let said = lines(&server, name);
+        if said != 1 {
+            return Err(format!("{name} was reported {said} times"));
+        }
+    }
+    // A reload asks again, and is not refused either.
+    server.reload()?;
+    wait_value(&server, "a.test", "3", SOON)?;
+    server.stop()
+}
+
+/// A file that loses all its routes, or most of many, is told to who looks at errors only.
+pub(super) fn emptied(env: &Env) -> Result<(), String> {
+    let a = Backend::http("a")?;
+    let server = start(env, "", &many_routes(100, a.port(), 0))?;
+    server.write_file("conf/apps.json", &many_routes(50, a.port(), 0))?;
+    server.wait_log(r#"\[notice\] .*apps\.json": 50 routes, 50 changed"#, SOON)?;
+    server.write_file("conf/apps.json", &many_routes(120, a.port(), 0))?;
+    server.wait_log(r#"\[notice\] .*apps\.json": 120 routes, 70 changed"#, SOON)?;
+    if lines(&server, "were removed") != 0 {
+        return Err("half of the routes are not most of them".into());
+    }
+    server.write_file("conf/apps.json", &many_routes(59, a.port(), 0))?;
+    let most = r#"\[error\] .*apps\.json": 61 of 120 routes were removed, 59 are left"#;
+    server.wait_log(most, SOON)?;
+    server.write_file("conf/apps.json", b"{}")?;
+    let all = r#"\[error\] .*apps\.json": 59 of 59 routes were removed, 0 are left"#;
+    server.wait_log(all, SOON)?;
+    server.stop()
+}
+
+/// A file that only root may read: said while nginx runs, at the level that is logged by default.
+pub(super) fn root_only(env: &Env) -> Result<(), String> {
+    let a = Backend::http("a")?;
+    // Not on a line of its own: such a line gives way to the runner's.
+    let main = "worker_processes 2; user nobody nogroup;";
+    let server = Setup::new(env)?
+        .file("conf/apps.json", &routes(a.port(), "0"))?
+        .log_level("error")
+        .start(&conf(main))?;
+    fs::set_permissions(route_file(&server), Permissions::from_mode(0o600))
+        .map_err(|e| e.to_string())?;
+    server.reload()?;
+    server.wait_log(
+        r#"\[error\] .*upstream table "apps": file ".*apps\.json" cannot be read again by the workers \(13: Permission denied\), changes need a reload"#,
+        SOON,
+    )?;
+    fs::write(route_file(&server), routes(a.port(), "1")).map_err(|e| e.to_string())?;
+    server.reload()?;
+    wait_value(&server, "a.test", "1", SOON)?;
+    server.stop()
+}
+
+/// Another content of the same size, written over the old one, its time put back.
+pub(super) fn overwritten(env: &Env) -> Result<(), String> {
+    let a = Backend::http("a")?;
+    let server = start(env, "", &routes(a.port(), "0"))?;
+    for v in ["1", "2"] {
+        let before = fs::metadata(route_file(&server)).and_then(|m| m.modified());
+        let before = before.map_err(|e| e.to_string())?;
+        fs::write(route_file(&server), routes(a.port(), v)).map_err(|e| e.to_string())?;
+        let file = fs::File::options().append(true).open(route_file(&server));
+        file.and_then(|f| f.set_times(FileTimes::new().set_modified(before)))
+            .map_err(|e| e.to_string())?;
+        wait_value(&server, "a.test", v, SOON)?;
+    }
+    server.stop()
+}
