@@ -1,24 +1,32 @@
-//! Instructions a request costs above the same location without the feature.
+//! What a request costs with the module, above the same location in an nginx without it.
 //!
-//! `gatehouse-bench --nginx PATH --module PATH.so [--work DIR] [COLUMN…]`
+//! `gatehouse-bench --nginx PATH --module PATH.so [--peers DIR] [--work DIR] [--short FILE] [ROW…]`
 //!
-//! nginx runs under valgrind's callgrind with `master_process off`; one keep-alive client warms it
-//! up with 1,200 requests and then sends a batch of 2,000 and one of 4,000. A column's figure is
-//! (I(4000) − I(2000)) / 2000, so what happens once cancels out. Every answer is checked. Inputs
-//! vary: 10,000 tokens, 10,000 addresses, 1,000 hosts. The same binary gives the same figure to
-//! about 0.1 %, whatever else the machine does.
+//! nginx runs under valgrind's callgrind with `master_process off`, each run in a process of its
+//! own; one keep-alive client warms it up with 1,200 requests and then sends a batch of 2,000 and
+//! one of 4,000. A run's figure is (I(4000) − I(2000)) / 2000, so what happens once cancels out.
+//! Every answer is checked. The whole table goes to standard output, the main rows to `--short`.
 
 mod callgrind;
-mod columns;
+mod client;
+mod conf;
 mod data;
+mod load;
+mod measure;
+mod rows;
+mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// What the command line says.
 struct Options {
     nginx: PathBuf,
     module: PathBuf,
+    /// Where the modules of others are, if they could be built.
+    peers: PathBuf,
     work: PathBuf,
+    short: Option<PathBuf>,
     only: Vec<String>,
 }
 
@@ -26,7 +34,9 @@ fn options() -> Result<Options, String> {
     let mut options = Options {
         nginx: PathBuf::new(),
         module: PathBuf::new(),
+        peers: PathBuf::from("/nonexistent"),
         work: std::env::temp_dir().join(format!("gatehouse-bench-{}", std::process::id())),
+        short: None,
         only: Vec::new(),
     };
     let mut words = std::env::args().skip(1);
@@ -40,7 +50,9 @@ fn options() -> Result<Options, String> {
         match word.as_str() {
             "--nginx" => options.nginx = value()?,
             "--module" => options.module = value()?,
+            "--peers" => options.peers = value()?,
             "--work" => options.work = value()?,
+            "--short" => options.short = Some(value()?),
             name => options.only.push(name.to_owned()),
         }
     }
@@ -53,33 +65,15 @@ fn options() -> Result<Options, String> {
 }
 
 fn run(options: &Options) -> Result<(), String> {
-    std::fs::create_dir_all(&options.work).map_err(|e| e.to_string())?;
-    data::write_all(&options.work)?;
-    println!("| work | without | with it | it costs | goal of 0.1 | final goal | peer |");
-    println!("|---|---:|---:|---:|---:|---:|---|");
-    let mut bases = std::collections::HashMap::new();
-    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|o| o == name);
-    for column in columns::COLUMNS.iter().filter(|c| wanted(c.name)) {
-        if !bases.contains_key(column.base.path) {
-            let base =
-                callgrind::measure(&options.nginx, &options.module, &options.work, &column.base)?;
-            bases.insert(column.base.path, base);
-        }
-        let base = bases.get(column.base.path).copied().unwrap_or(0);
-        let with = callgrind::measure(
-            &options.nginx,
-            &options.module,
-            &options.work,
-            &column.feature,
-        )?;
-        println!(
-            "| {} | {base} | {with} | {} | {} | {} | {} |",
-            column.title,
-            with.saturating_sub(base),
-            column.goal,
-            column.final_goal,
-            column.peer
-        );
+    let rows = rows::chosen(&options.only)?;
+    let rig = conf::Rig::new(options)?;
+    let _backend = callgrind::backend(&rig)?;
+    data::write_all(&rig)?;
+    let figures = measure::all(&rig, &rows)?;
+    print!("{}", table::full(&rows, &figures));
+    if let Some(path) = &options.short {
+        std::fs::write(path, table::short(&rows, &figures))
+            .map_err(|e| format!("{}: {e}", path.display()))?;
     }
     Ok(())
 }

@@ -1,0 +1,63 @@
+//! The client: one keep-alive connection, which checks every answer.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// What every browser sends. A token may be looked for in these lines, so they are there.
+const USUAL: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101\r\n\
+    Accept: */*\r\nAccept-Encoding: gzip, deflate\r\nCookie: session=0123456789abcdef; theme=dark\r\n";
+
+pub struct Client {
+    out: TcpStream,
+    input: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub fn connect(address: &str) -> Result<Self, String> {
+        let out = TcpStream::connect(address).map_err(|e| format!("{address}: {e}"))?;
+        out.set_nodelay(true).map_err(|e| e.to_string())?;
+        out.set_read_timeout(Some(Duration::from_secs(60)))
+            .map_err(|e| e.to_string())?;
+        let input = BufReader::new(out.try_clone().map_err(|e| e.to_string())?);
+        Ok(Self { out, input })
+    }
+
+    /// Sends a request whose first lines are given and takes the answer.
+    pub fn request(&mut self, target: &str, lines: &str, expected: u16) -> Result<(), String> {
+        let request = format!("GET {target} HTTP/1.1\r\n{lines}{USUAL}\r\n");
+        self.out
+            .write_all(request.as_bytes())
+            .map_err(|e| e.to_string())?;
+        let status = self.answer().map_err(|e| format!("{target}: {e}"))?;
+        if status != expected {
+            return Err(format!("{target}: answered {status}, expected {expected}"));
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self) -> Result<u16, String> {
+        let (mut status, mut length) = (0, 0);
+        loop {
+            let mut line = String::new();
+            if self.input.read_line(&mut line).map_err(|e| e.to_string())? == 0 {
+                return Err("the connection was closed".into());
+            }
+            let line = line.trim_end();
+            if let Some(rest) = line.strip_prefix("HTTP/1.1 ") {
+                status = rest.get(..3).and_then(|s| s.parse().ok()).unwrap_or(0);
+            } else if let Some((name, value)) = line.split_once(':') {
+                if name.eq_ignore_ascii_case("content-length") {
+                    length = value.trim().parse().unwrap_or(0);
+                }
+            } else if line.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        self.input
+            .read_exact(&mut body)
+            .map_err(|e| e.to_string())?;
+        Ok(status)
+    }
+}

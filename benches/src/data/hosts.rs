@@ -1,0 +1,67 @@
+//! Hosts, and the files that say where each one's backend is.
+
+use super::mix;
+use crate::conf::BACKENDS;
+use std::fmt::Write;
+
+/// Hosts of the small table.
+pub const FEW: usize = 1_000;
+/// Hosts of the large one.
+pub const MANY: usize = 100_000;
+
+/// A host's name, 36 bytes as in the peers' measurements.
+fn host(n: usize) -> String {
+    format!(
+        "h{:015x}-{n:06}.apps.example",
+        mix(n) & 0x0fff_ffff_ffff_ffff
+    )
+}
+
+/// The n-th request's host, out of the first `count`.
+pub fn scattered(n: usize, count: usize) -> String {
+    host(mix(n) % count)
+}
+
+/// A host of the same form that no table has.
+pub fn unknown(n: usize) -> String {
+    host(mix(n) % 100_000 + MANY)
+}
+
+/// The routes of a table: one backend each, out of ten.
+pub fn routes(count: usize, prefix: &str, port: u16) -> String {
+    let mut text = String::from("{");
+    for n in 0..count {
+        let comma = if n == 0 { "" } else { "," };
+        let (name, group) = (host(n), n % BACKENDS + 1);
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "{comma}\"{prefix}{name}\": {{\"backends\": [\"http://127.0.0.{group}:{port}\"]}}"
+        );
+    }
+    text.push('}');
+    text
+}
+
+/// The same as lines of a `map`.
+pub fn map(count: usize, prefix: &str) -> String {
+    let mut text = String::new();
+    for n in 0..count {
+        let _ = writeln!(text, "{prefix}{} group{};", host(n), n % BACKENDS);
+    }
+    text
+}
+
+/// The upstreams that the map names.
+pub fn groups(port: u16) -> String {
+    let mut text = String::new();
+    for group in 0..BACKENDS {
+        let address = group + 1;
+        let _ = writeln!(
+            text,
+            "upstream group{group} {{ server 127.0.0.{address}:{port}; keepalive 32; \
+             keepalive_requests 1000000; }}"
+        );
+    }
+    text
+}

@@ -1,0 +1,47 @@
+//! Inputs, the same in every run: they are computed from their number.
+
+pub mod geo;
+pub mod hosts;
+pub mod token;
+
+use crate::conf::Rig;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
+/// The key of all tokens.
+pub const KEY: &str = "bench-key-0123456789abcdef";
+
+/// A number that looks random and is always the same (SplitMix64).
+fn mix(n: usize) -> usize {
+    let mut z = (n as u64).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z ^ (z >> 31)) as usize
+}
+
+/// Writes what the configurations read: the key, the databases, the routes, the maps.
+pub fn write_all(rig: &Rig) -> Result<(), String> {
+    let put = |name: &str, bytes: &[u8]| {
+        std::fs::write(rig.work.join(name), bytes).map_err(|e| format!("{name}: {e}"))
+    };
+    put("token.key", KEY.as_bytes())?;
+    // nginx -t warns about a key that everybody can read.
+    std::fs::set_permissions(rig.work.join("token.key"), Permissions::from_mode(0o600))
+        .map_err(|e| e.to_string())?;
+    put("city.mmdb", &geo::database("Bench-City", geo::city)?)?;
+    put(
+        "country.mmdb",
+        &geo::database("Bench-Country", geo::country)?,
+    )?;
+    put("groups.conf", hosts::groups(rig.backend).as_bytes())?;
+    for (name, count, prefix) in [
+        ("1k", hosts::FEW, ""),
+        ("100k", hosts::MANY, ""),
+        ("wild", hosts::FEW, "*."),
+    ] {
+        let routes = hosts::routes(count, prefix, rig.backend);
+        put(&format!("{name}.json"), routes.as_bytes())?;
+        put(&format!("{name}.map"), hosts::map(count, prefix).as_bytes())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! What the client asks for: the n-th request of each kind, the same in every run.
+
+use crate::data::{geo, hosts, token};
+
+/// A kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// A path of 40 bytes, another one each time.
+    Plain,
+    /// The same, signed for secure_link.
+    Link,
+    /// Signed with another key.
+    LinkForged,
+    /// Signed, and long expired.
+    LinkExpired,
+    /// Signed the ScaleSimple way.
+    Scale,
+    /// Signed with another key.
+    ScaleForged,
+    /// From an address of a country that may pass, hardly ever seen before.
+    Allowed,
+    /// From one of 500 such addresses.
+    Returning,
+    /// From a country that is refused.
+    Refused,
+    /// From an address that is in no database.
+    Unknown,
+    /// For one of that many hosts.
+    Host(usize),
+    /// For a name below one of the 1,000 hosts.
+    Below,
+    /// For a host that is in no table.
+    NoHost,
+}
+
+impl Load {
+    /// The n-th request's target.
+    pub fn target(self, n: usize) -> String {
+        match self {
+            Self::Link => token::link(n, token::Signed::Well),
+            Self::LinkForged => token::link(n, token::Signed::Forged),
+            Self::LinkExpired => token::link(n, token::Signed::Expired),
+            Self::Scale => token::scale(n, token::Signed::Well),
+            Self::ScaleForged => token::scale(n, token::Signed::Forged),
+            _ => token::path(n),
+        }
+    }
+
+    /// The n-th request's lines: its host and where it comes from.
+    pub fn lines(self, n: usize) -> String {
+        let host = match self {
+            Self::Host(count) => hosts::scattered(n, count),
+            Self::Below => format!("www.{}", hosts::scattered(n, hosts::FEW)),
+            Self::NoHost => hosts::unknown(n),
+            _ => hosts::scattered(n, hosts::FEW),
+        };
+        let from = match self {
+            Self::Allowed => Some(geo::allowed(n)),
+            Self::Returning => Some(geo::allowed(n % 500)),
+            Self::Refused => Some(geo::refused(n)),
+            Self::Unknown => Some(geo::unknown(n)),
+            _ => None,
+        };
+        from.map_or(format!("Host: {host}\r\n"), |address| {
+            format!("Host: {host}\r\nX-Real-IP: {address}\r\n")
+        })
+    }
+}

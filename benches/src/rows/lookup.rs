@@ -1,0 +1,57 @@
+//! The backend of a host.
+
+use super::{Row, answers};
+use crate::data::hosts;
+use crate::load::Load;
+
+const LOOKUP: Row = Row {
+    conf: include_str!("../../conf/lookup.conf"),
+    load: Load::Host(hosts::FEW),
+    ..Row::USUAL
+};
+const PEER: &str = "`map`, 10 upstreams";
+
+pub const ROWS: &[Row] = &[
+    Row {
+        name: "lookup",
+        title: "`upstream_lookup`, 1,000 hosts",
+        ours: answers(200, &["ours", "table", "t1k"]),
+        peer: Some((PEER, answers(200, &["map", "m1k"]))),
+        goal: "1,870",
+        main: true,
+        ..LOOKUP
+    },
+    Row {
+        name: "lookup_100k",
+        title: "`upstream_lookup`, 100,000 hosts",
+        load: Load::Host(hosts::MANY),
+        ours: answers(200, &["ours", "table", "t100k"]),
+        peer: Some((PEER, answers(200, &["map", "m100k"]))),
+        main: true,
+        ..LOOKUP
+    },
+    Row {
+        name: "lookup_wildcard",
+        title: "`upstream_lookup`, found by a wildcard among 1,000",
+        load: Load::Below,
+        ours: answers(200, &["ours", "table", "twild"]),
+        peer: Some((PEER, answers(200, &["map", "mwild"]))),
+        ..LOOKUP
+    },
+    Row {
+        name: "lookup_fallback",
+        title: "`upstream_lookup`, unknown host, the `server` line serves it",
+        load: Load::NoHost,
+        ours: answers(200, &["ours", "table", "t1k", "fallback"]),
+        peer: Some((PEER, answers(200, &["map", "m1k"]))),
+        ..LOOKUP
+    },
+    Row {
+        name: "lookup_miss",
+        title: "`upstream_lookup`, unknown host, 404 (base: `return 404`)",
+        load: Load::NoHost,
+        base: answers(404, &["none"]),
+        ours: answers(404, &["ours", "table", "t1k"]),
+        ..LOOKUP
+    },
+];

@@ -1,0 +1,83 @@
+//! Signed links.
+
+use super::{Row, answers};
+use crate::load::Load;
+
+const TOKEN: Row = Row {
+    conf: include_str!("../../conf/token.conf"),
+    ..Row::USUAL
+};
+const PEER: &str = "nginx's secure_link";
+
+pub const ROWS: &[Row] = &[
+    Row {
+        name: "link",
+        title: "`token_auth`, secure_link",
+        load: Load::Link,
+        ours: answers(200, &["ours", "link"]),
+        peer: Some((PEER, answers(200, &["secure_link"]))),
+        goal: "3,600",
+        main: true,
+        ..TOKEN
+    },
+    Row {
+        name: "link_forged",
+        title: "secure_link refused: forged, with its line in the log",
+        load: Load::LinkForged,
+        ours: answers(403, &["ours", "link"]),
+        ..TOKEN
+    },
+    Row {
+        name: "link_forged_quiet",
+        title: "secure_link refused: forged, no line in the log",
+        load: Load::LinkForged,
+        ours: answers(403, &["ours", "link", "quiet"]),
+        peer: Some((PEER, answers(403, &["secure_link"]))),
+        main: true,
+        ..TOKEN
+    },
+    Row {
+        name: "link_expired",
+        title: "secure_link refused: expired, no line in the log",
+        load: Load::LinkExpired,
+        ours: answers(403, &["ours", "link", "quiet"]),
+        peer: Some((PEER, answers(410, &["secure_link"]))),
+        ..TOKEN
+    },
+    Row {
+        name: "link_missing",
+        title: "secure_link refused: no token, no line in the log",
+        ours: answers(403, &["ours", "link", "quiet"]),
+        peer: Some((PEER, answers(403, &["secure_link"]))),
+        ..TOKEN
+    },
+    Row {
+        name: "scale",
+        title: "`token_auth`, ScaleSimple",
+        load: Load::Scale,
+        ours: answers(200, &["ours", "scale"]),
+        goal: "4,500",
+        main: true,
+        ..TOKEN
+    },
+    Row {
+        name: "scale_forged",
+        title: "ScaleSimple refused: forged, with its line in the log",
+        load: Load::ScaleForged,
+        ours: answers(403, &["ours", "scale"]),
+        ..TOKEN
+    },
+    Row {
+        name: "scale_forged_quiet",
+        title: "ScaleSimple refused: forged, no line in the log",
+        load: Load::ScaleForged,
+        ours: answers(403, &["ours", "scale", "quiet"]),
+        ..TOKEN
+    },
+    Row {
+        name: "scale_missing",
+        title: "ScaleSimple refused: no token, no line in the log",
+        ours: answers(403, &["ours", "scale", "quiet"]),
+        ..TOKEN
+    },
+];
