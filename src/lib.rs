@@ -5,6 +5,7 @@ mod digest;
 mod geoip;
 #[cfg(feature = "hooks")]
 mod hooks;
+mod journey;
 mod keys;
 #[cfg(feature = "hooks")]
 mod reference;
@@ -67,8 +68,8 @@ pub struct Record<'r> {
 #[derive(Default)]
 pub struct Local<'r> {
     digest: digest::Local<'r>,
-    refusal: refusal::Here,
-    token: token::Local,
+    arrival: journey::Arrival,
+    refused: refusal::RefusedHere,
     upstream: upstream::Local<'r>,
 }
 
@@ -135,12 +136,9 @@ unsafe impl Module for Gatehouse {
         let rules = installer.main().geoip.in_use();
         if tokens {
             installer.phase::<token::PostRead>()?;
-            installer.phase::<token::ServerRewrite>()?;
-            installer.phase::<token::Rewrite>()?;
             installer.phase::<token::PreAccess>()?;
             installer.phase::<token::Access>()?;
             installer.before_logs::<token::Log>()?;
-            installer.header_filter::<token::Answering>();
         }
         if installer.main().token.in_paths() {
             installer.phase::<token::PreContent>()?;
@@ -149,11 +147,11 @@ unsafe impl Module for Gatehouse {
             installer.phase::<geoip::Access>()?;
         }
         if tokens || rules {
-            installer.phase::<refusal::EnterServer>()?;
-            installer.phase::<refusal::EnterLocation>()?;
+            installer.phase::<journey::EnterServer>()?;
+            installer.phase::<journey::EnterLocation>()?;
             installer.last_in_phase::<refusal::Standing>()?;
             installer.phase::<refusal::Overrule>()?;
-            installer.header_filter::<refusal::NoStore>();
+            installer.header_filter::<journey::Answering>();
         }
         #[cfg(feature = "hooks")]
         hooks::install(installer)?;

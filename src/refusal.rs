@@ -1,7 +1,7 @@
 //! What both checks share: how a request is refused.
 
 use crate::{Gatehouse, Record};
-use gatehouse_nginx::http::phase::{Handler, HeaderFilter, NextFilter};
+use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Level, Outcome, Phase, Request};
 use std::cell::Cell;
 
@@ -46,21 +46,16 @@ struct Line<'r> {
     before: Option<&'r Line<'r>>,
 }
 
-/// What an internal redirect forgets.
+/// Whether the request was refused in the location where it is now; an internal redirect forgets it.
 #[derive(Default)]
-pub struct Here {
-    /// The request was refused where it is now.
-    refused: Cell<bool>,
-    /// It has come here through the server's phases, and not to a named location.
-    entered: Cell<bool>,
-}
+pub struct RefusedHere(Cell<bool>);
 
 /// Refuses a request with `status`. Under `satisfy any` somebody else may still allow it.
 pub fn refuse<'r>(r: Request<'r>, record: &Record<'r>, status: u16) -> Outcome<'r> {
     let Some(local) = r.local::<Gatehouse>() else {
         return Outcome::Failed;
     };
-    local.refusal.refused.set(true);
+    local.refused.0.set(true);
     record.refusal.status.set(status);
     record.refusal.upstream.set(r.upstream_mark());
     record.refusal.is_final.set(!r.satisfy_any());
@@ -159,12 +154,15 @@ pub fn doubt(record: &Record<'_>) {
 /// Whether what the request shows now is for those who were refused. No cache may be used for it: under the key of the
 /// refused request lies, or would come to lie, what others are allowed to see.
 pub fn shows_refusal(r: Request<'_>) -> bool {
-    r.existing_record::<Gatehouse>().is_some_and(|record| {
-        record.refusal.status.get() != 0 || record.refusal.was_turned_away.get()
-    })
+    r.existing_record::<Gatehouse>()
+        .is_some_and(|record| record.refusal.is_shown())
 }
 
 impl Refusal<'_> {
+    fn is_shown(&self) -> bool {
+        self.status.get() != 0 || self.was_turned_away.get()
+    }
+
     /// The request goes elsewhere by an internal redirect. Whatever took it away from a place with a check before access
     /// control was done with it (`return`, `limit_req`, a fault of ours, another module), it was not let in there. Nor
     /// was one that nginx itself refused before it looked for a location.
@@ -180,56 +178,26 @@ impl Refusal<'_> {
     }
 }
 
-/// Sees a request come to a server: from its client, or by an internal redirect.
-pub struct EnterServer;
-
-impl Handler for EnterServer {
-    const PHASE: Phase = Phase::ServerRewrite;
-    const NAME: &'static str = "noting a server";
-
-    fn run(r: Request<'_>) -> Outcome<'_> {
-        if !r.is_main() {
-            return Outcome::Declined;
-        }
-        let (Some(record), Some(local)) = (r.record::<Gatehouse>(), r.local::<Gatehouse>()) else {
-            return Outcome::Failed;
-        };
-        local.refusal.entered.set(true);
-        let refusal = &record.refusal;
-        if refusal.place.get() != Place::Nowhere || r.is_internal() {
-            refusal.leave();
-        }
-        Outcome::Declined
+/// The request has come to a server: from its client, or by an internal redirect.
+pub fn enter_server(r: Request<'_>, refusal: &Refusal<'_>) {
+    if refusal.place.get() != Place::Nowhere || r.is_internal() {
+        refusal.leave();
     }
 }
 
-/// Sees a request come to a location.
-pub struct EnterLocation;
-
-impl Handler for EnterLocation {
-    const PHASE: Phase = Phase::Rewrite;
-    const NAME: &'static str = "noting a location";
-
-    fn run(r: Request<'_>) -> Outcome<'_> {
-        if !r.is_main() {
-            return Outcome::Declined;
-        }
-        let (Some(record), Some(local)) = (r.record::<Gatehouse>(), r.local::<Gatehouse>()) else {
-            return Outcome::Failed;
-        };
-        if !local.refusal.entered.replace(true) {
-            record.refusal.leave();
-        }
-        let loc = r.loc::<Gatehouse>();
-        let is_checked = loc.token.is_checked() || loc.geoip.is_checked();
-        record.refusal.place.set(Place::Entered { is_checked });
-        Outcome::Declined
+/// The request has come to a location; `is_named`: without a way through its server.
+pub fn enter_location(r: Request<'_>, refusal: &Refusal<'_>, is_named: bool) {
+    if is_named {
+        refusal.leave();
     }
+    let loc = r.loc::<Gatehouse>();
+    let is_checked = loc.token.is_checked() || loc.geoip.is_checked();
+    refusal.place.set(Place::Entered { is_checked });
 }
 
 fn is_here(r: Request<'_>) -> bool {
     r.local::<Gatehouse>()
-        .is_some_and(|l| l.refusal.refused.get())
+        .is_some_and(|local| local.refused.0.get())
 }
 
 /// Forgets a refusal before the request starts again at its clean path, where it is judged again.
@@ -280,27 +248,22 @@ impl Handler for Overrule {
 }
 
 /// Keeps refusals out of caches: one URL answers differently by token and country.
-pub struct NoStore;
-
-impl HeaderFilter for NoStore {
-    fn next() -> &'static NextFilter {
-        static NEXT: NextFilter = NextFilter::new();
-        &NEXT
+pub fn keep_out_of_caches(r: Request<'_>) {
+    let Some(record) = r.existing_record::<Gatehouse>() else {
+        return;
+    };
+    let refusal = &record.refusal;
+    if refusal.is_shown() {
+        // `proxy_store` is a cache too, one without conditions.
+        r.do_not_store();
     }
-
-    fn run(r: Request<'_>) {
-        if shows_refusal(r) {
-            // `proxy_store` is a cache too, one without conditions.
-            r.do_not_store();
-        }
-        let Some(record) = r.existing_record::<Gatehouse>().filter(|_| r.is_main()) else {
-            return;
-        };
-        // Somebody else has ended the request before all were asked.
-        record.refusal.write_lines(r);
-        if record.refusal.status.get() != 0 {
-            // Without memory the refusal goes out as it is.
-            let _ = r.set_cache_control(b"no-store");
-        }
+    if !r.is_main() {
+        return;
+    }
+    // Somebody else has ended the request before all were asked.
+    refusal.write_lines(r);
+    if refusal.status.get() != 0 {
+        // Without memory the refusal goes out as it is.
+        let _ = r.set_cache_control(b"no-store");
     }
 }

@@ -7,7 +7,7 @@ mod strip;
 
 pub use check::{Access, PostRead, Record, VARIABLES};
 pub use path::PreContent;
-pub use strip::{Answering, Local, Log, PreAccess, Rewrite, ServerRewrite};
+pub use strip::{Log, PreAccess, enter_location, enter_server, strip_rest};
 
 use crate::words::{duplicate, set_flag, set_log_level, set_once};
 use crate::{Gatehouse, keys};

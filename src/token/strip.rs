@@ -3,10 +3,9 @@
 use super::check::{Record, profile_named, profile_of};
 use super::{Auth, Loc, Main, Named, Srv, path};
 use crate::Gatehouse;
-use gatehouse_nginx::http::phase::{Handler, HeaderFilter, NextFilter};
+use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Outcome, Phase, Request};
 use gatehouse_token::{normal, strip as bytes};
-use std::cell::Cell;
 
 /// The place a request is in while its tokens are not stripped.
 #[derive(Clone, Copy, Default)]
@@ -26,69 +25,28 @@ pub struct Left<'r> {
     before: Option<&'r Left<'r>>,
 }
 
-/// State of a request that an internal redirect ends.
-#[derive(Default)]
-pub struct Local {
-    /// It has come here through the phases, and not from another location.
-    passed: Cell<bool>,
-}
-
 /// Strips a request that has been taken away from a place before, and lets a path that a client
 /// chose open no `internal` location: the clean one as little as the one with the token.
-pub struct ServerRewrite;
-
-impl Handler for ServerRewrite {
-    const PHASE: Phase = Phase::ServerRewrite;
-    const NAME: &'static str = "entering a server";
-
-    fn run(r: Request<'_>) -> Outcome<'_> {
-        if !r.is_main() {
-            return Outcome::Declined;
-        }
-        let (Some(all), Some(local)) = (r.record::<Gatehouse>(), r.local::<Gatehouse>()) else {
-            return Outcome::Failed;
-        };
-        let record = &all.token;
-        local.token.passed.set(true);
-        if record.starts_again.take() {
-            r.set_external();
-        }
-        // One that has not come through the post-read phase nginx has refused while it was being
-        // read, and shows an error page.
-        let comes_again = record.begun.replace(true) || !record.is_received();
-        if comes_again && leave(r, record).is_none() {
-            return Outcome::Failed;
-        }
-        Outcome::Declined
-    }
-}
-
-/// Notes the location a request has come to.
-pub struct Rewrite;
-
-impl Handler for Rewrite {
-    const PHASE: Phase = Phase::Rewrite;
-    const NAME: &'static str = "entering a location";
-
-    fn run(r: Request<'_>) -> Outcome<'_> {
-        if !r.is_main() {
-            return Outcome::Declined;
-        }
-        let (Some(all), Some(local)) = (r.record::<Gatehouse>(), r.local::<Gatehouse>()) else {
-            return Outcome::Failed;
-        };
-        match enter(r, &all.token, local.token.passed.replace(true)) {
-            Some(()) => Outcome::Declined,
-            None => Outcome::Failed,
-        }
-    }
-}
-
 /// None when memory is short.
-fn enter<'r>(r: Request<'r>, record: &Record<'r>, passed: bool) -> Option<()> {
+pub fn enter_server<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
+    if record.starts_again.take() {
+        r.set_external();
+    }
+    // One that has not come through the post-read phase nginx has refused while it was being
+    // read, and shows an error page.
+    let comes_again = record.begun.replace(true) || !record.is_received();
+    if comes_again {
+        leave(r, record)
+    } else {
+        Some(())
+    }
+}
+
+/// Notes the location a request has come to; `is_named`: without a way through its server.
+/// None when memory is short.
+pub fn enter_location<'r>(r: Request<'r>, record: &Record<'r>, is_named: bool) -> Option<()> {
     let here = &r.loc::<Gatehouse>().token;
-    if !passed {
-        // A named location.
+    if is_named {
         leave(r, record)?;
     } else if let At::Location(before) = record.at.get() {
         // `rewrite … last`: what the location left would strip goes when that of the next does.
@@ -135,23 +93,6 @@ impl Handler for PreAccess {
     }
 }
 
-/// Strips a request that ends before the phase for it, before its answer is sent: parts of the
-/// answer may be asked of an upstream.
-pub struct Answering;
-
-impl HeaderFilter for Answering {
-    fn next() -> &'static NextFilter {
-        static NEXT: NextFilter = NextFilter::new();
-        &NEXT
-    }
-
-    fn run(r: Request<'_>) {
-        if r.is_main() {
-            end(r);
-        }
-    }
-}
-
 /// Strips a request that ends before the phase for it, before it is logged.
 pub struct Log;
 
@@ -163,7 +104,7 @@ impl Handler for Log {
         if !r.is_main() {
             return Outcome::Declined;
         }
-        end(r);
+        strip_rest(r);
         let main = &r.main_conf::<Gatehouse>().token;
         let in_path = r
             .existing_record::<Gatehouse>()
@@ -175,8 +116,9 @@ impl Handler for Log {
     }
 }
 
-/// Strips what is left to strip; where memory is short nothing is shown at all.
-fn end(r: Request<'_>) {
+/// Strips a request that ends before the phase for it: parts of its answer may be asked of an upstream, and
+/// it is logged. Where memory is short nothing is shown at all.
+pub fn strip_rest(r: Request<'_>) {
     let known = r.existing_record::<Gatehouse>();
     if known.is_none() && server_of(r).strips.is_empty() {
         return;
