@@ -55,7 +55,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::HTTP,
         args: Args::Block(1),
-        text: include_str!("upstream/docs/upstream_table.md"),
+        text: include_str!("docs/upstream_table.md"),
         set: table::set,
     },
     Directive {
@@ -64,7 +64,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::UPSTREAM,
         args: Args::Between(2, 3),
-        text: include_str!("upstream/docs/upstream_lookup.md"),
+        text: include_str!("docs/upstream_lookup.md"),
         set: set_lookup,
     },
     Directive {
@@ -73,7 +73,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::HTTP,
         args: Args::Between(4, 5),
-        text: include_str!("upstream/docs/upstream_variable.md"),
+        text: include_str!("docs/upstream_variable.md"),
         set: variables::set,
     },
 ];

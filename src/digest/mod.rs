@@ -41,7 +41,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::HTTP,
         args: Args::Exactly(2),
-        text: include_str!("digest/docs/md5_hash.md"),
+        text: include_str!("docs/md5_hash.md"),
         set: set_md5_hash,
     },
     Directive {
@@ -50,7 +50,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::HTTP,
         args: Args::Between(3, 5),
-        text: include_str!("digest/docs/digest.md"),
+        text: include_str!("docs/digest.md"),
         set: set_digest,
     },
 ];

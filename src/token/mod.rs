@@ -77,7 +77,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::HTTP,
         args: Args::Block(1),
-        text: include_str!("token/docs/token_profile.md"),
+        text: include_str!("docs/token_profile.md"),
         set: set_profile,
     },
     Directive {
@@ -86,7 +86,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("off"),
         contexts: Contexts::ANY,
         args: Args::Exactly(1),
-        text: include_str!("token/docs/token_auth.md"),
+        text: include_str!("docs/token_auth.md"),
         set: set_auth,
     },
     Directive {
@@ -95,7 +95,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("off"),
         contexts: Contexts::ANY,
         args: Args::Flag,
-        text: include_str!("token/docs/token_auth_dry_run.md"),
+        text: include_str!("docs/token_auth_dry_run.md"),
         set: |cf| set_flag(cf, |loc| &mut loc.token.dry_run),
     },
     Directive {
@@ -104,7 +104,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::ANY,
         args: Args::OneOrMore,
-        text: include_str!("token/docs/token_auth_status.md"),
+        text: include_str!("docs/token_auth_status.md"),
         set: set_statuses,
     },
     Directive {
@@ -113,7 +113,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("on"),
         contexts: Contexts::ANY,
         args: Args::Flag,
-        text: include_str!("token/docs/token_auth_strip.md"),
+        text: include_str!("docs/token_auth_strip.md"),
         set: |cf| set_flag(cf, |loc| &mut loc.token.strip),
     },
     Directive {
@@ -122,7 +122,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("error"),
         contexts: Contexts::ANY,
         args: Args::Exactly(1),
-        text: include_str!("token/docs/token_auth_log_level.md"),
+        text: include_str!("docs/token_auth_log_level.md"),
         set: |cf| set_log_level(cf, |loc| &mut loc.token.log_level),
     },
 ];

@@ -57,7 +57,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::HTTP,
         args: Args::Between(1, 5),
-        text: include_str!("geoip/docs/geoip_db.md"),
+        text: include_str!("docs/geoip_db.md"),
         set: set_db,
     },
     Directive {
@@ -66,7 +66,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::HTTP,
         args: Args::TwoOrMore,
-        text: include_str!("geoip/docs/geoip_variable.md"),
+        text: include_str!("docs/geoip_variable.md"),
         set: variables::set,
     },
     Directive {
@@ -75,7 +75,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::ANY,
         args: Args::OneOrMore,
-        text: include_str!("geoip/docs/geoip_allow.md"),
+        text: include_str!("docs/geoip_allow.md"),
         set: |cf| set_rule(cf, Action::Allow),
     },
     Directive {
@@ -84,7 +84,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::ANY,
         args: Args::OneOrMore,
-        text: include_str!("geoip/docs/geoip_deny.md"),
+        text: include_str!("docs/geoip_deny.md"),
         set: |cf| set_rule(cf, Action::Deny),
     },
     Directive {
@@ -93,7 +93,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::ANY,
         args: Args::OneOrMore,
-        text: include_str!("geoip/docs/geoip_bypass.md"),
+        text: include_str!("docs/geoip_bypass.md"),
         set: set_bypass,
     },
     Directive {
@@ -102,7 +102,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("403"),
         contexts: Contexts::ANY,
         args: Args::Exactly(1),
-        text: include_str!("geoip/docs/geoip_status.md"),
+        text: include_str!("docs/geoip_status.md"),
         set: |cf| {
             let word = cf.words()?.pop().unwrap_or_default();
             let status = http_status(cf, &word)?;
@@ -115,7 +115,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("off"),
         contexts: Contexts::ANY,
         args: Args::Flag,
-        text: include_str!("geoip/docs/geoip_dry_run.md"),
+        text: include_str!("docs/geoip_dry_run.md"),
         set: |cf| set_flag(cf, |loc| &mut loc.geoip.dry_run),
     },
     Directive {
@@ -124,7 +124,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("error"),
         contexts: Contexts::ANY,
         args: Args::Exactly(1),
-        text: include_str!("geoip/docs/geoip_log_level.md"),
+        text: include_str!("docs/geoip_log_level.md"),
         set: |cf| set_log_level(cf, |loc| &mut loc.geoip.log_level),
     },
     Directive {
@@ -133,7 +133,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: Some("$remote_addr"),
         contexts: Contexts::ANY,
         args: Args::Exactly(1),
-        text: include_str!("geoip/docs/geoip_address.md"),
+        text: include_str!("docs/geoip_address.md"),
         set: |cf| {
             let address = Rc::new(cf.compile_word(1)?);
             set_once(cf, |loc| &mut loc.geoip.address, address)
