@@ -123,7 +123,7 @@ server_tests() {
     -w /gatehouse -e "MODULE=$module" gatehouse bash -c '
       mapfile -t files < <(grep -L "^# requires:.*hooks" t/*.t)
       /tools/scenarios --nginx /usr/local/sbin/nginx \
-        --module "/srv/gatehouse/modules/$MODULE.so" --live examples "${files[@]}"'
+        --module "/srv/gatehouse/modules/$MODULE.so" --live examples satisfy "${files[@]}"'
 }
 
 # The image as a user starts it, alone in a network of its own.

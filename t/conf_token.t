@@ -1,48 +1,21 @@
 # What the token directives refuse while nginx reads its configuration, and what they accept.
 use Test::Nginx::Socket 'no_plan';
 
-our $Key = ">>> ../conf/key\nkey-one\n";
-
 run_tests();
 
 __DATA__
 
-=== TEST 1: an unknown profile in a location
+=== TEST 1: a profile and the place it stands in
 --- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth q; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown token_profile "q" in "token_auth" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 2: an unknown profile in http
---- http_config
-token_auth q;
---- config
-location / { return 200; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown token_profile "q" in "token_auth" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 3: an unknown profile in a server, none defined
---- http_config
-
---- config
-token_auth q;
-location / { return 200; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown token_profile "q" in "token_auth" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 4: an unknown profile is found at the end, its line is where it was named
---- http_config
-include extra.conf;
---- config
-location / { return 200; }
+CASE
 --- user_files
+>>> ../conf/key
+key-one
+>>> ../conf/p.conf
+token_profile p { format scalesimple;
+>>> ../conf/common.inc
+
+format nothing;
 >>> ../conf/extra.conf
 
 server {
@@ -51,1080 +24,361 @@ server {
         token_auth nobody;
     }
 }
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown token_profile "nobody" in "token_auth" directive in \S+/conf/extra\.conf:5}
-
-=== TEST 5: the same profile twice
---- http_config
-token_profile p { format scalesimple; key file=key; }
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*duplicate token_profile "p" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 6: `off` is no name
---- http_config
+--- conf_cases
+# an unknown profile in http
+token_auth q;
+=> unknown token_profile "q" in "token_auth" directive
+# an unknown profile is found at the end, its line is where it was named
+include extra.conf;
+=> unknown token_profile "nobody" in "token_auth" directive @ extra.conf:5
+# the same profile twice
+token_profile p { format scalesimple; key file=key; } token_profile p { format scalesimple; key file=key; }
+=> duplicate token_profile "p"
+# `off` is no name
 token_profile off { format scalesimple; key file=key; }
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid token_profile name "off" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 7: a name with a variable
---- http_config
+=> invalid token_profile name "off"
+# a name with a variable
 token_profile $p { format scalesimple; key file=key; }
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid token_profile name "\$p" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 8: an empty name
---- http_config
+=> invalid token_profile name "$p"
+# an empty name
 token_profile "" { format scalesimple; key file=key; }
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid token_profile name "" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 9: a profile without a name
---- http_config
+=> invalid token_profile name ""
+# a profile without a name
 token_profile { format scalesimple; key file=key; }
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid number of arguments in "token_profile" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 10: a profile without a block
---- http_config
+=> invalid number of arguments in "token_profile" directive
+# a profile without a block
 token_profile p;
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*directive "token_profile" has no opening "\{" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 11: a profile in a server
---- http_config
-
---- config
-token_profile p { format scalesimple; key file=key; }
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*"token_profile" directive is not allowed here in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 12: a profile that is never closed
---- http_config
+=> directive "token_profile" has no opening "{"
+# a profile that is never closed
 token_profile p { format scalesimple;
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*unexpected "\{" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 13: no format
---- http_config
-token_profile p {
-    key file=key;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*token_profile "p" has no "format" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 14: no key
---- http_config
-token_profile p {
-    format scalesimple;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*token_profile "p" has no "key" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 15: an unknown scheme
---- http_config
-token_profile p {
-    format akamai2;
-    key file=key;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown format "akamai2" in "format" directive, it must be "scalesimple" or "secure_link" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 16: a scheme's name is lower case
---- http_config
-token_profile p {
-    format ScaleSimple;
-    key file=key;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown format "ScaleSimple" in "format" directive, it must be "scalesimple" or "secure_link" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 17: two formats
---- http_config
-token_profile p {
-    format scalesimple;
-    format scalesimple;
-    key file=key;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*"format" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 18: format without a word
---- http_config
-token_profile p {
-    format;
-    key file=key;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid number of arguments in "format" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 19: format with two words
---- http_config
-token_profile p {
-    format scalesimple secure_link;
-    key file=key;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid number of arguments in "format" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 20: an unknown word in the block
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    expire 10s;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown directive "expire" in token_profile in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 21: a directive of nginx's in the block
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    root html;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown directive "root" in token_profile in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 22: a block in the block
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    from { query; }
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*unexpected "\{" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 23: a profile that is never closed, at the end of its file
---- http_config
+=> unexpected "{" @ nginx.conf
+# a profile that is never closed, at the end of its file
 include p.conf;
---- config
-location / { return 200; }
---- user_files
->>> ../conf/p.conf
-token_profile p { format scalesimple;
---- must_die
---- error_log eval
-qr{\[emerg\] .*unexpected end of file, expecting "\}" in \S+/conf/p\.conf:2}
-
-=== TEST 24: a missing key file
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=none;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*cannot load key file "\S+/conf/none" \(2: No such file or directory\) in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 25: a key file that cannot be read
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=dir;
-}
---- config
-location / { return 200; }
---- user_files eval
-[["../conf/dir/x", "x"]]
---- must_die
---- error_log eval
-qr{\[emerg\] .*cannot load key file "\S+/conf/dir" \(not a regular file\) in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 26: an empty key file
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-}
---- config
-location / { return 200; }
---- user_files eval
-[["../conf/key", ""]]
---- must_die
---- error_log eval
-qr{\[emerg\] .*key file "\S+" is empty in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 27: a key file with a newline only
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-}
---- config
-location / { return 200; }
---- user_files eval
-[["../conf/key", "\n"]]
---- must_die
---- error_log eval
-qr{\[emerg\] .*key file "\S+" is empty in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 28: an empty key in the configuration
---- http_config
-token_profile p {
-    format scalesimple;
-    key text=;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*key is empty in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 29: a key without a file
---- http_config
-token_profile p {
-    format scalesimple;
-    key id=1;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*"key" must have "file" parameter in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 30: a key line of one word
---- http_config
-token_profile p {
-    format scalesimple;
-    key;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*"key" must have "file" parameter in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 31: an unknown word of a key
---- http_config
-token_profile p {
-    format scalesimple;
-    key path=key;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid parameter "path=key" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 32: a key's file twice
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key file=key;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*duplicate parameter "file" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 33: a key as file and as text
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key text=x;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*duplicate parameter "text" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 34: a key's id twice
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key id=a id=a;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*duplicate parameter "id" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 35: an empty id
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key id=;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid parameter "id=" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 36: two keys of one id
---- http_config
-token_profile p {
-    format scalesimple;
-    key id=a file=key;
-    key id=a file=key;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*duplicate key id "a" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 37: an unknown encoding
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key encoding=rot13;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown encoding "rot13" in "key" directive, it must be "text", "hex", "base64" or "base64url" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 38: a key that is not of its encoding, hex
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key encoding=hex;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*key file "\S+" is not hex in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 39: a key that is not of its encoding, base64
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key encoding=base64;
-}
---- config
-location / { return 200; }
---- user_files eval
-[["../conf/key", "SECRET!!"]]
---- must_die
---- error_log eval
-qr{\[emerg\] .*key file "\S+" is not base64 in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 40: an unknown place
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    from query body;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown place "body" in "from" directive, it must be "query", "cookie", "header" or "path" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 41: a place twice
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    from query query;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*duplicate parameter "query" in "from" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 42: no place
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    from;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid number of arguments in "from" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 43: two `from` lines
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    from query;
-    from cookie;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*"from" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 44: a place with an empty name
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    from query=;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid names "query=" in "from" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 45: a place with three names
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    from query=a,b,c;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid names "query=a,b,c" in "from" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 46: a place with one name for both
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    from query=a,a;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid names "query=a,a" in "from" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 47: a name that is none
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    from "cookie=a b";
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid names "cookie=a b" in "from" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 48: path takes no name
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    from path=x;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown place "path=x" in "from" directive, it must be "query", "cookie", "header" or "path" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 49: a leeway that is no time
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    leeway soon;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "soon" in "leeway" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 50: a negative leeway
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    leeway -1s;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "-1s" in "leeway" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 51: a leeway of a part of a second
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    leeway 1500ms;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "1500ms" in "leeway" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 52: two leeways
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    leeway 1s;
-    leeway 2s;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*"leeway" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 53: require_exp is on or off
---- http_config
-token_profile p {
-    format secure_link;
-    key file=key;
-    message "{expires}$uri {key}";
-    require_exp yes;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "yes" in "require_exp" directive, it must be "on" or "off" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 54: require_exp off, where tokens always expire
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    require_exp off;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*token_profile "p" has "require_exp off", format "scalesimple" always expires in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 55: require_exp on, where the message has no expiry
---- http_config
-token_profile p {
-    format secure_link;
-    key file=key;
-    message "$uri {key}";
-    require_exp on;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*token_profile "p" has "require_exp on", but no "\{expires\}" in its "message" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 56: bind_ip, where the token carries no address
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    bind_ip exact;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*token_profile "p" has "bind_ip", format "scalesimple" carries no address in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 57: a message for a scheme that has its own
---- http_config
-token_profile p {
-    format scalesimple;
-    key file=key;
-    message "{expires}$uri {key}";
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*token_profile "p" has a "message", format "scalesimple" takes none in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 58: no message for a scheme that is one
---- http_config
-token_profile p {
-    format secure_link;
-    key file=key;
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*token_profile "p" has no "message", format "secure_link" needs one in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 59: an empty message
---- http_config
-token_profile p {
-    format secure_link;
-    key file=key;
-    message "";
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*"message" directive is empty in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 60: two messages
---- http_config
-token_profile p {
-    format secure_link;
-    key file=key;
-    message "{expires}$uri {key}";
-    message "{expires}$uri {key}";
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*"message" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 61: a slip in a message
---- http_config
-token_profile p {
-    format secure_link;
-    key file=key;
-    message "{expire}$uri {key}";
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown "\{expire\}" in "message" directive, it must be "\{key\}" or "\{expires\}" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 62: an unknown variable in a message
---- http_config
-token_profile p {
-    format secure_link;
-    key file=key;
-    message "$no_such_variable_x {key}";
-}
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown "no_such_variable_x" variable}
-
-=== TEST 63: a status: below 400
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status expired=399; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "399" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 64: a status: above 599
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status expired=600; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "600" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 65: a status: 408
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status expired=408; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "408" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 66: a status: 499
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status expired=499; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "499" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 67: a status: 200
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status expired=200; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "200" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 68: a status: 302
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status expired=302; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "302" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 69: a status: a word
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status expired=no; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "no" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 70: a status: a sign
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status expired=+403; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "[+]403" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 71: a status: nothing
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status expired=; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 72: a status of an unknown reason
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status late=403; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown reason "late" in "token_auth_status" directive, it must be "default", "missing", .* or "limited" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 73: a status of `ok`
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status ok=403; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown reason "ok" in "token_auth_status" directive, it must be "default", "missing", .* or "limited" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 74: a status twice
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status expired=403 expired=410; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*duplicate parameter "expired" in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 75: a status without a reason
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status 403; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid parameter "403" in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 76: no status
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid number of arguments in "token_auth_status" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 77: token_auth twice
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth p; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*"token_auth" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 78: token_auth_status twice
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_status default=403; token_auth_status default=403; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*"token_auth_status" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 79: token_auth_strip twice
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_strip on; token_auth_strip on; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*"token_auth_strip" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 80: token_auth_dry_run is on or off
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_dry_run maybe; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "maybe" in "token_auth_dry_run" directive, it must be "on" or "off" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 81: token_auth_strip is on or off
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_strip yes; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "yes" in "token_auth_strip" directive, it must be "on" or "off" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 82: an unknown level
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p; token_auth_log_level debug; return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "debug" in "token_auth_log_level" directive, it must be "info", "notice", "warn" or "error" in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 83: token_auth with two words
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { token_auth p q; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid number of arguments in "token_auth" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 84: token_auth in an `if`
---- http_config
-token_profile p { format scalesimple; key file=key; }
---- config
-location / { if ($arg_a) { token_auth p; } }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*"token_auth" directive is not allowed here in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 85: token_auth in an upstream
---- http_config
+=> unexpected end of file, expecting "}" @ p.conf:2
+# token_auth in an upstream
 upstream u { token_auth off; server 127.0.0.1:1; }
---- config
-location / { return 200; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*"token_auth" directive is not allowed here in \S+/conf/nginx\.conf:[1-9]\d*}
+=> "token_auth" directive is not allowed here
+# an error inside an include inside a profile names that file
+token_profile p { include common.inc; key file=key; }
+=> unknown format "nothing" in "format" directive, it must be "scalesimple" or "secure_link" @ common.inc:2
+# a missing include inside a profile
+token_profile p { include none.inc; key file=key; }
+=> open() "*/conf/none.inc" failed (2: No such file or directory)
+# a profile that nothing uses is checked all the same
+token_profile p { format scalesimple; key file=none; }
+=> cannot load key file "*/conf/none" (2: No such file or directory) in "key" directive
 
-=== TEST 86: everything that is right is accepted
+=== TEST 2: a profile in a server
+--- config
+CASE
+--- conf_cases
+# an unknown profile in a server, none defined
+token_auth q;
+=> unknown token_profile "q" in "token_auth" directive
+# a profile in a server
+token_profile p { format scalesimple; key file=key; }
+=> "token_profile" directive is not allowed here
+
+=== TEST 3: the words of a profile
+--- http_config
+token_profile p { CASE }
+--- user_files
+>>> ../conf/key
+key-one
+>>> ../conf/a.conf
+key text=secret;
+--- conf_cases
+# no format
+key file=key;
+=> token_profile "p" has no "format"
+# no key
+format scalesimple;
+=> token_profile "p" has no "key"
+# an unknown scheme
+format akamai2; key file=key;
+=> unknown format "akamai2" in "format" directive, it must be "scalesimple" or "secure_link"
+# a scheme's name is lower case
+format ScaleSimple; key file=key;
+=> unknown format "ScaleSimple" in "format" directive, it must be "scalesimple" or "secure_link"
+# two formats
+format scalesimple; format scalesimple; key file=key;
+=> "format" directive is duplicate
+# format without a word
+format; key file=key;
+=> invalid number of arguments in "format" directive
+# format with two words
+format scalesimple secure_link; key file=key;
+=> invalid number of arguments in "format" directive
+# include in a profile takes one argument: none
+format scalesimple; include;
+=> invalid number of arguments in "include" directive
+# include in a profile takes one argument: two
+format scalesimple; include a.conf b.conf;
+=> invalid number of arguments in "include" directive
+
+=== TEST 4: more words of a profile
+--- http_config
+token_profile p { format scalesimple; key file=key; CASE }
+--- user_files
+>>> ../conf/key
+key-one
+--- conf_cases
+# an unknown word in the block
+expire 10s;
+=> unknown directive "expire" in token_profile
+# a directive of nginx's in the block
+root html;
+=> unknown directive "root" in token_profile
+# a block in the block
+from { query; }
+=> unexpected "{"
+# an unknown place
+from query body;
+=> unknown place "body" in "from" directive, it must be "query", "cookie", "header" or "path"
+# a place twice
+from query query;
+=> duplicate parameter "query" in "from" directive
+# no place
+from;
+=> invalid number of arguments in "from" directive
+# two `from` lines
+from query; from cookie;
+=> "from" directive is duplicate
+# a place with an empty name
+from query=;
+=> invalid names "query=" in "from" directive
+# a place with three names
+from query=a,b,c;
+=> invalid names "query=a,b,c" in "from" directive
+# a place with one name for both
+from query=a,a;
+=> invalid names "query=a,a" in "from" directive
+# a name that is none
+from "cookie=a b";
+=> invalid names "cookie=a b" in "from" directive
+# path takes no name
+from path=x;
+=> unknown place "path=x" in "from" directive, it must be "query", "cookie", "header" or "path"
+# a leeway that is no time
+leeway soon;
+=> invalid value "soon" in "leeway" directive
+# a negative leeway
+leeway -1s;
+=> invalid value "-1s" in "leeway" directive
+# a leeway of a part of a second
+leeway 1500ms;
+=> invalid value "1500ms" in "leeway" directive
+# two leeways
+leeway 1s; leeway 2s;
+=> "leeway" directive is duplicate
+# require_exp off, where tokens always expire
+require_exp off;
+=> token_profile "p" has "require_exp off", format "scalesimple" always expires
+# bind_ip, where the token carries no address
+bind_ip exact;
+=> token_profile "p" has "bind_ip", format "scalesimple" carries no address
+# a message for a scheme that has its own
+message "{expires}$uri {key}";
+=> token_profile "p" has a "message", format "scalesimple" takes none
+# a message that the scheme does not have is not doubted
+message fixed;
+=> token_profile "p" has a "message", format "scalesimple" takes none
+
+=== TEST 5: the key of a profile
+--- http_config
+token_profile p { format scalesimple; CASE }
+--- user_files
+>>> ../conf/key
+key-one
+>>> ../conf/no.key
+SECRET!!
+>>> ../conf/empty.key
+>>> ../conf/newline.key
+
+>>> ../conf/dir/file
+--- conf_cases
+# a missing key file
+key file=none;
+=> cannot load key file "*/conf/none" (2: No such file or directory) in "key" directive
+# a key file that cannot be read
+key file=dir;
+=> cannot load key file "*/conf/dir" (not a regular file) in "key" directive
+# an empty key file
+key file=empty.key;
+=> key file "*/conf/empty.key" is empty in "key" directive
+# a key file with a newline only
+key file=newline.key;
+=> key file "*/conf/newline.key" is empty in "key" directive
+# an empty key in the configuration
+key text=;
+=> [warn] a key is written in the configuration, use "file="
+=> key is empty in "key" directive
+# a key without a file
+key id=1;
+=> "key" must have "file" parameter
+# a key line of one word
+key;
+=> "key" must have "file" parameter
+# an unknown word of a key
+key path=key;
+=> invalid parameter "path=key" in "key" directive
+# a key's file twice
+key file=key file=key;
+=> duplicate parameter "file" in "key" directive
+# a key as file and as text
+key file=key text=x;
+=> duplicate parameter "text" in "key" directive
+# a key's id twice
+key file=key id=a id=a;
+=> duplicate parameter "id" in "key" directive
+# an empty id
+key file=key id=;
+=> invalid parameter "id=" in "key" directive
+# two keys of one id
+key id=a file=key; key id=a file=key;
+=> duplicate key id "a" in "key" directive
+# an unknown encoding
+key file=key encoding=rot13;
+=> unknown encoding "rot13" in "key" directive, it must be "text", "hex", "base64" or "base64url"
+# a key that is not of its encoding, hex
+key file=key encoding=hex;
+=> key file "*/conf/key" is not hex in "key" directive
+# a key that is not of its encoding, base64
+key file=no.key encoding=base64;
+=> key file "*/conf/no.key" is not base64 in "key" directive
+# a key file without a name
+key file=;
+=> invalid parameter "file=" in "key" directive
+# two files of one key, neither there
+key file=A file=B;
+=> duplicate parameter "file" in "key" directive
+
+=== TEST 6: a profile with a message
+--- http_config
+token_profile p { format secure_link; key file=key; CASE }
+--- user_files
+>>> ../conf/key
+key-one
+--- conf_cases
+# require_exp is on or off
+message "{expires}$uri {key}"; require_exp yes;
+=> invalid value "yes" in "require_exp" directive, it must be "on" or "off"
+# require_exp on, where the message has no expiry
+message "$uri {key}"; require_exp on;
+=> token_profile "p" has "require_exp on", but no "{expires}" in its "message"
+# no message for a scheme that is one
+
+=> token_profile "p" has no "message", format "secure_link" needs one
+# an empty message
+message "";
+=> "message" directive is empty
+# two messages
+message "{expires}$uri {key}"; message "{expires}$uri {key}";
+=> "message" directive is duplicate
+# a slip in a message
+message "{expire}$uri {key}";
+=> unknown "{expire}" in "message" directive, it must be "{key}" or "{expires}"
+# an unknown variable in a message
+message "$no_such_variable_x {key}";
+=> [warn] "message" has no "{expires}": a link never expires
+=> unknown "no_such_variable_x" variable @ -
+# a message that nginx refuses: said once
+message "${uri {key}";
+=> the closing bracket in "uri" variable is missing
+# a message twice is not doubted
+message fixed; message fixed;
+=> "message" directive is duplicate
+
+=== TEST 7: statuses and switches of a location
+--- http_config
+token_profile p { format scalesimple; key file=key; }
+--- config
+location / { token_auth p; CASE return 200; }
+--- user_files
+>>> ../conf/key
+key-one
+--- conf_cases
+# a status: below 400
+token_auth_status expired=399;
+=> invalid value "399" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499
+# a status: above 599
+token_auth_status expired=600;
+=> invalid value "600" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499
+# a status: 408
+token_auth_status expired=408;
+=> invalid value "408" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499
+# a status: 499
+token_auth_status expired=499;
+=> invalid value "499" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499
+# a status: 200
+token_auth_status expired=200;
+=> invalid value "200" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499
+# a status: 302
+token_auth_status expired=302;
+=> invalid value "302" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499
+# a status: a word
+token_auth_status expired=no;
+=> invalid value "no" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499
+# a status: a sign
+token_auth_status expired=+403;
+=> invalid value "+403" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499
+# a status: nothing
+token_auth_status expired=;
+=> invalid value "" in "token_auth_status" directive, it must be between 400 and 599, and neither 408 nor 499
+# a status of an unknown reason
+token_auth_status late=403;
+=> unknown reason "late" in "token_auth_status" directive, it must be "default", "missing", "malformed", "invalid", "expired", "not_yet_valid", "wrong_ip", "wrong_path", "revoked", "forbidden" or "limited"
+# a status of `ok`
+token_auth_status ok=403;
+=> unknown reason "ok" in "token_auth_status" directive, it must be "default", "missing", "malformed", "invalid", "expired", "not_yet_valid", "wrong_ip", "wrong_path", "revoked", "forbidden" or "limited"
+# a status twice
+token_auth_status expired=403 expired=410;
+=> duplicate parameter "expired" in "token_auth_status" directive
+# a status without a reason
+token_auth_status 403;
+=> invalid parameter "403" in "token_auth_status" directive
+# no status
+token_auth_status;
+=> invalid number of arguments in "token_auth_status" directive
+# token_auth twice
+token_auth p;
+=> "token_auth" directive is duplicate
+# token_auth_status twice
+token_auth_status default=403; token_auth_status default=403;
+=> "token_auth_status" directive is duplicate
+# token_auth_strip twice
+token_auth_strip on; token_auth_strip on;
+=> "token_auth_strip" directive is duplicate
+# token_auth_dry_run is on or off
+token_auth_dry_run maybe;
+=> invalid value "maybe" in "token_auth_dry_run" directive, it must be "on" or "off"
+# token_auth_strip is on or off
+token_auth_strip yes;
+=> invalid value "yes" in "token_auth_strip" directive, it must be "on" or "off"
+# an unknown level
+token_auth_log_level debug;
+=> invalid value "debug" in "token_auth_log_level" directive, it must be "info", "notice", "warn" or "error"
+
+=== TEST 8: token_auth in a location
+--- http_config
+token_profile p { format scalesimple; key file=key; }
+--- config
+location / { CASE }
+--- user_files
+>>> ../conf/key
+key-one
+--- conf_cases
+# an unknown profile in a location
+token_auth q;
+=> unknown token_profile "q" in "token_auth" directive
+# token_auth with two words
+token_auth p q;
+=> invalid number of arguments in "token_auth" directive
+# token_auth in an `if`
+if ($arg_a) { token_auth p; }
+=> "token_auth" directive is not allowed here
+
+=== TEST 9: everything that is right is accepted
 --- http_config
 token_profile a {
     format      scalesimple;
@@ -1165,7 +419,7 @@ key-one
 --- no_error_log
 [warn]
 
-=== TEST 87: a profile may stand after its use and in an included file, and include others
+=== TEST 10: a profile may stand after its use and in an included file, and include others
 --- http_config
 token_auth late;
 server { listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1; token_auth later; }
@@ -1188,42 +442,7 @@ message "$uri{expires}{key}";
 --- no_error_log
 [warn]
 
-=== TEST 88: an error inside an include inside a profile names that file
---- http_config
-token_profile p { include common.inc; key file=key; }
---- config
-location / { return 200; }
---- user_files
->>> ../conf/key
-key-one
->>> ../conf/common.inc
-
-format nothing;
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown format "nothing" in "format" directive, it must be "scalesimple" or "secure_link" in \S+/conf/common\.inc:2}
-
-=== TEST 89: a missing include inside a profile
---- http_config
-token_profile p { include none.inc; key file=key; }
---- config
-location / { return 200; }
---- user_files eval
-$::Key
---- must_die
---- error_log eval
-qr{\[emerg\] .*open\(\) "\S+/conf/none\.inc" failed}
-
-=== TEST 90: a profile that nothing uses is checked all the same
---- http_config
-token_profile p { format scalesimple; key file=none; }
---- config
-location / { return 200; }
---- must_die
---- error_log
-cannot load key file
-
-=== TEST 91: a key in the configuration works, with a warning that names its line
+=== TEST 11: a key in the configuration works, with a warning that names its line
 --- http_config
 token_profile p {
     format scalesimple;
@@ -1243,7 +462,7 @@ qr{\[warn\] .*a key is written in the configuration, use "file=" in \S+/conf/ngi
 --- no_error_log
 key-one
 
-=== TEST 92: no key, no part of a key is in any refusal
+=== TEST 12: no key, no part of a key is in any refusal
 --- http_config
 token_profile p {
     format scalesimple;
@@ -1260,74 +479,3 @@ VERY-SECRET!
 is not base64 in "key" directive
 --- no_error_log
 VERY-SECRET
-
-=== TEST 93: include in a profile takes one argument: none
---- http_config
-token_profile p {
-    format scalesimple;
-    include;
-}
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid number of arguments in "include" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 94: include in a profile takes one argument: two
---- http_config
-token_profile p {
-    format scalesimple;
-    include a.conf b.conf;
-}
---- user_files
->>> ../conf/a.conf
-key text=secret;
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid number of arguments in "include" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 95: a key file without a name
---- http_config
-token_profile p { format secure_link; key file=; }
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid parameter "file=" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 96: two files of one key, neither there
---- http_config
-token_profile p { format secure_link; key file=A file=B; }
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*duplicate parameter "file" in "key" directive in \S+/conf/nginx\.conf:[1-9]\d*}
-
-=== TEST 97: a message that nginx refuses: said once
---- http_config
-token_profile p { format secure_link; key text=k; message "${uri {key}"; }
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*the closing bracket in "uri" variable is missing in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-directive failed
-
-=== TEST 98: a message that the scheme does not have is not doubted
---- http_config
-token_profile p { format scalesimple; key text=k; message fixed; }
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*token_profile "p" .*"message".* in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-has no variable
-
-=== TEST 99: a message twice is not doubted
---- http_config
-token_profile p { format secure_link; key text=k; message fixed; message fixed; }
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*"message" directive is duplicate in \S+/conf/nginx\.conf:[1-9]\d*}
---- no_error_log
-has no variable

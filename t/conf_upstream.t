@@ -5,368 +5,295 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: an unknown table in upstream_lookup
+=== TEST 1: the words of a table
 --- http_config
-upstream_table apps { zone 1m; }
-upstream backend { upstream_lookup other $host; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown upstream_table "other" in "upstream_lookup" directive in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 2: an unknown table in upstream_variable, none defined
---- http_config
-upstream_variable $v other $host name;
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown upstream_table "other" in "upstream_variable" directive in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 3: the line is where the table was named
---- http_config
-include extra.conf;
+upstream_table apps { CASE }
 --- user_files
+>>> ../conf/table.conf
+zone 1m;
+
+miss 99;
+--- conf_cases
+# no zone
+miss 404;
+=> upstream_table "apps" has no "zone"
+# a zone too small for anything
+zone 8k;
+=> [warn] upstream_table "apps" has no "file" and stays empty
+=> upstream_table "apps": "zone" is too small: it has 8192 bytes, a table needs 77824 ("zone 76k;")
+# a size that is none
+zone many;
+=> invalid value "many" in "zone" directive
+# the wrong number of words
+zone 1m 2m;
+=> invalid number of arguments in "zone" directive
+# include works in the block, its errors name the included file
+include table.conf;
+=> invalid value "99" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499 @ table.conf:3
+
+=== TEST 2: more words of a table
+--- http_config
+upstream_table apps { zone 1m; CASE }
+--- user_files
+>>> ../conf/apps.json
+{}
+>>> ../conf/empty.json
+--- conf_cases
+# an unknown word in the block
+tables 4;
+=> unknown directive "tables" in upstream_table
+# a word twice
+miss 404; miss 503;
+=> "miss" directive is duplicate
+# match that is neither
+match prefix;
+=> invalid value "prefix" in "match" directive, it must be "host" or "exact"
+# a status out of range: too low
+miss 200;
+=> invalid value "200" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499
+# a status out of range: too high
+miss 600;
+=> invalid value "600" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499
+# a status that breaks the protocol
+miss 408;
+=> invalid value "408" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499
+# 499
+miss 499;
+=> invalid value "499" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499
+# fails that is no number
+passive fails=some;
+=> invalid value "fails=some" in "passive" directive
+# fails below zero
+passive fails=-1;
+=> invalid value "fails=-1" in "passive" directive
+# a window that is no time
+passive window=soon;
+=> invalid value "window=soon" in "passive" directive
+# a word passive does not know
+passive max=1;
+=> invalid parameter "max=1" in "passive" directive
+# passive without words
+passive;
+=> invalid number of arguments in "passive" directive
+# reload that is no time
+file apps.json reload=often;
+=> invalid value "reload=often" in "file" directive
+# a word file does not know
+file apps.json every=1s;
+=> invalid parameter "every=1s" in "file" directive
+# a file that is not there
+file none.json;
+=> upstream_table "apps": file "*/conf/none.json": cannot be read (2: No such file or directory)
+# a directory
+file .;
+=> upstream_table "apps": file "*/conf/.": cannot be read (not a regular file)
+# a device that never ends
+file /dev/zero;
+=> upstream_table "apps": file "/dev/zero": cannot be read (not a regular file)
+# an empty file
+file empty.json;
+=> upstream_table "apps": file "*/conf/empty.json": file is empty
+# a block in the block
+check { }
+=> unexpected "{"
+# a parameter of passive twice
+passive fails=1 fails=2;
+=> duplicate parameter "fails" in "passive" directive
+# a file without a name
+file "";
+=> invalid value "" in "file" directive
+
+=== TEST 3: upstream_lookup, upstream_variable and tables
+--- http_config
+CASE
+--- user_files
+>>> ../conf/apps.json
+{}
 >>> ../conf/extra.conf
 
 upstream backend {
 
     upstream_lookup other $host;
 }
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown upstream_table "other" in "upstream_lookup" directive in \S+/conf/extra\.conf:4}
-
-=== TEST 4: two tables of one name
---- http_config
+--- conf_cases
+# an unknown table in upstream_lookup
+upstream_table apps { zone 1m; file apps.json; }
+upstream backend { upstream_lookup other $host; }
+=> unknown upstream_table "other" in "upstream_lookup" directive
+# an unknown table in upstream_variable, none defined
+upstream_variable $v other $host name;
+=> unknown upstream_table "other" in "upstream_variable" directive
+# the line is where the table was named
+include extra.conf;
+=> unknown upstream_table "other" in "upstream_lookup" directive @ extra.conf:4
+# two tables of one name
+upstream_table apps { zone 1m; file apps.json; }
 upstream_table apps { zone 1m; }
+=> duplicate upstream_table "apps"
+# a block without its end
+upstream_table apps { zone 1m;
+=> unexpected "{" @ nginx.conf
+
+=== TEST 4: a lookup in an upstream
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+CASE
+--- user_files
+>>> ../conf/apps.json
+{}
+--- conf_cases
+# another balancing method before the lookup
+upstream backend { least_conn; upstream_lookup apps $host; }
+=> "upstream_lookup" directive must come before "keepalive" and cannot be used with another load balancing method
+# another balancing method after it
+upstream backend { upstream_lookup apps $host; server 127.0.0.1; least_conn; }
+=> [warn] load balancing method redefined
+=> "upstream_lookup" cannot be used with another load balancing method
+# hash after it
+upstream backend { upstream_lookup apps $host; server 127.0.0.1; hash $uri consistent; }
+=> [warn] load balancing method redefined
+=> "upstream_lookup" cannot be used with another load balancing method
+# ip_hash and random after it
+upstream backend { upstream_lookup apps $host; server 127.0.0.1; ip_hash; }
+upstream other { upstream_lookup apps $host; server 127.0.0.1; random two; }
+=> [warn] load balancing method redefined
+=> [warn] load balancing method redefined
+=> "upstream_lookup" cannot be used with another load balancing method
+# the lookup twice
+upstream backend { upstream_lookup apps $host; upstream_lookup apps $uri; }
+=> "upstream_lookup" directive is duplicate
+# a balancing method that is none
+upstream backend { upstream_lookup apps $host balance=fastest; }
+=> unknown balancing method "fastest" in "upstream_lookup" directive, it must be "round_robin"
+# a word the lookup does not know
+upstream backend { upstream_lookup apps $host order=random; }
+=> invalid parameter "order=random" in "upstream_lookup" directive
+# a variable nobody knows in the key
+upstream backend { upstream_lookup apps $nothing_known; }
+=> unknown "nothing_known" variable @ -
+# a variable without its dollar
+upstream_variable v apps $host name;
+=> invalid variable name "v"
+# a word upstream_variable does not know
+upstream_variable $v apps $host name fallback=x;
+=> invalid parameter "fallback=x" in "upstream_variable" directive
+# a mistake after the balancer leaves no trace
+upstream backend { upstream_lookup apps $host; nonsense; }
+=> unknown directive "nonsense"
+
+=== TEST 5: a lookup and a table in a server
+--- http_config
+upstream_table more { zone 1m; file apps.json; }
+--- config
+CASE
+--- user_files
+>>> ../conf/apps.json
+{}
+--- conf_cases
+# the lookup outside an upstream
+upstream_lookup more $host;
+=> "upstream_lookup" directive is not allowed here
+# a table in a server
 upstream_table apps { zone 1m; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*duplicate upstream_table "apps" in \S+/conf/nginx\.conf:\d+}
+=> "upstream_table" directive is not allowed here
 
-=== TEST 5: no zone
+=== TEST 6: what a route file says
 --- http_config
-upstream_table apps { miss 404; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*upstream_table "apps" has no "zone" in \S+/conf/nginx\.conf:\d+}
+upstream_table apps { zone 1m; file apps.json; }
+--- user_files
+>>> ../conf/apps.json
+CASE
+--- conf_cases
+# no JSON, with line and column
+{"a.test":
+  {"backends": [}}
+=> upstream_table "apps": file "*/conf/apps.json": expected value at line 2 column 17
+# cut off in the middle
+{"a.test": {"backends": ["http://127.0.0.1:80"]},
+ "b.test": {"back
+=> upstream_table "apps": file "*/conf/apps.json": unexpected end of file at line 3 column 0
+# something after the end
+{} {}
+=> upstream_table "apps": file "*/conf/apps.json": trailing characters at line 1 column 4
+# an array instead of an object
+[]
+=> upstream_table "apps": file "*/conf/apps.json": expected `{` at line 1 column 1
+# another version
+{"version": 2, "routes": {}}
+=> upstream_table "apps": file "*/conf/apps.json": version is not 1 at /version
+# an unknown member, by its JSON pointer
+{"version": 1, "routes": {"a.test": {"backends": [{"url": "http://127.0.0.1", "wait": 1}]}}}
+=> upstream_table "apps": file "*/conf/apps.json": unknown member "wait", it must be "url", "weight", "backup", "drain" or "sni" at /routes/a.test/backends/0/wait
+# an unknown member of a route in a bare file
+{"a.test": {"backend": []}}
+=> upstream_table "apps": file "*/conf/apps.json": unknown member "backend", it must be "id", "backends", "vars", "keys" or "meta" at /a.test/backend
+# one key twice
+{"a.test": {"backends": []}, "b.test": {"backends": []}, "a.test": {"backends": []}}
+=> upstream_table "apps": file "*/conf/apps.json": duplicate key "a.test" at /a.test
+# one key twice in other words
+{"a.test": {"backends": []}, "A.test:80": {"backends": []}}
+=> upstream_table "apps": file "*/conf/apps.json": duplicate key "A.test:80", it is "a.test" at /A.test:80
+# a key that is no host
+{"a.*.test": {"backends": []}}
+=> upstream_table "apps": file "*/conf/apps.json": invalid host name "a.\*.test" at /a.\*.test
+# a member twice in one route
+{"a.test": {"backends": [], "id": "x", "id": "y"}}
+=> upstream_table "apps": file "*/conf/apps.json": duplicate member "id" at /a.test/id
+# a URL with a path
+{"a.test": {"backends": ["http://127.0.0.1/app"]}}
+=> upstream_table "apps": file "*/conf/apps.json": path not allowed in backend "http://127.0.0.1/app" at /a.test/backends/0
+# a URL of another scheme
+{"a.test": {"backends": ["ftp://127.0.0.1"]}}
+=> upstream_table "apps": file "*/conf/apps.json": scheme is neither http:// nor https:// in backend "ftp://127.0.0.1" at /a.test/backends/0
+# a port that is none
+{"a.test": {"backends": ["http://127.0.0.1:65536"]}}
+=> upstream_table "apps": file "*/conf/apps.json": invalid port in backend "http://127.0.0.1:65536" at /a.test/backends/0
+# a weight of nothing
+{"a.test": {"backends": [{"url": "http://127.0.0.1", "weight": 0}]}}
+=> upstream_table "apps": file "*/conf/apps.json": weight is not 1 to 65535 at /a.test/backends/0/weight
+# two broken routes: the first is named, the table is not half filled
+{"a.test": {"backends": ["http://127.0.0.1:80"]},
+ "b.test": {"backends": ["http://"]},
+ "c.test": {"backends": [7]}}
+=> upstream_table "apps": file "*/conf/apps.json": invalid host in backend "http://" at /b.test/backends/0
+# sni of an address
+{"a.test": {"backends": [{"url": "https://127.0.0.1", "sni": "127.0.0.1"}]}}
+=> upstream_table "apps": file "*/conf/apps.json": invalid sni "127.0.0.1" at /a.test/backends/0/sni
+# what a file says cannot write lines or colours of its own into the log
+{"a.test": {"backends": [], "vars": {"a\u001b[2J\u007fb\nnginx: x": 5}}}
+=> upstream_table "apps": file "*/conf/apps.json": not a string at /a.test/vars/a\x1B[2J\x7Fb\x0Anginx: x
+# unknown members are told which ones there are: of a backend
+{"a.test": {"backends": [{"url": "http://127.0.0.1", "wieght": 1}]}}
+=> upstream_table "apps": file "*/conf/apps.json": unknown member "wieght", it must be "url", "weight", "backup", "drain" or "sni" at /a.test/backends/0/wieght
+# of a route
+{"a.test": {"backend": []}}
+=> upstream_table "apps": file "*/conf/apps.json": unknown member "backend", it must be "id", "backends", "vars", "keys" or "meta" at /a.test/backend
+# of a file with a version
+{"version": 1, "route": {}}
+=> upstream_table "apps": file "*/conf/apps.json": unknown member "route", it must be "version" or "routes" at /route
+# options of a short form
+{"a.test": {"backends": ["http://127.0.0.1#wieght=2"]}}
+=> upstream_table "apps": file "*/conf/apps.json": unknown option "wieght", it must be "weight", "backup", "drain" or "sni" in backend "http://127.0.0.1#wieght=2" at /a.test/backends/0
+# a trailing comma
+{"a.test": {"backends": []},
+}
+=> upstream_table "apps": file "*/conf/apps.json": trailing comma at line 2 column 1
 
-=== TEST 6: a zone too small for anything
+=== TEST 7: a zone too small for its file
 --- http_config
-upstream_table apps { zone 8k; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*upstream_table "apps": "zone" is too small: it has 8192 bytes, a table needs 77824 \("zone 76k;"\) in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 7: a zone too small for a table
---- http_config
-upstream_table apps { zone 32k; file apps.json; }
+upstream_table apps { CASE }
 --- user_files
 >>> ../conf/apps.json
 {"a.test": {"backends": []}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*upstream_table "apps": file "\S+/conf/apps\.json": "zone" is too small: it has 32768 bytes, 1 route needs 77824 \("zone 76k;"\) in \S+/conf/nginx\.conf:\d+}
+--- conf_cases
+# a zone too small for a table
+zone 32k; file apps.json;
+=> upstream_table "apps": file "*/conf/apps.json": "zone" is too small: it has 32768 bytes, 1 route needs 77824 ("zone 76k;")
+# the zone that was named for a table
+zone 76k; file apps.json;
+=> ok
 
-=== TEST 8: a size that is none
---- http_config
-upstream_table apps { zone many; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "many" in "zone" directive in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 9: an unknown word in the block
---- http_config
-upstream_table apps { zone 1m; tables 4; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown directive "tables" in upstream_table.* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 10: a word twice
---- http_config
-upstream_table apps { zone 1m; miss 404; miss 503; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*"miss" directive is duplicate in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 11: the wrong number of words
---- http_config
-upstream_table apps { zone 1m 2m; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid number of arguments in "zone" directive in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 12: match that is neither
---- http_config
-upstream_table apps { zone 1m; match prefix; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "prefix" in "match" directive, it must be "host" or "exact" in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 13: a status out of range: too low
---- http_config
-upstream_table apps { zone 1m; miss 200; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "200" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 14: a status out of range: too high
---- http_config
-upstream_table apps { zone 1m; miss 600; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "600" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 15: a status that breaks the protocol
---- http_config
-upstream_table apps { zone 1m; miss 408; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "408" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 16: 499
---- http_config
-upstream_table apps { zone 1m; miss 499; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "499" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 17: fails that is no number
---- http_config
-upstream_table apps { zone 1m; passive fails=some; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "fails=some" in "passive" directive in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 18: fails below zero
---- http_config
-upstream_table apps { zone 1m; passive fails=-1; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "fails=-1" in "passive" directive in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 19: a window that is no time
---- http_config
-upstream_table apps { zone 1m; passive window=soon; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "window=soon" in "passive" directive in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 20: a word passive does not know
---- http_config
-upstream_table apps { zone 1m; passive max=1; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid parameter "max=1" in "passive" directive in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 21: passive without words
---- http_config
-upstream_table apps { zone 1m; passive; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid number of arguments in "passive" directive in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 22: reload that is no time
---- http_config
-upstream_table apps { zone 1m; file apps.json reload=often; }
---- user_files
->>> ../conf/apps.json
-{}
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "reload=often" in "file" directive in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 23: a word file does not know
---- http_config
-upstream_table apps { zone 1m; file apps.json every=1s; }
---- user_files
->>> ../conf/apps.json
-{}
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid parameter "every=1s" in "file" directive in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 24: a file that is not there
---- http_config
-upstream_table apps { zone 1m; file none.json; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*upstream_table "apps": file "\S+/conf/none\.json": cannot be read \(2: No such file or directory\) in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 25: a directory
---- http_config
-upstream_table apps { zone 1m; file .; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*upstream_table "apps": file "\S+": cannot be read \(not a regular file\) in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 26: a device that never ends
---- http_config
-upstream_table apps { zone 1m; file /dev/zero; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*file "/dev/zero": cannot be read \(not a regular file\) in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 27: no JSON, with line and column
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test":
-  {"backends": [}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*upstream_table "apps": file "\S+/conf/apps\.json": .*line 2,? column 1\d.* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 28: an empty file
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
---- must_die
---- error_log eval
-qr{\[emerg\] .*file "\S+/conf/apps\.json": file is empty in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 29: cut off in the middle
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": ["http://127.0.0.1:80"]},
- "b.test": {"back
---- must_die
---- error_log eval
-qr{\[emerg\] .*file "\S+/conf/apps\.json": unexpected end of file at line \d+ column \d+ in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 30: something after the end
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{} {}
---- must_die
---- error_log eval
-qr{\[emerg\] .*file "\S+/conf/apps\.json": trailing characters.* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 31: an array instead of an object
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-[]
---- must_die
---- error_log eval
-qr{\[emerg\] .*file "\S+/conf/apps\.json": expected `\{`.* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 32: another version
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"version": 2, "routes": {}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*version is not 1.*/version.* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 33: an unknown member, by its JSON pointer
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"version": 1, "routes": {"a.test": {"backends": [{"url": "http://127.0.0.1", "wait": 1}]}}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown member "wait".*/routes/a\.test/backends/0/wait.* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 34: an unknown member of a route in a bare file
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backend": []}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown member "backend".*/a\.test/backend.* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 35: one key twice
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": []}, "b.test": {"backends": []}, "a.test": {"backends": []}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*duplicate key "a\.test".* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 36: one key twice in other words
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": []}, "A.test:80": {"backends": []}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*duplicate key "A\.test:80", it is "a\.test" at /A\.test:80 in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 37: a key that is no host
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.*.test": {"backends": []}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid host name "a\.\*\.test".* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 38: a member twice in one route
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": [], "id": "x", "id": "y"}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*duplicate member "id".*/a\.test/id.* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 39: a URL with a path
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": ["http://127.0.0.1/app"]}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*path not allowed in backend "http://127\.0\.0\.1/app".*/a\.test/backends/0.* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 40: a URL of another scheme
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": ["ftp://127.0.0.1"]}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*scheme is neither http:// nor https://.*/a\.test/backends/0.* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 41: a port that is none
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": ["http://127.0.0.1:65536"]}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid port.*/a\.test/backends/0.* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 42: a weight of nothing
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": [{"url": "http://127.0.0.1", "weight": 0}]}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*weight is not 1 to 65535.*/a\.test/backends/0/weight.* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 43: a host nobody knows is a warning: it takes out its own backend only
+=== TEST 8: a host nobody knows is a warning: it takes out its own backend only
 --- http_config
 upstream_table apps { zone 1m; file apps.json; }
 --- user_files
@@ -379,40 +306,7 @@ qr{\[warn\] .*upstream table "apps": file "\S+/conf/apps\.json": host not found 
 [error]
 [emerg]
 
-=== TEST 44: another balancing method before the lookup
---- http_config
-upstream_table apps { zone 1m; }
-upstream backend { least_conn; upstream_lookup apps $host; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*"upstream_lookup" directive must come before "keepalive" and cannot be used with another load balancing method in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 45: another balancing method after it
---- http_config
-upstream_table apps { zone 1m; }
-upstream backend { upstream_lookup apps $host; server 127.0.0.1; least_conn; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*"upstream_lookup" cannot be used with another load balancing method in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 46: hash after it
---- http_config
-upstream_table apps { zone 1m; }
-upstream backend { upstream_lookup apps $host; server 127.0.0.1; hash $uri consistent; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*"upstream_lookup" cannot be used with another load balancing method in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 47: ip_hash and random after it
---- http_config
-upstream_table apps { zone 1m; }
-upstream backend { upstream_lookup apps $host; server 127.0.0.1; ip_hash; }
-upstream other { upstream_lookup apps $host; server 127.0.0.1; random two; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*"upstream_lookup" cannot be used with another load balancing method in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 48: keepalive before it
+=== TEST 9: keepalive before it
 --- skip_nginx: 3: >= 1.29.7
 --- http_config
 upstream_table apps { zone 1m; }
@@ -421,99 +315,7 @@ upstream backend { keepalive 4; upstream_lookup apps $host; }
 --- error_log eval
 qr{\[emerg\] .*"upstream_lookup" directive must come before "keepalive" .* in \S+/conf/nginx\.conf:\d+}
 
-=== TEST 49: the lookup twice
---- http_config
-upstream_table apps { zone 1m; }
-upstream backend { upstream_lookup apps $host; upstream_lookup apps $uri; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*"upstream_lookup" directive is duplicate in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 50: a balancing method that is none
---- http_config
-upstream_table apps { zone 1m; }
-upstream backend { upstream_lookup apps $host balance=fastest; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown balancing method "fastest" in "upstream_lookup" directive, it must be "round_robin" in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 51: a word the lookup does not know
---- http_config
-upstream_table apps { zone 1m; }
-upstream backend { upstream_lookup apps $host order=random; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid parameter "order=random" in "upstream_lookup" directive in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 52: a variable nobody knows in the key
---- http_config
-upstream_table apps { zone 1m; }
-upstream backend { upstream_lookup apps $nothing_known; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown "nothing_known" variable}
-
-=== TEST 53: the lookup outside an upstream
---- http_config
-upstream_table apps { zone 1m; }
---- config
-upstream_lookup apps $host;
---- must_die
---- error_log eval
-qr{\[emerg\] .*"upstream_lookup" directive is not allowed here in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 54: a table in a server
---- config
-upstream_table apps { zone 1m; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*"upstream_table" directive is not allowed here in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 55: a variable without its dollar
---- http_config
-upstream_table apps { zone 1m; }
-upstream_variable v apps $host name;
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid variable name "v" in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 56: a word upstream_variable does not know
---- http_config
-upstream_table apps { zone 1m; }
-upstream_variable $v apps $host name fallback=x;
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid parameter "fallback=x" in "upstream_variable" directive in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 57: a block in the block
---- http_config
-upstream_table apps { zone 1m; check { } }
---- must_die
---- error_log eval
-qr{\[emerg\] .* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 58: a block without its end
---- http_config
-upstream_table apps { zone 1m;
---- must_die
---- error_log eval
-qr{\[emerg\] .*unexpected "\{" in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 59: include works in the block, its errors name the included file
---- http_config
-upstream_table apps { include table.conf; }
---- user_files
->>> ../conf/table.conf
-zone 1m;
-
-miss 99;
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "99" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499 in \S+/conf/table\.conf:3}
---- no_error_log eval
-qr{\[emerg\] (\d+#\d+: )? in }
-
-=== TEST 60: include, and a table after its use
+=== TEST 10: include, and a table after its use
 --- http_upstream: a
 --- http_config
 upstream backend { upstream_lookup apps $host; }
@@ -533,7 +335,7 @@ GET /
 Host: a.test
 --- response_body_like: ^name=a\n
 
-=== TEST 61: everything at once
+=== TEST 11: everything at once
 --- http_config
 upstream_variable $a apps $host a default=;
 upstream_variable $b apps $host b;
@@ -543,47 +345,7 @@ upstream one { zone one 64k; server 127.0.0.1:1 backup; upstream_lookup apps "$h
 upstream two { upstream_lookup more $host; }
 --- config_ok
 
-=== TEST 62: a mistake after the balancer leaves no trace
---- http_config
-upstream_table apps { zone 1m; }
-upstream backend { upstream_lookup apps $host; nonsense; }
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown directive "nonsense" in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 63: two broken routes: the first is named, the table is not half filled
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": ["http://127.0.0.1:80"]},
- "b.test": {"backends": ["http://"]},
- "c.test": {"backends": [7]}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid host in backend "http://".*/b\.test/backends/0.* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 64: sni of an address
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": [{"url": "https://127.0.0.1", "sni": "127.0.0.1"}]}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid sni "127\.0\.0\.1".*/a\.test/backends/0/sni.* in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 65: what a file says cannot write lines or colours of its own into the log
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": [], "vars": {"a\u001b[2J\u007fb\nnginx: x": 5}}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*not a string at /a\.test/vars/a\\x1B\[2J\\x7Fb\\x0Anginx: x in \S+/conf/nginx\.conf:\d+$}
-
-=== TEST 66: many dead names are a few warnings
+=== TEST 12: many dead names are a few warnings
 --- http_config
 upstream_table apps { zone 1m; file apps.json; }
 --- user_files eval
@@ -596,58 +358,7 @@ upstream_table apps { zone 1m; file apps.json; }
 --- no_error_log
 hc.invalid
 
-=== TEST 67: unknown members are told which ones there are: of a backend
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": [{"url": "http://127.0.0.1", "wieght": 1}]}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown member "wieght", it must be "url", "weight", "backup", "drain" or "sni" at /a\.test/backends/0/wieght in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 68: of a route
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backend": []}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown member "backend", it must be "id", "backends", "vars", "keys" or "meta" at /a\.test/backend in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 69: of a file with a version
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"version": 1, "route": {}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown member "route", it must be "version" or "routes" at /route in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 70: options of a short form
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": ["http://127.0.0.1#wieght=2"]}}
---- must_die
---- error_log eval
-qr{\[emerg\] .*unknown option "wieght", it must be "weight", "backup", "drain" or "sni" in backend .* at /a\.test/backends/0 in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 71: a trailing comma
---- http_config
-upstream_table apps { zone 1m; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": []},
-}
---- must_die
---- error_log eval
-qr{\[emerg\] .*file "\S+/conf/apps\.json": trailing comma at line 2 column 1 in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 72: a byte order mark
+=== TEST 13: a byte order mark
 --- http_config
 upstream_table apps { zone 1m; file apps.json; }
 --- user_files eval
@@ -656,7 +367,7 @@ upstream_table apps { zone 1m; file apps.json; }
 --- error_log eval
 qr{\[emerg\] .*file "\S+/conf/apps\.json": byte order mark, the file must begin with `\{` at line 1 column 1 in \S+/conf/nginx\.conf:\d+}
 
-=== TEST 73: a unix path that leaves no room for the tag of a TLS name
+=== TEST 14: a unix path that leaves no room for the tag of a TLS name
 --- http_config
 upstream_table apps { zone 1m; file apps.json; }
 --- user_files eval
@@ -665,30 +376,14 @@ upstream_table apps { zone 1m; file apps.json; }
 --- error_log eval
 qr{\[emerg\] .*unix socket path longer than 99 bytes in backend "https://unix:/p+" at /a\.test/backends/0 in \S+/conf/nginx\.conf:\d+}
 
-=== TEST 74: the longest unix paths
+=== TEST 15: the longest unix paths
 --- http_config
 upstream_table apps { zone 1m; file apps.json; }
 --- user_files eval
 ">>> ../conf/apps.json\n" . '{"a.test": {"backends": ["https://unix:/' . "p" x 98 . '", "http://unix:/' . "p" x 106 . '"]}}'
 --- config_ok
 
-=== TEST 75: a parameter of passive twice
---- http_config
-upstream_table apps { zone 1m; passive fails=1 fails=2; }
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*duplicate parameter "fails" in "passive" directive in \S+/conf/nginx\.conf:\d+}
-
-=== TEST 76: the zone that was named for a table
---- http_config
-upstream_table apps { zone 76k; file apps.json; }
---- user_files
->>> ../conf/apps.json
-{"a.test": {"backends": []}}
---- config_ok
-
-=== TEST 77: routes too many for a zone too small for anything
+=== TEST 16: routes too many for a zone too small for anything
 --- http_config
 upstream_table apps { zone 10k; file apps.json; }
 --- user_files eval
@@ -698,17 +393,9 @@ upstream_table apps { zone 10k; file apps.json; }
 --- error_log eval
 qr{\[emerg\] .*upstream_table "apps": file "\S+/conf/apps\.json": "zone" is too small: it has 10240 bytes, 12 routes need 143360 \("zone 140k;"\) in \S+/conf/nginx\.conf:\d+}
 
-=== TEST 78: the zone that was named for them
+=== TEST 17: the zone that was named for them
 --- http_config
 upstream_table apps { zone 140k; file apps.json; }
 --- user_files eval
 ">>> ../conf/apps.json\n" . '{"h0.test": {"backends": [], "vars": {"v": "' . "v" x 80 . '"}}, "h1.test": {"backends": [], "vars": {"v": "' . "v" x 160 . '"}}, "h2.test": {"backends": [], "vars": {"v": "' . "v" x 240 . '"}}, "h3.test": {"backends": [], "vars": {"v": "' . "v" x 320 . '"}}, "h4.test": {"backends": [], "vars": {"v": "' . "v" x 400 . '"}}, "h5.test": {"backends": [], "vars": {"v": "' . "v" x 480 . '"}}, "h6.test": {"backends": [], "vars": {"v": "' . "v" x 560 . '"}}, "h7.test": {"backends": [], "vars": {"v": "' . "v" x 640 . '"}}, "h8.test": {"backends": [], "vars": {"v": "' . "v" x 720 . '"}}, "h9.test": {"backends": [], "vars": {"v": "' . "v" x 800 . '"}}, "h10.test": {"backends": [], "vars": {"v": "' . "v" x 880 . '"}}, "h11.test": {"backends": [], "vars": {"v": "' . "v" x 960 . '"}}}'
 --- config_ok
-
-=== TEST 79: a file without a name
---- http_config
-upstream_table apps { zone 1m; file ""; }
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*invalid value "" in "file" directive in \S+/conf/nginx\.conf:[1-9]\d*}

@@ -13,7 +13,9 @@ use crate::interrupt;
 use crate::perl::Pattern;
 use crate::plan;
 use crate::root;
-use crate::run::{Job, Outcome, Summary, Tap, run_block, run_jobs, skipped, unmet};
+use crate::run::{
+    Job, Outcome, Summary, Tap, run_block, run_case, run_jobs, skipped, titles, unmet,
+};
 use crate::scenario::Scenario;
 
 /// What a project adds to the program: its scenarios, and what its test files rely on.
@@ -315,15 +317,23 @@ fn add_file<'a>(
     };
     add_plan(env, path, file, jobs);
     for block in &file.blocks {
-        let run = move || match lacking(env, file.prologue.requires.iter().map(String::as_str)) {
-            Some(outcome) => outcome,
-            None => run_block(env, &file.prologue, block),
+        let title = format!("{path}: {}", block.title);
+        let serial = file.prologue.serial;
+        let mut add = |title: String, run: Box<dyn Fn() -> Outcome + Send + Sync + 'a>| {
+            let needs = || file.prologue.requires.iter().map(String::as_str);
+            let run = Box::new(move || lacking(env, needs()).unwrap_or_else(&run));
+            jobs.push(Job { title, serial, run });
         };
-        jobs.push(Job {
-            title: format!("{path}: {}", block.title),
-            serial: file.prologue.serial,
-            run: Box::new(run),
-        });
+        match titles(block) {
+            Ok(None) => add(title, Box::new(|| run_block(env, &file.prologue, block))),
+            Ok(Some(rows)) => {
+                for (row, name) in rows.iter().enumerate() {
+                    let run = Box::new(move || run_case(env, &file.prologue, block, row));
+                    add(format!("{title}: {name}"), run);
+                }
+            }
+            Err(error) => add(title, Box::new(move || Outcome::Fail(vec![error.clone()]))),
+        }
     }
 }
 

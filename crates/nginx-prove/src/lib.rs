@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backend;
+pub mod cases;
 pub mod checks;
 pub mod cli;
 pub mod conf;

@@ -29,6 +29,7 @@ pub const KNOWN: &[&str] = &[
     "user_files",
     "must_die",
     "config_ok",
+    "conf_cases",
     "timeout",
     "abort",
     "ignore_response",

@@ -188,3 +188,45 @@ location / { rewrite_log on; rewrite ^/(.*)forbidden$ /index.html break; root ht
 GET /forbidden
 --- error_log
 index.html
+
+=== a table
+--- http_config
+CASE
+--- conf_cases
+# another message
+nonsense;
+=> unknown directive "sense"
+# another line
+nonsense;
+=> unknown directive "nonsense" @ nginx.conf:1
+# accepted, but should not be
+=> unknown directive "nonsense"
+# refused, but should not be
+nonsense;
+=> ok
+# a warning too many
+server { listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1; server_name a.test; }
+server { listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1; server_name a.test; }
+=> ok
+
+=== a table with a request
+--- http_config
+CASE
+--- request
+GET /
+--- conf_cases
+# x
+=> ok
+
+=== a table without its place
+--- conf_cases
+# x
+nonsense;
+=> ok
+
+=== a row that says nothing
+--- http_config
+CASE
+--- conf_cases
+# x
+nonsense;

@@ -61,6 +61,35 @@ const BLAME: &[(&str, &str)] = &[
         "a text that never may come",
         "undeclared in the error log: 20",
     ),
+    (
+        "another message",
+        "no line is `[emerg] unknown directive \"sense\" in …/nginx.conf",
+    ),
+    (
+        "another line",
+        "no line is `[emerg] unknown directive \"nonsense\" in …/nginx.conf:1`",
+    ),
+    (
+        "accepted, but should not be",
+        "nginx -t gave exit status: 0",
+    ),
+    (
+        "refused, but should not be",
+        "not expected: nginx: [emerg] unknown directive",
+    ),
+    (
+        "a warning too many",
+        "not expected: nginx: [warn] conflicting server name",
+    ),
+    (
+        "a table with a request",
+        "conf_cases: `request` has no meaning beside it",
+    ),
+    (
+        "x",
+        "conf_cases: `CASE` stands 0 times in the other sections",
+    ),
+    ("a row that says nothing", "conf_cases: `x` has no `=>`"),
 ];
 
 /// An nginx to test with; without one these tests say so and prove nothing.
@@ -119,6 +148,7 @@ fn good_blocks_pass() {
         "serial",
         "planned",
         "given",
+        "cases",
     ]
     .map(|name| format!("t/{name}.t"));
     let mut args: Vec<&str> = files.iter().map(String::as_str).collect();
@@ -153,7 +183,7 @@ fn bad_blocks_fail_for_the_right_reason() {
     assert_eq!(results.len(), BLAME.len(), "{tap}");
     for ((line, notes), (title, reason)) in results.iter().zip(BLAME) {
         assert!(
-            line.starts_with("not ok ") && line.ends_with(&format!("fail.t: {title}")),
+            line.starts_with("not ok ") && line.ends_with(&format!(": {title}")),
             "{line} is not {title}"
         );
         assert!(

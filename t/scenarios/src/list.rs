@@ -4,11 +4,13 @@ use nginx_prove::scenario::Scenario;
 
 use crate::{
     examples, exiting, fuzz, geoip, panic, readme, refusals, reload, reload_stock, rollback,
-    token_paths, upgrade, upstream, upstream_feed, upstream_lease, upstream_zone, worker_kill,
+    satisfy, token_paths, upgrade, upstream, upstream_feed, upstream_lease, upstream_zone,
+    worker_kill,
 };
 
 /// All of them.
 pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario::new("satisfy", satisfy::run),
     Scenario::new("worker_kill", worker_kill::run),
     Scenario::new("examples", examples::run),
     Scenario::new("readme", readme::run).needs(&["file /usr/bin/curl"]),

@@ -13,6 +13,7 @@ mod refusals;
 mod reload;
 mod reload_stock;
 mod rollback;
+mod satisfy;
 mod token_paths;
 mod upgrade;
 mod upstream;

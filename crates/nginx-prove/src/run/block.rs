@@ -7,7 +7,7 @@ use std::time::Duration;
 use bstr::ByteSlice;
 
 use super::Outcome;
-use super::needs::skip_nginx;
+use super::needs::left_out;
 use super::requests::{self, Conversation};
 use super::stage::Stage;
 use super::websockets;
@@ -27,23 +27,8 @@ const PORT_TRIES: usize = 3;
 /// Runs a block and judges it.
 #[must_use]
 pub fn run_block(env: &Env, prologue: &Prologue, block: &Block) -> Outcome {
-    if let Some(reason) = block.get("SKIP") {
-        let reason = reason.text().unwrap_or_default();
-        return Outcome::Skip(if reason.is_empty() {
-            "SKIP".into()
-        } else {
-            reason
-        });
-    }
-    if !block.errors.is_empty() {
-        return Outcome::Fail(block.errors.clone());
-    }
-    if let Some(value) = block.get("skip_nginx") {
-        match value.text().and_then(|text| skip_nginx(env, &text)) {
-            Ok(None) => {}
-            Ok(Some(reason)) => return Outcome::Skip(reason),
-            Err(error) => return Outcome::Fail(vec![format!("skip_nginx: {error}")]),
-        }
+    if let Some(outcome) = left_out(env, block) {
+        return outcome;
     }
     for _ in 1..PORT_TRIES {
         let outcome = attempt(env, prologue, block);

@@ -1,6 +1,7 @@
 //! Running blocks, one after the other or side by side, and telling how it went.
 
 mod block;
+mod cases;
 mod needs;
 mod requests;
 mod stage;
@@ -9,6 +10,7 @@ mod tap;
 mod websockets;
 
 pub use block::run_block;
+pub use cases::{run_case, titles};
 pub use needs::{skipped, unmet};
 pub use suite::{Job, run_jobs};
 pub use tap::{Summary, Tap};

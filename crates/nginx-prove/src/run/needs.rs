@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::Outcome;
 use crate::env::{Env, version_matches};
 use crate::format::Block;
 use crate::perl::Value;
@@ -45,8 +46,29 @@ pub fn skipped(env: &Env, block: &Block) -> bool {
 ///
 /// # Errors
 /// Conditions that cannot be read.
-pub fn skip_nginx(env: &Env, text: &str) -> Result<Option<String>, String> {
+fn skip_nginx(env: &Env, text: &str) -> Result<Option<String>, String> {
     let conditions = text.split_once(':').map_or(text, |(_, rest)| rest).trim();
     let skip = version_matches(env.version, conditions)?;
     Ok(skip.then(|| format!("nginx {conditions}")))
+}
+
+/// Why a block does not run here: it says so, nginx is not one it is for, or its text is wrong.
+#[must_use]
+pub fn left_out(env: &Env, block: &Block) -> Option<Outcome> {
+    if let Some(reason) = block.get("SKIP") {
+        let reason = reason.text().unwrap_or_default();
+        return Some(Outcome::Skip(if reason.is_empty() {
+            "SKIP".into()
+        } else {
+            reason
+        }));
+    }
+    if !block.errors.is_empty() {
+        return Some(Outcome::Fail(block.errors.clone()));
+    }
+    let conditions = block.get("skip_nginx")?;
+    match conditions.text().and_then(|text| skip_nginx(env, &text)) {
+        Ok(reason) => reason.map(Outcome::Skip),
+        Err(error) => Some(Outcome::Fail(vec![format!("skip_nginx: {error}")])),
+    }
 }
