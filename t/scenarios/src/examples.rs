@@ -16,6 +16,16 @@ use nginx_prove::ws;
 /// What the links in the examples are signed with.
 const KEY: &[u8] = b"example";
 
+/// Files that the pages of the book name, below `conf/`.
+const BESIDE: [(&str, &[u8]); 6] = [
+    ("keys/video.key", KEY),
+    ("keys/ws.key", KEY),
+    ("keys/dl.key", KEY),
+    ("keys/next.key", b"another"),
+    ("editors.htpasswd", b"ann:{PLAIN}example\n"),
+    ("lists/closed", b"# one code a line\nUS\nCA\n"),
+];
+
 /// Ports as the examples have them.
 const FRONT: &str = "8080";
 const BACKENDS: [(&str, &str); 3] = [("3001", "one"), ("3002", "two"), ("3003", "sockets")];
@@ -60,7 +70,7 @@ pub(super) fn ask_all(server: Running, text: &str) -> Result<usize, String> {
 }
 
 /// What is shown to users is not warned about, but that t/data's database is as old as it is.
-pub(super) fn no_warnings(said: &str) -> Result<(), String> {
+fn no_warnings(said: &str) -> Result<(), String> {
     let warning = said
         .lines()
         .find(|line| line.contains("[warn]") && !line.contains("max_age"));
@@ -112,11 +122,10 @@ impl<'a> Stage<'a> {
             .iter()
             .map(|(port, name)| Ok((*port, Backend::site(name)?)))
             .collect::<Result<Vec<_>, String>>()?;
-        let mut setup = Setup::new(env)?
-            .file("conf/keys/video.key", KEY)?
-            .file("conf/keys/ws.key", KEY)?
-            .file("conf/keys/dl.key", KEY)?
-            .file("html/logo.txt", b"static\n")?;
+        let mut setup = Setup::new(env)?.file("html/logo.txt", b"static\n")?;
+        for (name, bytes) in BESIDE {
+            setup = setup.file(&format!("conf/{name}"), bytes)?;
+        }
         let database = fs::read(env.base.join("t/data/geo.mmdb")).map_err(|e| e.to_string())?;
         setup = setup.file("conf/country.mmdb", &database)?;
         for (from, to, ending) in [
@@ -129,6 +138,13 @@ impl<'a> Stage<'a> {
             }
         }
         Ok(Stage { setup, backends })
+    }
+
+    /// Another route file in the place of nginx-conf/apps.json.
+    pub(super) fn routes(mut self, text: &str) -> Result<Self, String> {
+        let text = with_ports(text, 0, &self.backends);
+        self.setup = self.setup.file("conf/apps.json", text.as_bytes())?;
+        Ok(self)
     }
 
     pub(super) fn start(self, conf: &str) -> Result<Running, String> {

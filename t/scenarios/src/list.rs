@@ -3,7 +3,7 @@
 use nginx_prove::scenario::Scenario;
 
 use crate::{
-    examples, exiting, fuzz, geoip, panic, readme, refusals, reload, reload_stock, rollback,
+    examples, exiting, fuzz, geoip, pages, panic, refusals, reload, reload_stock, rollback,
     satisfy, token_paths, upgrade, upstream, upstream_feed, upstream_lease, upstream_zone,
     worker_kill,
 };
@@ -13,7 +13,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("satisfy", satisfy::run),
     Scenario::new("worker_kill", worker_kill::run),
     Scenario::new("examples", examples::run),
-    Scenario::new("readme", readme::run).needs(&["file /usr/bin/curl"]),
+    Scenario::new("pages", pages::run).needs(&["file /usr/bin/curl"]),
     Scenario::new("fuzz", fuzz::run),
     Scenario::new("reload_stock", reload_stock::run),
     Scenario::new("panic", panic::run).needs(&["hooks"]),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::readme::{blocks, commands};
+use super::pages::{blocks, commands};
 use nginx_prove::env::Env;
 use nginx_prove::load::Load;
 use nginx_prove::poll;
@@ -48,8 +48,9 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     }
 
     let page = read(&env.base.join("docs/upgrade.md"))?;
-    let console = blocks(&page, "console");
-    let [install, upgrade, finish] = console.as_slice() else {
+    let mut console = blocks(&page)?;
+    console.retain(|(language, _)| language == "console");
+    let [(_, install), (_, upgrade), (_, finish)] = console.as_slice() else {
         return Err("docs/upgrade.md has not three console blocks".into());
     };
     let load = Load::start(server.port(0), "/", "", 2, 200);

@@ -1,18 +1,14 @@
-//! README.md: the terminal lines of "The program" get the answers written there.
+//! docs/cli.md: the terminal lines get the answers written there.
 #![allow(clippy::unwrap_used)] // helpers outside #[test] functions
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-const HEADING: &str = "\n## The program\n";
-
-/// Each command of the section's terminal, and what stands below it.
+/// Each command of the page's terminals, and what stands below it.
 fn commands(page: &str) -> Vec<(String, String)> {
-    let section = page.split_once(HEADING).unwrap().1;
-    let section = section.split("\n## ").next().unwrap();
     let mut commands: Vec<(String, String)> = Vec::new();
-    for block in section.split("```console\n").skip(1) {
+    for block in page.split("```console\n").skip(1) {
         for line in block.split("```").next().unwrap().lines() {
             match line.strip_prefix("$ ") {
                 Some(command) => commands.push((command.to_owned(), String::new())),
@@ -26,9 +22,9 @@ fn commands(page: &str) -> Vec<(String, String)> {
 #[test]
 fn every_command_answers_as_written() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let page = fs::read_to_string(repository.join("README.md")).unwrap();
+    let page = fs::read_to_string(repository.join("docs/cli.md")).unwrap();
     let folder =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("readme-{}", std::process::id()));
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("page-{}", std::process::id()));
     fs::create_dir_all(folder.join("keys")).unwrap();
     for key in ["video.key", "dl.key"] {
         fs::write(folder.join("keys").join(key), "example").unwrap();
