@@ -158,14 +158,26 @@ impl<'a> Stage<'a> {
 
 /// Puts the ports of this run for those of the examples.
 fn with_ports(text: &str, front: u16, backends: &[(&str, Backend)]) -> String {
-    let mut out = text
-        .replace(
-            &format!("listen {FRONT}"),
-            &format!("listen 127.0.0.1:{front}"),
-        )
-        .replace(&format!(":{FRONT}"), &format!(":{front}"));
-    for (port, backend) in backends {
-        out = out.replace(&format!(":{port}"), &format!(":{}", backend.port()));
+    let mut ports: Vec<(&str, u16)> = backends.iter().map(|(p, b)| (*p, b.port())).collect();
+    ports.push((FRONT, front));
+    let text = text.replace(
+        &format!("listen {FRONT}"),
+        &format!("listen 127.0.0.1:{FRONT}"),
+    );
+    replace_ports(&text, &ports)
+}
+
+/// Replaces each `:PORT` once: what was put in may look like another port of the list.
+fn replace_ports(text: &str, ports: &[(&str, u16)]) -> String {
+    let mut pieces = text.split(':');
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = piece.split_at(digits);
+        match ports.iter().find(|(port, _)| *port == number) {
+            Some((_, port)) => out.push_str(&format!(":{port}{rest}")),
+            None => out.push_str(&format!(":{piece}")),
+        }
     }
     out
 }
@@ -281,7 +293,15 @@ impl Ask {
 
 #[cfg(test)]
 mod tests {
-    use super::Ask;
+    use super::{Ask, replace_ports};
+
+    #[test]
+    fn replaces_each_port_once() {
+        let ports = [("8080", 30011), ("3001", 30021), ("3002", 40000)];
+        let text = "a:8080/x b:3001 c:3002; d:30010 e:f";
+        let wanted = "a:30011/x b:30021 c:40000; d:30010 e:f";
+        assert_eq!(replace_ports(text, &ports), wanted);
+    }
 
     #[test]
     fn reads_requests() {
