@@ -12,6 +12,22 @@ const WARM_UP: usize = 1_200;
 const SMALL: usize = 2_000;
 const LARGE: usize = 4_000;
 
+/// What came of a run.
+#[derive(Clone, Copy)]
+pub struct Outcome {
+    /// Instructions per request.
+    pub cost: i64,
+    /// The same number for the same answers.
+    pub answers: u64,
+}
+
+/// Where a run takes place: which job it belongs to, and how often it has been done before.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub job: usize,
+    pub attempt: usize,
+}
+
 /// A process that ends with us.
 pub struct Running(Child);
 
@@ -31,20 +47,21 @@ pub fn backend(rig: &Rig) -> Result<Running, String> {
     Ok(running)
 }
 
-/// Instructions that a request of this load costs in an nginx with these lines and words. Jobs run
-/// beside each other, each with a directory and an address of its own.
+/// What a request of this load costs in an nginx with this configuration, in which `{listen}` is
+/// not filled in yet. Each job has a directory and an address of its own, since they run beside each
+/// other; each attempt has a directory of another length, since that moves the gaps of the heap.
 pub fn measure(
     rig: &Rig,
-    lines: &str,
-    words: &[&str],
+    conf: &str,
     load: Load,
     expected: u16,
-    job: usize,
-) -> Result<i64, String> {
-    let address = format!("127.0.1.{job}");
+    place: Place,
+) -> Result<Outcome, String> {
+    let address = format!("127.0.1.{}", place.job);
     let listen = format!("{address}:{}", free_port(&address)?);
-    let root = fresh(&rig.work.join(format!("job{job}")))?;
-    write(&root.join("nginx.conf"), &rig.conf(lines, words, &listen))?;
+    let name = format!("job{}{}", place.job, "-again".repeat(place.attempt));
+    let root = fresh(&rig.work.join(name))?;
+    write(&root.join("nginx.conf"), &conf.replace("{listen}", &listen))?;
     let mut command = Command::new("valgrind");
     command
         .args(["--tool=callgrind", "--quiet", "--instr-atstart=no"])
@@ -70,7 +87,10 @@ pub fn measure(
     batch(LARGE)?;
     let small = total(&root.join("callgrind.out.2"))?;
     let large = total(&root.join("callgrind.out.3"))?;
-    Ok((large - small) / (LARGE - SMALL) as i64)
+    Ok(Outcome {
+        cost: (large - small) / (LARGE - SMALL) as i64,
+        answers: client.bodies(),
+    })
 }
 
 /// An empty directory with a place for logs.

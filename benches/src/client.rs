@@ -1,5 +1,6 @@
 //! The client: one keep-alive connection, which checks every answer.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -11,6 +12,8 @@ const USUAL: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko
 pub struct Client {
     out: TcpStream,
     input: BufReader<TcpStream>,
+    /// All bodies so far, as one number.
+    bodies: DefaultHasher,
 }
 
 impl Client {
@@ -20,7 +23,16 @@ impl Client {
         out.set_read_timeout(Some(Duration::from_secs(60)))
             .map_err(|e| e.to_string())?;
         let input = BufReader::new(out.try_clone().map_err(|e| e.to_string())?);
-        Ok(Self { out, input })
+        Ok(Self {
+            out,
+            input,
+            bodies: DefaultHasher::new(),
+        })
+    }
+
+    /// A number that is the same for the same bodies in the same order.
+    pub fn bodies(&self) -> u64 {
+        self.bodies.finish()
     }
 
     /// Sends a request whose first lines are given and takes the answer.
@@ -58,6 +70,7 @@ impl Client {
         self.input
             .read_exact(&mut body)
             .map_err(|e| e.to_string())?;
+        body.hash(&mut self.bodies);
         Ok(status)
     }
 }

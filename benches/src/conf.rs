@@ -43,10 +43,9 @@ impl Rig {
     }
 
     /// The lines of a family's file that a run with these words has, in the frame.
-    pub fn conf(&self, lines: &str, words: &[&str], listen: &str) -> String {
+    pub fn conf(&self, lines: &str, words: &[&str]) -> String {
         let text = chosen(&FRAME.replace("{lines}", lines), words);
-        text.replace("{listen}", listen)
-            .replace("{backend}", &self.backend.to_string())
+        text.replace("{backend}", &self.backend.to_string())
             .replace("{module}", &self.module.display().to_string())
             .replace("{peers}", &self.peers.display().to_string())
             .replace("{work}", &self.work.display().to_string())

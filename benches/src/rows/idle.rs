@@ -6,6 +6,7 @@ const CONF: &str = include_str!("../../conf/idle.conf");
 const IDLE: Row = Row {
     conf: CONF,
     base: answers(200, &["gif"]),
+    times: 3,
     ..Row::USUAL
 };
 

@@ -7,6 +7,7 @@ use crate::load::Load;
 const LOOKUP: Row = Row {
     conf: include_str!("../../conf/lookup.conf"),
     load: Load::Host(hosts::FEW),
+    times: 3,
     ..Row::USUAL
 };
 const PEER: &str = "`map`, 10 upstreams";

@@ -26,6 +26,8 @@ pub struct Row {
     pub ours: Side,
     /// Another module that does the same work, in the same place.
     pub peer: Option<(&'static str, Side)>,
+    /// How many times each side is measured. Where much is allocated the heap's gaps matter.
+    pub times: usize,
     /// What the project wants to reach, if it has said so.
     pub goal: &'static str,
     /// Whether the short table has it.
@@ -42,6 +44,7 @@ impl Row {
         base: answers(200, &["base"]),
         ours: answers(200, &["ours"]),
         peer: None,
+        times: 1,
         goal: "",
         main: false,
     };
