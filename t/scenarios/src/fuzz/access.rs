@@ -1,9 +1,9 @@
 //! The access phase of the model: country rules, tokens, `allow` and `deny`, `auth_basic`.
 
-use super::model::{Reading, Walk};
 use super::site::{self, Auth, Loc, Rule};
 use super::tokens::{self, Profile, Verdict};
 use super::uri;
+use super::walk::{Reading, Walk};
 
 /// A request that may not pass.
 #[derive(Debug)]

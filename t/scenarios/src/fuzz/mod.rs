@@ -18,6 +18,7 @@ mod site;
 mod tokens;
 mod traces;
 mod uri;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

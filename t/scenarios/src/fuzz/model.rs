@@ -5,19 +5,9 @@ use super::access::{self, Refused};
 use super::prediction::{Answer, Hit, Prediction, Strip};
 use super::request::{Request, Wire};
 use super::site::{self, At, Auth, Content, Early, Key, Loc, Route, Server, Up};
-use super::tokens::{PROFILES, Profile, View};
+use super::tokens::{PROFILES, Profile};
 use super::uri;
-
-/// How a token in an odd path may be understood; all keep to the path that was checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
-    /// As the parsed path has it.
-    Parsed,
-    /// As the raw target has it.
-    Raw,
-    /// There is none.
-    Nothing,
-}
+use super::walk::{Reading, Walk};
 
 /// Every way in which the request may rightly go: one, but for odd paths with a token in them.
 pub fn predict(request: &Request) -> Vec<Prediction> {
@@ -44,35 +34,6 @@ enum Next {
     Find,
     Enter(&'static Loc),
     End(Prediction),
-}
-
-/// A request on its way.
-pub struct Walk<'a> {
-    pub request: &'a Request,
-    pub reading: Reading,
-    /// The path as received.
-    received: Vec<u8>,
-    pub host: String,
-    pub address: &'static str,
-    uri: Vec<u8>,
-    args: Vec<u8>,
-    target: Vec<u8>,
-    /// nginx passes the target as it came.
-    as_it_came: bool,
-    method: String,
-    internal: bool,
-    headers: Vec<(String, Vec<u8>)>,
-    strips: Vec<Strip>,
-    pub accepted: Vec<&'static str>,
-    /// The page of a refusal of ours is being shown: nothing is checked, nothing cached.
-    pub refused: bool,
-    paged: bool,
-    forced: Option<u16>,
-    /// There is no path token, or it is gone.
-    token_cut: bool,
-    /// There was one.
-    pub has_token: bool,
-    hits: Vec<Hit>,
 }
 
 impl<'a> Walk<'a> {
@@ -457,22 +418,6 @@ impl<'a> Walk<'a> {
             strips: std::mem::take(&mut self.strips),
             ended: at,
         }
-    }
-
-    /// The request as received, as a profile sees it.
-    pub fn view<'v>(&'v self, uri: &'v [u8], path_token: Option<&'v [u8]>) -> View<'v> {
-        View {
-            target: self.request.received(),
-            uri,
-            headers: &self.request.headers,
-            address: self.address,
-            path_token,
-        }
-    }
-
-    /// The path as received.
-    pub fn received(&self) -> &[u8] {
-        &self.received
     }
 }
 
