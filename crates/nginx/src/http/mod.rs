@@ -7,6 +7,7 @@ pub mod cache;
 pub mod cache;
 pub(crate) mod failure;
 pub mod header;
+mod layout;
 pub mod module;
 pub mod phase;
 pub mod request;

@@ -3,6 +3,7 @@
 use crate::conf::{self, Conf, Error};
 use crate::ffi::guard;
 use crate::ffi::log::{self, Level};
+use crate::http::layout;
 use crate::http::phase::Installer;
 use crate::http::variable::Variable;
 use nginx_sys as ngx;
@@ -328,6 +329,8 @@ unsafe extern "C" fn merge_loc<M: Module>(
 
 unsafe extern "C" fn preconfiguration<M: Module>(cf: *mut ngx::ngx_conf_t) -> isize {
     let body = |conf: &mut Conf<'_, M>| {
+        // SAFETY: nginx passes the live configuration being read.
+        unsafe { layout::check(cf) }.map_err(Error::new)?;
         let mut all = M::VARIABLES.iter().copied().flatten();
         all.try_for_each(|v| conf.add_static_variable(v))?;
         M::prepare(conf)
