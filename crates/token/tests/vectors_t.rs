@@ -1,5 +1,5 @@
 //! Writes `t/vectors.t` and `t/vectors_digest.t` from `t/data/token.json`, one block per vector, and fails
-//! when they are not current. `UPDATE_VECTORS=1 cargo test -p gatehouse-token --test vectors_t` writes them.
+//! when they are not current. `scripts/generate` writes them.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test, all of it
 
 use serde_json::Value;
@@ -215,13 +215,13 @@ fn digests() -> String {
 fn the_blocks_are_current() {
     for (file, fresh) in [("vectors.t", tokens()), ("vectors_digest.t", digests())] {
         let path = tests().join(file);
-        if std::env::var_os("UPDATE_VECTORS").is_some() {
+        if std::env::var_os("GENERATE").is_some() {
             fs::write(&path, &fresh).unwrap();
         }
         let kept = fs::read_to_string(&path).unwrap_or_default();
         assert!(
             kept == fresh,
-            "t/{file} is not current: UPDATE_VECTORS=1 cargo test -p gatehouse-token --test vectors_t"
+            "t/{file} is not current: run scripts/generate"
         );
     }
 }

@@ -24,7 +24,7 @@ pub fn read(root: &Path, packages: &[Package]) -> Result<Vec<Source>, String> {
     let mut sources = Vec::new();
     for (number, package) in packages.iter().enumerate() {
         let mut files: Vec<PathBuf> = Vec::new();
-        for part in ["src", "tests", "benches", "examples", "fuzz_targets"] {
+        for part in ["src", "tests", "benches", "examples"] {
             walk(&package.directory().join(part), &mut files);
         }
         // A target may stand elsewhere, as a build script does.
