@@ -2,7 +2,6 @@
 
 mod links;
 
-use mdbook_driver::MDBook;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -31,9 +30,16 @@ fn check(repository: &Path) -> Result<(), String> {
     Err(broken.join("\n"))
 }
 
+#[cfg(feature = "book")]
 fn build(docs: &Path, output: &Path) -> Result<(), String> {
-    let mut book = MDBook::load(docs).map_err(|e| format!("{e:#}"))?;
+    let mut book = mdbook_driver::MDBook::load(docs).map_err(|e| format!("{e:#}"))?;
     // mdBook takes a relative path as one below docs/.
     book.config.build.build_dir = std::path::absolute(output).map_err(|e| e.to_string())?;
     book.build().map_err(|e| format!("{e:#}"))
+}
+
+#[cfg(not(feature = "book"))]
+fn build(_docs: &Path, _output: &Path) -> Result<(), String> {
+    eprintln!("the book is not built: mdBook needs Rust 1.88");
+    Ok(())
 }
