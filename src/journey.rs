@@ -4,7 +4,8 @@
 //! redirect, then to a location of it; an internal redirect or a named location takes it away.
 
 use crate::{Gatehouse, Local, Record, refusal, token};
-use gatehouse_nginx::http::phase::{Handler, HeaderFilter, NextFilter};
+use gatehouse_nginx::http::chain::NextFilter;
+use gatehouse_nginx::http::phase::{Handler, HeaderFilter};
 use gatehouse_nginx::{Outcome, Phase, Request};
 use std::cell::Cell;
 

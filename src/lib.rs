@@ -15,11 +15,12 @@ mod upstream;
 mod version;
 mod words;
 
+use gatehouse_nginx::conf::directive::Directive;
 use gatehouse_nginx::http::cache::CacheGuards;
-use gatehouse_nginx::http::module::Directive;
+use gatehouse_nginx::http::kind::Http;
 use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Variable;
-use gatehouse_nginx::{Conf, Error, Level, Module, module_table};
+use gatehouse_nginx::{Conf, Error, HttpKind, HttpModule, Kind, Level, Merging, http_module};
 use std::rc::Rc;
 
 /// The http module.
@@ -82,16 +83,32 @@ const FAMILIES: &[&[Directive<Gatehouse>]] = &[
     hooks::DIRECTIVES,
 ];
 
-module_table!(Gatehouse, "ngx_http_gatehouse_module", FAMILIES);
+http_module!(Gatehouse, "ngx_http_gatehouse_module", FAMILIES);
 
-// SAFETY: `table()` is the static of the `module_table!` above.
-unsafe impl Module for Gatehouse {
+impl Kind for Gatehouse {
+    type Section = Http;
     type Main = Main;
+
+    fn takes_over(log: &dyn Fn(Level, &str)) {
+        version::say(log);
+    }
+
+    fn start_worker(main: &Main) {
+        geoip::start_worker(&main.geoip);
+        upstream::start_worker(&main.upstream);
+        #[cfg(feature = "hooks")]
+        hooks::start_worker(&main.hooks);
+    }
+}
+
+impl HttpKind for Gatehouse {
     type Srv = Srv;
     type Loc = Loc;
     type Record<'r> = Record<'r>;
     type Local<'r> = Local<'r>;
+}
 
+impl HttpModule for Gatehouse {
     const VARIABLES: &'static [&'static [Variable<Self>]] = &[
         token::VARIABLES,
         geoip::VARIABLES,
@@ -99,15 +116,11 @@ unsafe impl Module for Gatehouse {
         version::VARIABLES,
     ];
 
-    fn module() -> *mut gatehouse_nginx::sys::ngx_module_t {
-        Self::table()
-    }
-
     fn prepare(cf: &mut Conf<'_, Self>) -> Result<(), Error> {
         cf.add_cache_variables::<cache::Guard>()
     }
 
-    fn merge_loc(cf: &mut Conf<'_, Self>, parent: &Loc, child: &mut Loc) -> Result<(), Error> {
+    fn merge_loc(cf: &mut Merging<'_, Self>, parent: &Loc, child: &mut Loc) -> Result<(), Error> {
         geoip::merge(cf, &parent.geoip, &mut child.geoip);
         token::merge(cf, &parent.token, &mut child.token);
         #[cfg(feature = "hooks")]
@@ -156,16 +169,5 @@ unsafe impl Module for Gatehouse {
         #[cfg(feature = "hooks")]
         hooks::install(installer)?;
         Ok(())
-    }
-
-    fn takes_over(log: &dyn Fn(Level, &str)) {
-        version::say(log);
-    }
-
-    fn start_worker(main: &Main) {
-        geoip::start_worker(&main.geoip);
-        upstream::start_worker(&main.upstream);
-        #[cfg(feature = "hooks")]
-        hooks::start_worker(&main.hooks);
     }
 }

@@ -1,9 +1,9 @@
 //! The directive reference, a page for each family, written from the table nginx reads and from what the families say of it.
 
 use crate::{Gatehouse, digest, geoip, hooks, token, upstream, version};
-use gatehouse_nginx::http::module::{Args, Directive, Row, rows};
+use gatehouse_nginx::conf::directive::{Args, Directive, Row, rows};
 use gatehouse_nginx::http::variable::Variable;
-use gatehouse_nginx::{Conf, Error, Module};
+use gatehouse_nginx::{Conf, Error, HttpModule};
 use std::fmt::Write;
 
 /// What one family has to say.
@@ -161,7 +161,7 @@ fn describe(out: &mut String, directive: &Directive<Gatehouse>) {
         out,
         "## {name}\n\n```text\nSyntax:  {name} {}{end}\nDefault: {default}\nContext: {}\n```\n\n{}\n\n",
         directive.syntax,
-        directive.contexts.names().join(", "),
+        directive.context_names().join(", "),
         directive.text.trim(),
     );
 }

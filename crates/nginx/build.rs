@@ -20,10 +20,18 @@ fn main() {
     if version < 1_023_000 {
         println!("cargo::rustc-cfg=cookie_array");
     }
-    println!("cargo::rerun-if-changed=src/ffi/bits.c");
     let includes = std::env::var_os("DEP_NGINX_INCLUDE").unwrap_or_default();
-    cc::Build::new()
-        .file("src/ffi/bits.c")
-        .includes(std::env::split_paths(&includes))
-        .compile("gatehouse_bits");
+    let mut bits = cc::Build::new();
+    bits.includes(std::env::split_paths(&includes));
+    // Each folder has its own, so that a module without http needs no symbol of nginx's http.
+    let mut folders = vec!["ffi"];
+    if std::env::var_os("CARGO_FEATURE_HTTP").is_some() {
+        folders.push("http");
+    }
+    for folder in folders {
+        let file = format!("src/{folder}/bits.c");
+        println!("cargo::rerun-if-changed={file}");
+        bits.file(file);
+    }
+    bits.compile("gatehouse_bits");
 }

@@ -6,7 +6,7 @@ use crate::Gatehouse;
 use gatehouse_geo::{Database, Field, Verification};
 use gatehouse_nginx::event::timer::{self, Slot, Tick};
 use gatehouse_nginx::shm::slots::{Draft, Slots};
-use gatehouse_nginx::{Level, Zone, ffi::files, ffi::log, ffi::process, http::module};
+use gatehouse_nginx::{Level, Zone, ffi::files, ffi::log, ffi::process, running};
 use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
@@ -299,7 +299,7 @@ impl Tick for Refresh {
     fn tick() -> Option<u64> {
         // After a reload the new worker feeds; the old configuration may name another file.
         let feeds = process::worker_number() == 0 && !process::exiting();
-        module::running::<Gatehouse, _>(|main| {
+        running::<Gatehouse, _>(|main| {
             let databases = &main.geoip.databases;
             // With `master_process off` no worker starts after a reload.
             databases.iter().for_each(Db::take_over);

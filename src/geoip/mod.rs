@@ -14,7 +14,7 @@ use crate::words::{http_status, set_flag, set_log_level, set_once};
 use database::Db;
 use gatehouse_geo::{Action, Field, RuleList};
 use gatehouse_nginx::{
-    Args, Conf, Contexts, Directive, Error, Expression, Level, Place, ffi::files,
+    Args, Conf, ConfLine, Contexts, Directive, Error, Expression, Level, Merging, ffi::files,
 };
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -36,7 +36,7 @@ pub struct Main {
 struct Need {
     field: Option<Field>,
     directive: String,
-    place: Place,
+    place: ConfLine,
 }
 
 /// One level of locations.
@@ -55,7 +55,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         name: c"geoip_db",
         syntax: "file [name=NAME] [reload=time] [max_age=time] [zone=size]",
         default: None,
-        contexts: Contexts::HTTP,
+        contexts: Contexts::MAIN,
         args: Args::Between(1, 5),
         text: include_str!("docs/geoip_db.md"),
         set: set_db,
@@ -64,7 +64,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         name: c"geoip_variable",
         syntax: "$variable [db=NAME] [source=string] path.to.field [default=string]",
         default: None,
-        contexts: Contexts::HTTP,
+        contexts: Contexts::MAIN,
         args: Args::TwoOrMore,
         text: include_str!("docs/geoip_variable.md"),
         set: variables::set,
@@ -199,7 +199,7 @@ fn set_rule(cf: &mut Conf<'_, Gatehouse>, action: Action) -> Result<(), Error> {
 }
 
 /// Takes over what this level does not say.
-pub fn merge(cf: &mut Conf<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
+pub fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
     child.rules = child.rules.take().or_else(|| parent.rules.clone());
     if let Some(rules) = &child.rules {
         let any = cf.satisfy_any();

@@ -6,7 +6,7 @@ use crate::words::duplicate;
 use crate::{Gatehouse, refusal};
 use gatehouse_geo::{Action, Facts, Out, Path};
 use gatehouse_nginx::http::variable::{Getter, Variable};
-use gatehouse_nginx::{Answer, Conf, Error, Expression, Place, Request};
+use gatehouse_nginx::{Answer, Conf, ConfLine, Error, Expression, Request};
 use std::net::IpAddr;
 
 /// One `geoip_variable`.
@@ -17,7 +17,7 @@ pub struct Definition {
     source: Option<Expression>,
     path: Path,
     default: Option<Vec<u8>>,
-    place: Place,
+    place: ConfLine,
 }
 
 /// Reads a `geoip_variable` directive.

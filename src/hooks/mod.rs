@@ -3,13 +3,14 @@
 #![allow(clippy::panic)] // what this file is for
 
 use crate::{Gatehouse, reference};
+use gatehouse_nginx::conf::directive::{Args, Contexts, Directive};
 use gatehouse_nginx::event::timer::{self, Slot, Tick};
 use gatehouse_nginx::ffi::process::hooks::{reloading, set_clock, stop_here};
-use gatehouse_nginx::http::module::{self, Args, Contexts, Directive};
-use gatehouse_nginx::http::phase::{Handler, HeaderFilter, Installer, NextFilter, Outcome, Phase};
+use gatehouse_nginx::http::chain::NextFilter;
+use gatehouse_nginx::http::phase::{Handler, HeaderFilter, Installer, Outcome, Phase};
 use gatehouse_nginx::http::upstream::{self, Address, Balancer, Chosen, Init};
 use gatehouse_nginx::http::variable::Getter;
-use gatehouse_nginx::{Answer, Conf, Error, Level, Request};
+use gatehouse_nginx::{Answer, Conf, Error, Level, Request, running};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -118,7 +119,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         name: c"test_clock",
         syntax: "epoch",
         default: None,
-        contexts: Contexts::HTTP,
+        contexts: Contexts::MAIN,
         args: Args::Exactly(1),
         text: "Stops the module's clock at so many seconds since 1970.",
         set: set_test_clock,
@@ -127,7 +128,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         name: c"test_stop_feeder",
         syntax: "path",
         default: None,
-        contexts: Contexts::HTTP,
+        contexts: Contexts::MAIN,
         args: Args::Exactly(1),
         text: "When this file exists, a worker that is about to change a table removes it and stops (`SIGSTOP`).",
         set: set_stop_feeder,
@@ -136,7 +137,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         name: c"test_reference",
         syntax: "folder",
         default: None,
-        contexts: Contexts::HTTP,
+        contexts: Contexts::MAIN,
         args: Args::Exactly(1),
         text: "Writes the reference of the other directives, Markdown, into a folder.",
         set: reference::write,
@@ -268,7 +269,7 @@ impl Main {
 
 /// Where the file of `test_stop_feeder` is: removes it and stops this process.
 pub fn stop_feeder() {
-    let path = module::running::<Gatehouse, _>(|main| main.hooks.stop_feeder.clone());
+    let path = running::<Gatehouse, _>(|main| main.hooks.stop_feeder.clone());
     if let Some(path) = path.flatten() {
         if std::fs::remove_file(path).is_ok() {
             stop_here();

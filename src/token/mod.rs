@@ -12,7 +12,9 @@ pub use strip::{Log, PreAccess, enter_location, enter_server, strip_rest};
 use crate::words::{duplicate, set_flag, set_log_level, set_once};
 use crate::{Gatehouse, keys};
 use gatehouse_nginx::http::variable::Index;
-use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Expression, Level, Place};
+use gatehouse_nginx::{
+    Args, Conf, ConfLine, Contexts, Directive, Error, Expression, Level, Merging,
+};
 use gatehouse_token::{Profile, ProfileBuilder, Statuses};
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -66,7 +68,7 @@ enum Auth {
 /// A profile named before or after its block is read.
 struct Use {
     name: String,
-    place: Place,
+    place: ConfLine,
     number: Cell<usize>,
 }
 
@@ -75,7 +77,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         name: c"token_profile",
         syntax: "name { … }",
         default: None,
-        contexts: Contexts::HTTP,
+        contexts: Contexts::MAIN,
         args: Args::Block(1),
         text: include_str!("docs/token_profile.md"),
         set: set_profile,
@@ -192,7 +194,7 @@ fn set_profile(cf: &mut Conf1<'_>) -> Result<(), Error> {
 struct Block {
     builder: ProfileBuilder,
     /// Where its `message` stands: what is doubtful about it is said when the block is accepted.
-    message: Option<Place>,
+    message: Option<ConfLine>,
 }
 
 /// One line of a `token_profile` block.
@@ -212,7 +214,7 @@ fn profile_line(cf: &mut Conf1<'_>, block: &mut Block) -> Result<(), Error> {
         "key" => return key_line(cf, builder, rest),
         "from" => builder.from(rest.iter().map(String::as_str)),
         "message" => {
-            block.message = cf.place();
+            block.message = cf.line();
             builder.message(one()?)
         }
         "bind_ip" => builder.bind_ip(one()?),
@@ -262,7 +264,7 @@ fn key_line(
 }
 
 /// Takes over what this level of a server does not say.
-pub fn merge(cf: &mut Conf1<'_>, parent: &Loc, child: &mut Loc) {
+pub fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
     child.auth = child.auth.take().or_else(|| parent.auth.clone());
     child.dry_run = child.dry_run.or(parent.dry_run);
     child.statuses = child.statuses.take().or_else(|| parent.statuses.clone());

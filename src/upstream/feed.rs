@@ -5,7 +5,7 @@ use super::stamp::Stamp;
 use super::table::UpstreamTable;
 use crate::Gatehouse;
 use gatehouse_nginx::event::timer::{self, Slot, Tick};
-use gatehouse_nginx::{Level, ffi::files, ffi::log, ffi::process, http::module};
+use gatehouse_nginx::{Level, ffi::files, ffi::log, ffi::process, running};
 use gatehouse_table::table::{Feeder, Table, Ticket};
 use std::collections::HashSet;
 use std::io::ErrorKind;
@@ -284,7 +284,7 @@ impl Tick for Feeding {
     }
 
     fn tick() -> Option<u64> {
-        module::running::<Gatehouse, _>(|main| {
+        running::<Gatehouse, _>(|main| {
             let tables = main.upstream.tables.iter();
             tables.map(UpstreamTable::feed).min().unwrap_or(TICK_MS)
         })
@@ -292,7 +292,7 @@ impl Tick for Feeding {
 
     /// Another worker goes on at once.
     fn leave() {
-        module::running::<Gatehouse, _>(|main| {
+        running::<Gatehouse, _>(|main| {
             main.upstream.tables.iter().for_each(UpstreamTable::leave);
         });
     }

@@ -18,7 +18,7 @@ pub use variables::{Local, Record, VARIABLES};
 use crate::Gatehouse;
 use balance::RoundRobin;
 use gatehouse_base::words;
-use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level, Place};
+use gatehouse_nginx::{Args, Conf, ConfLine, Contexts, Directive, Error, Level};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use table::UpstreamTable;
@@ -44,7 +44,7 @@ pub struct Srv {
 pub struct Use {
     name: String,
     directive: String,
-    place: Place,
+    place: ConfLine,
     number: Cell<usize>,
 }
 
@@ -53,7 +53,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         name: c"upstream_table",
         syntax: "name { … }",
         default: None,
-        contexts: Contexts::HTTP,
+        contexts: Contexts::MAIN,
         args: Args::Block(1),
         text: include_str!("docs/upstream_table.md"),
         set: table::set,
@@ -71,7 +71,7 @@ pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
         name: c"upstream_variable",
         syntax: "$variable table key name [default=string]",
         default: None,
-        contexts: Contexts::HTTP,
+        contexts: Contexts::MAIN,
         args: Args::Between(4, 5),
         text: include_str!("docs/upstream_variable.md"),
         set: variables::set,

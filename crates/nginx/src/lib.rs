@@ -4,23 +4,36 @@
 //! nginx goes through [`ffi::guard`]: a panic becomes one `[alert]` line and that entry point's failure
 //! value, never an abort. This crate knows no directive family.
 //!
-//! Lifetimes: a callback receives a [`Request<'r>`]; every `&'r` that can be had from it lives in
+//! Folders depend on each other one way: `ffi` ← `conf` ← `shm` ← `event` ← `http`. Only the last one
+//! names a symbol of nginx's http, and a module that is built without the feature of that name loads
+//! into an nginx without http.
+//!
+//! Lifetimes: an http callback receives a `Request<'r>`; every `&'r` that can be had from it lives in
 //! the request's pool, in the configuration or in a static, all of which outlive the request. What
 //! frees a request (finalizing, redirecting) is returned as a value and done after our code ran.
+
+#![cfg_attr(not(feature = "http"), allow(dead_code, unused_imports))] // used by sections only
 
 pub mod conf;
 pub mod event;
 pub mod ffi;
+#[cfg(feature = "http")]
 pub mod http;
 pub mod shm;
 
-pub use conf::{Conf, Error, Place};
+pub use conf::directive::{Args, Contexts, Directive};
+pub use conf::{Conf, ConfLine, Error, Kind, Words, running};
 pub use ffi::log::Level;
-pub use http::module::{Args, Contexts, Directive, Module};
-pub use http::phase::{Outcome, Phase};
-pub use http::request::Request;
-pub use http::value::Expression;
-pub use http::variable::Answer;
+#[cfg(feature = "http")]
+pub use http::{
+    conf::Merging,
+    kind::HttpKind,
+    module::HttpModule,
+    phase::{Outcome, Phase},
+    request::Request,
+    value::Expression,
+    variable::Answer,
+};
 pub use shm::Zone;
 
 #[doc(hidden)]

@@ -1,19 +1,19 @@
 //! Timers of a worker. They never keep a worker alive (`cancelable`) and hold no configuration:
-//! a tick asks for the running one ([`crate::http::module::running`]).
+//! a tick asks for the running one ([`crate::running`]).
 
+use crate::conf::{Kind, Listed};
 use crate::ffi::guard;
-use crate::http::module::Module;
-use nginx_sys as ngx;
+use crate::sys;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The memory of one timer: an event and the connection nginx expects behind it in debug logs.
 pub struct Slot {
-    event: UnsafeCell<MaybeUninit<ngx::ngx_event_t>>,
-    connection: UnsafeCell<MaybeUninit<ngx::ngx_connection_t>>,
+    event: UnsafeCell<MaybeUninit<sys::ngx_event_t>>,
+    connection: UnsafeCell<MaybeUninit<sys::ngx_connection_t>>,
     /// The last cycle whose end stops the timer when the library goes with it.
-    cycle: AtomicPtr<ngx::ngx_cycle_t>,
+    cycle: AtomicPtr<sys::ngx_cycle_t>,
 }
 
 // SAFETY: used by the one thread of a worker.
@@ -34,7 +34,7 @@ impl Slot {
 /// Something done again and again.
 pub trait Tick: 'static {
     /// The module it belongs to.
-    type Module: Module;
+    type Module: Kind;
     /// For the alert line.
     const NAME: &'static str;
     /// Its timer.
@@ -50,8 +50,8 @@ const AFTER_PANIC_MS: u64 = 1_000;
 
 /// Starts a timer in this worker; a running one is left alone.
 pub fn start<T: Tick>(milliseconds: u64) {
-    let event = T::slot().event.get().cast::<ngx::ngx_event_t>();
-    let connection = T::slot().connection.get().cast::<ngx::ngx_connection_t>();
+    let event = T::slot().event.get().cast::<sys::ngx_event_t>();
+    let connection = T::slot().connection.get().cast::<sys::ngx_connection_t>();
     // SAFETY: zero is a valid idle event; the one thread of this worker touches it.
     let fields = unsafe { &mut *event };
     if fields.timer_set() != 0 {
@@ -62,32 +62,32 @@ pub fn start<T: Tick>(milliseconds: u64) {
     fields.data = connection.cast();
     fields.handler = Some(fire::<T>);
     // SAFETY: the running cycle and its log.
-    fields.log = unsafe { (*ngx::ngx_cycle).log };
+    fields.log = unsafe { (*sys::ngx_cycle).log };
     fields.set_cancelable(1);
     // SAFETY: an initialised event in a static.
-    unsafe { ngx::ngx_add_timer(event, milliseconds as ngx::ngx_msec_t) };
+    unsafe { sys::ngx_add_timer(event, milliseconds as sys::ngx_msec_t) };
     end_with_cycle::<T>();
 }
 
 /// Has [`forget`] called when the running cycle ends, once for each cycle.
 fn end_with_cycle<T: Tick>() {
     // SAFETY: nginx's own pointer to the running cycle.
-    let cycle = unsafe { ngx::ngx_cycle };
+    let cycle = unsafe { sys::ngx_cycle };
     let known = &T::slot().cycle;
     if known.swap(cycle, Ordering::Relaxed) == cycle {
         return;
     }
     // SAFETY: the running cycle's pool.
-    let cleanup = unsafe { ngx::ngx_pool_cleanup_add((*cycle).pool, 0) };
+    let cleanup = unsafe { sys::ngx_pool_cleanup_add((*cycle).pool, 0) };
     // SAFETY: null or the fresh cleanup.
     if let Some(cleanup) = unsafe { cleanup.as_mut() } {
         cleanup.handler = Some(forget::<T>);
     }
 }
 
-unsafe extern "C" fn fire<T: Tick>(event: *mut ngx::ngx_event_t) {
+unsafe extern "C" fn fire<T: Tick>(event: *mut sys::ngx_event_t) {
     // SAFETY: the running cycle and its log.
-    let log = unsafe { (*ngx::ngx_cycle).log };
+    let log = unsafe { (*sys::ngx_cycle).log };
     // SAFETY: our own event; its first log may belong to a cycle that is gone.
     unsafe { (*event).log = log };
     end_with_cycle::<T>();
@@ -101,7 +101,7 @@ unsafe extern "C" fn fire<T: Tick>(event: *mut ngx::ngx_event_t) {
     let next = unsafe { guard::run(log, T::NAME, Some(AFTER_PANIC_MS), T::tick) };
     if let Some(milliseconds) = next {
         // SAFETY: our own idle event.
-        unsafe { ngx::ngx_add_timer(event, milliseconds as ngx::ngx_msec_t) };
+        unsafe { sys::ngx_add_timer(event, milliseconds as sys::ngx_msec_t) };
     }
 }
 
@@ -112,7 +112,7 @@ unsafe extern "C" fn forget<T: Tick>(_: *mut std::ffi::c_void) {
         .cycle
         .store(std::ptr::null_mut(), Ordering::Relaxed);
     // SAFETY: null or the running cycle.
-    let Some(cycle) = (unsafe { ngx::ngx_cycle.as_ref() }) else {
+    let Some(cycle) = (unsafe { sys::ngx_cycle.as_ref() }) else {
         return;
     };
     if cycle.modules.is_null() {
@@ -121,10 +121,10 @@ unsafe extern "C" fn forget<T: Tick>(_: *mut std::ffi::c_void) {
     }
     // SAFETY: the cycle's list of modules, of that length.
     let modules = unsafe { std::slice::from_raw_parts(cycle.modules, cycle.modules_n) };
-    let event = T::slot().event.get().cast::<ngx::ngx_event_t>();
+    let event = T::slot().event.get().cast::<sys::ngx_event_t>();
     // SAFETY: our own event.
-    if !modules.contains(&T::Module::module()) && unsafe { (*event).timer_set() } != 0 {
+    if !modules.contains(&<T::Module as Listed>::module()) && unsafe { (*event).timer_set() } != 0 {
         // SAFETY: it is in nginx's timer tree.
-        unsafe { ngx::ngx_del_timer(event) };
+        unsafe { sys::ngx_del_timer(event) };
     }
 }

@@ -1,6 +1,7 @@
 //! Files that operators name: only regular ones, since a pipe or a device could make a process
 //! wait for ever.
 
+use crate::sys;
 use std::fs::{File, OpenOptions};
 use std::io::{Error, Read, Result};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -8,7 +9,7 @@ use std::path::Path;
 
 /// Opens a regular file for reading; never waits, whatever the name has become meanwhile.
 pub fn open(path: &Path) -> Result<File> {
-    let flags = nginx_sys::O_NONBLOCK as i32;
+    let flags = sys::O_NONBLOCK as i32;
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(flags)

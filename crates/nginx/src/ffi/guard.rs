@@ -4,7 +4,7 @@
 //! master. Every `extern "C"` function of this crate therefore runs its body here.
 
 use crate::ffi::log::{self, Level};
-use nginx_sys::ngx_log_t;
+use crate::sys::ngx_log_t;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;

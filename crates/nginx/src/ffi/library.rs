@@ -3,6 +3,7 @@
 
 use crate::ffi::bits;
 use crate::ffi::files;
+use crate::sys;
 use std::ffi::{CStr, OsStr};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -12,7 +13,7 @@ use std::sync::OnceLock;
 
 /// The version of nginx this library was built for; nginx loads it into no other.
 pub fn nginx_version() -> &'static str {
-    nginx_sys::NGINX_VERSION.to_str().unwrap_or_default()
+    sys::NGINX_VERSION.to_str().unwrap_or_default()
 }
 
 /// Tells one content of a file from another.

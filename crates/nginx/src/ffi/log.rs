@@ -1,6 +1,6 @@
 //! nginx's error log.
 
-use nginx_sys::ngx_log_t;
+use crate::sys::{self, ngx_log_t};
 
 /// Levels of `error_log` that we use; numbers as in nginx's ngx_log.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(crate) unsafe fn write(log: *mut ngx_log_t, level: Level, text: &str) {
     let clean = printable(text);
     // SAFETY: `%*s` takes a length and that many bytes; both are passed.
     unsafe {
-        nginx_sys::ngx_log_error_core(
+        sys::ngx_log_error_core(
             level as usize,
             log,
             0,
@@ -84,7 +84,7 @@ pub(crate) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
 /// Writes to the log of the running cycle (workers: timers, feeders).
 pub fn cycle(level: Level, text: &str) {
     // SAFETY: ngx_cycle is set before any module code runs and changes only between callbacks.
-    let log = unsafe { nginx_sys::ngx_cycle.as_ref() }.map_or(std::ptr::null_mut(), |c| c.log);
+    let log = unsafe { sys::ngx_cycle.as_ref() }.map_or(std::ptr::null_mut(), |c| c.log);
     // SAFETY: null or the cycle's own log.
     unsafe { write(log, level, text) };
 }

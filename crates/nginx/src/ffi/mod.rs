@@ -6,4 +6,5 @@ pub mod files;
 pub mod guard;
 pub mod library;
 pub mod log;
+pub(crate) mod pool;
 pub mod process;

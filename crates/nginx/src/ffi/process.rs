@@ -1,6 +1,6 @@
 //! Which nginx process this is, and what time it is.
 
-use nginx_sys as ngx;
+use crate::sys;
 
 /// Roles of nginx processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,14 +20,14 @@ pub enum Role {
 /// The role of this process. Before workers exist every start is [`Role::Master`].
 pub fn role() -> Role {
     // SAFETY: plain globals, written by nginx before modules run.
-    let (process, test) = unsafe { (ngx::ngx_process as u32, ngx::ngx_test_config) };
+    let (process, test) = unsafe { (sys::ngx_process as u32, sys::ngx_test_config) };
     if test != 0 {
         return Role::Test;
     }
     match process {
-        ngx::NGX_PROCESS_SIGNALLER => Role::Signaller,
-        ngx::NGX_PROCESS_WORKER => Role::Worker,
-        ngx::NGX_PROCESS_HELPER => Role::Helper,
+        sys::NGX_PROCESS_SIGNALLER => Role::Signaller,
+        sys::NGX_PROCESS_WORKER => Role::Worker,
+        sys::NGX_PROCESS_HELPER => Role::Helper,
         _ => Role::Master,
     }
 }
@@ -35,20 +35,20 @@ pub fn role() -> Role {
 /// Whether this process serves requests: a worker, or the one of `master_process off`.
 pub fn serves() -> bool {
     // SAFETY: plain global, see `role`.
-    let process = unsafe { ngx::ngx_process } as u32;
-    process == ngx::NGX_PROCESS_WORKER || process == ngx::NGX_PROCESS_SINGLE
+    let process = unsafe { sys::ngx_process } as u32;
+    process == sys::NGX_PROCESS_WORKER || process == sys::NGX_PROCESS_SINGLE
 }
 
 /// Whether this worker has been told to go.
 pub fn exiting() -> bool {
     // SAFETY: sig_atomic_t globals, read as nginx's own loops do.
-    unsafe { ngx::ngx_exiting != 0 || ngx::ngx_quit != 0 || ngx::ngx_terminate != 0 }
+    unsafe { sys::ngx_exiting != 0 || sys::ngx_quit != 0 || sys::ngx_terminate != 0 }
 }
 
 /// The worker's number, from 0; a respawned worker has the number of the one it replaces.
 pub fn worker_number() -> usize {
     // SAFETY: plain global of the process.
-    unsafe { ngx::ngx_worker }
+    unsafe { sys::ngx_worker }
 }
 
 /// This process's number.
@@ -63,18 +63,19 @@ pub fn now() -> i64 {
         return fixed;
     }
     // SAFETY: ngx_cached_time is set before modules run; nginx reads it the same way.
-    unsafe { ngx::ngx_cached_time.as_ref() }.map_or(0, |t| t.sec)
+    unsafe { sys::ngx_cached_time.as_ref() }.map_or(0, |t| t.sec)
 }
 
 /// nginx's cached monotonic clock in milliseconds (ngx_current_msec).
 pub fn now_ms() -> u64 {
     // SAFETY: plain global of the process.
-    unsafe { ngx::ngx_current_msec as u64 }
+    unsafe { sys::ngx_current_msec as u64 }
 }
 
 /// The clock of the test build.
 #[cfg(feature = "hooks")]
 pub mod hooks {
+    use crate::sys;
     use std::sync::atomic::{AtomicI64, Ordering};
 
     static CLOCK: AtomicI64 = AtomicI64::new(i64::MIN);
@@ -87,13 +88,13 @@ pub mod hooks {
     /// Whether a configuration is in force already: the one being read is a reload's.
     pub fn reloading() -> bool {
         // SAFETY: null or the running cycle; one without configuration stands in at the start.
-        unsafe { nginx_sys::ngx_cycle.as_ref() }.is_some_and(|cycle| !cycle.conf_ctx.is_null())
+        unsafe { sys::ngx_cycle.as_ref() }.is_some_and(|cycle| !cycle.conf_ctx.is_null())
     }
 
     /// Stops this process until somebody sends it SIGCONT.
     pub fn stop_here() {
         // SAFETY: a plain system call.
-        unsafe { nginx_sys::raise(nginx_sys::SIGSTOP as i32) };
+        unsafe { sys::raise(sys::SIGSTOP as i32) };
     }
 
     pub(super) fn clock() -> Option<i64> {

@@ -1,19 +1,20 @@
 //! nginx's caches of upstream answers (proxy, fastcgi, uwsgi, scgi): who may use them, and under which key.
 //!
 //! nginx asks two lists of expressions about each request: `…_cache_bypass` before it looks an answer up, `…_no_cache`
-//! before it stores one (ngx_http_upstream.c). [`Conf::guard_caches`] puts a variable of ours first in both lists of
+//! before it stores one (ngx_http_upstream.c). [`Merging::guard_caches`] puts a variable of ours first in both lists of
 //! every location that caches. When nginx reads the first one, the key of the entry is made but not used yet, so that
 //! reading it may also put a part in front of that key.
 
 use crate::conf::{Conf, Error};
-use crate::ffi::bits;
 use crate::ffi::bytes;
 use crate::ffi::log::Level;
-use crate::http::module::Module;
+use crate::http::bits;
+use crate::http::conf::Merging;
+use crate::http::kind::{HttpKind, conf_of};
 use crate::http::request::Request;
 use crate::http::value::Expression;
 use crate::http::variable::{Answer, Getter};
-use nginx_sys as ngx;
+use crate::sys;
 use std::cell::RefCell;
 use std::mem::offset_of;
 
@@ -32,7 +33,7 @@ pub enum CacheUse<'r> {
 /// Decides for each request that comes to a cache.
 pub trait CacheGuard: 'static {
     /// The module it belongs to.
-    type Module: Module;
+    type Module: HttpKind;
     /// May be asked several times for one request, and must then say the same.
     fn decide(r: Request<'_>) -> CacheUse<'_>;
 }
@@ -42,7 +43,7 @@ pub trait CacheGuard: 'static {
 pub struct CacheGuards {
     expressions: RefCell<Option<[Expression; 2]>>,
     /// Old list and new list: locations inherit lists from each other.
-    made: RefCell<Vec<(Slot, *mut ngx::ngx_array_t, *mut ngx::ngx_array_t)>>,
+    made: RefCell<Vec<(Slot, *mut sys::ngx_array_t, *mut sys::ngx_array_t)>>,
 }
 
 /// One of the two lists.
@@ -66,8 +67,8 @@ impl Slot {
     /// Where the list is in nginx's settings of an upstream.
     const fn offset(self) -> usize {
         match self {
-            Self::Bypass => offset_of!(ngx::ngx_http_upstream_conf_t, cache_bypass),
-            Self::NoCache => offset_of!(ngx::ngx_http_upstream_conf_t, no_cache),
+            Self::Bypass => offset_of!(sys::ngx_http_upstream_conf_t, cache_bypass),
+            Self::NoCache => offset_of!(sys::ngx_http_upstream_conf_t, no_cache),
         }
     }
 
@@ -80,7 +81,7 @@ impl Slot {
     }
 }
 
-impl<M: Module> Conf<'_, M> {
+impl<M: HttpKind> Conf<'_, M> {
     /// Adds the two variables, before the configuration is read.
     pub fn add_cache_variables<G: CacheGuard<Module = M>>(&mut self) -> Result<(), Error> {
         for slot in Slot::ALL {
@@ -89,11 +90,16 @@ impl<M: Module> Conf<'_, M> {
         }
         Ok(())
     }
+}
 
+impl<M: HttpKind> Merging<'_, M> {
     /// Puts the variables into the lists of the location that is being merged, if it caches.
     pub fn guard_caches(&mut self, guards: &CacheGuards) -> Result<(), Error> {
         if guards.expressions.borrow().is_none() {
-            let compile = |slot: Slot| self.compile(format!("${}", slot.variable()).as_bytes());
+            let compile = |slot: Slot| {
+                self.conf
+                    .compile(format!("${}", slot.variable()).as_bytes())
+            };
             let [bypass, no_cache] = Slot::ALL.map(compile);
             *guards.expressions.borrow_mut() = Some([bypass?, no_cache?]);
         }
@@ -106,14 +112,14 @@ impl<M: Module> Conf<'_, M> {
             };
             // SAFETY: the offset of a list inside the module's own structure, by its own table.
             let settings = unsafe { conf.add(bypass - Slot::Bypass.offset()) }
-                .cast::<ngx::ngx_http_upstream_conf_t>();
+                .cast::<sys::ngx_http_upstream_conf_t>();
             // SAFETY: nginx's settings of an upstream, merged already.
             if unsafe { bits::gatehouse_upstream_conf_caches(settings) } == 0 {
                 continue;
             }
             for (slot, offset) in [(Slot::Bypass, bypass), (Slot::NoCache, no_cache)] {
                 // SAFETY: a list of that structure.
-                let list = unsafe { conf.add(offset) }.cast::<*mut ngx::ngx_array_t>();
+                let list = unsafe { conf.add(offset) }.cast::<*mut sys::ngx_array_t>();
                 // SAFETY: as above; null or a list in the configuration's pool.
                 unsafe { *list = self.with_ours(guards, slot, *list)? };
             }
@@ -122,13 +128,9 @@ impl<M: Module> Conf<'_, M> {
     }
 
     /// The configuration that a module has for the location being merged.
-    fn location_of(&self, module: *mut ngx::ngx_module_t) -> Option<*mut u8> {
-        // SAFETY: inside `http`, `ctx` is nginx's http context.
-        let context = unsafe { (*self.cf).ctx.cast::<ngx::ngx_http_conf_ctx_t>().as_ref()? };
-        // SAFETY: a module of the cycle, an http one.
-        let index = unsafe { (*module).ctx_index };
-        // SAFETY: one slot for each http module.
-        let conf = unsafe { *context.loc_conf.add(index) }.cast::<u8>();
+    fn location_of(&self, module: *mut sys::ngx_module_t) -> Option<*mut u8> {
+        // SAFETY: a module of the cycle, an http one, whatever its configuration is.
+        let conf: *mut u8 = unsafe { conf_of(self.conf.context().loc_conf, module) };
         (!conf.is_null()).then_some(conf)
     }
 
@@ -137,8 +139,8 @@ impl<M: Module> Conf<'_, M> {
         &self,
         guards: &CacheGuards,
         slot: Slot,
-        old: *mut ngx::ngx_array_t,
-    ) -> Result<*mut ngx::ngx_array_t, Error> {
+        old: *mut sys::ngx_array_t,
+    ) -> Result<*mut sys::ngx_array_t, Error> {
         // NGX_CONF_UNSET_PTR: the module merges its configuration after us.
         if old.addr() == usize::MAX {
             return Err(Error::new(
@@ -171,23 +173,23 @@ impl<M: Module> Conf<'_, M> {
 /// # Safety
 /// `pool` is live; `rest` is null or an array of compiled expressions.
 unsafe fn copy_behind(
-    pool: *mut ngx::ngx_pool_t,
+    pool: *mut sys::ngx_pool_t,
     first: &Expression,
-    rest: *mut ngx::ngx_array_t,
-) -> Option<*mut ngx::ngx_array_t> {
-    type Compiled = ngx::ngx_http_complex_value_t;
+    rest: *mut sys::ngx_array_t,
+) -> Option<*mut sys::ngx_array_t> {
+    type Compiled = sys::ngx_http_complex_value_t;
     // SAFETY: promised by the caller.
     let rest = unsafe { rest.as_ref() };
     // SAFETY: as above.
     let rest = rest.map_or(&[][..], |list| unsafe { list.as_slice::<Compiled>() });
     // SAFETY: the pool is live.
-    let list = unsafe { ngx::ngx_array_create(pool, rest.len() + 1, size_of::<Compiled>()) };
+    let list = unsafe { sys::ngx_array_create(pool, rest.len() + 1, size_of::<Compiled>()) };
     if list.is_null() {
         return None;
     }
     for one in std::iter::once(first.compiled()).chain(rest) {
         // SAFETY: the array has room for one more, or grows.
-        let at = unsafe { ngx::ngx_array_push(list) }.cast::<Compiled>();
+        let at = unsafe { sys::ngx_array_push(list) }.cast::<Compiled>();
         if at.is_null() {
             return None;
         }
@@ -198,7 +200,7 @@ unsafe fn copy_behind(
 }
 
 /// The http modules of the configuration being read, in their order.
-fn http_modules(cf: *mut ngx::ngx_conf_t) -> impl Iterator<Item = *mut ngx::ngx_module_t> {
+fn http_modules(cf: *mut sys::ngx_conf_t) -> impl Iterator<Item = *mut sys::ngx_module_t> {
     // SAFETY: `cf` is live; the cycle being built has its list of modules, closed by a null.
     let first = unsafe { (*(*cf).cycle).modules };
     (0..)
@@ -206,12 +208,12 @@ fn http_modules(cf: *mut ngx::ngx_conf_t) -> impl Iterator<Item = *mut ngx::ngx_
         .map(move |n| unsafe { *first.add(n) })
         .take_while(|module| !module.is_null())
         // SAFETY: a module of the list.
-        .filter(|module| unsafe { (**module).type_ } == ngx::NGX_HTTP_MODULE as usize)
+        .filter(|module| unsafe { (**module).type_ } == sys::NGX_HTTP_MODULE as usize)
 }
 
 /// Where a module that caches keeps its two lists, by its own table of directives; None for a module without a cache.
 /// One that caches without such lists could not be guarded: it is refused.
-fn cache_lists(module: *mut ngx::ngx_module_t) -> Result<Option<[usize; 2]>, Error> {
+fn cache_lists(module: *mut sys::ngx_module_t) -> Result<Option<[usize; 2]>, Error> {
     // SAFETY: a module of the cycle.
     let mut command = unsafe { (*module).commands };
     let (mut has_caches, mut lists) = (false, [None; 2]);
@@ -279,7 +281,7 @@ impl<'r> Request<'r> {
             return true;
         };
         // SAFETY: an array of strings in the request's pool.
-        let keys = unsafe { cache.keys.as_slice::<ngx::ngx_str_t>() };
+        let keys = unsafe { cache.keys.as_slice::<sys::ngx_str_t>() };
         // SAFETY: as above.
         keys.first()
             .is_some_and(|key| unsafe { bytes::slice(*key) } == part)
@@ -295,26 +297,26 @@ impl<'r> Request<'r> {
         // SAFETY: not null (seen above): the request's cache record, whose keys are an array of strings.
         let keys = unsafe { &raw mut (*cache).keys };
         // SAFETY: as above.
-        let added = unsafe { ngx::ngx_array_push(keys) }.cast::<ngx::ngx_str_t>();
+        let added = unsafe { sys::ngx_array_push(keys) }.cast::<sys::ngx_str_t>();
         if added.is_null() {
             return None;
         }
         // SAFETY: a fresh element.
         unsafe { added.write(bytes::borrow(part)) };
         // SAFETY: the array; nobody else looks at it meanwhile.
-        unsafe { (*keys).as_slice_mut::<ngx::ngx_str_t>() }.rotate_right(1);
+        unsafe { (*keys).as_slice_mut::<sys::ngx_str_t>() }.rotate_right(1);
         // SAFETY: a live request with a cache record; hashes all keys anew.
-        unsafe { ngx::ngx_http_file_cache_create_key(self.raw()) };
+        unsafe { sys::ngx_http_file_cache_create_key(self.raw()) };
         if self.cache_key_fits() {
             return Some(());
         }
         // nginx reads the answer's header behind the key, into the same buffer: it must have its old length again.
         // SAFETY: the array, as above.
-        unsafe { (*keys).as_slice_mut::<ngx::ngx_str_t>() }.rotate_left(1);
+        unsafe { (*keys).as_slice_mut::<sys::ngx_str_t>() }.rotate_left(1);
         // SAFETY: the array, as above; the last element is ours.
         unsafe { (*keys).nelts -= 1 };
         // SAFETY: a live request with a cache record.
-        unsafe { ngx::ngx_http_file_cache_create_key(self.raw()) };
+        unsafe { sys::ngx_http_file_cache_create_key(self.raw()) };
         self.log(
             Level::Error,
             "the buffer for an answer's header is too small for the cache key with the key of \"upstream_lookup\" in front of it",

@@ -1,7 +1,8 @@
 //! An nginx built `--without-http-cache`: there is nothing to guard.
 
 use crate::conf::{Conf, Error};
-use crate::http::module::Module;
+use crate::http::conf::Merging;
+use crate::http::kind::HttpKind;
 use crate::http::request::Request;
 
 /// What a request may do with a cache.
@@ -18,7 +19,7 @@ pub enum CacheUse<'r> {
 /// Decides for each request that comes to a cache.
 pub trait CacheGuard: 'static {
     /// The module it belongs to.
-    type Module: Module;
+    type Module: HttpKind;
     /// May be asked several times for one request, and must then say the same.
     fn decide(r: Request<'_>) -> CacheUse<'_>;
 }
@@ -27,12 +28,14 @@ pub trait CacheGuard: 'static {
 #[derive(Default)]
 pub struct CacheGuards;
 
-impl<M: Module> Conf<'_, M> {
+impl<M: HttpKind> Conf<'_, M> {
     /// Does nothing.
     pub fn add_cache_variables<G: CacheGuard<Module = M>>(&mut self) -> Result<(), Error> {
         Ok(())
     }
+}
 
+impl<M: HttpKind> Merging<'_, M> {
     /// Does nothing.
     pub fn guard_caches(&mut self, _: &CacheGuards) -> Result<(), Error> {
         Ok(())

@@ -4,9 +4,9 @@
 //! configuration may read an empty value as "allowed". So the request is marked, and whatever its
 //! response would have been is replaced before the headers are sent.
 
-use crate::http::phase::NextFilter;
+use crate::http::chain::NextFilter;
 use crate::http::request::Request;
-use nginx_sys as ngx;
+use crate::sys;
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,7 +28,7 @@ pub(crate) fn mark(r: Request<'_>) {
         return;
     }
     // SAFETY: the request's pool is live.
-    let cleanup = unsafe { ngx::ngx_pool_cleanup_add(r.fields().pool, 0) };
+    let cleanup = unsafe { sys::ngx_pool_cleanup_add(r.fields().pool, 0) };
     // SAFETY: null or the fresh cleanup.
     if let Some(cleanup) = unsafe { cleanup.as_mut() } {
         cleanup.data = r.raw().cast();
@@ -40,7 +40,7 @@ pub(crate) fn mark(r: Request<'_>) {
 unsafe extern "C" fn marked(_: *mut c_void) {}
 
 /// The request's mark, among the cleanups of its pool.
-fn find(r: Request<'_>) -> Option<*mut ngx::ngx_pool_cleanup_t> {
+fn find(r: Request<'_>) -> Option<*mut sys::ngx_pool_cleanup_t> {
     // SAFETY: the pool's list of cleanups, live as long as the pool.
     let mut cleanup = unsafe { (*r.fields().pool).cleanup };
     // SAFETY: null or an element of that list.
@@ -56,7 +56,7 @@ fn find(r: Request<'_>) -> Option<*mut ngx::ngx_pool_cleanup_t> {
     None
 }
 
-unsafe extern "C" fn filter(r: *mut ngx::ngx_http_request_t) -> isize {
+unsafe extern "C" fn filter(r: *mut sys::ngx_http_request_t) -> isize {
     if EVER.load(Ordering::Relaxed) {
         // SAFETY: nginx passes a live request.
         let request = unsafe { Request::new(r) };
@@ -80,10 +80,10 @@ unsafe extern "C" fn filter(r: *mut ngx::ngx_http_request_t) -> isize {
 ///
 /// # Safety
 /// Called from a header filter for its live request; `next` is the filter after it.
-pub(crate) unsafe fn respond(r: *mut ngx::ngx_http_request_t, next: &NextFilter) -> isize {
-    const STATUS: u32 = ngx::NGX_HTTP_INTERNAL_SERVER_ERROR;
+pub(crate) unsafe fn respond(r: *mut sys::ngx_http_request_t, next: &NextFilter) -> isize {
+    const STATUS: u32 = sys::NGX_HTTP_INTERNAL_SERVER_ERROR;
     // SAFETY: promised by the caller; forgets the headers of the response that is not sent.
-    unsafe { ngx::ngx_http_clean_header(r) };
+    unsafe { sys::ngx_http_clean_header(r) };
     // SAFETY: promised by the caller; not held across a call into nginx.
     let fields = unsafe { &mut *r };
     if fields.err_status == 0 {

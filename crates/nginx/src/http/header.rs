@@ -6,13 +6,13 @@ mod remove;
 
 use crate::ffi::bytes;
 use crate::http::request::Request;
-use nginx_sys as ngx;
+use crate::sys;
 use std::ptr;
 
 /// A header line of a request.
 #[derive(Clone, Copy)]
 pub struct Header<'r> {
-    element: *mut ngx::ngx_table_elt_t,
+    element: *mut sys::ngx_table_elt_t,
     /// Its name as sent.
     pub name: &'r [u8],
     /// Its value.
@@ -21,8 +21,8 @@ pub struct Header<'r> {
 
 /// Walks an nginx list of headers part by part.
 struct Lines<'r> {
-    previous: *mut ngx::ngx_list_part_t,
-    part: *mut ngx::ngx_list_part_t,
+    previous: *mut sys::ngx_list_part_t,
+    part: *mut sys::ngx_list_part_t,
     at: usize,
     life: std::marker::PhantomData<&'r ()>,
 }
@@ -36,7 +36,7 @@ impl<'r> Iterator for Lines<'r> {
             let part = unsafe { self.part.as_ref()? };
             if self.at < part.nelts {
                 // SAFETY: within the part, whose elements are ngx_table_elt_t.
-                let element = unsafe { part.elts.cast::<ngx::ngx_table_elt_t>().add(self.at) };
+                let element = unsafe { part.elts.cast::<sys::ngx_table_elt_t>().add(self.at) };
                 self.at += 1;
                 // SAFETY: the strings live as long as the request.
                 let (name, value) =

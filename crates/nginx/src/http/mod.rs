@@ -1,12 +1,16 @@
 //! The http side of nginx: its modules' callbacks, requests, phases, headers and upstreams.
 
+mod bits;
 #[cfg(ngx_feature = "http_cache")]
 pub mod cache;
 #[cfg(not(ngx_feature = "http_cache"))]
 #[path = "cache_absent.rs"]
 pub mod cache;
+pub mod chain;
+pub mod conf;
 pub(crate) mod failure;
 pub mod header;
+pub mod kind;
 mod layout;
 pub mod module;
 pub mod phase;

@@ -2,10 +2,10 @@
 
 use crate::conf::{Conf, Error};
 use crate::ffi::guard;
-use crate::http::module::Module;
+use crate::http::chain::NextFilter;
+use crate::http::kind::HttpKind;
 use crate::http::request::Request;
-use nginx_sys as ngx;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use crate::sys;
 
 /// Phases we use, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,61 +65,24 @@ pub trait HeaderFilter: 'static {
     fn run(r: Request<'_>);
 }
 
-type Filter = unsafe extern "C" fn(*mut ngx::ngx_http_request_t) -> isize;
-
-/// The filter after ours.
-pub struct NextFilter(AtomicPtr<()>);
-
-impl NextFilter {
-    /// Empty until the filter is installed.
-    #[allow(clippy::new_without_default)] // a const for statics
-    pub const fn new() -> Self {
-        Self(AtomicPtr::new(std::ptr::null_mut()))
-    }
-
-    /// Puts `filter` in front of nginx's chain and remembers what was there.
-    pub(crate) fn install(&self, filter: Filter) {
-        // SAFETY: nginx's filter chain is rebuilt by one thread while the configuration is read.
-        let top = unsafe { ngx::ngx_http_top_header_filter };
-        let next = top.map_or(std::ptr::null_mut(), |f| f as *mut ());
-        self.0.store(next, Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { ngx::ngx_http_top_header_filter = Some(filter) };
-    }
-
-    /// Goes on to the next filter.
-    ///
-    /// # Safety
-    /// `r` is the live request our filter was called with.
-    pub(crate) unsafe fn call(&self, r: *mut ngx::ngx_http_request_t) -> isize {
-        let next = self.0.load(Ordering::Relaxed);
-        if next.is_null() {
-            return ngx::NGX_ERROR as isize;
-        }
-        // SAFETY: `install` stored a function of exactly this type.
-        let next = unsafe { std::mem::transmute::<*mut (), Filter>(next) };
-        // SAFETY: the next filter of nginx's chain, called as nginx would.
-        unsafe { next(r) }
-    }
-}
-
 /// Adds handlers once the configuration is complete.
-pub struct Installer<'c, M: Module> {
-    cf: *mut ngx::ngx_conf_t,
-    conf: &'c mut M::Main,
+pub struct Installer<'c, M: HttpKind> {
+    /// nginx's own settings of `http`, which hold the phases.
+    core: *mut sys::ngx_http_core_main_conf_t,
+    main: &'c mut M::Main,
 }
 
-impl<'c, M: Module> Installer<'c, M> {
+impl<'c, M: HttpKind> Installer<'c, M> {
     pub(crate) fn new(conf: &'c mut Conf<'_, M>) -> Self {
         Self {
-            cf: conf.cf,
-            conf: conf.main(),
+            core: conf.core_main(),
+            main: conf.main(),
         }
     }
 
     /// The `http` level.
     pub fn main(&mut self) -> &mut M::Main {
-        self.conf
+        self.main
     }
 
     /// Adds a handler. In each phase the last one added runs first.
@@ -145,38 +108,31 @@ impl<'c, M: Module> Installer<'c, M> {
         // SAFETY: an array of the handlers, nobody else's while the configuration is read.
         let list = unsafe { &mut *list };
         // SAFETY: it holds handlers.
-        let handlers = unsafe { list.as_slice_mut::<ngx::ngx_http_handler_pt>() };
+        let handlers = unsafe { list.as_slice_mut::<sys::ngx_http_handler_pt>() };
         handlers.rotate_right(1);
         Ok(())
     }
 
     /// The array the handler has been added to.
-    fn add<H: Handler>(&mut self) -> Result<*mut ngx::ngx_array_t, Error> {
+    fn add<H: Handler>(&mut self) -> Result<*mut sys::ngx_array_t, Error> {
         let phase = match H::PHASE {
-            Phase::PostRead => ngx::ngx_http_phases_NGX_HTTP_POST_READ_PHASE,
-            Phase::ServerRewrite => ngx::ngx_http_phases_NGX_HTTP_SERVER_REWRITE_PHASE,
-            Phase::Rewrite => ngx::ngx_http_phases_NGX_HTTP_REWRITE_PHASE,
-            Phase::PreAccess => ngx::ngx_http_phases_NGX_HTTP_PREACCESS_PHASE,
-            Phase::Access => ngx::ngx_http_phases_NGX_HTTP_ACCESS_PHASE,
-            Phase::PreContent => ngx::ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
-            Phase::Log => ngx::ngx_http_phases_NGX_HTTP_LOG_PHASE,
+            Phase::PostRead => sys::ngx_http_phases_NGX_HTTP_POST_READ_PHASE,
+            Phase::ServerRewrite => sys::ngx_http_phases_NGX_HTTP_SERVER_REWRITE_PHASE,
+            Phase::Rewrite => sys::ngx_http_phases_NGX_HTTP_REWRITE_PHASE,
+            Phase::PreAccess => sys::ngx_http_phases_NGX_HTTP_PREACCESS_PHASE,
+            Phase::Access => sys::ngx_http_phases_NGX_HTTP_ACCESS_PHASE,
+            Phase::PreContent => sys::ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
+            Phase::Log => sys::ngx_http_phases_NGX_HTTP_LOG_PHASE,
         };
-        // SAFETY: inside `http`, `ctx` is nginx's http context.
-        let context = unsafe { &*(*self.cf).ctx.cast::<ngx::ngx_http_conf_ctx_t>() };
-        // SAFETY: the core module's own index.
-        let index = unsafe { ngx::ngx_http_core_module.ctx_index };
-        // SAFETY: its slot holds its main configuration.
-        let core =
-            unsafe { *context.main_conf.add(index) }.cast::<ngx::ngx_http_core_main_conf_t>();
         // SAFETY: `phases` is indexed by the enumeration.
         let list = unsafe {
-            (&raw mut (*core).phases)
-                .cast::<ngx::ngx_http_phase_t>()
+            (&raw mut (*self.core).phases)
+                .cast::<sys::ngx_http_phase_t>()
                 .add(phase as usize)
         };
         // SAFETY: an initialised array of handlers.
-        let slot = unsafe { ngx::ngx_array_push(&raw mut (*list).handlers) }
-            .cast::<ngx::ngx_http_handler_pt>();
+        let slot = unsafe { sys::ngx_array_push(&raw mut (*list).handlers) }
+            .cast::<sys::ngx_http_handler_pt>();
         if slot.is_null() {
             return Err(Error::new("no memory for a phase handler"));
         }
@@ -192,7 +148,7 @@ impl<'c, M: Module> Installer<'c, M> {
     }
 }
 
-unsafe extern "C" fn handler<H: Handler>(r: *mut ngx::ngx_http_request_t) -> isize {
+unsafe extern "C" fn handler<H: Handler>(r: *mut sys::ngx_http_request_t) -> isize {
     // SAFETY: nginx passes a live request.
     let request = unsafe { Request::new(r) };
     // SAFETY: the connection's log is live.
@@ -202,11 +158,11 @@ unsafe extern "C" fn handler<H: Handler>(r: *mut ngx::ngx_http_request_t) -> isi
         })
     };
     match outcome {
-        Outcome::Declined => ngx::NGX_DECLINED as isize,
-        Outcome::Allowed if H::PHASE == Phase::Access => ngx::NGX_OK as isize,
-        Outcome::Allowed => ngx::NGX_DECLINED as isize,
+        Outcome::Declined => sys::NGX_DECLINED as isize,
+        Outcome::Allowed if H::PHASE == Phase::Access => sys::NGX_OK as isize,
+        Outcome::Allowed => sys::NGX_DECLINED as isize,
         Outcome::Refused(status) => refuse(request, status),
-        Outcome::Failed => ngx::NGX_HTTP_INTERNAL_SERVER_ERROR as isize,
+        Outcome::Failed => sys::NGX_HTTP_INTERNAL_SERVER_ERROR as isize,
         // SAFETY: the request is live; nothing of it is used after this.
         Outcome::Redirect { uri, args } => unsafe { redirect(r, uri, args) },
     }
@@ -228,29 +184,29 @@ fn refuse(r: Request<'_>, status: u16) -> isize {
     }
     // SAFETY: a plain field of the live request.
     unsafe {
-        if (*r.raw()).access_code != ngx::NGX_HTTP_UNAUTHORIZED as usize {
+        if (*r.raw()).access_code != sys::NGX_HTTP_UNAUTHORIZED as usize {
             (*r.raw()).access_code = status as usize;
         }
     }
-    ngx::NGX_DECLINED as isize
+    sys::NGX_DECLINED as isize
 }
 
 /// # Safety
 /// `r` is live and not used by the caller afterwards.
-unsafe fn redirect(r: *mut ngx::ngx_http_request_t, uri: &[u8], args: &[u8]) -> isize {
+unsafe fn redirect(r: *mut sys::ngx_http_request_t, uri: &[u8], args: &[u8]) -> isize {
     let mut uri = crate::ffi::bytes::borrow(uri);
     let mut args = crate::ffi::bytes::borrow(args);
     // nginx keeps it; a refusal that `satisfy any` deferred must not end the phase of the new location.
     // SAFETY: a plain field of the live request.
     unsafe { (*r).access_code = 0 };
     // SAFETY: both strings live in the request's pool; nginx takes one count of the request.
-    unsafe { ngx::ngx_http_internal_redirect(r, &raw mut uri, &raw mut args) };
+    unsafe { sys::ngx_http_internal_redirect(r, &raw mut uri, &raw mut args) };
     // SAFETY: gives that count back, as every caller of ngx_http_internal_redirect does.
-    unsafe { ngx::ngx_http_finalize_request(r, ngx::NGX_DONE as isize) };
-    ngx::NGX_DONE as isize
+    unsafe { sys::ngx_http_finalize_request(r, sys::NGX_DONE as isize) };
+    sys::NGX_DONE as isize
 }
 
-unsafe extern "C" fn header_filter<F: HeaderFilter>(r: *mut ngx::ngx_http_request_t) -> isize {
+unsafe extern "C" fn header_filter<F: HeaderFilter>(r: *mut sys::ngx_http_request_t) -> isize {
     // SAFETY: nginx passes a live request.
     let request = unsafe { Request::new(r) };
     // SAFETY: the connection's log is live.
@@ -261,7 +217,7 @@ unsafe extern "C" fn header_filter<F: HeaderFilter>(r: *mut ngx::ngx_http_reques
         })
     };
     // The second time it is the 500 of the first that goes out.
-    if !ran && request.fields().err_status != ngx::NGX_HTTP_INTERNAL_SERVER_ERROR as usize {
+    if !ran && request.fields().err_status != sys::NGX_HTTP_INTERNAL_SERVER_ERROR as usize {
         // SAFETY: this is the request's header filter.
         return unsafe { crate::http::failure::respond(r, F::next()) };
     }

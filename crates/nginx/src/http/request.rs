@@ -1,11 +1,11 @@
 //! A request being served.
 
-use crate::ffi::bits;
 use crate::ffi::bytes;
 use crate::ffi::log::{self, Level};
-use crate::http::module::Module;
-use crate::http::variable::Index;
-use nginx_sys as ngx;
+use crate::ffi::pool;
+use crate::http::bits;
+use crate::http::kind::{HttpKind, conf_of, slot};
+use crate::sys;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -18,27 +18,27 @@ use std::ptr::{self, NonNull};
 /// stack into [`Request::local`], which outlives the callback.
 #[derive(Clone, Copy)]
 pub struct Request<'r> {
-    ptr: NonNull<ngx::ngx_http_request_t>,
+    ptr: NonNull<sys::ngx_http_request_t>,
     life: PhantomData<Cell<&'r ()>>,
 }
 
 /// What `ctx` points to: the shared record, found once, and the request's own state.
-struct State<M: Module> {
+struct State<M: HttpKind> {
     record: Cell<*const M::Record<'static>>,
     local: M::Local<'static>,
 }
 
 /// What finds the record again after an internal redirect has cleared `ctx`, as nginx's realip
 /// module does it: by the handler of a pool cleanup.
-struct Anchor<M: Module> {
-    main: *mut ngx::ngx_http_request_t,
+struct Anchor<M: HttpKind> {
+    main: *mut sys::ngx_http_request_t,
     record: *const M::Record<'static>,
 }
 
 impl<'r> Request<'r> {
     /// # Safety
     /// `r` is a live request and stays so for `'r`.
-    pub(crate) unsafe fn new(r: *mut ngx::ngx_http_request_t) -> Self {
+    pub(crate) unsafe fn new(r: *mut sys::ngx_http_request_t) -> Self {
         // SAFETY: live, so not null.
         let ptr = unsafe { NonNull::new_unchecked(r) };
         Self {
@@ -47,17 +47,17 @@ impl<'r> Request<'r> {
         }
     }
 
-    pub(crate) fn raw(self) -> *mut ngx::ngx_http_request_t {
+    pub(crate) fn raw(self) -> *mut sys::ngx_http_request_t {
         self.ptr.as_ptr()
     }
 
     /// The request's fields. Never held across a call into nginx.
-    pub(crate) fn fields(&self) -> &ngx::ngx_http_request_t {
+    pub(crate) fn fields(&self) -> &sys::ngx_http_request_t {
         // SAFETY: live for 'r; nginx is single-threaded and does not run meanwhile.
         unsafe { self.ptr.as_ref() }
     }
 
-    pub(crate) fn log_ptr(self) -> *mut ngx::ngx_log_t {
+    pub(crate) fn log_ptr(self) -> *mut sys::ngx_log_t {
         // SAFETY: a request always has its connection.
         unsafe { (*self.fields().connection).log }
     }
@@ -101,7 +101,7 @@ impl<'r> Request<'r> {
     pub fn set_args(self, args: &'r [u8]) {
         // nginx has no pointer where there are none: `$args` is "not found" then.
         let args = match args {
-            [] => ngx::ngx_str_t::default(),
+            [] => sys::ngx_str_t::default(),
             _ => bytes::borrow(args),
         };
         // SAFETY: a plain field; the bytes live as long as the request.
@@ -144,13 +144,13 @@ impl<'r> Request<'r> {
 
     /// Whether the location says `satisfy any`.
     pub fn satisfy_any(self) -> bool {
-        // SAFETY: the core module's own index.
-        let index = unsafe { ngx::ngx_http_core_module.ctx_index };
-        // SAFETY: its slot holds its location configuration.
-        let core =
-            unsafe { *self.fields().loc_conf.add(index) }.cast::<ngx::ngx_http_core_loc_conf_t>();
-        // SAFETY: as above.
-        unsafe { (*core).satisfy == ngx::NGX_HTTP_SATISFY_ANY as usize }
+        let core = &raw const sys::ngx_http_core_module;
+        // SAFETY: the core module's own slot.
+        let core: *const sys::ngx_http_core_loc_conf_t =
+            unsafe { conf_of(self.fields().loc_conf, core) };
+        // SAFETY: its location configuration, which every request has.
+        let satisfy = unsafe { (*core).satisfy };
+        satisfy == sys::NGX_HTTP_SATISFY_ANY as usize
     }
 
     /// The client's address as nginx sees it, after realip; None for a unix socket.
@@ -164,7 +164,7 @@ impl<'r> Request<'r> {
     /// `len` zeroed bytes of the request's pool; None when memory is short.
     pub fn alloc(self, len: usize) -> Option<&'r mut [u8]> {
         // SAFETY: the pool lives as long as the request.
-        unsafe { bytes::alloc(self.fields().pool, len) }
+        unsafe { pool::alloc(self.fields().pool, len) }
     }
 
     /// What `value` displays, in the request's pool; None when it is longer than `most` bytes or
@@ -196,14 +196,14 @@ impl<'r> Request<'r> {
     /// A value in the request's pool; it must not need dropping. None when memory is short.
     pub fn place<T: 'r>(self, value: T) -> Option<&'r mut T> {
         // SAFETY: the pool lives as long as the request.
-        unsafe { bytes::place(self.fields().pool, value) }
+        unsafe { pool::alloc_value(self.fields().pool, value) }
     }
 
     /// `len` zero words in the request's pool; None when memory is short.
     pub fn words(self, len: usize) -> Option<&'r mut [u64]> {
         let size = len.checked_mul(size_of::<u64>())?;
         // SAFETY: the pool lives as long as the request.
-        let at = unsafe { ngx::ngx_pcalloc(self.fields().pool, size.max(1)) }.cast::<u64>();
+        let at = unsafe { sys::ngx_pcalloc(self.fields().pool, size.max(1)) }.cast::<u64>();
         if at.is_null() {
             return None;
         }
@@ -212,31 +212,26 @@ impl<'r> Request<'r> {
     }
 
     /// The `http` level of the configuration.
-    pub fn main_conf<M: Module>(self) -> &'r M::Main {
-        // SAFETY: the module's static; `ctx_index` is set when a module is loaded.
-        let index = unsafe { (*M::module()).ctx_index };
-        // SAFETY: one slot for each http module, ours made by `create::<M::Main>`; it outlives the request.
-        unsafe { &*(*self.fields().main_conf.add(index)).cast::<M::Main>() }
+    pub fn main_conf<M: HttpKind>(self) -> &'r M::Main {
+        // SAFETY: a table of configurations, which outlives the request; ours was made by
+        // `create::<M::Main>`.
+        unsafe { own::<M, _>(self.fields().main_conf) }
     }
 
     /// The server's level of the configuration.
-    pub fn srv<M: Module>(self) -> &'r M::Srv {
-        // SAFETY: the module's static; `ctx_index` is set when a module is loaded.
-        let index = unsafe { (*M::module()).ctx_index };
-        // SAFETY: one slot for each http module, ours made by `create::<M::Srv>`; it outlives the request.
-        unsafe { &*(*self.fields().srv_conf.add(index)).cast::<M::Srv>() }
+    pub fn srv<M: HttpKind>(self) -> &'r M::Srv {
+        // SAFETY: as above, by `create::<M::Srv>`.
+        unsafe { own::<M, _>(self.fields().srv_conf) }
     }
 
     /// The location's level of the configuration (before a location is found: the server's).
-    pub fn loc<M: Module>(self) -> &'r M::Loc {
-        // SAFETY: the module's static; `ctx_index` is set when a module is loaded.
-        let index = unsafe { (*M::module()).ctx_index };
-        // SAFETY: one slot for each http module, ours made by `create::<M::Loc>`; it outlives the request.
-        unsafe { &*(*self.fields().loc_conf.add(index)).cast::<M::Loc>() }
+    pub fn loc<M: HttpKind>(self) -> &'r M::Loc {
+        // SAFETY: as above, by `create::<M::Loc>`.
+        unsafe { own::<M, _>(self.fields().loc_conf) }
     }
 
     /// This request's own state, made on first use; None when memory is short.
-    pub fn local<M: Module>(self) -> Option<&'r M::Local<'r>> {
+    pub fn local<M: HttpKind>(self) -> Option<&'r M::Local<'r>> {
         let state = self.state::<M>()?;
         // SAFETY: only lifetimes differ. Whatever callbacks store in it lives as long as the
         // request (crate docs), so it may be read back with this callback's lifetime.
@@ -244,7 +239,7 @@ impl<'r> Request<'r> {
     }
 
     /// The main request's record, made on first use; None when memory is short.
-    pub fn record<M: Module>(self) -> Option<&'r M::Record<'r>> {
+    pub fn record<M: HttpKind>(self) -> Option<&'r M::Record<'r>> {
         let main = self.main();
         let state = main.state::<M>()?;
         let mut record = state.record.get();
@@ -259,7 +254,7 @@ impl<'r> Request<'r> {
     }
 
     /// The record if there is one already.
-    pub fn existing_record<M: Module>(self) -> Option<&'r M::Record<'r>> {
+    pub fn existing_record<M: HttpKind>(self) -> Option<&'r M::Record<'r>> {
         let main = self.main();
         let record = match main.existing_state::<M>().map(|s| s.record.get()) {
             Some(record) if !record.is_null() => record,
@@ -269,19 +264,17 @@ impl<'r> Request<'r> {
         Some(unsafe { &*record.cast::<M::Record<'r>>() })
     }
 
-    fn slot<M: Module>(self) -> *mut *mut c_void {
-        // SAFETY: the module's static; `ctx_index` is set when a module is loaded.
-        let index = unsafe { (*M::module()).ctx_index };
+    fn slot<M: HttpKind>(self) -> *mut *mut c_void {
         // SAFETY: `ctx` has one slot for each http module.
-        unsafe { self.fields().ctx.add(index) }
+        unsafe { slot::<M>(self.fields().ctx) }
     }
 
-    fn existing_state<M: Module>(self) -> Option<&'r State<M>> {
+    fn existing_state<M: HttpKind>(self) -> Option<&'r State<M>> {
         // SAFETY: null, or what `state` stored there, in the request's pool.
         unsafe { (*self.slot::<M>()).cast::<State<M>>().as_ref() }
     }
 
-    fn state<M: Module>(self) -> Option<&'r State<M>> {
+    fn state<M: HttpKind>(self) -> Option<&'r State<M>> {
         if let Some(state) = self.existing_state::<M>() {
             return Some(state);
         }
@@ -290,13 +283,13 @@ impl<'r> Request<'r> {
             local: Default::default(),
         };
         // SAFETY: the pool lives as long as the request.
-        let state = unsafe { bytes::place(self.fields().pool, fresh) }?;
+        let state = unsafe { pool::alloc_value(self.fields().pool, fresh) }?;
         // SAFETY: our own slot.
         unsafe { *self.slot::<M>() = ptr::from_mut(state).cast() };
         Some(state)
     }
 
-    fn find_record<M: Module>(self) -> Option<*const M::Record<'static>> {
+    fn find_record<M: HttpKind>(self) -> Option<*const M::Record<'static>> {
         // SAFETY: the pool's list of cleanups, live as long as the pool.
         let mut cleanup = unsafe { (*self.fields().pool).cleanup };
         // SAFETY: null or an element of that list.
@@ -315,14 +308,14 @@ impl<'r> Request<'r> {
         None
     }
 
-    fn make_record<M: Module>(self) -> Option<*const M::Record<'static>> {
+    fn make_record<M: HttpKind>(self) -> Option<*const M::Record<'static>> {
         let pool = self.fields().pool;
         // SAFETY: the pool is live; the cleanup's data has room for the anchor.
-        let cleanup = unsafe { ngx::ngx_pool_cleanup_add(pool, size_of::<Anchor<M>>()) };
+        let cleanup = unsafe { sys::ngx_pool_cleanup_add(pool, size_of::<Anchor<M>>()) };
         // SAFETY: null or the fresh cleanup.
         let cleanup = unsafe { cleanup.as_mut() }?;
         // SAFETY: the pool lives as long as the request.
-        let record = unsafe { bytes::place(pool, <M::Record<'static>>::default()) }?;
+        let record = unsafe { pool::alloc_value(pool, <M::Record<'static>>::default()) }?;
         let anchor_value = Anchor::<M> {
             main: self.raw(),
             record,
@@ -333,13 +326,6 @@ impl<'r> Request<'r> {
         Some(record)
     }
 
-    /// Makes nginx compute a variable again that it may have remembered.
-    pub fn forget_variable(self, index: Index) {
-        // SAFETY: `variables` has one value for each index given out while the configuration was read.
-        let value = unsafe { &mut *self.fields().variables.add(index.0) };
-        crate::http::variable::bits::forget(value);
-    }
-
     /// One line in the request's error log.
     pub fn log(self, level: Level, text: &str) {
         // SAFETY: the connection's log is live.
@@ -347,8 +333,22 @@ impl<'r> Request<'r> {
     }
 }
 
+/// The module's configuration in a table.
+///
+/// # Safety
+/// `table` is a live table of configurations of http modules, where that of `M` is a `T`; it lives for
+/// `'r`.
+unsafe fn own<'r, M: HttpKind, T>(table: *mut *mut c_void) -> &'r T {
+    // SAFETY: promised by the caller.
+    let slot = unsafe { slot::<M>(table) };
+    // SAFETY: a slot of that table.
+    let conf = unsafe { slot.read() };
+    // SAFETY: promised by the caller.
+    unsafe { &*conf.cast() }
+}
+
 /// Marks a record's anchor; there is nothing to clean up.
-unsafe extern "C" fn anchor<M: Module>(_: *mut c_void) {
+unsafe extern "C" fn anchor<M: HttpKind>(_: *mut c_void) {
     // Two types must not share one address: their anchors differ.
     std::hint::black_box(size_of::<Anchor<M>>());
 }
@@ -358,22 +358,22 @@ unsafe extern "C" fn anchor<M: Module>(_: *mut c_void) {
 ///
 /// # Safety
 /// `address` is null or leads to `len` readable bytes.
-pub(crate) unsafe fn ip(address: *const ngx::sockaddr, len: usize) -> Option<IpAddr> {
+pub(crate) unsafe fn ip(address: *const sys::sockaddr, len: usize) -> Option<IpAddr> {
     let holds = |size: usize| (!address.is_null() && len >= size).then_some(());
-    holds(size_of::<ngx::sa_family_t>())?;
+    holds(size_of::<sys::sa_family_t>())?;
     // SAFETY: a plain field among the first bytes; no reference to the whole structure is made.
     let family = unsafe { (&raw const (*address).sa_family).read() };
     match u32::from(family) {
-        ngx::AF_INET => {
-            holds(size_of::<ngx::sockaddr_in>())?;
+        sys::AF_INET => {
+            holds(size_of::<sys::sockaddr_in>())?;
             // SAFETY: an AF_INET address of its full size is a sockaddr_in.
-            let v4 = unsafe { address.cast::<ngx::sockaddr_in>().read_unaligned() };
+            let v4 = unsafe { address.cast::<sys::sockaddr_in>().read_unaligned() };
             Some(Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr)).into())
         }
-        ngx::AF_INET6 => {
-            holds(size_of::<ngx::sockaddr_in6>())?;
+        sys::AF_INET6 => {
+            holds(size_of::<sys::sockaddr_in6>())?;
             // SAFETY: an AF_INET6 address of its full size is a sockaddr_in6.
-            let v6 = unsafe { address.cast::<ngx::sockaddr_in6>().read_unaligned() };
+            let v6 = unsafe { address.cast::<sys::sockaddr_in6>().read_unaligned() };
             // SAFETY: any bytes are an IPv6 address.
             Some(Ipv6Addr::from(unsafe { v6.sin6_addr.__in6_u.__u6_addr8 }).into())
         }

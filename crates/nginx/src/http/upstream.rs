@@ -7,13 +7,14 @@
 mod address;
 mod request;
 
-use crate::conf::{Conf, Error, Place};
+use crate::conf::{Conf, ConfLine, Error, Listed, Words, read, result};
 use crate::ffi::bytes;
 use crate::ffi::guard;
-use crate::http::module::Module;
+use crate::ffi::pool;
+use crate::http::kind::{HttpKind, conf_of, slot};
 use crate::http::request::Request;
+use crate::sys;
 use address::socket_address;
-use nginx_sys as ngx;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::net::SocketAddr;
@@ -59,16 +60,16 @@ pub struct Chosen<'r> {
 /// A balancing method.
 pub trait Balancer: 'static {
     /// The module whose `upstream` configuration it reads.
-    type Module: Module;
+    type Module: HttpKind;
     /// What it keeps for a request; lives in the request's pool.
     type State<'r>;
 
     /// The glue's part of an `upstream` block's configuration.
-    fn slot(srv: &<Self::Module as Module>::Srv) -> Option<&Slot>;
+    fn slot(srv: &<Self::Module as HttpKind>::Srv) -> Option<&Slot>;
     /// Looks up the request's backends; `tls`: the location says `proxy_pass https://`.
     fn init<'r>(
         r: Request<'r>,
-        srv: &'r <Self::Module as Module>::Srv,
+        srv: &'r <Self::Module as HttpKind>::Srv,
         tls: bool,
     ) -> Init<Self::State<'r>>;
     /// The next backend to try; None: none is left alive (502).
@@ -78,8 +79,8 @@ pub trait Balancer: 'static {
 }
 
 type InitPeer = unsafe extern "C" fn(
-    *mut ngx::ngx_http_request_t,
-    *mut ngx::ngx_http_upstream_srv_conf_t,
+    *mut sys::ngx_http_request_t,
+    *mut sys::ngx_http_upstream_srv_conf_t,
 ) -> isize;
 
 /// What the glue remembers of an `upstream` block.
@@ -87,7 +88,7 @@ type InitPeer = unsafe extern "C" fn(
 pub struct Slot {
     round_robin: Cell<Option<InitPeer>>,
     has_servers: Cell<bool>,
-    place: RefCell<Option<Place>>,
+    place: RefCell<Option<ConfLine>>,
 }
 
 impl Slot {
@@ -98,7 +99,7 @@ impl Slot {
 
     /// Where the balancing directive stands, when nginx has not taken it into use: another
     /// balancer after it took its place.
-    pub fn replaced(&self) -> Option<Place> {
+    pub fn replaced(&self) -> Option<ConfLine> {
         self.place
             .borrow()
             .clone()
@@ -108,13 +109,13 @@ impl Slot {
 
 /// A request's peer data.
 struct Peer<'r, B: Balancer> {
-    request: *mut ngx::ngx_http_request_t,
+    request: *mut sys::ngx_http_request_t,
     /// The name of the `upstream` block, for messages when nobody is chosen.
-    block: *mut ngx::ngx_str_t,
+    block: *mut sys::ngx_str_t,
     state: B::State<'r>,
 }
 
-impl<M: Module> Conf<'_, M> {
+impl<M: HttpKind> Conf<'_, M> {
     /// Makes `B` the balancing method of the `upstream` block being read.
     pub fn balancer<B: Balancer<Module = M>>(&mut self) -> Result<(), Error> {
         let place = self.here();
@@ -127,13 +128,13 @@ impl<M: Module> Conf<'_, M> {
             return Err(self.error("must come before \"keepalive\" and cannot be used with another load balancing method"));
         }
         block.peer.init_upstream = Some(init_upstream::<B>);
-        block.flags = (ngx::NGX_HTTP_UPSTREAM_CREATE
-            | ngx::NGX_HTTP_UPSTREAM_WEIGHT
-            | ngx::NGX_HTTP_UPSTREAM_MAX_CONNS
-            | ngx::NGX_HTTP_UPSTREAM_MAX_FAILS
-            | ngx::NGX_HTTP_UPSTREAM_FAIL_TIMEOUT
-            | ngx::NGX_HTTP_UPSTREAM_DOWN
-            | ngx::NGX_HTTP_UPSTREAM_BACKUP) as usize;
+        block.flags = (sys::NGX_HTTP_UPSTREAM_CREATE
+            | sys::NGX_HTTP_UPSTREAM_WEIGHT
+            | sys::NGX_HTTP_UPSTREAM_MAX_CONNS
+            | sys::NGX_HTTP_UPSTREAM_MAX_FAILS
+            | sys::NGX_HTTP_UPSTREAM_FAIL_TIMEOUT
+            | sys::NGX_HTTP_UPSTREAM_DOWN
+            | sys::NGX_HTTP_UPSTREAM_BACKUP) as usize;
         // SAFETY: the array of the block's servers and the configuration's pool.
         unsafe { push_down_server((*self.cf).pool, block.servers) }
             .ok_or_else(|| Error::new("no memory for an upstream"))?;
@@ -143,14 +144,11 @@ impl<M: Module> Conf<'_, M> {
         Ok(())
     }
 
-    fn upstream(&self) -> Option<*mut ngx::ngx_http_upstream_srv_conf_t> {
-        // SAFETY: inside `http`, `ctx` is nginx's http context.
-        let context = unsafe { (*self.cf).ctx.cast::<ngx::ngx_http_conf_ctx_t>().as_ref()? };
-        // SAFETY: the upstream module's own index.
-        let index = unsafe { ngx::ngx_http_upstream_module.ctx_index };
-        // SAFETY: its slot of the block's context.
-        let upstream =
-            unsafe { *context.srv_conf.add(index) }.cast::<ngx::ngx_http_upstream_srv_conf_t>();
+    fn upstream(&self) -> Option<*mut sys::ngx_http_upstream_srv_conf_t> {
+        let module = &raw const sys::ngx_http_upstream_module;
+        // SAFETY: the upstream module's own slot of the block's context.
+        let upstream: *mut sys::ngx_http_upstream_srv_conf_t =
+            unsafe { conf_of(self.context().srv_conf, module) };
         (!upstream.is_null()).then_some(upstream)
     }
 }
@@ -164,24 +162,24 @@ static DOWN_SERVER: &[u8] = b"0.0.0.0:1";
 /// # Safety
 /// `pool` is live, `servers` the array of the block being read.
 unsafe fn push_down_server(
-    pool: *mut ngx::ngx_pool_t,
-    servers: *mut ngx::ngx_array_t,
+    pool: *mut sys::ngx_pool_t,
+    servers: *mut sys::ngx_array_t,
 ) -> Option<()> {
     // SAFETY: plain C data for which zero is valid.
-    let mut address: ngx::sockaddr_in = unsafe { std::mem::zeroed() };
-    address.sin_family = ngx::AF_INET as ngx::sa_family_t;
+    let mut address: sys::sockaddr_in = unsafe { std::mem::zeroed() };
+    address.sin_family = sys::AF_INET as sys::sa_family_t;
     address.sin_port = 1u16.to_be();
     // SAFETY: the pool is live.
-    let address = unsafe { bytes::place(pool, address) }?;
-    let listed = ngx::ngx_addr_t {
+    let address = unsafe { pool::alloc_value(pool, address) }?;
+    let listed = sys::ngx_addr_t {
         sockaddr: ptr::from_mut(address).cast(),
-        socklen: size_of::<ngx::sockaddr_in>() as ngx::socklen_t,
+        socklen: size_of::<sys::sockaddr_in>() as sys::socklen_t,
         name: bytes::borrow(DOWN_SERVER),
     };
     // SAFETY: the pool is live.
-    let listed = unsafe { bytes::place(pool, listed) }?;
+    let listed = unsafe { pool::alloc_value(pool, listed) }?;
     // SAFETY: promised by the caller.
-    let server = unsafe { ngx::ngx_array_push(servers) }.cast::<ngx::ngx_http_upstream_server_t>();
+    let server = unsafe { sys::ngx_array_push(servers) }.cast::<sys::ngx_http_upstream_server_t>();
     if server.is_null() {
         return None;
     }
@@ -203,14 +201,14 @@ unsafe fn push_down_server(
 ///
 /// # Safety
 /// `servers` is null or the array of a block that has been read.
-unsafe fn drop_down_server(servers: *mut ngx::ngx_array_t) -> bool {
+unsafe fn drop_down_server(servers: *mut sys::ngx_array_t) -> bool {
     // SAFETY: promised by the caller.
     let Some(array) = (unsafe { servers.as_mut() }) else {
         return false;
     };
     // SAFETY: promised by the caller.
-    let list = unsafe { array.as_slice_mut::<ngx::ngx_http_upstream_server_t>() };
-    let ours = |server: &ngx::ngx_http_upstream_server_t| {
+    let list = unsafe { array.as_slice_mut::<sys::ngx_http_upstream_server_t>() };
+    let ours = |server: &sys::ngx_http_upstream_server_t| {
         ptr::eq(server.name.data.cast_const(), DOWN_SERVER.as_ptr())
     };
     let has_primary = list.iter().any(|s| !ours(s) && s.backup() == 0);
@@ -227,27 +225,31 @@ unsafe fn drop_down_server(servers: *mut ngx::ngx_array_t) -> bool {
 ///
 /// # Safety
 /// `us` is a live block read with the module loaded.
-unsafe fn srv_of<'a, M: Module>(us: *mut ngx::ngx_http_upstream_srv_conf_t) -> Option<&'a M::Srv> {
+unsafe fn srv_of<'a, M: HttpKind>(
+    us: *mut sys::ngx_http_upstream_srv_conf_t,
+) -> Option<&'a M::Srv> {
     // SAFETY: promised by the caller; null for an implicit upstream.
     let slots = unsafe { us.as_ref()?.srv_conf };
     if slots.is_null() {
         return None;
     }
-    // SAFETY: the module's static; `ctx_index` is set when a module is loaded.
-    let index = unsafe { (*M::module()).ctx_index };
-    // SAFETY: one slot for each http module, ours made by `create::<M::Srv>`.
-    unsafe { (*slots.add(index)).cast::<M::Srv>().as_ref() }
+    // SAFETY: one slot for each http module.
+    let slot = unsafe { slot::<M>(slots) };
+    // SAFETY: as above.
+    let srv = unsafe { slot.read() }.cast::<M::Srv>();
+    // SAFETY: null or made by `create::<M::Srv>`.
+    unsafe { srv.as_ref() }
 }
 
 unsafe extern "C" fn init_upstream<B: Balancer>(
-    cf: *mut ngx::ngx_conf_t,
-    us: *mut ngx::ngx_http_upstream_srv_conf_t,
+    cf: *mut sys::ngx_conf_t,
+    us: *mut sys::ngx_http_upstream_srv_conf_t,
 ) -> isize {
-    let body = |_: &mut Conf<'_, B::Module>| {
+    let body = |_: Words<'_>| {
         // SAFETY: nginx passes the live block; its servers are all read.
         let has_servers = unsafe { drop_down_server((*us).servers) };
         // SAFETY: nginx passes the live configuration and block.
-        if unsafe { ngx::ngx_http_upstream_init_round_robin(cf, us) } != ngx::NGX_OK as isize {
+        if unsafe { sys::ngx_http_upstream_init_round_robin(cf, us) } != sys::NGX_OK as isize {
             return Err(Error::logged());
         }
         // SAFETY: an explicit block, read with our module.
@@ -265,16 +267,14 @@ unsafe extern "C" fn init_upstream<B: Balancer>(
         Ok(())
     };
     // SAFETY: nginx passes the live configuration being read.
-    crate::http::module::status(unsafe {
-        crate::conf::read::<B::Module>(cf, "preparing an upstream", body)
-    })
+    result(unsafe { read(cf, B::Module::module(), "preparing an upstream", body) })
 }
 
 unsafe extern "C" fn init_peer<B: Balancer>(
-    r: *mut ngx::ngx_http_request_t,
-    us: *mut ngx::ngx_http_upstream_srv_conf_t,
+    r: *mut sys::ngx_http_request_t,
+    us: *mut sys::ngx_http_upstream_srv_conf_t,
 ) -> isize {
-    const FAILED: isize = ngx::NGX_ERROR as isize;
+    const FAILED: isize = sys::NGX_ERROR as isize;
     // SAFETY: nginx passes a live request.
     let request = unsafe { Request::new(r) };
     // SAFETY: an explicit block, read with our module.
@@ -298,7 +298,7 @@ unsafe extern "C" fn init_peer<B: Balancer>(
     };
     // SAFETY: the connection's log is live.
     match unsafe { guard::run(request.log_ptr(), "choosing a backend", Err(None), body) } {
-        Ok(0) => ngx::NGX_OK as isize,
+        Ok(0) => sys::NGX_OK as isize,
         Ok(_) => match B::slot(srv).and_then(|slot| slot.round_robin.get()) {
             // SAFETY: nginx's own callback with what nginx gave us.
             Some(round_robin) => unsafe { round_robin(r, us) },
@@ -315,12 +315,12 @@ unsafe extern "C" fn init_peer<B: Balancer>(
 ///
 /// # Safety
 /// Called from `peer.init` of a live request; the caller returns the result and touches nothing.
-unsafe fn finish(r: *mut ngx::ngx_http_request_t, status: u16) -> isize {
+unsafe fn finish(r: *mut sys::ngx_http_request_t, status: u16) -> isize {
     // SAFETY: the request has its upstream while `peer.init` runs.
     let cleanup = unsafe { (*(*r).upstream).cleanup };
     // SAFETY: the upstream's own cleanup, or none.
     let Some(handler) = (unsafe { cleanup.as_ref().copied().flatten() }) else {
-        return ngx::NGX_ERROR as isize;
+        return sys::NGX_ERROR as isize;
     };
     // SAFETY: two counts: one given back by the cleanup's finalizing, one by our caller's.
     unsafe {
@@ -330,15 +330,15 @@ unsafe fn finish(r: *mut ngx::ngx_http_request_t, status: u16) -> isize {
     // SAFETY: ngx_http_upstream_cleanup takes the request.
     unsafe { handler(r.cast()) };
     // SAFETY: the request still has the count our caller gives back.
-    unsafe { ngx::ngx_http_finalize_request(r, status as isize) };
-    ngx::NGX_ERROR as isize
+    unsafe { sys::ngx_http_finalize_request(r, status as isize) };
+    sys::NGX_ERROR as isize
 }
 
 /// # Safety
 /// The request is live and has its upstream; `block` lives as long.
 unsafe fn install<'r, B: Balancer>(
     request: Request<'r>,
-    block: *mut ngx::ngx_str_t,
+    block: *mut sys::ngx_str_t,
     state: B::State<'r>,
     tries: usize,
 ) -> Option<()> {
@@ -359,10 +359,10 @@ unsafe fn install<'r, B: Balancer>(
 }
 
 unsafe extern "C" fn get<B: Balancer>(
-    pc: *mut ngx::ngx_peer_connection_t,
+    pc: *mut sys::ngx_peer_connection_t,
     data: *mut c_void,
 ) -> isize {
-    const BUSY: isize = ngx::NGX_BUSY as isize;
+    const BUSY: isize = sys::NGX_BUSY as isize;
     // SAFETY: `install` set `data`; it lives in the request's pool.
     let peer = unsafe { &mut *data.cast::<Peer<'_, B>>() };
     // nginx's messages and `zone` statistics read the name also when nobody is chosen; its round robin gives the same.
@@ -375,7 +375,7 @@ unsafe extern "C" fn get<B: Balancer>(
         while let Some(chosen) = B::get(request, &mut peer.state) {
             // SAFETY: nginx's live connection record.
             if unsafe { aim(request, pc, &chosen) }.is_some() {
-                return ngx::NGX_OK as isize;
+                return sys::NGX_OK as isize;
             }
             // nginx releases only what it was pointed at. A backend without a usable address is a failed try.
             B::free(request, &mut peer.state, true);
@@ -399,7 +399,7 @@ unsafe extern "C" fn get<B: Balancer>(
 /// `pc` is the live connection record of the request's upstream; nobody holds a reference to it.
 unsafe fn aim<'r>(
     r: Request<'r>,
-    pc: *mut ngx::ngx_peer_connection_t,
+    pc: *mut sys::ngx_peer_connection_t,
     chosen: &Chosen<'r>,
 ) -> Option<()> {
     let (address, size) = socket_address(r, chosen)?;
@@ -424,7 +424,7 @@ unsafe fn aim<'r>(
 }
 
 unsafe extern "C" fn free<B: Balancer>(
-    pc: *mut ngx::ngx_peer_connection_t,
+    pc: *mut sys::ngx_peer_connection_t,
     data: *mut c_void,
     state: usize,
 ) {
@@ -436,7 +436,7 @@ unsafe extern "C" fn free<B: Balancer>(
     unsafe { (*pc).tries = left };
     // SAFETY: the request is live until its upstream is finalized.
     let request = unsafe { Request::new(peer.request) };
-    let failed = state & ngx::NGX_PEER_FAILED as usize != 0;
+    let failed = state & sys::NGX_PEER_FAILED as usize != 0;
     // SAFETY: the connection's log is live.
     unsafe {
         guard::run(request.log_ptr(), "releasing a backend", (), || {
@@ -446,8 +446,8 @@ unsafe extern "C" fn free<B: Balancer>(
 }
 
 /// TLS sessions are not reused between connections: they belong to one backend's name.
-unsafe extern "C" fn set_session(_: *mut ngx::ngx_peer_connection_t, _: *mut c_void) -> isize {
-    ngx::NGX_OK as isize
+unsafe extern "C" fn set_session(_: *mut sys::ngx_peer_connection_t, _: *mut c_void) -> isize {
+    sys::NGX_OK as isize
 }
 
-unsafe extern "C" fn save_session(_: *mut ngx::ngx_peer_connection_t, _: *mut c_void) {}
+unsafe extern "C" fn save_session(_: *mut sys::ngx_peer_connection_t, _: *mut c_void) {}

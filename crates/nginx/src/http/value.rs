@@ -1,16 +1,17 @@
 //! nginx expressions: text with variables.
 
-use crate::conf::Conf;
+use crate::conf::{Conf, Error};
 use crate::ffi::bytes;
-use crate::http::module::Module;
+use crate::ffi::pool;
+use crate::http::kind::HttpKind;
 use crate::http::request::Request;
 use crate::http::variable;
-use nginx_sys as ngx;
+use crate::sys;
 use std::mem::MaybeUninit;
 
 /// A compiled expression (`ngx_http_complex_value_t`), owned by the configuration.
 pub struct Expression {
-    raw: Box<ngx::ngx_http_complex_value_t>,
+    raw: Box<sys::ngx_http_complex_value_t>,
     /// What it is made of, when that is texts and named variables only: joined here, since nginx's
     /// script engine takes two passes. Empty for all else.
     parts: Vec<Part>,
@@ -29,22 +30,22 @@ const MOST_PARTS: usize = 16;
 impl Expression {
     /// # Safety
     /// `cf` is the live configuration being read.
-    pub(crate) unsafe fn compile(cf: *mut ngx::ngx_conf_t, text: &[u8]) -> Option<Self> {
+    pub(crate) unsafe fn compile(cf: *mut sys::ngx_conf_t, text: &[u8]) -> Option<Self> {
         // SAFETY: the configuration's pool outlives what is compiled from it.
-        let copy = unsafe { bytes::alloc((*cf).pool, text.len()) }?;
+        let copy = unsafe { pool::alloc((*cf).pool, text.len()) }?;
         copy.copy_from_slice(text);
         let mut value = bytes::borrow(copy);
         // SAFETY: plain C data for which zero is the documented start.
-        let mut raw: Box<ngx::ngx_http_complex_value_t> =
+        let mut raw: Box<sys::ngx_http_complex_value_t> =
             Box::new(unsafe { MaybeUninit::zeroed().assume_init() });
         // SAFETY: as above.
-        let mut compile: ngx::ngx_http_compile_complex_value_t =
+        let mut compile: sys::ngx_http_compile_complex_value_t =
             unsafe { MaybeUninit::zeroed().assume_init() };
         compile.cf = cf;
         compile.value = &raw mut value;
         compile.complex_value = &raw mut *raw;
         // SAFETY: all three pointers are live for the call.
-        let status = unsafe { ngx::ngx_http_compile_complex_value(&raw mut compile) };
+        let status = unsafe { sys::ngx_http_compile_complex_value(&raw mut compile) };
         if status != 0 {
             return None;
         }
@@ -55,7 +56,7 @@ impl Expression {
 
     /// As nginx wants it.
     #[cfg(ngx_feature = "http_cache")]
-    pub(crate) fn compiled(&self) -> &ngx::ngx_http_complex_value_t {
+    pub(crate) fn compiled(&self) -> &sys::ngx_http_complex_value_t {
         &self.raw
     }
 
@@ -78,34 +79,26 @@ impl Expression {
         let mut out = bytes::borrow(&[]);
         let raw = (&raw const *self.raw).cast_mut();
         // SAFETY: nginx only reads the compiled value; the request is live for 'r.
-        let status = unsafe { ngx::ngx_http_complex_value(r.raw(), raw, &raw mut out) };
+        let status = unsafe { sys::ngx_http_complex_value(r.raw(), raw, &raw mut out) };
         // SAFETY: the result lies in the request's pool or in the configuration's.
         (status == 0).then(|| unsafe { bytes::slice(out) })
     }
 }
 
-impl<M: Module> Conf<'_, M> {
-    /// The names, in lower case, of the variables that nginx, modules or the configuration define
-    /// one by one: `http_host`, but not every `http_…`. Only before nginx has read all of `http`,
-    /// as in `Module::complete`; empty after that.
-    pub fn defined_variables(&self) -> Vec<String> {
-        // SAFETY: inside `http`, `ctx` is nginx's http context.
-        let context = unsafe { &*(*self.cf).ctx.cast::<ngx::ngx_http_conf_ctx_t>() };
-        // SAFETY: the core module's own index.
-        let index = unsafe { ngx::ngx_http_core_module.ctx_index };
-        // SAFETY: its slot holds its main configuration.
-        let core =
-            unsafe { *context.main_conf.add(index) }.cast::<ngx::ngx_http_core_main_conf_t>();
-        // SAFETY: null, or the names collected so far, live while `http` is read.
-        let keys = unsafe { (*core).variables_keys.as_ref() };
-        // SAFETY: an initialised array of hash keys (ngx_http_variables_add_core_vars).
-        let keys = keys.map_or(&[][..], |all| unsafe {
-            all.keys.as_slice::<ngx::ngx_hash_key_t>()
-        });
-        keys.iter()
-            // SAFETY: names live in the configuration's pool.
-            .map(|key| String::from_utf8_lossy(unsafe { bytes::slice(key.key) }).into_owned())
-            .collect()
+impl<M: HttpKind> Conf<'_, M> {
+    /// Compiles an nginx expression with variables; nginx itself logs why it cannot.
+    pub fn compile(&mut self, text: &[u8]) -> Result<Expression, Error> {
+        // SAFETY: `cf` is live.
+        unsafe { Expression::compile(self.cf, text) }.ok_or_else(Error::logged)
+    }
+
+    /// Compiles the n-th word of the directive.
+    pub fn compile_word(&mut self, n: usize) -> Result<Expression, Error> {
+        let word = self.raw_words().nth(n);
+        let word = word.ok_or_else(|| self.error("needs more parameters"))?;
+        let cf = self.cf;
+        // SAFETY: `cf` is live.
+        unsafe { Expression::compile(cf, word) }.ok_or_else(Error::logged)
     }
 }
 
@@ -160,11 +153,11 @@ fn join<'r>(r: Request<'r>, parts: &[Part]) -> Option<&'r [u8]> {
 /// A variable's value as an expression has it: empty when it is not found.
 fn value_of<'r>(r: Request<'r>, index: usize) -> Option<&'r [u8]> {
     // SAFETY: the index is from `variable::index`, the request is live.
-    let value = unsafe { ngx::ngx_http_get_flushed_variable(r.raw(), index).as_ref() }?;
+    let value = unsafe { sys::ngx_http_get_flushed_variable(r.raw(), index).as_ref() }?;
     let Some(len) = variable::bits::len(value) else {
         return Some(&[]);
     };
-    let text = ngx::ngx_str_t {
+    let text = sys::ngx_str_t {
         len,
         data: value.data,
     };

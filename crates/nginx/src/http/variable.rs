@@ -1,11 +1,13 @@
 //! Variables: registered changeable, so that a user's own definition of the name wins, and not
 //! cacheable in nginx's sense; families remember values in their request state.
 
+use crate::conf::{Conf, Error};
 use crate::ffi::bytes;
 use crate::ffi::guard;
-use crate::http::module::Module;
+use crate::http::failure;
+use crate::http::kind::HttpKind;
 use crate::http::request::Request;
-use nginx_sys as ngx;
+use crate::sys;
 
 /// What reading a variable gives.
 #[derive(Clone, Copy, Debug)]
@@ -26,10 +28,10 @@ impl<'r> From<Option<&'r [u8]>> for Answer<'r> {
 
 /// Which of the values that nginx keeps with a request; only the configuration gives one out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Index(pub(crate) usize);
+pub struct Index(usize);
 
 /// A variable that exists whenever the module is loaded.
-pub struct Variable<M: Module> {
+pub struct Variable<M: HttpKind> {
     /// Its name without `$`.
     pub name: &'static str,
     /// The reference's text, Markdown.
@@ -40,7 +42,7 @@ pub struct Variable<M: Module> {
     module: std::marker::PhantomData<fn(M)>,
 }
 
-impl<M: Module> Variable<M> {
+impl<M: HttpKind> Variable<M> {
     /// A row of a family's table.
     pub const fn new(
         name: &'static str,
@@ -65,11 +67,85 @@ pub trait Getter: 'static {
 /// The getter of [`Variable`] rows: `data` is the row's address.
 pub(crate) struct Fixed<M>(std::marker::PhantomData<M>);
 
-impl<M: Module> Getter for Fixed<M> {
+impl<M: HttpKind> Getter for Fixed<M> {
     fn get(r: Request<'_>, data: usize) -> Answer<'_> {
         // SAFETY: `Conf::add_static_variable` passes a `&'static Variable<M>`.
         let row = unsafe { &*std::ptr::with_exposed_provenance::<Variable<M>>(data) };
         (row.get)(r)
+    }
+}
+
+impl<M: HttpKind> Conf<'_, M> {
+    /// Adds a variable computed by `G` with `data`.
+    pub fn add_variable<G: Getter>(&mut self, name: &str, data: usize) -> Result<(), Error> {
+        let Some(bare) = name.strip_prefix('$').filter(|n| !n.is_empty()) else {
+            return Err(Error::new(format!("invalid variable name \"{name}\"")));
+        };
+        // SAFETY: `cf` is live.
+        unsafe { add::<G>(self.cf, bare, data, Owner::Anybody) }
+            .ok_or_else(|| Error::new(format!("variable \"{name}\" could not be added")))
+    }
+
+    /// Adds a variable, named without `$`, that no configuration may define itself.
+    #[cfg(ngx_feature = "http_cache")]
+    pub(crate) fn add_own_variable<G: Getter>(
+        &mut self,
+        name: &str,
+        data: usize,
+    ) -> Result<(), Error> {
+        // SAFETY: `cf` is live.
+        unsafe { add::<G>(self.cf, name, data, Owner::Module) }
+            .ok_or_else(|| Error::new(format!("variable \"{name}\" could not be added")))
+    }
+
+    pub(crate) fn add_static_variable(
+        &mut self,
+        variable: &'static Variable<M>,
+    ) -> Result<(), Error> {
+        let data = std::ptr::from_ref(variable).expose_provenance();
+        // SAFETY: `cf` is live; the getter turns `data` back into the static.
+        unsafe { add::<Fixed<M>>(self.cf, variable.name, data, Owner::Anybody) }
+            .ok_or_else(|| Error::new(format!("variable \"{}\" could not be added", variable.name)))
+    }
+
+    /// The indexes of the variables nginx keeps values of whose names are `wanted`.
+    pub fn remembered_variables(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<Index> {
+        // SAFETY: nginx's own settings, live.
+        let variables = unsafe { &(*self.core_main()).variables };
+        // SAFETY: an array of variables, empty (null) when no configuration names one.
+        let all = unsafe { variables.as_slice::<sys::ngx_http_variable_t>() };
+        // SAFETY: names live in the configuration's pool.
+        let name = |v: &sys::ngx_http_variable_t| unsafe { bytes::slice(v.name) };
+        let hit = |v: &&sys::ngx_http_variable_t| std::str::from_utf8(name(v)).is_ok_and(&wanted);
+        all.iter().filter(hit).map(|v| Index(v.index)).collect()
+    }
+
+    /// The names, in lower case, of the variables that nginx, modules or the configuration define
+    /// one by one: `http_host`, but not every `http_…`. Only before nginx has read all of `http`,
+    /// as in `HttpModule::complete`; empty after that.
+    pub fn defined_variables(&self) -> Vec<String> {
+        // SAFETY: nginx's own settings, live.
+        let keys = unsafe { (*self.core_main()).variables_keys };
+        // SAFETY: null, or the names collected so far, live while `http` is read.
+        let keys = unsafe { keys.as_ref() };
+        // SAFETY: an initialised array of hash keys (ngx_http_variables_add_core_vars).
+        let keys = keys.map_or(&[][..], |all| unsafe {
+            all.keys.as_slice::<sys::ngx_hash_key_t>()
+        });
+        keys.iter()
+            // SAFETY: names live in the configuration's pool.
+            .map(|key| String::from_utf8_lossy(unsafe { bytes::slice(key.key) }).into_owned())
+            .collect()
+    }
+}
+
+impl Request<'_> {
+    /// Makes nginx compute a variable again that it may have remembered.
+    pub fn forget_variable(self, index: Index) {
+        // SAFETY: `variables` has one value for each index given out while the configuration was read.
+        let value = unsafe { self.fields().variables.add(index.0) };
+        // SAFETY: as above; nobody else looks at it meanwhile.
+        bits::forget(unsafe { &mut *value });
     }
 }
 
@@ -85,18 +161,18 @@ pub(crate) enum Owner {
 /// # Safety
 /// `cf` is the live configuration being read.
 pub(crate) unsafe fn add<G: Getter>(
-    cf: *mut ngx::ngx_conf_t,
+    cf: *mut sys::ngx_conf_t,
     name: &str,
     data: usize,
     owner: Owner,
 ) -> Option<()> {
     let mut text = bytes::borrow(name.as_bytes());
     let flags = match owner {
-        Owner::Anybody => ngx::NGX_HTTP_VAR_CHANGEABLE | ngx::NGX_HTTP_VAR_NOCACHEABLE,
-        Owner::Module => ngx::NGX_HTTP_VAR_NOCACHEABLE,
+        Owner::Anybody => sys::NGX_HTTP_VAR_CHANGEABLE | sys::NGX_HTTP_VAR_NOCACHEABLE,
+        Owner::Module => sys::NGX_HTTP_VAR_NOCACHEABLE,
     } as usize;
     // SAFETY: nginx copies the name.
-    let variable = unsafe { ngx::ngx_http_add_variable(cf, &raw mut text, flags).as_mut()? };
+    let variable = unsafe { sys::ngx_http_add_variable(cf, &raw mut text, flags).as_mut()? };
     variable.get_handler = Some(get::<G>);
     variable.data = data;
     Some(())
@@ -104,15 +180,15 @@ pub(crate) unsafe fn add<G: Getter>(
 
 /// # Safety
 /// `cf` is the live configuration being read.
-pub(crate) unsafe fn index(cf: *mut ngx::ngx_conf_t, name: &str) -> Option<usize> {
+pub(crate) unsafe fn index(cf: *mut sys::ngx_conf_t, name: &str) -> Option<usize> {
     let mut text = bytes::borrow(name.as_bytes());
     // SAFETY: nginx copies the name.
-    usize::try_from(unsafe { ngx::ngx_http_get_variable_index(cf, &raw mut text) }).ok()
+    usize::try_from(unsafe { sys::ngx_http_get_variable_index(cf, &raw mut text) }).ok()
 }
 
 unsafe extern "C" fn get<G: Getter>(
-    r: *mut ngx::ngx_http_request_t,
-    v: *mut ngx::ngx_variable_value_t,
+    r: *mut sys::ngx_http_request_t,
+    v: *mut sys::ngx_variable_value_t,
     data: usize,
 ) -> isize {
     // SAFETY: nginx passes a live request.
@@ -135,20 +211,20 @@ unsafe extern "C" fn get<G: Getter>(
         Answer::Value(value) => Some(value),
         Answer::NotFound => None,
         Answer::Failed => {
-            crate::http::failure::mark(request);
-            return ngx::NGX_ERROR as isize;
+            failure::mark(request);
+            return sys::NGX_ERROR as isize;
         }
     };
     let value = found.unwrap_or_default();
     v.data = value.as_ptr().cast_mut();
     bits::set(v, bits::of_value(value.len(), found.is_some()));
-    ngx::NGX_OK as isize
+    sys::NGX_OK as isize
 }
 
 /// The bit fields of `ngx_variable_value_t` as one word: the generated accessors move single bits,
 /// which costs hundreds of instructions for a length.
 pub(crate) mod bits {
-    use nginx_sys::ngx_variable_value_t;
+    use crate::sys::ngx_variable_value_t;
 
     /// `unsigned len:28; valid:1; no_cacheable:1; not_found:1; escape:1` (ngx_string.h), from the
     /// low end on the little-endian machines we build for.

@@ -2,12 +2,12 @@
 
 pub mod slots;
 
-use crate::conf::{Conf, Error, Place};
+use crate::conf::{ConfLine, Error, Words};
 use crate::ffi::bytes;
 use crate::ffi::guard;
 use crate::ffi::log::{self, Level};
-use crate::http::module::Module;
-use nginx_sys as ngx;
+use crate::ffi::pool;
+use crate::sys;
 use std::ffi::c_void;
 use std::sync::atomic::AtomicU64;
 
@@ -25,7 +25,7 @@ type Init = Box<dyn Fn(&Zone, Birth) -> Result<(), String>>;
 
 struct Spec {
     init: Init,
-    place: Place,
+    line: ConfLine,
     name: String,
     /// Bytes, as the directive gives them.
     size: usize,
@@ -34,19 +34,19 @@ struct Spec {
 /// A zone of shared memory, owned by the configuration that declared it. All workers see the same
 /// words at the same address.
 pub struct Zone {
-    raw: *mut ngx::ngx_shm_zone_t,
+    raw: *mut sys::ngx_shm_zone_t,
 }
 
 /// The zone's lock; the master frees it when its holder dies (ngx_unlock_mutexes).
 pub struct Locked<'z> {
-    pool: *mut ngx::ngx_slab_pool_t,
+    pool: *mut sys::ngx_slab_pool_t,
     zone: std::marker::PhantomData<&'z Zone>,
 }
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         // SAFETY: locked by `Zone::lock`, in mapped shared memory.
-        unsafe { ngx::ngx_shmtx_unlock(&raw mut (*self.pool).mutex) };
+        unsafe { sys::ngx_shmtx_unlock(&raw mut (*self.pool).mutex) };
     }
 }
 
@@ -57,7 +57,7 @@ struct Block {
 }
 
 impl Zone {
-    fn pool(&self) -> *mut ngx::ngx_slab_pool_t {
+    fn pool(&self) -> *mut sys::ngx_slab_pool_t {
         // SAFETY: the zone's record lives as long as its configuration.
         unsafe { (*self.raw).shm.addr.cast() }
     }
@@ -85,7 +85,7 @@ impl Zone {
             return None;
         }
         // SAFETY: mapped: nginx has initialised the mutex.
-        unsafe { ngx::ngx_shmtx_lock(&raw mut (*pool).mutex) };
+        unsafe { sys::ngx_shmtx_lock(&raw mut (*pool).mutex) };
         Some(Locked {
             pool,
             zone: std::marker::PhantomData,
@@ -99,7 +99,7 @@ impl Zone {
             return None;
         }
         // SAFETY: mapped: nginx has initialised the mutex.
-        let locked = unsafe { ngx::ngx_shmtx_trylock(&raw mut (*pool).mutex) } != 0;
+        let locked = unsafe { sys::ngx_shmtx_trylock(&raw mut (*pool).mutex) } != 0;
         locked.then_some(Locked {
             pool,
             zone: std::marker::PhantomData,
@@ -108,7 +108,7 @@ impl Zone {
 
     /// Bytes of the zone, as its directive gives them.
     pub fn size(&self) -> usize {
-        // SAFETY: `Conf::zone` pointed `data` at its spec; both live as long as the configuration.
+        // SAFETY: `Words::zone` pointed `data` at its spec; both live as long as the configuration.
         unsafe { (*(*self.raw).data.cast::<Spec>()).size }
     }
 
@@ -120,7 +120,7 @@ impl Zone {
     /// Bytes of the smallest zone whose words are `enough`, in whole pages.
     pub fn size_for(&self, enough: impl Fn(usize) -> bool) -> usize {
         // SAFETY: a plain global.
-        let page = unsafe { ngx::ngx_pagesize }.max(1);
+        let page = unsafe { sys::ngx_pagesize }.max(1);
         let enough = |pages: usize| enough(self.words_of(pages));
         let mut few = least() / page;
         let mut many = few;
@@ -148,9 +148,9 @@ impl Zone {
         // SAFETY: mapped: a slab pool of nginx.
         let notes_at = unsafe { (*pool).pages }.addr();
         let head = notes_at.saturating_sub(pool.addr());
-        let note = size_of::<ngx::ngx_slab_page_t>();
+        let note = size_of::<sys::ngx_slab_page_t>();
         // SAFETY: a plain global.
-        let page = unsafe { ngx::ngx_pagesize }.max(1);
+        let page = unsafe { sys::ngx_pagesize }.max(1);
         let size = pages.saturating_mul(page);
         let noted = size.saturating_sub(head) / page.saturating_add(note);
         let taken = noted.saturating_mul(note).saturating_add(head);
@@ -175,10 +175,10 @@ impl Zone {
             return Some(Birth::Reused);
         }
         // SAFETY: as above; a plain global.
-        let (pages, page) = unsafe { ((*pool).pfree, ngx::ngx_pagesize) };
+        let (pages, page) = unsafe { ((*pool).pfree, sys::ngx_pagesize) };
         let size = pages.checked_mul(page)?;
         // SAFETY: the slab is fresh and no other process knows it yet.
-        let block = unsafe { ngx::ngx_slab_alloc(pool, size) }.cast::<Block>();
+        let block = unsafe { sys::ngx_slab_alloc(pool, size) }.cast::<Block>();
         if block.is_null() {
             return None;
         }
@@ -197,11 +197,11 @@ const MOST_PAGES: usize = 1 << 40;
 /// Bytes of the smallest zone that nginx makes.
 fn least() -> usize {
     // SAFETY: a plain global.
-    8 * unsafe { ngx::ngx_pagesize }
+    8 * unsafe { sys::ngx_pagesize }
 }
 
-unsafe extern "C" fn init(raw: *mut ngx::ngx_shm_zone_t, _old: *mut c_void) -> isize {
-    // SAFETY: `Conf::zone` pointed `data` at its spec, which lives as long as the configuration.
+unsafe extern "C" fn init(raw: *mut sys::ngx_shm_zone_t, _old: *mut c_void) -> isize {
+    // SAFETY: `Words::zone` pointed `data` at its spec, which lives as long as the configuration.
     let (spec, log) = unsafe { (&*(*raw).data.cast::<Spec>(), (*raw).shm.log) };
     let body = || {
         let zone = Zone { raw };
@@ -214,33 +214,33 @@ unsafe extern "C" fn init(raw: *mut ngx::ngx_shm_zone_t, _old: *mut c_void) -> i
     // SAFETY: the log of the cycle being built.
     let result = unsafe { guard::run(log, &what, None, || Some(body())) };
     let refused = match result {
-        Some(Ok(())) => return ngx::NGX_OK as isize,
+        Some(Ok(())) => return sys::NGX_OK as isize,
         Some(Err(text)) => text,
         None => format!("internal error while {what}"),
     };
     // SAFETY: the log of the cycle being built.
-    unsafe { log::write(log, Level::Emerg, &format!("{refused} in {}", spec.place)) };
-    ngx::NGX_ERROR as isize
+    unsafe { log::write(log, Level::Emerg, &format!("{refused} in {}", spec.line)) };
+    sys::NGX_ERROR as isize
 }
 
-impl<M: Module> Conf<'_, M> {
+impl Words<'_> {
     /// Declares a zone; `init` runs once nginx has mapped it, before workers start. One that [`Zone::is_too_small`] is
     /// made larger, so that `init` can say how large it must be.
     pub fn zone(
-        &mut self,
+        &self,
         name: &str,
         size: usize,
         init_words: impl Fn(&Zone, Birth) -> Result<(), String> + 'static,
     ) -> Result<Zone, Error> {
         // SAFETY: the configuration's pool outlives the zone's record.
-        let kept = unsafe { bytes::alloc((*self.cf).pool, name.len()) }
+        let kept = unsafe { pool::alloc((*self.cf).pool, name.len()) }
             .ok_or_else(|| Error::new("no memory for a zone"))?;
         kept.copy_from_slice(name.as_bytes());
         let mut text = bytes::borrow(kept);
-        // SAFETY: `cf` is live; the tag is our module.
+        // SAFETY: `cf` is live; the tag is its module.
         let raw = unsafe {
             let size = size.max(least());
-            ngx::ngx_shared_memory_add(self.cf, &raw mut text, size, M::module().cast())
+            sys::ngx_shared_memory_add(self.cf, &raw mut text, size, self.module.cast())
         };
         // SAFETY: null or the zone's record.
         let Some(zone) = (unsafe { raw.as_mut() }) else {
@@ -251,36 +251,12 @@ impl<M: Module> Conf<'_, M> {
         }
         let spec = Spec {
             init: Box::new(init_words),
-            place: self.here(),
+            line: self.here(),
             name: name.into(),
             size,
         };
         zone.data = self.keep(spec)?.cast();
         zone.init = Some(init);
         Ok(Zone { raw })
-    }
-
-    /// Bytes of a size such as `64m`.
-    pub fn size(&self, text: &str) -> Result<usize, Error> {
-        let mut word = bytes::borrow(text.as_bytes());
-        // SAFETY: nginx only reads the word.
-        usize::try_from(unsafe { ngx::ngx_parse_size(&raw mut word) })
-            .map_err(|_| self.invalid(text))
-    }
-
-    /// Seconds of a time such as `30s` or `1y`; a part of a second is refused.
-    pub fn seconds(&self, text: &str) -> Result<u64, Error> {
-        let mut word = bytes::borrow(text.as_bytes());
-        // SAFETY: nginx only reads the word.
-        u64::try_from(unsafe { ngx::ngx_parse_time(&raw mut word, 1) })
-            .map_err(|_| self.invalid(text))
-    }
-
-    /// Milliseconds of a time such as `30s`.
-    pub fn milliseconds(&self, text: &str) -> Result<u64, Error> {
-        let mut word = bytes::borrow(text.as_bytes());
-        // SAFETY: nginx only reads the word.
-        u64::try_from(unsafe { ngx::ngx_parse_time(&raw mut word, 0) })
-            .map_err(|_| self.invalid(text))
     }
 }

@@ -1,6 +1,7 @@
 //! Two slots of bytes in a zone: a new file is put beside the old one and published at once.
 
 use crate::shm::{Locked, Zone};
+use crate::sys;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Words before the slots: generation, length of slot 0, length of slot 1, stamp, ticket, when it was published.
@@ -77,7 +78,7 @@ impl<'z> Slots<'z> {
     /// Bytes a zone has that is made for slots of `slot` bytes each.
     pub fn zone_size(slot: usize) -> usize {
         // SAFETY: a plain global.
-        let page = unsafe { nginx_sys::ngx_pagesize };
+        let page = unsafe { sys::ngx_pagesize };
         let body = slot.saturating_mul(2).saturating_add(64);
         // Slab bookkeeping: some words a page, and the pool's own head.
         body.saturating_add(body / 64).saturating_add(16 * page)

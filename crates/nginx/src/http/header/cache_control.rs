@@ -3,7 +3,7 @@
 
 use crate::ffi::bytes;
 use crate::http::request::Request;
-use nginx_sys as ngx;
+use crate::sys;
 
 /// The statuses for which nginx's `expires` rewrites `Cache-Control`.
 const EXPIRES: [u16; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
@@ -39,13 +39,13 @@ impl<'r> Request<'r> {
 /// # Safety
 /// `r` is live.
 unsafe fn add(
-    r: *mut ngx::ngx_http_request_t,
+    r: *mut sys::ngx_http_request_t,
     value: &'static [u8],
-    hash: ngx::ngx_uint_t,
-) -> Option<*mut ngx::ngx_table_elt_t> {
+    hash: sys::ngx_uint_t,
+) -> Option<*mut sys::ngx_table_elt_t> {
     // SAFETY: an initialised list of the live request.
-    let line = unsafe { ngx::ngx_list_push(&raw mut (*r).headers_out.headers) }
-        .cast::<ngx::ngx_table_elt_t>();
+    let line = unsafe { sys::ngx_list_push(&raw mut (*r).headers_out.headers) }
+        .cast::<sys::ngx_table_elt_t>();
     if line.is_null() {
         return None;
     }
@@ -66,7 +66,7 @@ unsafe fn add(
 /// # Safety
 /// `r` is live.
 #[cfg(not(cookie_array))]
-unsafe fn hide_all(r: *mut ngx::ngx_http_request_t) {
+unsafe fn hide_all(r: *mut sys::ngx_http_request_t) {
     // SAFETY: a pointer field of the live request.
     let mut line = unsafe { (*r).headers_out.cache_control };
     while !line.is_null() {
@@ -85,7 +85,7 @@ unsafe fn hide_all(r: *mut ngx::ngx_http_request_t) {
 /// `r` is live, `line` one of its response headers, and no other is linked.
 #[cfg(not(cookie_array))]
 #[allow(clippy::unnecessary_wraps)] // before nginx 1.23 it may fail
-unsafe fn link(r: *mut ngx::ngx_http_request_t, line: *mut ngx::ngx_table_elt_t) -> Option<()> {
+unsafe fn link(r: *mut sys::ngx_http_request_t, line: *mut sys::ngx_table_elt_t) -> Option<()> {
     // SAFETY: a pointer field of the live request.
     unsafe { (*r).headers_out.cache_control = line };
     Some(())
@@ -96,7 +96,7 @@ unsafe fn link(r: *mut ngx::ngx_http_request_t, line: *mut ngx::ngx_table_elt_t)
 /// # Safety
 /// `r` is live.
 #[cfg(cookie_array)]
-unsafe fn hide_all(r: *mut ngx::ngx_http_request_t) {
+unsafe fn hide_all(r: *mut sys::ngx_http_request_t) {
     // SAFETY: an array of pointers in the live request, initialised or all zero.
     let lines = unsafe { &mut (*r).headers_out.cache_control };
     for at in 0..lines.nelts {
@@ -104,7 +104,7 @@ unsafe fn hide_all(r: *mut ngx::ngx_http_request_t) {
         let line = unsafe {
             lines
                 .elts
-                .cast::<*mut ngx::ngx_table_elt_t>()
+                .cast::<*mut sys::ngx_table_elt_t>()
                 .add(at)
                 .read()
         };
@@ -119,18 +119,18 @@ unsafe fn hide_all(r: *mut ngx::ngx_http_request_t) {
 /// # Safety
 /// `r` is live, `line` one of its response headers, and no other is linked.
 #[cfg(cookie_array)]
-unsafe fn link(r: *mut ngx::ngx_http_request_t, line: *mut ngx::ngx_table_elt_t) -> Option<()> {
-    const SIZE: usize = size_of::<*mut ngx::ngx_table_elt_t>();
+unsafe fn link(r: *mut sys::ngx_http_request_t, line: *mut sys::ngx_table_elt_t) -> Option<()> {
+    const SIZE: usize = size_of::<*mut sys::ngx_table_elt_t>();
     // SAFETY: an array of the live request.
     let lines = unsafe { &mut (*r).headers_out.cache_control };
     if lines.elts.is_null() {
         // SAFETY: the request's pool is live.
-        let elements = unsafe { ngx::ngx_palloc((*r).pool, SIZE) };
+        let elements = unsafe { sys::ngx_palloc((*r).pool, SIZE) };
         if elements.is_null() {
             return None;
         }
         // What ngx_array_init() does, an inline function of C.
-        *lines = ngx::ngx_array_t {
+        *lines = sys::ngx_array_t {
             elts: elements,
             nelts: 0,
             size: SIZE,
@@ -140,7 +140,7 @@ unsafe fn link(r: *mut ngx::ngx_http_request_t, line: *mut ngx::ngx_table_elt_t)
         };
     }
     // SAFETY: an initialised array of pointers.
-    let slot = unsafe { ngx::ngx_array_push(lines) }.cast::<*mut ngx::ngx_table_elt_t>();
+    let slot = unsafe { sys::ngx_array_push(lines) }.cast::<*mut sys::ngx_table_elt_t>();
     if slot.is_null() {
         return None;
     }

@@ -1,13 +1,13 @@
 //! nginx's own pointers to request headers: `$content_type`, `$proxy_add_x_forwarded_for` and others
 //! read these and not the list.
 
-use nginx_sys as ngx;
+use crate::sys;
 #[cfg(cookie_array)]
 use std::ptr;
 
 /// nginx's pointers to single headers come after the list of all of them.
-const FIRST_FIELD: usize = size_of::<ngx::ngx_list_t>();
-const _: () = assert!(std::mem::offset_of!(ngx::ngx_http_headers_in_t, headers) == 0);
+const FIRST_FIELD: usize = size_of::<sys::ngx_list_t>();
+const _: () = assert!(std::mem::offset_of!(sys::ngx_http_headers_in_t, headers) == 0);
 
 /// Forgets nginx's own pointers to a removed header. Which header goes where is asked of the table
 /// that nginx itself fills them by, so that none is missed in any version or build.
@@ -15,14 +15,14 @@ const _: () = assert!(std::mem::offset_of!(ngx::ngx_http_headers_in_t, headers) 
 /// # Safety
 /// `known` belongs to a live request; `gone` was an element of its list.
 pub(super) unsafe fn forget(
-    known: *mut ngx::ngx_http_headers_in_t,
-    gone: *mut ngx::ngx_table_elt_t,
+    known: *mut sys::ngx_http_headers_in_t,
+    gone: *mut sys::ngx_table_elt_t,
 ) {
     // SAFETY: a plain pointer field of the live request.
     let has_user = unsafe { (*known).authorization } == gone;
     // SAFETY: the removed element lives on in the request's pool.
     let name = unsafe { crate::ffi::bytes::slice((*gone).key) };
-    let mut row = (&raw const ngx::ngx_http_headers_in).cast::<ngx::ngx_http_header_t>();
+    let mut row = (&raw const sys::ngx_http_headers_in).cast::<sys::ngx_http_header_t>();
     loop {
         // SAFETY: a row of nginx's static table, which ends with a row without a name.
         let one = unsafe { row.read() };
@@ -45,9 +45,9 @@ pub(super) unsafe fn forget(
     // What nginx has read out of `Authorization` goes with it (`$remote_user`).
     if has_user {
         // SAFETY: a plain field of the live request.
-        unsafe { (*known).user = ngx::ngx_str_t::default() };
+        unsafe { (*known).user = sys::ngx_str_t::default() };
         // SAFETY: as above.
-        unsafe { (*known).passwd = ngx::ngx_str_t::default() };
+        unsafe { (*known).passwd = sys::ngx_str_t::default() };
     }
 }
 
@@ -57,9 +57,9 @@ pub(super) unsafe fn forget(
 /// `field` is one of nginx's pointers in a live request.
 #[cfg(not(cookie_array))]
 unsafe fn forget_in(
-    mut field: *mut *mut ngx::ngx_table_elt_t,
-    _: ngx::ngx_http_header_handler_pt,
-    gone: *mut ngx::ngx_table_elt_t,
+    mut field: *mut *mut sys::ngx_table_elt_t,
+    _: sys::ngx_http_header_handler_pt,
+    gone: *mut sys::ngx_table_elt_t,
 ) {
     loop {
         // SAFETY: a field of the live request, or the link of an element of its list.
@@ -84,9 +84,9 @@ unsafe fn forget_in(
 /// `field` is what `handler` fills in a live request.
 #[cfg(cookie_array)]
 unsafe fn forget_in(
-    field: *mut *mut ngx::ngx_table_elt_t,
-    handler: ngx::ngx_http_header_handler_pt,
-    gone: *mut ngx::ngx_table_elt_t,
+    field: *mut *mut sys::ngx_table_elt_t,
+    handler: sys::ngx_http_header_handler_pt,
+    gone: *mut sys::ngx_table_elt_t,
 ) {
     if is_array(handler) {
         // SAFETY: promised by the caller.
@@ -102,15 +102,15 @@ unsafe fn forget_in(
 
 /// Whether a handler of nginx's table keeps all lines of a header: it is the one for `Cookie`.
 #[cfg(cookie_array)]
-fn is_array(handler: ngx::ngx_http_header_handler_pt) -> bool {
-    let mut row = (&raw const ngx::ngx_http_headers_in).cast::<ngx::ngx_http_header_t>();
+fn is_array(handler: sys::ngx_http_header_handler_pt) -> bool {
+    let mut row = (&raw const sys::ngx_http_headers_in).cast::<sys::ngx_http_header_t>();
     loop {
         // SAFETY: a row of nginx's static table, which ends with a row without a name.
         let one = unsafe { row.read() };
         // SAFETY: names are literals of nginx.
         let name = unsafe { crate::ffi::bytes::slice(one.name) };
         if name.is_empty() || name == b"Cookie" {
-            let address = |h: ngx::ngx_http_header_handler_pt| h.map(|h| h as usize);
+            let address = |h: sys::ngx_http_header_handler_pt| h.map(|h| h as usize);
             return !name.is_empty() && address(one.handler) == address(handler);
         }
         // SAFETY: not the last row.
@@ -121,7 +121,7 @@ fn is_array(handler: ngx::ngx_http_header_handler_pt) -> bool {
 /// # Safety
 /// `lines` is an array of pointers in a live request, initialised or all zero.
 #[cfg(cookie_array)]
-unsafe fn forget_in_array(lines: *mut ngx::ngx_array_t, gone: *mut ngx::ngx_table_elt_t) {
+unsafe fn forget_in_array(lines: *mut sys::ngx_array_t, gone: *mut sys::ngx_table_elt_t) {
     // SAFETY: promised by the caller.
     let array = unsafe { &mut *lines };
     if array.elts.is_null() {
@@ -129,7 +129,7 @@ unsafe fn forget_in_array(lines: *mut ngx::ngx_array_t, gone: *mut ngx::ngx_tabl
     }
     // SAFETY: the array holds `nelts` pointers.
     let all = unsafe {
-        std::slice::from_raw_parts_mut(array.elts.cast::<*mut ngx::ngx_table_elt_t>(), array.nelts)
+        std::slice::from_raw_parts_mut(array.elts.cast::<*mut sys::ngx_table_elt_t>(), array.nelts)
     };
     if let Some(at) = all.iter().position(|line| *line == gone) {
         if let Some(tail) = all.get_mut(at..) {

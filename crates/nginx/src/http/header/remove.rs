@@ -1,14 +1,14 @@
 //! Takes lines out of nginx's list of request headers.
 
 use super::Lines;
-use nginx_sys as ngx;
+use crate::sys;
 
 /// Removes the element that `lines` gave last from the list of request headers; `lines` goes on
 /// with the one after it. None when memory was short.
 ///
 /// # Safety
 /// `r` is live, `lines` walks its list and has given an element.
-pub(super) unsafe fn remove(r: *mut ngx::ngx_http_request_t, lines: &mut Lines<'_>) -> Option<()> {
+pub(super) unsafe fn remove(r: *mut sys::ngx_http_request_t, lines: &mut Lines<'_>) -> Option<()> {
     // The first part lies inside the list, so that a reference to the one would alias a reference
     // to the other. Both are only reached through pointers that come from the request.
     // SAFETY: the list is part of the live request.
@@ -19,7 +19,7 @@ pub(super) unsafe fn remove(r: *mut ngx::ngx_http_request_t, lines: &mut Lines<'
     let index = lines.at.checked_sub(1)?;
     // SAFETY: the part of the list that the element is in; no reference to it is held.
     let old = unsafe { part.read() };
-    let start = old.elts.cast::<ngx::ngx_table_elt_t>();
+    let start = old.elts.cast::<sys::ngx_table_elt_t>();
     // SAFETY: the list is live; no reference to it is held.
     let is_last_part = unsafe { (*list).last == part };
     if index + 1 == old.nelts {
@@ -45,12 +45,12 @@ pub(super) unsafe fn remove(r: *mut ngx::ngx_http_request_t, lines: &mut Lines<'
         }
     } else {
         // SAFETY: the request's pool is live.
-        let rest = unsafe { ngx::ngx_palloc((*r).pool, size_of::<ngx::ngx_list_part_t>()) }
-            .cast::<ngx::ngx_list_part_t>();
+        let rest = unsafe { sys::ngx_palloc((*r).pool, size_of::<sys::ngx_list_part_t>()) }
+            .cast::<sys::ngx_list_part_t>();
         if rest.is_null() {
             return None;
         }
-        let tail = ngx::ngx_list_part_t {
+        let tail = sys::ngx_list_part_t {
             // SAFETY: inside the part: the element is not its last.
             elts: unsafe { start.add(index + 1) }.cast(),
             nelts: old.nelts - index - 1,
@@ -99,11 +99,11 @@ pub(super) unsafe fn remove(r: *mut ngx::ngx_http_request_t, lines: &mut Lines<'
 ///
 /// # Safety
 /// `list` is live, `pool` is live and outlives it, and its only part is empty.
-unsafe fn give_room(list: *mut ngx::ngx_list_t, pool: *mut ngx::ngx_pool_t) -> Option<()> {
+unsafe fn give_room(list: *mut sys::ngx_list_t, pool: *mut sys::ngx_pool_t) -> Option<()> {
     const LINES: usize = 4;
-    let size = LINES.checked_mul(size_of::<ngx::ngx_table_elt_t>())?;
+    let size = LINES.checked_mul(size_of::<sys::ngx_table_elt_t>())?;
     // SAFETY: promised by the caller.
-    let elements = unsafe { ngx::ngx_palloc(pool, size) };
+    let elements = unsafe { sys::ngx_palloc(pool, size) };
     if elements.is_null() {
         return None;
     }

@@ -13,25 +13,14 @@
 //! member that changes places with its neighbour in a structure that no table describes is not noticed.
 
 mod memory;
+mod moved;
 mod package;
 mod request;
 mod tables;
 
 use crate::ffi::library;
-use nginx_sys as ngx;
-
-/// A member that is not where this build has it.
-#[derive(Debug)]
-struct Moved(&'static str);
-
-/// `member` is where it should be when what is found there is what was put there.
-fn expect<T: PartialEq>(member: &'static str, found: T, put: T) -> Result<(), Moved> {
-    if found == put {
-        Ok(())
-    } else {
-        Err(Moved(member))
-    }
-}
+use crate::sys;
+use moved::Moved;
 
 /// Compares the running nginx with the one this module was built for.
 ///
@@ -40,7 +29,7 @@ fn expect<T: PartialEq>(member: &'static str, found: T, put: T) -> Result<(), Mo
 ///
 /// # Safety
 /// `cf` is the configuration being read, in the preconfiguration of an http module.
-pub(crate) unsafe fn check(cf: *mut ngx::ngx_conf_t) -> Result<(), String> {
+pub(crate) unsafe fn check(cf: *mut sys::ngx_conf_t) -> Result<(), String> {
     // SAFETY: promised by the caller.
     let compared = unsafe { compare(cf) };
     compared.map_err(|Moved(member)| {
@@ -54,7 +43,7 @@ pub(crate) unsafe fn check(cf: *mut ngx::ngx_conf_t) -> Result<(), String> {
 
 /// # Safety
 /// As for [`check`].
-unsafe fn compare(cf: *mut ngx::ngx_conf_t) -> Result<(), Moved> {
+unsafe fn compare(cf: *mut sys::ngx_conf_t) -> Result<(), Moved> {
     // Later comparisons rely on what earlier ones have shown: the order matters.
     // SAFETY: promised by the caller.
     unsafe { memory::compare(cf) }?;

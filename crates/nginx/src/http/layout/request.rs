@@ -1,8 +1,8 @@
 //! What nginx's own functions write into a request and an upstream that are made for the purpose.
 
+use super::moved::{Moved, expect};
 use super::tables::Variables;
-use super::{Moved, expect};
-use nginx_sys as ngx;
+use crate::sys;
 use std::mem::{offset_of, size_of};
 use std::ptr;
 
@@ -11,8 +11,8 @@ use std::ptr;
 struct Room([usize; WORDS]);
 
 const WORDS: usize = 2048;
-const _: () = assert!(size_of::<ngx::ngx_http_request_t>() * 2 < size_of::<Room>());
-const _: () = assert!(size_of::<ngx::ngx_connection_t>() * 2 < size_of::<Room>());
+const _: () = assert!(size_of::<sys::ngx_http_request_t>() * 2 < size_of::<Room>());
+const _: () = assert!(size_of::<sys::ngx_connection_t>() * 2 < size_of::<Room>());
 
 impl Room {
     fn zeroed() -> Box<Self> {
@@ -22,9 +22,9 @@ impl Room {
 
 /// # Safety
 /// `cf` is the configuration being read; its layout, pools and nginx's tables have been compared.
-pub(super) unsafe fn compare(cf: *mut ngx::ngx_conf_t, variables: &Variables) -> Result<(), Moved> {
+pub(super) unsafe fn compare(cf: *mut sys::ngx_conf_t, variables: &Variables) -> Result<(), Moved> {
     // SAFETY: promised by the caller.
-    let pool = unsafe { ngx::ngx_create_pool(POOL, (*cf).log) };
+    let pool = unsafe { sys::ngx_create_pool(POOL, (*cf).log) };
     if pool.is_null() {
         return Ok(());
     }
@@ -34,7 +34,7 @@ pub(super) unsafe fn compare(cf: *mut ngx::ngx_conf_t, variables: &Variables) ->
         // SAFETY: just made, and mostly unused.
         .and_then(|()| unsafe { upstream(pool) });
     // SAFETY: nothing in it is used any more.
-    unsafe { ngx::ngx_destroy_pool(pool) };
+    unsafe { sys::ngx_destroy_pool(pool) };
     compared
 }
 
@@ -47,11 +47,11 @@ const TEXT: &[u8] = b"GET /a.b?c HTTP/1.1\r\nHost: x\r\n";
 ///
 /// # Safety
 /// `pool` is live.
-unsafe fn parsing(pool: *mut ngx::ngx_pool_t) -> Result<(), Moved> {
+unsafe fn parsing(pool: *mut sys::ngx_pool_t) -> Result<(), Moved> {
     let mut room = Room::zeroed();
-    let r = room.0.as_mut_ptr().cast::<ngx::ngx_http_request_t>();
+    let r = room.0.as_mut_ptr().cast::<sys::ngx_http_request_t>();
     // SAFETY: promised by the caller.
-    let buffer = unsafe { ngx::ngx_create_temp_buf(pool, TEXT.len()).as_mut() };
+    let buffer = unsafe { sys::ngx_create_temp_buf(pool, TEXT.len()).as_mut() };
     let Some(buffer) = buffer else {
         return Ok(());
     };
@@ -61,14 +61,14 @@ unsafe fn parsing(pool: *mut ngx::ngx_pool_t) -> Result<(), Moved> {
     buffer.last = buffer.end;
     let at = |offset: usize| begin.wrapping_add(offset);
     // SAFETY: a request of zeros, as nginx makes it, and a buffer with a request line.
-    let parsed = unsafe { ngx::ngx_http_parse_request_line(r, buffer) };
-    expect("ngx_http_request_t", parsed, ngx::NGX_OK as isize)?;
+    let parsed = unsafe { sys::ngx_http_parse_request_line(r, buffer) };
+    expect("ngx_http_request_t", parsed, sys::NGX_OK as isize)?;
     // SAFETY: zeros are a request; nobody else has it.
     let request = unsafe { &mut *r };
     expect(
         "ngx_http_request_t.method",
         request.method,
-        ngx::NGX_HTTP_GET as usize,
+        sys::NGX_HTTP_GET as usize,
     )?;
     expect(
         "ngx_http_request_t.http_version",
@@ -88,13 +88,13 @@ unsafe fn parsing(pool: *mut ngx::ngx_pool_t) -> Result<(), Moved> {
     request.uri.data = request.uri_start;
     request.uri.len = 4;
     // SAFETY: reads the path just set.
-    unsafe { ngx::ngx_http_set_exten(r) };
+    unsafe { sys::ngx_http_set_exten(r) };
     // SAFETY: as above.
     let request = unsafe { &mut *r };
     expect("ngx_http_request_t.exten", request.exten.data, at(7))?;
     // SAFETY: a parsed request, and a buffer with a header line.
-    let parsed = unsafe { ngx::ngx_http_parse_header_line(r, buffer, 1) };
-    expect("ngx_http_request_t", parsed, ngx::NGX_OK as isize)?;
+    let parsed = unsafe { sys::ngx_http_parse_header_line(r, buffer, 1) };
+    expect("ngx_http_request_t", parsed, sys::NGX_OK as isize)?;
     // SAFETY: as above.
     let request = unsafe { &*r };
     let lowered = request.lowcase_header.get(..4);
@@ -120,19 +120,19 @@ fn connection(variables: &Variables) -> Result<(), Moved> {
     let mut room = Room::zeroed();
     // What stands before the headers is the connection, wherever it stands there: no other pointer
     // is followed, and where the headers begin is known from the tables.
-    let headers = offset_of!(ngx::ngx_http_request_t, headers_in) / WORD;
+    let headers = offset_of!(sys::ngx_http_request_t, headers_in) / WORD;
     for word in room.0.iter_mut().take(headers) {
         *word = words.0.as_mut_ptr() as usize;
     }
     let mut values = Room::zeroed();
-    let value = values.0.as_mut_ptr().cast::<ngx::ngx_variable_value_t>();
+    let value = values.0.as_mut_ptr().cast::<sys::ngx_variable_value_t>();
     // SAFETY: the function reads the text of the connection's address, and follows it nowhere.
     unsafe { show(room.0.as_mut_ptr().cast(), value, 0) };
     // SAFETY: zeros are a value; nobody else has it.
     let value = unsafe { &*value };
-    let text = offset_of!(ngx::ngx_connection_t, addr_text);
+    let text = offset_of!(sys::ngx_connection_t, addr_text);
     expect("ngx_connection_t.addr_text", value.len() as usize, text)?;
-    let data = text.wrapping_add(offset_of!(ngx::ngx_str_t, data));
+    let data = text.wrapping_add(offset_of!(sys::ngx_str_t, data));
     expect("ngx_connection_t.addr_text", value.data as usize, data)
 }
 
@@ -140,11 +140,11 @@ fn connection(variables: &Variables) -> Result<(), Moved> {
 ///
 /// # Safety
 /// `pool` is live, with room for an upstream.
-unsafe fn upstream(pool: *mut ngx::ngx_pool_t) -> Result<(), Moved> {
+unsafe fn upstream(pool: *mut sys::ngx_pool_t) -> Result<(), Moved> {
     let (mut room, mut words, mut logs) = (Room::zeroed(), Room::zeroed(), Room::zeroed());
-    let r = room.0.as_mut_ptr().cast::<ngx::ngx_http_request_t>();
-    let connection = words.0.as_mut_ptr().cast::<ngx::ngx_connection_t>();
-    let log = logs.0.as_mut_ptr().cast::<ngx::ngx_log_t>();
+    let r = room.0.as_mut_ptr().cast::<sys::ngx_http_request_t>();
+    let connection = words.0.as_mut_ptr().cast::<sys::ngx_connection_t>();
+    let log = logs.0.as_mut_ptr().cast::<sys::ngx_log_t>();
     // SAFETY: zeros are a connection; nobody else has it.
     unsafe { (*connection).log = log };
     // SAFETY: zeros are a request; nobody else has it.
@@ -156,8 +156,8 @@ unsafe fn upstream(pool: *mut ngx::ngx_pool_t) -> Result<(), Moved> {
     // SAFETY: a live pool.
     let before = unsafe { (*pool).d.last };
     // SAFETY: takes memory from the request's pool and reads its connection's log.
-    let made = unsafe { ngx::ngx_http_upstream_create(r) };
-    if made != ngx::NGX_OK as isize {
+    let made = unsafe { sys::ngx_http_upstream_create(r) };
+    if made != sys::NGX_OK as isize {
         return Ok(());
     }
     // SAFETY: as above.
@@ -166,7 +166,7 @@ unsafe fn upstream(pool: *mut ngx::ngx_pool_t) -> Result<(), Moved> {
     expect("ngx_http_request_t.upstream", upstream.cast(), aligned)?;
     // SAFETY: a live pool.
     let after = unsafe { (*pool).d.last };
-    let size = size_of::<ngx::ngx_http_upstream_t>();
+    let size = size_of::<sys::ngx_http_upstream_t>();
     expect("ngx_http_upstream_t", after, aligned.wrapping_add(size))?;
     // SAFETY: made by nginx just now, as large as this build has it.
     let upstream = unsafe { &*upstream };

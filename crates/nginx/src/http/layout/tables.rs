@@ -1,9 +1,9 @@
 //! nginx's tables of directives, header fields and variables: each row says at which offset of a
 //! structure its value lies.
 
-use super::Moved;
+use super::moved::{Moved, expect};
 use crate::ffi::bytes;
-use nginx_sys as ngx;
+use crate::sys;
 use std::mem::offset_of;
 
 /// A row of one of nginx's tables: its name there, the member it stands for, its offset in this build.
@@ -15,7 +15,7 @@ macro_rules! rows {
         &[$(Row(
             $name,
             concat!(stringify!($structure), ".", stringify!($($member).+)),
-            offset_of!(ngx::$structure, $($member).+),
+            offset_of!(sys::$structure, $($member).+),
         )),+]
     };
 }
@@ -97,15 +97,15 @@ const VARIABLES: &[Row] = rows!(ngx_http_request_t:
 /// A row that nginx has under another offset, or not at all, is one that has moved.
 fn compare_rows(rows: &[Row], find: impl Fn(&'static str) -> Option<usize>) -> Result<(), Moved> {
     rows.iter()
-        .try_for_each(|Row(name, member, built)| super::expect(member, find(name), Some(*built)))
+        .try_for_each(|Row(name, member, built)| expect(member, find(name), Some(*built)))
 }
 
 /// The variables that nginx's core has added.
-pub(super) struct Variables(Vec<*const ngx::ngx_http_variable_t>);
+pub(super) struct Variables(Vec<*const sys::ngx_http_variable_t>);
 
 impl Variables {
     /// The variable of that name.
-    pub fn find(&self, name: &str) -> Option<&ngx::ngx_http_variable_t> {
+    pub fn find(&self, name: &str) -> Option<&sys::ngx_http_variable_t> {
         let all = self.0.iter();
         // SAFETY: nginx's own, in the pool of the configuration being read.
         let mut all = all.filter_map(|one| unsafe { one.as_ref() });
@@ -117,9 +117,9 @@ impl Variables {
 /// # Safety
 /// `cf` is the configuration being read, in the preconfiguration of an http module, with the layout
 /// that [`super::memory`] has compared.
-pub(super) unsafe fn compare(cf: *mut ngx::ngx_conf_t) -> Result<Variables, Moved> {
+pub(super) unsafe fn compare(cf: *mut sys::ngx_conf_t) -> Result<Variables, Moved> {
     // SAFETY: a static of nginx.
-    let core = unsafe { ngx::ngx_http_core_module.commands };
+    let core = unsafe { sys::ngx_http_core_module.commands };
     for rows in [MAIN, SERVER, LOCATION] {
         // SAFETY: a module's table of directives.
         compare_rows(rows, |name| unsafe { directive(core, name) })?;
@@ -140,7 +140,7 @@ pub(super) unsafe fn compare(cf: *mut ngx::ngx_conf_t) -> Result<Variables, Move
 
 /// # Safety
 /// `commands` is a module's table of directives.
-unsafe fn directive(commands: *const ngx::ngx_command_t, name: &str) -> Option<usize> {
+unsafe fn directive(commands: *const sys::ngx_command_t, name: &str) -> Option<usize> {
     let mut row = commands;
     loop {
         // SAFETY: an empty name ends the table.
@@ -155,7 +155,7 @@ unsafe fn directive(commands: *const ngx::ngx_command_t, name: &str) -> Option<u
 
 /// # Safety
 /// As for [`compare`].
-unsafe fn module<'c>(cf: *mut ngx::ngx_conf_t, name: &str) -> Option<&'c ngx::ngx_module_t> {
+unsafe fn module<'c>(cf: *mut sys::ngx_conf_t, name: &str) -> Option<&'c sys::ngx_module_t> {
     // SAFETY: promised by the caller.
     let mut row = unsafe { (*(*cf).cycle).modules };
     loop {
@@ -171,7 +171,7 @@ unsafe fn module<'c>(cf: *mut ngx::ngx_conf_t, name: &str) -> Option<&'c ngx::ng
 }
 
 fn header(name: &'static str) -> Option<usize> {
-    let mut row = (&raw const ngx::ngx_http_headers_in).cast::<ngx::ngx_http_header_t>();
+    let mut row = (&raw const sys::ngx_http_headers_in).cast::<sys::ngx_http_header_t>();
     loop {
         // SAFETY: an empty name ends the table.
         let header = unsafe { row.as_ref() }.filter(|row| row.name.len != 0)?;
@@ -185,17 +185,17 @@ fn header(name: &'static str) -> Option<usize> {
 
 /// # Safety
 /// As for [`compare`], with the core's main configuration compared.
-unsafe fn variables(cf: *mut ngx::ngx_conf_t) -> Variables {
+unsafe fn variables(cf: *mut sys::ngx_conf_t) -> Variables {
     // SAFETY: inside `http`, `ctx` is nginx's http context.
-    let context = unsafe { &*(*cf).ctx.cast::<ngx::ngx_http_conf_ctx_t>() };
+    let context = unsafe { &*(*cf).ctx.cast::<sys::ngx_http_conf_ctx_t>() };
     // SAFETY: the core module's own index.
-    let index = unsafe { ngx::ngx_http_core_module.ctx_index };
+    let index = unsafe { sys::ngx_http_core_module.ctx_index };
     // SAFETY: its slot holds its main configuration.
-    let core = unsafe { *context.main_conf.add(index) }.cast::<ngx::ngx_http_core_main_conf_t>();
+    let core = unsafe { *context.main_conf.add(index) }.cast::<sys::ngx_http_core_main_conf_t>();
     // SAFETY: made by the core's preconfiguration, which comes before ours.
     let keys = unsafe { &(*(*core).variables_keys).keys };
     // SAFETY: an array of keys.
-    let keys = unsafe { keys.as_slice::<ngx::ngx_hash_key_t>() };
+    let keys = unsafe { keys.as_slice::<sys::ngx_hash_key_t>() };
     Variables(
         keys.iter()
             .map(|key| key.value.cast_const().cast())

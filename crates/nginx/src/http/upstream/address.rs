@@ -2,7 +2,7 @@
 
 use super::{Address, Chosen};
 use crate::http::request::Request;
-use nginx_sys as ngx;
+use crate::sys;
 use std::ffi::c_char;
 use std::net::SocketAddr;
 use std::ptr;
@@ -12,37 +12,37 @@ use std::ptr;
 pub(super) fn socket_address(
     r: Request<'_>,
     chosen: &Chosen<'_>,
-) -> Option<(*mut ngx::sockaddr, ngx::socklen_t)> {
+) -> Option<(*mut sys::sockaddr, sys::socklen_t)> {
     let tag = chosen.tls.map_or(0, fnv1a);
     match chosen.address {
         Address::Inet(SocketAddr::V4(v4)) => {
             // SAFETY: plain C data for which zero is valid.
-            let mut raw: ngx::sockaddr_in = unsafe { std::mem::zeroed() };
-            raw.sin_family = ngx::AF_INET as ngx::sa_family_t;
+            let mut raw: sys::sockaddr_in = unsafe { std::mem::zeroed() };
+            raw.sin_family = sys::AF_INET as sys::sa_family_t;
             raw.sin_port = v4.port().to_be();
             raw.sin_addr.s_addr = u32::from(*v4.ip()).to_be();
             raw.sin_zero = tag.to_ne_bytes();
             Some((
                 ptr::from_mut(r.place(raw)?).cast(),
-                size_of::<ngx::sockaddr_in>() as _,
+                size_of::<sys::sockaddr_in>() as _,
             ))
         }
         Address::Inet(SocketAddr::V6(v6)) => {
             // SAFETY: plain C data for which zero is valid.
-            let mut raw: ngx::sockaddr_in6 = unsafe { std::mem::zeroed() };
-            raw.sin6_family = ngx::AF_INET6 as ngx::sa_family_t;
+            let mut raw: sys::sockaddr_in6 = unsafe { std::mem::zeroed() };
+            raw.sin6_family = sys::AF_INET6 as sys::sa_family_t;
             raw.sin6_port = v6.port().to_be();
             raw.sin6_addr.__in6_u.__u6_addr8 = v6.ip().octets();
             raw.sin6_flowinfo = (tag ^ (tag >> 32)) as u32;
             Some((
                 ptr::from_mut(r.place(raw)?).cast(),
-                size_of::<ngx::sockaddr_in6>() as _,
+                size_of::<sys::sockaddr_in6>() as _,
             ))
         }
         Address::Unix(path) => {
             // SAFETY: plain C data for which zero is valid.
-            let mut raw: ngx::sockaddr_un = unsafe { std::mem::zeroed() };
-            raw.sun_family = ngx::AF_UNIX as ngx::sa_family_t;
+            let mut raw: sys::sockaddr_un = unsafe { std::mem::zeroed() };
+            raw.sun_family = sys::AF_UNIX as sys::sa_family_t;
             for (to, from) in raw.sun_path.get_mut(..path.len())?.iter_mut().zip(path) {
                 *to = *from as c_char;
             }
@@ -56,7 +56,7 @@ pub(super) fn socket_address(
             }
             Some((
                 ptr::from_mut(r.place(raw)?).cast(),
-                size_of::<ngx::sockaddr_un>() as _,
+                size_of::<sys::sockaddr_un>() as _,
             ))
         }
     }

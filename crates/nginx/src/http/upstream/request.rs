@@ -2,20 +2,20 @@
 
 use super::srv_of;
 use crate::ffi::bytes;
-use crate::http::module::Module;
+use crate::http::kind::{HttpKind, conf_of};
 use crate::http::request::Request;
-use nginx_sys as ngx;
+use crate::sys;
 use std::ptr;
 
 impl<'r> Request<'r> {
-    pub(super) fn upstream(self) -> Option<&'r ngx::ngx_http_upstream_t> {
+    pub(super) fn upstream(self) -> Option<&'r sys::ngx_http_upstream_t> {
         // SAFETY: null or the request's upstream, in its pool.
         unsafe { self.fields().upstream.as_ref() }
     }
 
     /// The module's configuration of the `upstream` block this request is going to; None before
     /// nginx knows it.
-    pub fn upstream_srv<M: Module>(self) -> Option<&'r M::Srv> {
+    pub fn upstream_srv<M: HttpKind>(self) -> Option<&'r M::Srv> {
         let upstream = self.upstream()?;
         let block = if !upstream.upstream.is_null() {
             upstream.upstream
@@ -35,22 +35,22 @@ impl<'r> Request<'r> {
     /// `proxy_pass http://$name`: the block of that name, as ngx_http_upstream_init_request finds it.
     fn resolved_block(
         self,
-        upstream: &ngx::ngx_http_upstream_t,
-    ) -> Option<*mut ngx::ngx_http_upstream_srv_conf_t> {
+        upstream: &sys::ngx_http_upstream_t,
+    ) -> Option<*mut sys::ngx_http_upstream_srv_conf_t> {
         // SAFETY: null or what create_request's module evaluated.
         let resolved = unsafe { upstream.resolved.as_ref()? };
         // SAFETY: lives in the request's pool.
         let host = unsafe { bytes::slice(resolved.host) };
-        // SAFETY: the upstream module's own index.
-        let index = unsafe { ngx::ngx_http_upstream_module.ctx_index };
-        // SAFETY: its slot holds its main configuration.
-        let main = unsafe {
-            &*(*self.fields().main_conf.add(index)).cast::<ngx::ngx_http_upstream_main_conf_t>()
-        };
+        let module = &raw const sys::ngx_http_upstream_module;
+        // SAFETY: the upstream module's own slot.
+        let main: *const sys::ngx_http_upstream_main_conf_t =
+            unsafe { conf_of(self.fields().main_conf, module) };
+        // SAFETY: its main configuration, which outlives the request.
+        let main = unsafe { &*main };
         // SAFETY: an array of pointers to blocks.
         let blocks = unsafe {
             main.upstreams
-                .as_slice::<*mut ngx::ngx_http_upstream_srv_conf_t>()
+                .as_slice::<*mut sys::ngx_http_upstream_srv_conf_t>()
         };
         blocks.iter().copied().find(|block| {
             // SAFETY: blocks live as long as the configuration.
@@ -77,7 +77,7 @@ impl<'r> Request<'r> {
     }
 
     /// nginx's settings of the location's upstream.
-    pub(crate) fn upstream_settings(self) -> Option<*mut ngx::ngx_http_upstream_conf_t> {
+    pub(crate) fn upstream_settings(self) -> Option<*mut sys::ngx_http_upstream_conf_t> {
         self.upstream()
             .map(|u| u.conf)
             .filter(|conf| !conf.is_null())
@@ -90,7 +90,7 @@ impl<'r> Request<'r> {
             return false;
         };
         // SAFETY: a plain global, set when the configuration was read.
-        let modules = unsafe { ngx::ngx_http_max_module };
+        let modules = unsafe { sys::ngx_http_max_module };
         // Every module that passes requests on has them at the start of its own configuration.
         (0..modules).any(|index| {
             // SAFETY: `loc_conf` has one slot for each http module.

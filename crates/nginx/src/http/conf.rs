@@ -1,0 +1,88 @@
+//! What only the configuration of `http` has: `server`s and `location`s.
+
+use crate::conf::{Conf, Words};
+use crate::http::kind::{HttpKind, conf_of, slot};
+use crate::sys;
+use std::ffi::c_void;
+use std::ops::Deref;
+
+impl<M: HttpKind> Conf<'_, M> {
+    /// nginx's context of the level being read.
+    pub(crate) fn context(&self) -> &sys::ngx_http_conf_ctx_t {
+        // SAFETY: a `Conf` of an http module exists only inside `http`.
+        let context = unsafe { (*self.cf).ctx }.cast::<sys::ngx_http_conf_ctx_t>();
+        // SAFETY: there it is nginx's context, which lives as long as the configuration.
+        unsafe { &*context }
+    }
+
+    /// nginx's own settings of the section.
+    pub(crate) fn core_main(&self) -> *mut sys::ngx_http_core_main_conf_t {
+        let core = &raw const sys::ngx_http_core_module;
+        // SAFETY: the core module's own slot.
+        unsafe { conf_of(self.context().main_conf, core) }
+    }
+
+    /// The level of the directive (`http`, `server` or `location`).
+    pub fn loc(&mut self) -> &mut M::Loc {
+        // SAFETY: made by `create::<M::Loc>`; `&mut self` keeps it unique while it is held: a level
+        // that is being merged has no `Conf`.
+        unsafe { &mut *own::<M>(self.context().loc_conf).cast() }
+    }
+
+    /// The `server` or `upstream` of the directive.
+    pub fn srv(&mut self) -> &mut M::Srv {
+        // Not the structure nginx passes to a directive: which level that is of depends on its row.
+        // SAFETY: made by `create::<M::Srv>`; `&mut self` keeps it unique while it is held.
+        unsafe { &mut *own::<M>(self.context().srv_conf).cast() }
+    }
+
+    pub(crate) fn satisfies_any(&self) -> bool {
+        let core = &raw const sys::ngx_http_core_module;
+        // SAFETY: the core module's own slot.
+        let core: *const sys::ngx_http_core_loc_conf_t =
+            unsafe { conf_of(self.context().loc_conf, core) };
+        // SAFETY: null or that configuration.
+        unsafe { core.as_ref() }
+            .is_some_and(|core| core.satisfy == sys::NGX_HTTP_SATISFY_ANY as usize)
+    }
+}
+
+/// # Safety
+/// A live table of configurations.
+unsafe fn own<M: HttpKind>(table: *mut *mut c_void) -> *mut c_void {
+    // SAFETY: promised by the caller.
+    let slot = unsafe { slot::<M>(table) };
+    // SAFETY: a slot of that table.
+    unsafe { slot.read() }
+}
+
+/// The configuration while a level of locations is merged with the enclosing one. It does not give
+/// out that level: whoever merges has it already.
+pub struct Merging<'c, M: HttpKind> {
+    pub(crate) conf: Conf<'c, M>,
+}
+
+impl<'c, M: HttpKind> Deref for Merging<'c, M> {
+    type Target = Words<'c>;
+
+    fn deref(&self) -> &Words<'c> {
+        &self.conf
+    }
+}
+
+impl<M: HttpKind> Merging<'_, M> {
+    /// The `http` level.
+    pub fn main(&mut self) -> &mut M::Main {
+        self.conf.main()
+    }
+
+    /// The `server` the level is in.
+    pub fn srv(&mut self) -> &mut M::Srv {
+        self.conf.srv()
+    }
+
+    /// Whether the level says `satisfy any`: nginx's own settings are merged before ours.
+    pub fn satisfy_any(&self) -> bool {
+        self.conf.satisfies_any()
+    }
+}
