@@ -23,7 +23,7 @@ fine
 --- response_body_like eval
 [qr/^fine$/, qr/500 Internal Server Error/, qr/^fine$/, qr/500 Internal/, qr/^fine$/]
 --- error_log eval
-[qr/\[warn\] .*built with test hooks/, qr/\[alert\] \d+#\d+: \*\d+ gatehouse: internal error at src\/hooks\.rs:\d+: test_panic Request, while testing a request, client: 127\.0\.0\.1, .*request: "GET \/panic HTTP\/1\.1"/]
+[qr/\[warn\] .*built with test hooks/, qr/\[alert\] \d+#\d+: \*\d+ gatehouse: internal error at src\/hooks\/mod\.rs:\d+: test_panic Request, while testing a request, client: 127\.0\.0\.1, .*request: "GET \/panic HTTP\/1\.1"/]
 
 === TEST 2: in a request, as an error page sees it
 --- config
@@ -36,7 +36,7 @@ GET /panic
 --- response_body
 sorry
 --- error_log
-internal error at src/hooks.rs
+internal error at src/hooks/mod.rs
 
 === TEST 3: in a request after others on the same connection
 --- config
@@ -49,7 +49,7 @@ location / { return 200 "$connection_requests"; }
 --- response_body_like eval
 [qr/^1$/, qr/^2$/, qr/500 Internal/]
 --- error_log
-internal error at src/hooks.rs
+internal error at src/hooks/mod.rs
 
 === TEST 4: in a subrequest: that part of the page fails
 --- http_config
@@ -72,7 +72,7 @@ let in
 --- response_body_like eval
 [qr/^before .*500 Internal Server Error.* between .*500 Internal Server Error.* after$/s, qr/500 Internal Server Error/]
 --- error_log
-internal error at src/hooks.rs
+internal error at src/hooks/mod.rs
 test_panic variable
 auth request unexpected status: 500
 
@@ -89,7 +89,7 @@ location / { return 200 "fine"; }
 --- response_body_like eval
 [qr/^fine$/, qr/^(?!.*value).*500 Internal Server Error/s, qr/^fine$/, qr/500 Internal/]
 --- error_log eval
-qr/\[alert\] .*gatehouse: internal error at src\/hooks\.rs:\d+: test_panic variable, while computing a variable, client:/
+qr/\[alert\] .*gatehouse: internal error at src\/hooks\/mod\.rs:\d+: test_panic variable, while computing a variable, client:/
 
 === TEST 6: in a variable that decides
 --- http_config
@@ -106,7 +106,7 @@ location = /sorry { return 200 "sorry"; }
 --- response_body_like eval
 [qr/500 Internal/, qr/500 Internal/, qr/^sorry$/]
 --- error_log
-internal error at src/hooks.rs
+internal error at src/hooks/mod.rs
 
 === TEST 7: in a variable for the backend: its answer is not passed on
 --- http_config
@@ -122,7 +122,7 @@ GET /
 --- error_code: 500
 --- response_body_like: 500 Internal
 --- error_log
-internal error at src/hooks.rs
+internal error at src/hooks/mod.rs
 
 === TEST 8: in a variable of the access log, after the answer
 --- http_config
@@ -138,7 +138,7 @@ location / { return 200 "fine"; }
 --- access_log
 value: -.
 --- error_log
-internal error at src/hooks.rs
+internal error at src/hooks/mod.rs
 
 === TEST 9: in a header filter
 --- config
@@ -151,7 +151,7 @@ location / { return 200 "fine"; }
 --- response_body_like eval
 [qr/^fine$/, qr/500 Internal/, qr/^fine$/]
 --- error_log
-internal error at src/hooks.rs
+internal error at src/hooks/mod.rs
 test_panic Filter, while filtering headers
 
 === TEST 10: in the log phase
@@ -163,7 +163,7 @@ location / { return 200 "fine"; }
 --- response_body eval
 ["page", "fine"]
 --- error_log
-internal error at src/hooks.rs
+internal error at src/hooks/mod.rs
 test_panic Log, while testing a log entry
 
 === TEST 11: when a request is given to an upstream
@@ -178,7 +178,7 @@ location / { return 200 "fine"; }
 --- error_code eval
 [200, 500, 200]
 --- error_log
-internal error at src/hooks.rs
+internal error at src/hooks/mod.rs
 test_panic peer_init, while choosing a backend
 
 === TEST 12: when a backend is chosen
@@ -193,7 +193,7 @@ location / { return 200 "fine"; }
 --- error_code eval
 [200, 502, 200]
 --- error_log
-internal error at src/hooks.rs
+internal error at src/hooks/mod.rs
 test_panic peer_get, while choosing a backend
 no live upstreams while connecting to upstream
 
@@ -209,7 +209,7 @@ location = /refused { proxy_pass http://panics/status/503; proxy_next_upstream h
 --- error_code eval
 [200, 200, 503]
 --- error_log
-internal error at src/hooks.rs
+internal error at src/hooks/mod.rs
 test_panic peer_free, while releasing a backend
 
 === TEST 14: in a timer, which goes on
@@ -232,7 +232,7 @@ location / { return 200 "fine"; }
 GET /
 --- response_body: fine
 --- error_log
-internal error at src/hooks.rs
+internal error at src/hooks/mod.rs
 test_panic worker, while starting a worker
 
 === TEST 16: in a directive
@@ -241,7 +241,7 @@ test_panic configuration;
 --- config
 --- must_die
 --- error_log eval
-[qr/\[alert\] .*gatehouse: internal error at src\/hooks\.rs:\d+: test_panic configuration, while reading the "test_panic" directive$/, qr/\[emerg\] .*internal error while reading the "test_panic" directive in \S+\/nginx\.conf:\d+$/]
+[qr/\[alert\] .*gatehouse: internal error at src\/hooks\/mod\.rs:\d+: test_panic configuration, while reading the "test_panic" directive$/, qr/\[emerg\] .*internal error while reading the "test_panic" directive in \S+\/nginx\.conf:\d+$/]
 
 === TEST 17: while locations are merged
 --- config
