@@ -1,7 +1,7 @@
 //! Configurations: one file a family of rows, whose lines are chosen by words.
 
-use crate::Options;
 use crate::data::KEY;
+use crate::options::Options;
 use std::net::TcpListener;
 use std::path::PathBuf;
 

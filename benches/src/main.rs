@@ -13,56 +13,13 @@ mod conf;
 mod data;
 mod load;
 mod measure;
+mod options;
 mod rows;
 mod table;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What the command line says.
-struct Options {
-    nginx: PathBuf,
-    module: PathBuf,
-    /// Where the modules of others are, if they could be built.
-    peers: PathBuf,
-    work: PathBuf,
-    short: Option<PathBuf>,
-    only: Vec<String>,
-}
-
-fn options() -> Result<Options, String> {
-    let mut options = Options {
-        nginx: PathBuf::new(),
-        module: PathBuf::new(),
-        peers: PathBuf::from("/nonexistent"),
-        work: std::env::temp_dir().join(format!("gatehouse-bench-{}", std::process::id())),
-        short: None,
-        only: Vec::new(),
-    };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        let mut value = || {
-            words
-                .next()
-                .map(PathBuf::from)
-                .ok_or(format!("{word} needs a value"))
-        };
-        match word.as_str() {
-            "--nginx" => options.nginx = value()?,
-            "--module" => options.module = value()?,
-            "--peers" => options.peers = value()?,
-            "--work" => options.work = value()?,
-            "--short" => options.short = Some(value()?),
-            name => options.only.push(name.to_owned()),
-        }
-    }
-    if !options.nginx.is_file() || !options.module.is_file() {
-        return Err(
-            "--nginx and --module are needed and must exist (scripts/build makes both)".into(),
-        );
-    }
-    Ok(options)
-}
+use options::Options;
 
 fn run(options: &Options) -> Result<(), String> {
     let rows = rows::chosen(&options.only)?;
@@ -79,7 +36,7 @@ fn run(options: &Options) -> Result<(), String> {
 }
 
 fn main() -> ExitCode {
-    match options().and_then(|options| run(&options)) {
+    match Options::read().and_then(|options| run(&options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
             eprintln!("gatehouse-bench: {text}");

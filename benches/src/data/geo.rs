@@ -1,6 +1,6 @@
 //! Databases of the shapes that GeoLite2-City and GeoLite2-Country have, and addresses to look up.
 
-use super::mix;
+use super::seed::mix;
 use gatehouse_geo::make::Builder;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde_json::{Value, json};

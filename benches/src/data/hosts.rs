@@ -1,6 +1,6 @@
 //! Hosts, and the files that say where each one's backend is.
 
-use super::mix;
+use super::seed::mix;
 use crate::conf::BACKENDS;
 use std::fmt::Write;
 

@@ -1,6 +1,6 @@
 //! Paths, and links to them.
 
-use super::{KEY, mix};
+use super::seed::{KEY, mix};
 use gatehouse_base::digest::{Algorithm, Digest, Encoding};
 
 /// How a link is signed.

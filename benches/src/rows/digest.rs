@@ -1,6 +1,6 @@
 //! A hash of the URI.
 
-use super::{Row, answers};
+use super::row::{Row, answers};
 
 const DIGEST: Row = Row {
     conf: include_str!("../../conf/digest.conf"),

@@ -1,6 +1,6 @@
 //! Country rules and variables, with the client's address out of a header in every run.
 
-use super::{Row, Side, answers};
+use super::row::{Row, Side, answers};
 use crate::load::Load;
 
 const GEO: Row = Row {

@@ -1,6 +1,6 @@
 //! A plain location, while the module is loaded or used elsewhere.
 
-use super::{Row, answers};
+use super::row::{Row, answers};
 
 const CONF: &str = include_str!("../../conf/idle.conf");
 const IDLE: Row = Row {

@@ -1,6 +1,6 @@
 //! The backend of a host.
 
-use super::{Row, answers};
+use super::row::{Row, answers};
 use crate::data::hosts;
 use crate::load::Load;
 

@@ -4,60 +4,10 @@ mod digest;
 mod geo;
 mod idle;
 mod lookup;
+mod row;
 mod token;
 
-use crate::load::Load;
-
-/// One nginx of a row: the words that choose its lines, and what it answers.
-pub struct Side {
-    pub words: &'static [&'static str],
-    pub status: u16,
-}
-
-/// One row of the table.
-pub struct Row {
-    pub name: &'static str,
-    pub title: &'static str,
-    /// The text of its file in benches/conf.
-    pub conf: &'static str,
-    pub load: Load,
-    /// The same location in an nginx that has not loaded the module.
-    pub base: Side,
-    pub ours: Side,
-    /// Another module that does the same work, in the same place.
-    pub peer: Option<(&'static str, Side)>,
-    /// How many times each side is measured. Where much is allocated the heap's gaps matter.
-    pub times: usize,
-    /// What the project wants to reach, if it has said so.
-    pub goal: &'static str,
-    /// Whether the short table has it.
-    pub main: bool,
-}
-
-impl Row {
-    /// What is the same in most rows.
-    const USUAL: Self = Self {
-        name: "",
-        title: "",
-        conf: "",
-        load: Load::Plain,
-        base: answers(200, &["base"]),
-        ours: answers(200, &["ours"]),
-        peer: None,
-        times: 1,
-        goal: "",
-        main: false,
-    };
-
-    pub fn sides(&self) -> Vec<&Side> {
-        let peer = self.peer.as_ref().map(|(_, side)| side);
-        [&self.base, &self.ours].into_iter().chain(peer).collect()
-    }
-}
-
-const fn answers(status: u16, words: &'static [&'static str]) -> Side {
-    Side { words, status }
-}
+pub use row::{Row, Side};
 
 /// The rows with these names; all of them when there are no names.
 pub fn chosen(names: &[String]) -> Result<Vec<&'static Row>, String> {

@@ -1,6 +1,6 @@
 //! Signed links.
 
-use super::{Row, answers};
+use super::row::{Row, answers};
 use crate::load::Load;
 
 const TOKEN: Row = Row {

@@ -11,7 +11,6 @@ use super::json;
 use super::path::{self, Out, Path};
 use super::record::{Kind, Section, Value};
 use super::tree::{SEPARATOR, Target, Tree, Width};
-use super::verify::Verification;
 
 /// Stands before the metadata, which is the end of the file.
 pub(super) const METADATA_MARKER: &[u8] = b"\xab\xcd\xefMaxMind.com";
@@ -143,18 +142,6 @@ impl<S: AsRef<[u8]>> Database<S> {
     /// The same bytes as those that `shape` was made of, lent again: nothing is read.
     pub fn with_shape(source: S, shape: Rc<Shape>) -> Self {
         Self { source, shape }
-    }
-
-    /// Checks the whole file: every way through the search tree ends, every record and all it
-    /// points to can be decoded. Takes time in proportion to the file; a worker uses
-    /// [`Verification`] to do the same in slices.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] names the first fault.
-    pub fn verify(&self) -> Result<(), Error> {
-        let mut verification = Verification::new(self)?;
-        while !verification.step(self, u32::MAX)? {}
-        Ok(())
     }
 
     /// The bytes it was opened over.

@@ -35,6 +35,20 @@ enum Side {
 /// Stands in `heights` for a node that is on the way: meeting it again is a loop.
 const ON_THE_WAY: u8 = u8::MAX;
 
+impl<S: AsRef<[u8]>> Database<S> {
+    /// Checks the whole file: every way through the search tree ends, every record and all it
+    /// points to can be decoded. Takes time in proportion to the file; a worker uses
+    /// [`Verification`] to do the same in slices.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the first fault.
+    pub fn verify(&self) -> Result<(), Error> {
+        let mut verification = Verification::new(self)?;
+        while !verification.step(self, u32::MAX)? {}
+        Ok(())
+    }
+}
+
 impl Verification {
     /// Prepares the check of a database; `step` must be given the same one.
     ///

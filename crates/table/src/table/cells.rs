@@ -2,19 +2,10 @@
 //!
 //! Two cells share a word: `tag 8 | upper 28 | lower 28`, signed ([`live`]).
 
-use super::layout::{PAGE, head};
+use super::layout::{CELL_BITMAP_WORDS, head};
 use super::live::{self, CELL};
 use super::pages::Kind;
 use super::{Table, Word};
-
-/// Bits used of a word of a cell page's bitmap: such a word must not look like a word of cells.
-pub(super) const BITMAP_BITS: u32 = 56;
-/// Words of a cell page's bitmap, at its start: a bit for every half word of the page.
-pub(super) const BITMAP_WORDS: usize = 36;
-/// Cells of a page.
-pub(super) const PER_PAGE: u64 = ((PAGE - BITMAP_WORDS) * 2) as u64;
-
-const _: () = assert!(BITMAP_WORDS as u64 * BITMAP_BITS as u64 >= PER_PAGE);
 
 const BITS: u32 = 28;
 const MASK: u64 = (1 << BITS) - 1;
@@ -69,7 +60,7 @@ impl<W: Word> Table<'_, W> {
     /// A cell of this weight.
     pub(super) fn take_cell(&self, weight: i32) -> Option<u32> {
         let (page, unit) = self.take_unit(Kind::Cells)?;
-        let word = self.geo.page_at(page).checked_add(BITMAP_WORDS)?;
+        let word = self.geo.page_at(page).checked_add(CELL_BITMAP_WORDS)?;
         let cell = u32::try_from((word as u64).checked_mul(2)?.checked_add(unit)?).ok()?;
         self.set_cell(cell, weight);
         self.mem.add(head::CELLS, 1);
@@ -88,7 +79,7 @@ impl<W: Word> Table<'_, W> {
             .geo
             .page_of(word)
             .filter(|&page| self.page_kind(page) == Kind::Cells)?;
-        let first = self.geo.page_at(page).checked_add(BITMAP_WORDS)?;
+        let first = self.geo.page_at(page).checked_add(CELL_BITMAP_WORDS)?;
         let unit = (word.checked_sub(first)? as u64)
             .checked_mul(2)?
             .checked_add(u64::from(cell & 1))?;

@@ -4,7 +4,7 @@ use super::fitting::nowhere;
 use super::layout::{self, CLASSES, Geometry, LINE, PAGE, class_of, class_words};
 use super::peers::{Identity, identity};
 use super::record::{Owner, encode};
-use super::{ApplyError, HashKey, cells};
+use super::{ApplyError, HashKey};
 use crate::route::{Key, Resolved};
 use std::collections::HashSet;
 
@@ -79,7 +79,7 @@ impl Demand {
         let records = self.records.iter().enumerate();
         let records = records.map(|(class, count)| count.div_ceil(PAGE / class_words(class)));
         let peers = self.peers.len().div_ceil(PAGE / LINE);
-        let cells = self.cells.div_ceil(cells::PER_PAGE as usize);
+        let cells = self.cells.div_ceil(layout::CELLS_PER_PAGE as usize);
         records
             .sum::<usize>()
             .saturating_add(peers)

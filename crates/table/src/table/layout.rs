@@ -21,6 +21,15 @@ pub(super) const WRITING: u64 = 1;
 
 /// Words of a page: 8 KiB.
 pub(super) const PAGE: usize = 1024;
+
+/// Bits used of a word of a cell page's bitmap: such a word must not look like a word of cells.
+pub(super) const CELL_BITMAP_BITS: u32 = 56;
+/// Words of a cell page's bitmap, at its start: a bit for every half word of the page.
+pub(super) const CELL_BITMAP_WORDS: usize = 36;
+/// Cells of a page.
+pub(super) const CELLS_PER_PAGE: u64 = ((PAGE - CELL_BITMAP_WORDS) * 2) as u64;
+
+const _: () = assert!(CELL_BITMAP_WORDS as u64 * CELL_BITMAP_BITS as u64 >= CELLS_PER_PAGE);
 /// Words of a page's descriptor.
 pub(super) const DESC: usize = 8;
 /// Slots of an index bucket: one cache line.

@@ -3,7 +3,10 @@
 //! A page's descriptor: `kind 8 | class 8 | leaving 1 | spare 15 | live 32`, `next 32 | previous 32` (page number + 1) in the list
 //! of pages with room, then a bitmap of its blocks.
 
-use super::layout::{CLASSES, DESC, LINE, PAGE, class_words, head};
+use super::layout::{
+    CELL_BITMAP_BITS, CELL_BITMAP_WORDS, CELLS_PER_PAGE, CLASSES, DESC, LINE, PAGE, class_words,
+    head,
+};
 use super::{Table, Word};
 
 /// What a page holds.
@@ -63,7 +66,7 @@ impl Kind {
     /// Bits used of a word of the bitmap.
     fn bitmap_bits(self) -> u32 {
         match self {
-            Self::Cells => super::cells::BITMAP_BITS,
+            Self::Cells => CELL_BITMAP_BITS,
             _ => 64,
         }
     }
@@ -76,7 +79,7 @@ impl Kind {
 
     pub(super) fn capacity(self) -> u64 {
         match self {
-            Self::Cells => super::cells::PER_PAGE,
+            Self::Cells => CELLS_PER_PAGE,
             _ => (PAGE / self.block().max(1)) as u64,
         }
     }
@@ -226,7 +229,7 @@ impl<W: Word> Table<'_, W> {
     /// Where a page's bitmap is, and its words: cells have too many for the descriptor.
     fn bitmap(&self, page: usize, kind: Kind) -> (usize, usize) {
         match kind {
-            Kind::Cells => (self.geo.page_at(page), super::cells::BITMAP_WORDS),
+            Kind::Cells => (self.geo.page_at(page), CELL_BITMAP_WORDS),
             _ => (self.geo.desc_at(page).saturating_add(BITMAP), BITMAP_WORDS),
         }
     }
