@@ -3,6 +3,7 @@
 
 mod files;
 mod geoip;
+mod outcome;
 mod token;
 
 use std::io::{ErrorKind, Write};
@@ -10,6 +11,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use outcome::REFUSED;
+pub(crate) use outcome::{Failure, Outcome};
 
 /// Companion of the nginx module Gatehouse.
 ///
@@ -32,53 +36,6 @@ enum Command {
     #[command(subcommand)]
     Token(token::Command),
 }
-
-/// What a command has to say, and whether the answer is yes.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    /// For standard output.
-    text: String,
-    /// The answer is no: a token that does not verify.
-    refused: bool,
-    /// For standard error, a sentence each: what is done, but hardly meant.
-    warnings: Vec<String>,
-}
-
-impl Outcome {
-    fn done(text: String) -> Self {
-        Self {
-            text,
-            refused: false,
-            warnings: Vec::new(),
-        }
-    }
-
-    fn with_warnings(mut self, warnings: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.warnings.extend(warnings.into_iter().map(Into::into));
-        self
-    }
-}
-
-/// Why nothing was done, for standard error and the exit code.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The input is not accepted.
-    Refused(String),
-    /// The arguments make no sense, or a file they name cannot be used.
-    Wrong(String),
-}
-
-impl Failure {
-    fn parts(&self) -> (&str, u8) {
-        match self {
-            Self::Refused(message) => (message, REFUSED),
-            Self::Wrong(message) => (message, WRONG_USE),
-        }
-    }
-}
-
-const REFUSED: u8 = 1;
-const WRONG_USE: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
