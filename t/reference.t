@@ -57,148 +57,82 @@ location / {
 {}
 --- config_ok
 
-=== TEST 2: a digest outside http
---- config
-md5_hash $hash "$uri";
---- must_die
---- error_log
-"md5_hash" directive is not allowed here in
-
-=== TEST 3: a digest in a location
---- config
-location / { digest $hash md5 "$uri"; }
---- must_die
---- error_log
-"digest" directive is not allowed here in
-
-=== TEST 4: a digest outside any block
+=== TEST 2: in main
 --- main_config
+CASE
+--- conf_cases
+# a digest outside any block
 md5_hash $hash "$uri";
---- config
---- must_die
---- error_log
-"md5_hash" directive is not allowed here in
+=> "md5_hash" directive is not allowed here
 
-=== TEST 5: a profile in a server
---- config
-token_profile video { format scalesimple; }
---- must_die
---- error_log
-"token_profile" directive is not allowed here in
-
-=== TEST 6: a check in an upstream
+=== TEST 3: in http
 --- http_config
+CASE
+--- conf_cases
+# a check in an upstream
 upstream a { token_auth off; server 127.0.0.1:1; }
---- config
---- must_die
---- error_log
-"token_auth" directive is not allowed here in
-
-=== TEST 7: a check in an if
---- config
-location / { if ($arg_a) { token_auth off; } }
---- must_die
---- error_log
-"token_auth" directive is not allowed here in
-
-=== TEST 8: a check in limit_except
---- config
-location / { limit_except GET { token_auth off; } }
---- must_die
---- error_log
-"token_auth" directive is not allowed here in
-
-=== TEST 9: a word nobody knows
---- config
-token_auth_statuses 403;
---- must_die
---- error_log
-unknown directive "token_auth_statuses"
-
-=== TEST 10: a database in a server
---- config
-geoip_db a.mmdb;
---- must_die
---- error_log
-"geoip_db" directive is not allowed here in
-
-=== TEST 11: a country rule in an upstream
---- http_config
+=> "token_auth" directive is not allowed here
+# a country rule in an upstream
 upstream a { geoip_deny country=XX; server 127.0.0.1:1; }
---- config
---- must_die
---- error_log
-"geoip_deny" directive is not allowed here in
-
-=== TEST 12: a GeoIP variable in a location
---- config
-location / { geoip_variable $city city.names.en; }
---- must_die
---- error_log
-"geoip_variable" directive is not allowed here in
-
-=== TEST 13: a table in a server
---- config
-upstream_table apps { zone 1m; }
---- must_die
---- error_log
-"upstream_table" directive is not allowed here in
-
-=== TEST 14: a lookup in a server
---- config
-upstream_lookup apps $host;
---- must_die
---- error_log
-"upstream_lookup" directive is not allowed here in
-
-=== TEST 15: a lookup in a location
---- config
-location / { upstream_lookup apps $host; }
---- must_die
---- error_log
-"upstream_lookup" directive is not allowed here in
-
-=== TEST 16: a route variable in an upstream
---- http_config
+=> "geoip_deny" directive is not allowed here
+# a route variable in an upstream
 upstream a { upstream_variable $tier apps $host tier; server 127.0.0.1:1; }
---- config
---- must_die
---- error_log
-"upstream_variable" directive is not allowed here in
-
-=== TEST 17: too few parameters
---- http_config
+=> "upstream_variable" directive is not allowed here
+# too few parameters
 md5_hash $hash;
---- config
---- must_die
---- error_log
-invalid number of arguments in "md5_hash" directive in
-
-=== TEST 18: too many parameters
---- config
-token_auth a b;
---- must_die
---- error_log
-invalid number of arguments in "token_auth" directive in
-
-=== TEST 19: neither on nor off
---- config
-token_auth_dry_run maybe;
---- must_die
---- error_log
-invalid value "maybe" in "token_auth_dry_run" directive, it must be "on" or "off" in
-
-=== TEST 20: a profile without its block
---- http_config
+=> invalid number of arguments in "md5_hash" directive
+# a profile without its block
 token_profile video;
---- config
---- must_die
---- error_log
-directive "token_profile" has no opening "{" in
+=> directive "token_profile" has no opening "{"
 
-=== TEST 21: a directive with a block it has not
+=== TEST 4: in a server
 --- config
+CASE
+--- conf_cases
+# a digest outside http
+md5_hash $hash "$uri";
+=> "md5_hash" directive is not allowed here
+# a profile
+token_profile video { format scalesimple; }
+=> "token_profile" directive is not allowed here
+# a word nobody knows
+token_auth_statuses 403;
+=> unknown directive "token_auth_statuses"
+# a database
+geoip_db a.mmdb;
+=> "geoip_db" directive is not allowed here
+# a table
+upstream_table apps { zone 1m; }
+=> "upstream_table" directive is not allowed here
+# a lookup
+upstream_lookup apps $host;
+=> "upstream_lookup" directive is not allowed here
+# too many parameters
+token_auth a b;
+=> invalid number of arguments in "token_auth" directive
+# neither on nor off
+token_auth_dry_run maybe;
+=> invalid value "maybe" in "token_auth_dry_run" directive, it must be "on" or "off"
+# a directive with a block it has not
 geoip_dry_run on { }
---- must_die
---- error_log
-directive "geoip_dry_run" is not terminated by ";" in
+=> directive "geoip_dry_run" is not terminated by ";"
+
+=== TEST 5: in a location
+--- config
+location / { CASE }
+--- conf_cases
+# a digest
+digest $hash md5 "$uri";
+=> "digest" directive is not allowed here
+# a check in an if
+if ($arg_a) { token_auth off; }
+=> "token_auth" directive is not allowed here
+# a check in limit_except
+limit_except GET { token_auth off; }
+=> "token_auth" directive is not allowed here
+# a GeoIP variable
+geoip_variable $city city.names.en;
+=> "geoip_variable" directive is not allowed here
+# a lookup
+upstream_lookup apps $host;
+=> "upstream_lookup" directive is not allowed here

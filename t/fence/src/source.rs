@@ -27,9 +27,10 @@ pub fn read(root: &Path, packages: &[Package]) -> Result<Vec<Source>, String> {
         for part in ["src", "tests", "benches", "examples"] {
             walk(&package.directory().join(part), &mut files);
         }
-        // A target may stand elsewhere, as a build script does.
+        // A target may stand elsewhere, as a build script does, with its modules beside it.
         let targets = package.targets.iter().map(|target| target.src_path.clone());
         files.extend(targets);
+        files.extend(rust_files(package.directory()));
         files.sort();
         files.dedup();
         for file in files {
@@ -48,14 +49,19 @@ pub fn relative(root: &Path, path: &Path) -> String {
 }
 
 fn walk(directory: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            walk(&path, files);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
-            files.push(path);
-        }
+    files.extend(rust_files(directory));
+    for path in entries(directory).filter(|path| path.is_dir()) {
+        walk(&path, files);
     }
+}
+
+fn rust_files(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    entries(directory).filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+}
+
+fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path())
 }
 
 fn source(root: &Path, file: &Path, package: usize) -> Result<Source, String> {
