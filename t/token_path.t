@@ -226,3 +226,29 @@ location / { proxy_pass http://127.0.0.1:\$TEST_NGINX_PORT_B; }"
 GET /v/fca35d527e3102bd7185fa5d6c5be511,4000000000/x
 --- response_body eval
 "name=a\nGET /in/x$::E"
+
+=== TEST 16: a path token does not open an internal location
+--- http_config eval: $::PP
+--- config
+root html;
+location / { token_auth pp; token_auth_dry_run on; }
+location /private/ { internal; }
+--- user_files eval
+$::Files . ">>> private/f\nsecret\n"
+--- request eval
+["GET /private/f", "GET /0123456789abcdef0123456789abcdef,4000000000/private/f", "GET /0123456789abcdef0123456789abcdef,4000000000/v"]
+--- error_code eval
+[404, 404, 200]
+
+=== TEST 17: a path token does not open an internal location when somebody else lets the request in
+--- http_config eval: $::PP
+--- config
+root html;
+location / { satisfy any; allow 127.0.0.1; deny all; token_auth pp; }
+location /private/ { internal; }
+--- user_files eval
+$::Files . ">>> private/f\nsecret\n"
+--- request eval
+["GET /0123456789abcdef0123456789abcdef,4000000000/private/f", "GET /0123456789abcdef0123456789abcdef,4000000000/v"]
+--- error_code eval
+[404, 200]

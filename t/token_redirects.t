@@ -586,3 +586,37 @@ $::Files . ">>> d/page\npage\n"
 [200, 403]
 --- error_log
 token refused: malformed, profile "r"
+
+=== TEST 35: a variable that fails, then `return`: one whole answer
+--- http_config eval: $::P
+--- config
+location /a { token_auth $arg_p; if ($token_auth_status != ok) { return 403; } }
+location /b { token_auth $arg_p; error_page 403 = /page; if ($token_auth_status != ok) { return 403; } }
+location /page { root html; }
+--- user_files eval: $::Files
+--- request eval
+["GET /a?p=none", "GET /b?p=none"]
+--- error_code eval
+[500, 500]
+--- response_headers eval
+["Content-Length: 0", "Content-Length: 0"]
+
+=== TEST 36: what the application behind a refusal's page asks for is checked again
+--- http_config
+geoip_db $TEST_NGINX_DATA/geo.mmdb;
+token_profile p { format scalesimple; key text=example; }
+--- config
+location = /page { token_auth p; error_page 403 = /refused; root html; }
+location = /refused { proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/accel; }
+location = /accel { add_header X-Accel-Redirect /geo/secret; return 204; }
+location /geo/ { geoip_deny country=JP; root html; }
+--- user_files
+>>> geo/secret
+secret
+--- request
+GET /page
+--- error_code: 403
+--- response_body_unlike
+secret
+--- error_log
+country refused: JP
