@@ -383,7 +383,7 @@ impl Balancer for Panicking {
         })
     }
 
-    fn free<'r>(_: Request<'r>, peer: &mut Peer, _: bool) {
+    fn free<'r>(_: Request<'r>, peer: &mut Peer, _: &upstream::Tried) {
         if peer.callback == Callback::Free {
             panic!("test_panic peer_free");
         }

@@ -3,12 +3,11 @@
 use super::Use;
 use crate::{Gatehouse, Srv};
 use gatehouse_nginx::http::cache::CacheUse;
-use gatehouse_nginx::http::upstream::{Address as Socket, Balancer, Chosen, Init, Slot};
+use gatehouse_nginx::http::upstream::{Address as Socket, Balancer, Chosen, Init, Slot, Tried};
 use gatehouse_nginx::{Expression, Level, Request, ffi::process};
+use gatehouse_table::balance::{Policy, Rules, Sample, Selection};
 use gatehouse_table::route::{Address, HOST_MAX, normalize};
-use gatehouse_table::table::{
-    BackendView, LookupError, LookupKind, MAX_RECORD_WORDS, PeerId, RouteView, Selection,
-};
+use gatehouse_table::table::{BackendView, LookupError, LookupKind, MAX_RECORD_WORDS, RouteView};
 use std::net::SocketAddr;
 use std::ptr;
 use std::rc::Rc;
@@ -17,20 +16,29 @@ use std::rc::Rc;
 pub struct Lookup {
     table: Rc<Use>,
     key: Expression,
+    policy: Box<dyn Policy>,
     slot: Slot,
 }
 
 impl Lookup {
-    pub fn new(table: Rc<Use>, key: Expression) -> Self {
+    pub fn new(table: Rc<Use>, key: Expression, policy: Box<dyn Policy>) -> Self {
         Self {
             table,
             key,
+            policy,
             slot: Slot::default(),
         }
     }
 
     pub fn slot(&self) -> &Slot {
         &self.slot
+    }
+
+    fn rules<'c>(&'c self, table: &'c super::UpstreamTable) -> Rules<'c> {
+        Rules {
+            policy: &*self.policy,
+            passive: table.passive(),
+        }
     }
 }
 
@@ -146,18 +154,17 @@ fn decimal(number: usize, digits: &mut [u8; LENGTH_DIGITS]) -> &[u8] {
     digits.get(..used).unwrap_or_default()
 }
 
-/// Smooth weighted round robin over the backends of a route.
-pub struct RoundRobin;
+/// Serves a request by the backends of its route, chosen by the lookup's policy.
+pub struct Routed;
 
 /// A request's choices.
 pub struct Choices<'r> {
     lookup: &'r Lookup,
     route: RouteView<'r>,
     selection: Selection,
-    current: Option<PeerId>,
 }
 
-impl Balancer for RoundRobin {
+impl Balancer for Routed {
     type Module = Gatehouse;
     type State<'r> = Choices<'r>;
 
@@ -192,7 +199,6 @@ impl Balancer for RoundRobin {
                 lookup,
                 route,
                 selection,
-                current: None,
             },
             tries,
         }
@@ -204,17 +210,13 @@ impl Balancer for RoundRobin {
             .upstream
             .table(&state.lookup.table)?;
         let routes = table.routes()?;
-        state.current = None;
-        let index =
-            state
-                .selection
-                .next(&routes, &state.route, process::now_ms(), table.passive())?;
-        let backend = state.route.backend(index)?;
-        state.current = Some(backend.peer());
-        chosen(r, &backend)
+        let rules = state.lookup.rules(table);
+        let now = process::now_ms();
+        let index = state.selection.next(&rules, &routes, &state.route, now)?;
+        chosen(r, &state.route.backend(index)?)
     }
 
-    fn free<'r>(r: Request<'r>, state: &mut Choices<'r>, failed: bool) {
+    fn free<'r>(r: Request<'r>, state: &mut Choices<'r>, tried: &Tried) {
         let Some(table) = r
             .main_conf::<Gatehouse>()
             .upstream
@@ -223,12 +225,14 @@ impl Balancer for RoundRobin {
             return;
         };
         let Some(routes) = table.routes() else { return };
-        let Some(peer) = state.current.take().and_then(|id| routes.peer(id)) else {
-            return;
+        let sample = Sample {
+            failed: tried.failed,
+            ms: tried.ms,
+            status: tried.status,
         };
-        if !failed {
-            peer.succeeded();
-        } else if peer.failed(process::now_ms(), table.passive()) && !state.selection.single() {
+        let rules = state.lookup.rules(table);
+        let now = process::now_ms();
+        if state.selection.done(&rules, &routes, &sample, now) {
             r.log(Level::Warn, "upstream server temporarily disabled");
         }
     }

@@ -16,9 +16,10 @@ pub use feed::start_worker;
 pub use variables::{Local, Record, VARIABLES};
 
 use crate::Gatehouse;
-use balance::RoundRobin;
+use balance::Routed;
 use gatehouse_base::words;
 use gatehouse_nginx::{Args, Conf, ConfLine, Contexts, Directive, Error, Level};
+use gatehouse_table::balance::{self as policies, POLICIES};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use table::UpstreamTable;
@@ -83,17 +84,16 @@ fn set_lookup(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         return Err(cf.error("is duplicate"));
     }
     let words = cf.words()?;
-    if let Some(word) = words.get(3) {
-        match word.strip_prefix("balance=") {
-            Some("round_robin") => {}
-            Some(name) => {
-                let legal = ["round_robin"];
-                let text = words::unknown("balancing method", name, &cf.name(), legal);
-                return Err(text.into());
-            }
-            None => return Err(cf.invalid_parameter(word)),
-        }
-    }
+    let policy = match words.get(3) {
+        None => DEFAULT_POLICY,
+        Some(word) => word
+            .strip_prefix("balance=")
+            .ok_or_else(|| cf.invalid_parameter(word))?,
+    };
+    let policy = policies::policy(policy).ok_or_else(|| {
+        let legal = POLICIES.iter().map(|row| row.name);
+        words::unknown("balancing method", policy, &cf.name(), legal)
+    })?;
     let key = cf.compile_word(2)?;
     if key.constant().is_some() {
         let word = words.get(2).map(String::as_str).unwrap_or_default();
@@ -103,11 +103,14 @@ fn set_lookup(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         cf.log(Level::Warn, &text);
     }
     let table = use_table(cf, words.get(1).cloned().unwrap_or_default());
-    let lookup = Rc::new(Lookup::new(table, key));
+    let lookup = Rc::new(Lookup::new(table, key, policy));
     cf.srv().upstream.lookup = Some(Rc::clone(&lookup));
     cf.main().upstream.lookups.push(lookup);
-    cf.balancer::<RoundRobin>()
+    cf.balancer::<Routed>()
 }
+
+/// The word of `balance=` that holds without one.
+const DEFAULT_POLICY: &str = "round_robin";
 
 /// Notes that a table is used here; it may be defined later.
 fn use_table(cf: &mut Conf<'_, Gatehouse>, name: String) -> Rc<Use> {

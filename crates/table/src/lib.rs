@@ -1,6 +1,9 @@
-//! Which backends serve a host: routes as people write them ([`route`]), and the table that keeps
-//! them in memory shared by all workers ([`table`]). Pure: no nginx type, no unsafe.
+//! Which backends serve a host: routes as people write them ([`route`]), the table that keeps them in memory shared by
+//! all workers ([`table`]), and the choice of a route's backend ([`balance`]). Pure: no nginx type, no unsafe.
+//!
+//! Arrows go one way: `balance` uses `table`, and both use `route`.
 #![forbid(unsafe_code)]
 
+pub mod balance;
 pub mod route;
 pub mod table;

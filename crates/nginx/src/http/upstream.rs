@@ -74,8 +74,19 @@ pub trait Balancer: 'static {
     ) -> Init<Self::State<'r>>;
     /// The next backend to try; None: none is left alive (502).
     fn get<'r>(r: Request<'r>, state: &mut Self::State<'r>) -> Option<Chosen<'r>>;
-    /// A try ended; `failed` as nginx's `proxy_next_upstream` sees it.
-    fn free<'r>(r: Request<'r>, state: &mut Self::State<'r>, failed: bool);
+    /// A try of a backend ended.
+    fn free<'r>(r: Request<'r>, state: &mut Self::State<'r>, tried: &Tried);
+}
+
+/// How a try of a backend went.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tried {
+    /// It failed, as nginx's `proxy_next_upstream` sees it.
+    pub failed: bool,
+    /// Milliseconds until the header of the answer came; without one, until the try ended.
+    pub ms: u64,
+    /// The status of the backend's answer; 0 without one.
+    pub status: u16,
 }
 
 type InitPeer = unsafe extern "C" fn(
@@ -378,7 +389,11 @@ unsafe extern "C" fn get<B: Balancer>(
                 return sys::NGX_OK as isize;
             }
             // nginx releases only what it was pointed at. A backend without a usable address is a failed try.
-            B::free(request, &mut peer.state, true);
+            let tried = Tried {
+                failed: true,
+                ..Tried::default()
+            };
+            B::free(request, &mut peer.state, &tried);
             // SAFETY: as above.
             let left = unsafe { (*pc).tries }.saturating_sub(1);
             // SAFETY: as above.
@@ -436,11 +451,16 @@ unsafe extern "C" fn free<B: Balancer>(
     unsafe { (*pc).tries = left };
     // SAFETY: the request is live until its upstream is finalized.
     let request = unsafe { Request::new(peer.request) };
-    let failed = state & sys::NGX_PEER_FAILED as usize != 0;
+    let (ms, status) = request.upstream_answer();
+    let tried = Tried {
+        failed: state & sys::NGX_PEER_FAILED as usize != 0,
+        ms,
+        status,
+    };
     // SAFETY: the connection's log is live.
     unsafe {
         guard::run(request.log_ptr(), "releasing a backend", (), || {
-            B::free(request, &mut peer.state, failed)
+            B::free(request, &mut peer.state, &tried)
         })
     };
 }

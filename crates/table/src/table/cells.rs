@@ -34,7 +34,7 @@ fn with_weight(word: u64, cell: u32, weight: i32) -> Option<u64> {
 impl<W: Word> Table<'_, W> {
     /// Adds to a cell; gives its new value, or `delta` when the cell is gone. A cell is a half word's number.
     #[inline]
-    pub(super) fn add_to_cell(&self, cell: u32, delta: i32) -> i32 {
+    pub(crate) fn add_to_cell(&self, cell: u32, delta: i32) -> i32 {
         let Some(word) = self.mem.words.get((cell >> 1) as usize) else {
             return delta;
         };

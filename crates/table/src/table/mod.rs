@@ -19,13 +19,12 @@ mod record;
 mod repair;
 mod rest;
 mod room;
-mod select;
 mod view;
 mod word;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use demand::Demand;
 pub use fed::Ticket;
@@ -34,9 +33,9 @@ pub use layout::MAX_RECORD_WORDS;
 pub use lease::{Feeder, LEASE_MS};
 pub use peers::{Passive, Peer};
 pub use reader::{Cursor, Hit, LookupError, LookupKind};
+pub(crate) use record::{NO_CELL, Packed};
 pub use record::{Owner, PeerId};
 pub use room::Room;
-pub use select::Selection;
 pub use view::{BackendView, RouteView};
 pub use word::Word;
 pub use writer::{Applied, ApplyError, Change, NoWriter, Writer};

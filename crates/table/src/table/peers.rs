@@ -1,7 +1,7 @@
 //! Peers: one line of shared memory per distinct address, scheme and TLS name, whichever routes use it.
 //!
 //! A line: references, identity (two words), next line of its chain; then what workers change ([`live`]), each
-//! `tag 8 | generation 8 | value 48`: failures, time of the last one, time of the last check. Its last word is spare.
+//! `tag 8 | generation 8 | value 48`: failures, time of the last one, time of the last check, requests in flight.
 //! Health follows ngx_http_upstream_round_robin.c (nginx 1.28.3), with milliseconds for its seconds.
 
 use super::layout::{LINE, head};
@@ -20,6 +20,7 @@ const NEXT: usize = 3;
 const FAILS: usize = 4;
 const ACCESSED: usize = 5;
 const CHECKED: usize = 6;
+const IN_FLIGHT: usize = 7;
 
 /// When a backend is left out (`passive fails=N window=time`), as nginx's `max_fails` and `fail_timeout`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,9 +122,25 @@ impl<W: Word> Peer<'_, W> {
         now_ms.saturating_sub(self.get(CHECKED)) > passive.window_ms
     }
 
+    /// A request goes to this peer; [`Peer::request_ended`] follows.
+    pub fn request_started(&self) {
+        self.update(IN_FLIGHT, |count| Some(count.saturating_add(1)));
+    }
+
+    /// A request that went to this peer has ended.
+    pub fn request_ended(&self) {
+        self.update(IN_FLIGHT, |count| count.checked_sub(1));
+    }
+
+    /// Requests that have started and not ended. A worker that is killed leaves its own counted.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.get(IN_FLIGHT)
+    }
+
     /// It was chosen. After the window this is the check of it, and only one worker gets a failed peer for that: false
     /// means another one was quicker.
-    pub(super) fn chosen(&self, now_ms: u64, passive: &Passive) -> bool {
+    pub(crate) fn chosen(&self, now_ms: u64, passive: &Passive) -> bool {
         let checked = self.get(CHECKED);
         let first = now_ms.saturating_sub(checked) > passive.window_ms
             && self
@@ -255,6 +272,8 @@ impl<'a, W: Word> Table<'a, W> {
         for (field, value) in [FAILS, ACCESSED, CHECKED].into_iter().zip(health) {
             self.mem.store(Self::field(line, field), life << 48 | value);
         }
+        // Requests to a peer that moves end at its old line.
+        self.mem.store(Self::field(line, IN_FLIGHT), life << 48);
         self.mem.store(Self::field(line, IDENTITY), identity.0);
         self.mem.store(Self::field(line, IDENTITY + 1), identity.1);
         self.mem.store(Self::field(line, REFERENCES), 1);

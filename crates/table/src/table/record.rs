@@ -55,7 +55,7 @@ pub struct PeerId {
 }
 
 /// No balancing cell: the route has one backend.
-pub(super) const NO_CELL: u32 = 0;
+pub(crate) const NO_CELL: u32 = 0;
 
 /// Peer and cell of one endpoint, decided by the writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,17 +123,17 @@ const _: () = assert!(super::layout::MAX_WORDS / super::layout::LINE <= 1 << 27)
 /// `IPv4 32 | port 16 | weight 8 | generation 7`, or for a box `its word 16 | weight 16 | port 16 | - 8 | generation 7`.
 /// The highest bit of both is 0: there are fewer than 2^27 lines.
 #[derive(Clone, Copy)]
-pub(super) struct Packed(pub(super) u64, pub(super) u64);
+pub(crate) struct Packed(pub(super) u64, pub(super) u64);
 
 impl Packed {
-    pub(super) fn peer(self) -> PeerId {
+    pub(crate) fn peer(self) -> PeerId {
         PeerId {
             line: bits(self.0, 36, 28) as u32,
             generation: bits(self.1, 56, 7) as u8,
         }
     }
 
-    pub(super) fn cell(self) -> u32 {
+    pub(crate) fn cell(self) -> u32 {
         bits(self.0, 0, 31) as u32
     }
 
@@ -142,7 +142,7 @@ impl Packed {
     }
 
     #[inline]
-    pub(super) fn weight(self) -> u16 {
+    pub(crate) fn weight(self) -> u16 {
         if self.kind() == KIND_V4 {
             bits(self.1, 48, 8) as u16
         } else {
@@ -154,15 +154,15 @@ impl Packed {
         bits(self.1, 32, 16) as u16
     }
 
-    pub(super) fn tls(self) -> bool {
+    pub(crate) fn tls(self) -> bool {
         bits(self.0, 33, 1) != 0
     }
 
-    pub(super) fn backup(self) -> bool {
+    pub(crate) fn backup(self) -> bool {
         bits(self.0, 34, 1) != 0
     }
 
-    pub(super) fn drain(self) -> bool {
+    pub(crate) fn drain(self) -> bool {
         bits(self.0, 35, 1) != 0
     }
 

@@ -67,7 +67,7 @@ impl<'b> RouteView<'b> {
         self.first().backends()
     }
 
-    pub(super) fn packed(&self) -> impl Iterator<Item = Packed> + use<'b> {
+    pub(crate) fn packed(&self) -> impl Iterator<Item = Packed> + use<'b> {
         let from = self.first().name_words().saturating_add(1);
         let to = self
             .first()

@@ -13,6 +13,34 @@ impl<'r> Request<'r> {
         unsafe { self.fields().upstream.as_ref() }
     }
 
+    /// Of the try of a backend that ends now: milliseconds until its answer's header, or until now without one; and the
+    /// status of the answer, 0 without one.
+    pub(super) fn upstream_answer(self) -> (u64, u16) {
+        const NO_TIME: sys::ngx_msec_t = sys::ngx_msec_t::MAX;
+        let upstream = self.fields().upstream;
+        if upstream.is_null() {
+            return (0, 0);
+        }
+        // Its `peer` may be borrowed by nginx's caller: no reference to the whole structure is made.
+        // SAFETY: the request's upstream, in its pool.
+        let state = unsafe { (*upstream).state };
+        // SAFETY: as above.
+        let started = unsafe { (*upstream).start_time };
+        // SAFETY: null or the state of this try, in the request's pool.
+        let (header, status) = match unsafe { state.as_ref() } {
+            Some(state) => (state.header_time, state.status),
+            None => (NO_TIME, 0),
+        };
+        // SAFETY: a plain global of nginx's single thread.
+        let now = unsafe { sys::ngx_current_msec };
+        let ms = if header == NO_TIME {
+            now.saturating_sub(started)
+        } else {
+            header
+        };
+        (ms as u64, u16::try_from(status).unwrap_or(0))
+    }
+
     /// The module's configuration of the `upstream` block this request is going to; None before
     /// nginx knows it.
     pub fn upstream_srv<M: HttpKind>(self) -> Option<&'r M::Srv> {

@@ -2,7 +2,6 @@
 
 pub(super) mod hook;
 
-mod balance;
 mod basics;
 mod crash;
 mod demand;
@@ -18,16 +17,16 @@ use crate::table::{Applied, ApplyError, Change, NoWriter, Owner, Table, Word, Wr
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Zeroed memory of so many KiB.
-pub(super) fn memory(kib: usize) -> Vec<AtomicU64> {
+pub(crate) fn memory(kib: usize) -> Vec<AtomicU64> {
     (0..kib * 128).map(|_| AtomicU64::new(0)).collect()
 }
 
-pub(super) fn key(text: &str) -> Key {
+pub(crate) fn key(text: &str) -> Key {
     Key::parse(text.as_bytes(), Match::Host).unwrap()
 }
 
 /// A plain backend at 10.x.y.z:port.
-pub(super) fn endpoint(n: u32, weight: u16) -> Endpoint<'static> {
+pub(crate) fn endpoint(n: u32, weight: u16) -> Endpoint<'static> {
     let ip = std::net::Ipv4Addr::from_bits(0x0a00_0000 | n);
     Endpoint {
         address: Address::Ip((ip, 8080).into()),
@@ -41,7 +40,7 @@ pub(super) fn endpoint(n: u32, weight: u16) -> Endpoint<'static> {
 }
 
 /// A route with backends of these numbers.
-pub(super) fn route(backends: &[u32]) -> Resolved<'static> {
+pub(crate) fn route(backends: &[u32]) -> Resolved<'static> {
     Resolved {
         endpoints: backends.iter().map(|n| endpoint(*n, 1)).collect(),
         ..Resolved::default()
@@ -49,7 +48,7 @@ pub(super) fn route(backends: &[u32]) -> Resolved<'static> {
 }
 
 /// The writer, after all slices of a repair if there is one.
-pub(super) fn writer<'a, W: Word>(table: &Table<'a, W>, now_ms: u64) -> Writer<'a, W> {
+pub(crate) fn writer<'a, W: Word>(table: &Table<'a, W>, now_ms: u64) -> Writer<'a, W> {
     loop {
         match table.writer(now_ms) {
             Ok(writer) => return writer,
@@ -58,7 +57,7 @@ pub(super) fn writer<'a, W: Word>(table: &Table<'a, W>, now_ms: u64) -> Writer<'
     }
 }
 
-pub(super) fn put(
+pub(crate) fn put(
     table: &Table<'_>,
     name: &str,
     route: &Resolved<'_>,
@@ -70,7 +69,7 @@ pub(super) fn put(
     })
 }
 
-pub(super) fn remove(table: &Table<'_>, name: &str) -> Result<Applied, ApplyError> {
+pub(crate) fn remove(table: &Table<'_>, name: &str) -> Result<Applied, ApplyError> {
     writer(table, 0).apply(&Change::Remove {
         key: &key(name),
         owner: Owner::File,
@@ -78,7 +77,7 @@ pub(super) fn remove(table: &Table<'_>, name: &str) -> Result<Applied, ApplyErro
 }
 
 /// Kind, key and route a lookup gives.
-pub(super) fn find(table: &Table<'_>, host: &str) -> Option<(&'static str, String)> {
+pub(crate) fn find(table: &Table<'_>, host: &str) -> Option<(&'static str, String)> {
     let mut buf = [0; crate::table::MAX_RECORD_WORDS];
     let hit = table.lookup(host.as_bytes(), &mut buf).unwrap()?;
     Some((
@@ -88,7 +87,7 @@ pub(super) fn find(table: &Table<'_>, host: &str) -> Option<(&'static str, Strin
 }
 
 /// The derived parts of a table are what a repair would make of it, and every route is found by its key.
-pub(super) fn audit(table: &Table<'_>) {
+pub(crate) fn audit(table: &Table<'_>) {
     let copy: Vec<AtomicU64> = table
         .mem
         .words

@@ -5,7 +5,7 @@
 use super::hook::{killed_at, touched};
 use super::{endpoint, memory, writer};
 use crate::route::{Key, Match, Resolved};
-use crate::table::{Applied, Change, Owner, Passive, Selection, Table};
+use crate::table::{Applied, Change, Owner, Table};
 use std::time::Instant;
 
 const PART: u32 = if cfg!(debug_assertions) { 100 } else { 1 };
@@ -161,33 +161,5 @@ fn nothing_under_the_lock_takes_long() {
     }
     for n in (0..HOSTS).step_by(970) {
         assert!(super::find(&table, &host(n)).is_some());
-    }
-}
-
-/// What a request does at 1,000 hosts, many times over: for an instruction counter.
-#[test]
-#[ignore = "a measurement: run alone under callgrind, with and without LOOKUPS=0"]
-fn requests_at_a_thousand_hosts() {
-    let memory = memory(8192);
-    let table = Table::format(&memory, Match::Host, 42).unwrap();
-    for n in 0..1000 {
-        super::put(&table, &host(n), &super::route(&backends(n))).unwrap();
-    }
-    let lookups: u32 = std::env::var("LOOKUPS").map_or(1_000_000, |n| n.parse().unwrap());
-    let choose = std::env::var("CHOOSE").is_ok();
-    let names: Vec<String> = (0..1000).map(host).collect();
-    let (mut normal, mut buf) = ([0; 253], [0; 64]);
-    for n in 0..lookups as usize {
-        let key =
-            crate::route::normalize(names[n % 1000].as_bytes(), Match::Host, &mut normal).unwrap();
-        let hit = table.lookup(key, &mut buf).unwrap().unwrap();
-        if choose {
-            let passive = Passive::default();
-            let next = Selection::new(&hit.route, false)
-                .next(&table, &hit.route, 0, &passive)
-                .unwrap();
-            let backend = hit.route.backend(next).unwrap();
-            std::hint::black_box(backend.address);
-        }
     }
 }

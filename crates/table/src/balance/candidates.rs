@@ -1,0 +1,86 @@
+//! What a policy chooses from.
+
+use super::tries::Tries;
+use crate::table::{NO_CELL, Packed};
+use crate::table::{Passive, Peer, RouteView, Table, Word};
+use std::sync::atomic::AtomicU64;
+
+/// A backend that may be tried now.
+#[derive(Clone, Copy)]
+pub struct Candidate {
+    /// Its place among the route's backends, from 0.
+    pub index: usize,
+    pub(super) packed: Packed,
+}
+
+impl Candidate {
+    /// Its share of requests, 1 to 65535.
+    #[must_use]
+    pub fn weight(&self) -> u16 {
+        self.packed.weight()
+    }
+}
+
+/// The backends of a route that may be tried now: of the group whose turn it is (primaries, then backups), not tried
+/// yet, usable by the location, and in good health.
+pub struct Candidates<'a, W = AtomicU64> {
+    pub(super) table: &'a Table<'a, W>,
+    pub(super) route: &'a RouteView<'a>,
+    pub(super) tries: &'a Tries,
+    pub(super) now_ms: u64,
+    pub(super) passive: &'a Passive,
+}
+
+impl<'a, W: Word> Candidates<'a, W> {
+    /// The candidates in the route's order.
+    pub fn iter(&self) -> impl Iterator<Item = Candidate> + '_ {
+        let all = self.route.packed().enumerate();
+        all.map(|(index, packed)| Candidate { index, packed })
+            .filter(|candidate| self.is_eligible(candidate))
+    }
+
+    /// The shared state of a candidate's peer; `None` when the peer has left the table.
+    #[must_use]
+    pub fn peer(&self, candidate: &Candidate) -> Option<Peer<'a, W>> {
+        self.table.peer(candidate.packed.peer())
+    }
+
+    fn is_eligible(&self, candidate: &Candidate) -> bool {
+        self.tries.admits(candidate.index, candidate.packed)
+            && (self.tries.single
+                || self
+                    .peer(candidate)
+                    .is_none_or(|peer| peer.available(self.now_ms, self.passive)))
+    }
+
+    /// One round of nginx's smooth weighted round robin among those that `take_part`: each gains its weight, the
+    /// heaviest is chosen and pays the sum. The weights are in the table, one set per route for all workers.
+    ///
+    /// Follows `ngx_http_upstream_get_peer` (nginx 1.28.3): requests one after another see exactly its sequence. Two
+    /// workers at once may choose the same backend; the weights they changed even it out. The lowering of a failed
+    /// peer's weight (`effective_weight`) is left out: with `fails=1`, the default, it is gone before the peer is used
+    /// again.
+    pub fn turn(&self, take_part: impl Fn(&Candidate) -> bool) -> Option<Candidate> {
+        let mut total: i32 = 0;
+        let mut best: Option<(Candidate, i32)> = None;
+        for candidate in self.iter().filter(take_part) {
+            let weight = i32::from(candidate.weight());
+            let current = self.add_weight(&candidate, weight);
+            total = total.saturating_add(weight);
+            if best.is_none_or(|(_, heaviest)| current > heaviest) {
+                best = Some((candidate, current));
+            }
+        }
+        let (best, _) = best?;
+        self.add_weight(&best, total.saturating_neg());
+        Some(best)
+    }
+
+    /// Adds to a candidate's current weight and gives the sum.
+    fn add_weight(&self, candidate: &Candidate, delta: i32) -> i32 {
+        match candidate.packed.cell() {
+            NO_CELL => delta,
+            cell => self.table.add_to_cell(cell, delta),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Balancing: which backend of a route serves the next request.
+//!
+//! A [`Policy`] is one way to choose, a file of its own and a row in [`POLICIES`]. It sees the backends that may be
+//! tried now ([`Candidates`]) and is told how each try went ([`Sample`]). What all policies have in common is in
+//! [`Selection`]: retries, backups, backends that are drained or speak TLS, and passive health.
+//!
+//! Everything a policy remembers is in the table, shared by all workers: a policy itself is stateless.
+
+mod candidates;
+#[cfg(any(test, feature = "hooks"))]
+mod least_conn;
+mod policy;
+mod round_robin;
+mod select;
+mod tries;
+
+#[cfg(test)]
+mod tests;
+
+pub use candidates::{Candidate, Candidates};
+pub use policy::{Policy, PolicyRow, Sample};
+pub use select::{Rules, Selection};
+
+/// Every policy an operator can name.
+pub const POLICIES: &[PolicyRow] = &[
+    round_robin::ROW,
+    // The word is reserved: it becomes public with the rest of `balance=`.
+    #[cfg(any(test, feature = "hooks"))]
+    least_conn::ROW,
+];
+
+/// The policy of this name.
+#[must_use]
+pub fn policy(name: &str) -> Option<Box<dyn Policy>> {
+    let row = POLICIES.iter().find(|row| row.name == name)?;
+    Some((row.build)())
+}

@@ -1,0 +1,122 @@
+//! The tries of one request: what every policy has in common.
+
+use super::candidates::{Candidate, Candidates};
+use super::policy::{Policy, Sample};
+use super::tries::Tries;
+use crate::table::{Passive, PeerId, RouteView, Table, Word};
+use std::sync::atomic::AtomicU64;
+
+/// What an `upstream_lookup` and its table say about balancing.
+pub struct Rules<'c, W: Word = AtomicU64> {
+    /// Who chooses.
+    pub policy: &'c dyn Policy<W>,
+    /// When a backend is left out.
+    pub passive: &'c Passive,
+}
+
+/// The choices of one request: keep it from try to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selection {
+    tries: Tries,
+    /// The peer of the try that has begun and not ended.
+    trying: Option<PeerId>,
+}
+
+impl Selection {
+    /// Begins for a route. `allow_tls`: the location is `proxy_pass https://…`, so `https` backends may be used.
+    #[must_use]
+    pub fn new(route: &RouteView<'_>, allow_tls: bool) -> Self {
+        Self {
+            tries: Tries::new(route, allow_tls),
+            trying: None,
+        }
+    }
+
+    /// How many backends can be tried, backups included (`pc->tries`).
+    #[must_use]
+    pub fn tries(&self) -> usize {
+        self.tries.count.into()
+    }
+
+    /// Whether one backend alone is usable: it is used whatever its health, and again when nginx asks again. nginx asks
+    /// again after a kept connection that the backend had closed meanwhile (`pc->tries` is raised for it).
+    #[must_use]
+    pub fn single(&self) -> bool {
+        self.tries.single
+    }
+
+    /// Begins a try: the next backend's index, or `None` when all have been tried or are out ("no live upstreams").
+    /// Primaries come first; once none of them is left, backups serve the rest of the request.
+    pub fn next<W: Word>(
+        &mut self,
+        rules: &Rules<'_, W>,
+        table: &Table<'_, W>,
+        route: &RouteView<'_>,
+        now_ms: u64,
+    ) -> Option<usize> {
+        self.trying = None;
+        loop {
+            if let Some(index) = self.next_of_group(rules, table, route, now_ms) {
+                return Some(index);
+            }
+            if self.tries.backup {
+                return None;
+            }
+            self.tries.backup = true;
+        }
+    }
+
+    fn next_of_group<W: Word>(
+        &mut self,
+        rules: &Rules<'_, W>,
+        table: &Table<'_, W>,
+        route: &RouteView<'_>,
+        now_ms: u64,
+    ) -> Option<usize> {
+        loop {
+            let Candidate { index, packed } = rules.policy.next(&Candidates {
+                table,
+                route,
+                tries: &self.tries,
+                now_ms,
+                passive: rules.passive,
+            })?;
+            self.tries.mark(index);
+            let Some(peer) = table.peer(packed.peer()) else {
+                return Some(index);
+            };
+            // After its window a failed peer gets one request to prove itself, from whichever worker is first.
+            if peer.chosen(now_ms, rules.passive) || self.tries.single {
+                rules.policy.start(&peer);
+                self.trying = Some(packed.peer());
+                return Some(index);
+            }
+        }
+    }
+
+    /// Ends the try that [`Selection::next`] began, if there is one. True when it took the backend out (nginx:
+    /// "upstream server temporarily disabled").
+    pub fn done<W: Word>(
+        &mut self,
+        rules: &Rules<'_, W>,
+        table: &Table<'_, W>,
+        sample: &Sample,
+        now_ms: u64,
+    ) -> bool {
+        let Some(peer) = self.trying.take().and_then(|id| table.peer(id)) else {
+            return false;
+        };
+        rules.policy.done(&peer, sample);
+        if sample.failed {
+            peer.failed(now_ms, rules.passive) && !self.tries.single
+        } else {
+            peer.succeeded();
+            false
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn trying(&self) -> Option<PeerId> {
+        self.trying
+    }
+}
