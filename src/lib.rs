@@ -81,6 +81,8 @@ const FAMILIES: &[&[Directive<Gatehouse>]] = &[
     upstream::DIRECTIVES,
     #[cfg(feature = "hooks")]
     hooks::DIRECTIVES,
+    #[cfg(feature = "hooks")]
+    hooks::tasks::DIRECTIVES,
 ];
 
 http_module!(Gatehouse, "ngx_http_gatehouse_module", FAMILIES);

@@ -24,7 +24,7 @@ fn main() {
     let mut bits = cc::Build::new();
     bits.includes(std::env::split_paths(&includes));
     // Each folder has its own, so that a module without http needs no symbol of nginx's http.
-    let mut folders = vec!["ffi"];
+    let mut folders = vec!["ffi", "event"];
     if std::env::var_os("CARGO_FEATURE_HTTP").is_some() {
         folders.push("http");
     }

@@ -2,6 +2,8 @@
 //! a release; `scripts/check-symbols` proves it.
 #![allow(clippy::panic)] // what this file is for
 
+pub mod tasks;
+
 use crate::{Gatehouse, reference};
 use gatehouse_nginx::conf::directive::{Args, Contexts, Directive};
 use gatehouse_nginx::event::timer::{self, Slot, Tick};
@@ -21,6 +23,7 @@ pub struct Main {
     wanted: Vec<Where>,
     redirects: bool,
     stop_feeder: Option<PathBuf>,
+    tasks: Vec<tasks::Wanted>,
 }
 
 /// One level of locations.
@@ -256,6 +259,7 @@ pub fn start_worker(main: &Main) {
     if main.wants(Where::Timer) {
         timer::start::<Clockwork>(10);
     }
+    tasks::start_worker(&main.tasks);
     if main.wants(Where::Worker) {
         panic!("test_panic worker");
     }

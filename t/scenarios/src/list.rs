@@ -3,9 +3,9 @@
 use nginx_prove::scenario::Scenario;
 
 use crate::{
-    examples, exiting, fuzz, geoip, pages, panic, refusals, reload, reload_stock, rollback,
-    satisfy, token_paths, upgrade, upstream, upstream_feed, upstream_lease, upstream_zone,
-    worker_kill,
+    event_connections, event_tasks, examples, exiting, fuzz, geoip, pages, panic, refusals, reload,
+    reload_stock, rollback, satisfy, token_paths, upgrade, upstream, upstream_feed, upstream_lease,
+    upstream_zone, worker_kill,
 };
 
 /// All of them.
@@ -17,6 +17,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("fuzz", fuzz::run),
     Scenario::new("reload_stock", reload_stock::run),
     Scenario::new("panic", panic::run).needs(&["hooks"]),
+    Scenario::new("event_tasks", event_tasks::run).needs(&["hooks"]),
+    Scenario::new("event_connections", event_connections::plain).needs(&["hooks"]),
+    Scenario::new("event_tls", event_connections::tls).needs(&["hooks", "with http_ssl_module"]),
     Scenario::new("geoip_replace", geoip::replace),
     Scenario::new("geoip_reload", geoip::reload),
     Scenario::new("geoip_two_reloads", geoip::two_reloads),

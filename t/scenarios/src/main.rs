@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+mod event_connections;
+mod event_tasks;
 mod examples;
 mod exiting;
 mod fuzz;

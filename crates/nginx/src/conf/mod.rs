@@ -14,5 +14,5 @@ pub use kind::{Kind, Listed, Section, running};
 pub use typed::Conf;
 pub use words::Words;
 
-pub(crate) use kind::{Context, result};
+pub(crate) use kind::{Context, main_of_cycle, result};
 pub(crate) use words::{answer, read};

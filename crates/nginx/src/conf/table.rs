@@ -1,11 +1,9 @@
 //! What nginx reads of a library: the module's record, its table of directives, its callbacks.
 
 use super::directive::Directive;
-use super::kind::{Kind, Section, main_of_cycle};
+use super::kind::{Kind, Section};
 use crate::ffi::guard;
-use crate::ffi::log;
 use crate::ffi::pool;
-use crate::ffi::process;
 use crate::sys;
 use std::ffi::c_void;
 use std::ptr;
@@ -67,7 +65,8 @@ pub const fn count<M: Kind>(families: &[&'static [Directive<M>]]) -> usize {
     n
 }
 
-/// nginx's record of the module; `context` has the callbacks of its section.
+/// nginx's record of the module; `context` has the callbacks of its section. What it does in a process is
+/// not in it: the event loop's room adds that.
 pub const fn record<M: Kind>(
     context: *const c_void,
     commands: *const sys::ngx_command_t,
@@ -76,8 +75,6 @@ pub const fn record<M: Kind>(
     module.ctx = context.cast_mut();
     module.commands = commands.cast_mut();
     module.type_ = M::Section::MODULE_TYPE as usize;
-    module.init_module = Some(init_module::<M>);
-    module.init_process = Some(init_process::<M>);
     module
 }
 
@@ -95,44 +92,13 @@ pub(crate) unsafe extern "C" fn create<T: Default + 'static>(
     unsafe { guard::run(cf.log, "creating a configuration", ptr::null_mut(), body) }
 }
 
-/// Never reports a failure: nginx would exit.
-unsafe extern "C" fn init_module<M: Kind>(cycle: *mut sys::ngx_cycle_t) -> isize {
-    // SAFETY: nginx passes the cycle that is about to run.
-    let cycle_log = unsafe { (*cycle).log };
-    let body = || {
-        if process::role() != process::Role::Test {
-            // SAFETY: the cycle's log, open by now.
-            M::takes_over(&|level, text| unsafe { log::write(cycle_log, level, text) });
-        }
-    };
-    // SAFETY: the cycle's log.
-    unsafe { guard::run(cycle_log, "taking over", (), body) };
-    0
-}
-
-/// Never reports a failure: nginx would end the worker for good (nginx-limits: ngx_process.c).
-unsafe extern "C" fn init_process<M: Kind>(cycle: *mut sys::ngx_cycle_t) -> isize {
-    // SAFETY: nginx passes the running cycle.
-    let log = unsafe { (*cycle).log };
-    let body = || {
-        if process::serves() {
-            // SAFETY: the cycle is the running one.
-            if let Some(main) = unsafe { main_of_cycle::<M>(cycle) } {
-                M::start_worker(main);
-            }
-        }
-    };
-    // SAFETY: the cycle's log.
-    unsafe { guard::run(log, "starting a worker", (), body) };
-    0
-}
-
 /// Makes the three symbols nginx looks for, for the one module of this library, whose section has these
-/// callbacks. Each section has a macro over this one: `http_module!`.
+/// callbacks; `living` adds to its record what it does in a process. Each section has a macro over this
+/// one: `http_module!`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __module_table {
-    ($module:ty, $name:literal, $families:expr, $callbacks:ty, $context:expr) => {
+    ($module:ty, $name:literal, $families:expr, $callbacks:ty, $context:expr, $living:expr) => {
         const _: () = {
             use $crate::conf::table::{self, Static};
             use $crate::sys;
@@ -141,8 +107,10 @@ macro_rules! __module_table {
             static COMMANDS: Static<[sys::ngx_command_t; N]> =
                 Static::new(table::commands::<$module, N>($families));
             static CONTEXT: Static<$callbacks> = Static::new($context);
-            static mut MODULE: sys::ngx_module_t =
-                table::record::<$module>((&raw const CONTEXT).cast(), (&raw const COMMANDS).cast());
+            static mut MODULE: sys::ngx_module_t = ($living)(table::record::<$module>(
+                (&raw const CONTEXT).cast(),
+                (&raw const COMMANDS).cast(),
+            ));
 
             #[unsafe(no_mangle)]
             #[allow(non_upper_case_globals)]

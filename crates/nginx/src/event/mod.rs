@@ -1,3 +1,22 @@
 //! nginx's event loop as safe types.
+//!
+//! Everything here belongs to the one thread of a worker that runs the loop: elsewhere, and before a worker
+//! has begun, tasks are refused and connections fail.
 
+pub mod address;
+#[cfg(ngx_feature = "ssl")]
+mod bits;
+pub mod connection;
+#[doc(hidden)]
+pub mod life;
+#[allow(dead_code)] // until requests wait for tasks
+mod own;
+mod shutdown;
+pub mod sleep;
+mod state;
+#[allow(dead_code)] // until requests wait for tasks
+pub mod task;
 pub mod timer;
+#[cfg(ngx_feature = "ssl")]
+pub mod tls;
+pub(crate) mod worker;

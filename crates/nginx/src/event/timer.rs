@@ -1,6 +1,7 @@
 //! Timers of a worker. They never keep a worker alive (`cancelable`) and hold no configuration:
 //! a tick asks for the running one ([`crate::running`]).
 
+use super::worker;
 use crate::conf::{Kind, Listed};
 use crate::ffi::guard;
 use crate::sys;
@@ -48,8 +49,11 @@ pub trait Tick: 'static {
 /// How long to wait after a tick that panicked.
 const AFTER_PANIC_MS: u64 = 1_000;
 
-/// Starts a timer in this worker; a running one is left alone.
+/// Starts a timer in this worker; a running one is left alone. Nothing where no worker runs.
 pub fn start<T: Tick>(milliseconds: u64) {
+    if !worker::on_loop() {
+        return;
+    }
     let event = T::slot().event.get().cast::<sys::ngx_event_t>();
     let connection = T::slot().connection.get().cast::<sys::ngx_connection_t>();
     // SAFETY: zero is a valid idle event; the one thread of this worker touches it.
@@ -107,24 +111,19 @@ unsafe extern "C" fn fire<T: Tick>(event: *mut sys::ngx_event_t) {
 
 /// With `master_process off` a reload may unload this library under a running timer.
 unsafe extern "C" fn forget<T: Tick>(_: *mut std::ffi::c_void) {
-    // The next cycle may come to lie at the same address.
-    T::slot()
-        .cycle
-        .store(std::ptr::null_mut(), Ordering::Relaxed);
-    // SAFETY: null or the running cycle.
-    let Some(cycle) = (unsafe { sys::ngx_cycle.as_ref() }) else {
-        return;
+    let body = || {
+        // The next cycle may come to lie at the same address.
+        T::slot()
+            .cycle
+            .store(std::ptr::null_mut(), Ordering::Relaxed);
+        let event = T::slot().event.get().cast::<sys::ngx_event_t>();
+        // SAFETY: our own event.
+        let set = unsafe { (*event).timer_set() } != 0;
+        if set && !worker::loaded(<T::Module as Listed>::module()) {
+            // SAFETY: it is in nginx's timer tree.
+            unsafe { sys::ngx_del_timer(event) };
+        }
     };
-    if cycle.modules.is_null() {
-        // The stand-in cycle of a process that exits (ngx_worker_process_exit).
-        return;
-    }
-    // SAFETY: the cycle's list of modules, of that length.
-    let modules = unsafe { std::slice::from_raw_parts(cycle.modules, cycle.modules_n) };
-    let event = T::slot().event.get().cast::<sys::ngx_event_t>();
-    // SAFETY: our own event.
-    if !modules.contains(&<T::Module as Listed>::module()) && unsafe { (*event).timer_set() } != 0 {
-        // SAFETY: it is in nginx's timer tree.
-        unsafe { sys::ngx_del_timer(event) };
-    }
+    // SAFETY: a null log is allowed; that of the cycle that ends is closed by now.
+    unsafe { guard::run(std::ptr::null_mut(), "leaving a configuration", (), body) }
 }

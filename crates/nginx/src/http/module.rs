@@ -64,7 +64,8 @@ macro_rules! http_module {
             $name,
             $families,
             $crate::http::module::Callbacks,
-            $crate::http::module::callbacks::<$module>()
+            $crate::http::module::callbacks::<$module>(),
+            $crate::event::life::living::<$module>
         );
     };
 }

@@ -1,0 +1,93 @@
+//! Where a connection goes.
+
+use crate::sys as ngx;
+use std::ffi::c_char;
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+/// An address and port, or the path of a unix socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// IPv4 or IPv6.
+    Inet(SocketAddr),
+    /// A unix socket; no NUL, at most 107 bytes.
+    Unix(String),
+}
+
+/// Neither `ADDRESS:PORT` nor `unix:PATH`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoAddress;
+
+/// The room for a path in a `sockaddr_un`, its NUL included.
+const PATH_MAX: usize = 108;
+
+impl FromStr for Address {
+    type Err = NoAddress;
+
+    /// Reads `127.0.0.1:80`, `[::1]:80` and `unix:/path`.
+    fn from_str(text: &str) -> Result<Self, NoAddress> {
+        match text.strip_prefix("unix:") {
+            Some(path) if fits(path) => Ok(Self::Unix(path.to_owned())),
+            Some(_) => Err(NoAddress),
+            None => text.parse().map(Self::Inet).map_err(|_| NoAddress),
+        }
+    }
+}
+
+fn fits(path: &str) -> bool {
+    !path.is_empty() && path.len() < PATH_MAX && !path.contains('\0')
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inet(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{path}"),
+        }
+    }
+}
+
+/// A socket address as C has it.
+#[derive(Clone, Copy)]
+pub(crate) union Raw {
+    v4: ngx::sockaddr_in,
+    v6: ngx::sockaddr_in6,
+    unix: ngx::sockaddr_un,
+}
+
+impl Address {
+    /// The address and the length of it that counts.
+    pub(crate) fn raw(&self) -> (Raw, ngx::socklen_t) {
+        match self {
+            Self::Inet(SocketAddr::V4(from)) => {
+                // SAFETY: plain C data for which zero is valid.
+                let mut v4: ngx::sockaddr_in = unsafe { std::mem::zeroed() };
+                v4.sin_family = ngx::AF_INET as ngx::sa_family_t;
+                v4.sin_port = from.port().to_be();
+                v4.sin_addr.s_addr = u32::from(*from.ip()).to_be();
+                (Raw { v4 }, size_of::<ngx::sockaddr_in>() as _)
+            }
+            Self::Inet(SocketAddr::V6(from)) => {
+                // SAFETY: plain C data for which zero is valid.
+                let mut v6: ngx::sockaddr_in6 = unsafe { std::mem::zeroed() };
+                v6.sin6_family = ngx::AF_INET6 as ngx::sa_family_t;
+                v6.sin6_port = from.port().to_be();
+                v6.sin6_addr.__in6_u.__u6_addr8 = from.ip().octets();
+                v6.sin6_scope_id = from.scope_id();
+                (Raw { v6 }, size_of::<ngx::sockaddr_in6>() as _)
+            }
+            Self::Unix(path) => {
+                // SAFETY: plain C data for which zero is valid.
+                let mut unix: ngx::sockaddr_un = unsafe { std::mem::zeroed() };
+                unix.sun_family = ngx::AF_UNIX as ngx::sa_family_t;
+                // The last byte stays the NUL that ends the path.
+                let room = unix.sun_path.iter_mut().take(PATH_MAX.saturating_sub(1));
+                for (to, from) in room.zip(path.bytes()) {
+                    *to = from as c_char;
+                }
+                (Raw { unix }, size_of::<ngx::sockaddr_un>() as _)
+            }
+        }
+    }
+}

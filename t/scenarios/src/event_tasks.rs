@@ -1,0 +1,96 @@
+//! Tasks on nginx's loop: they run beside requests, a panic costs one task, and all of them end when their
+//! worker is told to go.
+
+use std::time::Duration;
+
+use nginx_prove::env::Env;
+use nginx_prove::poll;
+use nginx_prove::server::{Server, Setup};
+
+const CONF: &str = "http {
+    test_task sleep;
+    test_task panic;
+    test_task wake;
+    test_task busy;
+    test_task end;
+    server {
+        listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
+        location / { return 200 \"fine\"; }
+    }
+}";
+
+const SOON: Duration = Duration::from_secs(5);
+
+pub(super) fn run(env: &Env) -> Result<(), String> {
+    let mut server = Setup::new(env)?.log_level("notice").start(CONF)?;
+    server.allow("test_task panic, while testing a task");
+    server.allow("test_task end, while ending");
+    let worker = one_worker(&server)?;
+    server.wait_log("slept three times, long enough: true", SOON)?;
+    server.wait_log("an hour is cut short", SOON)?;
+    woken_later(&server)?;
+    panic_costs_one_task(&server)?;
+    if server.get("/", "")?.text() != "fine" || server.worker_pids() != [worker] {
+        return Err("the worker does not serve beside its tasks".into());
+    }
+    server.reload()?;
+    ended(&server, worker)?;
+    let next = one_worker(&server)?;
+    server.wait_log(&format!(r"{next}#0: test_task: slept three times"), SOON)?;
+    server.stop()
+}
+
+fn one_worker(server: &Server) -> Result<u32, String> {
+    match server.worker_pids().as_slice() {
+        [pid] => Ok(*pid),
+        others => Err(format!("{} workers instead of one", others.len())),
+    }
+}
+
+/// A task is polled after whoever woke it has gone on, once for two wakes.
+fn woken_later(server: &Server) -> Result<(), String> {
+    server.wait_log("the other one has run", SOON)?;
+    let log = server.log();
+    let (woke, ran) = (
+        log.find("woke the other one"),
+        log.find("the other one has run"),
+    );
+    if woke < ran && log.matches("the other one has run").count() == 1 {
+        Ok(())
+    } else {
+        Err(format!(
+            "the other task ran on its waker's stack, or twice\n{log}"
+        ))
+    }
+}
+
+fn panic_costs_one_task(server: &Server) -> Result<(), String> {
+    server.wait_log(r"test_task: panic has ended", SOON)?;
+    server.wait_log(r"\[alert\].*test_task panic, while testing a task", SOON)?;
+    match server.log().matches("[alert]").count() {
+        1 => Ok(()),
+        count => Err(format!("{count} alerts for one panic")),
+    }
+}
+
+/// The worker of the configuration before has gone, and its tasks with it.
+fn ended(server: &Server, worker: u32) -> Result<(), String> {
+    for task in ["sleep", "busy"] {
+        let line = format!(r"{worker}#0: test_task: {task} has ended, shutting down");
+        server.wait_log(&line, SOON)?;
+    }
+    server.wait_log(
+        &format!(r"{worker}#0: test_task: another one begins at the end: false"),
+        SOON,
+    )?;
+    server.wait_log(
+        &format!(r"worker process {worker} exited with code 0"),
+        SOON,
+    )?;
+    let gone = || (!server.worker_pids().contains(&worker)).then_some(());
+    poll::until(SOON, gone).ok_or("the worker is kept alive by its tasks")?;
+    if server.log().contains("ran too late") {
+        return Err("a task began in a worker that ends".into());
+    }
+    Ok(())
+}
