@@ -88,50 +88,25 @@ location = /t { return 200 "$vpn"; }
 --- response_body eval
 ["1", "0"]
 
-=== TEST 6: more nodes than the file has
+=== TEST 6: a broken database is refused
 --- http_config
-geoip_db $TEST_NGINX_REPO/../shared/geoip/broken/GeoIP2-City-Test-Invalid-Node-Count.mmdb;
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*Invalid-Node-Count.mmdb" is an invalid MaxMind DB file: .* in \S+/conf/nginx\.conf:[1-9]\d*$}
-
-=== TEST 7: broken pointers
---- http_config
-geoip_db $TEST_NGINX_REPO/../shared/geoip/broken/MaxMind-DB-test-broken-pointers-24.mmdb;
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*broken-pointers-24.mmdb" is an invalid MaxMind DB file: .*pointer.* in \S+/conf/nginx\.conf:[1-9]\d*$}
-
-=== TEST 8: a broken search tree
---- http_config
-geoip_db $TEST_NGINX_REPO/../shared/geoip/broken/MaxMind-DB-test-broken-search-tree-24.mmdb;
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*broken-search-tree-24.mmdb" is an invalid MaxMind DB file: the search tree .* in \S+/conf/nginx\.conf:[1-9]\d*$}
-
-=== TEST 9: a corrupt search tree
---- http_config
-geoip_db $TEST_NGINX_REPO/../shared/geoip/broken/libmaxminddb-corrupt-search-tree.mmdb;
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*corrupt-search-tree.mmdb" is an invalid MaxMind DB file: the search tree .* in \S+/conf/nginx\.conf:[1-9]\d*$}
-
-=== TEST 10: values nested without end
---- http_config
-geoip_db $TEST_NGINX_REPO/../shared/geoip/broken/libmaxminddb-deep-nesting.mmdb;
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*deep-nesting.mmdb" is an invalid MaxMind DB file: values nest too deep .* in \S+/conf/nginx\.conf:[1-9]\d*$}
-
-=== TEST 11: nothing but the metadata's marker
---- http_config
-geoip_db $TEST_NGINX_REPO/../shared/geoip/broken/libmaxminddb-metadata-marker-only.mmdb;
---- config
---- must_die
---- error_log eval
-qr{\[emerg\] .*marker-only.mmdb" is an invalid MaxMind DB file: .* in \S+/conf/nginx\.conf:[1-9]\d*$}
+geoip_db $TEST_NGINX_REPO/../shared/geoip/broken/CASE;
+--- conf_cases
+# more nodes than the file has
+GeoIP2-City-Test-Invalid-Node-Count.mmdb
+=> geoip_db "*/GeoIP2-City-Test-Invalid-Node-Count.mmdb" is an invalid MaxMind DB file: metadata: *search tree*
+# broken pointers
+MaxMind-DB-test-broken-pointers-24.mmdb
+=> geoip_db "*/MaxMind-DB-test-broken-pointers-24.mmdb" is an invalid MaxMind DB file: a pointer leads to no value at offset 0 of the data
+# a broken search tree
+MaxMind-DB-test-broken-search-tree-24.mmdb
+=> geoip_db "*/MaxMind-DB-test-broken-search-tree-24.mmdb" is an invalid MaxMind DB file: the search tree loops or is deeper than an address
+# a corrupt search tree
+libmaxminddb-corrupt-search-tree.mmdb
+=> geoip_db "*/libmaxminddb-corrupt-search-tree.mmdb" is an invalid MaxMind DB file: the search tree has nodes that no address reaches
+# values nested without end
+libmaxminddb-deep-nesting.mmdb
+=> geoip_db "*/libmaxminddb-deep-nesting.mmdb" is an invalid MaxMind DB file: values nest too deep at offset 382 of the data
+# nothing but the metadata's marker
+libmaxminddb-metadata-marker-only.mmdb
+=> geoip_db "*/libmaxminddb-metadata-marker-only.mmdb" is an invalid MaxMind DB file: metadata: *
