@@ -3,11 +3,37 @@
 //! A request is in one place at a time. It comes to a server from its client or by an internal
 //! redirect, then to a location of it; an internal redirect or a named location takes it away.
 
+use crate::family::Family;
+use crate::refusal::{Overrule, Standing};
 use crate::{Gatehouse, Local, Record, refusal, token};
 use gatehouse_nginx::http::chain::NextFilter;
 use gatehouse_nginx::http::phase::{Handler, HeaderFilter};
 use gatehouse_nginx::{Outcome, Phase, Request};
 use std::cell::Cell;
+use std::rc::Rc;
+
+/// What both checks share; it has no directives.
+pub const FAMILY: Family = Family {
+    merge: |cf, _, _| {
+        let main = cf.main();
+        if main.token.in_use() || main.geoip.in_use() || main.upstream.in_use() {
+            let caches = Rc::clone(&main.caches);
+            cf.guard_caches(&caches)?;
+        }
+        Ok(())
+    },
+    install: |installer| {
+        if installer.main().token.in_use() || installer.main().geoip.in_use() {
+            installer.phase::<EnterServer>()?;
+            installer.phase::<EnterLocation>()?;
+            installer.last_in_phase::<Standing>()?;
+            installer.phase::<Overrule>()?;
+            installer.header_filter::<Answering>();
+        }
+        Ok(())
+    },
+    ..Family::NONE
+};
 
 /// State of a request that an internal redirect ends.
 #[derive(Default)]

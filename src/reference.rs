@@ -1,52 +1,15 @@
 //! The directive reference, a page for each family, written from the table nginx reads and from what the families say of it.
 
-use crate::{Gatehouse, digest, geoip, hooks, token, upstream, version};
+use crate::family::Family;
+use crate::{FAMILIES, Gatehouse};
 use gatehouse_nginx::conf::directive::{Args, Directive, Row, rows};
-use gatehouse_nginx::http::variable::Variable;
 use gatehouse_nginx::{Conf, Error, HttpModule};
 use std::fmt::Write;
 
-/// What one family has to say.
-struct Chapter {
-    /// The name of its file, without `.md`.
-    page: &'static str,
-    title: &'static str,
-    directives: &'static [Directive<Gatehouse>],
-    variables: &'static [Variable<Gatehouse>],
+/// The families that have a page.
+fn chapters() -> impl Iterator<Item = &'static Family> {
+    FAMILIES.iter().filter(|family| !family.title.is_empty())
 }
-
-const CHAPTERS: &[Chapter] = &[
-    Chapter {
-        page: "digest",
-        title: "Digests",
-        directives: digest::DIRECTIVES,
-        variables: &[],
-    },
-    Chapter {
-        page: "token",
-        title: "Tokens",
-        directives: token::DIRECTIVES,
-        variables: token::VARIABLES,
-    },
-    Chapter {
-        page: "geoip",
-        title: "GeoIP",
-        directives: geoip::DIRECTIVES,
-        variables: geoip::VARIABLES,
-    },
-    Chapter {
-        page: "upstream",
-        title: "Upstream lookup",
-        directives: upstream::DIRECTIVES,
-        variables: upstream::VARIABLES,
-    },
-    Chapter {
-        page: "module",
-        title: "The module itself",
-        directives: &[],
-        variables: version::VARIABLES,
-    },
-];
 
 /// `test_reference folder`: writes the pages of the reference, or refuses when they would not be true.
 pub fn write(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
@@ -54,7 +17,7 @@ pub fn write(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let rows = rows::<Gatehouse>();
     compare(&rows)?;
     let folder = cf.path(&word)?;
-    let pages = CHAPTERS.iter().map(|one| (one.page, page(one)));
+    let pages = chapters().map(|one| (one.page, page(one)));
     for (name, text) in pages.chain([("index", index())]) {
         let path = folder.join(name).with_extension("md");
         std::fs::write(&path, text)
@@ -65,9 +28,9 @@ pub fn write(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
 
 /// Compares what nginx reads with what the reference says, both ways.
 fn compare(rows: &[Row]) -> Result<(), Error> {
-    let described = || CHAPTERS.iter().flat_map(|chapter| chapter.directives);
+    let described = || chapters().flat_map(|chapter| chapter.directives);
     for row in rows {
-        let mut all = described().chain(hooks::DIRECTIVES);
+        let mut all = FAMILIES.iter().flat_map(|family| family.directives);
         let directive = all
             .find(|d| name(d) == row.name)
             .ok_or_else(|| format!("directive \"{}\" is not in the reference", row.name))?;
@@ -81,7 +44,7 @@ fn compare(rows: &[Row]) -> Result<(), Error> {
         }
         describe_well(directive)?;
     }
-    let variables = CHAPTERS.iter().flat_map(|chapter| chapter.variables);
+    let variables = chapters().flat_map(|chapter| chapter.variables);
     let described: Vec<_> = variables.map(|variable| variable.name).collect();
     let mut known = Gatehouse::VARIABLES.iter().copied().flatten();
     match known.find(|variable| !described.contains(&variable.name)) {
@@ -113,7 +76,7 @@ fn name(directive: &Directive<Gatehouse>) -> &'static str {
 }
 
 /// The page of a family, Markdown, its directives in nginx.org's form.
-fn page(chapter: &Chapter) -> String {
+fn page(chapter: &Family) -> String {
     let mut out = format!("# {}\n\n", chapter.title);
     for directive in chapter.directives {
         describe(&mut out, directive);
@@ -130,7 +93,7 @@ fn page(chapter: &Chapter) -> String {
 /// The first page: where each directive and variable is described.
 fn index() -> String {
     let mut out = "# All directives and variables\n\n".to_owned();
-    for chapter in CHAPTERS {
+    for chapter in chapters() {
         let page = chapter.page;
         let _ = writeln!(out, "## [{}]({page}.md)\n", chapter.title);
         for name in chapter.directives.iter().map(name) {

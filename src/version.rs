@@ -1,12 +1,21 @@
 //! Which Gatehouse runs: one line in the log, one variable.
 
 use crate::Gatehouse;
+use crate::family::Family;
 use gatehouse_nginx::http::variable::Variable;
 use gatehouse_nginx::{Answer, Level, ffi::library};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-pub const VARIABLES: &[Variable<Gatehouse>] = &[Variable::new(
+/// What belongs to no feature.
+pub const FAMILY: Family = Family {
+    page: "module",
+    title: "The module itself",
+    variables: VARIABLES,
+    ..Family::NONE
+};
+
+const VARIABLES: &[Variable<Gatehouse>] = &[Variable::new(
     "gatehouse_version",
     "The version of the module that runs, such as `0.2.0`.",
     |_| Answer::Value(VERSION.as_bytes()),

@@ -1,6 +1,7 @@
 //! `md5_hash`, `digest`: hashes and HMACs as variables.
 
 use crate::Gatehouse;
+use crate::family::Family;
 use crate::words::duplicate;
 use gatehouse_base::digest::{Algorithm, Digest, Encoding};
 use gatehouse_base::words;
@@ -34,7 +35,15 @@ struct Known<'r> {
     before: Option<&'r Known<'r>>,
 }
 
-pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
+/// What this family brings.
+pub const FAMILY: Family = Family {
+    page: "digest",
+    title: "Digests",
+    directives: DIRECTIVES,
+    ..Family::NONE
+};
+
+const DIRECTIVES: &[Directive<Gatehouse>] = &[
     Directive {
         name: c"md5_hash",
         syntax: "$variable string",

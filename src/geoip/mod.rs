@@ -5,19 +5,21 @@ mod database;
 mod feed;
 mod variables;
 
-pub use check::{Access, Record};
-pub use feed::start_worker;
-pub use variables::VARIABLES;
+pub use check::Record;
 
 use crate::Gatehouse;
+use crate::family::Family;
 use crate::words::{http_status, set_flag, set_log_level, set_once};
+use check::Access;
 use database::Db;
+use feed::start_worker;
 use gatehouse_geo::{Action, Field, RuleList};
 use gatehouse_nginx::{
     Args, Conf, ConfLine, Contexts, Directive, Error, Expression, Level, Merging, ffi::files,
 };
 use std::collections::HashMap;
 use std::rc::Rc;
+use variables::VARIABLES;
 
 /// `http`: databases, variables, and what the rules need of the databases.
 #[derive(Default)]
@@ -50,7 +52,27 @@ pub struct Loc {
     log_level: Option<Level>,
 }
 
-pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
+/// What this family brings.
+pub const FAMILY: Family = Family {
+    page: "geoip",
+    title: "GeoIP",
+    directives: DIRECTIVES,
+    variables: VARIABLES,
+    merge: |cf, parent, child| {
+        merge(cf, &parent.geoip, &mut child.geoip);
+        Ok(())
+    },
+    complete,
+    install: |installer| {
+        if installer.main().geoip.in_use() {
+            installer.phase::<Access>()?;
+        }
+        Ok(())
+    },
+    start_worker: |main| start_worker(&main.geoip),
+};
+
+const DIRECTIVES: &[Directive<Gatehouse>] = &[
     Directive {
         name: c"geoip_db",
         syntax: "file [name=NAME] [reload=time] [max_age=time] [zone=size]",
@@ -199,7 +221,7 @@ fn set_rule(cf: &mut Conf<'_, Gatehouse>, action: Action) -> Result<(), Error> {
 }
 
 /// Takes over what this level does not say.
-pub fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
+fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
     child.rules = child.rules.take().or_else(|| parent.rules.clone());
     if let Some(rules) = &child.rules {
         let any = cf.satisfy_any();
@@ -217,7 +239,7 @@ pub fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
 }
 
 /// Checks that the databases have what rules and variables ask for.
-pub fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let main = &mut cf.main().geoip;
     for need in &main.needs {
         let directive = &need.directive;

@@ -4,6 +4,7 @@
 
 pub mod tasks;
 
+use crate::family::Family;
 use crate::{Gatehouse, reference};
 use gatehouse_nginx::conf::directive::{Args, Contexts, Directive};
 use gatehouse_nginx::event::timer::{self, Slot, Tick};
@@ -85,7 +86,29 @@ enum Callback {
     Free,
 }
 
-pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
+/// What has to stand before the other families: its handlers run after theirs.
+pub const FIRST: Family = Family {
+    install: install_first,
+    complete: |cf| {
+        complete(cf);
+        Ok(())
+    },
+    ..Family::NONE
+};
+
+/// What this family brings; the reference does not tell.
+pub const FAMILY: Family = Family {
+    directives: DIRECTIVES,
+    merge: |_, parent, child| {
+        merge(&parent.hooks, &mut child.hooks);
+        Ok(())
+    },
+    install,
+    start_worker: |main| start_worker(&main.hooks),
+    ..Family::NONE
+};
+
+const DIRECTIVES: &[Directive<Gatehouse>] = &[
     Directive {
         name: c"test_panic",
         syntax: "configuration | reload | merge | postconfiguration | zone | worker | timer | variable | request | filter | log",
@@ -199,7 +222,7 @@ fn set_stop_feeder(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
 }
 
 /// Takes over what this level does not say.
-pub fn merge(parent: &Loc, child: &mut Loc) {
+fn merge(parent: &Loc, child: &mut Loc) {
     child.wanted = child.wanted.or(parent.wanted);
     if child.wanted == Some(Where::Merge) {
         panic!("test_panic merge");
@@ -207,7 +230,7 @@ pub fn merge(parent: &Loc, child: &mut Loc) {
 }
 
 /// Says what this build is.
-pub fn complete(cf: &mut Conf<'_, Gatehouse>) {
+fn complete(cf: &mut Conf<'_, Gatehouse>) {
     cf.log(Level::Warn, "built with test hooks");
     if cf.main().hooks.wants(Where::Postconfiguration) {
         panic!("test_panic postconfiguration");
@@ -215,7 +238,7 @@ pub fn complete(cf: &mut Conf<'_, Gatehouse>) {
 }
 
 /// Adds what runs after the handlers of the families.
-pub fn install_first(installer: &mut Installer<'_, Gatehouse>) -> Result<(), Error> {
+fn install_first(installer: &mut Installer<'_, Gatehouse>) -> Result<(), Error> {
     if installer.main().hooks.redirects {
         installer.phase::<Elsewhere>()?;
     }
@@ -241,7 +264,7 @@ impl Handler for Elsewhere {
 }
 
 /// Adds the handlers that may panic.
-pub fn install(installer: &mut Installer<'_, Gatehouse>) -> Result<(), Error> {
+fn install(installer: &mut Installer<'_, Gatehouse>) -> Result<(), Error> {
     if installer.main().hooks.wants(Where::Request) {
         installer.phase::<OnRequest>()?;
     }
@@ -255,7 +278,7 @@ pub fn install(installer: &mut Installer<'_, Gatehouse>) -> Result<(), Error> {
 }
 
 /// Starts the timer that panics once.
-pub fn start_worker(main: &Main) {
+fn start_worker(main: &Main) {
     if main.wants(Where::Timer) {
         timer::start::<Clockwork>(10);
     }

@@ -2,6 +2,7 @@
 //! `gatehouse_nginx::event`, and says in the log how it went.
 
 use crate::Gatehouse;
+use crate::family::Family;
 use gatehouse_nginx::event::address::Address;
 use gatehouse_nginx::event::connection::Connection;
 use gatehouse_nginx::event::sleep::{TimedOut, sleep, within};
@@ -17,7 +18,13 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-pub const DIRECTIVES: &[Directive<Gatehouse>] = &[Directive {
+/// What this family brings; the reference does not tell.
+pub const FAMILY: Family = Family {
+    directives: DIRECTIVES,
+    ..Family::NONE
+};
+
+const DIRECTIVES: &[Directive<Gatehouse>] = &[Directive {
     name: c"test_task",
     syntax: "sleep | panic | wake | busy | end | connect address [text] | tls address name file|any [text]",
     default: None,

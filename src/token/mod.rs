@@ -5,20 +5,24 @@ mod path;
 mod saved;
 mod strip;
 
-pub use check::{Access, PostRead, Record, VARIABLES};
-pub use path::PreContent;
-pub use strip::{Log, PreAccess, enter_location, enter_server, strip_rest};
+pub use check::Record;
+pub use strip::{enter_location, enter_server, strip_rest};
 
+use crate::family::Family;
 use crate::words::{duplicate, set_flag, set_log_level, set_once};
 use crate::{Gatehouse, keys};
+use check::{Access, PostRead, VARIABLES};
+use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Index;
 use gatehouse_nginx::{
     Args, Conf, ConfLine, Contexts, Directive, Error, Expression, Level, Merging,
 };
 use gatehouse_token::{Profile, ProfileBuilder, Statuses};
+use path::PreContent;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use strip::{Log, PreAccess};
 
 /// `http`: the profiles and who uses them.
 #[derive(Default)]
@@ -72,7 +76,35 @@ struct Use {
     number: Cell<usize>,
 }
 
-pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
+/// What this family brings.
+pub const FAMILY: Family = Family {
+    page: "token",
+    title: "Tokens",
+    directives: DIRECTIVES,
+    variables: VARIABLES,
+    merge: |cf, parent, child| {
+        merge(cf, &parent.token, &mut child.token);
+        Ok(())
+    },
+    complete,
+    install,
+    ..Family::NONE
+};
+
+fn install(installer: &mut Installer<'_, Gatehouse>) -> Result<(), Error> {
+    if installer.main().token.in_use() {
+        installer.phase::<PostRead>()?;
+        installer.phase::<PreAccess>()?;
+        installer.phase::<Access>()?;
+        installer.before_logs::<Log>()?;
+    }
+    if installer.main().token.in_paths() {
+        installer.phase::<PreContent>()?;
+    }
+    Ok(())
+}
+
+const DIRECTIVES: &[Directive<Gatehouse>] = &[
     Directive {
         name: c"token_profile",
         syntax: "name { … }",
@@ -264,7 +296,7 @@ fn key_line(
 }
 
 /// Takes over what this level of a server does not say.
-pub fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
+fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
     child.auth = child.auth.take().or_else(|| parent.auth.clone());
     child.dry_run = child.dry_run.or(parent.dry_run);
     child.statuses = child.statuses.take().or_else(|| parent.statuses.clone());
@@ -275,7 +307,7 @@ pub fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
 }
 
 /// Finds the profiles that `token_auth` names, now that all blocks are read.
-pub fn complete(cf: &mut Conf1<'_>) -> Result<(), Error> {
+fn complete(cf: &mut Conf1<'_>) -> Result<(), Error> {
     let main = &mut cf.main().token;
     for used in &main.uses {
         let number = main.numbers.get(&used.name).copied();
@@ -333,7 +365,7 @@ impl Main {
     }
 
     /// Whether a token may be part of a path.
-    pub fn in_paths(&self) -> bool {
+    fn in_paths(&self) -> bool {
         let in_path = |named: &Named| named.profile.carriers().path;
         self.profiles.iter().any(in_path)
     }

@@ -12,17 +12,19 @@ mod table;
 mod variables;
 
 pub use balance::{Lookup, cache_use};
-pub use feed::start_worker;
-pub use variables::{Local, Record, VARIABLES};
+pub use variables::{Local, Record};
 
 use crate::Gatehouse;
+use crate::family::Family;
 use balance::Routed;
+use feed::start_worker;
 use gatehouse_base::words;
 use gatehouse_nginx::{Args, Conf, ConfLine, Contexts, Directive, Error, Level};
 use gatehouse_table::balance::{self as policies, POLICIES};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use table::UpstreamTable;
+use variables::VARIABLES;
 
 /// `http`: the tables, who uses them, and the variables that read them.
 #[derive(Default)]
@@ -49,7 +51,18 @@ pub struct Use {
     number: Cell<usize>,
 }
 
-pub const DIRECTIVES: &[Directive<Gatehouse>] = &[
+/// What this family brings.
+pub const FAMILY: Family = Family {
+    page: "upstream",
+    title: "Upstream lookup",
+    directives: DIRECTIVES,
+    variables: VARIABLES,
+    complete: |cf| complete(&cf.main().upstream),
+    start_worker: |main| start_worker(&main.upstream),
+    ..Family::NONE
+};
+
+const DIRECTIVES: &[Directive<Gatehouse>] = &[
     Directive {
         name: c"upstream_table",
         syntax: "name { … }",
@@ -125,7 +138,7 @@ fn use_table(cf: &mut Conf<'_, Gatehouse>, name: String) -> Rc<Use> {
 }
 
 /// Finds the tables that are used, and refuses a lookup that another method has replaced.
-pub fn complete(main: &Main) -> Result<(), Error> {
+fn complete(main: &Main) -> Result<(), Error> {
     for used in &main.uses {
         let number = main
             .tables

@@ -1,0 +1,70 @@
+//! What a family of directives brings along.
+//!
+//! A family is a folder here, a row of [`crate::FAMILIES`], and its fields in [`crate::module`].
+
+use crate::module::{Gatehouse, Loc, Main};
+use gatehouse_nginx::conf::directive::Directive;
+use gatehouse_nginx::http::phase::Installer;
+use gatehouse_nginx::http::variable::Variable;
+use gatehouse_nginx::{Conf, Error, Merging};
+
+/// A family: what nginx reads, what requests see, and what the reference says about it.
+#[derive(Clone, Copy)]
+pub struct Family {
+    /// The name of its page in the reference, without `.md`.
+    pub page: &'static str,
+    /// The title of that page; a family without one is not in the reference.
+    pub title: &'static str,
+    /// Its directives.
+    pub directives: &'static [Directive<Gatehouse>],
+    /// The variables that exist whenever the module is loaded.
+    pub variables: &'static [Variable<Gatehouse>],
+    /// Completes a level of locations from the enclosing one.
+    pub merge: fn(&mut Merging<'_, Gatehouse>, &Loc, &mut Loc) -> Result<(), Error>,
+    /// Checks what needs the whole `http` block.
+    pub complete: fn(&mut Conf<'_, Gatehouse>) -> Result<(), Error>,
+    /// Adds the handlers that the configuration needs. In each phase the one added last runs first.
+    pub install: fn(&mut Installer<'_, Gatehouse>) -> Result<(), Error>,
+    /// A worker (or the only process) starts; it must not fail.
+    pub start_worker: fn(&Main),
+}
+
+impl Family {
+    /// A family that brings nothing; the others are written as what they have more than this.
+    pub const NONE: Self = Self {
+        page: "",
+        title: "",
+        directives: &[],
+        variables: &[],
+        merge: |_, _, _| Ok(()),
+        complete: |_| Ok(()),
+        install: |_| Ok(()),
+        start_worker: |_| (),
+    };
+}
+
+/// The directives of `families`, as nginx's table is made from.
+pub const fn directives<const N: usize>(
+    families: &[Family],
+) -> [&'static [Directive<Gatehouse>]; N] {
+    let mut tables: [&'static [Directive<Gatehouse>]; N] = [&[]; N];
+    let mut at = 0;
+    #[allow(clippy::indexing_slicing)] // in a const: out of bounds is a compile error
+    while at < N {
+        tables[at] = families[at].directives;
+        at += 1;
+    }
+    tables
+}
+
+/// The variables of `families`.
+pub const fn variables<const N: usize>(families: &[Family]) -> [&'static [Variable<Gatehouse>]; N] {
+    let mut tables: [&'static [Variable<Gatehouse>]; N] = [&[]; N];
+    let mut at = 0;
+    #[allow(clippy::indexing_slicing)] // in a const: out of bounds is a compile error
+    while at < N {
+        tables[at] = families[at].variables;
+        at += 1;
+    }
+    tables
+}

@@ -1,0 +1,66 @@
+//! The module and what nginx keeps for it: a field for each family, at each level and for each request.
+
+#[cfg(feature = "hooks")]
+use crate::hooks;
+use crate::{digest, geoip, journey, refusal, token, upstream};
+use gatehouse_nginx::HttpKind;
+use gatehouse_nginx::http::cache::CacheGuards;
+use std::rc::Rc;
+
+/// The http module.
+pub struct Gatehouse;
+
+/// Configuration of `http`.
+#[derive(Default)]
+pub struct Main {
+    pub(crate) digest: digest::Main,
+    pub(crate) geoip: geoip::Main,
+    pub(crate) token: token::Main,
+    pub(crate) upstream: upstream::Main,
+    pub(crate) caches: Rc<CacheGuards>,
+    #[cfg(feature = "hooks")]
+    pub(crate) hooks: hooks::Main,
+}
+
+/// Configuration of an `upstream`.
+#[derive(Default)]
+pub struct Srv {
+    pub(crate) token: token::Srv,
+    pub(crate) upstream: upstream::Srv,
+    #[cfg(feature = "hooks")]
+    pub(crate) hooks: hooks::Srv,
+}
+
+/// Configuration of a level of locations.
+#[derive(Default)]
+pub struct Loc {
+    pub(crate) geoip: geoip::Loc,
+    pub(crate) token: token::Loc,
+    #[cfg(feature = "hooks")]
+    pub(crate) hooks: hooks::Loc,
+}
+
+/// State of a main request.
+#[derive(Default)]
+pub struct Record<'r> {
+    pub(crate) refusal: refusal::Refusal<'r>,
+    pub(crate) geoip: geoip::Record<'r>,
+    pub(crate) token: token::Record<'r>,
+    pub(crate) upstream: upstream::Record<'r>,
+}
+
+/// State of one request or subrequest.
+#[derive(Default)]
+pub struct Local<'r> {
+    pub(crate) digest: digest::Local<'r>,
+    pub(crate) arrival: journey::Arrival,
+    pub(crate) refused: refusal::RefusedHere,
+    pub(crate) upstream: upstream::Local<'r>,
+}
+
+impl HttpKind for Gatehouse {
+    type Srv = Srv;
+    type Loc = Loc;
+    type Record<'r> = Record<'r>;
+    type Local<'r> = Local<'r>;
+}
