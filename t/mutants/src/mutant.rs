@@ -59,7 +59,7 @@ impl fmt::Display for Mutant {
     }
 }
 
-/// The sources faults are put into. The hooks are code of the tests, and the reference is README's.
+/// The sources faults are put into. The hooks and the writer of the reference are code of the tests.
 const SOURCES: [&str; 5] = [
     "--package=ngx-gatehouse",
     "--package=gatehouse-nginx",
