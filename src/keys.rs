@@ -2,50 +2,45 @@
 
 use crate::Gatehouse;
 use gatehouse_nginx::{Conf, Error, Level, ffi::files};
-use std::path::Path;
+use gatehouse_token::{KeyEncoding, Secret};
 
-/// A key file, as messages name it.
-pub fn shown(path: &Path) -> String {
-    format!("key file \"{}\"", path.display())
+/// A key file as it is; the reader of the key's encoding deals with its bytes.
+pub struct KeyFile {
+    /// What messages call it.
+    pub shown: String,
+    pub bytes: Secret,
 }
 
-/// The bytes of a key file as they are; the reader of the key's encoding deals with them.
-pub fn read_raw(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<Vec<u8>, Error> {
-    let path = cf.path(name)?;
+/// Reads a key file. The error is a whole sentence for the line being read.
+pub fn read_file(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<KeyFile, String> {
+    let path = cf
+        .path(name)
+        .map_err(|_| "the configuration's directory is not UTF-8".to_owned())?;
+    let shown = format!("key file \"{}\"", path.display());
     let (bytes, for_all) = files::read_private(&path).map_err(|e| {
-        let (path, error) = (path.display(), files::errno(&e));
-        let directive = cf.name();
-        Error::new(format!(
-            "cannot load key file \"{path}\" ({error}) in \"{directive}\" directive"
-        ))
+        let (error, directive) = (files::errno(&e), cf.name());
+        format!("cannot load {shown} ({error}) in \"{directive}\" directive")
     })?;
-    let warn = |text: &str| cf.log(Level::Warn, &format!("{} {text}", shown(&path)));
+    let bytes = Secret::new(bytes);
+    let warn = |text: &str| cf.log(Level::Warn, &format!("{shown} {text}"));
     if for_all {
         warn("is readable by every user of this machine");
     }
-    if bytes.ends_with(b"\n\n") || bytes.ends_with(b"\n\r\n") {
+    let text = bytes.as_bytes();
+    if text.ends_with(b"\n\n") || text.ends_with(b"\n\r\n") {
         warn("ends in more than one newline, only the last one is dropped");
-    } else if bytes.ends_with(b"\r\n") {
+    } else if text.ends_with(b"\r\n") {
         warn("ends in CRLF, both bytes are dropped");
     }
-    Ok(bytes)
+    Ok(KeyFile { shown, bytes })
 }
 
-/// The bytes of a key file, one newline at their end dropped; never empty.
-pub fn read(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<Vec<u8>, Error> {
-    let mut bytes = read_raw(cf, name)?;
-    if bytes.ends_with(b"\n") {
-        bytes.pop();
-        if bytes.ends_with(b"\r") {
-            bytes.pop();
-        }
-    }
-    if bytes.is_empty() {
-        return Err(Error::new(format!(
-            "{} is empty in \"{}\" directive",
-            shown(&cf.path(name)?),
-            cf.name()
-        )));
-    }
-    Ok(bytes)
+/// Reads the key in a file: its bytes but for one newline at their end; never empty.
+pub fn read(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<Secret, Error> {
+    let file = read_file(cf, name)?;
+    let key = KeyEncoding::Text.decode(file.bytes.as_bytes());
+    key.map_err(|_| {
+        let (shown, directive) = (file.shown, cf.name());
+        Error::new(format!("{shown} is empty in \"{directive}\" directive"))
+    })
 }

@@ -125,6 +125,9 @@ fn describe(out: &mut String, directive: &Directive<Gatehouse>) {
         "## {name}\n\n```text\nSyntax:  {name} {}{end}\nDefault: {default}\nContext: {}\n```\n\n{}\n\n",
         directive.syntax,
         directive.context_names().join(", "),
-        directive.text.trim(),
+        directive
+            .text
+            .trim()
+            .replace("{words}", &gatehouse_token::reference()),
     );
 }

@@ -1,12 +1,13 @@
 //! Verifying: whatever a request carries, no panic, and nothing is valid without the key.
 #![no_main]
-use gatehouse_token::{ProfileBuilder, Received};
+use gatehouse_token::{Error, Host, Profile, ProfileBuilder, RequestView, SCHEMES, Scheme, Secret};
 use libfuzzer_sys::fuzz_target;
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 struct Request<'a>(&'a [u8], &'a [u8], &'a [u8]);
 
-impl Received for Request<'_> {
+impl RequestView for Request<'_> {
     fn target(&self) -> &[u8] {
         self.0
     }
@@ -19,22 +20,41 @@ impl Received for Request<'_> {
     fn message(&self, _: usize) -> Option<&[u8]> {
         Some(self.0)
     }
+    fn path(&self) -> Option<&[u8]> {
+        Some(self.0)
+    }
+    fn address(&self) -> Option<IpAddr> {
+        None
+    }
 }
 
-fn profile(format: &str, message: Option<&str>) -> gatehouse_token::Profile {
-    let mut builder = ProfileBuilder::new();
-    builder.format(format).unwrap();
-    builder.key(None, b"a key nobody guesses, 32 bytes !".to_vec(), None).unwrap();
-    builder.from(["query", "cookie", "header", "path"]).unwrap();
-    if let Some(message) = message {
-        builder.message(message).unwrap();
+/// A host without files.
+struct NoFiles;
+
+impl Host for NoFiles {
+    fn seconds(&self, _: &str) -> Option<u64> {
+        None
     }
+    fn key_file(&self, path: &str) -> Result<(String, Secret), Error> {
+        Err(Error::new(path))
+    }
+    fn warn(&self, _: &str) {}
+}
+
+fn profile(scheme: &Scheme) -> Profile {
+    let mut builder = ProfileBuilder::new();
+    let mut line = |word: &str, words: &[&str]| builder.line(word, words, &NoFiles).unwrap();
+    line("format", &[scheme.name]);
+    line("from", &["query", "cookie", "header", "path"]);
+    for (word, value) in scheme.example {
+        line(word, &[value]);
+    }
+    let key = Secret::new(b"a key nobody guesses, 32 bytes !".to_vec());
+    builder.key("key", None, key, Some("text")).unwrap();
     builder.finish().unwrap()
 }
 
-static PROFILES: LazyLock<[gatehouse_token::Profile; 2]> = LazyLock::new(|| {
-    [profile("scalesimple", None), profile("secure_link", Some("{expires}$uri {key}"))]
-});
+static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| SCHEMES.iter().map(profile).collect());
 
 fuzz_target!(|data: &[u8]| {
     let mut parts = data.splitn(3, |b| *b == b'\n');

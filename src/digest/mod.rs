@@ -4,6 +4,7 @@ use crate::Gatehouse;
 use crate::family::Family;
 use crate::words::duplicate;
 use gatehouse_base::digest::{Algorithm, Digest, Encoding};
+use gatehouse_base::secret::Secret;
 use gatehouse_base::words;
 use gatehouse_nginx::http::variable::Getter;
 use gatehouse_nginx::{Answer, Args, Conf, Contexts, Directive, Error, Expression, Request};
@@ -101,7 +102,7 @@ fn set_digest(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         cf,
         algorithm,
         encoding.unwrap_or(Encoding::Hex),
-        key.as_deref(),
+        key.as_ref().map(Secret::as_bytes),
         3,
     )
 }

@@ -8,17 +8,18 @@ use crate::{Gatehouse, refusal};
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::http::variable::Variable;
 use gatehouse_nginx::{Answer, Level, Outcome, Phase, Request, ffi::process};
-use gatehouse_token::{InPath, Received, Statuses, Verdict, strip as bytes};
+use gatehouse_token::{HttpStatuses, InPath, RequestView, Verdict, strip as bytes};
 use std::cell::Cell;
+use std::net::IpAddr;
 
 /// The request as received and what was decided about it; lives as long as the main request.
 #[derive(Default)]
 pub struct Record<'r> {
     received: Cell<Option<AsReceived<'r>>>,
     pub(super) saved: SavedLines<'r>,
-    verdicts: Cell<Option<&'r Judged<'r>>>,
+    verdicts: Cell<Option<&'r CachedVerdict<'r>>>,
     /// What the access phase last enforced.
-    enforced: Cell<Option<(&'r Judged<'r>, Action)>>,
+    enforced: Cell<Option<(&'r CachedVerdict<'r>, Action)>>,
     pub(super) path: Cell<PathToken>,
     /// The request as it came to the location it is in.
     pub(super) entry: Cell<Option<path::Entry<'r>>>,
@@ -40,12 +41,12 @@ pub(super) struct AsReceived<'r> {
 }
 
 /// The verdict of one profile, and the one made before it.
-struct Judged<'r> {
+struct CachedVerdict<'r> {
     profile: usize,
     verdict: Verdict,
     /// Made before the access phase, when the client's address may still change (realip).
     early: bool,
-    before: Option<&'r Judged<'r>>,
+    previous: Option<&'r CachedVerdict<'r>>,
 }
 
 /// What came of a verdict.
@@ -96,19 +97,19 @@ impl<'r> Record<'r> {
         }
     }
 
-    fn judged(&self, profile: usize) -> Option<&'r Judged<'r>> {
+    fn judged(&self, profile: usize) -> Option<&'r CachedVerdict<'r>> {
         let mut judged = self.verdicts.get();
         while let Some(one) = judged {
             if one.profile == profile {
                 return Some(one);
             }
-            judged = one.before;
+            judged = one.previous;
         }
         None
     }
 
     /// The verdict of a profile on the request as received, made at most once after realip.
-    fn judge(&self, r: Request<'r>, number: usize, early: bool) -> Option<&'r Judged<'r>> {
+    fn judge(&self, r: Request<'r>, number: usize, early: bool) -> Option<&'r CachedVerdict<'r>> {
         if let Some(known) = self.judged(number).filter(|known| early || !known.early) {
             return Some(known);
         }
@@ -123,11 +124,11 @@ impl<'r> Record<'r> {
             serves_target: in_path != InPath::Cancelled,
         };
         let verdict = named.profile.verify(&view, process::now());
-        let judged = r.place(Judged {
+        let judged = r.place(CachedVerdict {
             profile: number,
             verdict,
             early,
-            before: self.verdicts.get(),
+            previous: self.verdicts.get(),
         })?;
         self.verdicts.set(Some(judged));
         Some(judged)
@@ -143,7 +144,7 @@ struct View<'v, 'r> {
     serves_target: bool,
 }
 
-impl Received for View<'_, '_> {
+impl RequestView for View<'_, '_> {
     fn target(&self) -> &[u8] {
         self.as_received.target
     }
@@ -191,6 +192,14 @@ impl Received for View<'_, '_> {
         value
     }
 
+    fn path(&self) -> Option<&[u8]> {
+        path::signed(self.r, self.named, self.as_received)
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.r.client()
+    }
+
     fn serves_target(&self) -> bool {
         self.serves_target
     }
@@ -225,12 +234,12 @@ pub(super) fn profile_of(r: Request<'_>) -> Result<Option<usize>, ()> {
 pub(super) fn profile_named(r: Request<'_>) -> Result<Option<usize>, Option<&[u8]>> {
     match &r.loc::<Gatehouse>().token.auth {
         None | Some(Auth::Off) => Ok(None),
-        Some(Auth::Profile(used)) => Ok(Some(used.number.get())),
+        Some(Auth::Profile(used)) => Ok(Some(used.index.get())),
         Some(Auth::Variable(expression)) => {
             let name = expression.eval(r).ok_or(None)?;
             let known = std::str::from_utf8(name)
                 .ok()
-                .and_then(|name| r.main_conf::<Gatehouse>().token.numbers.get(name));
+                .and_then(|name| r.main_conf::<Gatehouse>().token.by_name.get(name));
             known.copied().map(Some).ok_or(Some(name))
         }
     }
@@ -278,31 +287,27 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
     }
     let judged = record.judge(r, number, false)?;
     let loc = &r.loc::<Gatehouse>().token;
-    let ok = judged.verdict.is_ok();
     let dry_run = loc.dry_run == Some(true);
-    let action = match (ok, dry_run) {
+    let action = match (judged.verdict.refused, dry_run) {
         (_, true) => Action::DryRun,
-        (true, false) => Action::Allowed,
-        (false, false) => Action::Refused,
+        (None, false) => Action::Allowed,
+        (Some(_), false) => Action::Refused,
     };
     record.enforced.set(Some((judged, action)));
     let named = r.main_conf::<Gatehouse>().token.profiles.get(number)?;
-    if !ok {
+    if let Some(reason) = judged.verdict.refused {
         refusal::doubt(all);
         let level = loc.log_level.unwrap_or(Level::Error);
-        refusal::log(
-            r,
-            all,
-            level,
-            &refusal_text(named, &judged.verdict, dry_run),
-        );
-    }
-    if action == Action::Refused {
-        let status = match &loc.statuses {
-            Some(statuses) => statuses.http_status(judged.verdict.status, named.profile.scheme()),
-            None => Statuses::default().http_status(judged.verdict.status, named.profile.scheme()),
-        };
-        return Some(refusal::refuse(r, all, status));
+        let text = refusal_text(named, &judged.verdict, dry_run);
+        refusal::log(r, all, level, &text);
+        if !dry_run {
+            let own = named.profile.scheme().statuses;
+            let status = match &loc.statuses {
+                Some(statuses) => statuses.http_status(reason, own),
+                None => HttpStatuses::default().http_status(reason, own),
+            };
+            return Some(refusal::refuse(r, all, status));
+        }
     }
     if let Some((uri, args)) = path::without_token(r, record, number) {
         refusal::start_again(all);
@@ -319,7 +324,7 @@ fn refusal_text(named: &Named, verdict: &Verdict, dry_run: bool) -> String {
     let prefix = if dry_run { "dry run, " } else { "" };
     let key = verdict.key.and_then(|key| named.profile.key_id(key));
     let key = key.map(|id| format!(", key \"{id}\"")).unwrap_or_default();
-    let reason = verdict.status.as_str();
+    let reason = verdict.as_str();
     format!(
         "{prefix}token refused: {reason}, profile \"{}\"{key}",
         named.name
@@ -334,7 +339,7 @@ pub const VARIABLES: &[Variable<Gatehouse>] = &[
         "token_auth_status",
         "`ok`, or why the token is refused: `missing`, `malformed`, `invalid`, `expired`, `not_yet_valid`, `wrong_ip`, `wrong_path`, `revoked`, `forbidden`, `limited`. \
          Reading it runs the check of the location without enforcing it.",
-        |r| with_verdict(r, |_, _, verdict| Some(verdict.status.as_str().as_bytes())),
+        |r| with_verdict(r, |_, _, verdict| Some(verdict.as_str().as_bytes())),
     ),
     Variable::new(
         "token_auth_action",

@@ -1,5 +1,6 @@
 //! `token_profile`, `token_auth…`: signed links and cookies.
 
+mod block;
 mod check;
 mod path;
 mod saved;
@@ -8,16 +9,16 @@ mod strip;
 pub use check::Record;
 pub use strip::{enter_location, enter_server, strip_rest};
 
+use crate::Gatehouse;
 use crate::family::Family;
-use crate::words::{duplicate, set_flag, set_log_level, set_once};
-use crate::{Gatehouse, keys};
+use crate::words::{set_flag, set_log_level, set_once};
 use check::{Access, PostRead, VARIABLES};
 use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Index;
 use gatehouse_nginx::{
     Args, Conf, ConfLine, Contexts, Directive, Error, Expression, Level, Merging,
 };
-use gatehouse_token::{Profile, ProfileBuilder, Statuses};
+use gatehouse_token::{HttpStatuses, Profile};
 use path::PreContent;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -28,8 +29,9 @@ use strip::{Log, PreAccess};
 #[derive(Default)]
 pub struct Main {
     profiles: Vec<Named>,
-    numbers: HashMap<String, usize>,
-    uses: Vec<Rc<Use>>,
+    /// The index of each, by its name.
+    by_name: HashMap<String, usize>,
+    uses: Vec<Rc<ProfileRef>>,
     /// All servers as if they were one: for requests that end before they have said for which it is.
     every_server: Srv,
     /// nginx's copies of what stripping changes, by index of the variable.
@@ -49,7 +51,7 @@ pub struct Named {
 pub struct Loc {
     auth: Option<Auth>,
     dry_run: Option<bool>,
-    statuses: Option<Rc<Statuses>>,
+    statuses: Option<Rc<HttpStatuses>>,
     strip: Option<bool>,
     log_level: Option<Level>,
 }
@@ -65,15 +67,17 @@ pub struct Srv {
 #[derive(Clone)]
 enum Auth {
     Off,
-    Profile(Rc<Use>),
+    Profile(Rc<ProfileRef>),
     Variable(Rc<Expression>),
 }
 
-/// A profile named before or after its block is read.
-struct Use {
+/// A profile named by `token_auth`, before or after its block is read.
+struct ProfileRef {
     name: String,
-    place: ConfLine,
-    number: Cell<usize>,
+    /// The line that names it.
+    line: ConfLine,
+    /// Its index in [`Main::profiles`], once all blocks are read.
+    index: Cell<usize>,
 }
 
 /// What this family brings.
@@ -112,7 +116,7 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
         contexts: Contexts::MAIN,
         args: Args::Block(1),
         text: include_str!("docs/token_profile.md"),
-        set: set_profile,
+        set: block::set,
     },
     Directive {
         name: c"token_auth",
@@ -170,10 +174,10 @@ fn set_auth(cf: &mut Conf1<'_>) -> Result<(), Error> {
     } else if word.contains('$') {
         Auth::Variable(Rc::new(cf.compile_word(1)?))
     } else {
-        let used = Rc::new(Use {
+        let used = Rc::new(ProfileRef {
             name: word,
-            place: cf.here(),
-            number: Cell::new(usize::MAX),
+            line: cf.here(),
+            index: Cell::new(usize::MAX),
         });
         cf.main().token.uses.push(Rc::clone(&used));
         Auth::Profile(used)
@@ -183,116 +187,9 @@ fn set_auth(cf: &mut Conf1<'_>) -> Result<(), Error> {
 
 fn set_statuses(cf: &mut Conf1<'_>) -> Result<(), Error> {
     let words = cf.words()?;
-    let statuses = Statuses::parse(words.iter().skip(1).map(String::as_str))
+    let statuses = HttpStatuses::parse(words.iter().skip(1).map(String::as_str))
         .map_err(|e| Error::new(e.to_string()))?;
     set_once(cf, |loc| &mut loc.token.statuses, Rc::new(statuses))
-}
-
-fn set_profile(cf: &mut Conf1<'_>) -> Result<(), Error> {
-    let name = cf.words()?.pop().unwrap_or_default();
-    let place = cf.here();
-    if cf.main().token.numbers.contains_key(&name) {
-        return Err(Error::new(format!("duplicate token_profile \"{name}\"")));
-    }
-    if name.is_empty() || name == "off" || name.contains('$') {
-        return Err(Error::new(format!("invalid token_profile name \"{name}\"")));
-    }
-    let mut block = Block::default();
-    cf.block(&mut block, profile_line)?;
-    let doubts = block.builder.message_doubts();
-    let profile = block
-        .builder
-        .finish()
-        .map_err(|e| Error::at(&place, format!("token_profile \"{name}\" {e}")))?;
-    let message = profile
-        .message_texts()
-        .map(|text| cf.compile(text.as_bytes()))
-        .collect::<Result<_, _>>()?;
-    for (doubt, at) in doubts.iter().zip(block.message.iter().cycle()) {
-        cf.log_at(at, Level::Warn, doubt);
-    }
-    let main = &mut cf.main().token;
-    main.numbers.insert(name.clone(), main.profiles.len());
-    main.profiles.push(Named {
-        name,
-        profile,
-        message,
-    });
-    Ok(())
-}
-
-/// The lines of a `token_profile` block.
-#[derive(Default)]
-struct Block {
-    builder: ProfileBuilder,
-    /// Where its `message` stands: what is doubtful about it is said when the block is accepted.
-    message: Option<ConfLine>,
-}
-
-/// One line of a `token_profile` block.
-fn profile_line(cf: &mut Conf1<'_>, block: &mut Block) -> Result<(), Error> {
-    let builder = &mut block.builder;
-    let words = cf.words()?;
-    let (name, rest) = match words.split_first() {
-        Some((name, rest)) => (name.as_str(), rest),
-        None => return Ok(()),
-    };
-    let one = || match rest {
-        [one] => Ok(one.as_str()),
-        _ => Err(cf.wrong_arguments()),
-    };
-    let result = match name {
-        "format" => builder.format(one()?),
-        "key" => return key_line(cf, builder, rest),
-        "from" => builder.from(rest.iter().map(String::as_str)),
-        "message" => {
-            block.message = cf.line();
-            builder.message(one()?)
-        }
-        "bind_ip" => builder.bind_ip(one()?),
-        "require_exp" => builder.require_exp(one()?),
-        "leeway" => builder.leeway(cf.seconds(one()?)?),
-        _ => return Err(cf.unknown("token_profile")),
-    };
-    result.map_err(|e| Error::new(e.to_string()))
-}
-
-/// Where the bytes of a key are.
-enum KeyFrom<'w> {
-    File(&'w str),
-    Text(&'w str),
-}
-
-fn key_line(
-    cf: &mut Conf1<'_>,
-    builder: &mut ProfileBuilder,
-    words: &[String],
-) -> Result<(), Error> {
-    let (mut id, mut from, mut encoding) = (None, None, None);
-    for word in words {
-        let twice = match word.split_once('=') {
-            Some(("id", value)) => id.replace(value).is_some(),
-            Some(("encoding", value)) => encoding.replace(value).is_some(),
-            Some(("file", path)) if !path.is_empty() => from.replace(KeyFrom::File(path)).is_some(),
-            Some(("text", text)) => from.replace(KeyFrom::Text(text)).is_some(),
-            _ => return Err(cf.invalid_parameter(word)),
-        };
-        if twice {
-            return Err(duplicate(cf, word));
-        }
-    }
-    let (source, bytes) = match from {
-        Some(KeyFrom::File(path)) => (keys::shown(&cf.path(path)?), keys::read_raw(cf, path)?),
-        Some(KeyFrom::Text(text)) => {
-            let why = "a key is written in the configuration, use \"file=\"";
-            cf.log(Level::Warn, why);
-            ("key".to_owned(), text.as_bytes().to_vec())
-        }
-        None => return Err(Error::new("\"key\" must have \"file\" parameter")),
-    };
-    builder
-        .key_of(&source, id, bytes, encoding)
-        .map_err(|e| Error::new(e.to_string()))
 }
 
 /// Takes over what this level of a server does not say.
@@ -310,10 +207,10 @@ fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
 fn complete(cf: &mut Conf1<'_>) -> Result<(), Error> {
     let main = &mut cf.main().token;
     for used in &main.uses {
-        let number = main.numbers.get(&used.name).copied();
-        used.number.set(number.ok_or_else(|| {
+        let index = main.by_name.get(&used.name).copied();
+        used.index.set(index.ok_or_else(|| {
             Error::at(
-                &used.place,
+                &used.line,
                 format!(
                     "unknown token_profile \"{}\" in \"token_auth\" directive",
                     used.name

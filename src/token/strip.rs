@@ -205,7 +205,7 @@ impl Stripping {
     fn run<'r>(&self, r: Request<'r>, record: &Record<'r>) -> Option<()> {
         match &self.auth {
             Auth::Off => Some(()),
-            Auth::Profile(used) => strip(r, record, used.number.get(), self.authorization),
+            Auth::Profile(used) => strip(r, record, used.index.get(), self.authorization),
             // What the variable says now is not what it would have said there: it may be any.
             Auth::Variable(_) => (0..r.main_conf::<Gatehouse>().token.profiles.len())
                 .try_for_each(|number| strip(r, record, number, self.authorization)),

@@ -5,12 +5,16 @@
 
 use std::fmt;
 
-use data_encoding::{BASE64, BASE64URL_NOPAD};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Digest as Hash;
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
+
+pub use crate::encoding::Encoding;
+
+/// The longest raw digest, in bytes: SHA-512.
+pub const MAX_RAW: usize = 64;
 
 /// The longest text [`Digest::encode_into`] writes, in bytes: SHA-512 in hex.
 pub const MAX_ENCODED: usize = 128;
@@ -48,8 +52,8 @@ impl Algorithm {
         Self::ALL.iter().find(|row| row.0 == name).map(|row| row.1)
     }
 
-    /// The length of the raw digest in bytes.
-    fn raw_len(self) -> usize {
+    /// The length of the raw digest in bytes, at most [`MAX_RAW`].
+    pub fn raw_len(self) -> usize {
         match self {
             Self::Md5 => 16,
             Self::Sha1 => 20,
@@ -58,51 +62,6 @@ impl Algorithm {
             Self::Sha512 => 64,
             Self::Crc32 => 4,
         }
-    }
-}
-
-/// How the raw digest becomes text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// Lower-case hexadecimal.
-    Hex,
-    /// Base64 with the standard alphabet and padding (RFC 4648 section 4).
-    Base64,
-    /// Base64 with the URL alphabet, without padding (RFC 4648 section 5).
-    Base64Url,
-}
-
-impl Encoding {
-    /// Every encoding and its name.
-    pub const ALL: [(&str, Encoding); 3] = [
-        ("hex", Self::Hex),
-        ("base64", Self::Base64),
-        ("base64url", Self::Base64Url),
-    ];
-
-    /// Finds the encoding of a lower-case name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|row| row.0 == name).map(|row| row.1)
-    }
-
-    fn encoded_len(self, raw_len: usize) -> usize {
-        match self {
-            Self::Hex => raw_len.saturating_mul(2),
-            Self::Base64 => BASE64.encode_len(raw_len),
-            Self::Base64Url => BASE64URL_NOPAD.encode_len(raw_len),
-        }
-    }
-
-    /// Writes `raw` as text to the start of `out`; `None` when `out` is too short.
-    fn encode(self, raw: &[u8], out: &mut [u8]) -> Option<usize> {
-        let len = self.encoded_len(raw.len());
-        let out = out.get_mut(..len)?;
-        match self {
-            Self::Hex => hex_into(raw, out),
-            Self::Base64 => BASE64.encode_mut(raw, out),
-            Self::Base64Url => BASE64URL_NOPAD.encode_mut(raw, out),
-        }
-        Some(len)
     }
 }
 
@@ -183,19 +142,34 @@ impl Digest {
     ///
     /// Returns the length written, or `None` when `out` is shorter than [`Self::encoded_len`].
     pub fn encode_into(&self, parts: &[&[u8]], out: &mut [u8]) -> Option<usize> {
-        let encoding = self.encoding;
+        let mut raw = [0; MAX_RAW];
+        let raw = self.raw_into(&mut raw, |sink| {
+            parts.iter().for_each(|part| sink(part));
+            Some(())
+        })?;
+        self.encoding.encode(raw, out)
+    }
+
+    /// Hashes what `feed` gives to its sink, as if it were one string. `None` when `feed` says so, which
+    /// gives up.
+    #[inline]
+    pub fn raw_into<'o>(
+        &self,
+        out: &'o mut [u8; MAX_RAW],
+        feed: impl FnOnce(&mut dyn FnMut(&[u8])) -> Option<()>,
+    ) -> Option<&'o [u8]> {
         match &self.state {
-            State::Plain(Algorithm::Md5) => encoding.encode(&plain::<Md5>(parts), out),
-            State::Plain(Algorithm::Sha1) => encoding.encode(&plain::<Sha1>(parts), out),
-            State::Plain(Algorithm::Sha256) => encoding.encode(&plain::<Sha256>(parts), out),
-            State::Plain(Algorithm::Sha384) => encoding.encode(&plain::<Sha384>(parts), out),
-            State::Plain(Algorithm::Sha512) => encoding.encode(&plain::<Sha512>(parts), out),
-            State::Plain(Algorithm::Crc32) => encoding.encode(&crc32(parts), out),
-            State::HmacMd5(mac) => encoding.encode(&tag(mac.as_ref(), parts), out),
-            State::HmacSha1(mac) => encoding.encode(&tag(mac.as_ref(), parts), out),
-            State::HmacSha256(mac) => encoding.encode(&tag(mac.as_ref(), parts), out),
-            State::HmacSha384(mac) => encoding.encode(&tag(mac.as_ref(), parts), out),
-            State::HmacSha512(mac) => encoding.encode(&tag(mac.as_ref(), parts), out),
+            State::Plain(Algorithm::Md5) => plain::<Md5>(out, feed),
+            State::Plain(Algorithm::Sha1) => plain::<Sha1>(out, feed),
+            State::Plain(Algorithm::Sha256) => plain::<Sha256>(out, feed),
+            State::Plain(Algorithm::Sha384) => plain::<Sha384>(out, feed),
+            State::Plain(Algorithm::Sha512) => plain::<Sha512>(out, feed),
+            State::Plain(Algorithm::Crc32) => crc32(out, feed),
+            State::HmacMd5(mac) => tag(mac.as_ref(), out, feed),
+            State::HmacSha1(mac) => tag(mac.as_ref(), out, feed),
+            State::HmacSha256(mac) => tag(mac.as_ref(), out, feed),
+            State::HmacSha384(mac) => tag(mac.as_ref(), out, feed),
+            State::HmacSha512(mac) => tag(mac.as_ref(), out, feed),
         }
     }
 }
@@ -217,41 +191,40 @@ fn keyed(algorithm: Algorithm, key: &[u8]) -> Result<State, Error> {
     })
 }
 
-fn plain<H: Hash>(parts: &[&[u8]]) -> md5::digest::Output<H> {
+fn plain<H: Hash>(
+    out: &mut [u8; MAX_RAW],
+    feed: impl FnOnce(&mut dyn FnMut(&[u8])) -> Option<()>,
+) -> Option<&[u8]> {
     let mut hash = H::new();
-    for part in parts {
-        hash.update(part);
-    }
-    hash.finalize()
+    feed(&mut |part| hash.update(part))?;
+    begin(out, &hash.finalize())
 }
 
-fn tag<M: Mac + Clone>(prepared: &M, parts: &[&[u8]]) -> md5::digest::Output<M> {
+fn tag<'o, M: Mac + Clone>(
+    prepared: &M,
+    out: &'o mut [u8; MAX_RAW],
+    feed: impl FnOnce(&mut dyn FnMut(&[u8])) -> Option<()>,
+) -> Option<&'o [u8]> {
     let mut mac = prepared.clone();
-    for part in parts {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes()
+    feed(&mut |part| mac.update(part))?;
+    begin(out, &mac.finalize().into_bytes())
 }
 
-fn crc32(parts: &[&[u8]]) -> [u8; 4] {
+fn crc32(
+    out: &mut [u8; MAX_RAW],
+    feed: impl FnOnce(&mut dyn FnMut(&[u8])) -> Option<()>,
+) -> Option<&[u8]> {
     let mut hash = crc32fast::Hasher::new();
-    for part in parts {
-        hash.update(part);
-    }
-    hash.finalize().to_be_bytes()
+    feed(&mut |part| hash.update(part))?;
+    begin(out, &hash.finalize().to_be_bytes())
 }
 
-/// Writes `raw` in lower-case hex; `out` holds two bytes for each of `raw`'s.
-pub fn hex_into(raw: &[u8], out: &mut [u8]) {
-    for (byte, digits) in raw.iter().zip(out.chunks_exact_mut(2)) {
-        digits.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
-    }
-}
-
-/// The hex digit of a number below 16, without a table: the compiler does sixteen at a time.
-fn hex_digit(nibble: u8) -> u8 {
-    let letter_offset = if nibble > 9 { b'a' - b'0' - 10 } else { 0 };
-    nibble.wrapping_add(b'0').wrapping_add(letter_offset)
+/// Puts a digest at the start of `out`.
+#[inline]
+fn begin<'o>(out: &'o mut [u8; MAX_RAW], raw: &[u8]) -> Option<&'o [u8]> {
+    let out = out.get_mut(..raw.len())?;
+    out.copy_from_slice(raw);
+    Some(out)
 }
 
 #[cfg(test)]
@@ -389,14 +362,6 @@ mod tests {
             text(Algorithm::Sha512, Encoding::Hex, None, &[]).len(),
             MAX_ENCODED
         );
-    }
-
-    #[test]
-    fn every_byte_in_hex() {
-        let raw: Vec<u8> = (0..=255).collect();
-        let mut out = vec![0; 512];
-        hex_into(&raw, &mut out);
-        assert_eq!(out, HEXLOWER.encode(&raw).as_bytes());
     }
 
     #[test]

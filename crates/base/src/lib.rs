@@ -1,7 +1,12 @@
-//! What every room of Gatehouse may use: digests, HTTP statuses, how a configuration's words are
+//! What every room of Gatehouse may use: digests, encodings, HTTP statuses, how a configuration's words are
 //! refused. Pure: no nginx type, no unsafe.
 #![forbid(unsafe_code)]
+#![warn(unreachable_pub)]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))] // an overflow fails the test
 
 pub mod digest;
+pub mod encoding;
 pub mod http_status;
+pub mod secret;
 pub mod words;

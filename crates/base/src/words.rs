@@ -46,7 +46,7 @@ pub fn set_once<T>(slot: &mut Option<T>, value: T, directive: impl Display) -> R
 }
 
 /// `it must be "a", "b" or "c"`
-fn must_be<'a>(legal: impl IntoIterator<Item = &'a str>) -> String {
+pub fn must_be<'a>(legal: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<String> = legal
         .into_iter()
         .map(|word| format!("\"{word}\""))

@@ -1,6 +1,7 @@
 //! `gatehouse token sign|verify`: links as the module's schemes have them.
 
 mod explain;
+mod options;
 mod profile;
 mod request;
 mod sign;
@@ -24,7 +25,7 @@ pub(crate) enum Command {
     ///
     /// The answer is the signed --url, or with --from cookie or header the lines to send. The first
     /// --key-file signs, the first place of --from is where the token goes. Without --url
-    /// (secure_link only) the answer is the hash and the expiry with a comma between.
+    /// (where the scheme signs a message) the answer is the hash and the expiry with a comma between.
     Sign {
         #[command(flatten)]
         common: Common,

@@ -1,7 +1,7 @@
 //! A path token in a request target and in the path that nginx has parsed from it.
 
-use super::normal;
-use super::strip::PathToken;
+use crate::normal;
+use crate::strip::PathToken;
 
 /// Where a path token stands in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum InPath<'a> {
 
 impl<'a> InPath<'a> {
     /// Of the same segment in both. `room` is for work and as long as the target.
-    pub(super) fn of(target: PathToken<'a>, path: PathToken<'a>, room: &mut [u8]) -> Self {
+    pub(crate) fn of(target: PathToken<'a>, path: PathToken<'a>, room: &mut [u8]) -> Self {
         if names(&target, &path, room) {
             Self::Both { target, path }
         } else {

@@ -1,24 +1,28 @@
 //! The one place where a MAC is compared, and the numbers tokens carry.
 
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 /// Whether two MACs are equal, in a time that depends on their lengths only.
-pub(super) fn same(expected: &[u8], presented: &[u8]) -> bool {
-    // Sixteen bytes at a time where MACs are that long: subtle compares slices byte by byte.
-    match (
-        <&[u8; 16]>::try_from(expected),
-        <&[u8; 16]>::try_from(presented),
+pub(crate) fn same(expected: &[u8], presented: &[u8]) -> bool {
+    // Sixteen bytes at a time: subtle compares slices byte by byte.
+    let (mut left, mut right) = (expected, presented);
+    let mut equal = Choice::from(1);
+    while let (Some((a, rest_a)), Some((b, rest_b))) = (
+        left.split_first_chunk::<16>(),
+        right.split_first_chunk::<16>(),
     ) {
-        (Ok(a), Ok(b)) => u128::from_ne_bytes(*a)
-            .ct_eq(&u128::from_ne_bytes(*b))
-            .into(),
-        _ => expected.ct_eq(presented).into(),
+        equal &= u128::from_ne_bytes(*a).ct_eq(&u128::from_ne_bytes(*b));
+        (left, right) = (rest_a, rest_b);
     }
+    if !left.is_empty() || !right.is_empty() {
+        equal &= left.ct_eq(right);
+    }
+    equal.into()
 }
 
 /// Reads seconds since the epoch: 1 to 18 decimal digits and nothing else, so that it cannot overflow
 /// and no other text means the same number with junk behind.
-pub(super) fn parse_epoch(text: &[u8]) -> Option<i64> {
+pub(crate) fn parse_epoch(text: &[u8]) -> Option<i64> {
     if !(1..=18).contains(&text.len()) {
         return None;
     }
@@ -29,7 +33,7 @@ pub(super) fn parse_epoch(text: &[u8]) -> Option<i64> {
 }
 
 /// Whether a text is decimal digits only, at least one.
-pub(super) fn is_digits(text: &[u8]) -> bool {
+pub(crate) fn is_digits(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(u8::is_ascii_digit)
 }
 
@@ -84,13 +88,17 @@ mod tests {
         assert!(!same(b"abc", b"abd"));
         assert!(!same(b"abc", b"ab"));
         assert!(!same(b"", b"a"));
-        // As long as an MD5.
-        let mac = *b"0123456789abcdef";
-        assert!(same(&mac, &mac));
-        for at in 0..mac.len() {
-            let mut other = mac;
-            other[at] ^= 1;
-            assert!(!same(&mac, &other), "{at}");
+        // As long as an MD5, a SHA-1, a SHA-256, a SHA-384.
+        for len in [16, 20, 32, 48] {
+            let mac: Vec<u8> = (0..len).collect();
+            assert!(same(&mac, &mac));
+            assert!(!same(&mac, &mac[1..]) && !same(&mac[..mac.len() - 1], &mac));
+            assert!(!same(&mac, &mac[..16 - 1]) && !same(&[], &mac));
+            for at in 0..mac.len() {
+                let mut other = mac.clone();
+                other[at] ^= 1;
+                assert!(!same(&mac, &other), "{at}");
+            }
         }
     }
 }

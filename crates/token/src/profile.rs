@@ -1,86 +1,107 @@
-//! One `token_profile`: built from its directives, then asked about requests.
+//! One `token_profile`, asked about requests.
 
-use zeroize::Zeroizing;
+use std::net::IpAddr;
 
-use super::in_path::InPath;
-use super::key::{Key, KeyEncoding, Secret};
-use super::place::{Carriers, Found, Place, PlaceWord, Unreadable};
-use super::strip;
-use super::{
-    Check, Error, MAX_TARGET, MAX_TOKEN, Presented, Received, SCHEMES, Scheme, Setup, Status,
-    Template, scheme,
-};
-use gatehouse_base::words;
+use crate::claims::{Claims, Terms};
+use crate::error::Error;
+use crate::in_path::InPath;
+use crate::keys::Key;
+use crate::location::{Carriers, Found, TokenLocation, Unreadable};
+use crate::reason::Reason;
+use crate::request::{MAX_TARGET, MAX_TOKEN, Presented, RequestView, SignedUrl};
+use crate::scheme::{Doubt, Options, Scheme, Signing, Verifier};
+use crate::strip;
 
 /// What became of a request's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// The reason, `Ok` for a valid token.
-    pub status: Status,
+    /// Why it is refused; `None` for a valid token.
+    pub refused: Option<Reason>,
     /// The index of the key that verified the MAC; `None` when none did.
     pub key: Option<usize>,
     /// The expiry in seconds since the epoch, from an authentic token only.
     pub expires: Option<i64>,
-    /// The index in [`Profile::places`] of the place that decided.
-    pub place: Option<usize>,
+    /// The index in [`Profile::locations`] of the location that decided.
+    pub location: Option<usize>,
 }
 
 impl Verdict {
-    const MISSING: Self = Self::refused(Status::Missing);
+    const MISSING: Self = Self::refused(Reason::Missing);
 
-    const fn refused(status: Status) -> Self {
+    const fn refused(reason: Reason) -> Self {
         Self {
-            status,
+            refused: Some(reason),
             key: None,
             expires: None,
-            place: None,
+            location: None,
         }
     }
 
     /// Whether the request may go on.
     pub fn is_ok(&self) -> bool {
-        self.status == Status::Ok
+        self.refused.is_none()
+    }
+
+    /// `ok`, or the reason of the refusal.
+    pub fn as_str(&self) -> &'static str {
+        self.refused.map_or("ok", Reason::as_str)
     }
 }
 
-/// What one place of a request holds.
+/// What one location of a request holds.
 pub struct Finding<'a> {
+    profile: &'a Profile,
+    request: &'a dyn RequestView,
     presented: Result<Presented<'a>, Unreadable<'a>>,
-    /// The verdict on this place alone.
+    /// The verdict on this location alone.
     pub verdict: Verdict,
 }
 
-impl Finding<'_> {
-    /// The token and its expiry as they stand there; `None` when nothing is read of them.
-    pub fn presented(&self) -> Option<(&[u8], Option<&[u8]>)> {
-        let presented = self.presented.as_ref().ok()?;
-        Some((presented.token, presented.expiry))
+impl<'a> Finding<'a> {
+    /// The token as it stands there; `None` when nothing is read of it.
+    pub fn token(&self) -> Option<&'a [u8]> {
+        self.presented.as_ref().ok().map(Presented::token)
     }
 
-    /// Why nothing is read of them.
-    pub fn unreadable(&self) -> Option<Unreadable<'_>> {
+    /// The text of the expiry beside it.
+    pub fn expiry(&self) -> Option<&'a [u8]> {
+        let presented = self.presented.as_ref().ok()?;
+        presented.value(self.profile.expiry_carrier?)
+    }
+
+    /// Why nothing is read of it.
+    pub fn unreadable(&self) -> Option<Unreadable<'a>> {
         self.presented.as_ref().err().copied()
     }
 
-    /// The request target as the signer saw it: without the token where the URL carries it.
-    pub fn signed_target(&self) -> Vec<u8> {
-        let mut target = Vec::new();
-        if let Ok(presented) = &self.presented {
-            presented.url.each(|piece| target.extend_from_slice(piece));
-        }
-        target
+    /// The text that is signed, with `{key}` wherever the key is part of it; `None` when nothing is read
+    /// of the token.
+    pub fn signed_text(&self) -> Option<Vec<u8>> {
+        let presented = self.presented.as_ref().ok()?;
+        Some(self.profile.verifier.signed_text(presented, self.request))
     }
+}
+
+/// A token as [`Profile::sign`] makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// A value for each of the scheme's carriers, in order.
+    pub values: Vec<String>,
+    /// The text that is signed, with `{key}` wherever the key is part of it.
+    pub text: Vec<u8>,
 }
 
 /// A complete profile. Immutable; a reload makes a new one.
 pub struct Profile {
-    scheme: &'static Scheme,
-    check: Box<dyn Check>,
-    key_ids: Vec<Option<String>>,
-    places: Vec<Place>,
-    carriers: Carriers,
-    leeway_s: i64,
-    message: Option<Template>,
+    pub(crate) scheme: &'static Scheme,
+    pub(crate) verifier: Box<dyn Verifier>,
+    pub(crate) key_ids: Vec<Option<String>>,
+    pub(crate) locations: Vec<TokenLocation>,
+    pub(crate) carriers: Carriers,
+    /// Which of the scheme's carriers holds the expiry.
+    pub(crate) expiry_carrier: Option<usize>,
+    pub(crate) terms: Terms,
+    pub(crate) options: Options,
 }
 
 impl std::fmt::Debug for Profile {
@@ -88,17 +109,17 @@ impl std::fmt::Debug for Profile {
         let mut shown = f.debug_struct("Profile");
         shown
             .field("scheme", &self.scheme)
-            .field("places", &self.places)
+            .field("locations", &self.locations)
             .finish_non_exhaustive()
     }
 }
 
 impl Profile {
     /// Checks a request at the time `now` (seconds since the epoch): the first valid token wins, else the
-    /// reason of the first place that has one.
-    pub fn verify(&self, rx: &dyn Received, now: i64) -> Verdict {
+    /// reason of the first location that has one.
+    pub fn verify(&self, request: &dyn RequestView, now: i64) -> Verdict {
         let mut first = None;
-        for finding in self.findings(rx, now) {
+        for finding in self.findings(request, now) {
             if finding.verdict.is_ok() {
                 return finding.verdict;
             }
@@ -107,61 +128,110 @@ impl Profile {
         first.unwrap_or(Verdict::MISSING)
     }
 
-    /// What each place that has a token holds and what is to be said about it, in order, each as if
+    /// What each location that has a token holds and what is to be said about it, in order, each as if
     /// it were the only one.
     pub fn findings<'a>(
         &'a self,
-        rx: &'a dyn Received,
+        request: &'a dyn RequestView,
         now: i64,
     ) -> impl Iterator<Item = Finding<'a>> {
-        self.places
-            .iter()
-            .enumerate()
-            .filter_map(move |(index, place)| {
-                let (presented, verdict) = match place.find(rx, self.scheme.repeated, &*self.check)
-                {
-                    Found::Nothing => return None,
-                    Found::Malformed(why) => (Err(why), Verdict::refused(Status::Malformed)),
-                    Found::Token(presented) => {
-                        let verdict = self.judge(&presented, rx, now);
-                        (Ok(presented), verdict)
-                    }
-                };
-                let place = Some(index);
-                Some(Finding {
-                    presented,
-                    verdict: Verdict { place, ..verdict },
-                })
+        let locations = self.locations.iter().enumerate();
+        locations.filter_map(move |(index, location)| {
+            let (presented, verdict) = match location.find(request, self.scheme, &*self.verifier) {
+                Found::Nothing => return None,
+                Found::Malformed(why) => (Err(why), Verdict::refused(Reason::Malformed)),
+                Found::Token(presented) => {
+                    let verdict = self.judge(&presented, request, now);
+                    (Ok(presented), verdict)
+                }
+            };
+            let location = Some(index);
+            Some(Finding {
+                profile: self,
+                request,
+                presented,
+                verdict: Verdict {
+                    location,
+                    ..verdict
+                },
             })
+        })
     }
 
-    fn judge(&self, presented: &Presented<'_>, rx: &dyn Received, now: i64) -> Verdict {
-        let expiry_len = presented.expiry.map_or(0, <[u8]>::len);
-        if presented.token.len() > MAX_TOKEN
-            || expiry_len > MAX_TOKEN
-            || rx.target().len() > MAX_TARGET
-        {
-            return Verdict::refused(Status::Malformed);
+    fn judge(&self, token: &Presented<'_>, request: &dyn RequestView, now: i64) -> Verdict {
+        let lacks_expiry = self.terms.require_exp
+            && self
+                .expiry_carrier
+                .is_some_and(|carrier| token.value(carrier).is_none());
+        if lacks_expiry || token.longest() > MAX_TOKEN || request.target().len() > MAX_TARGET {
+            return Verdict::refused(Reason::Malformed);
         }
-        let claims = match self.check.check(presented, rx) {
-            Ok(claims) => claims,
-            Err(reason) => return Verdict::refused(reason),
-        };
-        let over = claims
-            .expires
-            .is_some_and(|expires| now > expires.saturating_add(self.leeway_s));
+        let mut claims = Claims::default();
+        if let Err(reason) = self.verifier.verify(token, request, &mut claims) {
+            return Verdict::refused(reason);
+        }
         Verdict {
-            status: if over { Status::Expired } else { Status::Ok },
+            refused: claims.judge(&self.terms, request, now).err(),
             key: Some(claims.key),
             expires: claims.expires,
-            place: None,
+            location: None,
         }
+    }
+
+    /// Makes a token with a key, good until `expires`, for a request that carries a draft of it
+    /// ([`Profile::draft`]) in the profile's first location.
+    ///
+    /// # Errors
+    /// A key the scheme cannot use; a message without a value.
+    pub fn sign(
+        &self,
+        key: &Key,
+        request: &dyn RequestView,
+        expires: i64,
+    ) -> Result<Signed, Error> {
+        let first = self.locations.first();
+        let found = first.map(|one| one.find(request, self.scheme, &*self.verifier));
+        let url = match found {
+            Some(Found::Token(draft)) => draft.url,
+            // A request without URL carries its token nowhere.
+            _ => SignedUrl::Whole(request.target()),
+        };
+        self.sign_url(key, url, request, expires)
+    }
+
+    /// Makes a token that looks like one and is good for nothing: it shows what a token will be part of.
+    ///
+    /// # Errors
+    /// A key the scheme cannot use.
+    pub fn draft(&self, key: &Key, expires: i64) -> Result<Vec<String>, Error> {
+        let signed = self.sign_url(key, SignedUrl::Whole(b"/"), &Blank, expires)?;
+        Ok(signed.values)
+    }
+
+    fn sign_url(
+        &self,
+        key: &Key,
+        url: SignedUrl<'_>,
+        request: &dyn RequestView,
+        expires: i64,
+    ) -> Result<Signed, Error> {
+        let values = (self.scheme.sign)(&Signing {
+            key,
+            options: &self.options,
+            url,
+            request,
+            expires,
+        })?;
+        let text = self
+            .verifier
+            .signed_text(&Presented::of(&values, url), request);
+        Ok(Signed { values, text })
     }
 
     /// Where a request's path token stands, by its target and the path that nginx parsed from it.
     /// `room` is for work and as long as the target.
     pub fn in_path<'a>(&self, target: &'a [u8], path: &'a [u8], room: &mut [u8]) -> InPath<'a> {
-        let is_token = |segment: &[u8]| self.carriers.path && self.check.is_path_token(segment);
+        let is_token = |segment: &[u8]| self.is_path_token(segment);
         let Some(target) = strip::find_path_token(target, is_token) else {
             return InPath::Nowhere;
         };
@@ -175,30 +245,28 @@ impl Profile {
     /// Writes a decoded path without its path token to `out` (as long as `path`) and returns the length;
     /// `None` when the profile has no `from path` or the path no such segment.
     pub fn clean_decoded(&self, path: &[u8], out: &mut [u8]) -> Option<usize> {
-        strip::find_decoded_token(path, |segment| {
-            self.carriers.path && self.check.is_path_token(segment)
-        })?
-        .write_rest(out)
+        strip::find_decoded_token(path, |segment| self.is_path_token(segment))?.write_rest(out)
     }
 
     /// Writes the target without its path token to `out` (as long as `target`) and returns the length;
     /// `None` when the profile has no `from path` or the target no such segment. Whether the token is
     /// valid does not matter.
     pub fn clean_path(&self, target: &[u8], out: &mut [u8]) -> Option<usize> {
-        strip::find_path_token(target, |segment| {
-            self.carriers.path && self.check.is_path_token(segment)
-        })?
-        .write_rest(out)
+        strip::find_path_token(target, |segment| self.is_path_token(segment))?.write_rest(out)
     }
 
-    /// The scheme, for its name and [`super::Statuses::http_status`].
+    fn is_path_token(&self, segment: &[u8]) -> bool {
+        self.carriers.path && self.verifier.is_path_token(segment)
+    }
+
+    /// The scheme, for its name and [`HttpStatuses::http_status`](crate::HttpStatuses::http_status).
     pub fn scheme(&self) -> &'static Scheme {
         self.scheme
     }
 
-    /// The places, in the order in which they are tried.
-    pub fn places(&self) -> &[Place] {
-        &self.places
+    /// The locations, in the order in which they are tried.
+    pub fn locations(&self) -> &[TokenLocation] {
+        &self.locations
     }
 
     /// What to strip from a request, whatever the verdict.
@@ -211,258 +279,53 @@ impl Profile {
         self.key_ids.get(index)?.as_deref()
     }
 
-    /// The texts of the message, for the host to compile; [`Received::message`] counts them from 0.
+    /// The texts of the message, for the host to compile; [`RequestView::message`] counts them from 0.
     pub fn message_texts(&self) -> impl Iterator<Item = &str> {
-        self.message.iter().flat_map(Template::texts)
+        self.verifier.message_texts().into_iter()
+    }
+
+    /// Whether the request target is signed, so that a signer needs a URL.
+    pub fn signs_target(&self) -> bool {
+        self.verifier.signs_target()
+    }
+
+    /// Whether the expiry beside a token is part of what is signed; a variable of the message may hold it
+    /// all the same.
+    pub fn signs_expiry(&self) -> bool {
+        self.verifier.signs_expiry()
+    }
+
+    /// What the author of the block may not have meant.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        self.verifier.doubts()
     }
 }
 
-/// The directives of a `token_profile` block as they are read, in any order.
-///
-/// A setter's error is a whole sentence for the line it stands in; [`ProfileBuilder::finish`]'s is to be read
-/// after `token_profile "NAME" `.
-#[derive(Default)]
-pub struct ProfileBuilder {
-    format: Option<&'static Scheme>,
-    keys: Vec<KeyFile>,
-    from: Option<Vec<PlaceWord>>,
-    leeway_s: Option<i64>,
-    bind_ip: Option<bool>,
-    require_exp: Option<bool>,
-    message: Option<Template>,
-}
+/// A request of which nothing is known.
+struct Blank;
 
-struct KeyFile {
-    source: String,
-    id: Option<String>,
-    bytes: Zeroizing<Vec<u8>>,
-    encoding: Option<KeyEncoding>,
-}
-
-impl ProfileBuilder {
-    /// An empty block.
-    pub fn new() -> Self {
-        Self::default()
+impl RequestView for Blank {
+    fn target(&self) -> &[u8] {
+        b"/"
     }
 
-    /// `format NAME`.
-    ///
-    /// # Errors
-    /// An unknown scheme; a second `format`.
-    pub fn format(&mut self, name: &str) -> Result<(), Error> {
-        let found = scheme(name).ok_or_else(|| {
-            let legal = SCHEMES.iter().map(|scheme| scheme.name);
-            Error::new(words::unknown("format", name, "format", legal))
-        })?;
-        set_once(&mut self.format, found, "format")
+    fn header(&self, _: &str, _: usize) -> Option<&[u8]> {
+        None
     }
 
-    /// `key [id=ID] file=PATH [encoding=ENCODING]`, with the file's bytes. May be repeated.
-    ///
-    /// # Errors
-    /// An empty key or id, an id given twice, an unknown encoding, bytes that are not of it.
-    pub fn key(
-        &mut self,
-        id: Option<&str>,
-        file: Vec<u8>,
-        encoding: Option<&str>,
-    ) -> Result<(), Error> {
-        self.key_of("key", id, file, encoding)
+    fn cookie(&self, _: &[u8], _: usize) -> Option<&[u8]> {
+        None
     }
 
-    /// As [`ProfileBuilder::key`]; errors about the bytes call them `source`, such as `key file "PATH"`.
-    ///
-    /// # Errors
-    /// As [`ProfileBuilder::key`].
-    pub fn key_of(
-        &mut self,
-        source: &str,
-        id: Option<&str>,
-        file: Vec<u8>,
-        encoding: Option<&str>,
-    ) -> Result<(), Error> {
-        let bytes = Zeroizing::new(file);
-        if id == Some("") {
-            return Err(Error::new("invalid parameter \"id=\" in \"key\" directive"));
-        }
-        if let Some(id) = id.filter(|id| self.keys.iter().any(|key| key.id.as_deref() == Some(id)))
-        {
-            return Err(Error::new(format!(
-                "duplicate key id \"{id}\" in \"key\" directive"
-            )));
-        }
-        let encoding = encoding
-            .map(|name| {
-                let legal = KeyEncoding::ALL.iter().map(|row| row.0);
-                KeyEncoding::parse(name)
-                    .ok_or_else(|| Error::new(words::unknown("encoding", name, "key", legal)))
-            })
-            .transpose()?;
-        // Whatever the scheme's own encoding will be, emptiness and the given encoding are known now.
-        let decoded = encoding.unwrap_or(KeyEncoding::Text).decode_file(&bytes);
-        decoded.map_err(|fault| Error::new(format!("{source} {fault} in \"key\" directive")))?;
-        self.keys.push(KeyFile {
-            source: source.to_owned(),
-            id: id.map(str::to_owned),
-            bytes,
-            encoding,
-        });
-        Ok(())
+    fn message(&self, _: usize) -> Option<&[u8]> {
+        Some(b"")
     }
 
-    /// `from PLACE…`. Without it: query, cookie and header with the scheme's own names.
-    ///
-    /// # Errors
-    /// No word, an unknown place, bad names, a place given twice; a second `from`.
-    pub fn from<'a>(&mut self, words: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
-        let mut places = Vec::new();
-        for word in words {
-            let place = PlaceWord::parse(word)?;
-            if places.contains(&place) {
-                return Err(Error::new(words::duplicate(word, "from")));
-            }
-            places.push(place);
-        }
-        if places.is_empty() {
-            return Err(Error::new(
-                "invalid number of arguments in \"from\" directive",
-            ));
-        }
-        set_once(&mut self.from, places, "from")
+    fn path(&self) -> Option<&[u8]> {
+        None
     }
 
-    /// `leeway TIME`, in seconds: how long a token is accepted beyond its expiry. Without it: 0.
-    ///
-    /// # Errors
-    /// A second `leeway`; more than [`i64::MAX`] seconds.
-    pub fn leeway(&mut self, seconds: u64) -> Result<(), Error> {
-        let seconds = i64::try_from(seconds).map_err(|_| Error::new("\"leeway\" is too long"))?;
-        set_once(&mut self.leeway_s, seconds, "leeway")
+    fn address(&self) -> Option<IpAddr> {
+        None
     }
-
-    /// `bind_ip off|exact|/v4,/v6`.
-    ///
-    /// # Errors
-    /// A value that is none of these; a second `bind_ip`.
-    pub fn bind_ip(&mut self, value: &str) -> Result<(), Error> {
-        let bound = match value {
-            "off" => false,
-            "exact" => true,
-            _ if value.starts_with('/') => true,
-            _ => {
-                let legal = ["off", "exact", "/v4,/v6"];
-                return Err(Error::new(words::invalid(value, "bind_ip", legal)));
-            }
-        };
-        set_once(&mut self.bind_ip, bound, "bind_ip")
-    }
-
-    /// `require_exp on|off`: whether a token without expiry is refused.
-    ///
-    /// # Errors
-    /// Another value; a second `require_exp`.
-    pub fn require_exp(&mut self, value: &str) -> Result<(), Error> {
-        let required = match value {
-            "on" => true,
-            "off" => false,
-            _ => {
-                let legal = ["on", "off"];
-                return Err(Error::new(words::invalid(value, "require_exp", legal)));
-            }
-        };
-        set_once(&mut self.require_exp, required, "require_exp")
-    }
-
-    /// `message STRING`.
-    ///
-    /// # Errors
-    /// What [`Template::parse`] refuses; a second `message`.
-    pub fn message(&mut self, text: &str) -> Result<(), Error> {
-        set_once(&mut self.message, Template::parse(text)?, "message")
-    }
-
-    /// What the `message` says that its author may not have meant.
-    pub fn message_doubts(&self) -> Vec<&'static str> {
-        self.message
-            .as_ref()
-            .map(Template::doubts)
-            .unwrap_or_default()
-    }
-
-    /// Checks the block as a whole and builds the profile.
-    ///
-    /// # Errors
-    /// No format, no key, a directive the scheme does not have or cannot do without.
-    pub fn finish(self) -> Result<Profile, Error> {
-        let scheme = self.format.ok_or_else(|| Error::new("has no \"format\""))?;
-        if self.keys.is_empty() {
-            return Err(Error::new("has no \"key\""));
-        }
-        self.refuse_foreign(scheme)?;
-        let keys = self.decoded_keys(scheme)?;
-        let require_exp = scheme.always_expires || self.require_exp == Some(true);
-        let check = (scheme.build)(&Setup {
-            keys: &keys,
-            message: self.message.as_ref(),
-            require_exp,
-        })?;
-        let words = self.from.unwrap_or_else(PlaceWord::defaults);
-        let places: Vec<Place> = words.iter().map(|word| word.resolve(scheme)).collect();
-        Ok(Profile {
-            scheme,
-            check,
-            key_ids: keys.into_iter().map(|key| key.id).collect(),
-            carriers: Carriers::of(&places),
-            places,
-            leeway_s: self.leeway_s.unwrap_or(0),
-            message: self.message,
-        })
-    }
-
-    fn refuse_foreign(&self, scheme: &Scheme) -> Result<(), Error> {
-        let name = scheme.name;
-        if self.message.is_some() && !scheme.takes_message {
-            return Err(Error::new(format!(
-                "has a \"message\", format \"{name}\" takes none"
-            )));
-        }
-        if self.message.is_none() && scheme.takes_message {
-            return Err(Error::new(format!(
-                "has no \"message\", format \"{name}\" needs one"
-            )));
-        }
-        if self.bind_ip == Some(true) {
-            return Err(Error::new(format!(
-                "has \"bind_ip\", format \"{name}\" carries no address"
-            )));
-        }
-        if self.require_exp == Some(false) && scheme.always_expires {
-            return Err(Error::new(format!(
-                "has \"require_exp off\", format \"{name}\" always expires"
-            )));
-        }
-        Ok(())
-    }
-
-    fn decoded_keys(&self, scheme: &Scheme) -> Result<Vec<Key>, Error> {
-        let secret = |key: &KeyFile| -> Result<Secret, Error> {
-            let encoding = key.encoding.unwrap_or(scheme.key_encoding);
-            encoding
-                .decode_file(&key.bytes)
-                .map_err(|fault| Error::new(format!("has a bad key: {} {fault}", key.source)))
-        };
-        self.keys
-            .iter()
-            .map(|key| {
-                Ok(Key {
-                    id: key.id.clone(),
-                    secret: secret(key)?,
-                })
-            })
-            .collect()
-    }
-}
-
-fn set_once<T>(slot: &mut Option<T>, value: T, directive: &str) -> Result<(), Error> {
-    words::set_once(slot, value, directive).map_err(Error::new)
 }

@@ -136,7 +136,7 @@ fn find_segment<'a>(
 
 /// Gives `emit` the pieces of a target without the arguments for which `is_token` holds. When there are
 /// none it emits nothing and returns false.
-pub(super) fn kept_target<'a>(
+pub(crate) fn kept_target<'a>(
     target: &'a [u8],
     is_token: impl Fn(&[u8]) -> bool,
     mut emit: impl FnMut(&'a [u8]),
@@ -228,12 +228,12 @@ fn is_arg_of<N: AsRef<[u8]>>(names: &[N]) -> impl Fn(&[u8]) -> bool + '_ {
 }
 
 /// The pieces between `&`.
-pub(super) fn pieces_of_args(args: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn pieces_of_args(args: &[u8]) -> impl Iterator<Item = &[u8]> {
     Pieces::of(args, b'&')
 }
 
 /// The raw value of a piece between `&`, when it is an argument called `name`.
-pub(super) fn arg_value<'a>(piece: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+pub(crate) fn arg_value<'a>(piece: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     piece.strip_prefix(name)?.strip_prefix(b"=")
 }
 

@@ -3,14 +3,13 @@
 use std::fmt::Write;
 
 use gatehouse_token::{
-    Finding, MAX_TARGET, Place, Received, Segment, Status, Template, Unreadable,
+    Finding, MAX_TARGET, Reason, RequestView, TokenLocation, Unreadable, Verdict,
 };
 use serde_json::{Value, json};
 
 use super::Common;
-use super::profile::{kind_and_names, word};
+use super::profile::word;
 use super::request::{View, expiry_variable, variables};
-use super::sign::template;
 use super::time::{distance, shown};
 use crate::geoip::table;
 use crate::{Failure, Outcome};
@@ -18,26 +17,20 @@ use crate::{Failure, Outcome};
 pub(super) fn run(common: &Common, url: &str, leeway: u64) -> Result<Outcome, Failure> {
     let request = common.request(Some(url))?;
     let arguments = &common.profile;
-    let profile = arguments.profile(&arguments.places(), leeway)?;
+    let profile = arguments.profile(&arguments.locations(), leeway)?;
     let texts = request.texts(&profile).map_err(Failure::Wrong)?;
-    let view = View {
-        profile: &profile,
-        request: &request,
-        texts,
-    };
-    let message = arguments.message.as_deref().map(template).transpose()?;
+    let view = View::new(&profile, &request, texts);
     let report = Report {
         common,
         view: &view,
-        message,
         now: common.now(),
     };
     let verdict = profile.verify(&view, report.now);
     let findings: Vec<Finding<'_>> = profile.findings(&view, report.now).collect();
     let text = if common.json {
-        format!("{:#}\n", report.json(verdict.status, &findings))
+        format!("{:#}\n", report.json(&verdict, &findings))
     } else {
-        report.text(verdict.status, &findings)
+        report.text(&verdict, &findings)
     };
     Ok(Outcome {
         text,
@@ -49,19 +42,15 @@ pub(super) fn run(common: &Common, url: &str, leeway: u64) -> Result<Outcome, Fa
 struct Report<'a> {
     common: &'a Common,
     view: &'a View<'a>,
-    message: Option<Template>,
     now: i64,
 }
 
 impl Report<'_> {
-    fn text(&self, status: Status, findings: &[Finding<'_>]) -> String {
-        let mut text = table(&[("status", status.as_str())]);
+    fn text(&self, verdict: &Verdict, findings: &[Finding<'_>]) -> String {
+        let mut text = table(&[("status", verdict.as_str())]);
         if findings.is_empty() {
-            let places: Vec<String> = self.view.profile.places().iter().map(word).collect();
-            text.push_str(&table(&[(
-                "place",
-                &format!("none of {}", places.join(" ")),
-            )]));
+            let all: Vec<String> = self.view.profile.locations().iter().map(word).collect();
+            text.push_str(&table(&[("place", &format!("none of {}", all.join(" ")))]));
         }
         for finding in findings {
             self.add_finding(&mut text, finding, findings.len() > 1);
@@ -70,16 +59,16 @@ impl Report<'_> {
     }
 
     fn add_finding(&self, text: &mut String, finding: &Finding<'_>, several: bool) {
-        let mut place = self.place(finding).map(word).unwrap_or_default();
+        let mut location = self.location(finding).map(word).unwrap_or_default();
         if several {
-            let _ = write!(place, " ({})", finding.verdict.status.as_str());
+            let _ = write!(location, " ({})", finding.verdict.as_str());
         }
-        text.push_str(&table(&[("place", &place)]));
-        if let Some((token, expiry)) = finding.presented() {
+        text.push_str(&table(&[("place", &location)]));
+        if let Some(token) = finding.token() {
             text.push_str(&table(&[("token", &readable(token))]));
-            if let Some(expiry) = expiry {
-                text.push_str(&table(&[("expires", &self.expires(finding, expiry))]));
-            }
+        }
+        if let Some(expiry) = finding.expiry() {
+            text.push_str(&table(&[("expires", &self.expires(finding, expiry))]));
         }
         text.push_str(&table(&[("key", &self.key(finding))]));
         if let Some(signed) = self.signed(finding) {
@@ -87,37 +76,36 @@ impl Report<'_> {
         }
     }
 
-    fn json(&self, status: Status, findings: &[Finding<'_>]) -> Value {
-        let places: Vec<Value> = self
-            .view
-            .profile
-            .places()
-            .iter()
-            .enumerate()
-            .map(|(index, place)| {
-                let (kind, names) = kind_and_names(place);
-                let found = findings.iter().find(|one| one.verdict.place == Some(index));
-                let mut entry = json!({
-                    "place": kind,
-                    "names": names,
-                    "status": found.map_or(Status::Missing, |one| one.verdict.status).as_str(),
-                });
-                if let Some(found) = found {
-                    self.add_json(&mut entry, found);
-                }
-                entry
-            })
-            .collect();
-        json!({"status": status.as_str(), "now": self.now, "places": places})
+    fn json(&self, verdict: &Verdict, findings: &[Finding<'_>]) -> Value {
+        let entry = |(index, location): (usize, &TokenLocation)| {
+            let names: Vec<&str> = location
+                .names()
+                .map_or(Vec::new(), |names| names.iter().collect());
+            let mut found = findings.iter();
+            let found = found.find(|one| one.verdict.location == Some(index));
+            let missing = Reason::Missing.as_str();
+            let mut entry = json!({
+                "place": location.kind(),
+                "names": names,
+                "status": found.map_or(missing, |one| one.verdict.as_str()),
+            });
+            if let Some(found) = found {
+                self.add_json(&mut entry, found);
+            }
+            entry
+        };
+        let locations = self.view.profile.locations().iter().enumerate();
+        let all: Vec<Value> = locations.map(entry).collect();
+        json!({"status": verdict.as_str(), "now": self.now, "places": all})
     }
 
     fn add_json(&self, entry: &mut Value, finding: &Finding<'_>) {
         let Some(entry) = entry.as_object_mut() else {
             return;
         };
-        if let Some((token, expiry)) = finding.presented() {
+        if let Some(token) = finding.token() {
             entry.insert("token".to_owned(), lossy(token).into());
-            entry.insert("expiry".to_owned(), expiry.map(lossy).into());
+            entry.insert("expiry".to_owned(), finding.expiry().map(lossy).into());
         }
         let verdict = finding.verdict;
         let key = verdict
@@ -132,8 +120,8 @@ impl Report<'_> {
         entry.insert("signed".to_owned(), self.signed(finding).into());
     }
 
-    fn place(&self, finding: &Finding<'_>) -> Option<&Place> {
-        self.view.profile.places().get(finding.verdict.place?)
+    fn location(&self, finding: &Finding<'_>) -> Option<&TokenLocation> {
+        self.view.profile.locations().get(finding.verdict.location?)
     }
 
     /// The expiry beside the token; believed only under a right MAC that signs it.
@@ -162,13 +150,13 @@ impl Report<'_> {
 
     /// Why a token is malformed, if it is.
     fn malformed(&self, finding: &Finding<'_>) -> Option<String> {
-        if finding.verdict.status != Status::Malformed {
+        if finding.verdict.refused != Some(Reason::Malformed) {
             return None;
         }
-        let missing = || "the expiry beside the token is missing".to_owned();
-        let has_expiry = finding.presented().is_some_and(|one| one.1.is_some());
+        let missing = |role: &str| format!("the {role} beside the token is missing");
+        let scheme = self.view.profile.scheme();
         Some(match finding.unreadable() {
-            Some(Unreadable::NoExpiry) => missing(),
+            Some(Unreadable::Without(role)) => missing(role),
             Some(Unreadable::Twice(name)) => format!("\"{name}\" comes twice"),
             Some(Unreadable::Cancelled) => {
                 let url = self.view.request.url.as_ref();
@@ -178,52 +166,25 @@ impl Report<'_> {
             None if self.view.target().len() > MAX_TARGET => {
                 format!("the URL is longer than {MAX_TARGET} bytes")
             }
-            None if self.view.profile.scheme().always_expires && !has_expiry => missing(),
-            None => format!("a token is {}", self.common.profile.format.form()),
+            None if scheme.always_expires && finding.expiry().is_none() => missing("expiry"),
+            None => format!("a token is {}", scheme.form),
         })
     }
 
-    /// Whether the time beside a token is part of what is hashed; ScaleSimple's always is.
+    /// Whether the time beside a token is part of what is hashed, by itself or in a variable.
     fn signs_expiry(&self, finding: &Finding<'_>) -> bool {
-        let Some(message) = &self.message else {
-            return true;
-        };
-        let name = self.place(finding).and_then(expiry_variable);
-        let by_variable =
-            || name.is_some_and(|name| variables(self.view.profile).any(|one| one == name));
-        message.has_expires() || by_variable()
+        let profile = self.view.profile;
+        let name = self.location(finding).and_then(expiry_variable);
+        profile.signs_expiry() || name.is_some_and(|name| variables(profile).any(|one| one == name))
     }
 
-    /// What was hashed; nothing was for a token without its form.
+    /// What was hashed, with `{key}` for the key; nothing was for a token without its form.
     fn signed(&self, finding: &Finding<'_>) -> Option<String> {
-        let (_, expiry) = finding.presented()?;
-        if finding.verdict.status == Status::Malformed {
+        if finding.verdict.refused == Some(Reason::Malformed) {
             return None;
         }
-        let expiry = expiry.unwrap_or_default();
-        Some(match &self.message {
-            Some(_) => signed_text(self.message.as_ref(), &self.view.texts, expiry),
-            None => signed_text(None, &[finding.signed_target()], expiry),
-        })
+        finding.signed_text().map(|text| readable(&text))
     }
-}
-
-/// What is hashed, with `{key}` for the key. Without a message it is ScaleSimple's: expiry, URL, key,
-/// whose MD5 is hashed once more behind the key.
-pub(super) fn signed_text(message: Option<&Template>, texts: &[Vec<u8>], expiry: &[u8]) -> String {
-    let mut texts = texts.iter();
-    let mut next = || texts.next().map(|text| readable(text)).unwrap_or_default();
-    let Some(message) = message else {
-        return format!("{}{}{{key}}", readable(expiry), next());
-    };
-    let segments = message.segments().iter();
-    segments
-        .map(|segment| match segment {
-            Segment::Text(_) => next(),
-            Segment::Key => "{key}".to_owned(),
-            Segment::Expires => readable(expiry),
-        })
-        .collect()
 }
 
 fn lossy(bytes: &[u8]) -> String {
@@ -231,7 +192,7 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 /// A text for a terminal: control characters as `\n` or `\u{1b}`.
-fn readable(bytes: &[u8]) -> String {
+pub(super) fn readable(bytes: &[u8]) -> String {
     let mut text = String::new();
     for char in lossy(bytes).chars() {
         if char.is_control() {

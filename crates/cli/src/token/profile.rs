@@ -2,9 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use gatehouse_token::{Error, KeyEncoding, Names, Place, Profile, ProfileBuilder, Secret, scheme};
+use clap::Args;
+use gatehouse_token::{
+    Error, Host, Key, KeyEncoding, LineError, Profile, ProfileBuilder, SCHEMES, Scheme, Secret,
+    TokenLocation, scheme,
+};
 
+use super::options::{Given, SchemeOptions};
+use super::time;
 use crate::Failure;
 use crate::files::{read, refused};
 
@@ -12,51 +17,20 @@ use crate::files::{read, refused};
 #[derive(Debug, Args)]
 pub(crate) struct ProfileArguments {
     /// The scheme.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) format: Format,
+    #[arg(long, value_name = "NAME", value_parser = SCHEMES.iter().map(|one| one.name).collect::<Vec<_>>())]
+    format: String,
     /// A file that holds a key, as in the configuration; with its id as ID=FILE. May be repeated.
     #[arg(long, value_name = "[ID=]FILE", required = true, value_parser = key_file)]
     key_file: Vec<KeyFile>,
     /// How key files spell the key; the scheme's own when not given.
     #[arg(long, value_name = "NAME", value_parser = KeyEncoding::ALL.map(|row| row.0))]
-    encoding: Option<String>,
+    key_encoding: Option<String>,
     /// Where the token is, as "from" of the configuration has it: query, cookie and header, each maybe
     /// with its own names as in query=token,expiry, and path. May be repeated.
     #[arg(long, value_name = "PLACE")]
     from: Vec<String>,
-    /// secure_link: the configuration's message, in single quotes. Its variables take their values from
-    /// --url, --address, --header and --var; one without value is refused.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) message: Option<String>,
-}
-
-/// Schemes there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Scalesimple,
-    #[value(name = "secure_link")]
-    SecureLink,
-}
-
-impl Format {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Scalesimple => "scalesimple",
-            Self::SecureLink => "secure_link",
-        }
-    }
-
-    /// What a token of the scheme looks like.
-    pub(crate) fn form(self) -> &'static str {
-        match self {
-            Self::Scalesimple => {
-                "32 lower-case hexadecimal digits, and 1 to 18 digits for the expiry"
-            }
-            Self::SecureLink => {
-                "22 characters of base64url, and for the expiry a number above 0 of at most 18 digits"
-            }
-        }
-    }
+    #[command(flatten)]
+    options: SchemeOptions,
 }
 
 /// A key's file and, when it has one, its id.
@@ -81,22 +55,62 @@ fn key_file(text: &str) -> Result<KeyFile, String> {
     })
 }
 
-impl ProfileArguments {
-    /// The first key, which signs.
-    pub(crate) fn secret(&self) -> Result<Secret, Failure> {
-        let first = self.key_file.first();
-        let first = first.ok_or_else(|| Failure::Wrong("there is no --key-file".to_owned()))?;
-        self.decode(first).map(|(secret, _)| secret)
+/// Lines of a block, from a command line.
+struct CommandLine;
+
+impl Host for CommandLine {
+    fn seconds(&self, word: &str) -> Option<u64> {
+        time::seconds(word).and_then(|seconds| u64::try_from(seconds).ok())
     }
 
-    fn decode(&self, key: &KeyFile) -> Result<(Secret, Vec<u8>), Failure> {
-        let own = scheme(self.format.name()).map_or(KeyEncoding::Text, |one| one.key_encoding);
-        let given = self.encoding.as_deref().and_then(KeyEncoding::parse);
-        let encoding = given.unwrap_or(own);
-        let bytes = read(&key.path)?;
-        let secret = encoding.decode(&bytes);
-        let secret = secret.map_err(|error| refused(&key.path, &error))?;
-        Ok((secret, bytes))
+    fn key_file(&self, path: &str) -> Result<(String, Secret), Error> {
+        Err(Error::new(format!("{path} is no argument")))
+    }
+
+    fn warn(&self, _: &str) {}
+}
+
+impl ProfileArguments {
+    /// The scheme.
+    pub(crate) fn scheme(&self) -> Result<&'static Scheme, Failure> {
+        let unknown = || Failure::Wrong(format!("unknown format {}", self.format));
+        scheme(&self.format).ok_or_else(unknown)
+    }
+
+    /// The first key, which signs.
+    pub(crate) fn key(&self) -> Result<Key, Failure> {
+        let first = self.key_file.first();
+        let first = first.ok_or_else(|| Failure::Wrong("there is no --key-file".to_owned()))?;
+        let bytes = read(&first.path)?;
+        let secret = self.decode(first, &bytes)?;
+        Ok(Key {
+            id: first.id.clone(),
+            secret,
+        })
+    }
+
+    fn decode(&self, key: &KeyFile, bytes: &[u8]) -> Result<Secret, Failure> {
+        let given = self.key_encoding()?.and_then(KeyEncoding::parse);
+        let encoding = given.unwrap_or(self.scheme()?.key_encoding);
+        let secret = encoding.decode(bytes);
+        secret.map_err(|error| refused(&key.path, &error))
+    }
+
+    /// How key files spell the key. Without a word of that name in the scheme, `--encoding` says it, too.
+    fn key_encoding(&self) -> Result<Option<&str>, Failure> {
+        let own = self.key_encoding.as_deref();
+        let scheme = self.scheme()?;
+        let other = || self.options.get(OF_KEYS).filter(|_| !scheme.takes(OF_KEYS));
+        let name = own.or_else(other);
+        match name {
+            Some(name) if KeyEncoding::parse(name).is_none() => {
+                let legal = KeyEncoding::ALL.map(|row| row.0).join(", ");
+                Err(Failure::Wrong(format!(
+                    "invalid value '{name}' for '--{OF_KEYS} <NAME>': it must be one of {legal}"
+                )))
+            }
+            name => Ok(name),
+        }
     }
 
     /// What a key is called: its id, or its file.
@@ -119,63 +133,71 @@ impl ProfileArguments {
     }
 
     /// The words of `--from`.
-    pub(crate) fn places(&self) -> Vec<&str> {
+    pub(crate) fn locations(&self) -> Vec<&str> {
         let lines = self.from.iter();
         lines
             .flat_map(|line| line.split_ascii_whitespace())
             .collect()
     }
 
-    /// Builds the profile with those places; with none, the scheme's own.
-    pub(crate) fn profile(&self, places: &[&str], leeway: u64) -> Result<Profile, Failure> {
-        let wrong = |error: Error| Failure::Wrong(error.to_string());
-        let name = self.format.name();
+    /// Builds the profile with those words of `--from`; with none, the scheme's own.
+    pub(crate) fn profile(&self, locations: &[&str], leeway: u64) -> Result<Profile, Failure> {
         let mut builder = ProfileBuilder::new();
-        builder.format(name).map_err(wrong)?;
-        builder.leeway(leeway).map_err(wrong)?;
-        if !places.is_empty() {
-            builder.from(places.iter().copied()).map_err(wrong)?;
+        let mut line = |name: &str, words: &[&str]| {
+            let result = builder.line(name, words, &CommandLine);
+            result.map_err(|error| {
+                Failure::Wrong(match error {
+                    LineError::UnknownWord => format!("unknown word {name}"),
+                    LineError::Refused(error) => error.to_string(),
+                })
+            })
+        };
+        line("format", &[&self.format])?;
+        line("leeway", &[&leeway.to_string()])?;
+        if !locations.is_empty() {
+            line("from", locations)?;
         }
+        for Given { word, value } in self.options_of(self.scheme()?)? {
+            line(word, &[value])?;
+        }
+        let wrong = |error: Error| Failure::Wrong(error.to_string());
         for key in &self.key_file {
-            let (_, bytes) = self.decode(key)?;
-            let encoding = self.encoding.as_deref();
-            builder
-                .key(key.id.as_deref(), bytes, encoding)
-                .map_err(wrong)?;
-        }
-        match (&self.message, self.format) {
-            (Some(message), Format::SecureLink) => builder.message(message).map_err(wrong)?,
-            (None, Format::Scalesimple) => {}
-            (Some(_), Format::Scalesimple) => {
-                return Err(Failure::Wrong(format!("{name} takes no --message")));
-            }
-            (None, Format::SecureLink) => {
-                return Err(Failure::Wrong(format!("{name} signs a --message")));
-            }
+            let bytes = Secret::new(read(&key.path)?);
+            self.decode(key, bytes.as_bytes())?;
+            let (id, encoding) = (key.id.as_deref(), self.key_encoding()?);
+            builder.key("key", id, bytes, encoding).map_err(wrong)?;
         }
         builder.finish().map_err(wrong)
     }
-}
 
-/// A place's kind and the names in it.
-pub(crate) fn kind_and_names(place: &Place) -> (&'static str, Vec<&str>) {
-    match place {
-        Place::Query(names) => ("query", both(names)),
-        Place::Cookie(names) => ("cookie", both(names)),
-        Place::Header(names) => ("header", both(names)),
-        Place::Path => ("path", Vec::new()),
+    /// The scheme's own words that are given.
+    fn options_of(&self, scheme: &Scheme) -> Result<Vec<Given<'_>>, Failure> {
+        let name = scheme.name;
+        let mut given = self.options.given();
+        given.retain(|one| one.word != OF_KEYS || scheme.takes(OF_KEYS));
+        if let Some(foreign) = given.iter().find(|one| !scheme.takes(one.word)) {
+            let word = foreign.word;
+            return Err(Failure::Wrong(format!("{name} takes no --{word}")));
+        }
+        let is_missing = |word: &str| !given.iter().any(|one| one.word == word);
+        let mut required = scheme.options.iter().filter(|one| one.default.is_none());
+        if let Some(option) = required.find(|one| is_missing(one.word)) {
+            let word = option.word;
+            return Err(Failure::Wrong(format!("{name} signs a --{word}")));
+        }
+        Ok(given)
     }
 }
 
-fn both(names: &Names) -> Vec<&str> {
-    let token = std::iter::once(names.token.as_str());
-    token.chain(names.expiry.as_deref()).collect()
-}
+/// The option that tells how keys are spelled, unless the scheme has a word of that name.
+const OF_KEYS: &str = "encoding";
 
-/// A place as a `from` line has it.
-pub(crate) fn word(place: &Place) -> String {
-    match kind_and_names(place) {
-        (kind, names) if names.is_empty() => kind.to_owned(),
-        (kind, names) => format!("{kind}={}", names.join(",")),
+/// A location as a `from` line has it.
+pub(crate) fn word(location: &TokenLocation) -> String {
+    let names = location.names().map(|names| names.iter().collect());
+    let names: Vec<&str> = names.unwrap_or_default();
+    if names.is_empty() {
+        return location.kind().to_owned();
     }
+    format!("{}={}", location.kind(), names.join(","))
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use gatehouse_token::{InPath, Names, Place, Profile, Received, strip};
+use gatehouse_token::{InPath, Names, Profile, RequestView, TokenLocation, strip};
 
 use super::url::Url;
 
@@ -34,31 +34,31 @@ impl Request {
             .map(|line| line.1.as_str())
     }
 
-    /// The same request with a token in a place.
-    pub(crate) fn carrying(&self, place: &Place, token: &str, expires: &str) -> Self {
+    /// The same request with a token in a location; it has a value for each of the scheme's carriers.
+    pub(crate) fn carrying(&self, location: &TokenLocation, values: &[String]) -> Self {
         let mut request = self.clone();
-        match place {
-            Place::Query(names) => {
+        match location {
+            TokenLocation::Query(names) => {
                 let mark = if self.target().contains('?') {
                     '&'
                 } else {
                     '?'
                 };
-                let args = pairs(names, token, expires).join("&");
+                let args = pairs(names, values).join("&");
                 request.set_target(format!("{}{mark}{args}", self.target()));
             }
-            Place::Cookie(names) => {
-                let cookies = pairs(names, token, expires).join("; ");
+            TokenLocation::Cookie(names) => {
+                let cookies = pairs(names, values).join("; ");
                 request.headers.push(("Cookie".to_owned(), cookies));
             }
-            Place::Header(names) => {
-                let lines = pairs(names, token, expires);
+            TokenLocation::Header(names) => {
+                let lines = pairs(names, values);
                 let lines = lines.iter().filter_map(|pair| pair.split_once('='));
                 let lines = lines.map(|(name, value)| (name.to_owned(), value.to_owned()));
                 request.headers.extend(lines);
             }
-            Place::Path => {
-                let segment = format!("{token},{expires}");
+            TokenLocation::Path => {
+                let segment = values.join(",");
                 request.set_target(match self.target().split_once(HERE) {
                     Some((before, after)) => format!("{before}{segment}{after}"),
                     None => format!("/{segment}{}", self.target()),
@@ -176,29 +176,33 @@ pub(crate) fn variables(profile: &Profile) -> impl Iterator<Item = String> {
     })
 }
 
-/// The name of the variable that holds the expiry in a place where it has a name of its own.
-pub(crate) fn expiry_variable(place: &Place) -> Option<String> {
-    let (prefix, names) = match place {
-        Place::Query(names) => ("arg", names),
-        Place::Cookie(names) => ("cookie", names),
-        Place::Header(names) => ("http", names),
-        Place::Path => return None,
+/// The name of the variable that holds the expiry in a location where it has a name of its own.
+pub(crate) fn expiry_variable(location: &TokenLocation) -> Option<String> {
+    let prefix = match location {
+        TokenLocation::Query(_) => "arg",
+        TokenLocation::Cookie(_) => "cookie",
+        TokenLocation::Header(_) => "http",
+        TokenLocation::Path => return None,
     };
-    let name = names.expiry.as_ref()?.to_ascii_lowercase();
+    let name = location.names()?.get(1)?.to_ascii_lowercase();
     Some(format!("{prefix}_{}", name.replace('-', "_")))
 }
 
 /// Where in a `--url` a path token goes.
 const HERE: &str = "{token}";
 
-/// `name=value`, for one name or for two.
-fn pairs(names: &Names, token: &str, expires: &str) -> Vec<String> {
-    match &names.expiry {
-        None => vec![format!("{}={token},{expires}", names.token)],
-        Some(expiry) => vec![
-            format!("{}={token}", names.token),
-            format!("{expiry}={expires}"),
-        ],
+/// `name=value` for each name; a single name has all values, with commas between.
+fn pairs(names: &Names, values: &[String]) -> Vec<String> {
+    match names.get(1) {
+        None => names
+            .iter()
+            .map(|name| format!("{name}={}", values.join(",")))
+            .collect(),
+        Some(_) => names
+            .iter()
+            .zip(values)
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect(),
     }
 }
 
@@ -269,10 +273,29 @@ pub(crate) struct View<'a> {
     /// The request.
     pub(crate) request: &'a Request,
     /// The values, in order.
-    pub(crate) texts: Vec<Vec<u8>>,
+    texts: Vec<Vec<u8>>,
+    /// The path that nginx serves; none when it answers 400.
+    path: Option<Vec<u8>>,
 }
 
-impl Received for View<'_> {
+impl<'a> View<'a> {
+    /// A request with the values of the message's texts.
+    pub(crate) fn new(profile: &'a Profile, request: &'a Request, texts: Vec<Vec<u8>>) -> Self {
+        let url = request.url.as_ref();
+        let path = url.and_then(|url| {
+            let path = url.path().ok()?;
+            Some(without_token(profile, &url.target, path))
+        });
+        Self {
+            profile,
+            request,
+            texts,
+            path,
+        }
+    }
+}
+
+impl RequestView for View<'_> {
     fn target(&self) -> &[u8] {
         self.request.target().as_bytes()
     }
@@ -297,6 +320,14 @@ impl Received for View<'_> {
         let target = self.target();
         let mut room = vec![0; target.len()];
         self.profile.in_path(target, &path, &mut room) != InPath::Cancelled
+    }
+
+    fn path(&self) -> Option<&[u8]> {
+        self.path.as_deref()
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.request.address
     }
 
     fn message(&self, text: usize) -> Option<&[u8]> {

@@ -1,9 +1,9 @@
 //! Forms at the edge of what is a token, and what a profile says about itself.
 
-use super::super::{Place, Status, scheme};
 use super::fake::{
     EXP, Fake, NOW, profile, query, scalesimple, secure_link, sign, sign_link, status,
 };
+use crate::{Profile, Reason, TokenLocation, scheme};
 
 #[test]
 fn a_segment_is_a_token_only_as_a_whole() {
@@ -21,7 +21,7 @@ fn a_segment_is_a_token_only_as_a_whole() {
     ] {
         let is_token = |segment: &str| {
             let target = format!("/{segment}/a");
-            status(&profile, &Fake::new(&target)) != Status::Missing
+            status(&profile, &Fake::new(&target)) != Some(Reason::Missing)
         };
         assert!(is_token(&format!("{good},1")));
         for segment in [
@@ -45,11 +45,11 @@ fn a_profile_says_what_it_is() {
         "from path cookie=c",
     ])
     .unwrap();
-    assert_eq!(profile.places().len(), 2);
-    assert_eq!(profile.places().first(), Some(&Place::Path));
+    assert_eq!(profile.locations().len(), 2);
+    assert_eq!(profile.locations().first(), Some(&TokenLocation::Path));
     assert_eq!(
         format!("{profile:?}"),
-        "Profile { scheme: Scheme(\"scalesimple\"), places: [Path, Cookie(Names { token: \"c\", expiry: None })], .. }"
+        "Profile { scheme: Scheme(\"scalesimple\"), locations: [Path, Cookie(Names([\"c\"]))], .. }"
     );
     assert_eq!(
         format!("{:?}", scheme("secure_link").unwrap()),
@@ -74,43 +74,47 @@ fn findings_say_what_each_place_holds() {
         .cookie("ss_token=x; ss_expiration=7")
         .header("X-SS-Token", "y");
     let findings: Vec<_> = profile.findings(&rx, NOW).collect();
-    let statuses: Vec<(Option<usize>, Status)> = findings
+    let statuses: Vec<(Option<usize>, Option<Reason>)> = findings
         .iter()
-        .map(|finding| (finding.verdict.place, finding.verdict.status))
+        .map(|finding| (finding.verdict.location, finding.verdict.refused))
         .collect();
     assert_eq!(
         statuses,
         [
-            (Some(0), Status::Ok),
-            (Some(1), Status::Malformed),
-            (Some(2), Status::Malformed)
+            (Some(0), None),
+            (Some(1), Some(Reason::Malformed)),
+            (Some(2), Some(Reason::Malformed))
         ]
     );
     let shown: Vec<_> = findings
         .iter()
-        .map(|finding| (finding.presented(), finding.signed_target()))
+        .map(|finding| (finding.token(), finding.expiry(), finding.signed_text()))
         .collect();
+    let signed = |text: &str| Some(text.as_bytes().to_vec());
+    let target = String::from_utf8(rx.target.clone()).unwrap();
     assert_eq!(
         shown,
         [
             (
-                Some((good.as_bytes(), Some(EXP.as_bytes()))),
-                b"/a?b".to_vec()
+                Some(good.as_bytes()),
+                Some(EXP.as_bytes()),
+                signed(&format!("{EXP}/a?b{{key}}"))
             ),
             (
-                Some((b"x".as_slice(), Some(b"7".as_slice()))),
-                rx.target.clone()
+                Some(b"x".as_slice()),
+                Some(b"7".as_slice()),
+                signed(&format!("7{target}{{key}}"))
             ),
-            (None, Vec::new())
+            (None, None, None)
         ]
     );
     let link = profile_without_expiry();
     let rx = Fake::new(&format!("/a?st={}", sign_link("/a k1"))).message(&["/a "]);
     let found = link.findings(&rx, NOW).next().unwrap();
-    assert_eq!(found.presented().unwrap().1, None);
+    assert!(found.token().is_some() && found.expiry().is_none());
 }
 
-fn profile_without_expiry() -> super::super::Profile {
+fn profile_without_expiry() -> Profile {
     let lines = [
         "format secure_link",
         "key k1",

@@ -1,42 +1,45 @@
 //! A request made of plain values, profiles and tokens made the long way.
 
+use std::net::IpAddr;
+
+use crate::{Error, Host, LineError, Profile, ProfileBuilder, Reason, RequestView, Secret, strip};
 use md5::{Digest as _, Md5};
 
-use super::super::{Profile, ProfileBuilder, Received, Status, strip};
-
 #[derive(Clone, Default)]
-pub struct Fake {
-    pub target: Vec<u8>,
-    pub headers: Vec<(String, Vec<u8>)>,
-    pub cookie: Vec<u8>,
-    pub message: Vec<Vec<u8>>,
+pub(crate) struct Fake {
+    pub(crate) target: Vec<u8>,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) cookie: Vec<u8>,
+    pub(crate) message: Vec<Vec<u8>>,
+    pub(crate) path: Option<String>,
+    pub(crate) address: Option<IpAddr>,
 }
 
 impl Fake {
-    pub fn new(target: &str) -> Self {
+    pub(crate) fn new(target: &str) -> Self {
         Self {
             target: target.into(),
             ..Self::default()
         }
     }
 
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    pub fn cookie(mut self, value: &str) -> Self {
+    pub(crate) fn cookie(mut self, value: &str) -> Self {
         self.cookie = value.into();
         self
     }
 
-    pub fn message(mut self, texts: &[&str]) -> Self {
+    pub(crate) fn message(mut self, texts: &[&str]) -> Self {
         self.message = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
         self
     }
 }
 
-impl Received for Fake {
+impl RequestView for Fake {
     fn target(&self) -> &[u8] {
         &self.target
     }
@@ -54,56 +57,80 @@ impl Received for Fake {
     fn message(&self, text: usize) -> Option<&[u8]> {
         self.message.get(text).map(Vec::as_slice)
     }
+
+    fn path(&self) -> Option<&[u8]> {
+        self.path.as_deref().map(str::as_bytes)
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
 }
 
-/// Builds a profile from lines as in a configuration; `key` takes `[id=X] KEY`.
-pub fn profile(lines: &[&str]) -> Result<Profile, String> {
+/// A host whose times are seconds; it has no files.
+struct Seconds;
+
+impl Host for Seconds {
+    fn seconds(&self, word: &str) -> Option<u64> {
+        word.parse().ok()
+    }
+
+    fn key_file(&self, path: &str) -> Result<(String, Secret), Error> {
+        Err(Error::new(format!("no file {path}")))
+    }
+
+    fn warn(&self, _: &str) {}
+}
+
+/// Builds a profile from lines as in a configuration; `key` takes `[id=X] KEY`, `message` all of its line.
+pub(crate) fn profile(lines: &[&str]) -> Result<Profile, String> {
     let mut builder = ProfileBuilder::new();
     for line in lines {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let done = match word {
-            "format" => builder.format(rest),
-            "key" => {
-                let with_id = rest
-                    .strip_prefix("id=")
-                    .and_then(|rest| rest.split_once(' '));
-                let (id, key) = with_id.map_or((None, rest), |(id, key)| (Some(id), key));
-                builder.key(id, key.into(), None)
-            }
-            "from" => builder.from(rest.split_ascii_whitespace()),
-            "leeway" => builder.leeway(rest.parse().unwrap()),
-            "bind_ip" => builder.bind_ip(rest),
-            "require_exp" => builder.require_exp(rest),
-            "message" => builder.message(rest),
-            _ => panic!("{word}"),
+        let words: Vec<&str> = match word {
+            "message" => vec![rest],
+            _ => rest.split_ascii_whitespace().collect(),
         };
-        done.map_err(|error| error.to_string())?;
+        let done = if word == "key" {
+            let with_id = rest
+                .strip_prefix("id=")
+                .and_then(|rest| rest.split_once(' '));
+            let (id, key) = with_id.map_or((None, rest), |(id, key)| (Some(id), key));
+            let key = Secret::new(key.as_bytes().to_vec());
+            builder.key("key", id, key, None).map_err(LineError::from)
+        } else {
+            builder.line(word, &words, &Seconds)
+        };
+        done.map_err(|error| match error {
+            LineError::UnknownWord => format!("unknown {word}"),
+            LineError::Refused(error) => error.to_string(),
+        })?;
     }
     builder.finish().map_err(|error| error.to_string())
 }
 
-pub const NOW: i64 = 1_700_000_000;
-pub const EXP: &str = "1700000600";
+pub(crate) const NOW: i64 = 1_700_000_000;
+pub(crate) const EXP: &str = "1700000600";
 
-pub fn hex_md5(parts: &[&str]) -> String {
+pub(crate) fn hex_md5(parts: &[&str]) -> String {
     data_encoding::HEXLOWER.encode(&Md5::digest(parts.concat()))
 }
 
 /// A ScaleSimple token, made the long way.
-pub fn sign(key: &str, expiry: &str, url: &str) -> String {
+pub(crate) fn sign(key: &str, expiry: &str, url: &str) -> String {
     hex_md5(&[key, &hex_md5(&[expiry, url, key])])
 }
 
 /// A secure_link hash, made the long way.
-pub fn sign_link(text: &str) -> String {
+pub(crate) fn sign_link(text: &str) -> String {
     data_encoding::BASE64URL_NOPAD.encode(&Md5::digest(text))
 }
 
-pub fn scalesimple(more: &[&str]) -> Profile {
+pub(crate) fn scalesimple(more: &[&str]) -> Profile {
     profile(&[&["format scalesimple", "key k1"], more].concat()).unwrap()
 }
 
-pub fn secure_link(more: &[&str]) -> Profile {
+pub(crate) fn secure_link(more: &[&str]) -> Profile {
     profile(
         &[
             &[
@@ -118,11 +145,11 @@ pub fn secure_link(more: &[&str]) -> Profile {
     .unwrap()
 }
 
-pub fn status(profile: &Profile, rx: &Fake) -> Status {
-    profile.verify(rx, NOW).status
+pub(crate) fn status(profile: &Profile, rx: &Fake) -> Option<Reason> {
+    profile.verify(rx, NOW).refused
 }
 
-pub fn query(url: &str, token: &str, expiry: &str) -> Fake {
+pub(crate) fn query(url: &str, token: &str, expiry: &str) -> Fake {
     let mark = if url.contains('?') { '&' } else { '?' };
     Fake::new(&format!(
         "{url}{mark}ss_token={token}&ss_expiration={expiry}"

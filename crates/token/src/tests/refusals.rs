@@ -107,22 +107,22 @@ fn no_key_in_debug_or_errors() {
         profile(&["format scalesimple", "key id=i hunter2"]).unwrap()
     );
     assert!(!shown.contains("hunter2"), "{shown}");
-    let mut builder = super::super::ProfileBuilder::new();
-    let error = builder
-        .key(None, b"hunter2".to_vec(), Some("hex"))
-        .unwrap_err()
-        .to_string();
-    assert_eq!(error, "key is not hex in \"key\" directive");
-    let empty = builder.key_of("key file \"k\"", None, vec![], None);
+    let mut builder = crate::ProfileBuilder::new();
+    let mut error = |source: &str, key: &str, encoding: Option<&str>| {
+        let bytes = crate::Secret::new(key.into());
+        let result = builder.key(source, None, bytes, encoding);
+        result.unwrap_err().to_string()
+    };
     assert_eq!(
-        empty.unwrap_err().to_string(),
+        error("key", "hunter2", Some("hex")),
+        "key is not hex in \"key\" directive"
+    );
+    assert_eq!(
+        error("key file \"k\"", "", None),
         "key file \"k\" is empty in \"key\" directive"
     );
     assert_eq!(
-        builder
-            .key(None, b"k".to_vec(), Some("pem"))
-            .unwrap_err()
-            .to_string(),
+        error("key", "k", Some("pem")),
         "unknown encoding \"pem\" in \"key\" directive, it must be \"text\", \"hex\", \"base64\" or \"base64url\""
     );
 }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::super::strip;
 use super::fake::{Fake, profile};
+use crate::strip;
 
 fn group(name: &str) -> Vec<Value> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../t/data/token.json");

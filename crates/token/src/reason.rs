@@ -1,13 +1,11 @@
-//! The reasons of a verdict, and the HTTP statuses that answer them.
+//! The reasons of a refusal, and the HTTP statuses that answer them.
 
-use super::{Error, Scheme};
+use crate::error::Error;
 use gatehouse_base::{http_status, words};
 
-/// What became of a check; the value of `$token_auth_status`.
+/// Why a token is refused; a value of `$token_auth_status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Status {
-    /// A valid token.
-    Ok,
+pub enum Reason {
     /// No place of the profile had a token.
     Missing,
     /// Something is there that cannot be a token of this scheme.
@@ -30,10 +28,9 @@ pub enum Status {
     Limited,
 }
 
-impl Status {
-    /// Every status, `Ok` first.
-    pub const ALL: [Status; 11] = [
-        Self::Ok,
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Reason; 10] = [
         Self::Missing,
         Self::Malformed,
         Self::Invalid,
@@ -49,7 +46,6 @@ impl Status {
     /// The name, as in `$token_auth_status` and `token_auth_status`.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Ok => "ok",
             Self::Missing => "missing",
             Self::Malformed => "malformed",
             Self::Invalid => "invalid",
@@ -63,9 +59,9 @@ impl Status {
         }
     }
 
-    /// Finds the status of a name.
+    /// Finds the reason of a name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == name)
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
     }
 }
 
@@ -73,12 +69,12 @@ const DIRECTIVE: &str = "token_auth_status";
 
 /// The words of one `token_auth_status` line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Statuses {
+pub struct HttpStatuses {
     default: Option<u16>,
-    by_reason: [Option<u16>; Status::ALL.len()],
+    by_reason: [Option<u16>; Reason::ALL.len()],
 }
 
-impl Statuses {
+impl HttpStatuses {
     /// Reads `default=N expired=N …`.
     ///
     /// # Errors
@@ -91,8 +87,8 @@ impl Statuses {
                 Error::new(format!("invalid parameter \"{word}\" {place}"))
             })?;
             let slot = statuses.slot(name).ok_or_else(|| {
-                let reasons = Status::ALL.iter().filter(|one| **one != Status::Ok);
-                let legal = std::iter::once("default").chain(reasons.map(|one| one.as_str()));
+                let reasons = Reason::ALL.iter().map(|one| one.as_str());
+                let legal = std::iter::once("default").chain(reasons);
                 Error::new(words::unknown("reason", name, DIRECTIVE, legal))
             })?;
             if slot.is_some() {
@@ -108,22 +104,16 @@ impl Statuses {
     }
 
     /// The answer to a refusal: the reason's own, else `default`, else the scheme's own, else 403.
-    pub fn http_status(&self, reason: Status, scheme: &Scheme) -> u16 {
-        let own = || {
-            scheme
-                .statuses
-                .iter()
-                .find(|row| row.0 == reason)
-                .map(|row| row.1)
-        };
+    pub fn http_status(&self, reason: Reason, own: &[(Reason, u16)]) -> u16 {
+        let own = || own.iter().find(|row| row.0 == reason).map(|row| row.1);
         let given = self.by_reason.get(reason as usize).copied().flatten();
         given.or(self.default).or_else(own).unwrap_or(403)
     }
 
     fn slot(&mut self, name: &str) -> Option<&mut Option<u16>> {
-        match (name, Status::parse(name)) {
+        match (name, Reason::parse(name)) {
             ("default", _) => Some(&mut self.default),
-            (_, None | Some(Status::Ok)) => None,
+            (_, None) => None,
             (_, Some(reason)) => self.by_reason.get_mut(reason as usize),
         }
     }
@@ -131,40 +121,35 @@ impl Statuses {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scheme;
     use super::*;
 
-    fn parse(line: &str) -> Result<Statuses, String> {
-        Statuses::parse(line.split_ascii_whitespace()).map_err(|error| error.to_string())
+    fn parse(line: &str) -> Result<HttpStatuses, String> {
+        HttpStatuses::parse(line.split_ascii_whitespace()).map_err(|error| error.to_string())
     }
 
     #[test]
     fn names_are_those_of_the_interface() {
-        let names = "ok missing malformed invalid expired not_yet_valid wrong_ip wrong_path revoked forbidden limited";
-        assert_eq!(Status::ALL.map(Status::as_str).join(" "), names);
-        for (index, status) in Status::ALL.into_iter().enumerate() {
-            assert_eq!(Status::parse(status.as_str()), Some(status));
-            assert_eq!(status as usize, index);
+        let names = "missing malformed invalid expired not_yet_valid wrong_ip wrong_path revoked forbidden limited";
+        assert_eq!(Reason::ALL.map(Reason::as_str).join(" "), names);
+        for (index, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(Reason::parse(reason.as_str()), Some(reason));
+            assert_eq!(reason as usize, index);
         }
-        assert_eq!(Status::parse("OK"), None);
+        assert_eq!(Reason::parse("Missing"), None);
+        assert_eq!(Reason::parse("ok"), None);
     }
 
     #[test]
     fn lookup_goes_from_the_reason_to_default_to_scheme_to_403() {
-        let plain = scheme("scalesimple").unwrap();
-        let gone = Scheme {
-            statuses: &[(Status::Expired, 410)],
-            ..*plain
-        };
-        let code =
-            |line: &str, reason, scheme: &Scheme| parse(line).unwrap().http_status(reason, scheme);
-        assert_eq!(code("", Status::Expired, plain), 403);
-        assert_eq!(code("", Status::Expired, &gone), 410);
-        assert_eq!(code("", Status::Invalid, &gone), 403);
-        assert_eq!(code("default=451", Status::Expired, &gone), 451);
-        assert_eq!(code("default=451 expired=444", Status::Expired, &gone), 444);
-        assert_eq!(code("default=451 expired=444", Status::Missing, &gone), 451);
-        assert_eq!(code("limited=429", Status::Limited, plain), 429);
+        let (plain, gone): (&[_], &[_]) = (&[], &[(Reason::Expired, 410)]);
+        let code = |line: &str, reason, own| parse(line).unwrap().http_status(reason, own);
+        assert_eq!(code("", Reason::Expired, plain), 403);
+        assert_eq!(code("", Reason::Expired, gone), 410);
+        assert_eq!(code("", Reason::Invalid, gone), 403);
+        assert_eq!(code("default=451", Reason::Expired, gone), 451);
+        assert_eq!(code("default=451 expired=444", Reason::Expired, gone), 444);
+        assert_eq!(code("default=451 expired=444", Reason::Missing, gone), 451);
+        assert_eq!(code("limited=429", Reason::Limited, plain), 429);
     }
 
     #[test]

@@ -1,33 +1,10 @@
-//! Keys: what a key file says, kept out of logs and wiped when no longer needed.
-
-use std::fmt;
+//! How key files spell keys.
 
 use data_encoding::{BASE64, BASE64URL, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
-use zeroize::Zeroizing;
 
-use super::Error;
+use gatehouse_base::secret::Secret;
 
-/// Bytes that are never shown and are wiped on drop.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<Vec<u8>>);
-
-impl Secret {
-    /// Takes over a buffer that holds a secret.
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Self(Zeroizing::new(bytes))
-    }
-
-    /// The secret itself; for hashing only.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
+use crate::error::Error;
 
 /// How a key file spells the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +44,7 @@ impl KeyEncoding {
     }
 
     /// As [`Self::decode`]; the error lacks a subject: `is empty`.
-    pub(super) fn decode_file(self, file: &[u8]) -> Result<Secret, String> {
+    pub(crate) fn decode_file(self, file: &[u8]) -> Result<Secret, String> {
         let text = without_newline(file);
         let decoded = match self {
             Self::Text => Ok(text.to_vec()),
@@ -97,15 +74,6 @@ fn without_newline(file: &[u8]) -> &[u8] {
     file.strip_suffix(b"\r\n")
         .or_else(|| file.strip_suffix(b"\n"))
         .unwrap_or(file)
-}
-
-/// One live key of a profile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// The name in `$token_auth_key_id` and the log, when the configuration gives one.
-    pub id: Option<String>,
-    /// The key.
-    pub secret: Secret,
 }
 
 #[cfg(test)]
@@ -174,17 +142,5 @@ mod tests {
         ] {
             assert_eq!(decode(encoding, file).unwrap_err(), text, "{file:?}");
         }
-    }
-
-    #[test]
-    fn debug_shows_nothing() {
-        let key = Key {
-            id: Some("a".into()),
-            secret: Secret::new(b"hunter2".to_vec()),
-        };
-        assert_eq!(
-            format!("{key:?}"),
-            "Key { id: Some(\"a\"), secret: Secret(..) }"
-        );
     }
 }

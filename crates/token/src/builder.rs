@@ -1,0 +1,220 @@
+//! A `token_profile` block while it is read.
+
+use std::fmt;
+
+use crate::claims::AddressBinding;
+use crate::error::Error;
+use crate::keys::{Key, Secret};
+use crate::location::{Carriers, LocationWord, TokenLocation};
+use crate::profile::Profile;
+use crate::scheme::{Carrier, Scheme, VerifierConfig};
+use crate::schemes::SCHEMES;
+use crate::words::{Host, Settings, WORDS, Word};
+
+/// The lines of a `token_profile` block as they are read, in any order.
+///
+/// An error of [`ProfileBuilder::line`] is a whole sentence for the line being read. One of
+/// [`ProfileBuilder::finish`] is to be read after `token_profile "NAME" `, unless it is about a word
+/// ([`Error::word`]).
+#[derive(Default)]
+pub struct ProfileBuilder {
+    settings: Settings,
+    /// The words that have been given, each once.
+    given: Vec<&'static str>,
+}
+
+impl fmt::Debug for ProfileBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ProfileBuilder").field(&self.given).finish()
+    }
+}
+
+/// Why a line is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LineError {
+    /// It begins with a word that no block has.
+    UnknownWord,
+    /// This is wrong with it.
+    Refused(Error),
+}
+
+impl From<Error> for LineError {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl ProfileBuilder {
+    /// An empty block.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One line: a word of [`WORDS`] and what follows it.
+    ///
+    /// # Errors
+    /// Another word; too few or too many behind it; a value that it does not take; a word twice.
+    pub fn line(&mut self, name: &str, words: &[&str], host: &dyn Host) -> Result<(), LineError> {
+        let word = WORDS.iter().find(|word| word.name == name);
+        let word = word.ok_or(LineError::UnknownWord)?;
+        if !word.args.admits(words.len()) {
+            let text = format!("invalid number of arguments in \"{name}\" directive");
+            return Err(Error::new(text).into());
+        }
+        // What a line says is looked at before it is found to be one too many.
+        (word.parse)(&mut self.settings, words, host)?;
+        Ok(self.note(word)?)
+    }
+
+    fn note(&mut self, word: &'static Word) -> Result<(), Error> {
+        let is_known = self.given.contains(&word.name);
+        if is_known && !word.repeated {
+            let text = format!("\"{}\" directive is duplicate", word.name);
+            return Err(Error::new(text));
+        }
+        if !is_known {
+            self.given.push(word.name);
+        }
+        Ok(())
+    }
+
+    /// A `key` line whose file is read already; errors about its bytes call them `source`, such as
+    /// `key file "PATH"`.
+    ///
+    /// # Errors
+    /// An empty key or id, an id given twice, an unknown encoding, bytes that are not of it.
+    pub fn key(
+        &mut self,
+        source: &str,
+        id: Option<&str>,
+        bytes: Secret,
+        encoding: Option<&str>,
+    ) -> Result<(), Error> {
+        self.settings
+            .add_key(source.to_owned(), id, bytes, encoding)
+    }
+
+    /// Checks the block as a whole and builds the profile.
+    ///
+    /// # Errors
+    /// No format, no key, a word the scheme does not have or cannot do without.
+    pub fn finish(mut self) -> Result<Profile, Error> {
+        let scheme = self.settings.scheme;
+        let scheme = scheme.ok_or_else(|| Error::new("has no \"format\""))?;
+        if self.settings.keys.is_empty() {
+            return Err(Error::new("has no \"key\""));
+        }
+        self.refuse_foreign(scheme)?;
+        self.fill_in(scheme)?;
+        let settings = self.settings;
+        let keys = decoded_keys(&settings, scheme)?;
+        let mut terms = settings.terms;
+        terms.require_exp = scheme.always_expires || settings.require_exp == Some(true);
+        let locations = locations(settings.from, scheme)?;
+        let verifier = (scheme.build)(&VerifierConfig {
+            keys: &keys,
+            options: &settings.options,
+            require_exp: terms.require_exp,
+        })?;
+        let mut roles = scheme.carriers.iter().map(|carrier| carrier.role);
+        Ok(Profile {
+            scheme,
+            verifier,
+            key_ids: keys.into_iter().map(|key| key.id).collect(),
+            carriers: Carriers::of(&locations),
+            locations,
+            expiry_carrier: roles.position(|role| role == Carrier::EXPIRY),
+            terms,
+            options: settings.options,
+        })
+    }
+
+    /// Refuses words that the scheme does not take.
+    fn refuse_foreign(&self, scheme: &Scheme) -> Result<(), Error> {
+        let name = scheme.name;
+        let is_optional = |word: &str| schemes_take(word) && !scheme.takes(word);
+        if let Some(word) = self.given.iter().find(|word| is_optional(word)) {
+            let article = if word.starts_with(['a', 'e', 'i', 'o', 'u']) {
+                "an"
+            } else {
+                "a"
+            };
+            return Err(Error::new(format!(
+                "has {article} \"{word}\", format \"{name}\" takes none"
+            )));
+        }
+        let binds = self.settings.bind_ip.unwrap_or(AddressBinding::Off);
+        if binds != AddressBinding::Off && !scheme.claims_address {
+            return Err(Error::new(format!(
+                "has \"bind_ip\", format \"{name}\" carries no address"
+            )));
+        }
+        if self.settings.require_exp == Some(false) && scheme.always_expires {
+            return Err(Error::new(format!(
+                "has \"require_exp off\", format \"{name}\" always expires"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Gives the scheme's words that were left out their defaults.
+    fn fill_in(&mut self, scheme: &Scheme) -> Result<(), Error> {
+        let given = &self.given;
+        let left_out = |word: &str| !given.contains(&word);
+        for option in scheme.options.iter().filter(|one| left_out(one.word)) {
+            let word = option.word;
+            let Some(default) = option.default else {
+                let name = scheme.name;
+                return Err(Error::new(format!(
+                    "has no \"{word}\", format \"{name}\" needs one"
+                )));
+            };
+            if let Some(row) = WORDS.iter().find(|row| row.name == word) {
+                (row.parse)(&mut self.settings, &[default], &NoHost)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether some scheme takes a word that is not common to all.
+fn schemes_take(word: &str) -> bool {
+    SCHEMES.iter().any(|scheme| scheme.takes(word))
+}
+
+fn locations(words: Vec<LocationWord>, scheme: &Scheme) -> Result<Vec<TokenLocation>, Error> {
+    let words = if words.is_empty() {
+        LocationWord::defaults()
+    } else {
+        words
+    };
+    words.iter().map(|word| word.resolve(scheme)).collect()
+}
+
+fn decoded_keys(settings: &Settings, scheme: &Scheme) -> Result<Vec<Key>, Error> {
+    let keys = settings.keys.iter().map(|key| {
+        let encoding = key.encoding.unwrap_or(scheme.key_encoding);
+        let secret = encoding.decode_file(key.bytes.as_bytes());
+        let secret = secret.map_err(|fault| format!("has a bad key: {} {fault}", key.source))?;
+        Ok(Key {
+            id: key.id.clone(),
+            secret,
+        })
+    });
+    keys.collect()
+}
+
+/// Defaults ask nothing of a host.
+struct NoHost;
+
+impl Host for NoHost {
+    fn seconds(&self, _: &str) -> Option<u64> {
+        None
+    }
+
+    fn key_file(&self, _: &str) -> Result<(String, Secret), Error> {
+        Err(Error::new("no file is read"))
+    }
+
+    fn warn(&self, _: &str) {}
+}

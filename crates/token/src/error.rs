@@ -1,0 +1,48 @@
+//! Why a configuration is refused.
+
+use std::fmt;
+
+/// Why a configuration was refused, in nginx's tone; never holds key material.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    text: String,
+    word: Option<&'static str>,
+}
+
+impl Error {
+    /// With this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            word: None,
+        }
+    }
+
+    /// With this text, about the line of a block that begins with `word`.
+    pub(crate) fn about(word: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            word: Some(word),
+        }
+    }
+
+    /// The first word of the line that it is about, when that is not the one being read: the text is then a
+    /// whole sentence, and is to be reported where that line stands.
+    pub fn word(&self) -> Option<&'static str> {
+        self.word
+    }
+}
+
+impl From<String> for Error {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,419 @@
+//! Where a token may be in a request, and how its values are found there.
+
+use gatehouse_base::words;
+
+use crate::error::Error;
+use crate::names::Names;
+use crate::request::{MAX_CARRIERS, Presented, RequestView, SignedUrl};
+use crate::scheme::{Carrier, Repeated, Scheme, Verifier};
+use crate::strip;
+
+/// One location of a `from` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenLocation {
+    /// Query arguments.
+    Query(Names),
+    /// Cookies.
+    Cookie(Names),
+    /// Request headers.
+    Header(Names),
+    /// The first path segment that has the form of a token.
+    Path,
+}
+
+/// A word of a `from` line; its default names are filled in once the scheme is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LocationWord {
+    kind: Kind,
+    names: Option<Names>,
+    text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Query,
+    Cookie,
+    Header,
+    Path,
+}
+
+impl LocationWord {
+    pub(crate) fn parse(word: &str) -> Result<Self, Error> {
+        let (kind, names) = match word.split_once('=') {
+            None => (word, None),
+            Some((kind, names)) => (kind, Some(names)),
+        };
+        let kind = match kind {
+            "query" => Kind::Query,
+            "cookie" => Kind::Cookie,
+            "header" => Kind::Header,
+            "path" if names.is_none() => Kind::Path,
+            _ => {
+                let legal = ["query", "cookie", "header", "path"];
+                return Err(words::unknown("place", word, "from", legal).into());
+            }
+        };
+        let parse = |text| Names::parse(text).ok_or_else(|| invalid_names(word));
+        let names = names.map(parse).transpose()?;
+        if kind == Kind::Header {
+            names.iter().try_for_each(refuse_framing)?;
+        }
+        Ok(Self {
+            kind,
+            names,
+            text: word.to_owned(),
+        })
+    }
+
+    /// The location, for a scheme.
+    ///
+    /// # Errors
+    /// More names than a token of that scheme has values.
+    pub(crate) fn resolve(&self, scheme: &Scheme) -> Result<TokenLocation, Error> {
+        let names = |name: fn(&Carrier) -> Option<&'static str>| match &self.names {
+            Some(names) if names.count() > scheme.carriers.len() => Err(invalid_names(&self.text)),
+            Some(names) => Ok(names.clone()),
+            None => Ok(Names::new(scheme.carriers.iter().map_while(name))),
+        };
+        Ok(match self.kind {
+            Kind::Query => TokenLocation::Query(names(|carrier| carrier.query)?),
+            Kind::Cookie => TokenLocation::Cookie(names(|carrier| carrier.cookie)?),
+            Kind::Header => TokenLocation::Header(names(|carrier| carrier.header)?),
+            Kind::Path => TokenLocation::Path,
+        })
+    }
+
+    /// Whether it is the same location, whatever the names.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.names == other.names
+    }
+
+    /// The locations of a profile without a `from` line.
+    pub(crate) fn defaults() -> Vec<Self> {
+        [Kind::Query, Kind::Cookie, Kind::Header]
+            .map(|kind| Self {
+                kind,
+                names: None,
+                text: String::new(),
+            })
+            .into()
+    }
+}
+
+fn invalid_names(word: &str) -> Error {
+    let text = format!("invalid names \"{word}\" in \"from\" directive");
+    Error::about("from", text)
+}
+
+/// Headers by which nginx finds the end of a request and whom it is for: without them the rest would
+/// be another request than the one that was checked.
+const FRAMING: [&str; 4] = ["Connection", "Content-Length", "Host", "Transfer-Encoding"];
+
+fn refuse_framing(names: &Names) -> Result<(), Error> {
+    let framing = |name: &&str| FRAMING.iter().any(|one| one.eq_ignore_ascii_case(name));
+    names.iter().find(framing).map_or(Ok(()), |name| {
+        Err(Error::new(format!(
+            "header \"{name}\" in \"from\" cannot carry a token, nginx reads the request by it"
+        )))
+    })
+}
+
+/// Why nothing is read of a token that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable<'a> {
+    /// The value of this role has a name of its own and is missing.
+    Without(&'static str),
+    /// This name comes twice.
+    Twice(&'a str),
+    /// It is in no place that the signed URL has: `..` has taken it out of the path.
+    Cancelled,
+}
+
+/// What a location of a request holds.
+pub(crate) enum Found<'a> {
+    /// No token.
+    Nothing,
+    /// A token that cannot be read.
+    Malformed(Unreadable<'a>),
+    /// A token.
+    Token(Presented<'a>),
+}
+
+impl TokenLocation {
+    /// What carries the token; none for a path.
+    pub fn names(&self) -> Option<&Names> {
+        match self {
+            Self::Query(names) | Self::Cookie(names) | Self::Header(names) => Some(names),
+            Self::Path => None,
+        }
+    }
+
+    /// The word of a `from` line, without names.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Query(_) => "query",
+            Self::Cookie(_) => "cookie",
+            Self::Header(_) => "header",
+            Self::Path => "path",
+        }
+    }
+
+    pub(crate) fn find<'a>(
+        &'a self,
+        request: &'a dyn RequestView,
+        scheme: &Scheme,
+        verifier: &dyn Verifier,
+    ) -> Found<'a> {
+        let target = request.target();
+        match self {
+            Self::Query(names) => {
+                let values = Values::of_args(strip::args_of(target), names);
+                values.found(names, scheme, SignedUrl::WithoutArgs { target, names })
+            }
+            Self::Cookie(names) => {
+                let value = |name: &str, n| request.cookie(name.as_bytes(), n);
+                let values = Values::of_lines(names, scheme.repeated, value);
+                values.found(names, scheme, SignedUrl::Whole(target))
+            }
+            Self::Header(names) => {
+                let value = |name: &str, n| request.header(name, n);
+                let values = Values::of_lines(names, scheme.repeated, value);
+                values.found(names, scheme, SignedUrl::Whole(target))
+            }
+            Self::Path => {
+                let is_token = |segment: &[u8]| verifier.is_path_token(segment);
+                match strip::find_path_token(target, is_token) {
+                    None => Found::Nothing,
+                    // A signature of another path than the one that is served opens nothing.
+                    Some(_) if verifier.signs_target() && !request.serves_target() => {
+                        Found::Malformed(Unreadable::Cancelled)
+                    }
+                    Some(found) => joined(found.token, scheme, SignedUrl::WithoutSegment(found)),
+                }
+            }
+        }
+    }
+}
+
+/// The first values of a token's names.
+#[derive(Default)]
+struct Values<'a> {
+    values: [Option<&'a [u8]>; MAX_CARRIERS],
+    /// The name of one that has a second value.
+    repeated: Option<&'a str>,
+}
+
+impl<'a> Values<'a> {
+    /// Among query arguments, in one pass.
+    fn of_args(args: &'a [u8], names: &'a Names) -> Self {
+        let mut found = Self::default();
+        for piece in strip::pieces_of_args(args) {
+            for (slot, name) in found.values.iter_mut().zip(names.iter()) {
+                let Some(value) = strip::arg_value(piece, name.as_bytes()) else {
+                    continue;
+                };
+                if slot.is_some() {
+                    found.repeated.get_or_insert(name);
+                } else {
+                    *slot = Some(value);
+                }
+                break;
+            }
+        }
+        found
+    }
+
+    /// Among cookies or header lines; `value` gives the n-th of a name.
+    fn of_lines(
+        names: &'a Names,
+        repeated: Repeated,
+        value: impl Fn(&str, usize) -> Option<&'a [u8]>,
+    ) -> Self {
+        let mut found = Self::default();
+        for (slot, name) in found.values.iter_mut().zip(names.iter()) {
+            *slot = value(name, 0);
+            if slot.is_some() && repeated == Repeated::Malformed && value(name, 1).is_some() {
+                found.repeated.get_or_insert(name);
+            }
+        }
+        found
+    }
+
+    fn found(self, names: &Names, scheme: &Scheme, url: SignedUrl<'a>) -> Found<'a> {
+        let [Some(token), ..] = self.values else {
+            return Found::Nothing;
+        };
+        if let (Some(name), Repeated::Malformed) = (self.repeated, scheme.repeated) {
+            return Found::Malformed(Unreadable::Twice(name));
+        }
+        if names.count() == 1 {
+            return joined(token, scheme, url);
+        }
+        let mut named = scheme.carriers.iter().take(names.count()).zip(&self.values);
+        match named.find(|(carrier, value)| carrier.required && value.is_none()) {
+            Some((carrier, _)) => Found::Malformed(Unreadable::Without(carrier.role)),
+            None => Found::Token(Presented::new(self.values, url)),
+        }
+    }
+}
+
+/// A token whose values share one, with commas between.
+fn joined<'a>(value: &'a [u8], scheme: &Scheme, url: SignedUrl<'a>) -> Found<'a> {
+    let mut values = [None; MAX_CARRIERS];
+    let pieces = value.splitn(scheme.joined, |byte| *byte == b',');
+    for (slot, piece) in values.iter_mut().zip(pieces) {
+        *slot = Some(piece);
+    }
+    Found::Token(Presented::new(values, url))
+}
+
+/// Everything a profile's tokens may be in: what is to be stripped from a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carriers {
+    /// Names of query arguments.
+    pub args: Vec<String>,
+    /// Names of cookies.
+    pub cookies: Vec<String>,
+    /// Names of request headers (case-insensitive).
+    pub headers: Vec<String>,
+    /// Whether a path segment may be a token.
+    pub path: bool,
+}
+
+impl Carriers {
+    pub(crate) fn of(locations: &[TokenLocation]) -> Self {
+        let mut carriers = Self::default();
+        for location in locations {
+            match location {
+                TokenLocation::Query(names) => add(&mut carriers.args, names),
+                TokenLocation::Cookie(names) => add(&mut carriers.cookies, names),
+                TokenLocation::Header(names) => add(&mut carriers.headers, names),
+                TokenLocation::Path => carriers.path = true,
+            }
+        }
+        carriers
+    }
+}
+
+fn add(list: &mut Vec<String>, names: &Names) {
+    for name in names.iter() {
+        if !list.iter().any(|one| one == name) {
+            list.push(name.to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schemes::scheme;
+
+    fn location(word: &str, format: &str) -> Result<TokenLocation, String> {
+        let word = LocationWord::parse(word).map_err(|error| error.to_string())?;
+        word.resolve(scheme(format).unwrap())
+            .map_err(|error| error.to_string())
+    }
+
+    fn names(token: &str, expiry: Option<&str>) -> Names {
+        let names = [Some(token), expiry].into_iter().flatten();
+        let names: Vec<&str> = names.collect();
+        Names::parse(&names.join(",")).unwrap()
+    }
+
+    #[test]
+    fn defaults_are_the_schemes_own() {
+        let ss = names("ss_token", Some("ss_expiration"));
+        assert_eq!(
+            location("query", "scalesimple").unwrap(),
+            TokenLocation::Query(ss.clone())
+        );
+        assert_eq!(
+            location("cookie", "scalesimple").unwrap(),
+            TokenLocation::Cookie(ss)
+        );
+        let headers = names("X-SS-Token", Some("X-SS-Expiration"));
+        assert_eq!(
+            location("header", "scalesimple").unwrap(),
+            TokenLocation::Header(headers)
+        );
+        let args = names("md5", Some("expires"));
+        assert_eq!(
+            location("query", "secure_link").unwrap(),
+            TokenLocation::Query(args)
+        );
+        assert_eq!(
+            location("header", "secure_link").unwrap(),
+            TokenLocation::Header(names("X-Secure-Link", None))
+        );
+        assert_eq!(
+            location("path", "secure_link").unwrap(),
+            TokenLocation::Path
+        );
+    }
+
+    #[test]
+    fn names_can_be_given() {
+        assert_eq!(
+            location("query=st", "scalesimple").unwrap(),
+            TokenLocation::Query(names("st", None))
+        );
+        assert_eq!(
+            location("cookie=t,e", "scalesimple").unwrap(),
+            TokenLocation::Cookie(names("t", Some("e")))
+        );
+    }
+
+    #[test]
+    fn bad_words_are_refused() {
+        for word in ["", "body", "Query", "path=x", "=x"] {
+            assert_eq!(
+                location(word, "scalesimple").unwrap_err(),
+                format!(
+                    "unknown place \"{word}\" in \"from\" directive, it must be \"query\", \"cookie\", \"header\" or \"path\""
+                )
+            );
+        }
+        for word in [
+            "query=",
+            "query=,e",
+            "query=t,",
+            "query=t,t",
+            "query=a,b,c",
+            "header=a b",
+            "cookie=a;b",
+        ] {
+            assert_eq!(
+                location(word, "scalesimple").unwrap_err(),
+                format!("invalid names \"{word}\" in \"from\" directive")
+            );
+        }
+    }
+
+    #[test]
+    fn framing_headers_carry_no_token() {
+        for (word, name) in [
+            ("header=Host", "Host"),
+            ("header=x,content-length", "content-length"),
+            ("header=TRANSFER-ENCODING", "TRANSFER-ENCODING"),
+            ("header=connection,x", "connection"),
+        ] {
+            let error = location(word, "scalesimple").unwrap_err();
+            let start = format!("header \"{name}\" in \"from\" cannot carry a token, ");
+            assert!(error.starts_with(&start), "{error}");
+        }
+        for word in ["query=Host", "cookie=Host,Connection", "header=X-Host"] {
+            assert!(location(word, "scalesimple").is_ok(), "{word}");
+        }
+    }
+
+    #[test]
+    fn carriers_list_every_name_once() {
+        let locations = ["query", "query=ss_token", "cookie=c", "header", "path"]
+            .map(|w| location(w, "scalesimple").unwrap());
+        let carriers = Carriers::of(&locations);
+        assert_eq!(carriers.args, ["ss_token", "ss_expiration"]);
+        assert_eq!(carriers.cookies, ["c"]);
+        assert_eq!(carriers.headers, ["X-SS-Token", "X-SS-Expiration"]);
+        assert!(carriers.path);
+    }
+}

@@ -1,0 +1,78 @@
+//! What the reference says about a `token_profile` block, written from the rows that read it.
+
+use std::fmt::Write;
+
+use crate::scheme::{Carrier, Repeated, Scheme};
+use crate::schemes::SCHEMES;
+use crate::words::WORDS;
+
+/// The words of a block, as a list in Markdown.
+pub fn reference() -> String {
+    let mut out = String::new();
+    for word in WORDS {
+        let takers = names_of(|scheme| scheme.takes(word.name));
+        let takers = if takers.is_empty() {
+            takers
+        } else {
+            format!("({takers}) ")
+        };
+        let text = word
+            .text
+            .trim()
+            .replace("{names}", &default_names())
+            .replace(
+                "{strict}",
+                &names_of(|one| one.repeated == Repeated::Malformed),
+            )
+            .replace("{expiring}", &names_of(|one| one.always_expires));
+        let text = text.replace('\n', "\n  ");
+        let (name, syntax) = (word.name, (word.syntax)());
+        let _ = writeln!(out, "- `{name} {syntax};` {takers}{text}");
+    }
+    out.trim_end().to_owned()
+}
+
+/// The schemes of which something holds.
+fn names_of(holds: impl Fn(&Scheme) -> bool) -> String {
+    let names = SCHEMES.iter().filter(|scheme| holds(scheme));
+    let names: Vec<String> = names.map(|scheme| format!("`{}`", scheme.name)).collect();
+    names.join(", ")
+}
+
+/// The names of each scheme's own.
+fn default_names() -> String {
+    let of_scheme = |scheme: &Scheme| {
+        let mut names: Vec<String> = Vec::new();
+        let of: [fn(&Carrier) -> Option<&'static str>; 3] =
+            [|one| one.query, |one| one.cookie, |one| one.header];
+        for name in of {
+            for name in scheme.carriers.iter().filter_map(name) {
+                let name = format!("`{name}`");
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        format!("{} for `{}`", names.join(", "), scheme.name)
+    };
+    SCHEMES.iter().map(of_scheme).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_described_and_every_option_is_a_word() {
+        let text = reference();
+        for word in WORDS {
+            assert!(text.contains(&format!("- `{} ", word.name)), "{text}");
+        }
+        for scheme in SCHEMES {
+            for option in scheme.options {
+                assert!(WORDS.iter().any(|word| word.name == option.word));
+            }
+        }
+        assert!(!text.contains("{names}") && !text.contains("``"), "{text}");
+    }
+}

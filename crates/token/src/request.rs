@@ -1,0 +1,116 @@
+//! A request as a verifier sees it, and the token found in it.
+
+use std::net::IpAddr;
+
+use crate::names::Names;
+use crate::strip::{self, PathToken};
+
+/// The longest value of a token read from a request, in bytes; a longer one is malformed.
+pub const MAX_TOKEN: usize = 4096;
+
+/// The longest request target a token is checked against, in bytes; with a longer one it is malformed.
+pub const MAX_TARGET: usize = 65_536;
+
+/// The most values a token may consist of.
+pub const MAX_CARRIERS: usize = 6;
+
+/// The request as received, before anything was stripped. Implemented by the host.
+pub trait RequestView {
+    /// The raw request target, `path?args`, undecoded.
+    fn target(&self) -> &[u8];
+
+    /// The value of the n-th header line of that name (case-insensitive), from 0.
+    fn header(&self, name: &str, n: usize) -> Option<&[u8]>;
+
+    /// The value of the n-th cookie of exactly that name over all Cookie lines ([`strip::cookies_called`]),
+    /// from 0.
+    fn cookie(&self, name: &[u8], n: usize) -> Option<&[u8]>;
+
+    /// The value of the n-th text of the profile's message ([`Profile::message_texts`]), from 0;
+    /// `None` when it cannot be had, which refuses the token.
+    ///
+    /// [`Profile::message_texts`]: crate::Profile::message_texts
+    fn message(&self, text: usize) -> Option<&[u8]>;
+
+    /// The decoded path that is served, without a path token; `None` refuses a token that is bound to one.
+    fn path(&self) -> Option<&[u8]>;
+
+    /// The client's address; `None` when it has none, which refuses a token that is bound to one.
+    fn address(&self) -> Option<IpAddr>;
+
+    /// Whether the target without its path token names the path that is served
+    /// ([`InPath::Cancelled`](crate::InPath::Cancelled) does not).
+    fn serves_target(&self) -> bool {
+        true
+    }
+}
+
+/// A token as found in one location of a request.
+pub(crate) struct Presented<'a> {
+    values: [Option<&'a [u8]>; MAX_CARRIERS],
+    /// The request target as the signer saw it: without the token where the URL carried it.
+    pub(crate) url: SignedUrl<'a>,
+}
+
+impl<'a> Presented<'a> {
+    pub(crate) fn new(values: [Option<&'a [u8]>; MAX_CARRIERS], url: SignedUrl<'a>) -> Self {
+        Self { values, url }
+    }
+
+    /// With one text for each carrier.
+    pub(crate) fn of(texts: &'a [String], url: SignedUrl<'a>) -> Self {
+        let mut values = [None; MAX_CARRIERS];
+        for (value, text) in values.iter_mut().zip(texts) {
+            *value = Some(text.as_bytes());
+        }
+        Self { values, url }
+    }
+
+    /// The value by which the token was found.
+    #[inline]
+    pub(crate) fn token(&self) -> &'a [u8] {
+        self.value(0).unwrap_or_default()
+    }
+
+    /// The value of the scheme's n-th carrier, from 0.
+    #[inline]
+    pub(crate) fn value(&self, carrier: usize) -> Option<&'a [u8]> {
+        self.values.get(carrier).copied().flatten()
+    }
+
+    /// The length of the longest value.
+    #[inline]
+    pub(crate) fn longest(&self) -> usize {
+        let lens = self.values.iter().flatten().map(|value| value.len());
+        lens.max().unwrap_or(0)
+    }
+}
+
+/// The request target as the signer saw it.
+#[derive(Clone, Copy)]
+pub(crate) enum SignedUrl<'a> {
+    /// All of it.
+    Whole(&'a [u8]),
+    /// Without the arguments of these names.
+    WithoutArgs { target: &'a [u8], names: &'a Names },
+    /// Without a segment of its path.
+    WithoutSegment(PathToken<'a>),
+}
+
+impl<'a> SignedUrl<'a> {
+    /// Gives `emit` the pieces of the URL, in order.
+    pub(crate) fn each(&self, mut emit: impl FnMut(&'a [u8])) {
+        match self {
+            Self::Whole(target) => emit(target),
+            Self::WithoutArgs { target, names } => {
+                if !strip::kept_target(target, |piece| names.is_arg(piece), &mut emit) {
+                    emit(target);
+                }
+            }
+            Self::WithoutSegment(found) => {
+                emit(found.before);
+                emit(found.after);
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The seam between a profile and a token format: what a scheme says of itself, and what its verifier does.
+
+use std::fmt;
+
+use crate::claims::Claims;
+use crate::error::Error;
+use crate::keys::{Key, KeyEncoding};
+use crate::reason::Reason;
+use crate::request::{Presented, RequestView, SignedUrl};
+
+/// One token format.
+#[derive(Clone, Copy)]
+pub struct Scheme {
+    /// The name given to `format`.
+    pub name: &'static str,
+    /// The values a token consists of; the first is the one by which it is found. At most
+    /// [`MAX_CARRIERS`](crate::MAX_CARRIERS).
+    pub carriers: &'static [Carrier],
+    /// How many of them, counted from the first, a single value may hold with commas between.
+    pub joined: usize,
+    /// What the signer's own edge does about a name that comes several times.
+    pub repeated: Repeated,
+    /// The words of a profile it takes beyond the common ones.
+    pub options: &'static [SchemeOption],
+    /// How a key file is read when the `key` line does not say.
+    pub key_encoding: KeyEncoding,
+    /// Whether every token of this scheme carries an expiry.
+    pub always_expires: bool,
+    /// Whether a token may carry the client's address as a claim (one that is only hashed is none).
+    pub claims_address: bool,
+    /// The answers to refusals that are not 403 by default.
+    pub statuses: &'static [(Reason, u16)],
+    /// What a token looks like, behind "a token is".
+    pub form: &'static str,
+    /// Words and values that make a profile complete, for tests.
+    pub example: &'static [(&'static str, &'static str)],
+    /// Makes the verifier of a profile.
+    pub(crate) build: fn(&VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error>,
+    /// Makes a value for each carrier, in their order.
+    pub(crate) sign: fn(&Signing<'_>) -> Result<Vec<String>, Error>,
+}
+
+impl fmt::Debug for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Scheme").field(&self.name).finish()
+    }
+}
+
+impl Scheme {
+    /// Whether it takes a word of a profile beyond the common ones.
+    pub fn takes(&self, word: &str) -> bool {
+        self.options.iter().any(|option| option.word == word)
+    }
+}
+
+/// One of the values a token consists of.
+#[derive(Clone, Copy, Debug)]
+pub struct Carrier {
+    /// What it is, in a word; [`Carrier::EXPIRY`] is known to the profile.
+    pub role: &'static str,
+    /// The query argument that holds it when the configuration names none.
+    pub query: Option<&'static str>,
+    /// The cookie.
+    pub cookie: Option<&'static str>,
+    /// The header.
+    pub header: Option<&'static str>,
+    /// Whether a token whose names include one for this value is malformed without it.
+    pub required: bool,
+}
+
+impl Carrier {
+    /// The role of the value that says when a token expires: `require_exp` asks for it.
+    pub const EXPIRY: &'static str = "expiry";
+}
+
+/// A word that a scheme takes beyond the common ones.
+#[derive(Clone, Copy, Debug)]
+pub struct SchemeOption {
+    /// The word, a row of [`WORDS`](crate::WORDS).
+    pub word: &'static str,
+    /// Its value when it is not given; none: it must be given.
+    pub default: Option<&'static str>,
+}
+
+/// What becomes of a token or an expiry whose name comes several times in its location. All are stripped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeated {
+    /// The first is read, as nginx's `$arg_NAME`.
+    First,
+    /// None is read: the token is malformed.
+    Malformed,
+}
+
+/// The words that only some schemes take, parsed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// The expression that is signed.
+    pub(crate) message: String,
+}
+
+/// What a scheme's verifier is built from.
+pub(crate) struct VerifierConfig<'a> {
+    /// The live keys, at least one.
+    pub(crate) keys: &'a [Key],
+    /// The words beyond the common ones.
+    pub(crate) options: &'a Options,
+    /// Whether a token must carry an expiry.
+    pub(crate) require_exp: bool,
+}
+
+/// What a token is signed from.
+pub(crate) struct Signing<'a> {
+    /// The key that signs.
+    pub(crate) key: &'a Key,
+    /// The words beyond the common ones.
+    pub(crate) options: &'a Options,
+    /// The request target as the signer sees it.
+    pub(crate) url: SignedUrl<'a>,
+    /// The request that will carry the token.
+    pub(crate) request: &'a dyn RequestView,
+    /// The last second at which the token is good.
+    pub(crate) expires: i64,
+}
+
+impl<'a> Signing<'a> {
+    /// The configuration of a verifier that has this key alone.
+    pub(crate) fn config(&self) -> VerifierConfig<'a> {
+        VerifierConfig {
+            keys: std::slice::from_ref(self.key),
+            options: self.options,
+            require_exp: false,
+        }
+    }
+}
+
+/// A scheme's verifier: it proves that a token is authentic and says what it claims.
+pub(crate) trait Verifier: Send + Sync {
+    /// Reads the values strictly, proves that a live key made them for this request, and writes down what
+    /// they claim. `Err` is the reason of the refusal.
+    fn verify<'r>(
+        &self,
+        token: &Presented<'r>,
+        request: &'r dyn RequestView,
+        claims: &mut Claims<'r>,
+    ) -> Result<(), Reason>;
+
+    /// The text that is signed, with `{key}` wherever the key is part of it; to show to an operator.
+    fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8>;
+
+    /// Whether the text that is signed is the request target, so that a signer needs a URL.
+    fn signs_target(&self) -> bool;
+
+    /// Whether an expiry beside the token is part of what is signed.
+    fn signs_expiry(&self) -> bool;
+
+    /// Whether a path segment has the form of this scheme's token.
+    fn is_path_token(&self, segment: &[u8]) -> bool;
+
+    /// The texts of the message with nginx variables in them; [`RequestView::message`] counts them from 0.
+    fn message_texts(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// What the author of the profile may not have meant.
+    fn doubts(&self) -> Vec<Doubt> {
+        Vec::new()
+    }
+}
+
+/// What the author of a profile may not have meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// The word of the profile it is about.
+    pub word: &'static str,
+    /// A sentence.
+    pub text: &'static str,
+}

@@ -1,0 +1,91 @@
+//! Reads a `token_profile` block: its lines are the rows of the token crate.
+
+use super::{Conf1, Named};
+use crate::keys;
+use gatehouse_nginx::{ConfLine, Error, Level};
+use gatehouse_token::{Host, LineError, ProfileBuilder, Secret};
+
+/// The lines of a block.
+#[derive(Default)]
+struct Block {
+    builder: ProfileBuilder,
+    /// Where each word stands, for what is found out at the end of the block.
+    lines: Vec<(String, ConfLine)>,
+}
+
+impl Block {
+    /// The last line that begins with a word.
+    fn line_of(&self, word: &str) -> Option<&ConfLine> {
+        let mut lines = self.lines.iter().rev();
+        lines.find(|line| line.0 == word).map(|line| &line.1)
+    }
+}
+
+/// `token_profile name { … }`
+pub fn set(cf: &mut Conf1<'_>) -> Result<(), Error> {
+    let name = cf.words()?.pop().unwrap_or_default();
+    let begin = cf.here();
+    if cf.main().token.by_name.contains_key(&name) {
+        return Err(Error::new(format!("duplicate token_profile \"{name}\"")));
+    }
+    if name.is_empty() || name == "off" || name.contains('$') {
+        return Err(Error::new(format!("invalid token_profile name \"{name}\"")));
+    }
+    let mut block = Block::default();
+    cf.block(&mut block, line)?;
+    let profile = std::mem::take(&mut block.builder).finish();
+    let profile = profile.map_err(|e| match e.word().and_then(|word| block.line_of(word)) {
+        Some(line) => Error::at(line, e.to_string()),
+        None => Error::at(&begin, format!("token_profile \"{name}\" {e}")),
+    })?;
+    let message = profile
+        .message_texts()
+        .map(|text| cf.compile(text.as_bytes()))
+        .collect::<Result<_, _>>()?;
+    // Only what is accepted is doubted.
+    for doubt in profile.doubts() {
+        let line = block.line_of(doubt.word).unwrap_or(&begin);
+        cf.log_at(line, Level::Warn, doubt.text);
+    }
+    let main = &mut cf.main().token;
+    main.by_name.insert(name.clone(), main.profiles.len());
+    main.profiles.push(Named {
+        name,
+        profile,
+        message,
+    });
+    Ok(())
+}
+
+/// One line of a block.
+fn line(cf: &mut Conf1<'_>, block: &mut Block) -> Result<(), Error> {
+    let words = cf.words()?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let Some((name, rest)) = words.split_first() else {
+        return Ok(());
+    };
+    block.lines.push(((*name).to_owned(), cf.here()));
+    let result = block.builder.line(name, rest, &Line(cf));
+    result.map_err(|e| match e {
+        LineError::UnknownWord => cf.unknown("token_profile"),
+        LineError::Refused(e) => Error::new(e.to_string()),
+    })
+}
+
+/// The line being read.
+struct Line<'l, 'c>(&'l Conf1<'c>);
+
+impl Host for Line<'_, '_> {
+    fn seconds(&self, word: &str) -> Option<u64> {
+        self.0.seconds(word).ok()
+    }
+
+    fn key_file(&self, path: &str) -> Result<(String, Secret), gatehouse_token::Error> {
+        let file = keys::read_file(self.0, path)?;
+        Ok((file.shown, file.bytes))
+    }
+
+    fn warn(&self, text: &str) {
+        self.0.log(Level::Warn, text);
+    }
+}
