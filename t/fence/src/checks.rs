@@ -37,6 +37,7 @@ pub fn all(
             &mut across,
         )?;
     }
+    within.retain(|(from, _)| !table.fields.contains(from));
     Ok(vec![
         ("every file is in a room", homeless(table, sources)),
         (
@@ -47,6 +48,10 @@ pub fn all(
         (
             "known arrows are still there",
             stale(table, &within, &across),
+        ),
+        (
+            "files of fields have no function",
+            functions(table, sources),
         ),
         ("no long file", long(table, sources)),
         ("no room is most of the house", large(table, sources)),
@@ -201,6 +206,13 @@ fn groups(arrows: &Arrows) -> Vec<Vec<&str>> {
         .into_iter()
         .filter(|files| files.len() > 1)
         .collect()
+}
+
+fn functions(table: &Table, sources: &[Source]) -> Vec<String> {
+    let found = sources
+        .iter()
+        .filter(|source| table.fields.contains(&source.path) && source.identifiers.contains("fn"));
+    found.map(|source| source.path.clone()).collect()
 }
 
 fn long(table: &Table, sources: &[Source]) -> Vec<String> {

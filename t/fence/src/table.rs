@@ -16,6 +16,9 @@ pub struct Table {
     pub share: usize,
     /// Where `unsafe` may stand.
     pub r#unsafe: Vec<String>,
+    /// Files that only compose state out of the rooms' types. They have no function, and what they name is no use.
+    #[serde(default)]
+    pub fields: Vec<String>,
     /// Dependencies that no source names, with the reason.
     #[serde(default)]
     pub unnamed: Vec<Unnamed>,

@@ -170,6 +170,23 @@ fn known_arrows() {
 }
 
 #[test]
+fn files_of_fields() {
+    let rooms = format!("fields = [\"low/src/lib.rs\"]\n{ROOMS}");
+    let child = "pub struct C;\npub fn c() { let _: crate::Own; unsafe {} }";
+    let with = |lib: &str| {
+        found(&[
+            ("t/fence/rooms.toml", &rooms),
+            ("low/src/b.rs", child),
+            ("low/src/lib.rs", lib),
+        ])
+    };
+    let fields = "pub mod b;\npub struct Own { pub c: b::C }";
+    assert_eq!(with(fields), Vec::<String>::new());
+    let function = format!("{fields}\npub fn d() {{}}");
+    assert_eq!(with(&function), ["low/src/lib.rs"]);
+}
+
+#[test]
 fn sizes_and_unsafe_code() {
     let long = "\n".repeat(21);
     assert_eq!(
