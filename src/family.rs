@@ -9,6 +9,8 @@ use gatehouse_nginx::http::variable::Variable;
 use gatehouse_nginx::{Conf, Error, Merging};
 
 /// A family: what nginx reads, what requests see, and what the reference says about it.
+// Only the hooks build writes the reference.
+#[cfg_attr(not(feature = "hooks"), allow(dead_code))]
 #[derive(Clone, Copy)]
 pub struct Family {
     /// The name of its page in the reference, without `.md`.
