@@ -1,5 +1,6 @@
 //! `gatehouse token sign|verify`: links as the module's schemes have them.
 
+mod common;
 mod explain;
 mod options;
 mod profile;
@@ -8,15 +9,11 @@ mod sign;
 mod time;
 mod url;
 
-use std::net::IpAddr;
-
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
 use crate::{Failure, Outcome};
-use profile::ProfileArguments;
-use request::Request;
+use common::Common;
 use time::Time;
-use url::Url;
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -53,44 +50,6 @@ pub(crate) enum Command {
     },
 }
 
-/// What both need: the profile of the configuration, and the request.
-#[derive(Debug, Args)]
-pub(crate) struct Common {
-    #[command(flatten)]
-    profile: ProfileArguments,
-    /// $remote_addr in the message.
-    #[arg(long, value_name = "ADDRESS")]
-    address: Option<IpAddr>,
-    /// A header line of the request: a token's, Cookie, or for $http_NAME in the message. May be repeated.
-    #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
-    header: Vec<(String, String)>,
-    /// The value of another variable in the message. May be repeated.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    var: Vec<(String, String)>,
-    /// The time that counts as now: seconds since 1970, or from now as +3600 or -1d.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    now: Option<Time>,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-impl Common {
-    fn request(&self, url: Option<&str>) -> Result<Request, Failure> {
-        Ok(Request {
-            url: url.map(Url::parse).transpose().map_err(Failure::Wrong)?,
-            headers: self.header.clone(),
-            address: self.address,
-            variables: self.var.clone(),
-        })
-    }
-
-    fn now(&self) -> i64 {
-        let clock = time::clock();
-        self.now.map_or(clock, |time| time.epoch(clock))
-    }
-}
-
 /// Does what is asked.
 pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
     match command {
@@ -105,17 +64,6 @@ pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
             leeway,
         } => explain::run(common, url, *leeway),
     }
-}
-
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("a line is NAME: VALUE")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("a variable is NAME=VALUE")?;
-    let name = name.trim_start_matches('$').to_ascii_lowercase();
-    Ok((name, value.to_owned()))
 }
 
 fn leeway(text: &str) -> Result<u64, String> {

@@ -7,7 +7,7 @@ use gatehouse_token::{
 };
 use serde_json::{Value, json};
 
-use super::Common;
+use super::common::Common;
 use super::profile::word;
 use super::request::{View, expiry_variable, variables};
 use super::time::{distance, shown};

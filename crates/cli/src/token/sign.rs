@@ -3,7 +3,7 @@
 use gatehouse_token::{Key, Profile, Signed, TokenLocation};
 use serde_json::json;
 
-use super::Common;
+use super::common::Common;
 use super::explain::readable;
 use super::request::{Request, View};
 use super::time::{Time, shown};
