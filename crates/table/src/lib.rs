@@ -3,6 +3,8 @@
 //!
 //! Arrows go one way: `balance` uses `table`, and both use `route`.
 #![forbid(unsafe_code)]
+#![deny(unreachable_pub)]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 pub mod balance;
 pub mod route;

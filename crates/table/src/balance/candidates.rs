@@ -61,6 +61,9 @@ impl<'a, W: Word> Candidates<'a, W> {
     /// peer's weight (`effective_weight`) is left out: with `fails=1`, the default, it is gone before the peer is used
     /// again.
     pub fn turn(&self, take_part: impl Fn(&Candidate) -> bool) -> Option<Candidate> {
+        if let Some(cell) = self.cell_of_two() {
+            return self.turn_of_two(cell, take_part);
+        }
         let mut total: i32 = 0;
         let mut best: Option<(Candidate, i32)> = None;
         for candidate in self.iter().filter(take_part) {
@@ -74,6 +77,25 @@ impl<'a, W: Word> Candidates<'a, W> {
         let (best, _) = best?;
         self.add_weight(&best, total.saturating_neg());
         Some(best)
+    }
+
+    /// The cell that the backends of a route with two share.
+    fn cell_of_two(&self) -> Option<u32> {
+        let mut backends = self.route.packed();
+        let cell = backends.next()?.cell();
+        (self.route.backend_count() == 2 && cell != NO_CELL).then_some(cell)
+    }
+
+    fn turn_of_two(&self, cell: u32, take_part: impl Fn(&Candidate) -> bool) -> Option<Candidate> {
+        let mut candidates = self.iter().filter(take_part);
+        let first = candidates.next()?;
+        // One alone takes its turn and pays as much as it gains.
+        let Some(second) = candidates.next() else {
+            return Some(first);
+        };
+        let weights = (first.weight(), second.weight());
+        let first_is_next = self.table.turn_of_two(cell, weights);
+        Some(if first_is_next { first } else { second })
     }
 
     /// Adds to a candidate's current weight and gives the sum.

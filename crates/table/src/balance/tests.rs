@@ -4,6 +4,7 @@ use super::{POLICIES, Rules, Sample, Selection, policy};
 use crate::route::{Match, Resolved};
 use crate::table::tests::{endpoint, memory, put, remove, route};
 use crate::table::{Passive, Table};
+use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 const USUAL: Passive = Passive {
@@ -77,6 +78,50 @@ fn the_turn_survives_a_replacement() {
     changed.vars.push(("x", "y"));
     put(&table, "a", &changed).unwrap();
     assert_eq!(sequence(&table, "a", 3, &Passive::default(), 0), "bab");
+}
+
+/// Two backends share a cell, more have one each: whoever comes, goes or changes places, those that stay keep their turn.
+#[test]
+fn the_turn_survives_a_change_of_backends() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let of = |numbers: &[u32]| route(numbers);
+    let next = |table: &Table<'_>| sequence(table, "a", 1, &USUAL, 0);
+    put(&table, "a", &of(&[1, 2])).unwrap();
+    assert_eq!(next(&table), "a");
+    put(&table, "a", &of(&[2, 1])).unwrap();
+    assert_eq!(next(&table), "a", "the other one, in the first place now");
+    assert_eq!(next(&table), "a", "both are equal again");
+    // The second one is due: it comes before a third one that is new.
+    put(&table, "a", &of(&[3, 1, 2])).unwrap();
+    assert_eq!(sequence(&table, "a", 3, &USUAL, 0), "bac");
+    put(&table, "a", &of(&[2, 3])).unwrap();
+    assert_eq!(next(&table), "b", "the first of them has just been");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// However many backends, the choices are those of smooth weighted round robin as nginx describes it.
+    #[test]
+    fn weights_are_shared_as_nginx_does(weights in prop::collection::vec(1..40_u16, 1..5)) {
+        let memory = memory(256);
+        let table = Table::format(&memory, Match::Host, 1).unwrap();
+        put(&table, "a", &weighted(&weights)).unwrap();
+        let mut current = vec![0_i32; weights.len()];
+        let total: i32 = weights.iter().map(|w| i32::from(*w)).sum();
+        let mut expected = String::new();
+        for _ in 0..100 {
+            for (current, weight) in current.iter_mut().zip(&weights) {
+                *current += i32::from(*weight);
+            }
+            let most = *current.iter().max().unwrap();
+            let best = current.iter().position(|c| *c == most).unwrap();
+            current[best] -= total;
+            expected.push(char::from(b'a' + best as u8));
+        }
+        prop_assert_eq!(sequence(&table, "a", 100, &USUAL, 0), expected);
+    }
 }
 
 #[test]

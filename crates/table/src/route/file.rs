@@ -9,7 +9,7 @@ use super::{Key, Match, Route, RouteError};
 use std::collections::HashSet;
 
 /// Most bytes of one route's text in a file.
-pub const MAX_ENTRY: usize = 256 * 1024;
+pub(super) const MAX_ENTRY: usize = 256 * 1024;
 
 /// One route of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,7 @@
 
 use super::error::{member, one_of};
 use super::url::{parse_backend_url, parse_sni};
-use super::{Backend, MAX_BACKENDS, MAX_ID, MAX_VARS, Route, RouteError};
-use rapidhash::v3::rapidhash_v3;
+use super::{Backend, MAX_BACKENDS, MAX_ID, MAX_VARS, Route, RouteError, Secret};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -135,7 +134,7 @@ pub(super) fn route(json: Json, at: &str) -> Result<Route, RouteError> {
                 route.backends = backends(value, &here)?;
             }
             "vars" => route.vars = strings(value, &here)?,
-            "keys" => route.keys = fingerprints(strings(value, &here)?),
+            "keys" => route.keys = secrets(strings(value, &here)?),
             "meta" => route.meta = Some(meta(&value, &here)?),
             _ => return Err(unknown(&name, ROUTE_MEMBERS, here)),
         }
@@ -283,11 +282,10 @@ fn strings(json: Json, at: &str) -> Result<Vec<(String, String)>, RouteError> {
     Ok(list)
 }
 
-/// Secrets are not kept: a fingerprint tells one from another.
-fn fingerprints(secrets: Vec<(String, String)>) -> Vec<(String, u64)> {
-    secrets
+fn secrets(strings: Vec<(String, String)>) -> Vec<(String, Secret)> {
+    strings
         .into_iter()
-        .map(|(name, value)| (name, rapidhash_v3(value.as_bytes())))
+        .map(|(name, value)| (name, Secret::new(value)))
         .collect()
 }
 

@@ -8,6 +8,8 @@ mod file;
 mod json;
 mod key;
 mod names;
+mod options;
+mod secret;
 mod text;
 mod url;
 
@@ -19,10 +21,12 @@ mod file_tests;
 mod tests;
 
 pub use error::RouteError;
-pub use file::{Entry, FileReader, KeySet, ReadSummary, parse_all};
+pub use file::{Entry, FileReader, KeySet, ReadSummary, Sink, parse_all};
 pub use json::parse_route;
 pub use key::{EXACT_MAX, HOST_MAX, Key, KeyError, Match, normalize};
 pub use names::{Answer, LeftOut, Names};
+pub use options::{Options, Protocol, ProxyHeader};
+pub use secret::Secret;
 pub use url::parse_backend_url;
 
 use std::net::{IpAddr, SocketAddr};
@@ -43,8 +47,8 @@ pub struct Route {
     pub backends: Vec<Backend>,
     /// Strings read by `upstream_variable`.
     pub vars: Vec<(String, String)>,
-    /// Write-only secrets by name, kept as a fingerprint: enough to see that a route changed.
-    pub keys: Vec<(String, u64)>,
+    /// Write-only secrets by name.
+    pub keys: Vec<(String, Secret)>,
     /// The free-form `meta` object as JSON text.
     pub meta: Option<String>,
 }
@@ -66,6 +70,8 @@ pub struct Backend {
     pub drain: bool,
     /// Name for SNI and for verifying the certificate; `None` means the host name, if it is one.
     pub sni: Option<String>,
+    /// What else it says.
+    pub options: Options,
 }
 
 /// A backend's host as written.
@@ -89,7 +95,7 @@ pub struct Resolved<'r> {
     /// See [`Route::vars`].
     pub vars: Vec<(&'r str, &'r str)>,
     /// See [`Route::keys`].
-    pub keys: Vec<(&'r str, u64)>,
+    pub keys: Vec<(&'r str, &'r Secret)>,
     /// See [`Route::meta`].
     pub meta: Option<&'r str>,
 }
@@ -111,6 +117,8 @@ pub struct Endpoint<'r> {
     pub name: Option<&'r str>,
     /// SNI and verified name, when TLS has one.
     pub sni: Option<&'r str>,
+    /// See [`Backend::options`].
+    pub options: Options,
 }
 
 /// A socket address nginx can connect to. Displays as nginx writes it: `10.0.0.5:3000`, `[::1]:80`, `unix:/path`.
@@ -210,7 +218,7 @@ impl Route {
                 .iter()
                 .map(|(n, v)| (n.as_str(), v.as_str()))
                 .collect(),
-            keys: self.keys.iter().map(|(n, v)| (n.as_str(), *v)).collect(),
+            keys: self.keys.iter().map(|(n, v)| (n.as_str(), v)).collect(),
             meta: self.meta.as_deref(),
         }
     }
@@ -235,6 +243,7 @@ impl Backend {
             } else {
                 None
             },
+            options: self.options,
         }
     }
 }

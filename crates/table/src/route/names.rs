@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// How long one configuration waits, all in all, for name servers that do not answer.
-pub const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Most lines about names, for one reading of a file.
 const LINES: usize = 10;

@@ -1,7 +1,7 @@
 //! Tests of routes.
 
 use super::{
-    Address, Backend, Endpoint, Host, Key, KeyError, MAX_BACKENDS, Match, Resolver, Route,
+    Address, Backend, Endpoint, Host, Key, KeyError, MAX_BACKENDS, Match, Options, Resolver, Route,
     normalize, parse_backend_url, parse_route,
 };
 use std::net::SocketAddr;
@@ -15,6 +15,7 @@ fn backend(host: Host, port: u16) -> Backend {
         backup: false,
         drain: false,
         sni: None,
+        options: Options::default(),
     }
 }
 
@@ -130,6 +131,7 @@ fn a_whole_route() {
     assert_eq!(route.backends, [backend(ip("10.0.0.5"), 3000), second]);
     assert_eq!(route.vars, [("token".to_string(), "gold".to_string())]);
     assert_eq!(route.keys.len(), 1);
+    assert_eq!(route.keys[0].1.text(), "secret");
     assert!(!format!("{route:?}").contains("secret"));
     assert_ne!(
         route.keys,
@@ -273,6 +275,7 @@ fn names_become_all_their_addresses() {
         drain: false,
         name: None,
         sni: None,
+        options: Options::default(),
     };
     assert_eq!(resolved.endpoints[4], unix);
 }

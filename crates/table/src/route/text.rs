@@ -24,14 +24,19 @@ fn put(out: &mut [u8], at: usize, byte: u8) -> Option<usize> {
 
 fn decimal(out: &mut [u8], mut at: usize, number: u16) -> Option<usize> {
     let mut started = false;
-    for unit in [10_000, 1_000, 100, 10, 1] {
-        let digit = (number / unit % 10) as u8;
-        started |= digit > 0 || unit == 1;
+    let upper = [
+        number / 10_000,
+        number / 1_000 % 10,
+        number / 100 % 10,
+        number / 10 % 10,
+    ];
+    for digit in upper {
+        started |= digit > 0;
         if started {
-            at = put(out, at, b'0'.wrapping_add(digit))?;
+            at = put(out, at, b'0'.wrapping_add(digit as u8))?;
         }
     }
-    Some(at)
+    put(out, at, b'0'.wrapping_add((number % 10) as u8))
 }
 
 /// Writes what `Display` says; the length, or `None` when `out` is too short.

@@ -1,6 +1,6 @@
 //! Backend URLs: `http://10.0.0.5:3000`, in the short form with options in the fragment.
 
-use super::{Backend, Host};
+use super::{Backend, Host, Options};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Longest path of a unix socket, in bytes: `sun_path` of Linux without its closing zero.
@@ -54,6 +54,7 @@ fn parse_place(place: &str) -> Result<Backend, String> {
         backup: false,
         drain: false,
         sni: None,
+        options: Options::default(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Balancing cells: the current weight of one backend in one route, shared by all workers.
 //!
-//! Two cells share a word: `tag 8 | upper 28 | lower 28`, signed ([`live`]).
+//! Two cells share a word: `tag 8 | upper 28 | lower 28`, signed ([`live`]). A route with two backends has one cell for
+//! both, since their current weights are each other's opposites.
 
 use super::layout::{CELL_BITMAP_WORDS, head};
 use super::live::{self, CELL};
@@ -12,9 +13,18 @@ const MASK: u64 = (1 << BITS) - 1;
 /// A weight stays within what fits: eight times the largest sum of a route's weights.
 const MOST: i32 = (1 << (BITS - 1)) - 1;
 
+/// Cells of a route with so many backends: one alone needs none, two share one.
+pub(super) fn cells_for(backends: usize) -> usize {
+    if backends > 2 {
+        backends
+    } else {
+        backends.saturating_sub(1)
+    }
+}
+
 #[inline]
 fn shift(cell: u32) -> u32 {
-    (cell & 1) * BITS
+    if cell & 1 == 0 { 0 } else { BITS }
 }
 
 #[inline]
@@ -42,6 +52,29 @@ impl<W: Word> Table<'_, W> {
         let added = |old| weight_in(old, cell).wrapping_add(delta).clamp(-MOST, MOST);
         live::update(word, |old| with_weight(old, cell, added(old)))
             .map_or(delta, |(old, _)| added(old))
+    }
+
+    /// One round of smooth weighted round robin between the two backends of a route, whose cell has the current weight
+    /// of the first; true when the first is chosen.
+    pub(crate) fn turn_of_two(&self, cell: u32, (first, second): (u16, u16)) -> bool {
+        let (first, second) = (i32::from(first), i32::from(second));
+        // Neither overflows 32 bits: a cell has 28, a weight 16.
+        let first_is_next = |a: i32| a.wrapping_add(first) >= second.wrapping_sub(a);
+        let after = |a: i32| {
+            let next = if first_is_next(a) {
+                a.wrapping_sub(second)
+            } else {
+                a.wrapping_add(first)
+            };
+            next.clamp(-MOST, MOST)
+        };
+        let Some(word) = self.mem.words.get((cell >> 1) as usize) else {
+            return true;
+        };
+        live::update(word, |old| {
+            with_weight(old, cell, after(weight_in(old, cell)))
+        })
+        .is_none_or(|(old, _)| first_is_next(weight_in(old, cell)))
     }
 
     /// Gives a cell a weight, whatever its word was; the word's other cell is kept if there is one.

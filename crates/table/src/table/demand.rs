@@ -1,9 +1,11 @@
 //! How large a table must be for given routes, known before any of them is applied.
 
-use super::fitting::nowhere;
-use super::layout::{self, CLASSES, Geometry, LINE, PAGE, class_of, class_words};
+use super::cells::cells_for;
+use super::fitting::size;
+use super::layout::{
+    self, CELLS_PER_PAGE, CLASSES, Geometry, PAGE, PEERS_PER_PAGE, class_of, class_words,
+};
 use super::peers::{Identity, identity};
-use super::record::{Owner, encode};
 use super::{ApplyError, HashKey};
 use crate::route::{Key, Resolved};
 use std::collections::HashSet;
@@ -24,7 +26,8 @@ use std::collections::HashSet;
 pub struct Demand {
     key: HashKey,
     routes: usize,
-    records: [usize; CLASSES],
+    /// Blocks of each size: records and what is attached to them.
+    blocks: [usize; CLASSES],
     peers: HashSet<Identity>,
     cells: usize,
 }
@@ -35,7 +38,7 @@ impl Default for Demand {
             // The identities never leave this value: any key will do as long as nobody can guess it.
             key: HashKey::random(),
             routes: 0,
-            records: [0; CLASSES],
+            blocks: [0; CLASSES],
             peers: HashSet::new(),
             cells: 0,
         }
@@ -52,20 +55,18 @@ impl Demand {
     /// # Errors
     /// [`ApplyError::TooBig`]: no table takes this route.
     pub fn add(&mut self, key: &Key, route: &Resolved<'_>) -> Result<(), ApplyError> {
-        let places = nowhere(route);
-        let record = encode(key.as_bytes(), Owner::File, route, &places);
-        let class = record.and_then(|record| class_of(record.len()));
-        let count = class
-            .and_then(|class| self.records.get_mut(class))
-            .ok_or(ApplyError::TooBig)?;
-        *count = count.saturating_add(1);
+        for words in size(key, route).ok_or(ApplyError::TooBig)? {
+            let class = class_of(words);
+            let count = class
+                .and_then(|class| self.blocks.get_mut(class))
+                .ok_or(ApplyError::TooBig)?;
+            *count = count.saturating_add(1);
+        }
         self.routes = self.routes.saturating_add(1);
         let secrets = &self.key.secrets;
         self.peers
             .extend(route.endpoints.iter().map(|e| identity(e, secrets)));
-        if route.endpoints.len() > 1 {
-            self.cells = self.cells.saturating_add(route.endpoints.len());
-        }
+        self.cells = self.cells.saturating_add(cells_for(route.endpoints.len()));
         Ok(())
     }
 
@@ -76,11 +77,14 @@ impl Demand {
     }
 
     fn pages(&self) -> usize {
-        let records = self.records.iter().enumerate();
-        let records = records.map(|(class, count)| count.div_ceil(PAGE / class_words(class)));
-        let peers = self.peers.len().div_ceil(PAGE / LINE);
-        let cells = self.cells.div_ceil(layout::CELLS_PER_PAGE as usize);
-        records
+        let blocks = self.blocks.iter().enumerate();
+        let blocks = blocks.map(|(class, count)| {
+            let per_page = PAGE.checked_div(class_words(class)).unwrap_or(1);
+            count.div_ceil(per_page.max(1))
+        });
+        let peers = self.peers.len().div_ceil(PEERS_PER_PAGE);
+        let cells = self.cells.div_ceil(CELLS_PER_PAGE as usize);
+        blocks
             .sum::<usize>()
             .saturating_add(peers)
             .saturating_add(cells)

@@ -1,6 +1,8 @@
 //! Routes with their addresses, as many as a record holds.
 
-use super::record::{NO_CELL, Owner, PeerId, Place, encode};
+use super::attached::Content;
+use super::encode::encode;
+use super::record::{AttachedRef, NO_CELL, Owner, PeerId, PeerSlot};
 use crate::route::{Key, MAX_BACKENDS, Missing, Resolved, Resolver, Route, Unresolved};
 
 /// Resolves a route as [`Route::resolve`] does. Where its names have more addresses than a record has room for, each
@@ -26,19 +28,24 @@ pub fn resolve<'r>(
 }
 
 fn has_room(key: &Key, route: &Resolved<'_>) -> bool {
-    encode(key.as_bytes(), Owner::File, route, &nowhere(route)).is_some()
+    size(key, route).is_some()
 }
 
-/// Places for a record that is only measured.
-pub(super) fn nowhere(route: &Resolved<'_>) -> Vec<Place> {
-    let nowhere = Place {
+/// Words of a route's record, and of each block attached to it; `None` when it is too big for any table.
+pub(super) fn size(key: &Key, route: &Resolved<'_>) -> Option<Vec<usize>> {
+    let nowhere = PeerSlot {
         peer: PeerId {
             line: 0,
             generation: 0,
         },
         cell: NO_CELL,
     };
-    vec![nowhere; route.endpoints.len()]
+    let peers = vec![nowhere; route.endpoints.len()];
+    let attached = Content::of(route)?.nowhere();
+    let record = encode(key.as_bytes(), Owner::File, route, &peers, &attached)?;
+    let mut sizes = vec![record.len()];
+    sizes.extend(attached.into_iter().map(AttachedRef::len));
+    Some(sizes)
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@
 //! index             buckets of 8 slots: tag 16 | version 16 | record offset 32
 //! peer chains       one head per word: first peer line of each hash chain (writers only)
 //! page descriptors  DESC words per page (writers only)
-//! pages             PAGE words each: records of one size, or peer lines, or balancing cells
+//! pages             PAGE words each: blocks of one size (records and what is attached to them), peers, or cells
 //! ```
+//! A page of peers begins with their live lines, which workers change; what only writers use of a peer is behind these.
 //! The index takes a twelfth of the memory: at 1,000,000 routes in 128 MiB it is 72 % full. Everything else comes from
 //! pages; an empty page is free for any use again. Workers change words of peers and cells without a lock and perhaps
 //! late: see `live` for why that cannot harm what such a page holds by then.
@@ -14,14 +15,13 @@
 /// `gatehous` as a word.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"gatehous");
 /// Raised with every change of this layout, of a record's encoding or of the hash.
-pub(super) const VERSION: u64 = 2;
+pub(super) const VERSION: u64 = 3;
 
 /// [`head::DIRTY`] of a table that a writer is changing.
 pub(super) const WRITING: u64 = 1;
 
 /// Words of a page: 8 KiB.
 pub(super) const PAGE: usize = 1024;
-
 /// Bits used of a word of a cell page's bitmap: such a word must not look like a word of cells.
 pub(super) const CELL_BITMAP_BITS: u32 = 56;
 /// Words of a cell page's bitmap, at its start: a bit for every half word of the page.
@@ -30,12 +30,17 @@ pub(super) const CELL_BITMAP_WORDS: usize = 36;
 pub(super) const CELLS_PER_PAGE: u64 = ((PAGE - CELL_BITMAP_WORDS) * 2) as u64;
 
 const _: () = assert!(CELL_BITMAP_WORDS as u64 * CELL_BITMAP_BITS as u64 >= CELLS_PER_PAGE);
+
 /// Words of a page's descriptor.
 pub(super) const DESC: usize = 8;
 /// Slots of an index bucket: one cache line.
 pub(super) const BUCKET: usize = 8;
-/// Words of a peer's line.
+/// Words of a peer's live line: one cache line, which nothing else shares.
 pub(super) const LINE: usize = 8;
+/// Words of a peer that only writers use.
+pub(super) const PEER_TAIL: usize = 3;
+/// Peers of a page.
+pub(super) const PEERS_PER_PAGE: usize = PAGE / (LINE + PEER_TAIL);
 /// Longest record in words (8 KiB): one page.
 pub const MAX_RECORD_WORDS: usize = PAGE;
 /// No more of the memory is used than cell numbers reach: 8 GiB.
@@ -49,60 +54,60 @@ pub(super) const HEADER: usize = 128;
 /// Header words.
 pub(super) mod head {
     /// [`super::MAGIC`], written last by a format.
-    pub const MAGIC: usize = 0;
+    pub(crate) const MAGIC: usize = 0;
     /// [`super::VERSION`].
-    pub const VERSION: usize = 1;
+    pub(crate) const VERSION: usize = 1;
     /// Words of memory the geometry was made for.
-    pub const WORDS: usize = 2;
+    pub(crate) const WORDS: usize = 2;
     /// How keys are compared: 1 = host, 2 = exact.
-    pub const MODE: usize = 3;
+    pub(crate) const MODE: usize = 3;
     /// The hash's seed.
-    pub const SEED: usize = 4;
+    pub(crate) const SEED: usize = 4;
     /// 0, or [`super::WRITING`] while a writer is at work (the next one finds it: it was killed), or the step of a repair
     /// between two slices.
-    pub const DIRTY: usize = 5;
+    pub(crate) const DIRTY: usize = 5;
     /// Raised by every change.
-    pub const GENERATION: usize = 6;
+    pub(crate) const GENERATION: usize = 6;
     /// Not 0 once a newer table has taken over.
-    pub const SUPERSEDED: usize = 7;
+    pub(crate) const SUPERSEDED: usize = 7;
     /// Routes in the table.
-    pub const ROUTES: usize = 8;
+    pub(crate) const ROUTES: usize = 8;
     /// Routes with a key `*.parent`.
-    pub const WILDCARDS: usize = 9;
+    pub(crate) const WILDCARDS: usize = 9;
     /// Peers in use.
-    pub const PEERS: usize = 10;
+    pub(crate) const PEERS: usize = 10;
     /// Balancing cells in use.
-    pub const CELLS: usize = 11;
-    /// Words in records that serve.
-    pub const RECORD_WORDS: usize = 12;
-    /// Words in records waiting to be reused.
-    pub const QUARANTINED: usize = 13;
+    pub(crate) const CELLS: usize = 11;
+    /// Words in records that serve, and in what is attached to them.
+    pub(crate) const RECORD_WORDS: usize = 12;
+    /// Words in retired blocks, which wait to be used again.
+    pub(crate) const RETIRED: usize = 13;
     /// Pages of no use yet.
-    pub const FREE_PAGES: usize = 14;
+    pub(crate) const FREE_PAGES: usize = 14;
     /// First of them (page number + 1).
-    pub const FREE_HEAD: usize = 15;
-    /// Oldest and newest quarantined record.
-    pub const QUARANTINE_HEAD: usize = 16;
-    pub const QUARANTINE_TAIL: usize = 17;
+    pub(crate) const FREE_HEAD: usize = 15;
+    /// The block that was retired first, and the one that was retired last.
+    pub(crate) const RETIRED_HEAD: usize = 16;
+    pub(crate) const RETIRED_TAIL: usize = 17;
     /// The feeders' lease.
-    pub const LEASE: usize = 18;
+    pub(crate) const LEASE: usize = 18;
     /// Raised whenever an entry of the index moves.
-    pub const MOVES: usize = 19;
+    pub(crate) const MOVES: usize = 19;
     /// How far the present step of a repair has come.
-    pub const REPAIR_AT: usize = 20;
+    pub(crate) const REPAIR_AT: usize = 20;
     /// Routes with a key `*.parent` that the repair has found so far: readers go on with the old count.
-    pub const REPAIR_WILDCARDS: usize = 21;
+    pub(crate) const REPAIR_WILDCARDS: usize = 21;
     /// How many readings of files have begun, and the last one that was applied (see `fed`).
-    pub const TICKETS: usize = 22;
-    pub const FED: usize = 23;
+    pub(crate) const TICKETS: usize = 22;
+    pub(crate) const FED: usize = 23;
     /// Peer and cell pages with room (page number + 1).
-    pub const PEER_PAGES: usize = 24;
-    pub const CELL_PAGES: usize = 25;
+    pub(crate) const PEER_PAGES: usize = 24;
+    pub(crate) const CELL_PAGES: usize = 25;
     /// Record pages with room, one list per size.
-    pub const CLASSES: usize = 32;
+    pub(crate) const CLASSES: usize = 32;
 }
 
-/// Record sizes in words. The smallest holds a resting record's link and time, and lets four words of bitmap cover a
+/// Record sizes in words. The smallest holds a retired block's link and time, and lets four words of bitmap cover a
 /// page; small steps waste little of a record, few sizes waste few pages of a small zone; the upper ones divide a page.
 const SIZES: [usize; 44] = [
     4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 26, 28, 30, 32, 36, 40, 44, 48,
@@ -165,8 +170,9 @@ impl Geometry {
     /// The bucket a hash begins at.
     #[inline]
     pub(super) fn home(&self, hash: u64) -> usize {
-        // The product's upper half is below `buckets`.
-        usize::try_from((u128::from(hash) * self.buckets as u128) >> 64).unwrap_or(0)
+        // Two numbers of 64 bits have a product of 128, whose upper half is below `buckets`.
+        let product = u128::from(hash).wrapping_mul(self.buckets as u128);
+        usize::try_from(product >> 64).unwrap_or(0)
     }
 
     /// The other bucket of an entry with this tag, from either of its two.
@@ -185,6 +191,18 @@ impl Geometry {
 
     pub(super) fn desc_at(&self, page: usize) -> usize {
         self.descs_at.saturating_add(page.saturating_mul(DESC))
+    }
+
+    /// The words of the peer at `line` that only writers use; nowhere if there is no such line.
+    pub(super) fn peer_tail_at(&self, line: u32) -> usize {
+        let at = (line as usize).saturating_mul(LINE);
+        let tail = |page: usize| {
+            let first = self.page_at(page);
+            let unit = at.checked_sub(first)?.checked_div(LINE)?;
+            let tails = first.checked_add(PEERS_PER_PAGE.checked_mul(LINE)?)?;
+            tails.checked_add(unit.checked_mul(PEER_TAIL)?)
+        };
+        self.page_of(at).and_then(tail).unwrap_or(usize::MAX)
     }
 
     /// The page a word is in.

@@ -4,8 +4,10 @@
 //! copies the record it found and validates it afterwards. One writer at a time (the caller holds the zone's mutex)
 //! publishes each change with a single store, so a process killed at any instruction leaves a table that serves.
 
+mod attached;
 mod cells;
 mod demand;
+mod encode;
 mod fed;
 mod fitting;
 mod index;
@@ -13,11 +15,13 @@ mod layout;
 mod lease;
 mod live;
 mod pages;
+mod parts;
+mod peer;
 mod peers;
 mod reader;
 mod record;
 mod repair;
-mod rest;
+mod retire;
 mod room;
 mod view;
 mod word;
@@ -26,12 +30,13 @@ mod writer;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use attached::Keys;
 pub use demand::Demand;
 pub use fed::Ticket;
 pub use fitting::resolve;
 pub use layout::MAX_RECORD_WORDS;
 pub use lease::{Feeder, LEASE_MS};
-pub use peers::{Passive, Peer};
+pub use peer::{Latency, Passive, Peer, Probe};
 pub use reader::{Cursor, Hit, LookupError, LookupKind};
 pub(crate) use record::{NO_CELL, Packed};
 pub use record::{Owner, PeerId};
@@ -131,10 +136,10 @@ pub struct Stats {
     pub peers: u64,
     /// Balancing cells in use.
     pub cells: u64,
-    /// Words in records that serve.
+    /// Words in records that serve, and in what is attached to them.
     pub record_words: u64,
-    /// Words in replaced records, kept for a second.
-    pub quarantined_words: u64,
+    /// Words in retired blocks, which wait for a second.
+    pub retired_words: u64,
     /// Pages of 1,024 words not in use.
     pub free_pages: u64,
     /// All pages.
@@ -257,7 +262,7 @@ impl<'a, W: Word> Table<'a, W> {
             peers: read(head::PEERS),
             cells: read(head::CELLS),
             record_words: read(head::RECORD_WORDS),
-            quarantined_words: read(head::QUARANTINED),
+            retired_words: read(head::RETIRED),
             free_pages: read(head::FREE_PAGES),
             pages: self.geo.pages as u64,
         }

@@ -1,11 +1,11 @@
 //! Pages and the blocks in them. Writers only; rebuilt from the index after a crash.
 //!
-//! A page's descriptor: `kind 8 | class 8 | leaving 1 | spare 15 | live 32`, `next 32 | previous 32` (page number + 1) in the list
-//! of pages with room, then a bitmap of its blocks.
+//! A page's descriptor: `kind 8 | class 8 | leaving 1 | spare 15 | live 32`, `next 32 | previous 32` (page number + 1) in
+//! the list of pages with room, then a bitmap of its blocks. `live` counts the blocks in use.
 
 use super::layout::{
-    CELL_BITMAP_BITS, CELL_BITMAP_WORDS, CELLS_PER_PAGE, CLASSES, DESC, LINE, PAGE, class_words,
-    head,
+    CELL_BITMAP_BITS, CELL_BITMAP_WORDS, CELLS_PER_PAGE, CLASSES, DESC, LINE, PAGE, PEERS_PER_PAGE,
+    class_words, head,
 };
 use super::{Table, Word};
 
@@ -14,9 +14,9 @@ use super::{Table, Word};
 pub(super) enum Kind {
     /// Nothing yet, or nothing any more.
     Free,
-    /// Records of a size class.
+    /// Blocks of a size class: records and what is attached to them.
     Records(usize),
-    /// Peer lines.
+    /// Peers.
     Peers,
     /// Balancing cells.
     Cells,
@@ -55,7 +55,7 @@ impl Kind {
         }
     }
 
-    /// Words of a block.
+    /// Words from one block, or peer's line, to the next.
     fn block(self) -> usize {
         match self {
             Self::Records(class) => class_words(class),
@@ -74,13 +74,15 @@ impl Kind {
     /// The word of the bitmap and the bit in it of a unit.
     fn bit_of(self, unit: u64) -> (usize, u64) {
         let bits = u64::from(self.bitmap_bits());
-        ((unit / bits) as usize, 1 << (unit % bits))
+        let word = unit.checked_div(bits).unwrap_or(0);
+        (word as usize, 1 << unit.checked_rem(bits).unwrap_or(0))
     }
 
     pub(super) fn capacity(self) -> u64 {
         match self {
             Self::Cells => CELLS_PER_PAGE,
-            _ => (PAGE / self.block().max(1)) as u64,
+            Self::Peers => PEERS_PER_PAGE as u64,
+            Self::Records(_) | Self::Free => PAGE.checked_div(self.block()).unwrap_or(0) as u64,
         }
     }
 }

@@ -12,10 +12,10 @@ use std::sync::atomic::Ordering;
 
 /// The steps of a repair, as [`head::DIRTY`] has them between two slices.
 mod step {
-    pub const FORGET: u64 = 2;
-    pub const CHAINS: u64 = 3;
-    pub const COUNT: u64 = 4;
-    pub const LINK: u64 = 5;
+    pub(super) const FORGET: u64 = 2;
+    pub(super) const CHAINS: u64 = 3;
+    pub(super) const COUNT: u64 = 4;
+    pub(super) const LINK: u64 = 5;
 }
 
 /// Pages, and chains, of a slice.
@@ -96,11 +96,11 @@ impl<W: Word> Table<'_, W> {
             head::PEERS,
             head::CELLS,
             head::RECORD_WORDS,
-            head::QUARANTINED,
+            head::RETIRED,
             head::FREE_PAGES,
             head::FREE_HEAD,
-            head::QUARANTINE_HEAD,
-            head::QUARANTINE_TAIL,
+            head::RETIRED_HEAD,
+            head::RETIRED_TAIL,
             head::PEER_PAGES,
             head::CELL_PAGES,
         ] {
@@ -158,9 +158,11 @@ impl<W: Word> Table<'_, W> {
                 self.recount_cell(packed.cell());
             }
         }
+        for block in view.attached() {
+            self.recount_attached(block);
+        }
         self.count_route(view.key(), 1, head::REPAIR_WILDCARDS);
-        self.mem
-            .add(head::RECORD_WORDS, i64::try_from(len).unwrap_or(0));
+        self.mem.add_words(head::RECORD_WORDS, len);
         true
     }
 

@@ -5,8 +5,8 @@
 
 use super::layout::{BUCKET, EMPTY, class_of, class_words, slot_record};
 use super::pages::Kind;
-use super::record::{First, NO_CELL, Place};
-use super::view::RouteView;
+use super::parts::Parts;
+use super::record::First;
 use super::{Table, Word, Writer};
 use std::sync::atomic::Ordering;
 
@@ -24,9 +24,9 @@ pub struct Room {
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// Blocks that rest are free.
+    /// Retired blocks become free.
     #[default]
-    Rested,
+    Retired,
     /// Pages with room are noted.
     Note,
     /// Those to be emptied are marked.
@@ -38,7 +38,7 @@ enum Step {
     Done,
 }
 
-/// Rested blocks freed in one slice.
+/// Retired blocks freed in one slice.
 const RELEASES: usize = 1024;
 /// Pages looked at in one slice.
 const PAGES: usize = 1024;
@@ -50,7 +50,7 @@ impl<'a, W: Word> Writer<'a, W> {
     /// there is more to do. The lock may be given up between two slices. Requests find every route meanwhile.
     pub fn make_room(&mut self, room: &mut Room) -> bool {
         let over = match room.step {
-            Step::Rested => !self.release(RELEASES),
+            Step::Retired => !self.release(RELEASES),
             Step::Note => self.note_pages(room),
             Step::Mark => self.mark_pages(room),
             Step::Walk => self.walk(room),
@@ -60,7 +60,7 @@ impl<'a, W: Word> Writer<'a, W> {
         if over {
             room.at = 0;
             room.step = match room.step {
-                Step::Rested => Step::Note,
+                Step::Retired => Step::Note,
                 Step::Note if room.pages.is_empty() && !room.stranded => Step::Done,
                 Step::Note => Step::Mark,
                 Step::Mark => Step::Walk,
@@ -71,10 +71,10 @@ impl<'a, W: Word> Writer<'a, W> {
         room.step != Step::Done
     }
 
-    /// Frees blocks that have not rested for long; true while there are more.
+    /// Frees blocks that were retired a moment ago; true while there are more.
     fn release(&mut self, most: usize) -> bool {
         self.begin();
-        let more = (0..most).all(|_| self.table().release_rested(None));
+        let more = (0..most).all(|_| self.table().release_retired(None));
         self.end();
         more
     }
@@ -148,7 +148,7 @@ impl<'a, W: Word> Writer<'a, W> {
         room.at == table.geo.buckets
     }
 
-    /// Moves a record, its peers and its cells out of pages that are being emptied, as far as there is room; gives how
+    /// Moves a record and all that belongs to it out of pages that are being emptied, as far as there is room; gives how
     /// many backends it has.
     pub(super) fn move_on(&mut self, slot_at: usize) -> Option<usize> {
         let table = *self.table();
@@ -158,31 +158,30 @@ impl<'a, W: Word> Writer<'a, W> {
         let mut words = Vec::new();
         table.copy_record(at, &mut words);
         let proper = Kind::Records(class_of(words.len())?);
-        let old: Vec<Place> = places(&words);
-        let places_leave = old.iter().any(|place| table.place_leaves(place));
+        let old = Parts::of(&words);
+        let parts_leave = table.parts_leave(&old);
         // A stranded record is in the wrong kind of page.
-        if !table.leaves(at) && kind == proper && !places_leave {
+        let record_leaves = table.leaves(at) || kind != proper;
+        if !record_leaves && !parts_leave {
             return Some(backends);
         }
         self.begin();
-        let new = self.places_elsewhere(&old);
+        let new = table.parts_elsewhere(&old);
         if let Some(new) = &new {
-            put_places(&mut words, new);
+            new.put_into(&mut words);
         }
-        let block = (table.leaves(at) || kind != proper)
-            .then(|| table.take_block(proper))
-            .flatten();
+        let block = record_leaves.then(|| table.take_block(proper)).flatten();
         let moved = match block {
             Some(block) => {
                 self.rewrite(slot_at, block, &words);
                 table.free_block(at);
                 true
             }
-            None => places_leave && new.is_some() && self.rewrite_in_place(slot_at, at, &words),
+            None => parts_leave && new.is_some() && self.rewrite_in_place(slot_at, at, &words),
         };
         match new {
-            Some(new) if moved => self.give_back(&old, &new),
-            Some(new) => self.give_back(&new, &old),
+            Some(new) if moved => table.give_back(&old, &new),
+            Some(new) => table.give_back(&new, &old),
             None => {}
         }
         self.end();
@@ -210,37 +209,6 @@ impl<'a, W: Word> Writer<'a, W> {
         self.table().free_block(scratch);
         true
     }
-
-    /// Places out of the pages that are being emptied, one more reference to every peer; all or nothing.
-    fn places_elsewhere(&self, old: &[Place]) -> Option<Vec<Place>> {
-        let mut places = Vec::with_capacity(old.len());
-        for place in old {
-            let Some(place) = self.place_elsewhere(place) else {
-                self.give_back(&places, old);
-                return None;
-            };
-            places.push(place);
-        }
-        Some(places)
-    }
-
-    fn place_elsewhere(&self, old: &Place) -> Option<Place> {
-        let table = self.table();
-        let peer = if table.leaves(Table::<W>::line_at(old.peer.line)) {
-            table.hold_double(old.peer)?
-        } else {
-            table.hold_again(old.peer)
-        };
-        let cell = if table.cell_leaves(old.cell) {
-            table.take_cell(table.cell_weight(old.cell))
-        } else {
-            Some(old.cell)
-        };
-        if cell.is_none() {
-            table.drop_peer(peer);
-        }
-        Some(Place { peer, cell: cell? })
-    }
 }
 
 impl<W: Word> Table<'_, W> {
@@ -252,34 +220,6 @@ impl<W: Word> Table<'_, W> {
                 class_of(length) != Some(class)
             }
             _ => false,
-        }
-    }
-
-    fn cell_leaves(&self, cell: u32) -> bool {
-        cell != NO_CELL && self.leaves((cell >> 1) as usize)
-    }
-
-    fn place_leaves(&self, place: &Place) -> bool {
-        self.leaves(Self::line_at(place.peer.line)) || self.cell_leaves(place.cell)
-    }
-}
-
-fn places(words: &[u64]) -> Vec<Place> {
-    RouteView::from_words(words)
-        .packed()
-        .map(|packed| packed.place())
-        .collect()
-}
-
-/// Puts other places into a record's words.
-fn put_places(words: &mut [u64], places: &[Place]) {
-    let first = First(words.first().copied().unwrap_or(0));
-    let from = first.name_words().saturating_add(1);
-    let pairs = words.get_mut(from..).unwrap_or(&mut []).chunks_exact_mut(2);
-    for (pair, place) in pairs.zip(places) {
-        if let [a, b] = pair {
-            let packed = super::record::Packed(*a, *b).placed(*place);
-            (*a, *b) = (packed.0, packed.1);
         }
     }
 }
@@ -295,7 +235,7 @@ fn to_be_emptied(mut pages: Vec<(u64, u64, usize)>) -> Vec<(u64, u64, usize)> {
                 .iter()
                 .map(|p| capacity.saturating_sub(p.1))
                 .sum::<u64>();
-            let count = (free / capacity.max(1)) as usize;
+            let count = free.checked_div(capacity).unwrap_or(0) as usize;
             group.iter().take(count).copied().collect::<Vec<_>>()
         })
         .collect()

@@ -1,10 +1,10 @@
 //! A copied record, read in place.
 
 use super::record::{
-    EXTRA_KEY, EXTRA_VAR, First, KIND_BOX_V4, KIND_BOX_V6, KIND_V4, Owner, Packed, PeerId, bits,
-    from_sevens,
+    AttachedRef, EXTRA_META, EXTRA_VAR, First, KIND_BOX_V4, KIND_BOX_V6, KIND_V4, Owner, Packed,
+    PeerId, bits, from_sevens, options_of,
 };
-use crate::route::{Address, Endpoint, Resolved};
+use crate::route::{Address, Endpoint, Options, Resolved};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// A route read from the table: the caller's copy of a record's words.
@@ -68,20 +68,27 @@ impl<'b> RouteView<'b> {
     }
 
     pub(crate) fn packed(&self) -> impl Iterator<Item = Packed> + use<'b> {
-        let from = self.first().name_words().saturating_add(1);
-        let to = self
-            .first()
-            .backends()
-            .saturating_mul(2)
-            .saturating_add(from);
+        let first = self.first();
         self.words
-            .get(from..to)
+            .get(first.backends_at()..first.attached_at())
             .unwrap_or(&[])
             .chunks_exact(2)
             .filter_map(|pair| match pair {
                 [a, b] => Some(Packed(*a, *b)),
                 _ => None,
             })
+    }
+
+    /// The blocks beside the record.
+    pub(super) fn attached(&self) -> impl Iterator<Item = AttachedRef> + use<'b> {
+        let from = self.first().attached_at();
+        let pairs = self.first().attached().saturating_mul(2);
+        let words = self.words.get(from..from.saturating_add(pairs));
+        let pairs = words.unwrap_or(&[]).chunks_exact(2);
+        pairs.filter_map(|pair| match pair {
+            [at, first] => Some(AttachedRef::from_words(*at, *first)),
+            _ => None,
+        })
     }
 
     /// Backend `index`, counted from 0 in the route's order.
@@ -97,7 +104,8 @@ impl<'b> RouteView<'b> {
     }
 
     fn unpack(&self, packed: Packed) -> BackendView<'b> {
-        let at = packed.box_at();
+        let options_at = packed.box_at();
+        let at = options_at.saturating_add(packed.option_words());
         let word = |n: usize| self.words.get(at.saturating_add(n)).copied().unwrap_or(0);
         let top = |from| (bits(word(0), from, 8) as u64) << 56;
         let (ip, text_at) = match packed.kind() {
@@ -130,6 +138,11 @@ impl<'b> RouteView<'b> {
             },
             name: some(0, name),
             sni: some(name, sni),
+            options: if packed.option_words() > 0 {
+                options_of(self.words.get(options_at).copied().unwrap_or(0))
+            } else {
+                Options::default()
+            },
         }
     }
 
@@ -147,7 +160,7 @@ impl<'b> RouteView<'b> {
             .and_then(|(_, _, v)| std::str::from_utf8(v).ok())
     }
 
-    /// The route as it was put, for listings and for filling another table.
+    /// The route as it was put, but for its `keys`: [`Table::keys`](super::Table::keys) has them.
     #[must_use]
     pub fn resolved(&self) -> Resolved<'b> {
         let mut route = Resolved {
@@ -159,8 +172,8 @@ impl<'b> RouteView<'b> {
                 EXTRA_VAR => route
                     .vars
                     .push((name, std::str::from_utf8(value).unwrap_or(""))),
-                EXTRA_KEY => route.keys.push((name, from_sevens(value))),
-                _ => route.meta = std::str::from_utf8(value).ok(),
+                EXTRA_META => route.meta = std::str::from_utf8(value).ok(),
+                _ => {}
             }
         }
         route.endpoints = self.backends().map(|b| b.endpoint()).collect();
@@ -194,6 +207,8 @@ pub struct BackendView<'b> {
     pub name: Option<&'b str>,
     /// SNI and verified name, for TLS backends that have one.
     pub sni: Option<&'b str>,
+    /// What else it says.
+    pub options: Options,
 }
 
 impl<'b> BackendView<'b> {
@@ -238,6 +253,7 @@ impl<'b> BackendView<'b> {
             drain: self.drain(),
             name: self.name,
             sni: self.sni,
+            options: self.options,
         }
     }
 }

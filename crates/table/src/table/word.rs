@@ -107,6 +107,18 @@ impl<'a, W: Word> Mem<'a, W> {
         }
     }
 
+    /// Adds a number of words to a writer's counter.
+    #[inline]
+    pub(super) fn add_words(&self, at: usize, words: usize) {
+        self.add(at, i64::try_from(words).unwrap_or(0));
+    }
+
+    /// Takes a number of words off a writer's counter.
+    #[inline]
+    pub(super) fn sub_words(&self, at: usize, words: usize) {
+        self.add(at, i64::try_from(words).unwrap_or(0).saturating_neg());
+    }
+
     /// Adds to a writer's counter (one writer at a time: no need for an atomic sum).
     #[inline]
     pub(super) fn add(&self, at: usize, delta: i64) {

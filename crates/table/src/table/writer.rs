@@ -1,20 +1,20 @@
 //! Changes: one at a time, each seen by readers through a single store.
 
+use super::attached::Content;
+use super::encode::encode;
 use super::layout::{EMPTY, WRITING, class_of, head, slot};
 use super::lease::Feeder;
 use super::pages::Kind;
-use super::record::{First, NO_CELL, Owner, PeerId, Place, encode};
+use super::parts::Parts;
+use super::record::{First, Owner};
 use super::view::RouteView;
 use super::{Table, Word};
-use crate::route::{Endpoint, Key, Match, Resolved};
+use crate::route::{Key, Match, Resolved};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Most rested blocks a change frees on its way: one change makes one, so the queue shrinks, and the time stays short.
+/// Most retired blocks a change frees on its way: one change makes fewer, so the queue shrinks, and the time stays short.
 const RELEASES: usize = 32;
-
-/// Most of them it frees in search of room; beyond that it is for [`Writer::make_room`].
-const PRESSED: usize = 256;
 
 /// A change of the table.
 #[derive(Clone, Copy, Debug)]
@@ -152,6 +152,25 @@ struct Old<'w> {
     slot_at: usize,
     record_at: usize,
     words: &'w [u64],
+    parts: Parts,
+}
+
+/// A route to be put.
+struct New<'c> {
+    key: &'c [u8],
+    hash: u64,
+    owner: Owner,
+    route: &'c Resolved<'c>,
+    content: Content,
+    /// The old route's blocks have this content.
+    kept: bool,
+}
+
+impl New<'_> {
+    fn encode(&self, parts: &Parts) -> Result<Vec<u64>, ApplyError> {
+        let (peers, attached) = (&parts.peers, &parts.attached);
+        encode(self.key, self.owner, self.route, peers, attached).ok_or(ApplyError::TooBig)
+    }
 }
 
 impl<'a, W: Word> Writer<'a, W> {
@@ -188,6 +207,7 @@ impl<'a, W: Word> Writer<'a, W> {
                 slot_at: found.slot_at,
                 record_at: found.record_at,
                 words: &copy,
+                parts: Parts::of(&copy),
             }
         });
         if let Some(other) = old
@@ -215,20 +235,32 @@ impl<'a, W: Word> Writer<'a, W> {
         owner: Owner,
         old: Option<Old<'_>>,
     ) -> Result<Applied, ApplyError> {
-        let places = self.places_there(&route.endpoints, old.as_ref());
-        let record = encode(key, owner, route, &places).ok_or(ApplyError::TooBig)?;
+        let content = Content::of(route).ok_or(ApplyError::TooBig)?;
+        let nothing = Parts::default();
+        let before = old.as_ref().map_or(&nothing, |old| &old.parts);
+        let kept = self.table.same_attached(&before.attached, &content);
+        let there = Parts {
+            peers: self.table.peers_there(&route.endpoints, before),
+            attached: if kept {
+                before.attached.clone()
+            } else {
+                content.nowhere()
+            },
+        };
+        let new = New {
+            key,
+            hash,
+            owner,
+            route,
+            content,
+            kept,
+        };
+        let record = new.encode(&there)?;
         if old.as_ref().is_some_and(|old| old.words == record) {
             return Ok(Applied::Unchanged);
         }
         self.begin();
-        let result = self.replace(
-            key,
-            hash,
-            old.as_ref(),
-            record.len(),
-            &|places| encode(key, owner, route, places),
-            route,
-        );
+        let result = self.replace(&new, old.as_ref(), record.len());
         self.end();
         result.map(|()| {
             if old.is_some() {
@@ -242,37 +274,42 @@ impl<'a, W: Word> Writer<'a, W> {
     /// Takes what the new record of `words` needs, writes it and publishes it; on failure gives everything back.
     fn replace(
         &mut self,
-        key: &[u8],
-        hash: u64,
+        new: &New<'_>,
         old: Option<&Old<'_>>,
         words: usize,
-        record: &dyn Fn(&[Place]) -> Option<Vec<u64>>,
-        route: &Resolved<'_>,
     ) -> Result<(), ApplyError> {
         let table = self.table;
         let slot_at = match old {
             Some(old) => old.slot_at,
-            None => table.free_slot(hash).ok_or(ApplyError::Full)?,
+            None => table.free_slot(new.hash).ok_or(ApplyError::Full)?,
         };
         let class = class_of(words).ok_or(ApplyError::TooBig)?;
         let at = self
+            .table
             .pressing(|table| table.take_block(Kind::Records(class)))
             .ok_or(ApplyError::Full)?;
-        let Some(places) = self.take_places(&route.endpoints, old) else {
+        let nothing = Parts::default();
+        let before = old.map_or(&nothing, |old| &old.parts);
+        let Some(parts) = table.take_parts(
+            &new.route.endpoints,
+            &new.content,
+            new.kept.then_some(&before.attached),
+            before,
+        ) else {
             table.free_block(at);
             return Err(ApplyError::Full);
         };
-        let record = record(&places).ok_or(ApplyError::TooBig)?;
+        let record = new.encode(&parts)?;
         for (word, value) in (at..).zip(&record) {
             table.mem.store(word, *value);
         }
-        table.mem.add(head::RECORD_WORDS, as_delta(record.len()));
+        table.mem.add_words(head::RECORD_WORDS, record.len());
         if old.is_none() {
-            table.count_route(key, 1, head::WILDCARDS);
+            table.count_route(new.key, 1, head::WILDCARDS);
         }
-        table.publish_as(hash, slot_at, at);
+        table.publish_as(new.hash, slot_at, at);
         if let Some(old) = old {
-            self.retire(old, &places);
+            self.retire_record(old, &parts);
         }
         Ok(())
     }
@@ -281,7 +318,7 @@ impl<'a, W: Word> Writer<'a, W> {
         self.begin();
         self.table.mem.publish(old.slot_at, EMPTY);
         self.table.count_route(key, -1, head::WILDCARDS);
-        self.retire(old, &[]);
+        self.retire_record(old, &Parts::default());
         self.end();
     }
 
@@ -290,7 +327,7 @@ impl<'a, W: Word> Writer<'a, W> {
         // What an earlier writer unpublished is seen before anything written from here on.
         W::fence(Ordering::Release);
         for _ in 0..RELEASES {
-            if !self.table.release_rested(Some(self.now_ms)) {
+            if !self.table.release_retired(Some(self.now_ms)) {
                 break;
             }
         }
@@ -302,127 +339,22 @@ impl<'a, W: Word> Writer<'a, W> {
         mem.publish(head::DIRTY, 0);
     }
 
-    /// Takes something; while memory is short, records that have not rested for long make room.
-    fn pressing<T>(&self, take: impl Fn(&Table<'a, W>) -> Option<T>) -> Option<T> {
-        for _ in 0..PRESSED {
-            let taken = take(&self.table);
-            if taken.is_some() || !self.table.release_rested(None) {
-                return taken;
-            }
-        }
-        None
-    }
-
-    /// The places the endpoints would have if nothing new were needed.
-    fn places_there(&self, endpoints: &[Endpoint<'_>], old: Option<&Old<'_>>) -> Vec<Place> {
-        let mut kept = KeptCells::new(old);
-        let nobody = PeerId {
-            line: 0,
-            generation: 0,
-        };
-        let place = |endpoint: &Endpoint<'_>| {
-            let peer = self
-                .table
-                .find_peer(self.table.identity(endpoint))
-                .unwrap_or(nobody);
-            let cell = if endpoints.len() > 1 {
-                kept.take(peer)
-            } else {
-                None
-            };
-            Place {
-                peer,
-                cell: cell.unwrap_or(NO_CELL),
-            }
-        };
-        endpoints.iter().map(place).collect()
-    }
-
-    /// Peers and cells for the endpoints; backends that stay keep their cell. All or nothing.
-    fn take_places(&self, endpoints: &[Endpoint<'_>], old: Option<&Old<'_>>) -> Option<Vec<Place>> {
-        let mut kept = KeptCells::new(old);
-        let mut places = Vec::with_capacity(endpoints.len());
-        for endpoint in endpoints {
-            let Some(place) = self.take_place(endpoint, endpoints.len() > 1, &mut kept) else {
-                self.give_back(&places, &old.map_or(Vec::new(), Old::places));
-                return None;
-            };
-            places.push(place);
-        }
-        Some(places)
-    }
-
-    fn take_place(
-        &self,
-        endpoint: &Endpoint<'_>,
-        balanced: bool,
-        kept: &mut KeptCells,
-    ) -> Option<Place> {
-        let identity = self.table.identity(endpoint);
-        let peer = self.pressing(|table| table.hold_peer(identity))?;
-        if !balanced {
-            return Some(Place {
-                peer,
-                cell: NO_CELL,
-            });
-        }
-        let cell = kept
-            .take(peer)
-            .or_else(|| self.pressing(|table| table.take_cell(0)));
-        if cell.is_none() {
-            self.table.drop_peer(peer);
-        }
-        Some(Place { peer, cell: cell? })
-    }
-
-    /// Drops the peers of `places`, and their cells unless `others` have them too.
-    pub(super) fn give_back(&self, places: &[Place], others: &[Place]) {
-        for place in places {
-            self.table.drop_peer(place.peer);
-            if place.cell != NO_CELL && !others.iter().any(|o| o.cell == place.cell) {
-                self.table.free_cell(place.cell);
-            }
-        }
-    }
-
-    /// An unpublished record: what it held is free, its memory rests.
-    fn retire(&self, old: &Old<'_>, successors: &[Place]) {
-        self.give_back(&old.places(), successors);
+    /// Frees what an unpublished record held and its successor does not, and retires its memory.
+    fn retire_record(&self, old: &Old<'_>, successor: &Parts) {
+        self.table
+            .give_peers_back(&old.parts.peers, &successor.peers);
         // Readers see that it is unpublished before they can see it overwritten.
         W::fence(Ordering::Release);
-        self.table.mem.add(
-            head::RECORD_WORDS,
-            as_delta(old.words.len()).saturating_neg(),
-        );
-        self.table.rest(old.record_at, old.words.len(), self.now_ms);
+        for block in &old.parts.attached {
+            if !successor.attached.contains(block) {
+                self.table.wipe_attached(*block);
+                self.table.retire(block.at, block.len(), self.now_ms);
+            }
+        }
+        let words = old.words.len();
+        self.table.mem.sub_words(head::RECORD_WORDS, words);
+        self.table.retire(old.record_at, words, self.now_ms);
     }
-}
-
-impl Old<'_> {
-    fn places(&self) -> Vec<Place> {
-        let view = RouteView::from_words(self.words);
-        view.packed().map(|packed| packed.place()).collect()
-    }
-}
-
-/// The cells of a route that is being replaced: each goes to the same peer again, once.
-struct KeptCells(Vec<Place>);
-
-impl KeptCells {
-    fn new(old: Option<&Old<'_>>) -> Self {
-        let mut places = old.map_or(Vec::new(), Old::places);
-        places.retain(|p| p.cell != NO_CELL);
-        Self(places)
-    }
-
-    fn take(&mut self, peer: PeerId) -> Option<u32> {
-        let at = self.0.iter().position(|place| place.peer == peer)?;
-        Some(self.0.remove(at).cell)
-    }
-}
-
-pub(super) fn as_delta(words: usize) -> i64 {
-    i64::try_from(words).unwrap_or(0)
 }
 
 impl<W: Word> Table<'_, W> {

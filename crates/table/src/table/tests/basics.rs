@@ -1,7 +1,7 @@
 //! One thing at a time.
 
 use super::{endpoint, find, key, memory, put, remove, route, writer};
-use crate::route::{Address, Endpoint, Match, Resolved};
+use crate::route::{Address, Endpoint, Match, Options, Protocol, ProxyHeader, Resolved};
 use crate::table::{
     Applied, ApplyError, Change, Demand, LayoutError, LookupError, MAX_RECORD_WORDS, Owner,
     Passive, RouteView, Stats, Table, TooSmall,
@@ -12,6 +12,10 @@ fn all_kinds() -> Resolved<'static> {
         name: Some("app.internal"),
         sni: Some("shop.internal"),
         tls: true,
+        options: Options {
+            slow_start_ms: Options::MOST_SLOW_START_MS,
+            ..Options::default()
+        },
         ..endpoint(7, 2)
     };
     Resolved {
@@ -22,17 +26,32 @@ fn all_kinds() -> Resolved<'static> {
             Endpoint {
                 address: Address::Ip("[2001:db8::5]:8443".parse().unwrap()),
                 backup: true,
+                options: Options {
+                    max_conns: Options::MOST_CONNS,
+                    ..Options::default()
+                },
                 ..endpoint(0, 65535)
             },
             Endpoint {
                 address: Address::Unix("/run/app.sock"),
                 drain: true,
+                options: Options {
+                    proxy: ProxyHeader::V2,
+                    ..Options::default()
+                },
                 ..endpoint(0, 1)
             },
             endpoint(2, 256),
+            Endpoint {
+                options: Options {
+                    protocol: Protocol::Udp,
+                    ..Options::default()
+                },
+                ..endpoint(3, 1)
+            },
         ],
         vars: vec![("token", "gold"), ("plan", "")],
-        keys: vec![("secret", u64::MAX - 5)],
+        keys: vec![],
         meta: Some("{\"a\":1}"),
     }
 }
@@ -53,7 +72,6 @@ fn a_route_comes_back_as_it_was_put() {
     assert_eq!(hit.route.resolved(), all_kinds());
     assert_eq!(hit.route.var(b"token"), Some("gold"));
     assert_eq!(hit.route.var(b"plan"), Some(""));
-    assert_eq!(hit.route.var(b"secret"), None, "keys are no variables");
     let names: Vec<_> = hit
         .route
         .backends()
@@ -66,7 +84,8 @@ fn a_route_comes_back_as_it_was_put() {
             "10.0.0.7:8080",
             "[2001:db8::5]:8443",
             "unix:/run/app.sock",
-            "10.0.0.2:8080"
+            "10.0.0.2:8080",
+            "10.0.0.3:8080"
         ]
     );
     let again = RouteView::from_words(hit.route.words());
@@ -74,7 +93,7 @@ fn a_route_comes_back_as_it_was_put() {
         again.backend(1).unwrap().endpoint(),
         all_kinds().endpoints[1]
     );
-    assert!(again.backend(5).is_none());
+    assert!(again.backend(6).is_none());
 }
 
 #[test]
@@ -214,6 +233,11 @@ fn peers_are_shared_by_routes_and_told_apart_by_scheme_and_name() {
     assert_ne!(peer_of("a"), peer_of("c"));
     assert_ne!(peer_of("c"), peer_of("d"));
     assert_eq!(table.stats().peers, 3);
+    let mut udp = route(&[1]);
+    udp.endpoints[0].options.protocol = Protocol::Udp;
+    put(&table, "u", &udp).unwrap();
+    assert_ne!(peer_of("a"), peer_of("u"));
+    remove(&table, "u").unwrap();
     let (gone, health) = (peer_of("a"), Passive::default());
     table.peer(gone).unwrap().failed(5, &health);
     remove(&table, "a").unwrap();

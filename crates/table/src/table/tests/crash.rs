@@ -2,9 +2,10 @@
 
 use super::hook::killed_at;
 use super::{audit, key, memory, route, writer};
-use crate::route::{Match, Resolved};
-use crate::table::{Applied, Change, Owner, Table};
+use crate::route::{Match, Options, Protocol, ProxyHeader, Resolved, Secret};
+use crate::table::{Applied, Change, Owner, RouteView, Table};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 type Model = BTreeMap<&'static str, Resolved<'static>>;
@@ -16,18 +17,57 @@ fn copy_of(memory: &[AtomicU64]) -> Vec<AtomicU64> {
         .collect()
 }
 
+static KEY: LazyLock<Secret> = LazyLock::new(|| Secret::new("0123456789abcdef".into()));
+static OTHER_KEY: LazyLock<Secret> = LazyLock::new(|| Secret::new("fedcba9876543210".repeat(9)));
+
+/// A route that uses all of the layout: options, cells, and a key beside its record.
+fn full(backends: &[u32], key: &'static Secret) -> Resolved<'static> {
+    let mut full = route(backends);
+    full.keys.push(("token", key));
+    for endpoint in &mut full.endpoints {
+        endpoint.options = Options {
+            proxy: ProxyHeader::V1,
+            protocol: Protocol::Tcp,
+            max_conns: 7,
+            slow_start_ms: 9,
+        };
+    }
+    full
+}
+
+/// The keys as they are, by the secrets they were made of.
+fn keys_of(table: &Table<'_>, view: &RouteView<'_>) -> Vec<(&'static str, &'static Secret)> {
+    let mut buf = [0; 64];
+    let keys = table.keys(view, &mut buf).unwrap().unwrap();
+    let known = |value: &[u8]| {
+        let known = [&*KEY, &*OTHER_KEY].into_iter();
+        known
+            .into_iter()
+            .find(|known| known.text().as_bytes() == value)
+            .expect("a key that was never put")
+    };
+    keys.iter()
+        .map(|(name, value)| {
+            assert_eq!(name, "token");
+            ("token", known(value))
+        })
+        .collect()
+}
+
 fn served(table: &Table<'_>, host: &str) -> Option<Resolved<'static>> {
     let mut buf = [0; 64];
     let hit = table.lookup(host.as_bytes(), &mut buf).unwrap()?;
     assert_eq!(hit.route.key(), host.as_bytes());
     let endpoints = hit.route.backends().map(|b| match b.address {
-        crate::route::Address::Ip(std::net::SocketAddr::V4(a)) => {
-            super::endpoint(a.ip().to_bits() & 0xff_ffff, 1)
-        }
+        crate::route::Address::Ip(std::net::SocketAddr::V4(a)) => crate::route::Endpoint {
+            options: b.options,
+            ..super::endpoint(a.ip().to_bits() & 0xff_ffff, 1)
+        },
         other => panic!("{other}"),
     });
     Some(Resolved {
         endpoints: endpoints.collect(),
+        keys: keys_of(table, &hit.route),
         ..Resolved::default()
     })
 }
@@ -79,6 +119,8 @@ fn some_table(memory: &[AtomicU64]) -> Model {
         model.insert(name, route(&[n, n + 1]));
         apply(&table, 0, name, model.get(name));
     }
+    model.insert("d.example", full(&[3, 4], &KEY));
+    apply(&table, 0, "d.example", model.get("d.example"));
     model.insert("b.example", route(&[1]));
     apply(&table, 0, "b.example", model.get("b.example"));
     apply(&table, 0, "e.example", None);
@@ -88,7 +130,7 @@ fn some_table(memory: &[AtomicU64]) -> Model {
 
 /// Kills the change at every store, and after some of these also the repair.
 fn kill_everywhere(name: &'static str, new: Option<Resolved<'static>>) {
-    let start = memory(88);
+    let start = memory(96);
     let before = some_table(&start);
     let mut after = before.clone();
     match &new {
@@ -166,10 +208,25 @@ fn a_removed_route() {
     kill_everywhere("a.example", None);
 }
 
+#[test]
+fn a_new_route_with_a_key() {
+    kill_everywhere("new.example", Some(full(&[40, 41, 1], &KEY)));
+}
+
+#[test]
+fn a_replaced_key() {
+    kill_everywhere("d.example", Some(full(&[3, 50], &OTHER_KEY)));
+}
+
+#[test]
+fn a_removed_key() {
+    kill_everywhere("d.example", None);
+}
+
 /// Making room, killed at every store.
 #[test]
 fn room_is_made() {
-    let start = memory(88);
+    let start = memory(120);
     let table = Table::format(&start, Match::Host, 7).unwrap();
     let mut names = Vec::new();
     let text = "x".repeat(400);
@@ -178,6 +235,7 @@ fn room_is_made() {
         let mut route = route(&[1]);
         if n < 36 {
             route.vars.push(("text", &text));
+            route.keys.push(("token", &OTHER_KEY));
         } else {
             route = super::route(&(n * 24..n * 24 + 24).collect::<Vec<_>>());
         }
@@ -192,12 +250,16 @@ fn room_is_made() {
     for (_, (name, _)) in &go {
         super::remove(&table, name).unwrap();
     }
-    while table.release_rested(None) {}
+    while table.release_retired(None) {}
     let all_there = |table: &Table<'_>| {
         for (_, (name, route)) in &stay {
             let mut buf = [0; 128];
             let hit = table.lookup(name.as_bytes(), &mut buf).unwrap().unwrap();
-            assert_eq!(&hit.route.resolved(), route, "{name}");
+            let found = Resolved {
+                keys: keys_of(table, &hit.route),
+                ..hit.route.resolved()
+            };
+            assert_eq!(&found, route, "{name}");
         }
     };
     let make_room = |table: &Table<'_>| {

@@ -1,13 +1,14 @@
 //! What routes need, known beforehand.
 
 use super::{endpoint, memory, writer};
-use crate::route::{Key, Match, Resolved};
+use crate::route::{Key, Match, Resolved, Secret};
 use crate::table::{ApplyError, Change, Demand, Owner, Room, Table};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
-/// A route of some kind: backends (of 60,000 different ones) and bytes of vars.
-type Shape = (Vec<u32>, usize);
+/// A route of some kind: backends (of 60,000 different ones), bytes of vars and bytes of keys.
+type Shape = (Vec<u32>, usize, usize);
 
 fn shapes() -> impl Strategy<Value = BTreeMap<u16, Shape>> {
     let backends = prop_oneof![
@@ -17,14 +18,27 @@ fn shapes() -> impl Strategy<Value = BTreeMap<u16, Shape>> {
     let shape = (
         backends,
         prop_oneof![Just(0_usize), 0..200_usize, 0..3000_usize],
+        prop_oneof![3 => Just(0_usize), 1 => 0..200_usize, 1 => 0..12_000_usize],
     );
     prop::collection::btree_map(0..500_u16, shape, 0..120)
+}
+
+/// A secret of so many bytes; there are few lengths, so each is made once.
+fn secret(len: usize) -> Option<&'static Secret> {
+    static SECRETS: [OnceLock<Secret>; 12] = [const { OnceLock::new() }; 12];
+    let index = len.div_ceil(1000);
+    let made = SECRETS.get(index.checked_sub(1)?)?;
+    Some(made.get_or_init(|| Secret::new("k".repeat(index * 1000 - 7))))
 }
 
 fn resolved<'r>(shape: &Shape, text: &'r str) -> Resolved<'r> {
     Resolved {
         endpoints: shape.0.iter().map(|n| endpoint(*n, 1)).collect(),
         vars: vec![("text", &text[..shape.1])],
+        keys: secret(shape.2)
+            .map(|key| ("key", key))
+            .into_iter()
+            .collect(),
         ..Resolved::default()
     }
 }
@@ -97,7 +111,19 @@ fn check_all(table: &Table<'_>, routes: &BTreeMap<u16, Shape>, text: &str) {
             .lookup(name(*n).as_bytes(), &mut buf)
             .unwrap()
             .unwrap();
-        assert_eq!(hit.route.resolved(), resolved(shape, text));
+        let expected = resolved(shape, text);
+        let mut words = vec![0; hit.route.key_words()];
+        let keys = table.keys(&hit.route, &mut words).unwrap().unwrap();
+        let expected_keys = expected.keys.iter();
+        assert!(
+            keys.iter()
+                .eq(expected_keys.map(|(n, s)| (*n, s.text().as_bytes())))
+        );
+        let without_keys = Resolved {
+            keys: vec![],
+            ..expected
+        };
+        assert_eq!(hit.route.resolved(), without_keys);
     }
     super::audit(table);
 }
@@ -142,7 +168,7 @@ proptest! {
 #[test]
 fn a_route_no_table_takes_is_told() {
     let long = "n".repeat(4000);
-    let mut route = resolved(&(vec![1], 0), "");
+    let mut route = resolved(&(vec![1], 0, 0), "");
     route.vars = vec![("a", &long), ("b", &long), ("c", &long)];
     let mut demand = Demand::default();
     assert_eq!(demand.add(&name(1), &route), Err(ApplyError::TooBig));
@@ -156,7 +182,7 @@ fn scattered_memory_comes_together() {
     let text = "x".repeat(3000);
     let memory = memory(512);
     let table = Table::format(&memory, Match::Host, 1).unwrap();
-    let shape = |n: u16| (vec![u32::from(n) * 2, u32::from(n) * 2 + 1], 0);
+    let shape = |n: u16| (vec![u32::from(n) * 2, u32::from(n) * 2 + 1], 0, 0);
     let mut count = 0;
     while put(&table, count, &resolved(&shape(count), &text)).is_ok() {
         count += 1;
@@ -182,7 +208,7 @@ fn scattered_memory_comes_together() {
     let kept = table.stats();
     assert!(count > 1000 && kept.free_pages < kept.pages / 2, "{kept:?}");
     for n in 10_000..20_000 {
-        let larger = (vec![1], 1000);
+        let larger = (vec![1], 1000, 0);
         let mut demand = demand_of(&routes, &text);
         demand.add(&name(n), &resolved(&larger, &text)).unwrap();
         if !demand.fits(memory.len()) {

@@ -1,11 +1,13 @@
 //! Memory of peers and cells is used for anything again, and workers that come late change nothing there.
 
 use super::{endpoint, find, memory, put, remove, route, writer};
-use crate::route::{Address, Endpoint, Match, Resolved};
+use crate::route::{Address, Endpoint, Match, Options, Protocol, ProxyHeader, Resolved, Secret};
+use crate::table::attached::Content;
+use crate::table::encode::encode;
 use crate::table::live::is_live;
 use crate::table::pages::Kind;
-use crate::table::record::{Owner, PeerId, Place, encode};
-use crate::table::{Applied, NO_CELL, Passive, RouteView, Table};
+use crate::table::record::{Owner, PeerId, PeerSlot};
+use crate::table::{Applied, NO_CELL, Passive, Probe, RouteView, Table};
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -63,6 +65,7 @@ fn a_late_worker_changes_no_record() {
     remove(&table, "wide").unwrap();
     // Text of every kind, the largest weights, addresses of ones: whatever a record can hold.
     let text = "\u{10ffff}".repeat(20);
+    let secret = Secret::new(text.clone());
     let ones = std::net::Ipv6Addr::from_bits(u128::MAX);
     let other = || {
         let six = Endpoint {
@@ -72,7 +75,7 @@ fn a_late_worker_changes_no_record() {
         Resolved {
             endpoints: vec![endpoint(0xff_ffff, 255), six],
             vars: vec![("text", &text)],
-            keys: vec![("key", u64::MAX)],
+            keys: vec![("key", &secret)],
             ..Resolved::default()
         }
     };
@@ -101,6 +104,13 @@ fn a_late_worker_changes_no_record() {
             peer.succeeded();
             peer.request_started();
             peer.request_ended();
+            peer.record_latency(now, |_| 77);
+            peer.set_in_use_since(now);
+            peer.set_probe(&Probe {
+                up: true,
+                contrary: 255,
+                at_ms: now,
+            });
         }
         for packed in old.packed().filter(|packed| packed.cell() != NO_CELL) {
             table.add_to_cell(packed.cell(), 1);
@@ -117,7 +127,14 @@ fn a_late_worker_changes_no_record() {
         assert_eq!(find(&table, &name), Some(("exact", name.clone())));
         let mut buf = [0; 1024];
         let hit = table.lookup(name.as_bytes(), &mut buf).unwrap().unwrap();
-        assert_eq!(hit.route.resolved(), other());
+        let mut words = [0; 32];
+        let keys = table.keys(&hit.route, &mut words).unwrap().unwrap();
+        assert_eq!(keys.get(b"key"), Some(text.as_bytes()));
+        let expected = Resolved {
+            keys: vec![],
+            ..other()
+        };
+        assert_eq!(hit.route.resolved(), expected);
     }
 }
 
@@ -164,7 +181,26 @@ fn weights_in_cells_are_signed_and_stay_within_bounds() {
     );
 }
 
-fn any_endpoint() -> impl Strategy<Value = (u128, u16, u16, String, u8)> {
+fn any_options() -> impl Strategy<Value = Options> {
+    let proxy = [ProxyHeader::Off, ProxyHeader::V1, ProxyHeader::V2];
+    let protocol = [Protocol::Http, Protocol::Tcp, Protocol::Udp];
+    let most = (Options::MOST_CONNS, Options::MOST_SLOW_START_MS);
+    let said = (
+        prop::sample::select(proxy.to_vec()),
+        prop::sample::select(protocol.to_vec()),
+        0..=most.0,
+        0..=most.1,
+    );
+    let said = said.prop_map(|(proxy, protocol, max_conns, slow_start_ms)| Options {
+        proxy,
+        protocol,
+        max_conns,
+        slow_start_ms,
+    });
+    prop_oneof![Just(Options::default()), said]
+}
+
+fn any_endpoint() -> impl Strategy<Value = (u128, u16, u16, String, u8, Options)> {
     let address = prop_oneof![any::<u128>(), Just(u128::MAX), Just(0xfe80_u128 << 112)];
     (
         address,
@@ -172,6 +208,7 @@ fn any_endpoint() -> impl Strategy<Value = (u128, u16, u16, String, u8)> {
         1..=u16::MAX,
         "\\PC{0,9}",
         any::<u8>(),
+        any_options(),
     )
 }
 
@@ -183,10 +220,10 @@ proptest! {
     fn records_do_not_look_live(
         endpoints in prop::collection::vec(any_endpoint(), 0..9),
         vars in prop::collection::vec(("[a-z]{1,5}", "\\PC{0,300}"), 0..4),
-        keys in prop::collection::vec(("[a-z]{1,5}", any::<u64>()), 0..4),
+        keys in prop::collection::vec(("[a-z]{1,5}", "\\PC{0,300}".prop_map(Secret::new)), 0..4),
         place: (u32, u32, u8),
     ) {
-        let endpoints: Vec<_> = endpoints.iter().map(|(address, port, weight, text, flags)| Endpoint {
+        let endpoints: Vec<_> = endpoints.iter().map(|(address, port, weight, text, flags, options)| Endpoint {
             address: match flags & 3 {
                 0 => Address::Unix("/run/a.sock"),
                 1 => Address::Ip((std::net::Ipv6Addr::from_bits(*address), *port).into()),
@@ -198,25 +235,28 @@ proptest! {
             drain: flags & 16 != 0,
             name: Some(text.as_str()).filter(|t| flags & 32 != 0 && !t.is_empty()),
             sni: Some(text.as_str()).filter(|t| flags & 64 != 0 && !t.is_empty()),
+            options: *options,
         }).collect();
         let route = Resolved {
             id: "id",
             vars: vars.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect(),
-            keys: keys.iter().map(|(n, v)| (n.as_str(), *v)).collect(),
+            keys: keys.iter().map(|(n, v)| (n.as_str(), v)).collect(),
             meta: None,
             endpoints,
         };
-        let place = Place {
+        let slot = PeerSlot {
             peer: PeerId { line: place.0 & 0x7ff_ffff, generation: place.2 & 0x7f },
             cell: place.1 & 0x7fff_ffff,
         };
-        let places = vec![place; route.endpoints.len()];
+        let peers = vec![slot; route.endpoints.len()];
+        let attached = Content::of(&route).unwrap().nowhere();
         // None would mean that some word looks live.
-        let record = encode(b"key", Owner::File, &route, &places).unwrap();
+        let record = encode(b"key", Owner::File, &route, &peers, &attached).unwrap();
         let view = RouteView::from_words(&record);
-        prop_assert_eq!(view.resolved(), route);
+        prop_assert_eq!(view.attached().collect::<Vec<_>>(), attached);
+        prop_assert_eq!(view.resolved(), Resolved { keys: vec![], ..route });
         for packed in view.packed() {
-            prop_assert_eq!((packed.peer(), packed.cell()), (place.peer, place.cell));
+            prop_assert_eq!(packed.slot(), slot);
         }
     }
 }
@@ -225,6 +265,6 @@ proptest! {
 #[test]
 fn a_key_that_looks_live_is_refused() {
     let key = crate::route::Key::parse(&[0xff; 16], Match::Exact).unwrap();
-    assert!(encode(key.as_bytes(), Owner::Api, &route(&[1]), &[]).is_none());
-    assert!(encode("köy".as_bytes(), Owner::Api, &route(&[]), &[]).is_some());
+    assert!(encode(key.as_bytes(), Owner::Api, &route(&[1]), &[], &[]).is_none());
+    assert!(encode("köy".as_bytes(), Owner::Api, &route(&[]), &[], &[]).is_some());
 }

@@ -1,7 +1,9 @@
 //! Tests of the table.
 
+mod explore;
 pub(super) mod hook;
 
+mod attached;
 mod basics;
 mod crash;
 mod demand;
@@ -9,10 +11,11 @@ mod fed;
 mod late;
 mod lease;
 mod model;
+mod peer;
 mod races;
 mod scale;
 
-use crate::route::{Address, Endpoint, Key, Match, Resolved};
+use crate::route::{Address, Endpoint, Key, Match, Options, Resolved};
 use crate::table::{Applied, ApplyError, Change, NoWriter, Owner, Table, Word, Writer};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,6 +39,7 @@ pub(crate) fn endpoint(n: u32, weight: u16) -> Endpoint<'static> {
         drain: false,
         name: None,
         sni: None,
+        options: Options::default(),
     }
 }
 
@@ -96,7 +100,7 @@ pub(crate) fn audit(table: &Table<'_>) {
         .collect();
     let copy = Table::attach(&copy).unwrap();
     // What rests is free after a repair.
-    while copy.release_rested(None) {}
+    while copy.release_retired(None) {}
     let before = copy.stats();
     while !copy.repair_slice() {}
     assert_eq!(before, copy.stats());

@@ -1,14 +1,18 @@
 //! The table against a map, at random.
 
 use super::{audit, endpoint, memory, remove, writer};
-use crate::route::{Key, Match, Resolved};
+use crate::route::{Endpoint, Key, Match, Options, Resolved, Secret};
 use crate::table::{Applied, ApplyError, Change, Owner, Table};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+/// Number, weight and `max_conns` of each backend.
+type Backends = Vec<(u32, u16, u32)>;
+type Keys = Vec<Secret>;
+
 #[derive(Clone, Debug)]
 enum Step {
-    Put(String, Vec<(u32, u16)>, String, u64),
+    Put(String, Backends, String, Keys, u64),
     Remove(String, u64),
     Lookup(String),
 }
@@ -22,15 +26,22 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let backends = prop::collection::vec((0..12_u32, prop_oneof![1..4_u16, 254..300_u16]), 0..5);
+    let backends = (
+        0..12_u32,
+        prop_oneof![1..4_u16, 254..300_u16],
+        prop_oneof![3 => Just(0), 1 => 1..3_u32],
+    );
+    let backends = prop::collection::vec(backends, 0..5);
+    let keys = prop::collection::vec("[a-z]{0,40}".prop_map(Secret::new), 0..3);
     prop_oneof![
-        4 => (name(), backends, "[a-z]{0,20}", 0..900_u64).prop_map(|(n, b, id, t)| Step::Put(n, b, id, t)),
+        4 => (name(), backends, "[a-z]{0,20}", keys, 0..900_u64)
+            .prop_map(|(n, b, id, k, t)| Step::Put(n, b, id, k, t)),
         2 => (name(), 0..900_u64).prop_map(|(n, t)| Step::Remove(n, t)),
         4 => name().prop_map(Step::Lookup),
     ]
 }
 
-type Model = BTreeMap<String, (Vec<(u32, u16)>, String)>;
+type Model = BTreeMap<String, (Backends, String, Keys)>;
 
 /// The key that answers for a host, by the documented rule.
 fn expected<'m>(model: &'m Model, host: &str) -> Option<(&'static str, &'m String)> {
@@ -49,11 +60,18 @@ fn expected<'m>(model: &'m Model, host: &str) -> Option<(&'static str, &'m Strin
         .or_else(|| found("default", "*"))
 }
 
-fn resolved<'r>(backends: &[(u32, u16)], id: &'r str) -> Resolved<'r> {
-    let endpoints = backends.iter().map(|(n, w)| endpoint(*n, *w)).collect();
+fn resolved<'r>((backends, id, keys): &'r (Backends, String, Keys)) -> Resolved<'r> {
+    let endpoints = backends.iter().map(|(n, w, max_conns)| Endpoint {
+        options: Options {
+            max_conns: *max_conns,
+            ..Options::default()
+        },
+        ..endpoint(*n, *w)
+    });
     Resolved {
         id,
-        endpoints,
+        endpoints: endpoints.collect(),
+        keys: ["a", "b"].into_iter().zip(keys).collect(),
         ..Resolved::default()
     }
 }
@@ -70,8 +88,19 @@ fn check_lookup(table: &Table<'_>, model: &Model, host: &str) {
     let want = expected(model, host);
     assert_eq!(got, want.map(|(kind, key)| (kind, key.clone())), "{host}");
     if let (Some(hit), Some((_, key))) = (hit, want) {
-        let (backends, id) = &model[key];
-        assert_eq!(hit.route.resolved(), resolved(backends, id));
+        let expected = resolved(&model[key]);
+        let mut words = [0; 64];
+        let keys = table.keys(&hit.route, &mut words).unwrap().unwrap();
+        let expected_keys = expected.keys.iter();
+        assert!(
+            keys.iter()
+                .eq(expected_keys.map(|(n, s)| (*n, s.text().as_bytes())))
+        );
+        let without_keys = Resolved {
+            keys: vec![],
+            ..expected
+        };
+        assert_eq!(hit.route.resolved(), without_keys);
     }
 }
 
@@ -86,13 +115,14 @@ proptest! {
         let mut now = 0;
         for step in &steps {
             match step {
-                Step::Put(name, backends, id, later) => {
+                Step::Put(name, backends, id, keys, later) => {
                     now += later;
                     let key = Key::parse(name.as_bytes(), Match::Host).unwrap();
-                    let route = resolved(backends, id);
+                    let new = (backends.clone(), id.clone(), keys.clone());
+                    let route = resolved(&new);
                     let change = Change::Put { key: &key, route: &route, owner: Owner::Api };
                     let applied = writer(&table, now).apply(&change).unwrap();
-                    let old = model.insert(name.clone(), (backends.clone(), id.clone()));
+                    let old = model.insert(name.clone(), new.clone());
                     let same = old.as_ref() == model.get(name);
                     let want = match old {
                         None => Applied::Created,
@@ -129,6 +159,7 @@ proptest! {
         // Words that are no record are garbage, but no panic.
         let view = crate::table::RouteView::from_words(&words);
         let _ = (view.resolved(), view.key().len(), view.owner(), view.var(b"x"));
+        let _ = table.keys(&view, &mut [0; 64]);
     }
 }
 
@@ -214,7 +245,7 @@ fn a_hundred_thousand_cycles_leave_no_trace() {
             .apply(&Change::Remove { key: &key, owner })
             .unwrap();
     }
-    // Everything is free after a rest.
+    // Everything is free after a while.
     writer(&table, 1_000_000)
         .apply(&Change::Remove {
             key: &super::key("stays"),

@@ -1,0 +1,241 @@
+//! A peer as workers see it: health, load and measurements, in one cache line that all processes share.
+//!
+//! Every word is `tag 8 | generation 8 | value 48` ([`live`]): failures, time of the last one, time of the last check
+//! (all three of passive health), requests in flight, latency, result of the last probe, time since when it is in use
+//! again; the last one is spare. Passive health follows ngx_http_upstream_round_robin.c (nginx 1.28.3), with
+//! milliseconds for its seconds.
+
+use super::layout::LINE;
+use super::live::{self, HEALTH};
+use super::record::PeerId;
+use super::{Table, Word};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(super) const FAILS: usize = 0;
+const ACCESSED: usize = 1;
+const CHECKED: usize = 2;
+pub(super) const IN_FLIGHT: usize = 3;
+const LATENCY: usize = 4;
+const PROBE: usize = 5;
+const IN_USE_SINCE: usize = 6;
+
+/// The part of a word that is its value.
+pub(super) const VALUE: u64 = (1 << 48) - 1;
+
+/// The upper bits of the words of a line in this generation.
+fn life(generation: u8) -> u64 {
+    HEALTH << 8 | u64::from(generation)
+}
+
+/// When a backend is left out (`passive fails=N window=time`), as nginx's `max_fails` and `fail_timeout`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passive {
+    /// Failures that take a backend out; 0 never does.
+    pub fails: u32,
+    /// For how long, in milliseconds, and within which time failures count together.
+    pub window_ms: u64,
+}
+
+impl Default for Passive {
+    /// nginx's defaults: one failure, ten seconds.
+    fn default() -> Self {
+        Self {
+            fails: 1,
+            window_ms: 10_000,
+        }
+    }
+}
+
+/// What has been measured of a peer's latency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latency {
+    /// Microseconds: an average, made by whoever records it. At most [`Latency::MOST_US`].
+    pub us: u32,
+    /// Milliseconds since it was recorded, to about 16.
+    pub age_ms: u64,
+}
+
+impl Latency {
+    /// The longest latency that is told from longer ones: 16.7 seconds.
+    pub const MOST_US: u32 = (1 << 24) - 1;
+}
+
+/// Bits of a [`Latency`]'s time, which counts 16 ms in a circle of three days.
+const TICKS: u64 = (1 << 24) - 1;
+const TICK_BITS: u32 = 4;
+
+/// The result of an active check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Whether the peer counts as up.
+    pub up: bool,
+    /// How many results in a row said otherwise.
+    pub contrary: u8,
+    /// When the last result came. Milliseconds, 38 bits.
+    pub at_ms: u64,
+}
+
+const PROBE_TIME: u64 = (1 << 38) - 1;
+
+/// A peer's line, shared by all workers. Times are milliseconds of one clock for all of them.
+pub struct Peer<'a, W = AtomicU64> {
+    line: &'a [W],
+    life: u64,
+}
+
+impl<'a, W: Word> Table<'a, W> {
+    /// A peer; `None` when it has left the table (its line may already serve another one).
+    #[must_use]
+    pub fn peer(&self, id: PeerId) -> Option<Peer<'a, W>> {
+        let line = self
+            .mem
+            .slice((id.line as usize).checked_mul(LINE)?, LINE)?;
+        let life = life(id.generation);
+        let fails = line.get(FAILS)?.load(Ordering::Relaxed);
+        (fails >> 48 == life).then_some(Peer { line, life })
+    }
+}
+
+impl<W: Word> Peer<'_, W> {
+    fn get(&self, word: usize) -> u64 {
+        let word = self.line.get(word).map_or(0, |w| w.load(Ordering::Relaxed));
+        if word >> 48 == self.life {
+            word & VALUE
+        } else {
+            0
+        }
+    }
+
+    /// Changes a word, if the line is still this peer's; gives the value before.
+    fn update(&self, word: usize, change: impl Fn(u64) -> Option<u64>) -> Option<u64> {
+        let word = self.line.get(word)?;
+        let updated = live::update(word, |old| {
+            let new = change(old & VALUE).filter(|_| old >> 48 == self.life)?;
+            Some(self.life << 48 | new & VALUE)
+        });
+        updated.map(|(before, _)| before & VALUE)
+    }
+
+    fn set(&self, word: usize, value: u64) {
+        self.update(word, |_| Some(value));
+    }
+
+    /// A request failed here. True when this failure takes the peer out (nginx: "upstream server temporarily disabled").
+    pub fn failed(&self, now_ms: u64, passive: &Passive) -> bool {
+        let before = self.update(FAILS, |fails| Some(fails.saturating_add(1).min(VALUE)));
+        self.set(ACCESSED, now_ms);
+        self.set(CHECKED, now_ms);
+        passive.fails > 0
+            && before.is_some_and(|before| before.saturating_add(1) >= passive.fails.into())
+    }
+
+    /// A request succeeded here: failures are forgotten if it was let through as a check after the window.
+    pub fn succeeded(&self) {
+        if self.get(ACCESSED) < self.get(CHECKED) && self.fails() > 0 {
+            self.set(FAILS, 0);
+        }
+    }
+
+    /// Failures counted so far.
+    #[must_use]
+    pub fn fails(&self) -> u64 {
+        self.get(FAILS)
+    }
+
+    /// When the last request failed here, 0 for never.
+    #[must_use]
+    pub fn last_failure_ms(&self) -> u64 {
+        self.get(ACCESSED)
+    }
+
+    /// Whether it may be used: not failed often enough, or the window is over.
+    #[must_use]
+    pub fn available(&self, now_ms: u64, passive: &Passive) -> bool {
+        !self.over(passive) || self.window_over(now_ms, passive)
+    }
+
+    fn over(&self, passive: &Passive) -> bool {
+        passive.fails > 0 && self.fails() >= passive.fails.into()
+    }
+
+    fn window_over(&self, now_ms: u64, passive: &Passive) -> bool {
+        now_ms.saturating_sub(self.get(CHECKED)) > passive.window_ms
+    }
+
+    /// It was chosen. After the window this is the check of it, and only one worker gets a failed peer for that: false
+    /// means another one was quicker.
+    pub(crate) fn chosen(&self, now_ms: u64, passive: &Passive) -> bool {
+        let checked = self.get(CHECKED);
+        let first = now_ms.saturating_sub(checked) > passive.window_ms
+            && self
+                .update(CHECKED, |found| (found == checked).then_some(now_ms))
+                .is_some();
+        first || !self.over(passive)
+    }
+
+    /// A request goes to this peer; [`Peer::request_ended`] follows.
+    pub fn request_started(&self) {
+        self.update(IN_FLIGHT, |count| Some(count.saturating_add(1)));
+    }
+
+    /// A request that went to this peer has ended.
+    pub fn request_ended(&self) {
+        self.update(IN_FLIGHT, |count| count.checked_sub(1));
+    }
+
+    /// Requests that have started and not ended. A worker that is killed leaves its own counted.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.get(IN_FLIGHT)
+    }
+
+    /// What was last recorded of its latency; `None` when nothing was.
+    #[must_use]
+    pub fn latency(&self, now_ms: u64) -> Option<Latency> {
+        latency_of(self.get(LATENCY), now_ms)
+    }
+
+    /// Records microseconds of latency, made of what was recorded before.
+    pub fn record_latency(&self, now_ms: u64, average: impl Fn(Option<Latency>) -> u32) {
+        self.update(LATENCY, |before| {
+            let us = average(latency_of(before, now_ms)).clamp(1, Latency::MOST_US);
+            Some(u64::from(us) << 24 | now_ms >> TICK_BITS & TICKS)
+        });
+    }
+
+    /// The result of its last probe; `None` when it was never probed.
+    #[must_use]
+    pub fn probe(&self) -> Option<Probe> {
+        let value = self.get(PROBE);
+        (value & 1 != 0).then_some(Probe {
+            up: value & 2 != 0,
+            contrary: (value >> 2) as u8,
+            at_ms: value >> 10,
+        })
+    }
+
+    /// Records the result of a probe. The checker of the table is the only one to do so.
+    pub fn set_probe(&self, probe: &Probe) {
+        let value = 1 | u64::from(probe.up) << 1 | u64::from(probe.contrary) << 2;
+        self.set(PROBE, value | (probe.at_ms & PROBE_TIME) << 10);
+    }
+
+    /// Since when it is in use again (`slow_start` counts from there), 0 for always.
+    #[must_use]
+    pub fn in_use_since_ms(&self) -> u64 {
+        self.get(IN_USE_SINCE)
+    }
+
+    /// Notes since when it is in use again.
+    pub fn set_in_use_since(&self, now_ms: u64) {
+        self.set(IN_USE_SINCE, now_ms);
+    }
+}
+
+fn latency_of(value: u64, now_ms: u64) -> Option<Latency> {
+    let age = (now_ms >> TICK_BITS).wrapping_sub(value) & TICKS;
+    (value != 0).then_some(Latency {
+        us: (value >> 24) as u32,
+        age_ms: age << TICK_BITS,
+    })
+}

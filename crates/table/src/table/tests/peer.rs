@@ -1,0 +1,127 @@
+//! The live words of a peer: each keeps its own value, is shared, moves along, and ends with the peer.
+
+use super::{memory, put, remove, route, writer};
+use crate::route::Match;
+use crate::table::{Latency, Passive, Peer, PeerId, Probe, Table};
+
+fn peer_of(table: &Table<'_>, host: &str) -> PeerId {
+    let mut buf = [0; 64];
+    let hit = table.lookup(host.as_bytes(), &mut buf).unwrap().unwrap();
+    hit.route.backend(0).unwrap().peer()
+}
+
+const PROBE: Probe = Probe {
+    up: false,
+    contrary: 200,
+    at_ms: (1 << 38) - 1,
+};
+
+fn fill(peer: &Peer<'_>) {
+    peer.failed(7, &Passive::default());
+    peer.request_started();
+    peer.request_started();
+    peer.record_latency(1600, |before| {
+        assert_eq!(before, None);
+        Latency::MOST_US
+    });
+    peer.set_probe(&PROBE);
+    peer.set_in_use_since(123_456_789_012);
+}
+
+/// What [`fill`] wrote, but for the requests in flight.
+fn check(peer: &Peer<'_>) {
+    let latency = peer.latency(1600 + 320);
+    let expected = Latency {
+        us: Latency::MOST_US,
+        age_ms: 320,
+    };
+    assert_eq!((peer.fails(), peer.last_failure_ms()), (1, 7));
+    assert_eq!(latency, Some(expected));
+    assert_eq!(peer.probe(), Some(PROBE));
+    assert_eq!(peer.in_use_since_ms(), 123_456_789_012);
+}
+
+fn nothing(peer: &Peer<'_>) {
+    assert_eq!((peer.fails(), peer.last_failure_ms()), (0, 0));
+    assert_eq!((peer.in_flight(), peer.latency(5)), (0, None));
+    assert_eq!((peer.probe(), peer.in_use_since_ms()), (None, 0));
+}
+
+#[test]
+fn every_word_of_a_peer_is_its_own() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1])).unwrap();
+    put(&table, "b", &route(&[1])).unwrap();
+    put(&table, "c", &route(&[2])).unwrap();
+    let peer = table.peer(peer_of(&table, "a")).unwrap();
+    nothing(&peer);
+    fill(&peer);
+    let shared = table.peer(peer_of(&table, "b")).unwrap();
+    check(&shared);
+    assert_eq!(shared.in_flight(), 2);
+    nothing(&table.peer(peer_of(&table, "c")).unwrap());
+    let line = peer_of(&table, "a").line as usize * 8;
+    assert_eq!(line % 8, 0, "a peer's live words share no cache line");
+    remove(&table, "a").unwrap();
+    remove(&table, "b").unwrap();
+    put(&table, "d", &route(&[9])).unwrap();
+    assert_eq!(peer_of(&table, "d").line as usize * 8, line);
+    nothing(&table.peer(peer_of(&table, "d")).unwrap());
+    // Who still has the old peer changes nothing of the new one.
+    fill(&peer);
+    nothing(&table.peer(peer_of(&table, "d")).unwrap());
+}
+
+#[test]
+fn requests_in_flight_are_counted_and_never_below_none() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1])).unwrap();
+    let peer = table.peer(peer_of(&table, "a")).unwrap();
+    peer.request_ended();
+    assert_eq!(peer.in_flight(), 0);
+    peer.request_started();
+    peer.request_started();
+    peer.request_ended();
+    assert_eq!(peer.in_flight(), 1);
+}
+
+#[test]
+fn latency_is_averaged_with_what_was_there() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1])).unwrap();
+    let peer = table.peer(peer_of(&table, "a")).unwrap();
+    peer.record_latency(0, |_| 0);
+    assert_eq!(peer.latency(0).map(|l| l.us), Some(1), "never none again");
+    // The time runs in a circle: a second is a second across its end.
+    let end = ((1_u64 << 24) << 4) - 16;
+    peer.record_latency(end, |_| 1000);
+    peer.record_latency(end + 1008, |before| {
+        let before = before.unwrap();
+        assert_eq!((before.us, before.age_ms), (1000, 1008));
+        before.us + 500
+    });
+    assert_eq!(peer.latency(end + 1008).map(|l| l.us), Some(1500));
+    peer.record_latency(end, |_| u32::MAX);
+    assert_eq!(peer.latency(end).map(|l| l.us), Some(Latency::MOST_US));
+}
+
+#[test]
+fn what_is_known_of_a_peer_moves_with_it() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1])).unwrap();
+    let old = peer_of(&table, "a");
+    fill(&table.peer(old).unwrap());
+    table.leave_page(table.geo.page_of(old.line as usize * 8).unwrap());
+    let slot = table.find(b"a", table.hash(b"a")).unwrap().slot_at;
+    writer(&table, 0).move_on(slot);
+    let new = peer_of(&table, "a");
+    assert_ne!(new.line, old.line);
+    let moved = table.peer(new).unwrap();
+    check(&moved);
+    assert_eq!(moved.in_flight(), 0, "those end at the old line");
+    super::audit(&table);
+}
