@@ -8,7 +8,10 @@ use crate::ffi::guard;
 use crate::ffi::log::{self, Level};
 use crate::ffi::pool;
 use crate::sys;
+use std::cell::Cell;
 use std::ffi::c_void;
+use std::ptr;
+use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
 /// What happened to a zone when nginx took it into use.
@@ -23,18 +26,40 @@ pub enum Birth {
 /// Prepares a zone's words; an error refuses the configuration.
 type Init = Box<dyn Fn(&Zone, Birth) -> Result<(), String>>;
 
+/// What nginx keeps of a zone as long as its configuration lives.
 struct Spec {
     init: Init,
     line: ConfLine,
     name: String,
     /// Bytes, as the directive gives them.
     size: usize,
+    known: Rc<Known>,
+}
+
+impl Drop for Spec {
+    fn drop(&mut self) {
+        // nginx destroys the cycle, and the zone's record with it.
+        self.known.raw.set(ptr::null_mut());
+    }
+}
+
+/// What a zone's handles know of it.
+struct Known {
+    /// nginx's record of the zone; null once its cycle is gone.
+    raw: Cell<*mut sys::ngx_shm_zone_t>,
+    /// The cycle that declared it.
+    cycle: *const sys::ngx_cycle_t,
+    /// nginx is having it prepared: its cycle does not run yet.
+    is_preparing: Cell<bool>,
 }
 
 /// A zone of shared memory, owned by the configuration that declared it. All workers see the same
 /// words at the same address.
+///
+/// A zone has no memory before nginx maps it and after its cycle has ended: who keeps a zone for longer
+/// than its configuration finds it empty.
 pub struct Zone {
-    raw: *mut sys::ngx_shm_zone_t,
+    known: Rc<Known>,
 }
 
 /// The zone's lock; the master frees it when its holder dies (ngx_unlock_mutexes).
@@ -45,8 +70,10 @@ pub struct Locked<'z> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        // SAFETY: locked by `Zone::lock`, in mapped shared memory.
-        unsafe { sys::ngx_shmtx_unlock(&raw mut (*self.pool).mutex) };
+        // SAFETY: `Zone::lock` found it mapped.
+        let mutex = unsafe { &raw mut (*self.pool).mutex };
+        // SAFETY: locked by us.
+        unsafe { sys::ngx_shmtx_unlock(mutex) };
     }
 }
 
@@ -57,12 +84,30 @@ struct Block {
 }
 
 impl Zone {
-    fn pool(&self) -> *mut sys::ngx_slab_pool_t {
-        // SAFETY: the zone's record lives as long as its configuration.
-        unsafe { (*self.raw).shm.addr.cast() }
+    /// nginx's record of the zone; None once its cycle is gone.
+    fn record(&self) -> Option<&sys::ngx_shm_zone_t> {
+        // SAFETY: null, or a record that lives as long as its cycle, which does not end while our code
+        // runs.
+        unsafe { self.known.raw.get().as_ref() }
     }
 
-    /// The zone's words; None before nginx has mapped it (while the configuration is read).
+    /// What was said when it was declared.
+    fn spec(&self) -> Option<&Spec> {
+        // SAFETY: `Words::zone` pointed `data` at its spec; both live as long as the configuration.
+        self.record()
+            .and_then(|record| unsafe { record.data.cast::<Spec>().as_ref() })
+    }
+
+    /// The memory, while it is mapped; else null.
+    fn pool(&self) -> *mut sys::ngx_slab_pool_t {
+        match self.record() {
+            Some(record) if self.known.is_mapped(record) => record.shm.addr.cast(),
+            _ => ptr::null_mut(),
+        }
+    }
+
+    /// The zone's words; None before nginx has mapped it (while the configuration is read), and when its
+    /// cycle has ended.
     pub fn words(&self) -> Option<&[AtomicU64]> {
         let pool = self.pool();
         if pool.is_null() {
@@ -84,8 +129,10 @@ impl Zone {
         if pool.is_null() {
             return None;
         }
-        // SAFETY: mapped: nginx has initialised the mutex.
-        unsafe { sys::ngx_shmtx_lock(&raw mut (*pool).mutex) };
+        // SAFETY: mapped.
+        let mutex = unsafe { &raw mut (*pool).mutex };
+        // SAFETY: nginx has initialised it.
+        unsafe { sys::ngx_shmtx_lock(mutex) };
         Some(Locked {
             pool,
             zone: std::marker::PhantomData,
@@ -98,8 +145,10 @@ impl Zone {
         if pool.is_null() {
             return None;
         }
-        // SAFETY: mapped: nginx has initialised the mutex.
-        let locked = unsafe { sys::ngx_shmtx_trylock(&raw mut (*pool).mutex) } != 0;
+        // SAFETY: mapped.
+        let mutex = unsafe { &raw mut (*pool).mutex };
+        // SAFETY: nginx has initialised it.
+        let locked = unsafe { sys::ngx_shmtx_trylock(mutex) } != 0;
         locked.then_some(Locked {
             pool,
             zone: std::marker::PhantomData,
@@ -108,8 +157,7 @@ impl Zone {
 
     /// Bytes of the zone, as its directive gives them.
     pub fn size(&self) -> usize {
-        // SAFETY: `Words::zone` pointed `data` at its spec; both live as long as the configuration.
-        unsafe { (*(*self.raw).data.cast::<Spec>()).size }
+        self.spec().map_or(0, |spec| spec.size)
     }
 
     /// Whether it is smaller than nginx can make any.
@@ -161,21 +209,27 @@ impl Zone {
     /// Writes to the log of the configuration that declared the zone: while zones are prepared it is not yet the
     /// running one's.
     pub fn log(&self, level: Level, text: &str) {
-        // SAFETY: the zone's record lives as long as its configuration, and so does its log.
-        let log = unsafe { (*self.raw).shm.log };
-        // SAFETY: null or that log.
+        let log = self
+            .record()
+            .map_or(ptr::null_mut(), |record| record.shm.log);
+        // SAFETY: null or that log, which lives as long as the configuration.
         unsafe { log::write(log, level, text) };
     }
 
     /// Turns the slab's free pages into one block of words.
     fn claim(&self) -> Option<Birth> {
         let pool = self.pool();
+        if pool.is_null() {
+            return None;
+        }
         // SAFETY: mapped by nginx before `init`.
         if !unsafe { (*pool).data }.is_null() {
             return Some(Birth::Reused);
         }
-        // SAFETY: as above; a plain global.
-        let (pages, page) = unsafe { ((*pool).pfree, sys::ngx_pagesize) };
+        // SAFETY: as above.
+        let pages = unsafe { (*pool).pfree };
+        // SAFETY: a plain global.
+        let page = unsafe { sys::ngx_pagesize };
         let size = pages.checked_mul(page)?;
         // SAFETY: the slab is fresh and no other process knows it yet.
         let block = unsafe { sys::ngx_slab_alloc(pool, size) }.cast::<Block>();
@@ -197,29 +251,77 @@ const MOST_PAGES: usize = 1 << 40;
 /// Bytes of the smallest zone that nginx makes.
 fn least() -> usize {
     // SAFETY: a plain global.
-    8 * unsafe { sys::ngx_pagesize }
+    unsafe { sys::ngx_pagesize }.saturating_mul(8)
+}
+
+impl Known {
+    /// Whether the zone's memory is there. nginx unmaps it when another cycle takes over that has no
+    /// use for it, also while requests of the old cycle go on (`master_process off`).
+    fn is_mapped(&self, record: &sys::ngx_shm_zone_t) -> bool {
+        // SAFETY: nginx's own pointer to the running cycle.
+        let running = unsafe { sys::ngx_cycle };
+        ptr::eq(running, self.cycle) || self.is_preparing.get() || {
+            // SAFETY: null or the running cycle.
+            unsafe { running.as_ref() }.is_some_and(|running| is_inherited(running, record))
+        }
+    }
+}
+
+/// Whether the running cycle has taken over an older one's zone.
+#[cold]
+fn is_inherited(running: &sys::ngx_cycle_t, old: &sys::ngx_shm_zone_t) -> bool {
+    let mut part: *const sys::ngx_list_part_t = &raw const running.shared_memory.part;
+    // SAFETY: null or a part of the cycle's list.
+    while let Some(one) = unsafe { part.as_ref() } {
+        // SAFETY: the list holds records of zones.
+        let zones = unsafe { slice_of::<sys::ngx_shm_zone_t>(one) };
+        let same = |zone: &sys::ngx_shm_zone_t| {
+            zone.shm.addr == old.shm.addr && zone.shm.size == old.shm.size && zone.tag == old.tag
+        };
+        if zones.iter().any(same) {
+            return !old.shm.addr.is_null();
+        }
+        part = one.next;
+    }
+    false
+}
+
+/// # Safety
+/// The part belongs to a list of `T`.
+unsafe fn slice_of<T>(part: &sys::ngx_list_part_t) -> &[T] {
+    if part.elts.is_null() {
+        return &[];
+    }
+    // SAFETY: promised by the caller.
+    unsafe { std::slice::from_raw_parts(part.elts.cast(), part.nelts) }
 }
 
 unsafe extern "C" fn init(raw: *mut sys::ngx_shm_zone_t, _old: *mut c_void) -> isize {
+    // SAFETY: nginx passes its record of the zone.
+    let record = unsafe { &*raw };
+    let log = record.shm.log;
     // SAFETY: `Words::zone` pointed `data` at its spec, which lives as long as the configuration.
-    let (spec, log) = unsafe { (&*(*raw).data.cast::<Spec>(), (*raw).shm.log) };
-    let body = || {
-        let zone = Zone { raw };
-        match zone.claim() {
-            None => Err(format!("zone \"{}\" is too small", spec.name)),
-            Some(birth) => (spec.init)(&zone, birth),
-        }
+    let spec = unsafe { &*record.data.cast::<Spec>() };
+    let zone = Zone {
+        known: Rc::clone(&spec.known),
+    };
+    let body = || match zone.claim() {
+        None => Err(format!("zone \"{}\" is too small", spec.name)),
+        Some(birth) => (spec.init)(&zone, birth),
     };
     let what = format!("preparing zone \"{}\"", spec.name);
+    spec.known.is_preparing.set(true);
     // SAFETY: the log of the cycle being built.
     let result = unsafe { guard::run(log, &what, None, || Some(body())) };
+    spec.known.is_preparing.set(false);
     let refused = match result {
         Some(Ok(())) => return sys::NGX_OK as isize,
         Some(Err(text)) => text,
         None => format!("internal error while {what}"),
     };
+    let line = format!("{refused} in {}", spec.line);
     // SAFETY: the log of the cycle being built.
-    unsafe { log::write(log, Level::Emerg, &format!("{refused} in {}", spec.line)) };
+    unsafe { log::write(log, Level::Emerg, &line) };
     sys::NGX_ERROR as isize
 }
 
@@ -232,16 +334,18 @@ impl Words<'_> {
         size: usize,
         init_words: impl Fn(&Zone, Birth) -> Result<(), String> + 'static,
     ) -> Result<Zone, Error> {
-        // SAFETY: the configuration's pool outlives the zone's record.
-        let kept = unsafe { pool::alloc((*self.cf).pool, name.len()) }
+        // SAFETY: `cf` is live.
+        let memory = unsafe { (*self.cf).pool };
+        // SAFETY: the configuration's pool, which the zone's record lives in too.
+        let kept = unsafe { pool::alloc(memory, name.len()) }
             .ok_or_else(|| Error::new("no memory for a zone"))?;
         kept.copy_from_slice(name.as_bytes());
         let mut text = bytes::borrow(kept);
+        let size_for_nginx = size.max(least());
+        let tag = self.module.cast();
         // SAFETY: `cf` is live; the tag is its module.
-        let raw = unsafe {
-            let size = size.max(least());
-            sys::ngx_shared_memory_add(self.cf, &raw mut text, size, self.module.cast())
-        };
+        let raw =
+            unsafe { sys::ngx_shared_memory_add(self.cf, &raw mut text, size_for_nginx, tag) };
         // SAFETY: null or the zone's record.
         let Some(zone) = (unsafe { raw.as_mut() }) else {
             return Err(Error::new(format!("zone \"{name}\" cannot be used")));
@@ -249,14 +353,22 @@ impl Words<'_> {
         if !zone.data.is_null() {
             return Err(Error::new(format!("zone \"{name}\" is already in use")));
         }
+        // SAFETY: `cf` is live.
+        let cycle = unsafe { (*self.cf).cycle };
+        let known = Rc::new(Known {
+            raw: Cell::new(raw),
+            cycle,
+            is_preparing: Cell::new(false),
+        });
         let spec = Spec {
             init: Box::new(init_words),
             line: self.here(),
             name: name.into(),
             size,
+            known: Rc::clone(&known),
         };
         zone.data = self.keep(spec)?.cast();
         zone.init = Some(init);
-        Ok(Zone { raw })
+        Ok(Zone { known })
     }
 }
