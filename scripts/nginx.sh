@@ -80,11 +80,18 @@ compile_nginx() {
   args=(
     "--prefix=$prefix" "--builddir=$objs" --with-compat
     "--with-cc-opt=$cc_opt" "--with-ld-opt=$ld_opt"
-    --with-http_ssl_module --with-http_v2_module --with-http_realip_module
-    --with-http_auth_request_module --with-http_secure_link_module --with-http_sub_module
-    --with-http_stub_status_module --with-http_slice_module
     --with-stream --with-stream_ssl_module --with-stream_ssl_preread_module
   )
+  case $2 in
+    stream) args+=(--without-http) ;;
+    *)
+      args+=(
+        --with-http_ssl_module --with-http_v2_module --with-http_realip_module
+        --with-http_auth_request_module --with-http_secure_link_module --with-http_sub_module
+        --with-http_stub_status_module --with-http_slice_module
+      )
+      ;;
+  esac
   [ "$2" != debug ] || args+=(--with-debug)
   stamp="$(cat "$src/.source") ${args[*]}"
   up_to_date "$prefix" "$stamp" "$src/$objs" && return
