@@ -6,6 +6,8 @@ use gatehouse_nginx::http::variable::Variable;
 use gatehouse_nginx::{Answer, Level, ffi::library};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The nginx it was built for.
+const NGINX: &str = env!("GATEHOUSE_NGINX_VERSION");
 
 /// What belongs to no feature.
 pub const FAMILY: Family = Family {
@@ -23,10 +25,9 @@ const VARIABLES: &[Variable<Gatehouse>] = &[Variable::new(
 
 /// Says which version a new configuration runs with, and when that is not the one on disk.
 pub fn say(log: &dyn Fn(Level, &str)) {
-    let nginx = library::nginx_version();
     log(
         Level::Notice,
-        &format!("gatehouse {VERSION} for nginx {nginx}"),
+        &format!("gatehouse {VERSION} for nginx {NGINX}"),
     );
     if let Some(text) = library::replaced() {
         log(

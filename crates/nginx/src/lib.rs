@@ -4,9 +4,9 @@
 //! nginx goes through [`ffi::guard`]: a panic becomes one `[alert]` line and that entry point's failure
 //! value, never an abort. This crate knows no directive family.
 //!
-//! Folders depend on each other one way: `ffi` ← `conf` ← `shm` ← `event` ← `http`. Only the last one
-//! names a symbol of nginx's http, and a module that is built without the feature of that name loads
-//! into an nginx without http.
+//! Folders depend on each other one way: `ffi` ← `conf` ← `shm` ← `event` ← `http`, `stream`. Only
+//! `http` names symbols of nginx's http: a module that is built without the feature of that name loads
+//! into an nginx without http. Likewise `stream`.
 //!
 //! Lifetimes: an http callback receives a `Request<'r>`; every `&'r` that can be had from it lives in
 //! the request's pool, in the configuration or in a static, all of which outlive the request. What
@@ -20,6 +20,8 @@ pub mod ffi;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod shm;
+#[cfg(feature = "stream")]
+pub mod stream;
 
 pub use conf::directive::{Args, Contexts, Directive};
 pub use conf::{Conf, ConfLine, Error, Kind, Words, running};
@@ -37,4 +39,7 @@ pub use http::{
 pub use shm::Zone;
 
 #[doc(hidden)]
-pub use nginx_sys as sys;
+pub use ngx::ffi as sys;
+
+// For its build script only (Cargo.toml).
+use nginx_sys as _;

@@ -2,6 +2,7 @@
 
 use crate::ffi::log::Level;
 use crate::sys;
+use ngx::core::Status;
 use std::ffi::c_void;
 
 /// A block in which nginx configures modules: `http`, `stream`.
@@ -66,9 +67,9 @@ pub trait Kind: Listed {
 /// The answer of a callback that completes the configuration.
 pub(crate) const fn result(well: bool) -> isize {
     if well {
-        sys::NGX_OK as isize
+        Status::NGX_OK.0
     } else {
-        sys::NGX_ERROR as isize
+        Status::NGX_ERROR.0
     }
 }
 

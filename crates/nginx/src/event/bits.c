@@ -1,13 +1,4 @@
-/*
- * What only C can say.
- *
- * Bit fields of a connection's TLS: a byte stands before the first of them, so that bindgen, which counts
- * them from where it begins, hits the wrong bits.
- */
-
-#include <ngx_config.h>
-#include <ngx_core.h>
-#include <ngx_event.h>
+#include "bits.h"
 
 #if (NGX_SSL)
 

@@ -1,12 +1,9 @@
-/*
- * What only C can say.
- */
-
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <dlfcn.h>
 
-/* The name this library was loaded by; null when the loader does not say. */
+#include "bits.h"
+
 const char *
 gatehouse_library_path(void)
 {

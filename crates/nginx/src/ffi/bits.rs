@@ -1,8 +1,4 @@
-//! What only C can say; see bits.c.
+//! What only C can say, declared from bits.h.
+#![allow(unused_imports)] // nginx's types, which the header does not need here
 
-use std::ffi::c_char;
-
-unsafe extern "C" {
-    /// Null, or a text that lives as long as this library is loaded.
-    pub(crate) safe fn gatehouse_library_path() -> *const c_char;
-}
+include!(concat!(env!("OUT_DIR"), "/ffi_bits.rs"));

@@ -1,17 +1,18 @@
 //! `ngx_str_t` and byte slices.
 
 use crate::sys::ngx_str_t;
+use ngx::core::NgxStr;
 
 /// The bytes of an nginx string.
 ///
 /// # Safety
 /// `s.data` points to `s.len` readable bytes that live for `'a` and are not written meanwhile.
 pub(crate) unsafe fn slice<'a>(s: ngx_str_t) -> &'a [u8] {
-    if s.len == 0 || s.data.is_null() {
+    if s.data.is_null() {
         return &[];
     }
     // SAFETY: promised by the caller.
-    unsafe { std::slice::from_raw_parts(s.data, s.len) }
+    unsafe { NgxStr::from_ngx_str(s) }.as_bytes()
 }
 
 /// An nginx string over bytes that are kept alive elsewhere; nginx only reads it.

@@ -28,13 +28,16 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The whole of a regular file, and whether every user may read it.
+/// The whole of a regular file, and whether every user may read it. The bytes are in memory once: the
+/// caller may wipe them.
 pub fn read_private(path: &Path) -> Result<(Vec<u8>, bool)> {
-    let mut bytes = Vec::new();
     let mut file = open(path)?;
-    let for_all = file.metadata()?.mode() & 0o004 != 0;
+    let about = file.metadata()?;
+    // Room for one more byte, so that the end is found without a larger buffer.
+    let size = usize::try_from(about.len()).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(size.saturating_add(1));
     file.read_to_end(&mut bytes)?;
-    Ok((bytes, for_all))
+    Ok((bytes, about.mode() & 0o004 != 0))
 }
 
 /// The error as nginx writes it between parentheses: `2: No such file or directory`.

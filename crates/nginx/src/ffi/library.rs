@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// The version of nginx this library was built for; nginx loads it into no other.
-pub fn nginx_version() -> &'static str {
+pub(crate) fn nginx_version() -> &'static str {
     sys::NGINX_VERSION.to_str().unwrap_or_default()
 }
 
@@ -51,7 +51,8 @@ pub fn replaced() -> Option<String> {
 }
 
 fn find() -> Option<Loaded> {
-    let name = bits::gatehouse_library_path();
+    // SAFETY: asks the loader only.
+    let name = unsafe { bits::gatehouse_library_path() };
     if name.is_null() {
         return None;
     }

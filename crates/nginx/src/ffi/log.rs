@@ -51,17 +51,8 @@ pub(crate) unsafe fn write(log: *mut ngx_log_t, level: Level, text: &str) {
         return;
     }
     let clean = printable(text);
-    // SAFETY: `%*s` takes a length and that many bytes; both are passed.
-    unsafe {
-        sys::ngx_log_error_core(
-            level as usize,
-            log,
-            0,
-            c"%*s".as_ptr(),
-            clean.len(),
-            clean.as_ptr(),
-        );
-    }
+    // SAFETY: promised by the caller.
+    unsafe { ngx::log::log_error(level as usize, log, 0, clean.as_bytes()) };
 }
 
 /// `text` without control bytes: a client must not forge log lines.

@@ -2,24 +2,29 @@
 
 use crate::ffi::guard;
 use crate::sys::{self, ngx_pool_t};
+use ngx::allocator::{Allocator, allocate};
+use ngx::core::Pool;
+use std::alloc::Layout;
 use std::ffi::c_void;
 use std::ptr;
 
-/// `len` zero bytes of a pool; None when memory is short.
+/// `len` zero values of `T` in a pool; None when memory is short.
 ///
 /// # Safety
 /// `pool` is a live pool that outlives `'a`.
-pub(crate) unsafe fn alloc<'a>(pool: *mut ngx_pool_t, len: usize) -> Option<&'a mut [u8]> {
-    // SAFETY: the pool is live.
-    let at = unsafe { sys::ngx_pnalloc(pool, len.max(1)) }.cast::<u8>();
-    if at.is_null() {
-        return None;
-    }
-    // SAFETY: ngx_pnalloc returned at least `len` bytes of our own.
-    unsafe { at.write_bytes(0, len) };
-    // SAFETY: initialised just now, owned by nobody else, as long-lived as the pool.
-    Some(unsafe { std::slice::from_raw_parts_mut(at, len) })
+pub(crate) unsafe fn alloc<'a, T: Zero>(pool: *mut ngx_pool_t, len: usize) -> Option<&'a mut [T]> {
+    // SAFETY: promised by the caller.
+    let pool = unsafe { Pool::from_ngx_pool(pool) };
+    let bytes = pool.allocate_zeroed(Layout::array::<T>(len).ok()?).ok()?;
+    // SAFETY: `len` zero values, aligned, owned by nobody else, as long-lived as the pool.
+    Some(unsafe { std::slice::from_raw_parts_mut(bytes.cast().as_ptr(), len) })
 }
+
+/// Numbers: all bits zero is one.
+pub(crate) trait Zero: Copy {}
+
+impl Zero for u8 {}
+impl Zero for u64 {}
 
 /// `value` in a pool; its `Drop` never runs. None when memory is short.
 ///
@@ -27,16 +32,11 @@ pub(crate) unsafe fn alloc<'a>(pool: *mut ngx_pool_t, len: usize) -> Option<&'a 
 /// `pool` is a live pool that outlives `'a`.
 pub(crate) unsafe fn alloc_value<'a, T>(pool: *mut ngx_pool_t, value: T) -> Option<&'a mut T> {
     const { assert!(!std::mem::needs_drop::<T>()) };
-    const { assert!(std::mem::align_of::<T>() <= sys::NGX_ALIGNMENT) };
-    // SAFETY: the pool is live; ngx_palloc aligns to NGX_ALIGNMENT.
-    let at = unsafe { sys::ngx_palloc(pool, std::mem::size_of::<T>().max(1)) }.cast::<T>();
-    if at.is_null() {
-        return None;
-    }
-    // SAFETY: fresh, large enough, aligned memory.
-    unsafe { at.write(value) };
-    // SAFETY: initialised just now, owned by nobody else.
-    Some(unsafe { &mut *at })
+    // SAFETY: promised by the caller.
+    let pool = unsafe { Pool::from_ngx_pool(pool) };
+    let mut place = allocate(value, &pool).ok()?;
+    // SAFETY: initialised just now, owned by nobody else, as long-lived as the pool.
+    Some(unsafe { place.as_mut() })
 }
 
 /// A value owned by a pool: dropped with it. None when memory is short.

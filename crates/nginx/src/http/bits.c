@@ -1,15 +1,4 @@
-/*
- * What only C can say.
- *
- * Bit fields of a request and of an upstream's settings, read and written by nginx's own compiler.
- * bindgen counts them from where the first one begins; since nginx 1.29 that is no multiple of four
- * bytes (in_port_t port stands before), so that from the second word on its accessors hit the wrong
- * bits.
- */
-
-#include <ngx_config.h>
-#include <ngx_core.h>
-#include <ngx_http.h>
+#include "bits.h"
 
 ngx_uint_t
 gatehouse_request_internal(const ngx_http_request_t *r)

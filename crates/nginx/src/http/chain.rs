@@ -1,6 +1,7 @@
 //! nginx's chain of header filters.
 
 use crate::sys;
+use ngx::core::Status;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -33,7 +34,7 @@ impl NextFilter {
     pub(crate) unsafe fn call(&self, r: *mut sys::ngx_http_request_t) -> isize {
         let next = self.0.load(Ordering::Relaxed);
         if next.is_null() {
-            return sys::NGX_ERROR as isize;
+            return Status::NGX_ERROR.0;
         }
         // SAFETY: `install` stored a function of exactly this type.
         let next = unsafe { std::mem::transmute::<*mut (), Filter>(next) };

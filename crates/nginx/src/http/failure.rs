@@ -4,10 +4,12 @@
 //! configuration may read an empty value as "allowed". So the request is marked, and whatever its
 //! response would have been is replaced before the headers are sent.
 
+use crate::ffi::guard;
 use crate::http::chain::NextFilter;
 use crate::http::request::Request;
 use crate::sys;
 use std::ffi::c_void;
+use std::hint::black_box;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,7 +39,15 @@ pub(crate) fn mark(r: Request<'_>) {
 }
 
 /// Names a mark among the cleanups of a pool; there is nothing to clean up.
-unsafe extern "C" fn marked(_: *mut c_void) {}
+unsafe extern "C" fn marked(mark: *mut c_void) {
+    // Not empty, so that no other function has its address.
+    // SAFETY: a null log is allowed.
+    unsafe {
+        guard::run(ptr::null_mut(), "ending a request", (), || {
+            _ = black_box(mark)
+        })
+    };
+}
 
 /// The request's mark, among the cleanups of its pool.
 fn find(r: Request<'_>) -> Option<*mut sys::ngx_pool_cleanup_t> {

@@ -6,6 +6,7 @@ use crate::http::chain::NextFilter;
 use crate::http::kind::HttpKind;
 use crate::http::request::Request;
 use crate::sys;
+use ngx::core::Status;
 
 /// Phases we use, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,9 +159,9 @@ unsafe extern "C" fn handler<H: Handler>(r: *mut sys::ngx_http_request_t) -> isi
         })
     };
     match outcome {
-        Outcome::Declined => sys::NGX_DECLINED as isize,
-        Outcome::Allowed if H::PHASE == Phase::Access => sys::NGX_OK as isize,
-        Outcome::Allowed => sys::NGX_DECLINED as isize,
+        Outcome::Declined => Status::NGX_DECLINED.0,
+        Outcome::Allowed if H::PHASE == Phase::Access => Status::NGX_OK.0,
+        Outcome::Allowed => Status::NGX_DECLINED.0,
         Outcome::Refused(status) => refuse(request, status),
         Outcome::Failed => sys::NGX_HTTP_INTERNAL_SERVER_ERROR as isize,
         // SAFETY: the request is live; nothing of it is used after this.
@@ -188,7 +189,7 @@ fn refuse(r: Request<'_>, status: u16) -> isize {
             (*r.raw()).access_code = status as usize;
         }
     }
-    sys::NGX_DECLINED as isize
+    Status::NGX_DECLINED.0
 }
 
 /// # Safety
@@ -202,8 +203,8 @@ unsafe fn redirect(r: *mut sys::ngx_http_request_t, uri: &[u8], args: &[u8]) -> 
     // SAFETY: both strings live in the request's pool; nginx takes one count of the request.
     unsafe { sys::ngx_http_internal_redirect(r, &raw mut uri, &raw mut args) };
     // SAFETY: gives that count back, as every caller of ngx_http_internal_redirect does.
-    unsafe { sys::ngx_http_finalize_request(r, sys::NGX_DONE as isize) };
-    sys::NGX_DONE as isize
+    unsafe { sys::ngx_http_finalize_request(r, Status::NGX_DONE.0) };
+    Status::NGX_DONE.0
 }
 
 unsafe extern "C" fn header_filter<F: HeaderFilter>(r: *mut sys::ngx_http_request_t) -> isize {

@@ -1,6 +1,7 @@
 //! A request being served.
 
 use crate::ffi::bytes;
+use crate::ffi::guard;
 use crate::ffi::log::{self, Level};
 use crate::ffi::pool;
 use crate::http::bits;
@@ -8,6 +9,7 @@ use crate::http::kind::{HttpKind, conf_of, slot};
 use crate::sys;
 use std::cell::Cell;
 use std::ffi::c_void;
+use std::hint::black_box;
 use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr::{self, NonNull};
@@ -201,14 +203,8 @@ impl<'r> Request<'r> {
 
     /// `len` zero words in the request's pool; None when memory is short.
     pub fn words(self, len: usize) -> Option<&'r mut [u64]> {
-        let size = len.checked_mul(size_of::<u64>())?;
         // SAFETY: the pool lives as long as the request.
-        let at = unsafe { sys::ngx_pcalloc(self.fields().pool, size.max(1)) }.cast::<u64>();
-        if at.is_null() {
-            return None;
-        }
-        // SAFETY: zeroed, aligned to NGX_ALIGNMENT (8), of that size, owned by nobody else.
-        Some(unsafe { std::slice::from_raw_parts_mut(at, len) })
+        unsafe { pool::alloc(self.fields().pool, len) }
     }
 
     /// The `http` level of the configuration.
@@ -350,7 +346,9 @@ unsafe fn own<'r, M: HttpKind, T>(table: *mut *mut c_void) -> &'r T {
 /// Marks a record's anchor; there is nothing to clean up.
 unsafe extern "C" fn anchor<M: HttpKind>(_: *mut c_void) {
     // Two types must not share one address: their anchors differ.
-    std::hint::black_box(size_of::<Anchor<M>>());
+    let body = || _ = black_box(size_of::<Anchor<M>>());
+    // SAFETY: a null log is allowed.
+    unsafe { guard::run(ptr::null_mut(), "ending a request", (), body) };
 }
 
 /// The IP address in a socket address; None for one of another family, or one cut short: a client of a unix socket has

@@ -15,6 +15,7 @@ use crate::http::kind::{HttpKind, conf_of, slot};
 use crate::http::request::Request;
 use crate::sys;
 use address::socket_address;
+use ngx::core::Status;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::net::SocketAddr;
@@ -260,7 +261,7 @@ unsafe extern "C" fn init_upstream<B: Balancer>(
         // SAFETY: nginx passes the live block; its servers are all read.
         let has_servers = unsafe { drop_down_server((*us).servers) };
         // SAFETY: nginx passes the live configuration and block.
-        if unsafe { sys::ngx_http_upstream_init_round_robin(cf, us) } != sys::NGX_OK as isize {
+        if unsafe { sys::ngx_http_upstream_init_round_robin(cf, us) } != Status::NGX_OK.0 {
             return Err(Error::logged());
         }
         // SAFETY: an explicit block, read with our module.
@@ -285,7 +286,7 @@ unsafe extern "C" fn init_peer<B: Balancer>(
     r: *mut sys::ngx_http_request_t,
     us: *mut sys::ngx_http_upstream_srv_conf_t,
 ) -> isize {
-    const FAILED: isize = sys::NGX_ERROR as isize;
+    const FAILED: isize = Status::NGX_ERROR.0;
     // SAFETY: nginx passes a live request.
     let request = unsafe { Request::new(r) };
     // SAFETY: an explicit block, read with our module.
@@ -309,7 +310,7 @@ unsafe extern "C" fn init_peer<B: Balancer>(
     };
     // SAFETY: the connection's log is live.
     match unsafe { guard::run(request.log_ptr(), "choosing a backend", Err(None), body) } {
-        Ok(0) => sys::NGX_OK as isize,
+        Ok(0) => Status::NGX_OK.0,
         Ok(_) => match B::slot(srv).and_then(|slot| slot.round_robin.get()) {
             // SAFETY: nginx's own callback with what nginx gave us.
             Some(round_robin) => unsafe { round_robin(r, us) },
@@ -331,7 +332,7 @@ unsafe fn finish(r: *mut sys::ngx_http_request_t, status: u16) -> isize {
     let cleanup = unsafe { (*(*r).upstream).cleanup };
     // SAFETY: the upstream's own cleanup, or none.
     let Some(handler) = (unsafe { cleanup.as_ref().copied().flatten() }) else {
-        return sys::NGX_ERROR as isize;
+        return Status::NGX_ERROR.0;
     };
     // SAFETY: two counts: one given back by the cleanup's finalizing, one by our caller's.
     unsafe {
@@ -342,7 +343,7 @@ unsafe fn finish(r: *mut sys::ngx_http_request_t, status: u16) -> isize {
     unsafe { handler(r.cast()) };
     // SAFETY: the request still has the count our caller gives back.
     unsafe { sys::ngx_http_finalize_request(r, status as isize) };
-    sys::NGX_ERROR as isize
+    Status::NGX_ERROR.0
 }
 
 /// # Safety
@@ -373,7 +374,7 @@ unsafe extern "C" fn get<B: Balancer>(
     pc: *mut sys::ngx_peer_connection_t,
     data: *mut c_void,
 ) -> isize {
-    const BUSY: isize = sys::NGX_BUSY as isize;
+    const BUSY: isize = Status::NGX_BUSY.0;
     // SAFETY: `install` set `data`; it lives in the request's pool.
     let peer = unsafe { &mut *data.cast::<Peer<'_, B>>() };
     // nginx's messages and `zone` statistics read the name also when nobody is chosen; its round robin gives the same.
@@ -386,7 +387,7 @@ unsafe extern "C" fn get<B: Balancer>(
         while let Some(chosen) = B::get(request, &mut peer.state) {
             // SAFETY: nginx's live connection record.
             if unsafe { aim(request, pc, &chosen) }.is_some() {
-                return sys::NGX_OK as isize;
+                return Status::NGX_OK.0;
             }
             // nginx releases only what it was pointed at. A backend without a usable address is a failed try.
             let tried = Tried {
@@ -467,7 +468,16 @@ unsafe extern "C" fn free<B: Balancer>(
 
 /// TLS sessions are not reused between connections: they belong to one backend's name.
 unsafe extern "C" fn set_session(_: *mut sys::ngx_peer_connection_t, _: *mut c_void) -> isize {
-    sys::NGX_OK as isize
+    const NO: isize = Status::NGX_ERROR.0;
+    // SAFETY: a null log is allowed.
+    unsafe {
+        guard::run(ptr::null_mut(), "reusing a session", NO, || {
+            Status::NGX_OK.0
+        })
+    }
 }
 
-unsafe extern "C" fn save_session(_: *mut sys::ngx_peer_connection_t, _: *mut c_void) {}
+unsafe extern "C" fn save_session(_: *mut sys::ngx_peer_connection_t, _: *mut c_void) {
+    // SAFETY: a null log is allowed.
+    unsafe { guard::run(ptr::null_mut(), "keeping a session", (), || ()) };
+}

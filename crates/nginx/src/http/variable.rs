@@ -8,6 +8,7 @@ use crate::http::failure;
 use crate::http::kind::HttpKind;
 use crate::http::request::Request;
 use crate::sys;
+use ngx::core::Status;
 
 /// What reading a variable gives.
 #[derive(Clone, Copy, Debug)]
@@ -212,13 +213,13 @@ unsafe extern "C" fn get<G: Getter>(
         Answer::NotFound => None,
         Answer::Failed => {
             failure::mark(request);
-            return sys::NGX_ERROR as isize;
+            return Status::NGX_ERROR.0;
         }
     };
     let value = found.unwrap_or_default();
     v.data = value.as_ptr().cast_mut();
     bits::set(v, bits::of_value(value.len(), found.is_some()));
-    sys::NGX_OK as isize
+    Status::NGX_OK.0
 }
 
 /// The bit fields of `ngx_variable_value_t` as one word: the generated accessors move single bits,

@@ -8,6 +8,7 @@ use crate::ffi::guard;
 use crate::ffi::log::{self, Level};
 use crate::ffi::pool;
 use crate::sys;
+use ngx::core::Status;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
@@ -315,14 +316,14 @@ unsafe extern "C" fn init(raw: *mut sys::ngx_shm_zone_t, _old: *mut c_void) -> i
     let result = unsafe { guard::run(log, &what, None, || Some(body())) };
     spec.known.is_preparing.set(false);
     let refused = match result {
-        Some(Ok(())) => return sys::NGX_OK as isize,
+        Some(Ok(())) => return Status::NGX_OK.0,
         Some(Err(text)) => text,
         None => format!("internal error while {what}"),
     };
     let line = format!("{refused} in {}", spec.line);
     // SAFETY: the log of the cycle being built.
     unsafe { log::write(log, Level::Emerg, &line) };
-    sys::NGX_ERROR as isize
+    Status::NGX_ERROR.0
 }
 
 impl Words<'_> {

@@ -3,6 +3,7 @@
 use super::moved::{Moved, expect};
 use super::tables::Variables;
 use crate::sys;
+use ngx::core::Status;
 use std::mem::{offset_of, size_of};
 use std::ptr;
 
@@ -62,7 +63,7 @@ unsafe fn parsing(pool: *mut sys::ngx_pool_t) -> Result<(), Moved> {
     let at = |offset: usize| begin.wrapping_add(offset);
     // SAFETY: a request of zeros, as nginx makes it, and a buffer with a request line.
     let parsed = unsafe { sys::ngx_http_parse_request_line(r, buffer) };
-    expect("ngx_http_request_t", parsed, sys::NGX_OK as isize)?;
+    expect("ngx_http_request_t", parsed, Status::NGX_OK.0)?;
     // SAFETY: zeros are a request; nobody else has it.
     let request = unsafe { &mut *r };
     expect(
@@ -94,7 +95,7 @@ unsafe fn parsing(pool: *mut sys::ngx_pool_t) -> Result<(), Moved> {
     expect("ngx_http_request_t.exten", request.exten.data, at(7))?;
     // SAFETY: a parsed request, and a buffer with a header line.
     let parsed = unsafe { sys::ngx_http_parse_header_line(r, buffer, 1) };
-    expect("ngx_http_request_t", parsed, sys::NGX_OK as isize)?;
+    expect("ngx_http_request_t", parsed, Status::NGX_OK.0)?;
     // SAFETY: as above.
     let request = unsafe { &*r };
     let lowered = request.lowcase_header.get(..4);
@@ -157,7 +158,7 @@ unsafe fn upstream(pool: *mut sys::ngx_pool_t) -> Result<(), Moved> {
     let before = unsafe { (*pool).d.last };
     // SAFETY: takes memory from the request's pool and reads its connection's log.
     let made = unsafe { sys::ngx_http_upstream_create(r) };
-    if made != sys::NGX_OK as isize {
+    if made != Status::NGX_OK.0 {
         return Ok(());
     }
     // SAFETY: as above.

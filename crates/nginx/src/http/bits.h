@@ -1,0 +1,31 @@
+/*
+ * Bit fields of a request and of an upstream's settings, read and written by nginx's own compiler;
+ * bindgen declares these functions to Rust from here.
+ *
+ * Its accessors of bit fields count from where the first field begins; since nginx 1.29 that is no
+ * multiple of four bytes (in_port_t port stands before), so that from the second word on they hit the
+ * wrong bits. Of ngx_http_request_t only those of the first word (count) may be used in Rust.
+ */
+
+#ifndef GATEHOUSE_HTTP_BITS_H
+#define GATEHOUSE_HTTP_BITS_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+/* Each takes a live request. */
+ngx_uint_t gatehouse_request_internal(const ngx_http_request_t *r);
+void gatehouse_request_set_external(ngx_http_request_t *r);
+void gatehouse_request_send_uri(ngx_http_request_t *r);
+
+#if (NGX_HTTP_CACHE)
+
+ngx_uint_t gatehouse_request_cached(const ngx_http_request_t *r);
+
+/* Takes the settings of an upstream, merged. */
+ngx_uint_t gatehouse_upstream_conf_caches(const ngx_http_upstream_conf_t *conf);
+
+#endif
+
+#endif
