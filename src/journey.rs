@@ -9,7 +9,6 @@ use crate::{Gatehouse, Local, Record, refusal, token};
 use gatehouse_nginx::http::chain::NextFilter;
 use gatehouse_nginx::http::phase::{Handler, HeaderFilter};
 use gatehouse_nginx::{Outcome, Phase, Request};
-use std::cell::Cell;
 use std::rc::Rc;
 
 /// What both checks share; it has no directives.
@@ -34,13 +33,6 @@ pub const FAMILY: Family = Family {
     },
     ..Family::NONE
 };
-
-/// State of a request that an internal redirect ends.
-#[derive(Default)]
-pub struct Arrival {
-    /// It has come here through the server's phases, and not to a named location.
-    through_server: Cell<bool>,
-}
 
 /// What a handler of a main request works with; the outcome to return with where there is nothing to do.
 fn states<'r>(r: Request<'r>) -> Result<(&'r Record<'r>, &'r Local<'r>), Outcome<'r>> {
@@ -74,7 +66,7 @@ impl Handler for EnterServer {
             Ok(states) => states,
             Err(outcome) => return outcome,
         };
-        local.arrival.through_server.set(true);
+        local.through_server.set(true);
         refusal::enter_server(r, &record.refusal);
         if !has_tokens(r) {
             return Outcome::Declined;
@@ -95,7 +87,7 @@ impl Handler for EnterLocation {
             Ok(states) => states,
             Err(outcome) => return outcome,
         };
-        let is_named = !local.arrival.through_server.replace(true);
+        let is_named = !local.through_server.replace(true);
         refusal::enter_location(r, &record.refusal, is_named);
         if !has_tokens(r) {
             return Outcome::Declined;

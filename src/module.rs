@@ -2,9 +2,10 @@
 
 #[cfg(feature = "hooks")]
 use crate::hooks;
-use crate::{digest, geoip, journey, refusal, token, upstream};
+use crate::{digest, geoip, refusal, token, upstream};
 use gatehouse_nginx::HttpKind;
 use gatehouse_nginx::http::cache::CacheGuards;
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// The http module.
@@ -53,8 +54,10 @@ pub struct Record<'r> {
 #[derive(Default)]
 pub struct Local<'r> {
     pub(crate) digest: digest::Local<'r>,
-    pub(crate) arrival: journey::Arrival,
-    pub(crate) refused: refusal::RefusedHere,
+    /// The request has come to its location through the server's phases, and not to a named one.
+    pub(crate) through_server: Cell<bool>,
+    /// The request was refused in the location where it is now.
+    pub(crate) refused_here: Cell<bool>,
     pub(crate) upstream: upstream::Local<'r>,
 }
 

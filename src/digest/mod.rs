@@ -1,40 +1,18 @@
 //! `md5_hash`, `digest`: hashes and HMACs as variables.
 
+mod conf;
+
+pub use conf::{Local, Main};
+
 use crate::Gatehouse;
 use crate::family::Family;
 use crate::words::duplicate;
+use conf::{Definition, Known};
 use gatehouse_base::digest::{Algorithm, Digest, Encoding};
 use gatehouse_base::secret::Secret;
 use gatehouse_base::words;
 use gatehouse_nginx::http::variable::Getter;
-use gatehouse_nginx::{Answer, Args, Conf, Contexts, Directive, Error, Expression, Request};
-use std::cell::Cell;
-
-/// The digests of the configuration, in their order; a variable's number is its index.
-#[derive(Default)]
-pub struct Main {
-    digests: Vec<Definition>,
-}
-
-struct Definition {
-    text: Expression,
-    digest: Digest,
-}
-
-/// What this request has computed already.
-#[derive(Default)]
-pub struct Local<'r> {
-    known: Cell<Option<&'r Known<'r>>>,
-}
-
-/// One remembered value and the ones before it.
-struct Known<'r> {
-    number: usize,
-    /// What it is the digest of: a rewrite may have changed the text since.
-    text: &'r [u8],
-    value: &'r [u8],
-    before: Option<&'r Known<'r>>,
-}
+use gatehouse_nginx::{Answer, Args, Conf, Contexts, Directive, Error, Request};
 
 /// What this family brings.
 pub const FAMILY: Family = Family {

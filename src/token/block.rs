@@ -1,8 +1,8 @@
 //! Reads a `token_profile` block: its lines are the rows of the token crate.
 
-use super::{Conf1, Named};
-use crate::keys;
-use gatehouse_nginx::{ConfLine, Error, Level};
+use super::conf::Named;
+use crate::{Gatehouse, keys};
+use gatehouse_nginx::{Conf, ConfLine, Error, Level};
 use gatehouse_token::{Host, LineError, ProfileBuilder, Secret};
 
 /// The lines of a block.
@@ -22,7 +22,7 @@ impl Block {
 }
 
 /// `token_profile name { … }`
-pub fn set(cf: &mut Conf1<'_>) -> Result<(), Error> {
+pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let name = cf.words()?.pop().unwrap_or_default();
     let begin = cf.here();
     if cf.main().token.by_name.contains_key(&name) {
@@ -58,7 +58,7 @@ pub fn set(cf: &mut Conf1<'_>) -> Result<(), Error> {
 }
 
 /// One line of a block.
-fn line(cf: &mut Conf1<'_>, block: &mut Block) -> Result<(), Error> {
+fn line(cf: &mut Conf<'_, Gatehouse>, block: &mut Block) -> Result<(), Error> {
     let words = cf.words()?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let Some((name, rest)) = words.split_first() else {
@@ -73,7 +73,7 @@ fn line(cf: &mut Conf1<'_>, block: &mut Block) -> Result<(), Error> {
 }
 
 /// The line being read.
-struct Line<'l, 'c>(&'l Conf1<'c>);
+struct Line<'l, 'c>(&'l Conf<'c, Gatehouse>);
 
 impl Host for Line<'_, '_> {
     fn seconds(&self, word: &str) -> Option<u64> {

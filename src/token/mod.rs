@@ -2,83 +2,33 @@
 
 mod block;
 mod check;
+mod conf;
 mod path;
+mod profile;
+mod record;
 mod saved;
 mod strip;
+mod variables;
+mod view;
 
-pub use check::Record;
+pub use conf::{Loc, Main, Srv};
+pub use record::Record;
 pub use strip::{enter_location, enter_server, strip_rest};
 
 use crate::Gatehouse;
 use crate::family::Family;
 use crate::words::{set_flag, set_log_level, set_once};
-use check::{Access, PostRead, VARIABLES};
+use check::{Access, PostRead};
+use conf::{Auth, ProfileRef};
 use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Index;
-use gatehouse_nginx::{
-    Args, Conf, ConfLine, Contexts, Directive, Error, Expression, Level, Merging,
-};
-use gatehouse_token::{HttpStatuses, Profile};
+use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Merging};
+use gatehouse_token::HttpStatuses;
 use path::PreContent;
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use strip::{Log, PreAccess};
-
-/// `http`: the profiles and who uses them.
-#[derive(Default)]
-pub struct Main {
-    profiles: Vec<Named>,
-    /// The index of each, by its name.
-    by_name: HashMap<String, usize>,
-    uses: Vec<Rc<ProfileRef>>,
-    /// All servers as if they were one: for requests that end before they have said for which it is.
-    every_server: Srv,
-    /// nginx's copies of what stripping changes, by index of the variable.
-    remembered: Vec<Index>,
-}
-
-/// A profile as the requests use it.
-pub struct Named {
-    name: String,
-    profile: Profile,
-    /// The texts of its message, compiled; in the order of `Profile::message_texts`.
-    message: Vec<Expression>,
-}
-
-/// One level of locations.
-#[derive(Default)]
-pub struct Loc {
-    auth: Option<Auth>,
-    dry_run: Option<bool>,
-    statuses: Option<Rc<HttpStatuses>>,
-    strip: Option<bool>,
-    log_level: Option<Level>,
-}
-
-/// `server`.
-#[derive(Default)]
-pub struct Srv {
-    /// What its locations strip.
-    strips: Vec<strip::Stripping>,
-}
-
-/// What `token_auth` says.
-#[derive(Clone)]
-enum Auth {
-    Off,
-    Profile(Rc<ProfileRef>),
-    Variable(Rc<Expression>),
-}
-
-/// A profile named by `token_auth`, before or after its block is read.
-struct ProfileRef {
-    name: String,
-    /// The line that names it.
-    line: ConfLine,
-    /// Its index in [`Main::profiles`], once all blocks are read.
-    index: Cell<usize>,
-}
+use variables::VARIABLES;
 
 /// What this family brings.
 pub const FAMILY: Family = Family {
@@ -165,9 +115,7 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
     },
 ];
 
-type Conf1<'c> = Conf<'c, Gatehouse>;
-
-fn set_auth(cf: &mut Conf1<'_>) -> Result<(), Error> {
+fn set_auth(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let word = cf.words()?.pop().unwrap_or_default();
     let auth = if word == "off" {
         Auth::Off
@@ -185,7 +133,7 @@ fn set_auth(cf: &mut Conf1<'_>) -> Result<(), Error> {
     set_once(cf, |loc| &mut loc.token.auth, auth)
 }
 
-fn set_statuses(cf: &mut Conf1<'_>) -> Result<(), Error> {
+fn set_statuses(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let words = cf.words()?;
     let statuses = HttpStatuses::parse(words.iter().skip(1).map(String::as_str))
         .map_err(|e| Error::new(e.to_string()))?;
@@ -204,7 +152,7 @@ fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
 }
 
 /// Finds the profiles that `token_auth` names, now that all blocks are read.
-fn complete(cf: &mut Conf1<'_>) -> Result<(), Error> {
+fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let main = &mut cf.main().token;
     for used in &main.uses {
         let index = main.by_name.get(&used.name).copied();
@@ -226,7 +174,7 @@ fn complete(cf: &mut Conf1<'_>) -> Result<(), Error> {
 
 /// What nginx keeps of a request that stripping changes, and the address that realip changes; not
 /// what the configuration defines itself under such a name (`set $http_x_mode fast;`).
-fn remembered(cf: &mut Conf1<'_>) -> Vec<Index> {
+fn remembered(cf: &mut Conf<'_, Gatehouse>) -> Vec<Index> {
     const OF_NGINX: [&str; 11] = [
         "request_uri",
         "content_type",
@@ -246,24 +194,4 @@ fn remembered(cf: &mut Conf1<'_>) -> Vec<Index> {
         let own = || defined.iter().any(|one| one == name);
         OF_NGINX.contains(&name) || (by_prefix && !own())
     })
-}
-
-impl Loc {
-    /// Whether a profile is in force at this level.
-    pub fn is_checked(&self) -> bool {
-        !matches!(self.auth, None | Some(Auth::Off))
-    }
-}
-
-impl Main {
-    /// Whether any request can be checked.
-    pub fn in_use(&self) -> bool {
-        !self.profiles.is_empty()
-    }
-
-    /// Whether a token may be part of a path.
-    fn in_paths(&self) -> bool {
-        let in_path = |named: &Named| named.profile.carriers().path;
-        self.profiles.iter().any(in_path)
-    }
 }

@@ -1,46 +1,12 @@
 //! A token in the path: where it stands, and how it comes out of the path and of the target.
 
-use super::check::{AsReceived, Record, profile_of};
-use super::{Main, Named};
+use super::conf::{Main, Named};
+use super::profile::profile_of;
+use super::record::{AsReceived, Entry, PathToken, Record};
 use crate::{Gatehouse, refusal};
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Outcome, Phase, Request};
 use gatehouse_token::InPath;
-
-/// What has become of a request's path token. It has one at most: what follows in its place is part
-/// of the URL.
-#[derive(Clone, Copy, Default)]
-pub enum PathToken {
-    /// Nothing so far.
-    #[default]
-    Untouched,
-    /// It is out of the target; by this profile it is to come out of the path.
-    OutOfTarget(usize),
-    /// It is out of the path, the target keeps it (`token_auth_strip off`).
-    OutOfPath,
-    /// It is out of both, or was never in the path.
-    Gone,
-}
-
-/// A request as it came to its location, before that location's own rewrites.
-#[derive(Clone, Copy)]
-pub struct Entry<'r> {
-    pub(super) uri: &'r [u8],
-    pub(super) args: &'r [u8],
-    /// Its path may open an `internal` location.
-    pub(super) internal: bool,
-}
-
-impl<'r> Entry<'r> {
-    /// The request as it is now.
-    pub(super) fn of(r: Request<'r>) -> Self {
-        Self {
-            uri: r.uri(),
-            args: r.args(),
-            internal: r.is_internal(),
-        }
-    }
-}
 
 /// Where the path token of a request stands, by the path that nginx parsed from `target`. None when
 /// memory is short.

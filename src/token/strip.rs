@@ -1,29 +1,13 @@
 //! Takes tokens out of a request, byte-exact, and keeps what was received for other profiles.
 
-use super::check::{Record, profile_named, profile_of};
-use super::{Auth, Loc, Main, Named, Srv, path};
+use super::conf::{Auth, Loc, Named, Srv, Stripping};
+use super::path;
+use super::profile::{forget, profile_named, profile_of};
+use super::record::{At, Entry, Left, Record};
 use crate::Gatehouse;
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Outcome, Phase, Request};
-use gatehouse_token::{normal, strip as bytes};
-
-/// The place a request is in while its tokens are not stripped.
-#[derive(Clone, Copy, Default)]
-pub enum At<'r> {
-    /// No location has been found yet.
-    #[default]
-    Nowhere,
-    /// In this one.
-    Location(&'r Loc),
-    /// Wherever it is, that place's tokens are gone.
-    Stripped,
-}
-
-/// A location that a request has left unstripped, and the one it left before.
-pub struct Left<'r> {
-    location: &'r Loc,
-    before: Option<&'r Left<'r>>,
-}
+use gatehouse_token::strip as bytes;
 
 /// Strips a request that has been taken away from a place before, and lets a path that a client
 /// chose open no `internal` location: the clean one as little as the one with the token.
@@ -59,7 +43,7 @@ pub fn enter_location<'r>(r: Request<'r>, record: &Record<'r>, is_named: bool) -
         }
     }
     record.at.set(At::Location(here));
-    record.entry.set(Some(path::Entry::of(r)));
+    record.entry.set(Some(Entry::of(r)));
     Some(())
 }
 
@@ -193,14 +177,6 @@ fn strip_server<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
     strips.iter().try_for_each(|one| one.run(r, record))
 }
 
-/// What is stripped where a location says so.
-#[derive(Clone)]
-pub struct Stripping {
-    auth: Auth,
-    /// Also when the header's name is `Authorization`.
-    authorization: bool,
-}
-
 impl Stripping {
     fn run<'r>(&self, r: Request<'r>, record: &Record<'r>) -> Option<()> {
         match &self.auth {
@@ -209,42 +185,6 @@ impl Stripping {
             // What the variable says now is not what it would have said there: it may be any.
             Auth::Variable(_) => (0..r.main_conf::<Gatehouse>().token.profiles.len())
                 .try_for_each(|number| strip(r, record, number, self.authorization)),
-        }
-    }
-
-    fn includes(&self, other: &Self) -> bool {
-        let auth = match (&self.auth, &other.auth) {
-            (Auth::Variable(_), _) | (_, Auth::Off) => true,
-            (Auth::Profile(one), Auth::Profile(two)) => one.name == two.name,
-            _ => false,
-        };
-        auth && self.authorization >= other.authorization
-    }
-}
-
-impl Loc {
-    fn strips(&self) -> bool {
-        self.strip != Some(false) && !matches!(self.auth, None | Some(Auth::Off))
-    }
-
-    fn stripping(&self) -> Option<Stripping> {
-        self.auth
-            .clone()
-            .filter(|_| self.strips())
-            .map(|auth| Stripping {
-                auth,
-                authorization: self.strip == Some(true),
-            })
-    }
-}
-
-impl Srv {
-    /// Takes note of what a location of the server strips.
-    pub fn note(&mut self, location: &Loc) {
-        if let Some(new) = location.stripping() {
-            if !self.strips.iter().any(|one| one.includes(&new)) {
-                self.strips.push(new);
-            }
         }
     }
 }
@@ -266,28 +206,6 @@ fn strip<'r>(
     strip_headers(r, record, named, authorization)?;
     forget(r, main);
     Some(())
-}
-
-/// nginx remembers the values of some variables: it computes them again.
-pub fn forget(r: Request<'_>, main: &Main) {
-    for index in &main.remembered {
-        r.forget_variable(*index);
-    }
-}
-
-/// The path nginx has parsed from the target.
-pub(super) fn parsed<'r>(r: Request<'r>) -> &'r [u8] {
-    // A request that was refused while it was being read may be at an error page when we first see
-    // it; every other one is recorded before anybody changes its path.
-    if !r.is_internal() {
-        return r.uri();
-    }
-    let parsed = || {
-        let out = r.alloc(r.target().len())?;
-        let len = normal::path_of([r.target()], true, out)?;
-        out.get(..len)
-    };
-    parsed().unwrap_or_else(|| r.uri())
 }
 
 fn strip_query<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option<()> {
@@ -319,7 +237,7 @@ fn strip_query<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option
             without_args(r, entry.args, names)?
         };
         let args = clean.unwrap_or(entry.args);
-        record.entry.set(Some(path::Entry { args, ..entry }));
+        record.entry.set(Some(Entry { args, ..entry }));
     }
     Some(())
 }

@@ -1,61 +1,20 @@
 //! What both checks share: how a request is refused.
 
+mod record;
+
+pub use record::Refusal;
+
 use crate::{Gatehouse, Record};
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Level, Outcome, Phase, Request};
-use std::cell::Cell;
-
-/// The refusal of a main request; 0: none, or overruled.
-#[derive(Default)]
-pub struct Refusal<'r> {
-    status: Cell<u16>,
-    /// What the error log has about it or is to have, the newest line first.
-    lines: Cell<Option<&'r Line<'r>>>,
-    /// The upstream the request had then ([`Request::upstream_mark`]).
-    upstream: Cell<usize>,
-    /// Nobody else can allow the request any more: nginx answers with the refusal.
-    is_final: Cell<bool>,
-    /// A check said no, enforced or not: in a dry run, or read as a variable.
-    is_doubted: Cell<bool>,
-    /// Where the request is on its way to be let pass.
-    place: Cell<Place>,
-    /// It has left a place that it was not let into: what it shows from there on is for those who were refused.
-    was_turned_away: Cell<bool>,
-}
-
-/// How far a request has come in the place it is in.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Place {
-    /// No location has been found.
-    #[default]
-    Nowhere,
-    /// In a location, before all of access control is done.
-    Entered {
-        /// Whether one of our checks is in force there.
-        is_checked: bool,
-    },
-    /// Access control has let it pass.
-    Passed,
-}
-
-/// A line of the error log.
-struct Line<'r> {
-    level: Level,
-    text: &'r [u8],
-    written: Cell<bool>,
-    before: Option<&'r Line<'r>>,
-}
-
-/// Whether the request was refused in the location where it is now; an internal redirect forgets it.
-#[derive(Default)]
-pub struct RefusedHere(Cell<bool>);
+use record::Place;
 
 /// Refuses a request with `status`. Under `satisfy any` somebody else may still allow it.
 pub fn refuse<'r>(r: Request<'r>, record: &Record<'r>, status: u16) -> Outcome<'r> {
     let Some(local) = r.local::<Gatehouse>() else {
         return Outcome::Failed;
     };
-    local.refused.0.set(true);
+    local.refused_here.set(true);
     record.refusal.status.set(status);
     record.refusal.upstream.set(r.upstream_mark());
     record.refusal.is_final.set(!r.satisfy_any());
@@ -80,55 +39,6 @@ pub fn log_once<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &st
     if !record.refusal.has_line(text) {
         record.refusal.keep_line(r, level, text, true);
         r.log(level, text);
-    }
-}
-
-impl<'r> Refusal<'r> {
-    fn has_line(&self, text: &str) -> bool {
-        let mut line = self.lines.get();
-        while let Some(one) = line {
-            if one.text == text.as_bytes() {
-                return true;
-            }
-            line = one.before;
-        }
-        false
-    }
-
-    /// False when memory is short.
-    fn keep_line(&self, r: Request<'r>, level: Level, text: &str, written: bool) -> bool {
-        let line = r.text(&text, text.len()).and_then(|text| {
-            r.place(Line {
-                level,
-                text,
-                written: Cell::new(written),
-                before: self.lines.get(),
-            })
-        });
-        let kept = line.is_some();
-        if let Some(line) = line {
-            self.lines.set(Some(line));
-        }
-        kept
-    }
-
-    /// Writes what was deferred, the oldest line first.
-    fn write_lines(&self, r: Request<'_>) {
-        fn write(r: Request<'_>, line: Option<&Line<'_>>) {
-            let Some(line) = line.filter(|line| !line.written.replace(true)) else {
-                return;
-            };
-            write(r, line.before);
-            r.log(line.level, &String::from_utf8_lossy(line.text));
-        }
-        write(r, self.lines.get());
-    }
-
-    /// Forgets what was deferred: the next refusal is another one.
-    fn drop_lines(&self) {
-        while let Some(line) = self.lines.get().filter(|line| !line.written.get()) {
-            self.lines.set(line.before);
-        }
     }
 }
 
@@ -158,26 +68,6 @@ pub fn shows_refusal(r: Request<'_>) -> bool {
         .is_some_and(|record| record.refusal.is_shown())
 }
 
-impl Refusal<'_> {
-    fn is_shown(&self) -> bool {
-        self.status.get() != 0 || self.was_turned_away.get()
-    }
-
-    /// The request goes elsewhere by an internal redirect. Whatever took it away from a place with a check before access
-    /// control was done with it (`return`, `limit_req`, a fault of ours, another module), it was not let in there. Nor
-    /// was one that nginx itself refused before it looked for a location.
-    fn leave(&self) {
-        let unjudged = match self.place.replace(Place::Nowhere) {
-            Place::Passed => false,
-            Place::Nowhere => true,
-            Place::Entered { is_checked } => is_checked || self.is_doubted.get(),
-        };
-        if unjudged || self.status.get() != 0 {
-            self.was_turned_away.set(true);
-        }
-    }
-}
-
 /// The request has come to a server: from its client, or by an internal redirect.
 pub fn enter_server(r: Request<'_>, refusal: &Refusal<'_>) {
     if refusal.place.get() != Place::Nowhere || r.is_internal() {
@@ -197,7 +87,7 @@ pub fn enter_location(r: Request<'_>, refusal: &Refusal<'_>, is_named: bool) {
 
 fn is_here(r: Request<'_>) -> bool {
     r.local::<Gatehouse>()
-        .is_some_and(|local| local.refused.0.get())
+        .is_some_and(|local| local.refused_here.get())
 }
 
 /// Forgets a refusal before the request starts again at its clean path, where it is judged again.

@@ -1,0 +1,120 @@
+//! What is remembered about the refusal of a main request.
+
+use gatehouse_nginx::{Level, Request};
+use std::cell::Cell;
+
+/// The refusal of a main request; 0: none, or overruled.
+#[derive(Default)]
+pub struct Refusal<'r> {
+    pub(super) status: Cell<u16>,
+    /// What the error log has about it or is to have, the newest line first.
+    pub(super) lines: Cell<Option<&'r Line<'r>>>,
+    /// The upstream the request had then ([`Request::upstream_mark`]).
+    pub(super) upstream: Cell<usize>,
+    /// Nobody else can allow the request any more: nginx answers with the refusal.
+    pub(super) is_final: Cell<bool>,
+    /// A check said no, enforced or not: in a dry run, or read as a variable.
+    pub(super) is_doubted: Cell<bool>,
+    /// Where the request is on its way to be let pass.
+    pub(super) place: Cell<Place>,
+    /// It has left a place that it was not let into: what it shows from there on is for those who were refused.
+    pub(super) was_turned_away: Cell<bool>,
+}
+
+/// How far a request has come in the place it is in.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Place {
+    /// No location has been found.
+    #[default]
+    Nowhere,
+    /// In a location, before all of access control is done.
+    Entered {
+        /// Whether one of our checks is in force there.
+        is_checked: bool,
+    },
+    /// Access control has let it pass.
+    Passed,
+}
+
+/// A line of the error log.
+pub struct Line<'r> {
+    pub(super) level: Level,
+    pub(super) text: &'r [u8],
+    pub(super) written: Cell<bool>,
+    pub(super) before: Option<&'r Line<'r>>,
+}
+
+impl<'r> Refusal<'r> {
+    pub(super) fn has_line(&self, text: &str) -> bool {
+        let mut line = self.lines.get();
+        while let Some(one) = line {
+            if one.text == text.as_bytes() {
+                return true;
+            }
+            line = one.before;
+        }
+        false
+    }
+
+    /// False when memory is short.
+    pub(super) fn keep_line(
+        &self,
+        r: Request<'r>,
+        level: Level,
+        text: &str,
+        written: bool,
+    ) -> bool {
+        let line = r.text(&text, text.len()).and_then(|text| {
+            r.place(Line {
+                level,
+                text,
+                written: Cell::new(written),
+                before: self.lines.get(),
+            })
+        });
+        let kept = line.is_some();
+        if let Some(line) = line {
+            self.lines.set(Some(line));
+        }
+        kept
+    }
+
+    /// Writes what was deferred, the oldest line first.
+    pub(super) fn write_lines(&self, r: Request<'_>) {
+        fn write(r: Request<'_>, line: Option<&Line<'_>>) {
+            let Some(line) = line.filter(|line| !line.written.replace(true)) else {
+                return;
+            };
+            write(r, line.before);
+            r.log(line.level, &String::from_utf8_lossy(line.text));
+        }
+        write(r, self.lines.get());
+    }
+
+    /// Forgets what was deferred: the next refusal is another one.
+    pub(super) fn drop_lines(&self) {
+        while let Some(line) = self.lines.get().filter(|line| !line.written.get()) {
+            self.lines.set(line.before);
+        }
+    }
+}
+
+impl Refusal<'_> {
+    pub(super) fn is_shown(&self) -> bool {
+        self.status.get() != 0 || self.was_turned_away.get()
+    }
+
+    /// The request goes elsewhere by an internal redirect. Whatever took it away from a place with a check before access
+    /// control was done with it (`return`, `limit_req`, a fault of ours, another module), it was not let in there. Nor
+    /// was one that nginx itself refused before it looked for a location.
+    pub(super) fn leave(&self) {
+        let unjudged = match self.place.replace(Place::Nowhere) {
+            Place::Passed => false,
+            Place::Nowhere => true,
+            Place::Entered { is_checked } => is_checked || self.is_doubted.get(),
+        };
+        if unjudged || self.status.get() != 0 {
+            self.was_turned_away.set(true);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What the configuration says about tokens.
+
+use gatehouse_nginx::http::variable::Index;
+use gatehouse_nginx::{ConfLine, Expression, Level};
+use gatehouse_token::{HttpStatuses, Profile};
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// `http`: the profiles and who uses them.
+#[derive(Default)]
+pub struct Main {
+    pub(super) profiles: Vec<Named>,
+    /// The index of each, by its name.
+    pub(super) by_name: HashMap<String, usize>,
+    pub(super) uses: Vec<Rc<ProfileRef>>,
+    /// All servers as if they were one: for requests that end before they have said for which it is.
+    pub(super) every_server: Srv,
+    /// nginx's copies of what stripping changes, by index of the variable.
+    pub(super) remembered: Vec<Index>,
+}
+
+/// A profile as the requests use it.
+pub struct Named {
+    pub(super) name: String,
+    pub(super) profile: Profile,
+    /// The texts of its message, compiled; in the order of `Profile::message_texts`.
+    pub(super) message: Vec<Expression>,
+}
+
+/// One level of locations.
+#[derive(Default)]
+pub struct Loc {
+    pub(super) auth: Option<Auth>,
+    pub(super) dry_run: Option<bool>,
+    pub(super) statuses: Option<Rc<HttpStatuses>>,
+    pub(super) strip: Option<bool>,
+    pub(super) log_level: Option<Level>,
+}
+
+/// `server`.
+#[derive(Default)]
+pub struct Srv {
+    /// What its locations strip.
+    pub(super) strips: Vec<Stripping>,
+}
+
+/// What `token_auth` says.
+#[derive(Clone)]
+pub enum Auth {
+    Off,
+    Profile(Rc<ProfileRef>),
+    Variable(Rc<Expression>),
+}
+
+/// A profile named by `token_auth`, before or after its block is read.
+pub struct ProfileRef {
+    pub(super) name: String,
+    /// The line that names it.
+    pub(super) line: ConfLine,
+    /// Its index in [`Main::profiles`], once all blocks are read.
+    pub(super) index: Cell<usize>,
+}
+
+/// What is stripped where a location says so.
+#[derive(Clone)]
+pub struct Stripping {
+    pub(super) auth: Auth,
+    /// Also when the header's name is `Authorization`.
+    pub(super) authorization: bool,
+}
+
+impl Loc {
+    /// Whether a profile is in force at this level.
+    pub fn is_checked(&self) -> bool {
+        !matches!(self.auth, None | Some(Auth::Off))
+    }
+}
+
+impl Main {
+    /// Whether any request can be checked.
+    pub fn in_use(&self) -> bool {
+        !self.profiles.is_empty()
+    }
+
+    /// Whether a token may be part of a path.
+    pub(super) fn in_paths(&self) -> bool {
+        let in_path = |named: &Named| named.profile.carriers().path;
+        self.profiles.iter().any(in_path)
+    }
+}
+
+impl Stripping {
+    fn includes(&self, other: &Self) -> bool {
+        let auth = match (&self.auth, &other.auth) {
+            (Auth::Variable(_), _) | (_, Auth::Off) => true,
+            (Auth::Profile(one), Auth::Profile(two)) => one.name == two.name,
+            _ => false,
+        };
+        auth && self.authorization >= other.authorization
+    }
+}
+
+impl Loc {
+    pub(super) fn strips(&self) -> bool {
+        self.strip != Some(false) && !matches!(self.auth, None | Some(Auth::Off))
+    }
+
+    pub(super) fn stripping(&self) -> Option<Stripping> {
+        self.auth
+            .clone()
+            .filter(|_| self.strips())
+            .map(|auth| Stripping {
+                auth,
+                authorization: self.strip == Some(true),
+            })
+    }
+}
+
+impl Srv {
+    /// Takes note of what a location of the server strips.
+    pub(super) fn note(&mut self, location: &Loc) {
+        if let Some(new) = location.stripping() {
+            if !self.strips.iter().any(|one| one.includes(&new)) {
+                self.strips.push(new);
+            }
+        }
+    }
+}
