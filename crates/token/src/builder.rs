@@ -6,6 +6,7 @@ use crate::claims::AddressBinding;
 use crate::error::Error;
 use crate::keys::{Key, Secret};
 use crate::location::{Carriers, LocationWord, TokenLocation};
+use crate::names::Names;
 use crate::profile::Profile;
 use crate::scheme::{Carrier, Scheme, VerifierConfig};
 use crate::schemes::SCHEMES;
@@ -111,10 +112,13 @@ impl ProfileBuilder {
         let mut terms = settings.terms;
         terms.require_exp = scheme.always_expires || settings.require_exp == Some(true);
         let locations = locations(settings.from, scheme)?;
+        let names = locations.iter().filter_map(TokenLocation::names);
+        let names: Vec<usize> = names.map(Names::count).collect();
         let verifier = (scheme.build)(&VerifierConfig {
             keys: &keys,
             options: &settings.options,
             require_exp: terms.require_exp,
+            names: &names,
         })?;
         let mut roles = scheme.carriers.iter().map(|carrier| carrier.role);
         Ok(Profile {

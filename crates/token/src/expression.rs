@@ -87,10 +87,15 @@ pub(crate) fn build(form: Form, config: &VerifierConfig<'_>) -> Result<Expressio
     })
 }
 
-/// Makes the MAC and the expiry of a scheme's token.
-pub(crate) fn sign(form: Form, signing: &Signing<'_>) -> Result<Vec<String>, Error> {
+/// Makes the values of a scheme's token: the MAC, and those behind it.
+pub(crate) fn sign(
+    form: Form,
+    signing: &Signing<'_>,
+    others: &[i64],
+) -> Result<Vec<String>, Error> {
     let expression = build(form, &signing.config())?;
-    let mut values = vec![String::new(), signing.expires.to_string()];
+    let mut values = vec![String::new()];
+    values.extend(others.iter().map(i64::to_string));
     let mac = expression.encoded(&Presented::of(&values, signing.url), signing.request);
     let mac = mac.ok_or_else(|| Error::new("the message has no value"))?;
     if let Some(token) = values.first_mut() {

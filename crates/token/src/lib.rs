@@ -44,7 +44,7 @@ pub use in_path::InPath;
 pub use keys::{Key, KeyEncoding, Secret};
 pub use location::{Carriers, TokenLocation, Unreadable};
 pub use names::Names;
-pub use profile::{Finding, Profile, Signed, Verdict};
+pub use profile::{Finding, Profile, Signed, Times, Verdict};
 pub use reason::{HttpStatuses, Reason};
 pub use reference::reference;
 pub use request::{MAX_CARRIERS, MAX_TARGET, MAX_TOKEN, RequestView};

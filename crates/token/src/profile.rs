@@ -82,6 +82,15 @@ impl<'a> Finding<'a> {
     }
 }
 
+/// When a token is made, and how long it is good; seconds since the epoch.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// Now.
+    pub now: i64,
+    /// The last second at which the token is good.
+    pub expires: i64,
+}
+
 /// A token as [`Profile::sign`] makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
@@ -178,8 +187,8 @@ impl Profile {
         }
     }
 
-    /// Makes a token with a key, good until `expires`, for a request that carries a draft of it
-    /// ([`Profile::draft`]) in the profile's first location.
+    /// Makes a token for a request that carries a draft of it ([`Profile::draft`]) in the profile's first
+    /// location.
     ///
     /// # Errors
     /// A key the scheme cannot use; a message without a value.
@@ -187,7 +196,7 @@ impl Profile {
         &self,
         key: &Key,
         request: &dyn RequestView,
-        expires: i64,
+        times: Times,
     ) -> Result<Signed, Error> {
         let first = self.locations.first();
         let found = first.map(|one| one.find(request, self.scheme, &*self.verifier));
@@ -196,15 +205,15 @@ impl Profile {
             // A request without URL carries its token nowhere.
             _ => SignedUrl::Whole(request.target()),
         };
-        self.sign_url(key, url, request, expires)
+        self.sign_url(key, url, request, times)
     }
 
     /// Makes a token that looks like one and is good for nothing: it shows what a token will be part of.
     ///
     /// # Errors
     /// A key the scheme cannot use.
-    pub fn draft(&self, key: &Key, expires: i64) -> Result<Vec<String>, Error> {
-        let signed = self.sign_url(key, SignedUrl::Whole(b"/"), &Blank, expires)?;
+    pub fn draft(&self, key: &Key, times: Times) -> Result<Vec<String>, Error> {
+        let signed = self.sign_url(key, SignedUrl::Whole(b"/"), &Blank, times)?;
         Ok(signed.values)
     }
 
@@ -213,14 +222,15 @@ impl Profile {
         key: &Key,
         url: SignedUrl<'_>,
         request: &dyn RequestView,
-        expires: i64,
+        times: Times,
     ) -> Result<Signed, Error> {
         let values = (self.scheme.sign)(&Signing {
             key,
             options: &self.options,
             url,
             request,
-            expires,
+            now: times.now,
+            expires: times.expires,
         })?;
         let text = self
             .verifier

@@ -106,6 +106,8 @@ pub(crate) struct VerifierConfig<'a> {
     pub(crate) options: &'a Options,
     /// Whether a token must carry an expiry.
     pub(crate) require_exp: bool,
+    /// How many names each location gives that has names.
+    pub(crate) names: &'a [usize],
 }
 
 /// What a token is signed from.
@@ -118,6 +120,8 @@ pub(crate) struct Signing<'a> {
     pub(crate) url: SignedUrl<'a>,
     /// The request that will carry the token.
     pub(crate) request: &'a dyn RequestView,
+    /// Now, since the epoch.
+    pub(crate) now: i64,
     /// The last second at which the token is good.
     pub(crate) expires: i64,
 }
@@ -129,6 +133,7 @@ impl<'a> Signing<'a> {
             keys: std::slice::from_ref(self.key),
             options: self.options,
             require_exp: false,
+            names: &[],
         }
     }
 }

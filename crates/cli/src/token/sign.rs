@@ -1,6 +1,6 @@
 //! `gatehouse token sign`.
 
-use gatehouse_token::{Key, Profile, Signed, TokenLocation};
+use gatehouse_token::{Key, Profile, Signed, Times, TokenLocation};
 use serde_json::json;
 
 use super::common::Common;
@@ -13,7 +13,7 @@ use crate::{Failure, Outcome};
 struct Signer {
     profile: Profile,
     key: Key,
-    expires: i64,
+    times: Times,
 }
 
 pub(super) fn run(common: &Common, url: Option<&str>, time: Time) -> Result<Outcome, Failure> {
@@ -30,7 +30,10 @@ pub(super) fn run(common: &Common, url: Option<&str>, time: Time) -> Result<Outc
     let signer = Signer {
         profile: arguments.profile(&[first], 0)?,
         key: arguments.key()?,
-        expires,
+        times: Times {
+            now: common.now(),
+            expires,
+        },
     };
     let location = signer.profile.locations().first().cloned();
     let location = location.unwrap_or(TokenLocation::Path);
@@ -90,7 +93,7 @@ impl Signer {
             secret: gatehouse_token::Secret::new(b"another key".to_vec()),
         };
         let [one, other] = [&self.key, &other_key].map(|key| {
-            let draft = self.profile.draft(key, self.expires);
+            let draft = self.profile.draft(key, self.times);
             draft.map(|values| request.carrying(location, &values))
         });
         let unusable = |error: gatehouse_token::Error| Failure::Refused(error.to_string());
@@ -103,7 +106,7 @@ impl Signer {
                 differing.join("\", \"$")
             )));
         }
-        let signed = self.profile.sign(&self.key, &view, self.expires);
+        let signed = self.profile.sign(&self.key, &view, self.times);
         signed.map_err(unusable)
     }
 
@@ -114,7 +117,9 @@ impl Signer {
 
     /// Asks the module itself, at the last second: no link that it would refuse is given out.
     fn check(&self, carrying: &Request, url: &str) -> Result<(), Failure> {
-        let verdict = self.profile.verify(&self.view(carrying)?, self.expires);
+        let verdict = self
+            .profile
+            .verify(&self.view(carrying)?, self.times.expires);
         if verdict.is_ok() {
             return Ok(());
         }

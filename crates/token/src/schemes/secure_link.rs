@@ -43,7 +43,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     form: "22 characters of base64url, and for the expiry a number above 0 of at most 18 digits",
     example: &[("message", "{expires}$uri {key}")],
     build: |config| Ok(Box::new(expression::build(FORM, config)?)),
-    sign: |signing| expression::sign(FORM, signing),
+    sign: |signing| expression::sign(FORM, signing, &[signing.expires]),
 };
 
 const FORM: Form = Form {
