@@ -60,7 +60,7 @@ upstream u { token_auth off; server 127.0.0.1:1; }
 => "token_auth" directive is not allowed here
 # an error inside an include inside a profile names that file
 token_profile p { include common.inc; key file=key; }
-=> unknown format "nothing" in "format" directive, it must be "scalesimple" or "secure_link" @ common.inc:2
+=> unknown format "nothing" in "format" directive, it must be "scalesimple", * @ common.inc:2
 # a missing include inside a profile
 token_profile p { include none.inc; key file=key; }
 => open() "*/conf/none.inc" failed (2: No such file or directory)
@@ -88,6 +88,9 @@ key-one
 >>> ../conf/a.conf
 key text=secret;
 --- conf_cases
+# a word that another scheme has
+format scalesimple; key file=key; algorithm md5;
+=> token_profile "p" has an "algorithm", format "scalesimple" takes none
 # no format
 key file=key;
 => token_profile "p" has no "format"
@@ -96,10 +99,10 @@ format scalesimple;
 => token_profile "p" has no "key"
 # an unknown scheme
 format akamai2; key file=key;
-=> unknown format "akamai2" in "format" directive, it must be "scalesimple" or "secure_link"
+=> unknown format "akamai2" in "format" directive, it must be "scalesimple", *
 # a scheme's name is lower case
 format ScaleSimple; key file=key;
-=> unknown format "ScaleSimple" in "format" directive, it must be "scalesimple" or "secure_link"
+=> unknown format "ScaleSimple" in "format" directive, it must be "scalesimple", *
 # two formats
 format scalesimple; format scalesimple; key file=key;
 => "format" directive is duplicate
@@ -479,3 +482,35 @@ VERY-SECRET!
 is not base64 in "key" directive
 --- no_error_log
 VERY-SECRET
+
+=== TEST 13: a profile with a MAC
+--- http_config
+token_profile p { format hmac; key file=key; CASE }
+--- user_files
+>>> ../conf/key
+key-one
+--- conf_cases
+# no message
+algorithm md5;
+=> token_profile "p" has no "message", format "hmac" needs one
+# an unknown algorithm
+message "{expires}$uri"; algorithm crc32;
+=> unknown algorithm "crc32" in "algorithm" directive, it must be "md5", "sha1", "sha256", "sha384" or "sha512"
+# an unknown encoding
+message "{expires}$uri"; encoding text;
+=> unknown encoding "text" in "encoding" directive, it must be "hex", "base64" or "base64url"
+# two algorithms
+message "{expires}$uri"; algorithm md5; algorithm sha1;
+=> "algorithm" directive is duplicate
+# a time of signing without a lifetime
+message "{timestamp}$uri";
+=> token_profile "p" has "{timestamp}", but no "{lifetime}" in its "message"
+# a lifetime without a name
+message "{timestamp}{lifetime}$uri";
+=> token_profile "p" has "{lifetime}" in its "message", but two names in "from"
+# a name without a lifetime
+message "{expires}$uri"; from query=a,b,c;
+=> token_profile "p" has three names in "from", but no "{lifetime}" in its "message"
+# an expiry beside a lifetime
+message "{expires}{lifetime}$uri"; from query=a,b,c;
+=> unknown "{lifetime}" in "message" directive, it must be "{key}" or "{expires}"

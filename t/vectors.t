@@ -410,3 +410,122 @@ X-Real-IP: 127.0.0.1
 --- error_code: 403
 --- error_log
 token refused: 
+
+=== TEST 23: hmac, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+token_profile p { format hmac; key file=key; from query=st,ts,e; algorithm sha256; message "$uri|{timestamp}|{lifetime}"; }
+--- config
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+my_secret_key
+--- request eval
+"GET /files/a.zip?st=LbFae22QOpL3pfl_GHryFdqD9UEeZQbQuCTzqjFmrdA&ts=1699999990&e=60"
+--- response_body eval
+"name=a\nGET /files/a.zip HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 24: hmac, expired
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+token_profile p { format hmac; key file=key; from query=st,ts,e; algorithm sha256; message "$uri|{timestamp}|{lifetime}"; }
+--- config
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+my_secret_key
+--- request eval
+"GET /f?st=gZG3E9wPDPL1hWCWEjUF5320vpgn5hktjAEBtAKiUSM&ts=1699999939&e=60"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 25: hmac, tampered
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+token_profile p { format hmac; key file=key; from query=st,ts,e; algorithm sha256; message "$uri|{timestamp}|{lifetime}"; }
+--- config
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+my_secret_key
+--- request eval
+"GET /g?st=eo9ctyuPxf67uD0diGJTnL87XL_3N_28fhnGUTvk-Ak&ts=1700000000&e=60"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 26: hmac, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+map $uri $folder { ~^(?<prefix>/[^/]+/) $prefix; }
+token_profile p { format hmac; key file=key; from query=md5,e; algorithm md5; message "{key}:{expires}:$folder"; }
+--- config
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+key
+--- request eval
+"GET /hls/1.ts?md5=aS_qG1vZdDclLYSs5oB3pg&e=1700000600"
+--- response_body eval
+"name=a\nGET /hls/1.ts HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 27: hmac, expired
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+map $uri $folder { ~^(?<prefix>/[^/]+/) $prefix; }
+token_profile p { format hmac; key file=key; from query=md5,e; algorithm md5; message "{key}:{expires}:$folder"; }
+--- config
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+key
+--- request eval
+"GET /hls/1.ts?md5=U87h7AmB31T_KXMJQfd0uA&e=1699999999"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 28: hmac, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+map $uri $folder { ~^(?<prefix>/[^/]+/) $prefix; }
+token_profile p { format hmac; key file=key; from query=token,expires; algorithm md5; message "$folder{key}{expires}"; }
+--- config
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+key
+--- request eval
+"GET /hls/1.ts?token=HErtaGdDeJWpKxZEuw5RJw&expires=1700000600"
+--- response_body eval
+"name=a\nGET /hls/1.ts HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 29: hmac, tampered
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+map $uri $folder { ~^(?<prefix>/[^/]+/) $prefix; }
+token_profile p { format hmac; key file=key; from query=token,expires; algorithm md5; message "$folder{key}{expires}"; }
+--- config
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+key
+--- request eval
+"GET /hlz/1.ts?token=HErtaGdDeJWpKxZEuw5RJw&expires=1700000600"
+--- error_code: 403
+--- error_log
+token refused: 

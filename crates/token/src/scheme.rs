@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use gatehouse_base::digest::Algorithm;
+use gatehouse_base::encoding::Encoding;
+
 use crate::claims::Claims;
 use crate::error::Error;
 use crate::keys::{Key, KeyEncoding};
@@ -96,6 +99,10 @@ pub enum Repeated {
 pub(crate) struct Options {
     /// The expression that is signed.
     pub(crate) message: String,
+    /// The hash of a MAC.
+    pub(crate) algorithm: Option<Algorithm>,
+    /// How a token spells the MAC.
+    pub(crate) encoding: Option<Encoding>,
 }
 
 /// What a scheme's verifier is built from.

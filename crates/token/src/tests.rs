@@ -1,7 +1,9 @@
 //! Whole profiles against requests: the published vectors, and what no vector says.
 
 mod edges;
+mod every_scheme;
 mod fake;
+mod hmac;
 mod promises;
 mod properties;
 mod refusals;

@@ -6,6 +6,8 @@ use crate::keys::{KeyEncoding, Secret};
 use crate::location::LocationWord;
 use crate::scheme::{Options, Scheme};
 use crate::schemes::{SCHEMES, scheme};
+use gatehouse_base::digest::Algorithm;
+use gatehouse_base::encoding::Encoding;
 use gatehouse_base::words;
 
 /// What a host does for the lines of a block.
@@ -122,6 +124,35 @@ pub static WORDS: &[Word] = &[
         },
     },
     Word {
+        name: "algorithm",
+        args: Arity::One,
+        repeated: false,
+        syntax: || algorithms().collect::<Vec<_>>().join(" | "),
+        text: include_str!("words/algorithm.md"),
+        parse: |settings, words, _| {
+            let name = first(words);
+            let known = algorithms().any(|one| one == name);
+            let found = Algorithm::parse(name).filter(|_| known);
+            let unknown = || words::unknown("algorithm", name, "algorithm", algorithms());
+            settings.options.algorithm = Some(found.ok_or_else(unknown)?);
+            Ok(())
+        },
+    },
+    Word {
+        name: "encoding",
+        args: Arity::One,
+        repeated: false,
+        syntax: || Encoding::ALL.map(|row| row.0).join(" | "),
+        text: include_str!("words/encoding.md"),
+        parse: |settings, words, _| {
+            let name = first(words);
+            let legal = Encoding::ALL.map(|row| row.0);
+            let unknown = || words::unknown("encoding", name, "encoding", legal);
+            settings.options.encoding = Some(Encoding::parse(name).ok_or_else(unknown)?);
+            Ok(())
+        },
+    },
+    Word {
         name: "leeway",
         args: Arity::One,
         repeated: false,
@@ -194,6 +225,14 @@ pub(crate) struct KeyFile {
 
 fn first<'w>(words: &[&'w str]) -> &'w str {
     words.first().copied().unwrap_or_default()
+}
+
+/// The hashes that make a MAC.
+fn algorithms() -> impl Iterator<Item = &'static str> {
+    let rows = Algorithm::ALL
+        .iter()
+        .filter(|row| row.1 != Algorithm::Crc32);
+    rows.map(|row| row.0)
 }
 
 fn parse_binding(word: &str) -> Option<AddressBinding> {

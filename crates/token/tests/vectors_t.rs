@@ -56,6 +56,8 @@ struct Case<'v> {
     vector: &'v Value,
     profile: String,
     key: &'v str,
+    /// More of the `http` block.
+    http: &'v str,
     server: &'v str,
     target: String,
     headers: Vec<String>,
@@ -88,6 +90,7 @@ fn scalesimple(vector: &Value) -> Case<'_> {
         vector,
         profile: format!("format scalesimple; key file=key; from {place};"),
         key: text(vector, "key").unwrap(),
+        http: "",
         server: "",
         target: target.to_owned(),
         headers,
@@ -107,11 +110,68 @@ fn secure_link(vector: &Value) -> Option<Case<'_>> {
         vector,
         profile: format!("format secure_link; key file=key; from query; message \"{message}\";"),
         key: "secret",
+        http: "",
         server: "set_real_ip_from 127.0.0.1;\nreal_ip_header X-Real-IP;\n",
         target: format!("{uri}?md5={hash}&expires={expires}"),
         headers: vec![format!("X-Real-IP: {}", text(vector, "remote_addr")?)],
         stripped: uri,
     })
+}
+
+/// A vector of the http_hmac_secure_link module.
+fn hmac_secure_link(vector: &Value) -> Case<'_> {
+    let conf = text(vector, "conf").unwrap();
+    let said = |word: &str| {
+        let at = conf.split_once(word).unwrap().1;
+        at.split(';').next().unwrap().trim_matches([' ', '"'])
+    };
+    let message = said("secure_link_hmac_message");
+    let message = message.replace("$arg_ts", "{timestamp}");
+    let message = message.replace("$arg_e", "{lifetime}");
+    let algorithm = said("secure_link_hmac_algorithm");
+    let uri = text(vector, "uri").unwrap();
+    let number = |field: &str| vector.get(field).unwrap().as_i64().unwrap();
+    Case {
+        vector,
+        profile: format!(
+            "format hmac; key file=key; from query=st,ts,e; algorithm {algorithm}; message \"{message}\";"
+        ),
+        key: said("secure_link_hmac_secret"),
+        http: "",
+        server: "",
+        target: format!(
+            "{uri}?st={}&ts={}&e={}",
+            text(vector, "token").unwrap(),
+            number("ts"),
+            number("e")
+        ),
+        headers: Vec::new(),
+        stripped: uri.to_owned(),
+    }
+}
+
+/// A vector of kaltura's secure token module, whose links are good for the folder of a playlist.
+fn kaltura<'v>(vector: &'v Value, names: &str, message: &str) -> Case<'v> {
+    let signed = text(vector, "hash_input_at_edge").unwrap();
+    let (begin, end) = (signed.find('/').unwrap(), signed.rfind('/').unwrap());
+    let uri = format!("{}/1.ts", &signed[begin..end]);
+    let (token, expiry) = names.split_once(',').unwrap();
+    Case {
+        vector,
+        profile: format!(
+            "format hmac; key file=key; from query={names}; algorithm md5; message \"{message}\";"
+        ),
+        key: text(vector, "key").unwrap(),
+        http: "map $uri $folder { ~^(?<prefix>/[^/]+/) $prefix; }\n",
+        server: "",
+        target: format!(
+            "{uri}?{token}={}&{expiry}={}",
+            text(vector, "token").unwrap(),
+            vector.get("expires").unwrap()
+        ),
+        headers: Vec::new(),
+        stripped: uri,
+    }
 }
 
 fn block(out: &mut String, number: usize, case: &Case<'_>) {
@@ -123,9 +183,10 @@ fn block(out: &mut String, number: usize, case: &Case<'_>) {
     write!(
         out,
         "\n=== TEST {number}: {scheme}, {name}\n--- http_upstream: a\n--- http_config\ntest_clock {now};\n\
-         token_profile p {{ {} }}\n--- config\n{}location / {{ token_auth p; proxy_set_header Host up; \
+         {}token_profile p {{ {} }}\n--- config\n{}location / {{ token_auth p; proxy_set_header Host up; \
          proxy_set_header X-Real-IP \"\"; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }}\n\
          --- user_files\n>>> ../conf/key\n{}\n--- request eval\n{}\n",
+        case.http,
         case.profile,
         case.server,
         case.key,
@@ -153,6 +214,11 @@ fn tokens() -> String {
     );
     let cases = list("scalesimple").iter().map(scalesimple);
     let cases = cases.chain(list("nginx_secure_link").iter().filter_map(secure_link));
+    let cases = cases.chain(list("nginx_hmac_secure_link").iter().map(hmac_secure_link));
+    let cdnvideo = list("kaltura_cdnvideo").iter();
+    let cases = cases.chain(cdnvideo.map(|one| kaltura(one, "md5,e", "{key}:{expires}:$folder")));
+    let cht = list("kaltura_cht").iter();
+    let cases = cases.chain(cht.map(|one| kaltura(one, "token,expires", "$folder{key}{expires}")));
     for (index, case) in cases.enumerate() {
         block(&mut out, index + 1, &case);
     }

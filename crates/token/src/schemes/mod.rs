@@ -29,13 +29,14 @@
 //! the clock and never compares an address or a path: [`Claims`] are judged once, in the profile, in the same
 //! order for every scheme. So a forged token is `invalid`, whatever else it says.
 
+mod hmac;
 mod scalesimple;
 mod secure_link;
 
 use crate::scheme::Scheme;
 
 /// Every scheme.
-pub static SCHEMES: &[Scheme] = &[scalesimple::SCHEME, secure_link::SCHEME];
+pub static SCHEMES: &[Scheme] = &[scalesimple::SCHEME, secure_link::SCHEME, hmac::SCHEME];
 
 /// Finds the scheme of a `format` name.
 pub fn scheme(name: &str) -> Option<&'static Scheme> {

@@ -1,0 +1,134 @@
+//! What holds for every row of the schemes, whatever it is.
+
+use proptest::prelude::*;
+
+use super::fake::{Fake, NOW, profile};
+use crate::{Key, MAX_CARRIERS, Names, Profile, SCHEMES, Scheme, Secret, Times, TokenLocation};
+
+const TIMES: Times = Times {
+    now: NOW,
+    expires: NOW + 600,
+};
+
+fn example(scheme: &Scheme, from: &str) -> Profile {
+    let mut lines = vec![format!("format {}", scheme.name), "key k1".to_owned()];
+    lines.push(format!("from {from}"));
+    let words = scheme.example.iter();
+    lines.extend(words.map(|(word, value)| format!("{word} {value}")));
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    profile(&lines).unwrap()
+}
+
+fn key(text: &str) -> Key {
+    Key {
+        id: None,
+        secret: Secret::new(text.into()),
+    }
+}
+
+/// A request for `url` with the values of a token in a location.
+fn carrying(profile: &Profile, location: &TokenLocation, url: &str, values: &[String]) -> Fake {
+    let named = |names: &Names| -> Vec<(String, String)> {
+        if names.get(1).is_none() {
+            let name = names.get(0).unwrap().to_owned();
+            return vec![(name, values.join(","))];
+        }
+        let names = names.iter().map(str::to_owned);
+        names.zip(values.iter().cloned()).collect()
+    };
+    let pairs = location.names().map(named).unwrap_or_default();
+    let joined = |between: &str| {
+        let pairs = pairs.iter().map(|(name, value)| format!("{name}={value}"));
+        pairs.collect::<Vec<_>>().join(between)
+    };
+    let request = match location {
+        TokenLocation::Query(_) => {
+            let mark = if url.contains('?') { '&' } else { '?' };
+            Fake::new(&format!("{url}{mark}{}", joined("&")))
+        }
+        TokenLocation::Cookie(_) => Fake::new(url).cookie(&joined("; ")),
+        TokenLocation::Header(_) => {
+            let lines = pairs.iter();
+            lines.fold(Fake::new(url), |request, (name, value)| {
+                request.header(name, value)
+            })
+        }
+        TokenLocation::Path => Fake::new(&format!("/{}{url}", values.join(","))),
+    };
+    let texts = vec!["text"; profile.message_texts().count()];
+    request.message(&texts)
+}
+
+#[test]
+fn rows_are_complete() {
+    for scheme in SCHEMES {
+        let name = scheme.name;
+        let named = SCHEMES.iter().filter(|one| one.name == name);
+        assert_eq!(named.count(), 1, "{name}");
+        assert!(
+            (1..=MAX_CARRIERS).contains(&scheme.carriers.len()),
+            "{name}"
+        );
+        assert!(
+            (1..=scheme.carriers.len()).contains(&scheme.joined),
+            "{name}"
+        );
+        let first = scheme.carriers.first().unwrap();
+        assert!(first.required, "{name}");
+        assert!(first.query.is_some() && first.cookie.is_some() && first.header.is_some());
+        for option in scheme.options.iter().filter(|one| one.default.is_none()) {
+            let mut given = scheme.example.iter();
+            assert!(
+                given.any(|one| one.0 == option.word),
+                "{name} {}",
+                option.word
+            );
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_signed_verifies_and_nothing_else(
+        url in "/[a-z/]{0,9}(\\?[xy]=[a-z&]{0,5})?",
+        at: prop::sample::Index,
+        by in 1u8..=255,
+    ) {
+        for scheme in SCHEMES {
+            for from in ["query", "cookie", "header", "path"] {
+                let profile = example(scheme, from);
+                let location = profile.locations().first().unwrap();
+                let sign = |by: &str| {
+                    let draft = profile.draft(&key(by), TIMES).unwrap();
+                    let request = carrying(&profile, location, &url, &draft);
+                    profile.sign(&key(by), &request, TIMES).unwrap()
+                };
+                let signed = sign("k1");
+                let good = carrying(&profile, location, &url, &signed.values);
+                let verdict = profile.verify(&good, NOW);
+                prop_assert_eq!(verdict.refused, None, "{} {} {:?}", scheme.name, from, signed);
+                prop_assert_eq!(verdict.expires, Some(TIMES.expires));
+                let late = profile.verify(&good, TIMES.expires + 1);
+                prop_assert_eq!(late.as_str(), "expired");
+                let shown = profile.findings(&good, NOW).next().unwrap().signed_text();
+                prop_assert_eq!(shown, Some(signed.text));
+
+                let forged = sign("k2");
+                let forged = carrying(&profile, location, &url, &forged.values);
+                prop_assert_eq!(profile.verify(&forged, NOW).as_str(), "invalid");
+
+                for index in 0..signed.values.len() {
+                    let mut values: Vec<Vec<u8>> =
+                        signed.values.iter().map(|value| value.clone().into_bytes()).collect();
+                    let value = &mut values[index];
+                    let place = at.index(value.len());
+                    value[place] = value[place].wrapping_add(by);
+                    let Ok(values) = values.into_iter().map(String::from_utf8).collect::<Result<Vec<_>, _>>()
+                    else { continue };
+                    let changed = carrying(&profile, location, &url, &values);
+                    prop_assert!(!profile.verify(&changed, NOW).is_ok(), "{} {} {:?}", scheme.name, from, values);
+                }
+            }
+        }
+    }
+}
