@@ -2,56 +2,14 @@
 
 mod cache_control;
 mod known;
+mod lines;
 mod remove;
 
 use crate::ffi::bytes;
 use crate::http::request::Request;
-use crate::sys;
+pub use lines::Header;
+use lines::Lines;
 use std::ptr;
-
-/// A header line of a request.
-#[derive(Clone, Copy)]
-pub struct Header<'r> {
-    element: *mut sys::ngx_table_elt_t,
-    /// Its name as sent.
-    pub name: &'r [u8],
-    /// Its value.
-    pub value: &'r [u8],
-}
-
-/// Walks an nginx list of headers part by part.
-struct Lines<'r> {
-    previous: *mut sys::ngx_list_part_t,
-    part: *mut sys::ngx_list_part_t,
-    at: usize,
-    life: std::marker::PhantomData<&'r ()>,
-}
-
-impl<'r> Iterator for Lines<'r> {
-    type Item = Header<'r>;
-
-    fn next(&mut self) -> Option<Header<'r>> {
-        loop {
-            // SAFETY: null or a part of a live list.
-            let part = unsafe { self.part.as_ref()? };
-            if self.at < part.nelts {
-                // SAFETY: within the part, whose elements are ngx_table_elt_t.
-                let element = unsafe { part.elts.cast::<sys::ngx_table_elt_t>().add(self.at) };
-                self.at += 1;
-                // SAFETY: the strings live as long as the request.
-                let (name, value) =
-                    unsafe { (bytes::slice((*element).key), bytes::slice((*element).value)) };
-                return Some(Header {
-                    element,
-                    name,
-                    value,
-                });
-            }
-            (self.previous, self.part) = (self.part, part.next);
-            self.at = 0;
-        }
-    }
-}
 
 impl<'r> Request<'r> {
     /// The request's header lines, in their order.

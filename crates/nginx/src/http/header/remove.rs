@@ -1,6 +1,6 @@
 //! Takes lines out of nginx's list of request headers.
 
-use super::Lines;
+use super::lines::Lines;
 use crate::sys;
 
 /// Removes the element that `lines` gave last from the list of request headers; `lines` goes on
