@@ -6,9 +6,9 @@ use super::tries::Tries;
 use crate::table::{Passive, PeerId, RouteView, Table, Word};
 use std::sync::atomic::AtomicU64;
 
-/// What an `upstream_lookup` and its table say about balancing.
+/// The rules of balancing that an `upstream_lookup` and its table set.
 pub struct Rules<'c, W: Word = AtomicU64> {
-    /// Who chooses.
+    /// The policy that chooses.
     pub policy: &'c dyn Policy<W>,
     /// When a backend is left out.
     pub passive: &'c Passive,

@@ -80,7 +80,8 @@ fn the_turn_survives_a_replacement() {
     assert_eq!(sequence(&table, "a", 3, &Passive::default(), 0), "bab");
 }
 
-/// Two backends share a cell, more have one each: whoever comes, goes or changes places, those that stay keep their turn.
+/// Two backends share a cell, more have one each. Backends that stay keep their turn when others come, go or change
+/// places.
 #[test]
 fn the_turn_survives_a_change_of_backends() {
     let memory = memory(256);

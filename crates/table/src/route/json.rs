@@ -199,7 +199,7 @@ fn backend_object(json: Json, at: &str) -> Result<Backend, RouteError> {
 }
 
 const ROUTE_MEMBERS: &[&str] = &["id", "backends", "vars", "keys", "meta"];
-/// Those that can say something; `max_conns` and `slow_start` may only say what they say by default.
+/// Those that may have any value; `max_conns` and `slow_start` may only have their default.
 const BACKEND_MEMBERS: &[&str] = &["url", "weight", "backup", "drain", "sni"];
 
 /// Refuses a member, and says which ones there are.
@@ -250,7 +250,7 @@ fn weight(json: &Json, at: &str) -> Result<u16, RouteError> {
     }
 }
 
-/// A member that is known, and so far may only say what it says by default.
+/// A member that is known, but may only have its default so far.
 fn zero(json: &Json, default: &Json, at: &str) -> Result<(), RouteError> {
     if json == default {
         Ok(())

@@ -43,7 +43,7 @@ pub const MAX_VARS: usize = 1024;
 pub struct Route {
     /// A name for logs and `$upstream_lookup_id`.
     pub id: Option<String>,
-    /// Where requests go; may be empty (the route is known and has nobody to answer).
+    /// Where requests go; may be empty (the route is known and has no backend).
     pub backends: Vec<Backend>,
     /// Strings read by `upstream_variable`.
     pub vars: Vec<(String, String)>,
@@ -70,7 +70,7 @@ pub struct Backend {
     pub drain: bool,
     /// Name for SNI and for verifying the certificate; `None` means the host name, if it is one.
     pub sni: Option<String>,
-    /// What else it says.
+    /// Its other options.
     pub options: Options,
 }
 
@@ -157,7 +157,7 @@ pub struct Unresolved<'r> {
     pub index: usize,
     /// Its name.
     pub name: &'r str,
-    /// What is wrong with it, for people.
+    /// A human-readable error.
     pub why: String,
     /// Some of its addresses are used.
     pub partly: bool,
@@ -166,16 +166,16 @@ pub struct Unresolved<'r> {
 /// Takes each backend of which [`Route::resolve`] found no or not all addresses.
 pub type Missing<'f> = dyn FnMut(Unresolved<'_>) + 'f;
 
-/// How the caller turns a host name and port into addresses; an error is a reason for people.
+/// How the caller turns a host name and port into addresses; the error is human-readable.
 pub type Resolver<'f> = dyn FnMut(&str, u16) -> Result<Vec<SocketAddr>, String> + 'f;
 
 impl Route {
     /// Resolves the backends' host names through `ask`. A name with several addresses gives a peer for each, as in
     /// nginx; they are sorted, so that a name server's rotation is not a change.
     ///
-    /// What a name server says, or does not say, is never a reason to refuse a route: a name without addresses takes
-    /// out its own backend, and one with more than `most` or than there is room for ([`MAX_BACKENDS`]) keeps the first
-    /// ones. Both go to `missing`.
+    /// The answer of a name server never refuses a route. A name without addresses takes out its own backend only. A
+    /// name with more than `most`, or than there is room for ([`MAX_BACKENDS`]), keeps the first ones. Both go to
+    /// `missing`.
     pub fn resolve<'r>(
         &'r self,
         most: usize,

@@ -1,7 +1,7 @@
 //! Host names of backends and their addresses. The caller does the asking.
 //!
-//! One dead name is its own backend's trouble, and name servers that are away are nobody's end: what is known from the
-//! configuration before stays in use, and after [`PATIENCE`] spent waiting for them nobody else is asked.
+//! A name that does not resolve takes out its own backend only. While name servers do not answer, the addresses of the
+//! configuration before stay in use, and after [`PATIENCE`] spent waiting no further name is asked for.
 
 use super::Unresolved;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -21,7 +21,7 @@ pub enum Answer {
     Found(Vec<IpAddr>),
     /// There is no such name, for this reason.
     NotFound(String),
-    /// Nobody could say, for this reason.
+    /// No name server answered, for this reason.
     NoAnswer(String),
 }
 
@@ -52,7 +52,7 @@ impl Names {
     /// The addresses of a name; the first time `ask` says what they are and how long that took.
     ///
     /// # Errors
-    /// Why there are none, for people.
+    /// Why there are none, as a human-readable text.
     pub fn resolve(
         &mut self,
         name: &str,
@@ -87,10 +87,10 @@ impl Names {
             .unwrap_or_else(|| Err("internal error".into()))
     }
 
-    /// The addresses of a name as far as they are known without asking anybody, or `local` knows them.
+    /// The addresses of a name as far as they are known without asking a name server, or `local` knows them.
     ///
     /// # Errors
-    /// Why there are none, for people.
+    /// Why there are none, as a human-readable text.
     pub fn recall(
         &self,
         name: &str,

@@ -1,11 +1,11 @@
-//! What a backend may say besides its address and its share.
+//! Options of a backend besides its address and its weight.
 
-/// How a backend is spoken to and how much it takes. By default it says nothing, and costs a record nothing.
+/// How nginx speaks to a backend and how much the backend takes. The default takes no room in a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Options {
     /// Whether its connections begin with a PROXY header.
     pub proxy: ProxyHeader,
-    /// What it speaks.
+    /// Its protocol.
     pub protocol: Protocol,
     /// Most requests at a time, 0 for no limit; at most [`Options::MOST_CONNS`].
     pub max_conns: u32,
@@ -32,7 +32,7 @@ pub enum ProxyHeader {
     V2,
 }
 
-/// What a backend speaks; TLS below it is [`Backend::tls`](super::Backend::tls).
+/// The protocol of a backend; whether TLS is below it says [`Backend::tls`](super::Backend::tls).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// HTTP.

@@ -16,7 +16,7 @@ const OPTIONS: &[&str] = &["weight", "backup", "drain", "sni"];
 /// With `options`, a fragment such as `#weight=5&drain=1&backup=1&sni=name` is read too.
 ///
 /// # Errors
-/// What is wrong with it, for people.
+/// A human-readable error.
 pub fn parse_backend_url(url: &str, options: bool) -> Result<Backend, String> {
     let (place, fragment) = match url.split_once('#') {
         Some((place, fragment)) => (place, Some(fragment)),

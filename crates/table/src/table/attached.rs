@@ -6,7 +6,8 @@
 //! still the one it looks for, before and after it copies the rest. A block belongs to one route; what does not fit one
 //! block goes on in the next.
 //!
-//! The content is a list like a record's extras: kind 1 byte, name length 2, value length 3, name, value; a zero ends it.
+//! The content is a list like a record's extras: kind 1 byte, name length 2, value length 3, name, value. A zero ends
+//! it.
 
 use super::layout::{MAX_RECORD_WORDS, class_of, head};
 use super::live::is_live;
@@ -75,7 +76,7 @@ fn first(content: &[u64], number: u64) -> u64 {
     content.len() as u64 | KEYS << 10 | (number & NUMBER) << 14 | ATTACHED
 }
 
-/// A route's `keys`, in the caller's buffer: whoever has no more use for them wipes it.
+/// A route's `keys`, in the caller's buffer. The caller wipes the buffer after use.
 #[derive(Clone, Copy)]
 pub struct Keys<'b>(&'b [u8]);
 
@@ -155,7 +156,7 @@ impl<W: Word> Table<'_, W> {
         for (to, from) in to.iter_mut().zip(content) {
             *to = from.load(Ordering::Relaxed);
         }
-        // Pairs with the fence of `wipe`: whoever copied a word of a later owner sees the first word changed.
+        // Pairs with the fence of `wipe_attached`: if a word of a later owner was copied, the first word has changed.
         W::fence(Ordering::Acquire);
         first.load(Ordering::Relaxed) == block.first
     }
@@ -170,7 +171,7 @@ impl<W: Word> Table<'_, W> {
         there.eq(content.0.iter().copied())
     }
 
-    /// Writes a block with this content, which nobody knows yet.
+    /// Writes a block with this content. No record refers to it yet.
     pub(super) fn write_attached(&self, at: usize, content: &[u64]) -> AttachedRef {
         // The generation rises with the end of every change, whatever becomes of it.
         let first = first(content, self.mem.load(head::GENERATION).wrapping_add(1));

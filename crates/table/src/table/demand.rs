@@ -35,7 +35,7 @@ pub struct Demand {
 impl Default for Demand {
     fn default() -> Self {
         Self {
-            // The identities never leave this value: any key will do as long as nobody can guess it.
+            // The identities never leave this value: any key will do as long as it cannot be guessed.
             key: HashKey::random(),
             routes: 0,
             blocks: [0; CLASSES],

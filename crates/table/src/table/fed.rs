@@ -1,7 +1,7 @@
 //! What the table was last filled from: an older reading of a file never comes after a newer one.
 //!
-//! Whoever begins to read takes a ticket from a counter in the table, and whoever has applied all of a reading writes
-//! its ticket down: `ticket 32 | source 32`. What the master read at a reload is applied by a worker, and every worker
+//! A process that begins to read takes a ticket from a counter in the table; a process that has applied all of a reading
+//! writes its ticket down: `ticket 32 | source 32`. What the master read at a reload is applied by a worker, and every worker
 //! holds a copy of it; the note tells them that it was applied, or that the same file was read again later.
 
 use super::layout::head;
@@ -69,7 +69,7 @@ impl<W: Word> Table<'_, W> {
         last.is_some_and(|last| last.source == fingerprint(source))
     }
 
-    /// All of a reading has been applied; the caller holds the zone's mutex, or nobody else knows the table yet.
+    /// All of a reading has been applied; the caller holds the zone's mutex, or no other process knows the table yet.
     pub fn finish_ticket(&self, ticket: Ticket) {
         let last = Ticket::from_word(self.mem.load(head::FED));
         // A later reading of another source stays the later one.

@@ -1,18 +1,18 @@
 //! The feeders' lease: which process follows the file, the store and the checks.
 //!
 //! One word: `pid 22 | configuration generation 16 | heartbeat 26` (tenths of a second), changed by compare-and-swap,
-//! so that owner and heartbeat are never of two minds.
+//! so that owner and heartbeat always belong together.
 
 use super::layout::head;
 use super::{Table, Word};
 use std::sync::atomic::Ordering;
 
-/// A lease nobody has renewed for this long is anybody's.
+/// Any process may take a lease that was not renewed for this long.
 pub const LEASE_MS: u64 = 3000;
 
 const BEATS: u64 = 1 << 26;
 
-/// Who asks for the lease.
+/// A process that asks for the lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Feeder {
     /// The process (Linux: below 2^22).

@@ -147,7 +147,7 @@ pub struct Stats {
 }
 
 impl<'a, W: Word> Table<'a, W> {
-    /// Makes an empty table, whatever the memory held; nobody else may be using it. `seed` keys the hash and should be
+    /// Makes an empty table, whatever the memory held; no other process may be using it. `seed` keys the hash and should be
     /// random. The memory's start should be 64-byte aligned (speed only).
     ///
     /// # Errors

@@ -57,7 +57,7 @@ impl<W: Word> Table<'_, W> {
         None
     }
 
-    /// The peers and cells of the endpoints if nothing new is needed; some are nobody otherwise.
+    /// The peers and cells that the endpoints have already; a new endpoint gets a peer that does not exist.
     pub(super) fn peers_there(&self, endpoints: &[Endpoint<'_>], old: &Parts) -> Vec<PeerSlot> {
         let mut kept = KeptCells::new(self, old);
         let nobody = PeerId {
@@ -212,12 +212,12 @@ impl<W: Word> Table<'_, W> {
 /// The cells of a route that is being replaced: each goes to the same peer again, once.
 struct KeptCells(Vec<(PeerId, Kept)>);
 
-/// What an old route says of a peer's turn.
+/// The current weight of a peer in the old route.
 #[derive(Clone, Copy)]
 enum Kept {
-    /// It has this cell.
+    /// In a cell of its own.
     Cell(u32),
-    /// It has none, and its current weight is the opposite of the first one's.
+    /// In the cell it shares with the first of two, as the opposite of the first one's weight.
     Weight(i32),
 }
 

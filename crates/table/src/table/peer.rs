@@ -49,7 +49,7 @@ impl Default for Passive {
 /// What has been measured of a peer's latency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latency {
-    /// Microseconds: an average, made by whoever records it. At most [`Latency::MOST_US`].
+    /// Microseconds, averaged by the policy that records it. At most [`Latency::MOST_US`].
     pub us: u32,
     /// Milliseconds since it was recorded, to about 16.
     pub age_ms: u64,

@@ -1,4 +1,4 @@
-//! Lookups: what a request does. Nothing is written, nothing is held.
+//! Lookups: what a request does. A lookup writes nothing and holds nothing.
 //!
 //! A record is copied word by word and believed only if its slot is still the same afterwards (the slot's value has a
 //! version, so a record replaced by another at the same place shows). The fences make that sound: see the C11 memory
@@ -75,8 +75,8 @@ impl std::error::Error for LookupError {}
 /// Attempts before a lookup gives up: each failed one means that a writer changed this very slot meanwhile.
 const ATTEMPTS: usize = 1000;
 
-/// One look at a slot.
-enum Look {
+/// What came of reading a slot once.
+enum Attempt {
     /// Another key's.
     Other,
     /// Copied: so many words.
@@ -203,19 +203,19 @@ impl<W: Word> Table<'_, W> {
         let mut slot = word.load(Ordering::Acquire);
         let mut attempts = 0;
         while slot_tag_is(slot, hash) {
-            match self.look(word, slot, key, buf) {
-                Look::Copied(len) => return Ok(Some(len)),
-                Look::TooSmall(words) => return Err(LookupError::BufferTooSmall(words)),
-                Look::Other => break,
-                Look::Changed if attempts > ATTEMPTS => return Err(LookupError::Busy),
-                Look::Changed => slot = word.load(Ordering::Acquire),
+            match self.read_slot(word, slot, key, buf) {
+                Attempt::Copied(len) => return Ok(Some(len)),
+                Attempt::TooSmall(words) => return Err(LookupError::BufferTooSmall(words)),
+                Attempt::Other => break,
+                Attempt::Changed if attempts > ATTEMPTS => return Err(LookupError::Busy),
+                Attempt::Changed => slot = word.load(Ordering::Acquire),
             }
             attempts = attempts.saturating_add(1);
         }
         Ok(None)
     }
 
-    fn look(&self, word: &W, slot: u64, key: &[u8], buf: &mut [u64]) -> Look {
+    fn read_slot(&self, word: &W, slot: u64, key: &[u8], buf: &mut [u64]) -> Attempt {
         let at = slot_record(slot);
         let same_key = self.record_has_key(at, key);
         let len = First(self.mem.load(at)).words();
@@ -230,12 +230,12 @@ impl<W: Word> Table<'_, W> {
         }
         W::fence(Ordering::Acquire);
         if word.load(Ordering::Relaxed) != slot {
-            return Look::Changed;
+            return Attempt::Changed;
         }
         match (same_key, copied) {
-            (false, _) => Look::Other,
-            (true, 0) => Look::TooSmall(len),
-            (true, len) => Look::Copied(len),
+            (false, _) => Attempt::Other,
+            (true, 0) => Attempt::TooSmall(len),
+            (true, len) => Attempt::Copied(len),
         }
     }
 
@@ -276,8 +276,8 @@ impl<W: Word> Table<'_, W> {
         to < self.geo.buckets
     }
 
-    /// Whether entries have moved since the cursor's walk began: it may have shown a route twice or not at all. Who
-    /// must not miss one walks again.
+    /// Whether entries have moved since the cursor's walk began: it may have shown a route twice or not at all. Restart
+    /// the walk if every route is needed.
     #[must_use]
     pub fn disturbed(&self, cursor: &Cursor) -> bool {
         self.moves() != cursor.moves

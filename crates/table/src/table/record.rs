@@ -17,7 +17,7 @@
 
 use crate::route::{Options, Protocol, ProxyHeader};
 
-/// Who made a route, and alone may change it.
+/// The source that made a route. No other source may change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// The table's `file`.

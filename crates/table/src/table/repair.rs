@@ -1,7 +1,7 @@
 //! After a crash: the index is the truth, everything else is made anew from it, in slices while readers go on.
 //!
-//! A writer killed between two stores has published its change or not; what it may leave behind are wrong free lists,
-//! reference counts and totals. Health of peers and balancing cells stay.
+//! A writer that was killed between two stores has either published its change or not. It may leave wrong free lists,
+//! reference counts and totals behind. Health of peers and balancing cells stay.
 
 use super::layout::{BUCKET, CLASSES, EMPTY, LINE, WRITING, head, slot_record};
 use super::pages::Kind;
@@ -25,8 +25,8 @@ const CHAINS: usize = 16 * 1024;
 const RECORDS: usize = 1024;
 
 impl<W: Word> Table<'_, W> {
-    /// Does one slice of rebuilding all that is derived, a millisecond or two; true once everything is in order. Who is
-    /// killed in a slice leaves [`WRITING`]: the next one begins again from the start.
+    /// Rebuilds a slice of all that is derived, in a millisecond or two; true once everything is in order. A process that
+    /// is killed in a slice leaves [`WRITING`], and the next one begins again from the start.
     pub(super) fn repair_slice(&self) -> bool {
         let found = self.mem.load(head::DIRTY);
         let from = self.mem.load(head::REPAIR_AT) as usize;
@@ -139,7 +139,8 @@ impl<W: Word> Table<'_, W> {
         counted
     }
 
-    /// Counts what a live record holds. False if it is none, or was counted (its entry was being moved): the entry goes.
+    /// Counts what a live record holds. False if it is no record, or was counted before
+    /// because its entry was being moved; the caller then clears the entry.
     fn recount_record(&self, at: usize, buf: &mut [u64]) -> bool {
         let Some((page, kind @ Kind::Records(class), unit)) = self.block_of(at) else {
             return false;

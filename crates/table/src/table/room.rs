@@ -84,7 +84,7 @@ impl<'a, W: Word> Writer<'a, W> {
         let to = room.at.saturating_add(PAGES).min(table.geo.pages);
         self.begin();
         for page in room.at..to {
-            // Left so by somebody who did not come to the end.
+            // A process that was killed while it made room left the page so.
             if table.is_leaving(page) {
                 table.keep_page(page);
             }
@@ -212,7 +212,7 @@ impl<'a, W: Word> Writer<'a, W> {
 }
 
 impl<W: Word> Table<'_, W> {
-    /// Whether a page is that of [`Table::take_scratch`], its record left there by somebody who was killed.
+    /// Whether a page is that of [`Table::take_scratch`], whose record a killed process left there.
     fn is_stranded(&self, page: usize) -> bool {
         let length = First(self.mem.load(self.geo.page_at(page))).words();
         match self.page_kind(page) {

@@ -55,7 +55,7 @@ impl<'b> RouteView<'b> {
         self.text(1, self.first().key_len(), self.first().id_len())
     }
 
-    /// Who made it; `None` only for words that are no record.
+    /// The source that made it; `None` only for words that are no record.
     #[must_use]
     pub fn owner(&self) -> Option<Owner> {
         self.first().owner()
@@ -207,7 +207,7 @@ pub struct BackendView<'b> {
     pub name: Option<&'b str>,
     /// SNI and verified name, for TLS backends that have one.
     pub sni: Option<&'b str>,
-    /// What else it says.
+    /// Its other options.
     pub options: Options,
 }
 

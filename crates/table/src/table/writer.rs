@@ -25,14 +25,14 @@ pub enum Change<'c> {
         key: &'c Key,
         /// The route.
         route: &'c Resolved<'c>,
-        /// Who does it.
+        /// The owner on whose behalf it is done.
         owner: Owner,
     },
     /// Removes the route of a key.
     Remove {
         /// The key.
         key: &'c Key,
-        /// Who does it.
+        /// The owner on whose behalf it is done.
         owner: Owner,
     },
 }
@@ -55,7 +55,7 @@ pub enum Applied {
 /// Why a change was refused: nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApplyError {
-    /// Somebody else owns the key.
+    /// The key has another owner.
     Foreign(Owner),
     /// No room.
     Full,
@@ -117,8 +117,8 @@ impl<'a, W: Word> Table<'a, W> {
     /// Begins to write for a feeder; the caller holds the zone's mutex, and the lease is checked under it: a process that
     /// was stopped while it waited for the mutex does not overwrite what its successor has written.
     ///
-    /// Who has just got the lease takes the mutex once before reading what the table holds: its predecessor may have
-    /// been inside, and every later attempt of it is refused here.
+    /// A process that has just got the lease takes the mutex once before it reads what the table holds: its predecessor may
+    /// have been inside, and every later attempt of the predecessor is refused here.
     ///
     /// # Errors
     /// [`NoWriter`].
