@@ -51,6 +51,20 @@ impl ProfileBuilder {
         Self::default()
     }
 
+    /// A block of a scheme that has no row.
+    #[cfg(test)]
+    pub(crate) fn with_scheme(scheme: &'static Scheme) -> Self {
+        let mut builder = Self::default();
+        builder.settings.scheme = Some(scheme);
+        builder
+    }
+
+    #[cfg(test)]
+    pub(crate) fn terms(&mut self, leeway_s: i64, require_exp: bool) {
+        self.settings.terms.leeway_s = leeway_s;
+        self.settings.require_exp = Some(require_exp);
+    }
+
     /// One line: a word of [`WORDS`] and what follows it.
     ///
     /// # Errors

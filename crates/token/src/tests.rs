@@ -7,4 +7,5 @@ mod hmac;
 mod promises;
 mod properties;
 mod refusals;
+mod three_values;
 mod vectors;

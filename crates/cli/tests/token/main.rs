@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // helpers outside #[test] functions
 
 mod arguments;
+mod hmac;
 mod verdict;
 
 use std::fs;
