@@ -2,6 +2,7 @@
 //! a release; `scripts/check-symbols` proves it.
 #![allow(clippy::panic)] // what this file is for
 
+pub mod requests;
 pub mod tasks;
 
 use crate::family::Family;
@@ -32,6 +33,7 @@ pub struct Main {
 pub struct Loc {
     wanted: Option<Where>,
     redirect: Option<&'static str>,
+    requests: requests::Loc,
 }
 
 /// An `upstream`.

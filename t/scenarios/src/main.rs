@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod event_connections;
+mod event_requests;
 mod event_tasks;
 mod examples;
 mod exiting;

@@ -1,6 +1,6 @@
 //! Where a connection goes.
 
-use crate::sys as ngx;
+use crate::sys;
 use std::ffi::c_char;
 use std::fmt;
 use std::net::SocketAddr;
@@ -51,42 +51,42 @@ impl fmt::Display for Address {
 /// A socket address as C has it.
 #[derive(Clone, Copy)]
 pub(crate) union Raw {
-    v4: ngx::sockaddr_in,
-    v6: ngx::sockaddr_in6,
-    unix: ngx::sockaddr_un,
+    v4: sys::sockaddr_in,
+    v6: sys::sockaddr_in6,
+    unix: sys::sockaddr_un,
 }
 
 impl Address {
     /// The address and the length of it that counts.
-    pub(crate) fn raw(&self) -> (Raw, ngx::socklen_t) {
+    pub(crate) fn raw(&self) -> (Raw, sys::socklen_t) {
         match self {
             Self::Inet(SocketAddr::V4(from)) => {
                 // SAFETY: plain C data for which zero is valid.
-                let mut v4: ngx::sockaddr_in = unsafe { std::mem::zeroed() };
-                v4.sin_family = ngx::AF_INET as ngx::sa_family_t;
+                let mut v4: sys::sockaddr_in = unsafe { std::mem::zeroed() };
+                v4.sin_family = sys::AF_INET as sys::sa_family_t;
                 v4.sin_port = from.port().to_be();
                 v4.sin_addr.s_addr = u32::from(*from.ip()).to_be();
-                (Raw { v4 }, size_of::<ngx::sockaddr_in>() as _)
+                (Raw { v4 }, size_of::<sys::sockaddr_in>() as _)
             }
             Self::Inet(SocketAddr::V6(from)) => {
                 // SAFETY: plain C data for which zero is valid.
-                let mut v6: ngx::sockaddr_in6 = unsafe { std::mem::zeroed() };
-                v6.sin6_family = ngx::AF_INET6 as ngx::sa_family_t;
+                let mut v6: sys::sockaddr_in6 = unsafe { std::mem::zeroed() };
+                v6.sin6_family = sys::AF_INET6 as sys::sa_family_t;
                 v6.sin6_port = from.port().to_be();
                 v6.sin6_addr.__in6_u.__u6_addr8 = from.ip().octets();
                 v6.sin6_scope_id = from.scope_id();
-                (Raw { v6 }, size_of::<ngx::sockaddr_in6>() as _)
+                (Raw { v6 }, size_of::<sys::sockaddr_in6>() as _)
             }
             Self::Unix(path) => {
                 // SAFETY: plain C data for which zero is valid.
-                let mut unix: ngx::sockaddr_un = unsafe { std::mem::zeroed() };
-                unix.sun_family = ngx::AF_UNIX as ngx::sa_family_t;
+                let mut unix: sys::sockaddr_un = unsafe { std::mem::zeroed() };
+                unix.sun_family = sys::AF_UNIX as sys::sa_family_t;
                 // The last byte stays the NUL that ends the path.
                 let room = unix.sun_path.iter_mut().take(PATH_MAX.saturating_sub(1));
                 for (to, from) in room.zip(path.bytes()) {
                     *to = from as c_char;
                 }
-                (Raw { unix }, size_of::<ngx::sockaddr_un>() as _)
+                (Raw { unix }, size_of::<sys::sockaddr_un>() as _)
             }
         }
     }

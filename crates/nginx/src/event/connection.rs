@@ -7,7 +7,7 @@
 use super::address::Address;
 use super::state::{Side, State};
 use super::worker;
-use crate::sys as ngx;
+use crate::sys;
 use std::future::poll_fn;
 use std::io;
 use std::ptr::{self, NonNull};
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// An open connection.
 pub struct Connection {
-    pub(super) raw: NonNull<ngx::ngx_connection_t>,
+    pub(super) raw: NonNull<sys::ngx_connection_t>,
     pub(super) state: Rc<State>,
 }
 
@@ -52,20 +52,20 @@ impl Connection {
         let (mut address, length) = to.raw();
         let mut name = crate::ffi::bytes::borrow(name.as_bytes());
         // SAFETY: plain C data for which zero is valid.
-        let mut peer: ngx::ngx_peer_connection_t = unsafe { std::mem::zeroed() };
+        let mut peer: sys::ngx_peer_connection_t = unsafe { std::mem::zeroed() };
         peer.sockaddr = (&raw mut address).cast();
         peer.socklen = length;
         peer.name = &raw mut name;
-        peer.get = Some(ngx::ngx_event_get_peer);
+        peer.get = Some(sys::ngx_event_get_peer);
         peer.log = state.log();
         // SAFETY: all that it reads of `peer` is set and lives until it returns; its log is the state's.
-        let result = unsafe { ngx::ngx_event_connect_peer(&raw mut peer) };
+        let result = unsafe { sys::ngx_event_connect_peer(&raw mut peer) };
         let raw = NonNull::new(peer.connection).ok_or_else(|| state.error("connect() failed"))?;
         // From here on dropping it closes it.
         let mut connection = Self { raw, state };
         connection.adopt();
         let result = result as i32;
-        if result != ngx::NGX_OK as i32 && result != ngx::NGX_AGAIN {
+        if result != sys::NGX_OK as i32 && result != sys::NGX_AGAIN {
             return Err(connection.state.error("connect() failed"));
         }
         Ok(connection)
@@ -88,7 +88,7 @@ impl Connection {
     }
 
     /// nginx's record. Never held across a call into nginx.
-    pub(super) fn fields(&mut self) -> &mut ngx::ngx_connection_t {
+    pub(super) fn fields(&mut self) -> &mut sys::ngx_connection_t {
         // SAFETY: open until this is dropped; nginx is single-threaded and does not run meanwhile.
         unsafe { self.raw.as_mut() }
     }
@@ -109,13 +109,13 @@ impl Connection {
     fn socket_error(&mut self) -> Option<io::Error> {
         let fd = self.fields().fd;
         let mut number: i32 = 0;
-        let mut length = size_of::<i32>() as ngx::socklen_t;
+        let mut length = size_of::<i32>() as sys::socklen_t;
         // SAFETY: an open socket; both pointers lead to values of the size that is named.
         let asked = unsafe {
-            ngx::getsockopt(
+            sys::getsockopt(
                 fd,
-                ngx::SOL_SOCKET as i32,
-                ngx::SO_ERROR as i32,
+                sys::SOL_SOCKET as i32,
+                sys::SO_ERROR as i32,
                 (&raw mut number).cast(),
                 &raw mut length,
             )
@@ -204,11 +204,11 @@ impl Connection {
         // SAFETY: a connection has its events.
         if unsafe { (*event).timer_set() } != 0 {
             // SAFETY: it is in nginx's timer tree.
-            unsafe { ngx::ngx_del_timer(event) };
+            unsafe { sys::ngx_del_timer(event) };
         }
     }
 
-    pub(super) fn event(&mut self, side: Side) -> *mut ngx::ngx_event_t {
+    pub(super) fn event(&mut self, side: Side) -> *mut sys::ngx_event_t {
         match side {
             Side::Read => self.fields().read,
             Side::Write => self.fields().write,
@@ -227,16 +227,16 @@ impl Connection {
         // SAFETY: a connection has its events.
         if unsafe { (*event).timer_set() } == 0 {
             // SAFETY: an event of an open connection.
-            unsafe { ngx::ngx_add_timer(event, milliseconds(time)) };
+            unsafe { sys::ngx_add_timer(event, milliseconds(time)) };
         }
         // SAFETY: an event of an open connection.
         let handled = unsafe {
             match side {
-                Side::Read => ngx::ngx_handle_read_event(event, 0),
-                Side::Write => ngx::ngx_handle_write_event(event, 0),
+                Side::Read => sys::ngx_handle_read_event(event, 0),
+                Side::Write => sys::ngx_handle_write_event(event, 0),
             }
         };
-        if handled == ngx::NGX_OK as isize {
+        if handled == sys::NGX_OK as isize {
             Poll::Pending
         } else {
             Poll::Ready(Err(self.state.error("nginx cannot watch the connection")))
@@ -245,12 +245,12 @@ impl Connection {
 }
 
 /// As nginx counts them; 49 days are for ever.
-pub(super) fn milliseconds(time: Duration) -> ngx::ngx_msec_t {
-    u32::try_from(time.as_millis()).unwrap_or(u32::MAX) as ngx::ngx_msec_t
+pub(super) fn milliseconds(time: Duration) -> sys::ngx_msec_t {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX) as sys::ngx_msec_t
 }
 
 /// NGX_AGAIN
-const AGAIN: isize = ngx::NGX_AGAIN as isize;
+const AGAIN: isize = sys::NGX_AGAIN as isize;
 
 impl Drop for Connection {
     fn drop(&mut self) {
@@ -259,10 +259,10 @@ impl Drop for Connection {
         let fields = self.fields();
         let pool = std::mem::replace(&mut fields.pool, ptr::null_mut());
         // SAFETY: open until now; nginx takes its timers and posted events back.
-        unsafe { ngx::ngx_close_connection(self.raw.as_ptr()) };
+        unsafe { sys::ngx_close_connection(self.raw.as_ptr()) };
         if !pool.is_null() {
             // SAFETY: the pool of this connection's TLS, used by nobody any more.
-            unsafe { ngx::ngx_destroy_pool(pool) };
+            unsafe { sys::ngx_destroy_pool(pool) };
         }
     }
 }

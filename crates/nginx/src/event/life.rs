@@ -4,11 +4,11 @@
 use super::{shutdown, task, worker};
 use crate::conf::{Kind, main_of_cycle};
 use crate::ffi::{guard, log, process};
-use crate::sys as ngx;
+use crate::sys;
 use std::ptr;
 
 /// The module's record with what it does when a process begins and ends.
-pub const fn living<M: Kind>(mut module: ngx::ngx_module_t) -> ngx::ngx_module_t {
+pub const fn living<M: Kind>(mut module: sys::ngx_module_t) -> sys::ngx_module_t {
     module.init_module = Some(init_module::<M>);
     module.init_process = Some(init_process::<M>);
     module.exit_process = Some(exit_process);
@@ -16,7 +16,7 @@ pub const fn living<M: Kind>(mut module: ngx::ngx_module_t) -> ngx::ngx_module_t
 }
 
 /// Never reports a failure: nginx would exit.
-unsafe extern "C" fn init_module<M: Kind>(cycle: *mut ngx::ngx_cycle_t) -> isize {
+unsafe extern "C" fn init_module<M: Kind>(cycle: *mut sys::ngx_cycle_t) -> isize {
     // SAFETY: nginx passes the cycle that is about to run.
     let cycle_log = unsafe { (*cycle).log };
     let body = || {
@@ -36,7 +36,7 @@ unsafe extern "C" fn init_module<M: Kind>(cycle: *mut ngx::ngx_cycle_t) -> isize
 }
 
 /// Never reports a failure: nginx would end the worker for good (nginx-limits: ngx_process.c).
-unsafe extern "C" fn init_process<M: Kind>(cycle: *mut ngx::ngx_cycle_t) -> isize {
+unsafe extern "C" fn init_process<M: Kind>(cycle: *mut sys::ngx_cycle_t) -> isize {
     // SAFETY: nginx passes the running cycle.
     let log = unsafe { (*cycle).log };
     let body = || {
@@ -56,7 +56,7 @@ unsafe extern "C" fn init_process<M: Kind>(cycle: *mut ngx::ngx_cycle_t) -> isiz
 }
 
 /// Before nginx looks for what has been left open.
-unsafe extern "C" fn exit_process(cycle: *mut ngx::ngx_cycle_t) {
+unsafe extern "C" fn exit_process(cycle: *mut sys::ngx_cycle_t) {
     // SAFETY: nginx passes the running cycle.
     let log = unsafe { (*cycle).log };
     // SAFETY: the cycle's log.
@@ -83,11 +83,11 @@ fn end() {
 ///
 /// # Safety
 /// `cycle` is live; `module` is the static of a module of this library.
-unsafe fn end_with_cycle(cycle: *mut ngx::ngx_cycle_t, module: *mut ngx::ngx_module_t) {
+unsafe fn end_with_cycle(cycle: *mut sys::ngx_cycle_t, module: *mut sys::ngx_module_t) {
     // SAFETY: the cycle is live.
     let pool = unsafe { (*cycle).pool };
     // SAFETY: a live pool.
-    let cleanup = unsafe { ngx::ngx_pool_cleanup_add(pool, 0) };
+    let cleanup = unsafe { sys::ngx_pool_cleanup_add(pool, 0) };
     // SAFETY: null or the fresh cleanup.
     if let Some(cleanup) = unsafe { cleanup.as_mut() } {
         cleanup.data = module.cast();

@@ -9,12 +9,10 @@ mod bits;
 pub mod connection;
 #[doc(hidden)]
 pub mod life;
-#[allow(dead_code)] // until requests wait for tasks
-mod own;
+pub(crate) mod own;
 mod shutdown;
 pub mod sleep;
 mod state;
-#[allow(dead_code)] // until requests wait for tasks
 pub mod task;
 pub mod timer;
 #[cfg(ngx_feature = "ssl")]

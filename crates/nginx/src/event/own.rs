@@ -2,10 +2,11 @@
 
 use super::worker;
 use crate::ffi::guard;
-use crate::sys as ngx;
-use std::cell::UnsafeCell;
+use crate::sys;
+use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
-use std::rc::Rc;
+use std::ops::Deref;
+use std::rc::{Rc, Weak};
 
 /// Whether a worker that has been told to go waits for an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,22 +18,30 @@ pub(crate) enum Waits {
 }
 
 /// An event and the value it is about; dropping it takes the event back.
-pub(crate) struct Own<T: 'static>(Rc<Inner<T>>);
+pub(crate) struct Own<T: 'static>(Handle<T>);
+
+/// The event as others see it: what it is asked for after its owner is gone does not happen.
+pub(crate) struct Handle<T: 'static>(Rc<Inner<T>>);
+
+/// A handle that keeps nothing alive.
+pub(crate) struct WeakHandle<T: 'static>(Weak<Inner<T>>);
 
 /// `event` comes first: nginx hands back its address.
 #[repr(C)]
-struct Inner<T> {
-    event: UnsafeCell<ngx::ngx_event_t>,
+struct Inner<T: 'static> {
+    event: UnsafeCell<sys::ngx_event_t>,
     /// What nginx's debug log looks for behind an event: its descriptor.
-    connection: UnsafeCell<MaybeUninit<ngx::ngx_connection_t>>,
+    connection: UnsafeCell<MaybeUninit<sys::ngx_connection_t>>,
     value: T,
     name: &'static str,
-    happened: fn(&T),
+    happened: fn(&Handle<T>),
+    /// The owner is gone.
+    disowned: Cell<bool>,
 }
 
 impl<T: 'static> Own<T> {
-    /// An idle event; `happened` is called with `value`, `name` is for the alert line.
-    pub(crate) fn new(name: &'static str, value: T, happened: fn(&T)) -> Self {
+    /// An idle event; `happened` is called when it happens, `name` is for the alert line.
+    pub(crate) fn new(name: &'static str, value: T, happened: fn(&Handle<T>)) -> Self {
         let own = Rc::new(Inner {
             // SAFETY: plain C data for which zero is an idle event.
             event: UnsafeCell::new(unsafe { std::mem::zeroed() }),
@@ -40,8 +49,9 @@ impl<T: 'static> Own<T> {
             value,
             name,
             happened,
+            disowned: Cell::new(false),
         });
-        let connection = own.connection.get().cast::<ngx::ngx_connection_t>();
+        let connection = own.connection.get().cast::<sys::ngx_connection_t>();
         // SAFETY: zeroed memory of our own.
         unsafe { (*connection).fd = -1 };
         let event = own.event.get();
@@ -49,17 +59,50 @@ impl<T: 'static> Own<T> {
         unsafe { (*event).data = connection.cast() };
         // SAFETY: as above.
         unsafe { (*event).handler = Some(happened_in_loop::<T>) };
-        Self(own)
+        Self(Handle(own))
     }
+}
 
+impl<T: 'static> Deref for Own<T> {
+    type Target = Handle<T>;
+
+    fn deref(&self) -> &Handle<T> {
+        &self.0
+    }
+}
+
+impl<T: 'static> Drop for Own<T> {
+    fn drop(&mut self) {
+        self.0.0.disowned.set(true);
+        self.0.cancel();
+    }
+}
+
+impl<T: 'static> WeakHandle<T> {
+    /// The event, if it is still there.
+    pub(crate) fn upgrade(&self) -> Option<Handle<T>> {
+        self.0.upgrade().map(Handle)
+    }
+}
+
+impl<T: 'static> Handle<T> {
     /// The value.
     pub(crate) fn value(&self) -> &T {
         &self.0.value
     }
 
+    /// See [`WeakHandle`].
+    pub(crate) fn downgrade(&self) -> WeakHandle<T> {
+        WeakHandle(Rc::downgrade(&self.0))
+    }
+
+    fn usable(&self) -> bool {
+        worker::on_loop() && !self.0.disowned.get()
+    }
+
     /// Happens after so many milliseconds, whatever was said before. Off the loop: never.
     pub(crate) fn after(&self, milliseconds: u64, waits: Waits) {
-        if !worker::on_loop() {
+        if !self.usable() {
             return;
         }
         self.stop_timer();
@@ -69,23 +112,24 @@ impl<T: 'static> Own<T> {
         unsafe { (*event).log = log };
         // SAFETY: as above.
         unsafe { (*event).set_cancelable(u32::from(waits == Waits::No)) };
-        let milliseconds = ngx::ngx_msec_t::try_from(milliseconds).unwrap_or(LONGEST);
+        let milliseconds = sys::ngx_msec_t::try_from(milliseconds).unwrap_or(LONGEST);
         // SAFETY: an initialised event; the memory stays where it is until the timer is taken back.
-        unsafe { ngx::ngx_add_timer(event, milliseconds.min(LONGEST)) };
+        unsafe { sys::ngx_add_timer(event, milliseconds.min(LONGEST)) };
     }
 
     /// Happens at the loop's next turn. Off the loop: never.
     ///
     /// nginx waits for nothing while this queue is not empty, and runs it once a turn: what posts itself
-    /// again leaves time for everything else.
+    /// again leaves time for everything else. A worker that has been told to go does not look at the queue:
+    /// what a request depends on has a timer besides.
     pub(crate) fn post(&self) {
-        if worker::on_loop() {
+        if self.usable() {
             let event = self.0.event.get();
             let log = worker::log();
             // SAFETY: our own event.
             unsafe { (*event).log = log };
             // SAFETY: the queue is initialised before a worker begins.
-            unsafe { ngx::ngx_post_event(event, &raw mut ngx::ngx_posted_next_events) };
+            unsafe { sys::ngx_post_event(event, &raw mut sys::ngx_posted_next_events) };
         }
     }
 
@@ -96,7 +140,7 @@ impl<T: 'static> Own<T> {
         // SAFETY: our own event.
         if unsafe { (*event).posted() } != 0 {
             // SAFETY: it is in one of nginx's queues.
-            unsafe { ngx::ngx_delete_posted_event(event) };
+            unsafe { sys::ngx_delete_posted_event(event) };
         }
     }
 
@@ -105,39 +149,26 @@ impl<T: 'static> Own<T> {
         // SAFETY: our own event.
         if unsafe { (*event).timer_set() } != 0 {
             // SAFETY: it is in nginx's timer tree.
-            unsafe { ngx::ngx_del_timer(event) };
+            unsafe { sys::ngx_del_timer(event) };
         }
     }
 }
 
 /// Half of what nginx's clock can tell apart: it compares times by their difference.
-const LONGEST: ngx::ngx_msec_t = ngx::ngx_msec_t::MAX >> 2;
+const LONGEST: sys::ngx_msec_t = sys::ngx_msec_t::MAX >> 2;
 
-impl<T: 'static> Drop for Own<T> {
-    fn drop(&mut self) {
-        self.cancel();
-    }
-}
-
-unsafe extern "C" fn happened_in_loop<T: 'static>(event: *mut ngx::ngx_event_t) {
+unsafe extern "C" fn happened_in_loop<T: 'static>(event: *mut sys::ngx_event_t) {
     let inner = event.cast::<Inner<T>>();
-    // SAFETY: `Own::new` put the event at the beginning of what an Rc holds, and dropping the Rc takes the
+    // SAFETY: `Own::new` put the event at the beginning of what an Rc holds, and dropping the owner takes the
     // event back: it is alive.
     unsafe { Rc::increment_strong_count(inner) };
     // SAFETY: the count of the line above. It keeps the memory, whatever `happened` drops.
-    let inner = unsafe { Rc::from_raw(inner) };
+    let handle = Handle(unsafe { Rc::from_raw(inner) });
+    let name = handle.0.name;
+    let body = || (handle.0.happened)(&handle);
     // SAFETY: the log of the running cycle.
-    unsafe {
-        guard::run(worker::log(), inner.name, (), || {
-            (inner.happened)(&inner.value);
-        });
-    }
-    drop_guarded(inner);
-}
-
-/// The value may be dropped with the count: not outside of the guard.
-fn drop_guarded<T>(inner: Rc<Inner<T>>) {
-    let name = inner.name;
+    unsafe { guard::run(worker::log(), name, (), body) };
+    // The value may be dropped with the count: not outside of the guard.
     // SAFETY: the log of the running cycle.
-    unsafe { guard::run(worker::log(), name, (), || drop(inner)) }
+    unsafe { guard::run(worker::log(), name, (), || drop(handle)) };
 }

@@ -5,12 +5,12 @@
 
 use super::worker::{self, OfLoop};
 use crate::ffi::guard;
-use crate::sys as ngx;
+use crate::sys;
 use std::fs::File;
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 
 struct Watch {
-    connection: *mut ngx::ngx_connection_t,
+    connection: *mut sys::ngx_connection_t,
     told_to_go: fn(),
 }
 
@@ -19,9 +19,9 @@ static WATCH: OfLoop<Option<Watch>> = OfLoop::new(None);
 /// Calls `told_to_go` when nginx closes its idle connections. Once a worker.
 pub(super) fn watch(told_to_go: fn()) {
     // SAFETY: a plain global of the process.
-    let process = unsafe { ngx::ngx_process };
+    let process = unsafe { sys::ngx_process };
     // The one process of `master_process off` has no such shutdown.
-    if process as u32 != ngx::NGX_PROCESS_WORKER {
+    if process as u32 != sys::NGX_PROCESS_WORKER {
         return;
     }
     WATCH.with(|watch| {
@@ -34,10 +34,10 @@ pub(super) fn watch(told_to_go: fn()) {
     });
 }
 
-fn open() -> Option<*mut ngx::ngx_connection_t> {
+fn open() -> Option<*mut sys::ngx_connection_t> {
     let fd = File::open("/dev/null").ok()?.into_raw_fd();
     // SAFETY: a worker has its table of connections; the log is that of the running cycle.
-    let connection = unsafe { ngx::ngx_get_connection(fd, worker::log()) };
+    let connection = unsafe { sys::ngx_get_connection(fd, worker::log()) };
     // SAFETY: null or the fresh connection, ours alone.
     let Some(fields) = (unsafe { connection.as_mut() }) else {
         // SAFETY: opened above, owned by nobody.
@@ -62,11 +62,11 @@ pub(super) fn forget() {
 fn close() -> Option<fn()> {
     let watch = WATCH.with(Option::take).flatten()?;
     // SAFETY: made by `open`, closed once.
-    unsafe { ngx::ngx_close_connection(watch.connection) };
+    unsafe { sys::ngx_close_connection(watch.connection) };
     Some(watch.told_to_go)
 }
 
-unsafe extern "C" fn closing(_: *mut ngx::ngx_event_t) {
+unsafe extern "C" fn closing(_: *mut sys::ngx_event_t) {
     let body = || {
         if let Some(told_to_go) = close() {
             told_to_go();

@@ -1,6 +1,6 @@
 //! Waiting for time to pass.
 
-use super::own::{Own, Waits};
+use super::own::{Handle, Own, Waits};
 use super::worker;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -66,9 +66,10 @@ impl Alarm {
         }
     }
 
-    fn ring(&self) {
-        self.rang.set(true);
-        let waker = self.waker.take();
+    fn ring(handle: &Handle<Self>) {
+        let alarm = handle.value();
+        alarm.rang.set(true);
+        let waker = alarm.waker.take();
         if let Some(waker) = waker {
             waker.wake();
         }

@@ -3,7 +3,7 @@
 use super::worker;
 use crate::ffi::guard;
 use crate::ffi::log::{self, Level};
-use crate::sys as ngx;
+use crate::sys;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::io;
 use std::rc::Rc;
@@ -32,7 +32,7 @@ pub(super) struct State {
     /// The worker goes, and the connection was idle.
     closed: Cell<bool>,
     /// The log that nginx has for the connection: it ends in `text`.
-    log: UnsafeCell<ngx::ngx_log_t>,
+    log: UnsafeCell<sys::ngx_log_t>,
     /// What nginx has said last.
     text: RefCell<String>,
 }
@@ -40,7 +40,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn new() -> Rc<Self> {
         // SAFETY: plain C data for which zero is valid.
-        let mut log: ngx::ngx_log_t = unsafe { std::mem::zeroed() };
+        let mut log: sys::ngx_log_t = unsafe { std::mem::zeroed() };
         log.log_level = Level::Info as usize;
         log.writer = Some(keep);
         let state = Rc::new(Self {
@@ -57,7 +57,7 @@ impl State {
     }
 
     /// The log for nginx; it lives as long as the state.
-    pub(super) fn log(&self) -> *mut ngx::ngx_log_t {
+    pub(super) fn log(&self) -> *mut sys::ngx_log_t {
         self.log.get()
     }
 
@@ -129,13 +129,13 @@ impl State {
     }
 
     /// The handler of a connection's read event.
-    pub(super) unsafe extern "C" fn readable(event: *mut ngx::ngx_event_t) {
+    pub(super) unsafe extern "C" fn readable(event: *mut sys::ngx_event_t) {
         // SAFETY: nginx passes an event of a connection that `Connection::adopt` has made ours.
         unsafe { happened(event, Side::Read) }
     }
 
     /// The handler of its write event.
-    pub(super) unsafe extern "C" fn writable(event: *mut ngx::ngx_event_t) {
+    pub(super) unsafe extern "C" fn writable(event: *mut sys::ngx_event_t) {
         // SAFETY: nginx passes an event of a connection that `Connection::adopt` has made ours.
         unsafe { happened(event, Side::Write) }
     }
@@ -145,7 +145,7 @@ impl State {
 ///
 /// # Safety
 /// `connection` is open and `Connection::adopt` has made it ours.
-pub(super) unsafe fn of(connection: *const ngx::ngx_connection_t) -> Rc<State> {
+pub(super) unsafe fn of(connection: *const sys::ngx_connection_t) -> Rc<State> {
     // SAFETY: promised by the caller.
     let state = unsafe { (*connection).data }.cast::<State>().cast_const();
     // SAFETY: the connection's owner holds an Rc of it as long as the connection is open.
@@ -156,9 +156,9 @@ pub(super) unsafe fn of(connection: *const ngx::ngx_connection_t) -> Rc<State> {
 
 /// # Safety
 /// `event` is that side's event of an open connection of ours.
-unsafe fn happened(event: *mut ngx::ngx_event_t, side: Side) {
+unsafe fn happened(event: *mut sys::ngx_event_t, side: Side) {
     // SAFETY: a connection's event leads back to it.
-    let connection = unsafe { (*event).data }.cast::<ngx::ngx_connection_t>();
+    let connection = unsafe { (*event).data }.cast::<sys::ngx_connection_t>();
     // SAFETY: promised by the caller.
     let state = unsafe { of(connection) };
     // SAFETY: an event of an open connection.
@@ -175,8 +175,8 @@ unsafe fn happened(event: *mut ngx::ngx_event_t, side: Side) {
     // SAFETY: an event of an open connection; a failure shows when somebody waits for it.
     unsafe {
         match side {
-            Side::Read => ngx::ngx_handle_read_event(event, 0),
-            Side::Write => ngx::ngx_handle_write_event(event, 0),
+            Side::Read => sys::ngx_handle_read_event(event, 0),
+            Side::Write => sys::ngx_handle_write_event(event, 0),
         }
     };
     // Nothing of the connection is used from here on.
@@ -193,7 +193,7 @@ unsafe fn happened(event: *mut ngx::ngx_event_t, side: Side) {
 }
 
 /// `ngx_log_t.writer`: keeps the message, without the time and process before it.
-unsafe extern "C" fn keep(log: *mut ngx::ngx_log_t, level: usize, line: *mut u8, length: usize) {
+unsafe extern "C" fn keep(log: *mut sys::ngx_log_t, level: usize, line: *mut u8, length: usize) {
     // SAFETY: nginx passes the log of `State::new`.
     let state = unsafe { (*log).wdata }.cast::<State>().cast_const();
     // SAFETY: `wdata` leads to the state, which lives as long as its log is in use.

@@ -103,7 +103,7 @@ fn woken() -> MutexGuard<'static, Vec<Arc<Ticket>>> {
 
 fn post() {
     TURN.with(|turn| {
-        turn.get_or_insert_with(|| Own::new("running tasks", (), |()| run()))
+        turn.get_or_insert_with(|| Own::new("running tasks", (), |_| run()))
             .post();
     });
 }

@@ -6,7 +6,7 @@ use super::state::{self, Side};
 use crate::conf::{Error, Words};
 use crate::ffi::bytes;
 use crate::ffi::{guard, pool};
-use crate::sys as ngx;
+use crate::sys;
 use std::cell::UnsafeCell;
 use std::ffi::CString;
 use std::future::poll_fn;
@@ -25,12 +25,12 @@ pub struct Tls {
 }
 
 /// nginx's context; it holds pointers into itself, so it stays in its box.
-struct Context(Box<UnsafeCell<ngx::ngx_ssl_t>>);
+struct Context(Box<UnsafeCell<sys::ngx_ssl_t>>);
 
 impl Drop for Context {
     fn drop(&mut self) {
         // SAFETY: made by ngx_ssl_create, freed once; open connections hold OpenSSL's part of their own accord.
-        unsafe { ngx::ngx_ssl_cleanup_ctx(self.0.get().cast()) };
+        unsafe { sys::ngx_ssl_cleanup_ctx(self.0.get().cast()) };
     }
 }
 
@@ -42,16 +42,16 @@ impl Tls {
     /// nothing is verified. nginx itself logs why it cannot.
     pub fn client(words: &Words<'_>, trusted: Option<&Path>) -> Result<Self, Error> {
         // SAFETY: plain C data that ngx_ssl_create wants zeroed.
-        let fresh: Box<UnsafeCell<ngx::ngx_ssl_t>> = Box::new(unsafe { std::mem::zeroed() });
+        let fresh: Box<UnsafeCell<sys::ngx_ssl_t>> = Box::new(unsafe { std::mem::zeroed() });
         let ssl = fresh.get();
         // SAFETY: the configuration being read.
         let log = unsafe { (*words.cf).log };
         // SAFETY: our own zeroed context.
         unsafe { (*ssl).log = log };
-        let protocols = ngx::NGX_SSL_TLSv1_2 | ngx::NGX_SSL_TLSv1_3;
+        let protocols = sys::NGX_SSL_TLSv1_2 | sys::NGX_SSL_TLSv1_3;
         // SAFETY: a zeroed context with a log; no data belongs to it.
-        let made = unsafe { ngx::ngx_ssl_create(ssl, protocols as usize, ptr::null_mut()) };
-        if made != ngx::NGX_OK as isize {
+        let made = unsafe { sys::ngx_ssl_create(ssl, protocols as usize, ptr::null_mut()) };
+        if made != sys::NGX_OK as isize {
             return Err(Error::logged());
         }
         let context = Rc::new(Context(fresh));
@@ -71,8 +71,8 @@ impl Tls {
             file.len = name.len();
             // SAFETY: the configuration being read, the context made just now, the name lives in the configuration's pool.
             let read =
-                unsafe { ngx::ngx_ssl_trusted_certificate(words.cf, ssl, &raw mut file, DEPTH) };
-            if read != ngx::NGX_OK as isize {
+                unsafe { sys::ngx_ssl_trusted_certificate(words.cf, ssl, &raw mut file, DEPTH) };
+            if read != sys::NGX_OK as isize {
                 return Err(Error::logged());
             }
         }
@@ -111,7 +111,7 @@ impl Connection {
         let log = self.state.log();
         if self.fields().ssl.is_null() {
             // SAFETY: the log lives as long as the connection, which destroys the pool.
-            self.fields().pool = unsafe { ngx::ngx_create_pool(POOL, log) };
+            self.fields().pool = unsafe { sys::ngx_create_pool(POOL, log) };
         }
         if self.fields().pool.is_null() {
             return Err(io::Error::other("no memory for TLS"));
@@ -120,8 +120,8 @@ impl Connection {
         let context = tls.context.0.get();
         // SAFETY: a context made by ngx_ssl_create, an open connection with a pool.
         let made =
-            unsafe { ngx::ngx_ssl_create_connection(context, raw, ngx::NGX_SSL_CLIENT as _) };
-        if made != ngx::NGX_OK as isize {
+            unsafe { sys::ngx_ssl_create_connection(context, raw, sys::NGX_SSL_CLIENT as _) };
+        if made != sys::NGX_OK as isize {
             return Err(self.state.error("TLS cannot begin"));
         }
         // SAFETY: nginx has made it just now.
@@ -129,10 +129,10 @@ impl Connection {
         // What the macro SSL_set_tlsext_host_name says; OpenSSL copies the name.
         // SAFETY: a live SSL and a text that ends in NUL.
         let set = unsafe {
-            ngx::SSL_ctrl(
+            sys::SSL_ctrl(
                 ssl,
-                ngx::SSL_CTRL_SET_TLSEXT_HOSTNAME as i32,
-                ngx::TLSEXT_NAMETYPE_host_name as _,
+                sys::SSL_CTRL_SET_TLSEXT_HOSTNAME as i32,
+                sys::TLSEXT_NAMETYPE_host_name as _,
                 name.as_ptr().cast_mut().cast(),
             )
         };
@@ -146,8 +146,8 @@ impl Connection {
     /// Returns when the handshake is over, well or not. nginx goes on with it by itself.
     async fn shake_hands(&mut self, time: Duration) -> io::Result<()> {
         // SAFETY: an open connection with TLS.
-        let result = unsafe { ngx::ngx_ssl_handshake(self.raw.as_ptr()) };
-        if result as i32 != ngx::NGX_AGAIN {
+        let result = unsafe { sys::ngx_ssl_handshake(self.raw.as_ptr()) };
+        if result as i32 != sys::NGX_AGAIN {
             return Ok(());
         }
         let ssl = self.fields().ssl;
@@ -155,7 +155,7 @@ impl Connection {
         unsafe { (*ssl).handler = Some(shaken) };
         let event = self.event(Side::Write);
         // SAFETY: an event of an open connection.
-        unsafe { ngx::ngx_add_timer(event, milliseconds(time)) };
+        unsafe { sys::ngx_add_timer(event, milliseconds(time)) };
         poll_fn(|cx| {
             if let Some(error) = self.state.failed(Side::Write, "TLS handshake") {
                 return Poll::Ready(Err(error));
@@ -173,10 +173,10 @@ impl Connection {
         // SAFETY: a connection with TLS.
         let ssl = unsafe { (*self.fields().ssl).connection };
         // SAFETY: a live SSL whose handshake is done.
-        let result = unsafe { ngx::SSL_get_verify_result(ssl) };
-        if result != ngx::X509_V_OK as _ {
+        let result = unsafe { sys::SSL_get_verify_result(ssl) };
+        if result != sys::X509_V_OK as _ {
             // SAFETY: gives a literal of OpenSSL's for any number.
-            let text = unsafe { ngx::X509_verify_cert_error_string(result) };
+            let text = unsafe { sys::X509_verify_cert_error_string(result) };
             // SAFETY: as above.
             let text = unsafe { std::ffi::CStr::from_ptr(text) }.to_string_lossy();
             let text = format!("certificate of {host} is not valid ({result}:{text})");
@@ -184,8 +184,8 @@ impl Connection {
         }
         let mut name = bytes::borrow(host.as_bytes());
         // SAFETY: a connection whose handshake is done; nginx reads the name.
-        let matches = unsafe { ngx::ngx_ssl_check_host(self.raw.as_ptr(), &raw mut name) };
-        if matches == ngx::NGX_OK as isize {
+        let matches = unsafe { sys::ngx_ssl_check_host(self.raw.as_ptr(), &raw mut name) };
+        if matches == sys::NGX_OK as isize {
             return Ok(());
         }
         let text = format!("certificate is not for {host}");
@@ -201,11 +201,11 @@ impl Connection {
         // SAFETY: a connection with TLS.
         unsafe { bits::gatehouse_ssl_no_wait(raw) };
         // SAFETY: as above.
-        if unsafe { ngx::ngx_ssl_shutdown(raw) } as i32 == ngx::NGX_AGAIN {
+        if unsafe { sys::ngx_ssl_shutdown(raw) } as i32 == sys::NGX_AGAIN {
             // It could not be said at once: nginx frees what it has without it.
             self.fields().set_timedout(1);
             // SAFETY: as above.
-            unsafe { ngx::ngx_ssl_shutdown(raw) };
+            unsafe { sys::ngx_ssl_shutdown(raw) };
         }
     }
 }
@@ -214,7 +214,7 @@ impl Connection {
 const POOL: usize = 128;
 
 /// `ngx_ssl_connection_t.handler`: the handshake is over, well or not.
-unsafe extern "C" fn shaken(connection: *mut ngx::ngx_connection_t) {
+unsafe extern "C" fn shaken(connection: *mut sys::ngx_connection_t) {
     // SAFETY: a connection of ours, see `wait_for_handshake`.
     let state = unsafe { state::of(connection) };
     // SAFETY: an open connection has its write event.

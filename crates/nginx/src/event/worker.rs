@@ -4,7 +4,7 @@
 //! library as [`OfLoop`], which answers nobody else, and nobody before the worker has begun or after
 //! it has ended.
 
-use crate::sys as ngx;
+use crate::sys;
 use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,9 +38,9 @@ pub(super) fn leave() {
 }
 
 /// Whether the running configuration has the module.
-pub(crate) fn loaded(module: *mut ngx::ngx_module_t) -> bool {
+pub(crate) fn loaded(module: *mut sys::ngx_module_t) -> bool {
     // SAFETY: null or the running cycle.
-    let Some(cycle) = (unsafe { ngx::ngx_cycle.as_ref() }) else {
+    let Some(cycle) = (unsafe { sys::ngx_cycle.as_ref() }) else {
         return false;
     };
     if cycle.modules.is_null() {
@@ -53,9 +53,9 @@ pub(crate) fn loaded(module: *mut ngx::ngx_module_t) -> bool {
 }
 
 /// The log of the running cycle.
-pub(crate) fn log() -> *mut ngx::ngx_log_t {
+pub(crate) fn log() -> *mut sys::ngx_log_t {
     // SAFETY: null or the running cycle.
-    unsafe { ngx::ngx_cycle.as_ref() }.map_or(ptr::null_mut(), |cycle| cycle.log)
+    unsafe { sys::ngx_cycle.as_ref() }.map_or(ptr::null_mut(), |cycle| cycle.log)
 }
 
 /// A value that only the thread of the loop reaches.

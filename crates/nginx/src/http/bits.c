@@ -33,3 +33,74 @@ gatehouse_upstream_conf_caches(const ngx_http_upstream_conf_t *conf)
 }
 
 #endif
+
+ngx_uint_t
+gatehouse_request_may_write(ngx_http_request_t *r)
+{
+    ngx_event_t               *wev;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    wev = r->connection->write;
+
+    if (wev->timedout) {
+        return 2;
+    }
+
+    if (wev->delayed || r->aio) {
+        clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+        if (!wev->delayed) {
+            ngx_add_timer(wev, clcf->send_timeout);
+        }
+
+        return ngx_handle_write_event(wev, clcf->send_lowat) == NGX_OK ? 1 : 2;
+    }
+
+    return 0;
+}
+
+ngx_int_t
+gatehouse_request_wait_write(ngx_http_request_t *r)
+{
+    ngx_event_t               *wev;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    wev = r->connection->write;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (!wev->delayed) {
+        ngx_add_timer(wev, clcf->send_timeout);
+    }
+
+    return ngx_handle_write_event(wev, clcf->send_lowat);
+}
+
+ngx_int_t
+gatehouse_request_watch_client(ngx_http_request_t *r)
+{
+    r->read_event_handler = r->discard_body ? ngx_http_discarded_request_body_handler
+                                            : ngx_http_test_reading;
+
+    return ngx_handle_read_event(r->connection->read, 0);
+}
+
+void
+gatehouse_request_timed_out(ngx_http_request_t *r)
+{
+    r->connection->timedout = 1;
+}
+
+ngx_uint_t
+gatehouse_request_header_only(const ngx_http_request_t *r)
+{
+    return r->header_only;
+}
+
+void
+gatehouse_subrequest_without_body(ngx_http_request_t *sr, ngx_http_request_body_t *empty)
+{
+    sr->request_body = empty;
+    sr->headers_in.content_length = NULL;
+    sr->headers_in.content_length_n = -1;
+    sr->headers_in.chunked = 0;
+}

@@ -19,6 +19,21 @@ ngx_uint_t gatehouse_request_internal(const ngx_http_request_t *r);
 void gatehouse_request_set_external(ngx_http_request_t *r);
 void gatehouse_request_send_uri(ngx_http_request_t *r);
 
+/* What nginx's own ngx_http_writer() asks before it writes: 0 go on, 1 wait, 2 the time is over. */
+ngx_uint_t gatehouse_request_may_write(ngx_http_request_t *r);
+
+/* As ngx_http_set_write_handler() does: the time a client has, and the event when it takes more. */
+ngx_int_t gatehouse_request_wait_write(ngx_http_request_t *r);
+
+/* A client that goes while nothing is read from it ends its request. */
+ngx_int_t gatehouse_request_watch_client(ngx_http_request_t *r);
+
+void gatehouse_request_timed_out(ngx_http_request_t *r);
+ngx_uint_t gatehouse_request_header_only(const ngx_http_request_t *r);
+
+/* A subrequest that asks for something of its own has not the body of its parent: empty, zeroed, living as long. */
+void gatehouse_subrequest_without_body(ngx_http_request_t *sr, ngx_http_request_body_t *empty);
+
 #if (NGX_HTTP_CACHE)
 
 ngx_uint_t gatehouse_request_cached(const ngx_http_request_t *r);

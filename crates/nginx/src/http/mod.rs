@@ -1,6 +1,8 @@
 //! The http side of nginx: its modules' callbacks, requests, phases, headers and upstreams.
 
+pub(crate) mod attached;
 mod bits;
+pub mod body;
 #[cfg(ngx_feature = "http_cache")]
 pub mod cache;
 #[cfg(not(ngx_feature = "http_cache"))]
@@ -8,13 +10,18 @@ pub mod cache;
 pub mod cache;
 pub mod chain;
 pub mod conf;
+pub mod content;
 pub(crate) mod failure;
+pub mod fetch;
 pub mod header;
 pub mod kind;
 mod layout;
 pub mod module;
 pub mod phase;
+pub mod reply;
 pub mod request;
+mod stream;
 pub mod upstream;
 pub mod value;
 pub mod variable;
+pub mod waiting;

@@ -116,7 +116,15 @@ impl<'c, M: HttpKind> Installer<'c, M> {
 
     /// The array the handler has been added to.
     fn add<H: Handler>(&mut self) -> Result<*mut sys::ngx_array_t, Error> {
-        let phase = match H::PHASE {
+        self.add_function(H::PHASE, handler::<H>)
+    }
+
+    pub(crate) fn add_function(
+        &mut self,
+        phase: Phase,
+        function: unsafe extern "C" fn(*mut sys::ngx_http_request_t) -> isize,
+    ) -> Result<*mut sys::ngx_array_t, Error> {
+        let phase = match phase {
             Phase::PostRead => sys::ngx_http_phases_NGX_HTTP_POST_READ_PHASE,
             Phase::ServerRewrite => sys::ngx_http_phases_NGX_HTTP_SERVER_REWRITE_PHASE,
             Phase::Rewrite => sys::ngx_http_phases_NGX_HTTP_REWRITE_PHASE,
@@ -138,7 +146,7 @@ impl<'c, M: HttpKind> Installer<'c, M> {
             return Err(Error::new("no memory for a phase handler"));
         }
         // SAFETY: a fresh element of the array.
-        unsafe { slot.write(Some(handler::<H>)) };
+        unsafe { slot.write(Some(function)) };
         // SAFETY: as above.
         Ok(unsafe { &raw mut (*list).handlers })
     }
@@ -158,14 +166,23 @@ unsafe extern "C" fn handler<H: Handler>(r: *mut sys::ngx_http_request_t) -> isi
             H::run(request)
         })
     };
+    // SAFETY: the request is live; nothing of it is used after this.
+    unsafe { answer(request, H::PHASE, outcome) }
+}
+
+/// Does what was decided, and says so to nginx.
+///
+/// # Safety
+/// `r` is in that phase, and not used by the caller afterwards.
+pub(crate) unsafe fn answer(r: Request<'_>, phase: Phase, outcome: Outcome<'_>) -> isize {
     match outcome {
         Outcome::Declined => Status::NGX_DECLINED.0,
-        Outcome::Allowed if H::PHASE == Phase::Access => Status::NGX_OK.0,
+        Outcome::Allowed if phase == Phase::Access => Status::NGX_OK.0,
         Outcome::Allowed => Status::NGX_DECLINED.0,
-        Outcome::Refused(status) => refuse(request, status),
+        Outcome::Refused(status) => refuse(r, status),
         Outcome::Failed => sys::NGX_HTTP_INTERNAL_SERVER_ERROR as isize,
-        // SAFETY: the request is live; nothing of it is used after this.
-        Outcome::Redirect { uri, args } => unsafe { redirect(r, uri, args) },
+        // SAFETY: promised by the caller.
+        Outcome::Redirect { uri, args } => unsafe { redirect(r.raw(), uri, args) },
     }
 }
 
