@@ -8,7 +8,7 @@ use super::room;
 use super::stamp::Stamp;
 use super::table::RouteFile;
 use gatehouse_nginx::ffi::process::Role;
-use gatehouse_nginx::shm::Birth;
+use gatehouse_nginx::shm::ZoneState;
 use gatehouse_nginx::{Level, Zone, ffi::files, ffi::log, ffi::process};
 use gatehouse_table::route::{FileReader, LeftOut, Match, RouteError};
 use gatehouse_table::table::{ApplyError, Change, Demand, LayoutError, Owner, Table, TooSmall};
@@ -33,17 +33,17 @@ struct Content {
 impl Plan {
     /// Makes the table in a new zone and fills it, or checks that a kept zone's table is ours and leaves in `feed` what
     /// workers are to bring it to.
-    pub fn prepare(&self, zone: &Zone, birth: Birth, feed: &mut Feed) -> Result<(), String> {
+    pub fn prepare(&self, zone: &Zone, state: ZoneState, feed: &mut Feed) -> Result<(), String> {
         let words = zone.words().ok_or("no memory")?;
-        let (table, kept) = match (birth, Table::attach(words)) {
-            (Birth::Reused, Ok(table)) if table.mode() != self.mode => {
+        let (table, kept) = match (state, Table::attach(words)) {
+            (ZoneState::Inherited, Ok(table)) if table.mode() != self.mode => {
                 return Err("\"match\" cannot change while the table is in use, restart nginx or name another table".into());
             }
-            (Birth::Reused, Ok(table)) => (table, true),
+            (ZoneState::Inherited, Ok(table)) => (table, true),
             // A zone of another build's layout cannot be read; its routes come from the file again.
-            (Birth::Fresh, _)
+            (ZoneState::New, _)
             | (
-                Birth::Reused,
+                ZoneState::Inherited,
                 Err(LayoutError::NoTable | LayoutError::OtherVersion(_) | LayoutError::OtherSize),
             ) => {
                 let key = RandomState::new().hash_one(process::pid());

@@ -101,8 +101,8 @@ pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let zone = cf.zone(
         &format!("upstream_table {name}"),
         size,
-        move |zone, birth| {
-            let prepared = plan.prepare(zone, birth, &mut begun.borrow_mut());
+        move |zone, state| {
+            let prepared = plan.prepare(zone, state, &mut begun.borrow_mut());
             prepared.map_err(|e| format!("upstream_table \"{}\": {e}", plan.name))
         },
     )?;

@@ -17,15 +17,15 @@ use std::sync::atomic::AtomicU64;
 
 /// What happened to a zone when nginx took it into use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Birth {
-    /// New: all words are zero.
-    Fresh,
-    /// Kept from the configuration before.
-    Reused,
+pub enum ZoneState {
+    /// All its words are zero.
+    New,
+    /// It is that of the configuration before.
+    Inherited,
 }
 
 /// Prepares a zone's words; an error refuses the configuration.
-type Init = Box<dyn Fn(&Zone, Birth) -> Result<(), String>>;
+type Init = Box<dyn Fn(&Zone, ZoneState) -> Result<(), String>>;
 
 /// What nginx keeps of a zone as long as its configuration lives.
 struct Spec {
@@ -218,14 +218,14 @@ impl Zone {
     }
 
     /// Turns the slab's free pages into one block of words.
-    fn claim(&self) -> Option<Birth> {
+    fn claim(&self) -> Option<ZoneState> {
         let pool = self.pool();
         if pool.is_null() {
             return None;
         }
         // SAFETY: mapped by nginx before `init`.
         if !unsafe { (*pool).data }.is_null() {
-            return Some(Birth::Reused);
+            return Some(ZoneState::Inherited);
         }
         // SAFETY: as above.
         let pages = unsafe { (*pool).pfree };
@@ -242,7 +242,7 @@ impl Zone {
         unsafe { block.write(Block { words }) };
         // SAFETY: the pool is ours.
         unsafe { (*pool).data = block.cast() };
-        Some(Birth::Fresh)
+        Some(ZoneState::New)
     }
 }
 
@@ -308,7 +308,7 @@ unsafe extern "C" fn init(raw: *mut sys::ngx_shm_zone_t, _old: *mut c_void) -> i
     };
     let body = || match zone.claim() {
         None => Err(format!("zone \"{}\" is too small", spec.name)),
-        Some(birth) => (spec.init)(&zone, birth),
+        Some(state) => (spec.init)(&zone, state),
     };
     let what = format!("preparing zone \"{}\"", spec.name);
     spec.known.is_preparing.set(true);
@@ -333,7 +333,7 @@ impl Words<'_> {
         &self,
         name: &str,
         size: usize,
-        init_words: impl Fn(&Zone, Birth) -> Result<(), String> + 'static,
+        init_words: impl Fn(&Zone, ZoneState) -> Result<(), String> + 'static,
     ) -> Result<Zone, Error> {
         // SAFETY: `cf` is live.
         let memory = unsafe { (*self.cf).pool };
