@@ -26,6 +26,7 @@ pub struct Main {
     redirects: bool,
     stop_feeder: Option<PathBuf>,
     tasks: Vec<tasks::Wanted>,
+    resolver: Option<gatehouse_nginx::event::resolver::Resolver>,
 }
 
 /// One level of locations.
@@ -284,7 +285,6 @@ fn start_worker(main: &Main) {
     if main.wants(Where::Timer) {
         timer::start::<Clockwork>(10);
     }
-    tasks::start_worker(&main.tasks);
     if main.wants(Where::Worker) {
         panic!("test_panic worker");
     }

@@ -5,6 +5,7 @@ use crate::Gatehouse;
 use crate::family::Family;
 use gatehouse_nginx::event::address::Address;
 use gatehouse_nginx::event::connection::Connection;
+use gatehouse_nginx::event::resolver::{Resolver, Service};
 use gatehouse_nginx::event::sleep::{TimedOut, sleep, within};
 use gatehouse_nginx::event::task;
 use gatehouse_nginx::event::tls::Tls;
@@ -21,18 +22,48 @@ use std::time::Duration;
 /// What this family brings; the reference does not tell.
 pub const FAMILY: Family = Family {
     directives: DIRECTIVES,
+    complete,
+    start_worker: |main| start_worker(&main.hooks),
     ..Family::NONE
 };
 
-const DIRECTIVES: &[Directive<Gatehouse>] = &[Directive {
-    name: c"test_task",
-    syntax: "sleep | panic | wake | busy | end | connect address [text] | tls address name file|any [text]",
-    default: None,
-    contexts: Contexts::MAIN,
-    args: Args::OneOrMore,
-    text: "Runs such a task in each worker.",
-    set,
-}];
+const DIRECTIVES: &[Directive<Gatehouse>] = &[
+    Directive {
+        name: c"test_resolver",
+        syntax: "file",
+        default: None,
+        contexts: Contexts::MAIN,
+        args: Args::Exactly(1),
+        text: "`test_task resolve` asks the name servers of this file, and not those of `resolver`.",
+        set: |cf| {
+            let words = cf.words()?;
+            let path = cf.path(words.get(1).map(String::as_str).unwrap_or_default())?;
+            let made = Resolver::from_file(cf, &path, PATIENCE)?;
+            cf.main().hooks.resolver = Some(made);
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"test_task",
+        syntax: "sleep | panic | wake | busy | end | connect address [text] | tls address name file|any [text] | resolve name | service name service",
+        default: None,
+        contexts: Contexts::MAIN,
+        args: Args::OneOrMore,
+        text: "Runs such a task in each worker.",
+        set,
+    },
+];
+
+/// Those who ask the resolver of `http` get it when the whole block is there.
+fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let asks = |one: &Wanted| matches!(one, Wanted::Resolve { .. });
+    let hooks = &mut cf.main().hooks;
+    if hooks.resolver.is_none() && hooks.tasks.iter().any(asks) {
+        let made = cf.resolver()?;
+        cf.main().hooks.resolver = Some(made);
+    }
+    Ok(())
+}
 
 /// One `test_task`.
 #[derive(Clone)]
@@ -46,6 +77,10 @@ pub enum Wanted {
         to: Address,
         tls: Option<(Tls, String)>,
         text: String,
+    },
+    Resolve {
+        name: String,
+        service: Option<String>,
     },
 }
 
@@ -77,6 +112,10 @@ fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
                 text: word(5).to_owned(),
             }
         }
+        "resolve" | "service" => Wanted::Resolve {
+            name: word(2).to_owned(),
+            service: words.get(3).cloned(),
+        },
         other => return Err(cf.invalid(other)),
     };
     cf.main().hooks.tasks.push(wanted);
@@ -84,8 +123,8 @@ fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
 }
 
 /// Starts them.
-pub fn start_worker(wanted: &[Wanted]) {
-    for one in wanted {
+fn start_worker(hooks: &super::Main) {
+    for one in &hooks.tasks {
         let begun = match one.clone() {
             Wanted::Sleep => task::spawn("sleeping", sleeps()),
             Wanted::Panic => task::spawn("testing a task", panics()),
@@ -93,6 +132,10 @@ pub fn start_worker(wanted: &[Wanted]) {
             Wanted::Busy => task::spawn("yielding", busy()),
             Wanted::End => task::spawn("ending", ends()),
             Wanted::Connect { to, tls, text } => task::spawn("connecting", talks(to, tls, text)),
+            Wanted::Resolve { name, service } => match hooks.resolver.clone() {
+                Some(resolver) => task::spawn("resolving", resolves(resolver, name, service)),
+                None => false,
+            },
         };
         if !begun {
             say("no task could begin");
@@ -239,5 +282,27 @@ async fn talk(to: &Address, tls: Option<&(Tls, String)>, text: &str) -> io::Resu
                 body.get(..20).unwrap_or(body)
             ));
         }
+    }
+}
+
+/// `resolve`, `service`: asks again and again.
+async fn resolves(resolver: Resolver, name: String, service: Option<String>) {
+    let _ending = Ending("resolve");
+    loop {
+        let found = match &service {
+            Some(service) => resolver.services(service, &name).await,
+            None => resolver.lookup(&name).await,
+        };
+        match found {
+            Ok(found) => {
+                let left = found.valid_until.saturating_sub(process::now());
+                let one =
+                    |one: &Service| format!(" {} {}/{}", one.address, one.priority, one.weight);
+                let all: String = found.addresses.iter().map(one).collect();
+                say(&format!("{name} for {left} s:{all}"));
+            }
+            Err(error) => say(&format!("{name}: {error} [{error:?}]")),
+        }
+        sleep(SHORT).await;
     }
 }

@@ -3,9 +3,9 @@
 use nginx_prove::scenario::Scenario;
 
 use crate::{
-    event_connections, event_requests, event_tasks, examples, exiting, fuzz, geoip, pages, panic,
-    refusals, reload, reload_stock, rollback, satisfy, token_paths, upgrade, upstream,
-    upstream_feed, upstream_lease, upstream_zone, worker_kill,
+    event_connections, event_requests, event_resolver, event_tasks, examples, exiting, fuzz, geoip,
+    pages, panic, refusals, reload, reload_stock, rollback, satisfy, token_paths, upgrade,
+    upstream, upstream_feed, upstream_lease, upstream_zone, worker_kill,
 };
 
 /// All of them.
@@ -20,6 +20,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("event_tasks", event_tasks::run).needs(&["hooks"]),
     Scenario::new("event_connections", event_connections::plain).needs(&["hooks"]),
     Scenario::new("event_tls", event_connections::tls).needs(&["hooks", "with http_ssl_module"]),
+    Scenario::new("event_resolver", event_resolver::configured).needs(&["hooks"]),
+    Scenario::new("event_resolv_conf", event_resolver::system).needs(&["hooks", "root"]),
     Scenario::new("event_slow_client", event_requests::slow_client).needs(&["hooks"]),
     Scenario::new("event_reload", event_requests::reload).needs(&["hooks"]),
     Scenario::new("event_client_gone", event_requests::client_gone).needs(&["hooks"]),

@@ -4,12 +4,14 @@
 
 mod event_connections;
 mod event_requests;
+mod event_resolver;
 mod event_tasks;
 mod examples;
 mod exiting;
 mod fuzz;
 mod geoip;
 mod list;
+mod name_server;
 mod pages;
 mod panic;
 mod refusals;

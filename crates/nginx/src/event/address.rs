@@ -3,7 +3,7 @@
 use crate::sys;
 use std::ffi::c_char;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// An address and port, or the path of a unix socket.
@@ -89,5 +89,35 @@ impl Address {
                 (Raw { unix }, size_of::<sys::sockaddr_un>() as _)
             }
         }
+    }
+}
+
+/// The address in a `sockaddr`; None for one of another family, or one cut short: a client of a unix
+/// socket has an address of two bytes.
+///
+/// # Safety
+/// `address` is null or leads to `len` readable bytes.
+pub(crate) unsafe fn read(address: *const sys::sockaddr, len: usize) -> Option<SocketAddr> {
+    let holds = |size: usize| (!address.is_null() && len >= size).then_some(());
+    holds(size_of::<sys::sa_family_t>())?;
+    // SAFETY: a plain field among the first bytes; no reference to the whole structure is made.
+    let family = unsafe { (&raw const (*address).sa_family).read() };
+    match u32::from(family) {
+        sys::AF_INET => {
+            holds(size_of::<sys::sockaddr_in>())?;
+            // SAFETY: an AF_INET address of its full size is a sockaddr_in.
+            let v4 = unsafe { address.cast::<sys::sockaddr_in>().read_unaligned() };
+            let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
+            Some((ip, u16::from_be(v4.sin_port)).into())
+        }
+        sys::AF_INET6 => {
+            holds(size_of::<sys::sockaddr_in6>())?;
+            // SAFETY: an AF_INET6 address of its full size is a sockaddr_in6.
+            let v6 = unsafe { address.cast::<sys::sockaddr_in6>().read_unaligned() };
+            // SAFETY: any bytes are an IPv6 address.
+            let ip = Ipv6Addr::from(unsafe { v6.sin6_addr.__in6_u.__u6_addr8 });
+            Some((ip, u16::from_be(v6.sin6_port)).into())
+        }
+        _ => None,
     }
 }

@@ -245,7 +245,7 @@ impl Connection {
 }
 
 /// As nginx counts them; 49 days are for ever.
-pub(super) fn milliseconds(time: Duration) -> sys::ngx_msec_t {
+pub(crate) fn milliseconds(time: Duration) -> sys::ngx_msec_t {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX) as sys::ngx_msec_t
 }
 

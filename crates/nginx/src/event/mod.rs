@@ -10,6 +10,7 @@ pub mod connection;
 #[doc(hidden)]
 pub mod life;
 pub(crate) mod own;
+pub mod resolver;
 mod shutdown;
 pub mod sleep;
 mod state;

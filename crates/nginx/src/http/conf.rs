@@ -1,10 +1,18 @@
 //! What only the configuration of `http` has: `server`s and `location`s.
 
-use crate::conf::{Conf, Words};
+use crate::conf::{Conf, Error, Words};
+use crate::event::connection::milliseconds;
+use crate::event::resolver::Resolver;
 use crate::http::kind::{HttpKind, conf_of, slot};
 use crate::sys;
 use std::ffi::c_void;
 use std::ops::Deref;
+use std::path::Path;
+use std::ptr::NonNull;
+use std::time::Duration;
+
+/// nginx's own default of `resolver_timeout`.
+const RESOLVER_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl<M: HttpKind> Conf<'_, M> {
     /// nginx's context of the level being read.
@@ -34,6 +42,30 @@ impl<M: HttpKind> Conf<'_, M> {
         // Not the structure nginx passes to a directive: which level that is of depends on its row.
         // SAFETY: made by `create::<M::Srv>`; `&mut self` keeps it unique while it is held.
         unsafe { &mut *own::<M>(self.context().srv_conf).cast() }
+    }
+
+    /// The `resolver` of `http`, else the name servers of /etc/resolv.conf. To be asked when the whole block
+    /// has been read.
+    pub fn resolver(&self) -> Result<Resolver, Error> {
+        let core = &raw const sys::ngx_http_core_module;
+        // SAFETY: the core module's own slot.
+        let core: *const sys::ngx_http_core_loc_conf_t =
+            unsafe { conf_of(self.context().loc_conf, core) };
+        // SAFETY: made by nginx for this level.
+        let (raw, timeout) = unsafe { ((*core).resolver, (*core).resolver_timeout) };
+        // NGX_CONF_UNSET_MSEC: what nginx merges into servers is not set in `http` itself.
+        let timeout = if timeout == sys::ngx_msec_t::MAX {
+            RESOLVER_TIMEOUT
+        } else {
+            Duration::from_millis(timeout as u64)
+        };
+        match NonNull::new(raw) {
+            // SAFETY: a resolver that nginx made while it read this configuration.
+            Some(raw) if unsafe { raw.as_ref() }.connections.nelts > 0 => unsafe {
+                Resolver::adopt(self, raw, milliseconds(timeout))
+            },
+            _ => Resolver::from_file(self, Path::new("/etc/resolv.conf"), timeout),
+        }
     }
 
     pub(crate) fn satisfies_any(&self) -> bool {

@@ -1,5 +1,6 @@
 //! A request being served.
 
+use crate::event::address;
 use crate::ffi::bytes;
 use crate::ffi::guard;
 use crate::ffi::log::{self, Level};
@@ -11,7 +12,7 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::hint::black_box;
 use std::marker::PhantomData;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::ptr::{self, NonNull};
 
 /// A request or subrequest, live for the callback `'r` it was passed to.
@@ -160,7 +161,8 @@ impl<'r> Request<'r> {
         // SAFETY: a request always has its connection.
         let connection = unsafe { &*self.fields().connection };
         // SAFETY: the connection's address, of that length.
-        unsafe { ip(connection.sockaddr, connection.socklen as usize) }
+        let address = unsafe { address::read(connection.sockaddr, connection.socklen as usize) };
+        address.map(|address| address.ip())
     }
 
     /// `len` zeroed bytes of the request's pool; None when memory is short.
@@ -349,32 +351,4 @@ unsafe extern "C" fn anchor<M: HttpKind>(_: *mut c_void) {
     let body = || _ = black_box(size_of::<Anchor<M>>());
     // SAFETY: a null log is allowed.
     unsafe { guard::run(ptr::null_mut(), "ending a request", (), body) };
-}
-
-/// The IP address in a socket address; None for one of another family, or one cut short: a client of a unix socket has
-/// an address of two bytes.
-///
-/// # Safety
-/// `address` is null or leads to `len` readable bytes.
-pub(crate) unsafe fn ip(address: *const sys::sockaddr, len: usize) -> Option<IpAddr> {
-    let holds = |size: usize| (!address.is_null() && len >= size).then_some(());
-    holds(size_of::<sys::sa_family_t>())?;
-    // SAFETY: a plain field among the first bytes; no reference to the whole structure is made.
-    let family = unsafe { (&raw const (*address).sa_family).read() };
-    match u32::from(family) {
-        sys::AF_INET => {
-            holds(size_of::<sys::sockaddr_in>())?;
-            // SAFETY: an AF_INET address of its full size is a sockaddr_in.
-            let v4 = unsafe { address.cast::<sys::sockaddr_in>().read_unaligned() };
-            Some(Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr)).into())
-        }
-        sys::AF_INET6 => {
-            holds(size_of::<sys::sockaddr_in6>())?;
-            // SAFETY: an AF_INET6 address of its full size is a sockaddr_in6.
-            let v6 = unsafe { address.cast::<sys::sockaddr_in6>().read_unaligned() };
-            // SAFETY: any bytes are an IPv6 address.
-            Some(Ipv6Addr::from(unsafe { v6.sin6_addr.__in6_u.__u6_addr8 }).into())
-        }
-        _ => None,
-    }
 }

@@ -1,0 +1,163 @@
+//! A name server for tests: a few names, on UDP.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+const A: u16 = 1;
+const SRV: u16 = 33;
+
+/// Answers until it is dropped.
+pub(crate) struct NameServer {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl NameServer {
+    /// On that address; port 0 is any.
+    pub(crate) fn start(address: (&str, u16)) -> Result<Self, String> {
+        let socket = UdpSocket::bind(address).map_err(|e| format!("{address:?}: {e}"))?;
+        socket
+            .set_read_timeout(Some(Duration::from_millis(50)))
+            .map_err(|e| e.to_string())?;
+        let address = socket.local_addr().map_err(|e| e.to_string())?;
+        let (asked, stop) = (
+            Arc::<Mutex<Vec<String>>>::default(),
+            Arc::<AtomicBool>::default(),
+        );
+        let (count, end) = (Arc::clone(&asked), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || {
+            let mut question = [0; 512];
+            while !end.load(Ordering::Relaxed) {
+                let Ok((length, client)) = socket.recv_from(&mut question) else {
+                    continue;
+                };
+                let question = question.get(..length).unwrap_or_default();
+                if let Some((name, _)) = question.get(12..).and_then(read_name) {
+                    let mut asked = count.lock().unwrap_or_else(PoisonError::into_inner);
+                    asked.push(name);
+                }
+                if let Some(answer) = answer(question) {
+                    let _ = socket.send_to(&answer, client);
+                }
+            }
+        });
+        Ok(Self {
+            address,
+            asked,
+            stop,
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many questions about that name have come.
+    pub(crate) fn asked(&self, name: &str) -> usize {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.iter().filter(|one| *one == name).count()
+    }
+}
+
+impl Drop for NameServer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// None: it keeps silent.
+fn answer(question: &[u8]) -> Option<Vec<u8>> {
+    let (name, after) = read_name(question.get(12..)?)?;
+    let kind = u16::from_be_bytes(question.get(12 + after..14 + after)?.try_into().ok()?);
+    let (code, records): (u8, Vec<Vec<u8>>) = match (name.as_str(), kind) {
+        ("one.test", A) => (0, vec![address(600, [127, 0, 0, 5])]),
+        ("two.test", A) => (
+            0,
+            vec![address(2, [127, 0, 0, 6]), address(2, [127, 0, 0, 7])],
+        ),
+        ("refused.test", _) => (5, Vec::new()),
+        ("failing.test", _) => (2, Vec::new()),
+        ("silent.test", _) => return None,
+        ("_http._tcp.shop.test", SRV) => (
+            0,
+            vec![
+                service(300, 10, 3, 8080, "one.test"),
+                service(300, 20, 1, 8081, "two.test"),
+            ],
+        ),
+        // They are there, and have no record of that kind.
+        ("one.test" | "two.test" | "empty.test", _) => (0, Vec::new()),
+        _ => (3, Vec::new()),
+    };
+    let mut out = question.get(..2)?.to_vec();
+    out.extend([
+        0x81,
+        0x80 | code,
+        0,
+        1,
+        0,
+        u8::try_from(records.len()).ok()?,
+        0,
+        0,
+        0,
+        0,
+    ]);
+    out.extend(question.get(12..16 + after)?);
+    out.extend(records.concat());
+    Some(out)
+}
+
+/// The name at the beginning and its length there.
+fn read_name(bytes: &[u8]) -> Option<(String, usize)> {
+    let (mut name, mut at) = (String::new(), 0);
+    loop {
+        let length = usize::from(*bytes.get(at)?);
+        at += 1;
+        if length == 0 {
+            return Some((name, at));
+        }
+        if !name.is_empty() {
+            name.push('.');
+        }
+        name.push_str(std::str::from_utf8(bytes.get(at..at + length)?).ok()?);
+        at += length;
+    }
+}
+
+/// A record about the name that was asked for.
+fn record(kind: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
+    let mut out = vec![0xc0, 12];
+    out.extend(kind.to_be_bytes());
+    out.extend([0, 1]);
+    out.extend(ttl.to_be_bytes());
+    out.extend(u16::try_from(data.len()).unwrap_or(0).to_be_bytes());
+    out.extend(data);
+    out
+}
+
+fn address(ttl: u32, ip: [u8; 4]) -> Vec<u8> {
+    record(A, ttl, &Ipv4Addr::from(ip).octets())
+}
+
+fn service(ttl: u32, priority: u16, weight: u16, port: u16, target: &str) -> Vec<u8> {
+    let mut data = Vec::new();
+    data.extend(priority.to_be_bytes());
+    data.extend(weight.to_be_bytes());
+    data.extend(port.to_be_bytes());
+    for label in target.split('.') {
+        data.push(u8::try_from(label.len()).unwrap_or(0));
+        data.extend(label.bytes());
+    }
+    data.push(0);
+    record(SRV, ttl, &data)
+}
