@@ -54,7 +54,7 @@ pub const fn directives<const N: usize>(
     #[allow(clippy::indexing_slicing)] // in a const: out of bounds is a compile error
     while at < N {
         tables[at] = families[at].directives;
-        at += 1;
+        at = at.saturating_add(1);
     }
     tables
 }
@@ -66,7 +66,7 @@ pub const fn variables<const N: usize>(families: &[Family]) -> [&'static [Variab
     #[allow(clippy::indexing_slicing)] // in a const: out of bounds is a compile error
     while at < N {
         tables[at] = families[at].variables;
-        at += 1;
+        at = at.saturating_add(1);
     }
     tables
 }

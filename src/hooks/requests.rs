@@ -170,7 +170,7 @@ struct Pieces(usize, usize);
 
 impl Producer for Pieces {
     fn next(&mut self, out: &mut Vec<u8>) -> Next {
-        self.0 += 1;
+        self.0 = self.0.saturating_add(1);
         MADE.fetch_add(1, Ordering::Relaxed);
         let line = format!("{:08}\n", self.0);
         out.extend(line.bytes().cycle().take(PIECE));

@@ -5,6 +5,8 @@ use super::facts::Facts;
 
 /// Entries; a power of two. Records of a country database number a few hundred.
 const ENTRIES: usize = 4096;
+/// What is left of 32 bits is an entry's number.
+const SHIFT: u32 = u32::BITS - ENTRIES.trailing_zeros();
 
 /// Facts by record, for one database: each record has one place in the table, and the last one
 /// read holds it.
@@ -65,7 +67,7 @@ impl Default for FactsCache {
 /// Offsets differ in their low bits first, but not evenly: a multiplication spreads them.
 #[inline]
 fn place(offset: u32) -> usize {
-    let spread = offset.wrapping_mul(0x9e37_79b1) >> (u32::BITS - ENTRIES.trailing_zeros());
+    let spread = offset.wrapping_mul(0x9e37_79b1) >> SHIFT;
     usize::try_from(spread).unwrap_or(0)
 }
 

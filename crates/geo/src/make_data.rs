@@ -169,7 +169,8 @@ impl Data {
             _ => (3, offset, 4),
         };
         // The three bits above the bytes that follow; none for the longest form.
-        let high = if count < 4 { rest >> (8 * count) } else { 0 };
+        let high = [0, rest >> 8, rest >> 16, rest >> 24, 0];
+        let high = high.get(count).copied().unwrap_or(0);
         let [.., high] = high.to_be_bytes();
         self.bytes.push(0b0010_0000 | (size << 3) | high);
         self.write_low_bytes(rest, count);

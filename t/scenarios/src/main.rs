@@ -1,6 +1,7 @@
 //! `scenarios`: nginx-prove with what this project's tests rely on, and its live scenarios.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::arithmetic_side_effects)] // tests: an overflow is a panic
 
 mod event_connections;
 mod event_requests;

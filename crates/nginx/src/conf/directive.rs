@@ -95,7 +95,7 @@ impl Args {
                 let mut n = low;
                 while n <= high {
                     bits |= sys::NGX_CONF_NOARGS << n;
-                    n += 1;
+                    n = n.saturating_add(1);
                 }
                 bits
             }

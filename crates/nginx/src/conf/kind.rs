@@ -1,5 +1,6 @@
 //! The types a module is made of, whatever block of nginx's it is configured in.
 
+use crate::ffi::cycle;
 use crate::ffi::log::Level;
 use crate::sys;
 use ngx::core::Status;
@@ -94,8 +95,10 @@ pub(crate) unsafe fn main_of_cycle<'a, M: Kind>(
     let context = unsafe { context.read() }.cast::<Context>();
     // SAFETY: null without such a block, else nginx's context of that block (`Section`).
     let table = unsafe { context.as_ref()? }.main_conf;
-    // SAFETY: a slot of ours, made by `create::<M::Main>`, or null.
-    unsafe { main_in::<M>(table).as_ref() }
+    // SAFETY: that context's own table.
+    let main = unsafe { main_in::<M>(table) };
+    // SAFETY: made by `create::<M::Main>`, or null.
+    unsafe { main.as_ref() }
 }
 
 /// The module's slot in a section's table of main configurations.
@@ -113,8 +116,6 @@ pub(super) unsafe fn main_in<M: Kind>(table: *mut *mut c_void) -> *mut M::Main {
 
 /// Calls `use_it` with the running configuration, for timers and feeders: ask again at each tick.
 pub fn running<M: Kind, T>(use_it: impl FnOnce(&M::Main) -> T) -> Option<T> {
-    // SAFETY: nginx's own pointer to the running cycle.
-    let cycle = unsafe { sys::ngx_cycle };
     // SAFETY: null or the running cycle; the reference ends with this call.
-    unsafe { main_of_cycle::<M>(cycle) }.map(use_it)
+    unsafe { main_of_cycle::<M>(cycle::running()) }.map(use_it)
 }

@@ -41,7 +41,8 @@ pub const fn commands<M: Kind, const N: usize>(
 ) -> [sys::ngx_command_t; N] {
     let mut table = [const { sys::ngx_command_t::empty() }; N];
     let (mut row, mut family) = (0, 0);
-    #[allow(clippy::indexing_slicing)] // in a const: out of bounds is a compile error
+    #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+    // a const: errors of compiling
     while family < families.len() {
         let mut one = 0;
         while one < families[family].len() {
@@ -57,7 +58,8 @@ pub const fn commands<M: Kind, const N: usize>(
 /// How many directives the families have.
 pub const fn count<M: Kind>(families: &[&'static [Directive<M>]]) -> usize {
     let (mut n, mut family) = (0, 0);
-    #[allow(clippy::indexing_slicing)] // in a const: out of bounds is a compile error
+    #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+    // a const: errors of compiling
     while family < families.len() {
         n += families[family].len();
         family += 1;

@@ -101,7 +101,9 @@ pub(crate) unsafe fn read(address: *const sys::sockaddr, len: usize) -> Option<S
     let holds = |size: usize| (!address.is_null() && len >= size).then_some(());
     holds(size_of::<sys::sa_family_t>())?;
     // SAFETY: a plain field among the first bytes; no reference to the whole structure is made.
-    let family = unsafe { (&raw const (*address).sa_family).read() };
+    let family = unsafe { &raw const (*address).sa_family };
+    // SAFETY: as above.
+    let family = unsafe { family.read() };
     match u32::from(family) {
         sys::AF_INET => {
             holds(size_of::<sys::sockaddr_in>())?;

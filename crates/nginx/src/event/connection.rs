@@ -229,12 +229,11 @@ impl Connection {
             // SAFETY: an event of an open connection.
             unsafe { sys::ngx_add_timer(event, milliseconds(time)) };
         }
-        // SAFETY: an event of an open connection.
-        let handled = unsafe {
-            match side {
-                Side::Read => sys::ngx_handle_read_event(event, 0),
-                Side::Write => sys::ngx_handle_write_event(event, 0),
-            }
+        let handled = match side {
+            // SAFETY: an event of an open connection.
+            Side::Read => unsafe { sys::ngx_handle_read_event(event, 0) },
+            // SAFETY: as above.
+            Side::Write => unsafe { sys::ngx_handle_write_event(event, 0) },
         };
         if handled == sys::NGX_OK as isize {
             Poll::Pending

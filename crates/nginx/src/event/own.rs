@@ -128,8 +128,9 @@ impl<T: 'static> Handle<T> {
             let log = worker::log();
             // SAFETY: our own event.
             unsafe { (*event).log = log };
+            let queue = &raw mut sys::ngx_posted_next_events;
             // SAFETY: the queue is initialised before a worker begins.
-            unsafe { sys::ngx_post_event(event, &raw mut sys::ngx_posted_next_events) };
+            unsafe { sys::ngx_post_event(event, queue) };
         }
     }
 

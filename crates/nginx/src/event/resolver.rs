@@ -271,7 +271,9 @@ unsafe extern "C" fn answered(context: *mut sys::ngx_resolver_ctx_t) {
     let question = unsafe { Rc::from_raw(question) };
     let body = || {
         // SAFETY: the answer is there until nginx is told that it has been read.
-        let answer = unsafe { read(&*context) };
+        let context = unsafe { &*context };
+        // SAFETY: as above.
+        let answer = unsafe { read(context) };
         question.take_back();
         question.settle(answer);
     };

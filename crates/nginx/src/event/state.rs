@@ -172,12 +172,12 @@ unsafe fn happened(event: *mut sys::ngx_event_t, side: Side) {
     }
     // Where events come again and again until they are taken (poll, select), this one rests until somebody
     // waits for it.
-    // SAFETY: an event of an open connection; a failure shows when somebody waits for it.
-    unsafe {
-        match side {
-            Side::Read => sys::ngx_handle_read_event(event, 0),
-            Side::Write => sys::ngx_handle_write_event(event, 0),
-        }
+    // A failure shows when somebody waits for it.
+    match side {
+        // SAFETY: an event of an open connection.
+        Side::Read => unsafe { sys::ngx_handle_read_event(event, 0) },
+        // SAFETY: as above.
+        Side::Write => unsafe { sys::ngx_handle_write_event(event, 0) },
     };
     // Nothing of the connection is used from here on.
     // SAFETY: the log of the running cycle.

@@ -3,6 +3,7 @@
 
 use super::worker;
 use crate::conf::{Kind, Listed};
+use crate::ffi::cycle;
 use crate::ffi::guard;
 use crate::sys;
 use std::cell::UnsafeCell;
@@ -65,8 +66,7 @@ pub fn start<T: Tick>(milliseconds: u64) {
     unsafe { (*connection).fd = -1 };
     fields.data = connection.cast();
     fields.handler = Some(fire::<T>);
-    // SAFETY: the running cycle and its log.
-    fields.log = unsafe { (*sys::ngx_cycle).log };
+    fields.log = cycle::log();
     fields.set_cancelable(1);
     // SAFETY: an initialised event in a static.
     unsafe { sys::ngx_add_timer(event, milliseconds as sys::ngx_msec_t) };
@@ -75,14 +75,15 @@ pub fn start<T: Tick>(milliseconds: u64) {
 
 /// Has [`forget`] called when the running cycle ends, once for each cycle.
 fn end_with_cycle<T: Tick>() {
-    // SAFETY: nginx's own pointer to the running cycle.
-    let cycle = unsafe { sys::ngx_cycle };
+    let cycle = cycle::running();
     let known = &T::slot().cycle;
     if known.swap(cycle, Ordering::Relaxed) == cycle {
         return;
     }
-    // SAFETY: the running cycle's pool.
-    let cleanup = unsafe { sys::ngx_pool_cleanup_add((*cycle).pool, 0) };
+    // SAFETY: the running cycle.
+    let pool = unsafe { (*cycle).pool };
+    // SAFETY: its pool.
+    let cleanup = unsafe { sys::ngx_pool_cleanup_add(pool, 0) };
     // SAFETY: null or the fresh cleanup.
     if let Some(cleanup) = unsafe { cleanup.as_mut() } {
         cleanup.handler = Some(forget::<T>);
@@ -90,8 +91,7 @@ fn end_with_cycle<T: Tick>() {
 }
 
 unsafe extern "C" fn fire<T: Tick>(event: *mut sys::ngx_event_t) {
-    // SAFETY: the running cycle and its log.
-    let log = unsafe { (*sys::ngx_cycle).log };
+    let log = cycle::log();
     // SAFETY: our own event; its first log may belong to a cycle that is gone.
     unsafe { (*event).log = log };
     end_with_cycle::<T>();

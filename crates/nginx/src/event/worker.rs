@@ -4,6 +4,8 @@
 //! library as [`OfLoop`], which answers nobody else, and nobody before the worker has begun or after
 //! it has ended.
 
+use crate::ffi::cycle;
+pub(crate) use crate::ffi::cycle::log;
 use crate::sys;
 use std::cell::{Cell, RefCell};
 use std::ptr;
@@ -23,7 +25,7 @@ fn thread() -> usize {
 }
 
 /// Whether this is the thread of a worker that has begun and has not ended.
-pub fn on_loop() -> bool {
+pub(crate) fn on_loop() -> bool {
     LOOP.load(Ordering::Relaxed) == thread()
 }
 
@@ -40,7 +42,7 @@ pub(super) fn leave() {
 /// Whether the running configuration has the module.
 pub(crate) fn loaded(module: *mut sys::ngx_module_t) -> bool {
     // SAFETY: null or the running cycle.
-    let Some(cycle) = (unsafe { sys::ngx_cycle.as_ref() }) else {
+    let Some(cycle) = (unsafe { cycle::running().as_ref() }) else {
         return false;
     };
     if cycle.modules.is_null() {
@@ -50,12 +52,6 @@ pub(crate) fn loaded(module: *mut sys::ngx_module_t) -> bool {
     // SAFETY: the cycle's list of modules, of that length.
     let modules = unsafe { std::slice::from_raw_parts(cycle.modules, cycle.modules_n) };
     modules.contains(&module)
-}
-
-/// The log of the running cycle.
-pub(crate) fn log() -> *mut sys::ngx_log_t {
-    // SAFETY: null or the running cycle.
-    unsafe { sys::ngx_cycle.as_ref() }.map_or(ptr::null_mut(), |cycle| cycle.log)
 }
 
 /// A value that only the thread of the loop reaches.

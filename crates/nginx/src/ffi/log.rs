@@ -1,6 +1,7 @@
 //! nginx's error log.
 
-use crate::sys::{self, ngx_log_t};
+use crate::ffi::cycle;
+use crate::sys::ngx_log_t;
 
 /// Levels of `error_log` that we use; numbers as in nginx's ngx_log.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,7 @@ pub(crate) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
     if !text.bytes().any(|b| b < 0x20 || b == 0x7f) {
         return text.into();
     }
-    let mut clean = String::with_capacity(text.len() + 8);
+    let mut clean = String::with_capacity(text.len().saturating_add(8));
     for c in text.chars() {
         if c < ' ' || c == '\x7f' {
             let _ = write!(clean, "\\x{:02X}", u32::from(c));
@@ -74,8 +75,6 @@ pub(crate) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
 
 /// Writes to the log of the running cycle (workers: timers, feeders).
 pub fn cycle(level: Level, text: &str) {
-    // SAFETY: ngx_cycle is set before any module code runs and changes only between callbacks.
-    let log = unsafe { sys::ngx_cycle.as_ref() }.map_or(std::ptr::null_mut(), |c| c.log);
     // SAFETY: null or the cycle's own log.
-    unsafe { write(log, level, text) };
+    unsafe { write(cycle::log(), level, text) };
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod bits;
 pub mod bytes;
+pub(crate) mod cycle;
 pub mod files;
 pub mod guard;
 pub mod library;

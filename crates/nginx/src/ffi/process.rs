@@ -19,8 +19,10 @@ pub enum Role {
 
 /// The role of this process. Before workers exist every start is [`Role::Master`].
 pub fn role() -> Role {
-    // SAFETY: plain globals, written by nginx before modules run.
-    let (process, test) = unsafe { (sys::ngx_process as u32, sys::ngx_test_config) };
+    // SAFETY: a plain global, written by nginx before modules run.
+    let test = unsafe { sys::ngx_test_config };
+    // SAFETY: as above.
+    let process = unsafe { sys::ngx_process } as u32;
     if test != 0 {
         return Role::Test;
     }
@@ -41,8 +43,13 @@ pub fn serves() -> bool {
 
 /// Whether this worker has been told to go.
 pub fn exiting() -> bool {
-    // SAFETY: sig_atomic_t globals, read as nginx's own loops do.
-    unsafe { sys::ngx_exiting != 0 || sys::ngx_quit != 0 || sys::ngx_terminate != 0 }
+    // SAFETY: a plain global of the process.
+    let exiting = unsafe { sys::ngx_exiting };
+    // SAFETY: as above; a signal may write it, and nginx's own loops read it like this.
+    let quit = unsafe { sys::ngx_quit };
+    // SAFETY: as above.
+    let terminate = unsafe { sys::ngx_terminate };
+    exiting != 0 || quit != 0 || terminate != 0
 }
 
 /// The worker's number, from 0; a respawned worker has the number of the one it replaces.
@@ -62,8 +69,10 @@ pub fn now() -> i64 {
     if let Some(fixed) = hooks::clock() {
         return fixed;
     }
-    // SAFETY: ngx_cached_time is set before modules run; nginx reads it the same way.
-    unsafe { sys::ngx_cached_time.as_ref() }.map_or(0, |t| t.sec)
+    // SAFETY: a plain global, which nginx reads the same way.
+    let time = unsafe { sys::ngx_cached_time };
+    // SAFETY: null or one of nginx's slots of times, which are statics.
+    unsafe { time.as_ref() }.map_or(0, |t| t.sec)
 }
 
 /// nginx's cached monotonic clock in milliseconds (ngx_current_msec).
@@ -75,6 +84,7 @@ pub fn now_ms() -> u64 {
 /// The clock of the test build.
 #[cfg(feature = "hooks")]
 pub mod hooks {
+    use crate::ffi::cycle;
     use crate::sys;
     use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -88,7 +98,7 @@ pub mod hooks {
     /// Whether a configuration is in force already: the one being read is a reload's.
     pub fn reloading() -> bool {
         // SAFETY: null or the running cycle; one without configuration stands in at the start.
-        unsafe { sys::ngx_cycle.as_ref() }.is_some_and(|cycle| !cycle.conf_ctx.is_null())
+        unsafe { cycle::running().as_ref() }.is_some_and(|cycle| !cycle.conf_ctx.is_null())
     }
 
     /// Stops this process until somebody sends it SIGCONT.

@@ -110,9 +110,9 @@ impl<M: HttpKind> Merging<'_, M> {
             let Some(conf) = self.location_of(module) else {
                 continue;
             };
-            // SAFETY: the offset of a list inside the module's own structure, by its own table.
-            let settings = unsafe { conf.add(bypass - Slot::Bypass.offset()) }
-                .cast::<sys::ngx_http_upstream_conf_t>();
+            let settings = bypass.saturating_sub(Slot::Bypass.offset());
+            // SAFETY: `cache_lists` found it inside the module's own structure.
+            let settings = unsafe { conf.add(settings) }.cast::<sys::ngx_http_upstream_conf_t>();
             // SAFETY: nginx's settings of an upstream, merged already.
             if unsafe { bits::gatehouse_upstream_conf_caches(settings) } == 0 {
                 continue;
@@ -120,8 +120,11 @@ impl<M: HttpKind> Merging<'_, M> {
             for (slot, offset) in [(Slot::Bypass, bypass), (Slot::NoCache, no_cache)] {
                 // SAFETY: a list of that structure.
                 let list = unsafe { conf.add(offset) }.cast::<*mut sys::ngx_array_t>();
-                // SAFETY: as above; null or a list in the configuration's pool.
-                unsafe { *list = self.with_ours(guards, slot, *list)? };
+                // SAFETY: null or a list in the configuration's pool.
+                let old = unsafe { list.read() };
+                let new = self.with_ours(guards, slot, old)?;
+                // SAFETY: as above; nobody else looks at it meanwhile.
+                unsafe { list.write(new) };
             }
         }
         Ok(())
@@ -160,8 +163,10 @@ impl<M: HttpKind> Merging<'_, M> {
             .as_ref()
             .and_then(|all| all.get(usize::from(slot == Slot::NoCache)))
             .ok_or_else(|| Error::new("no expression for a cache"))?;
-        // SAFETY: the configuration's pool; null or a list of compiled expressions.
-        let list = unsafe { copy_behind((*self.cf).pool, ours, old) }
+        // SAFETY: `cf` is live.
+        let pool = unsafe { (*self.cf).pool };
+        // SAFETY: its pool; null or a list of compiled expressions.
+        let list = unsafe { copy_behind(pool, ours, old) }
             .ok_or_else(|| Error::new("no memory for a cache"))?;
         made.push((slot, old, list));
         Ok(list)
@@ -182,8 +187,9 @@ unsafe fn copy_behind(
     let rest = unsafe { rest.as_ref() };
     // SAFETY: as above.
     let rest = rest.map_or(&[][..], |list| unsafe { list.as_slice::<Compiled>() });
+    let length = rest.len().checked_add(1)?;
     // SAFETY: the pool is live.
-    let list = unsafe { sys::ngx_array_create(pool, rest.len() + 1, size_of::<Compiled>()) };
+    let list = unsafe { sys::ngx_array_create(pool, length, size_of::<Compiled>()) };
     if list.is_null() {
         return None;
     }
@@ -201,14 +207,19 @@ unsafe fn copy_behind(
 
 /// The http modules of the configuration being read, in their order.
 fn http_modules(cf: *mut sys::ngx_conf_t) -> impl Iterator<Item = *mut sys::ngx_module_t> {
-    // SAFETY: `cf` is live; the cycle being built has its list of modules, closed by a null.
-    let first = unsafe { (*(*cf).cycle).modules };
-    (0..)
-        // SAFETY: `take_while` ends at the null.
-        .map(move |n| unsafe { *first.add(n) })
-        .take_while(|module| !module.is_null())
-        // SAFETY: a module of the list.
-        .filter(|module| unsafe { (**module).type_ } == sys::NGX_HTTP_MODULE as usize)
+    // SAFETY: `cf` is live.
+    let cycle = unsafe { (*cf).cycle };
+    // SAFETY: the cycle being built has its list of modules, closed by a null.
+    let mut next = unsafe { (*cycle).modules };
+    std::iter::from_fn(move || {
+        // SAFETY: within the list.
+        let module = unsafe { next.read() };
+        next = next.wrapping_add(1);
+        (!module.is_null()).then_some(module)
+    })
+    .fuse()
+    // SAFETY: a module of the list.
+    .filter(|module| unsafe { (**module).type_ } == sys::NGX_HTTP_MODULE as usize)
 }
 
 /// Where a module that caches keeps its two lists, by its own table of directives; None for a module without a cache.
@@ -304,7 +315,9 @@ impl<'r> Request<'r> {
         // SAFETY: a fresh element.
         unsafe { added.write(bytes::borrow(part)) };
         // SAFETY: the array; nobody else looks at it meanwhile.
-        unsafe { (*keys).as_slice_mut::<sys::ngx_str_t>() }.rotate_right(1);
+        let array = unsafe { &mut *keys };
+        // SAFETY: it holds strings.
+        unsafe { array.as_slice_mut::<sys::ngx_str_t>() }.rotate_right(1);
         // SAFETY: a live request with a cache record; hashes all keys anew.
         unsafe { sys::ngx_http_file_cache_create_key(self.raw()) };
         if self.cache_key_fits() {
@@ -312,9 +325,10 @@ impl<'r> Request<'r> {
         }
         // nginx reads the answer's header behind the key, into the same buffer: it must have its old length again.
         // SAFETY: the array, as above.
-        unsafe { (*keys).as_slice_mut::<sys::ngx_str_t>() }.rotate_left(1);
-        // SAFETY: the array, as above; the last element is ours.
-        unsafe { (*keys).nelts -= 1 };
+        let array = unsafe { &mut *keys };
+        // SAFETY: it holds strings, the first of them ours.
+        unsafe { array.as_slice_mut::<sys::ngx_str_t>() }.rotate_left(1);
+        array.nelts = array.nelts.saturating_sub(1);
         // SAFETY: a live request with a cache record.
         unsafe { sys::ngx_http_file_cache_create_key(self.raw()) };
         self.log(

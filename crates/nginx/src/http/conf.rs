@@ -32,16 +32,20 @@ impl<M: HttpKind> Conf<'_, M> {
 
     /// The level of the directive (`http`, `server` or `location`).
     pub fn loc(&mut self) -> &mut M::Loc {
+        // SAFETY: the table of the level's configurations.
+        let loc = unsafe { own::<M>(self.context().loc_conf) }.cast();
         // SAFETY: made by `create::<M::Loc>`; `&mut self` keeps it unique while it is held: a level
         // that is being merged has no `Conf`.
-        unsafe { &mut *own::<M>(self.context().loc_conf).cast() }
+        unsafe { &mut *loc }
     }
 
     /// The `server` or `upstream` of the directive.
     pub fn srv(&mut self) -> &mut M::Srv {
         // Not the structure nginx passes to a directive: which level that is of depends on its row.
+        // SAFETY: the table of the block's configurations.
+        let srv = unsafe { own::<M>(self.context().srv_conf) }.cast();
         // SAFETY: made by `create::<M::Srv>`; `&mut self` keeps it unique while it is held.
-        unsafe { &mut *own::<M>(self.context().srv_conf).cast() }
+        unsafe { &mut *srv }
     }
 
     /// The `resolver` of `http`, else the name servers of /etc/resolv.conf. To be asked when the whole block
@@ -52,7 +56,9 @@ impl<M: HttpKind> Conf<'_, M> {
         let core: *const sys::ngx_http_core_loc_conf_t =
             unsafe { conf_of(self.context().loc_conf, core) };
         // SAFETY: made by nginx for this level.
-        let (raw, timeout) = unsafe { ((*core).resolver, (*core).resolver_timeout) };
+        let raw = unsafe { (*core).resolver };
+        // SAFETY: as above.
+        let timeout = unsafe { (*core).resolver_timeout };
         // NGX_CONF_UNSET_MSEC: what nginx merges into servers is not set in `http` itself.
         let timeout = if timeout == sys::ngx_msec_t::MAX {
             RESOLVER_TIMEOUT

@@ -57,8 +57,10 @@ unsafe extern "C" fn content<C: Content>(r: *mut sys::ngx_http_request_t) -> isi
                 return discarded;
             }
             // `answer` finalizes the request, and the content phase does so with what is returned here.
+            // SAFETY: nginx passes a live request.
+            let main = unsafe { (*r).main };
             // SAFETY: the main request outlives its subrequests.
-            unsafe { count_up((*r).main) };
+            unsafe { count_up(main) };
             // SAFETY: as nginx would call it, with the count it would have taken.
             unsafe { answer::<C>(r) };
             DONE

@@ -1,5 +1,6 @@
 //! Background subrequests: what another location of this server answers, in memory.
 
+use crate::ffi::cycle;
 use crate::ffi::{bytes, guard};
 use crate::http::attached::{self, Attach};
 use crate::http::bits;
@@ -130,7 +131,7 @@ impl<'r> Fetcher<'r> {
 /// Whether nginx has the filter that puts such an answer into memory: without it the client would get it.
 fn keeps_answers() -> bool {
     // SAFETY: null or the running cycle.
-    let Some(cycle) = (unsafe { sys::ngx_cycle.as_ref() }) else {
+    let Some(cycle) = (unsafe { cycle::running().as_ref() }) else {
         return false;
     };
     // SAFETY: the running cycle's list of modules, of that length.

@@ -58,10 +58,11 @@ impl<'r> Request<'r> {
         let mut lines = self.lines();
         while let Some(header) = lines.find(|h| doomed(h)) {
             // SAFETY: the request is live and its list was just walked up to the element.
-            unsafe {
-                remove::remove(self.raw(), &mut lines)?;
-                known::forget(&raw mut (*self.raw()).headers_in, header.element);
-            }
+            unsafe { remove::remove(self.raw(), &mut lines)? };
+            // SAFETY: a part of the live request.
+            let known = unsafe { &raw mut (*self.raw()).headers_in };
+            // SAFETY: as above; the element was in the list.
+            unsafe { known::forget(known, header.element) };
         }
         Some(())
     }

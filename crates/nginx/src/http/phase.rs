@@ -133,22 +133,20 @@ impl<'c, M: HttpKind> Installer<'c, M> {
             Phase::PreContent => sys::ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE,
             Phase::Log => sys::ngx_http_phases_NGX_HTTP_LOG_PHASE,
         };
+        // SAFETY: nginx's own settings, live.
+        let phases = unsafe { &raw mut (*self.core).phases }.cast::<sys::ngx_http_phase_t>();
         // SAFETY: `phases` is indexed by the enumeration.
-        let list = unsafe {
-            (&raw mut (*self.core).phases)
-                .cast::<sys::ngx_http_phase_t>()
-                .add(phase as usize)
-        };
+        let list = unsafe { phases.add(phase as usize) };
+        // SAFETY: as above.
+        let handlers = unsafe { &raw mut (*list).handlers };
         // SAFETY: an initialised array of handlers.
-        let slot = unsafe { sys::ngx_array_push(&raw mut (*list).handlers) }
-            .cast::<sys::ngx_http_handler_pt>();
+        let slot = unsafe { sys::ngx_array_push(handlers) }.cast::<sys::ngx_http_handler_pt>();
         if slot.is_null() {
             return Err(Error::new("no memory for a phase handler"));
         }
         // SAFETY: a fresh element of the array.
         unsafe { slot.write(Some(function)) };
-        // SAFETY: as above.
-        Ok(unsafe { &raw mut (*list).handlers })
+        Ok(handlers)
     }
 
     /// Puts a header filter in front.
@@ -200,11 +198,9 @@ fn refuse(r: Request<'_>, status: u16) -> isize {
     if status == 401 || status == 403 {
         return status as isize;
     }
-    // SAFETY: a plain field of the live request.
-    unsafe {
-        if (*r.raw()).access_code != sys::NGX_HTTP_UNAUTHORIZED as usize {
-            (*r.raw()).access_code = status as usize;
-        }
+    if r.fields().access_code != sys::NGX_HTTP_UNAUTHORIZED as usize {
+        // SAFETY: a plain field of the live request.
+        unsafe { (*r.raw()).access_code = status as usize };
     }
     Status::NGX_DECLINED.0
 }

@@ -268,8 +268,10 @@ impl<'r> Request<'r> {
     }
 
     fn existing_state<M: HttpKind>(self) -> Option<&'r State<M>> {
+        // SAFETY: our own slot.
+        let state = unsafe { self.slot::<M>().read() }.cast::<State<M>>();
         // SAFETY: null, or what `state` stored there, in the request's pool.
-        unsafe { (*self.slot::<M>()).cast::<State<M>>().as_ref() }
+        unsafe { state.as_ref() }
     }
 
     fn state<M: HttpKind>(self) -> Option<&'r State<M>> {

@@ -147,8 +147,10 @@ impl<M: HttpKind> Conf<'_, M> {
             | sys::NGX_HTTP_UPSTREAM_FAIL_TIMEOUT
             | sys::NGX_HTTP_UPSTREAM_DOWN
             | sys::NGX_HTTP_UPSTREAM_BACKUP) as usize;
+        // SAFETY: `cf` is live.
+        let pool = unsafe { (*self.cf).pool };
         // SAFETY: the array of the block's servers and the configuration's pool.
-        unsafe { push_down_server((*self.cf).pool, block.servers) }
+        unsafe { push_down_server(pool, block.servers) }
             .ok_or_else(|| Error::new("no memory for an upstream"))?;
         if let Some(slot) = B::slot(self.srv()) {
             *slot.place.borrow_mut() = Some(place);
@@ -228,7 +230,7 @@ unsafe fn drop_down_server(servers: *mut sys::ngx_array_t) -> bool {
     let at = list.iter().position(ours).filter(|_| has_primary);
     if let Some(rest) = at.and_then(|at| list.get_mut(at..)) {
         rest.rotate_left(1);
-        array.nelts -= 1;
+        array.nelts = array.nelts.saturating_sub(1);
     }
     has_servers
 }
@@ -258,8 +260,10 @@ unsafe extern "C" fn init_upstream<B: Balancer>(
     us: *mut sys::ngx_http_upstream_srv_conf_t,
 ) -> isize {
     let body = |_: Words<'_>| {
-        // SAFETY: nginx passes the live block; its servers are all read.
-        let has_servers = unsafe { drop_down_server((*us).servers) };
+        // SAFETY: nginx passes the live block.
+        let servers = unsafe { (*us).servers };
+        // SAFETY: its servers are all read.
+        let has_servers = unsafe { drop_down_server(servers) };
         // SAFETY: nginx passes the live configuration and block.
         if unsafe { sys::ngx_http_upstream_init_round_robin(cf, us) } != Status::NGX_OK.0 {
             return Err(Error::logged());
@@ -328,17 +332,20 @@ unsafe extern "C" fn init_peer<B: Balancer>(
 /// # Safety
 /// Called from `peer.init` of a live request; the caller returns the result and touches nothing.
 unsafe fn finish(r: *mut sys::ngx_http_request_t, status: u16) -> isize {
+    // SAFETY: promised by the caller.
+    let upstream = unsafe { (*r).upstream };
     // SAFETY: the request has its upstream while `peer.init` runs.
-    let cleanup = unsafe { (*(*r).upstream).cleanup };
+    let cleanup = unsafe { (*upstream).cleanup };
     // SAFETY: the upstream's own cleanup, or none.
     let Some(handler) = (unsafe { cleanup.as_ref().copied().flatten() }) else {
         return Status::NGX_ERROR.0;
     };
-    // SAFETY: two counts: one given back by the cleanup's finalizing, one by our caller's.
-    unsafe {
-        let main = (*r).main;
-        (*main).set_count((*main).count() + 2);
-    }
+    // SAFETY: promised by the caller.
+    let main = unsafe { (*r).main };
+    // SAFETY: a request's main request outlives it; no other reference to it is held.
+    let main = unsafe { &mut *main };
+    // Two counts: one given back by the cleanup's finalizing, one by our caller's.
+    main.set_count(main.count().saturating_add(2));
     // SAFETY: ngx_http_upstream_cleanup takes the request.
     unsafe { handler(r.cast()) };
     // SAFETY: the request still has the count our caller gives back.
@@ -354,8 +361,9 @@ unsafe fn install<'r, B: Balancer>(
     state: B::State<'r>,
     tries: usize,
 ) -> Option<()> {
+    let upstream = request.fields().upstream;
     // SAFETY: promised by the caller.
-    let upstream = unsafe { &mut *(*request.raw()).upstream };
+    let upstream = unsafe { &mut *upstream };
     let peer = Peer::<'r, B> {
         request: request.raw(),
         block,

@@ -31,8 +31,10 @@ impl Expression {
     /// # Safety
     /// `cf` is the live configuration being read.
     pub(crate) unsafe fn compile(cf: *mut sys::ngx_conf_t, text: &[u8]) -> Option<Self> {
+        // SAFETY: promised by the caller.
+        let memory = unsafe { (*cf).pool };
         // SAFETY: the configuration's pool outlives what is compiled from it.
-        let copy = unsafe { pool::alloc((*cf).pool, text.len()) }?;
+        let copy = unsafe { pool::alloc(memory, text.len()) }?;
         copy.copy_from_slice(text);
         let mut value = bytes::borrow(copy);
         // SAFETY: plain C data for which zero is the documented start.
@@ -153,7 +155,9 @@ fn join<'r>(r: Request<'r>, parts: &[Part]) -> Option<&'r [u8]> {
 /// A variable's value as an expression has it: empty when it is not found.
 fn value_of<'r>(r: Request<'r>, index: usize) -> Option<&'r [u8]> {
     // SAFETY: the index is from `variable::index`, the request is live.
-    let value = unsafe { sys::ngx_http_get_flushed_variable(r.raw(), index).as_ref() }?;
+    let value = unsafe { sys::ngx_http_get_flushed_variable(r.raw(), index) };
+    // SAFETY: null, or a value that lives as long as the request.
+    let value = unsafe { value.as_ref() }?;
     let Some(len) = variable::bits::len(value) else {
         return Some(&[]);
     };

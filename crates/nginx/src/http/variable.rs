@@ -173,7 +173,9 @@ pub(crate) unsafe fn add<G: Getter>(
         Owner::Module => sys::NGX_HTTP_VAR_NOCACHEABLE,
     } as usize;
     // SAFETY: nginx copies the name.
-    let variable = unsafe { sys::ngx_http_add_variable(cf, &raw mut text, flags).as_mut()? };
+    let variable = unsafe { sys::ngx_http_add_variable(cf, &raw mut text, flags) };
+    // SAFETY: null or nginx's record of the variable.
+    let variable = unsafe { variable.as_mut()? };
     variable.get_handler = Some(get::<G>);
     variable.data = data;
     Some(())
@@ -238,12 +240,12 @@ pub(crate) mod bits {
     const _: () = assert!(std::mem::offset_of!(ngx_variable_value_t, _bitfield_1) == 0);
 
     /// A value of that length, or none; computed anew each time.
-    pub fn of_value(len: usize, found: bool) -> u32 {
+    pub(crate) fn of_value(len: usize, found: bool) -> u32 {
         let len = u32::try_from(len).unwrap_or(0) & LEN;
         len | NO_CACHEABLE | if found { VALID } else { NOT_FOUND }
     }
 
-    pub fn set(v: &mut ngx_variable_value_t, word: u32) {
+    pub(crate) fn set(v: &mut ngx_variable_value_t, word: u32) {
         // SAFETY: the word is the first member, as checked above; any bits are valid.
         unsafe { std::ptr::from_mut(v).cast::<u32>().write(word) };
     }
@@ -254,13 +256,13 @@ pub(crate) mod bits {
     }
 
     /// The length of a value; None when it is not found.
-    pub fn len(v: &ngx_variable_value_t) -> Option<usize> {
+    pub(crate) fn len(v: &ngx_variable_value_t) -> Option<usize> {
         let word = get(v);
         (word & NOT_FOUND == 0).then_some((word & LEN) as usize)
     }
 
     /// Neither valid nor "not found": nginx computes it again.
-    pub fn forget(v: &mut ngx_variable_value_t) {
+    pub(crate) fn forget(v: &mut ngx_variable_value_t) {
         set(v, get(v) & !(VALID | NOT_FOUND));
     }
 }

@@ -171,7 +171,7 @@ impl Zone {
         // SAFETY: a plain global.
         let page = unsafe { sys::ngx_pagesize }.max(1);
         let enough = |pages: usize| enough(self.words_of(pages));
-        let mut few = least() / page;
+        let mut few = LEAST_PAGES;
         let mut many = few;
         while !enough(many) && many < MOST_PAGES {
             few = many;
@@ -201,10 +201,13 @@ impl Zone {
         // SAFETY: a plain global.
         let page = unsafe { sys::ngx_pagesize }.max(1);
         let size = pages.saturating_mul(page);
-        let noted = size.saturating_sub(head) / page.saturating_add(note);
+        let noted = size
+            .saturating_sub(head)
+            .checked_div(page.saturating_add(note))
+            .unwrap_or(0);
         let taken = noted.saturating_mul(note).saturating_add(head);
         let free = noted.min(pages.saturating_sub(taken.div_ceil(page)));
-        (free.saturating_mul(page) / size_of::<u64>()).saturating_sub(1)
+        words_in(free.saturating_mul(page)).saturating_sub(1)
     }
 
     /// Writes to the log of the configuration that declared the zone: while zones are prepared it is not yet the
@@ -237,7 +240,7 @@ impl Zone {
         if block.is_null() {
             return None;
         }
-        let words = (size / size_of::<u64>()).checked_sub(1)? as u64;
+        let words = words_in(size).checked_sub(1)? as u64;
         // SAFETY: fresh memory of `size` bytes, page-aligned.
         unsafe { block.write(Block { words }) };
         // SAFETY: the pool is ours.
@@ -246,13 +249,21 @@ impl Zone {
     }
 }
 
+/// Whole words in so many bytes.
+const fn words_in(bytes: usize) -> usize {
+    bytes >> size_of::<u64>().trailing_zeros()
+}
+
 /// No zone is larger: what needs more does not fit any.
 const MOST_PAGES: usize = 1 << 40;
 
-/// Bytes of the smallest zone that nginx makes.
+/// Pages of the smallest zone that nginx makes.
+const LEAST_PAGES: usize = 8;
+
+/// Its bytes.
 fn least() -> usize {
     // SAFETY: a plain global.
-    unsafe { sys::ngx_pagesize }.saturating_mul(8)
+    unsafe { sys::ngx_pagesize }.saturating_mul(LEAST_PAGES)
 }
 
 impl Known {

@@ -81,7 +81,8 @@ impl<'z> Slots<'z> {
         let page = unsafe { sys::ngx_pagesize };
         let body = slot.saturating_mul(2).saturating_add(64);
         // Slab bookkeeping: some words a page, and the pool's own head.
-        body.saturating_add(body / 64).saturating_add(16 * page)
+        body.saturating_add(body / 64)
+            .saturating_add(page.saturating_mul(16))
     }
 
     /// The slots in a zone's words; None when there is no room for any.
@@ -103,7 +104,7 @@ impl<'z> Slots<'z> {
 
     /// Bytes one slot holds.
     pub fn capacity(&self) -> usize {
-        self.bodies[0].len() * size_of::<u64>()
+        self.bodies[0].len().saturating_mul(size_of::<u64>())
     }
 
     /// What is published now; a changed number means [`Self::current`] has something new.

@@ -43,21 +43,22 @@ unsafe fn add(
     value: &'static [u8],
     hash: sys::ngx_uint_t,
 ) -> Option<*mut sys::ngx_table_elt_t> {
-    // SAFETY: an initialised list of the live request.
-    let line = unsafe { sys::ngx_list_push(&raw mut (*r).headers_out.headers) }
-        .cast::<sys::ngx_table_elt_t>();
+    // SAFETY: the live request's list.
+    let list = unsafe { &raw mut (*r).headers_out.headers };
+    // SAFETY: initialised.
+    let line = unsafe { sys::ngx_list_push(list) }.cast::<sys::ngx_table_elt_t>();
     if line.is_null() {
         return None;
     }
     // SAFETY: a fresh element; zero is "no hash, no next", so it is valid at every moment.
     unsafe { line.write_bytes(0, 1) };
-    // SAFETY: as above; all strings are static.
-    unsafe {
-        (*line).key = bytes::borrow(b"Cache-Control");
-        (*line).value = bytes::borrow(value);
-        (*line).lowcase_key = b"cache-control".as_ptr().cast_mut();
-        (*line).hash = hash;
-    }
+    // SAFETY: as above; nobody else looks at it meanwhile.
+    let fields = unsafe { &mut *line };
+    // All strings are static.
+    fields.key = bytes::borrow(b"Cache-Control");
+    fields.value = bytes::borrow(value);
+    fields.lowcase_key = b"cache-control".as_ptr().cast_mut();
+    fields.hash = hash;
     Some(line)
 }
 

@@ -21,7 +21,9 @@ pub(super) unsafe fn forget(
     // SAFETY: a plain pointer field of the live request.
     let has_user = unsafe { (*known).authorization } == gone;
     // SAFETY: the removed element lives on in the request's pool.
-    let name = unsafe { crate::ffi::bytes::slice((*gone).key) };
+    let name = unsafe { (*gone).key };
+    // SAFETY: as above.
+    let name = unsafe { crate::ffi::bytes::slice(name) };
     let mut row = (&raw const sys::ngx_http_headers_in).cast::<sys::ngx_http_header_t>();
     loop {
         // SAFETY: a row of nginx's static table, which ends with a row without a name.
@@ -71,7 +73,9 @@ unsafe fn forget_in(
         let next = unsafe { &raw mut (*line).next };
         if line == gone {
             // SAFETY: as above.
-            unsafe { field.write(next.read()) };
+            let after = unsafe { next.read() };
+            // SAFETY: as above.
+            unsafe { field.write(after) };
             return;
         }
         field = next;

@@ -31,14 +31,15 @@ impl<'r> Iterator for Lines<'r> {
             if self.at < part.nelts {
                 // SAFETY: within the part, whose elements are ngx_table_elt_t.
                 let element = unsafe { part.elts.cast::<sys::ngx_table_elt_t>().add(self.at) };
-                self.at += 1;
-                // SAFETY: the strings live as long as the request.
-                let (name, value) =
-                    unsafe { (bytes::slice((*element).key), bytes::slice((*element).value)) };
+                self.at = self.at.saturating_add(1);
+                // SAFETY: as above; nobody writes it meanwhile.
+                let fields = unsafe { &*element };
                 return Some(Header {
                     element,
-                    name,
-                    value,
+                    // SAFETY: the strings live as long as the request.
+                    name: unsafe { bytes::slice(fields.key) },
+                    // SAFETY: as above.
+                    value: unsafe { bytes::slice(fields.value) },
                 });
             }
             (self.previous, self.part) = (self.part, part.next);

@@ -22,7 +22,12 @@ pub(super) unsafe fn remove(r: *mut sys::ngx_http_request_t, lines: &mut Lines<'
     let start = old.elts.cast::<sys::ngx_table_elt_t>();
     // SAFETY: the list is live; no reference to it is held.
     let is_last_part = unsafe { (*list).last == part };
-    if index + 1 == old.nelts {
+    // SAFETY: as above.
+    let nalloc = unsafe { (*list).nalloc };
+    // SAFETY: the live request's own.
+    let pool = unsafe { (*r).pool };
+    let rest_of_part = old.nelts.saturating_sub(lines.at);
+    if rest_of_part == 0 {
         // The last of its part: the part gets shorter; its room is not used again, since
         // somebody may still hold a pointer to the element.
         // SAFETY: the live part.
@@ -37,23 +42,24 @@ pub(super) unsafe fn remove(r: *mut sys::ngx_http_request_t, lines: &mut Lines<'
         // SAFETY: the live part.
         unsafe { (*part).elts = rest.cast() };
         // SAFETY: as above.
-        unsafe { (*part).nelts = old.nelts - 1 };
+        unsafe { (*part).nelts = rest_of_part };
         lines.at = 0;
         if is_last_part {
-            // SAFETY: the live list; the part has room for its elements at least.
-            unsafe { (*list).nalloc -= 1 };
+            // The part has room for its elements at least.
+            // SAFETY: the live list.
+            unsafe { (*list).nalloc = nalloc.saturating_sub(1) };
         }
     } else {
         // SAFETY: the request's pool is live.
-        let rest = unsafe { sys::ngx_palloc((*r).pool, size_of::<sys::ngx_list_part_t>()) }
+        let rest = unsafe { sys::ngx_palloc(pool, size_of::<sys::ngx_list_part_t>()) }
             .cast::<sys::ngx_list_part_t>();
         if rest.is_null() {
             return None;
         }
         let tail = sys::ngx_list_part_t {
             // SAFETY: inside the part: the element is not its last.
-            elts: unsafe { start.add(index + 1) }.cast(),
-            nelts: old.nelts - index - 1,
+            elts: unsafe { start.add(lines.at) }.cast(),
+            nelts: rest_of_part,
             next: old.next,
         };
         // SAFETY: fresh memory of the right size.
@@ -66,7 +72,7 @@ pub(super) unsafe fn remove(r: *mut sys::ngx_http_request_t, lines: &mut Lines<'
             // SAFETY: the live list.
             unsafe { (*list).last = rest };
             // SAFETY: as above.
-            unsafe { (*list).nalloc = (*list).nalloc.saturating_sub(index + 1) };
+            unsafe { (*list).nalloc = nalloc.saturating_sub(lines.at) };
         }
     }
     // SAFETY: the live part.
@@ -74,8 +80,10 @@ pub(super) unsafe fn remove(r: *mut sys::ngx_http_request_t, lines: &mut Lines<'
     if is_empty && part != first {
         // nginx's loops do not expect an empty part after the first.
         let previous = lines.previous;
+        // SAFETY: the live part.
+        let next = unsafe { (*part).next };
         // SAFETY: not the first, so there is a previous one in the live list.
-        unsafe { (*previous).next = (*part).next };
+        unsafe { (*previous).next = next };
         // SAFETY: as above.
         let elements = unsafe { (*previous).nelts };
         (lines.part, lines.at) = (previous, elements);
@@ -89,7 +97,7 @@ pub(super) unsafe fn remove(r: *mut sys::ngx_http_request_t, lines: &mut Lines<'
     // SAFETY: the live list.
     if unsafe { (*list).nalloc } == 0 {
         // SAFETY: the request's pool is live; without any header line the first part is the last.
-        unsafe { give_room(list, (*r).pool)? };
+        unsafe { give_room(list, pool)? };
     }
     Some(())
 }

@@ -71,7 +71,9 @@ unsafe fn configuration(cf: *mut sys::ngx_conf_t) -> Result<(), Moved> {
 /// `pool` has just been made with room for [`POOL`] bytes.
 unsafe fn pools(pool: *mut sys::ngx_pool_t) -> Result<(), Moved> {
     // SAFETY: a live pool begins with where its free room begins and ends.
-    let (last, end) = unsafe { ((*pool).d.last, (*pool).d.end) };
+    let last = unsafe { (*pool).d.last };
+    // SAFETY: as above.
+    let end = unsafe { (*pool).d.end };
     let begin = pool.cast::<u8>();
     expect(
         "ngx_pool_t",
@@ -85,15 +87,17 @@ unsafe fn pools(pool: *mut sys::ngx_pool_t) -> Result<(), Moved> {
     let cleanup = unsafe { (*pool).cleanup };
     expect("ngx_pool_t.cleanup", cleanup, ptr::null_mut())?;
     // SAFETY: a live pool.
-    let array = unsafe { sys::ngx_array_create(pool, 3, 24).as_ref() };
-    if let Some(array) = array {
+    let array = unsafe { sys::ngx_array_create(pool, 3, 24) };
+    // SAFETY: null or just made.
+    if let Some(array) = unsafe { array.as_ref() } {
         expect("ngx_array_t.size", array.size, 24)?;
         expect("ngx_array_t.nalloc", array.nalloc, 3)?;
         expect("ngx_array_t.pool", array.pool, pool)?;
     }
     // SAFETY: a live pool.
-    let list = unsafe { sys::ngx_list_create(pool, 3, 24).as_ref() };
-    if let Some(list) = list {
+    let list = unsafe { sys::ngx_list_create(pool, 3, 24) };
+    // SAFETY: null or just made.
+    if let Some(list) = unsafe { list.as_ref() } {
         expect(
             "ngx_list_t.last",
             list.last.cast_const(),
@@ -104,8 +108,9 @@ unsafe fn pools(pool: *mut sys::ngx_pool_t) -> Result<(), Moved> {
         expect("ngx_list_t.pool", list.pool, pool)?;
     }
     // SAFETY: a live pool.
-    let buffer = unsafe { sys::ngx_create_temp_buf(pool, 24).as_ref() };
-    if let Some(buffer) = buffer {
+    let buffer = unsafe { sys::ngx_create_temp_buf(pool, 24) };
+    // SAFETY: null or just made.
+    if let Some(buffer) = unsafe { buffer.as_ref() } {
         expect("ngx_buf_t.start", buffer.start, buffer.pos)?;
         expect("ngx_buf_t.last", buffer.last, buffer.pos)?;
         expect("ngx_buf_t.end", buffer.end, buffer.pos.wrapping_add(24))?;

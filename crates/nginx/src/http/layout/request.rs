@@ -25,7 +25,9 @@ impl Room {
 /// `cf` is the configuration being read; its layout, pools and nginx's tables have been compared.
 pub(super) unsafe fn compare(cf: *mut sys::ngx_conf_t, variables: &Variables) -> Result<(), Moved> {
     // SAFETY: promised by the caller.
-    let pool = unsafe { sys::ngx_create_pool(POOL, (*cf).log) };
+    let log = unsafe { (*cf).log };
+    // SAFETY: the log of the configuration being read.
+    let pool = unsafe { sys::ngx_create_pool(POOL, log) };
     if pool.is_null() {
         return Ok(());
     }
@@ -52,8 +54,9 @@ unsafe fn parsing(pool: *mut sys::ngx_pool_t) -> Result<(), Moved> {
     let mut room = Room::zeroed();
     let r = room.0.as_mut_ptr().cast::<sys::ngx_http_request_t>();
     // SAFETY: promised by the caller.
-    let buffer = unsafe { sys::ngx_create_temp_buf(pool, TEXT.len()).as_mut() };
-    let Some(buffer) = buffer else {
+    let buffer = unsafe { sys::ngx_create_temp_buf(pool, TEXT.len()) };
+    // SAFETY: null or just made.
+    let Some(buffer) = (unsafe { buffer.as_mut() }) else {
         return Ok(());
     };
     let begin = buffer.pos;

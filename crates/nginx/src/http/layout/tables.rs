@@ -3,6 +3,7 @@
 
 use super::moved::{Moved, expect};
 use crate::ffi::bytes;
+use crate::http::kind::conf_of;
 use crate::sys;
 use std::mem::offset_of;
 
@@ -105,7 +106,7 @@ pub(super) struct Variables(Vec<*const sys::ngx_http_variable_t>);
 
 impl Variables {
     /// The variable of that name.
-    pub fn find(&self, name: &str) -> Option<&sys::ngx_http_variable_t> {
+    pub(super) fn find(&self, name: &str) -> Option<&sys::ngx_http_variable_t> {
         let all = self.0.iter();
         // SAFETY: nginx's own, in the pool of the configuration being read.
         let mut all = all.filter_map(|one| unsafe { one.as_ref() });
@@ -157,10 +158,14 @@ unsafe fn directive(commands: *const sys::ngx_command_t, name: &str) -> Option<u
 /// As for [`compare`].
 unsafe fn module<'c>(cf: *mut sys::ngx_conf_t, name: &str) -> Option<&'c sys::ngx_module_t> {
     // SAFETY: promised by the caller.
-    let mut row = unsafe { (*(*cf).cycle).modules };
+    let cycle = unsafe { (*cf).cycle };
+    // SAFETY: the cycle being built.
+    let mut row = unsafe { (*cycle).modules };
     loop {
-        // SAFETY: a null pointer ends the list.
-        let module = unsafe { (*row).as_ref() }?;
+        // SAFETY: within the list.
+        let module = unsafe { row.read() };
+        // SAFETY: null at the end of the list, else one of nginx's modules.
+        let module = unsafe { module.as_ref() }?;
         // SAFETY: nginx names each module.
         let found = unsafe { std::ffi::CStr::from_ptr(module.name) };
         if found.to_bytes() == name.as_bytes() {
@@ -186,14 +191,17 @@ fn header(name: &'static str) -> Option<usize> {
 /// # Safety
 /// As for [`compare`], with the core's main configuration compared.
 unsafe fn variables(cf: *mut sys::ngx_conf_t) -> Variables {
+    // SAFETY: `cf` is live.
+    let context = unsafe { (*cf).ctx }.cast::<sys::ngx_http_conf_ctx_t>();
     // SAFETY: inside `http`, `ctx` is nginx's http context.
-    let context = unsafe { &*(*cf).ctx.cast::<sys::ngx_http_conf_ctx_t>() };
-    // SAFETY: the core module's own index.
-    let index = unsafe { sys::ngx_http_core_module.ctx_index };
-    // SAFETY: its slot holds its main configuration.
-    let core = unsafe { *context.main_conf.add(index) }.cast::<sys::ngx_http_core_main_conf_t>();
+    let table = unsafe { (*context).main_conf };
+    let core = &raw const sys::ngx_http_core_module;
+    // SAFETY: the core module's own slot.
+    let core: *const sys::ngx_http_core_main_conf_t = unsafe { conf_of(table, core) };
+    // SAFETY: its main configuration.
+    let keys = unsafe { (*core).variables_keys };
     // SAFETY: made by the core's preconfiguration, which comes before ours.
-    let keys = unsafe { &(*(*core).variables_keys).keys };
+    let keys = unsafe { &(*keys).keys };
     // SAFETY: an array of keys.
     let keys = unsafe { keys.as_slice::<sys::ngx_hash_key_t>() };
     Variables(

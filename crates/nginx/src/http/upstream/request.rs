@@ -122,7 +122,9 @@ impl<'r> Request<'r> {
         // Every module that passes requests on has them at the start of its own configuration.
         (0..modules).any(|index| {
             // SAFETY: `loc_conf` has one slot for each http module.
-            let conf = unsafe { *self.fields().loc_conf.add(index) };
+            let slot = unsafe { self.fields().loc_conf.add(index) };
+            // SAFETY: as above.
+            let conf = unsafe { slot.read() };
             conf.addr() == settings.addr()
         })
     }
