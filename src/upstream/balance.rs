@@ -230,6 +230,14 @@ impl Balancer for Routed {
             ms: tried.ms,
             status: tried.status,
         };
+        #[cfg(feature = "hooks")]
+        r.log(
+            Level::Info,
+            &format!(
+                "a try ended: failed {}, {} ms, status {}",
+                sample.failed, sample.ms, sample.status
+            ),
+        );
         let rules = state.lookup.rules(table);
         let now = process::now_ms();
         if state.selection.done(&rules, &routes, &sample, now) {
