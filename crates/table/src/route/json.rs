@@ -1,4 +1,4 @@
-//! A route in JSON: read strictly, errors with their place.
+//! A route in JSON: read strictly, each error with the JSON pointer of its cause.
 
 use super::error::{member, one_of};
 use super::url::{parse_backend_url, parse_sni};
@@ -173,11 +173,11 @@ fn backend(json: Json, at: &str) -> Result<Backend, RouteError> {
 
 fn backend_object(json: Json, at: &str) -> Result<Backend, RouteError> {
     let mut members = object(json, at)?;
-    let Some(place) = members.iter().position(|(name, _)| name == "url") else {
+    let Some(index) = members.iter().position(|(name, _)| name == "url") else {
         return Err(RouteError::new("missing member \"url\"", at));
     };
     let here = member(at, "url");
-    let url = string(members.swap_remove(place).1, &here)?;
+    let url = string(members.swap_remove(index).1, &here)?;
     let mut backend = parse_backend_url(&url, false).map_err(|why| RouteError::new(why, here))?;
     for (name, value) in members {
         let here = member(at, &name);

@@ -18,11 +18,12 @@ const OPTIONS: &[&str] = &["weight", "backup", "drain", "sni"];
 /// # Errors
 /// A human-readable error.
 pub fn parse_backend_url(url: &str, options: bool) -> Result<Backend, String> {
-    let (place, fragment) = match url.split_once('#') {
-        Some((place, fragment)) => (place, Some(fragment)),
+    let (address, fragment) = match url.split_once('#') {
+        Some((address, fragment)) => (address, Some(fragment)),
         None => (url, None),
     };
-    let mut backend = parse_place(place).map_err(|why| format!("{why} in backend \"{url}\""))?;
+    let mut backend =
+        parse_authority(address).map_err(|why| format!("{why} in backend \"{url}\""))?;
     match fragment {
         None => {}
         Some(_) if !options => return Err(format!("fragment not allowed in backend \"{url}\"")),
@@ -36,8 +37,9 @@ pub fn parse_backend_url(url: &str, options: bool) -> Result<Backend, String> {
     Ok(backend)
 }
 
-fn parse_place(place: &str) -> Result<Backend, String> {
-    let (tls, rest) = match place.split_once("://") {
+/// `scheme://host:port`, and nothing behind it.
+fn parse_authority(address: &str) -> Result<Backend, String> {
+    let (tls, rest) = match address.split_once("://") {
         Some((s, rest)) if s.eq_ignore_ascii_case("http") => (false, rest),
         Some((s, rest)) if s.eq_ignore_ascii_case("https") => (true, rest),
         _ => return Err("scheme is neither http:// nor https://".into()),
