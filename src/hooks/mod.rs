@@ -25,8 +25,7 @@ pub struct Main {
     wanted: Vec<Where>,
     redirects: bool,
     stop_feeder: Option<PathBuf>,
-    tasks: Vec<tasks::Wanted>,
-    resolver: Option<gatehouse_nginx::event::resolver::Resolver>,
+    tasks: tasks::Main,
 }
 
 /// One level of locations.

@@ -23,7 +23,7 @@ use std::time::Duration;
 pub const FAMILY: Family = Family {
     directives: DIRECTIVES,
     complete,
-    start_worker: |main| start_worker(&main.hooks),
+    start_worker: |main| start_worker(&main.hooks.tasks),
     ..Family::NONE
 };
 
@@ -39,7 +39,7 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
             let words = cf.words()?;
             let path = cf.path(words.get(1).map(String::as_str).unwrap_or_default())?;
             let made = Resolver::from_file(cf, &path, PATIENCE)?;
-            cf.main().hooks.resolver = Some(made);
+            cf.main().hooks.tasks.resolver = Some(made);
             Ok(())
         },
     },
@@ -57,17 +57,24 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
 /// Those who ask the resolver of `http` get it when the whole block is there.
 fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let asks = |one: &Wanted| matches!(one, Wanted::Resolve { .. });
-    let hooks = &mut cf.main().hooks;
-    if hooks.resolver.is_none() && hooks.tasks.iter().any(asks) {
+    let main = &cf.main().hooks.tasks;
+    if main.resolver.is_none() && main.wanted.iter().any(asks) {
         let made = cf.resolver()?;
-        cf.main().hooks.resolver = Some(made);
+        cf.main().hooks.tasks.resolver = Some(made);
     }
     Ok(())
 }
 
+/// `http`: the tasks of each worker, and whom they ask for names.
+#[derive(Default)]
+pub struct Main {
+    wanted: Vec<Wanted>,
+    resolver: Option<Resolver>,
+}
+
 /// One `test_task`.
 #[derive(Clone)]
-pub enum Wanted {
+enum Wanted {
     Sleep,
     Panic,
     Wake,
@@ -118,13 +125,13 @@ fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         },
         other => return Err(cf.invalid(other)),
     };
-    cf.main().hooks.tasks.push(wanted);
+    cf.main().hooks.tasks.wanted.push(wanted);
     Ok(())
 }
 
 /// Starts them.
-fn start_worker(hooks: &super::Main) {
-    for one in &hooks.tasks {
+fn start_worker(main: &Main) {
+    for one in &main.wanted {
         let begun = match one.clone() {
             Wanted::Sleep => task::spawn("sleeping", sleeps()),
             Wanted::Panic => task::spawn("testing a task", panics()),
@@ -132,7 +139,7 @@ fn start_worker(hooks: &super::Main) {
             Wanted::Busy => task::spawn("yielding", busy()),
             Wanted::End => task::spawn("ending", ends()),
             Wanted::Connect { to, tls, text } => task::spawn("connecting", talks(to, tls, text)),
-            Wanted::Resolve { name, service } => match hooks.resolver.clone() {
+            Wanted::Resolve { name, service } => match main.resolver.clone() {
                 Some(resolver) => task::spawn("resolving", resolves(resolver, name, service)),
                 None => false,
             },
