@@ -183,7 +183,8 @@ impl<W: Word> Peer<'_, W> {
         self.update(IN_FLIGHT, |count| count.checked_sub(1));
     }
 
-    /// Requests that have started and not ended. A worker that is killed leaves its own counted.
+    /// Requests that have started and not ended. A worker that is killed leaves its own requests counted for as long as
+    /// the peer is in the table.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
         self.get(IN_FLIGHT)
