@@ -30,8 +30,8 @@ impl Encoding {
     pub fn encoded_len(self, raw_len: usize) -> usize {
         match self {
             Self::Hex => raw_len.saturating_mul(2),
-            Self::Base64 => BASE64.encode_len(raw_len),
-            Self::Base64Url => BASE64URL_NOPAD.encode_len(raw_len),
+            Self::Base64 => digits(raw_len).next_multiple_of(4),
+            Self::Base64Url => digits(raw_len),
         }
     }
 
@@ -51,30 +51,34 @@ impl Encoding {
     /// each value, but for the padding that base64url may have.
     #[inline]
     pub fn decode(self, text: &[u8], out: &mut [u8]) -> bool {
-        let len = match self {
+        let alphabet = match self {
             Self::Hex => return hex_from(text, out),
-            Self::Base64 | Self::Base64Url => BASE64_NOPAD.encode_len(out.len()),
+            Self::Base64 => &BASE64_NOPAD,
+            Self::Base64Url => &BASE64URL_NOPAD,
         };
-        let Some((digits, padding)) = text.split_at_checked(len) else {
+        let Some((digits, padding)) = text.split_at_checked(digits(out.len())) else {
             return false;
         };
-        let room = match len % 4 {
-            2 => 2,
-            3 => 1,
-            _ => 0,
-        };
-        let padded = match self {
+        let may_lack = self == Self::Base64Url && padding.is_empty();
+        (may_lack || self.is_padding(digits, padding)) && alphabet.decode_mut(digits, out).is_ok()
+    }
+
+    /// Whether that may follow so many digits.
+    fn is_padding(self, digits: &[u8], padding: &[u8]) -> bool {
+        let whole = digits.len().next_multiple_of(4);
+        let room = whole.saturating_sub(digits.len());
+        let fits = match self {
             Self::Base64Url => padding.len() <= room,
             _ => padding.len() == room,
         };
-        let alphabet = match self {
-            Self::Base64Url => &BASE64URL_NOPAD,
-            _ => &BASE64_NOPAD,
-        };
-        padded
-            && padding.iter().all(|byte| *byte == b'=')
-            && alphabet.decode_mut(digits, out).is_ok()
+        fits && padding.iter().all(|byte| *byte == b'=')
     }
+}
+
+/// How many digits of base64 hold so many bytes: four for three, and what is needed for the rest.
+#[inline]
+fn digits(raw_len: usize) -> usize {
+    raw_len.saturating_mul(4).div_ceil(3)
 }
 
 /// Writes `raw` in lower-case hex; `out` holds two bytes for each of `raw`'s.

@@ -154,6 +154,10 @@ impl Expression {
         let out = out.get_mut(..self.form.algorithm.raw_len())?;
         self.form.encoding.decode(text, out).then_some(out)
     }
+
+    fn is_mac(&self, text: &[u8]) -> bool {
+        self.decode(text, &mut [0; MAX_RAW]).is_some()
+    }
 }
 
 impl Verifier for Expression {
@@ -199,17 +203,13 @@ impl Verifier for Expression {
     }
 
     fn is_path_token(&self, segment: &[u8]) -> bool {
-        let mut room = [0; MAX_RAW];
         let comma = segment.iter().position(|byte| *byte == b',');
         match comma.and_then(|comma| segment.split_at_checked(comma)) {
             Some((mac, rest)) => {
-                rest.strip_prefix(b",").is_some_and(mac::is_digits)
-                    && self.decode(mac, &mut room).is_some()
+                rest.strip_prefix(b",").is_some_and(mac::is_digits) && self.is_mac(mac)
             }
             // A name as long as a MAC is no token where tokens carry a signed expiry.
-            None => {
-                !self.require_exp && !self.signs_expiry && self.decode(segment, &mut room).is_some()
-            }
+            None => !self.require_exp && !self.signs_expiry && self.is_mac(segment),
         }
     }
 

@@ -4,7 +4,7 @@ use gatehouse_base::words;
 
 use crate::error::Error;
 use crate::names::Names;
-use crate::request::{MAX_CARRIERS, Presented, RequestView, SignedUrl};
+use crate::request::{Presented, RequestView, SignedUrl};
 use crate::scheme::{Carrier, Repeated, Scheme, Verifier};
 use crate::strip;
 
@@ -129,16 +129,6 @@ pub enum Unreadable<'a> {
     Cancelled,
 }
 
-/// What a location of a request holds.
-pub(crate) enum Found<'a> {
-    /// No token.
-    Nothing,
-    /// A token that cannot be read.
-    Malformed(Unreadable<'a>),
-    /// A token.
-    Token(Presented<'a>),
-}
-
 impl TokenLocation {
     /// What carries the token; none for a path.
     pub fn names(&self) -> Option<&Names> {
@@ -158,113 +148,113 @@ impl TokenLocation {
         }
     }
 
+    /// Looks for a token and fills it in; whether there is one.
+    ///
+    /// # Errors
+    /// There is one, but it cannot be read.
     pub(crate) fn find<'a>(
         &'a self,
         request: &'a dyn RequestView,
         scheme: &Scheme,
         verifier: &dyn Verifier,
-    ) -> Found<'a> {
+        token: &mut Presented<'a>,
+    ) -> Result<bool, Unreadable<'a>> {
         let target = request.target();
-        match self {
+        token.url = SignedUrl::Whole(target);
+        let (names, repeated) = match self {
             Self::Query(names) => {
-                let values = Values::of_args(strip::args_of(target), names);
-                values.found(names, scheme, SignedUrl::WithoutArgs { target, names })
+                token.url = SignedUrl::WithoutArgs { target, names };
+                (names, read_args(strip::args_of(target), names, token))
             }
             Self::Cookie(names) => {
                 let value = |name: &str, n| request.cookie(name.as_bytes(), n);
-                let values = Values::of_lines(names, scheme.repeated, value);
-                values.found(names, scheme, SignedUrl::Whole(target))
+                (names, read_lines(names, scheme.repeated, value, token))
             }
             Self::Header(names) => {
                 let value = |name: &str, n| request.header(name, n);
-                let values = Values::of_lines(names, scheme.repeated, value);
-                values.found(names, scheme, SignedUrl::Whole(target))
+                (names, read_lines(names, scheme.repeated, value, token))
             }
             Self::Path => {
                 let is_token = |segment: &[u8]| verifier.is_path_token(segment);
-                match strip::find_path_token(target, is_token) {
-                    None => Found::Nothing,
-                    // A signature of another path than the one that is served opens nothing.
-                    Some(_) if verifier.signs_target() && !request.serves_target() => {
-                        Found::Malformed(Unreadable::Cancelled)
-                    }
-                    Some(found) => joined(found.token, scheme, SignedUrl::WithoutSegment(found)),
-                }
-            }
-        }
-    }
-}
-
-/// The first values of a token's names.
-#[derive(Default)]
-struct Values<'a> {
-    values: [Option<&'a [u8]>; MAX_CARRIERS],
-    /// The name of one that has a second value.
-    repeated: Option<&'a str>,
-}
-
-impl<'a> Values<'a> {
-    /// Among query arguments, in one pass.
-    fn of_args(args: &'a [u8], names: &'a Names) -> Self {
-        let mut found = Self::default();
-        for piece in strip::pieces_of_args(args) {
-            for (slot, name) in found.values.iter_mut().zip(names.iter()) {
-                let Some(value) = strip::arg_value(piece, name.as_bytes()) else {
-                    continue;
+                let Some(found) = strip::find_path_token(target, is_token) else {
+                    return Ok(false);
                 };
-                if slot.is_some() {
-                    found.repeated.get_or_insert(name);
-                } else {
-                    *slot = Some(value);
+                // A signature of another path than the one that is served opens nothing.
+                if verifier.signs_target() && !request.serves_target() {
+                    return Err(Unreadable::Cancelled);
                 }
-                break;
+                token.url = SignedUrl::WithoutSegment(found);
+                token.split(found.token, scheme.joined);
+                return Ok(true);
             }
-        }
-        found
-    }
-
-    /// Among cookies or header lines; `value` gives the n-th of a name.
-    fn of_lines(
-        names: &'a Names,
-        repeated: Repeated,
-        value: impl Fn(&str, usize) -> Option<&'a [u8]>,
-    ) -> Self {
-        let mut found = Self::default();
-        for (slot, name) in found.values.iter_mut().zip(names.iter()) {
-            *slot = value(name, 0);
-            if slot.is_some() && repeated == Repeated::Malformed && value(name, 1).is_some() {
-                found.repeated.get_or_insert(name);
-            }
-        }
-        found
-    }
-
-    fn found(self, names: &Names, scheme: &Scheme, url: SignedUrl<'a>) -> Found<'a> {
-        let [Some(token), ..] = self.values else {
-            return Found::Nothing;
         };
-        if let (Some(name), Repeated::Malformed) = (self.repeated, scheme.repeated) {
-            return Found::Malformed(Unreadable::Twice(name));
-        }
-        if names.count() == 1 {
-            return joined(token, scheme, url);
-        }
-        let mut named = scheme.carriers.iter().take(names.count()).zip(&self.values);
-        match named.find(|(carrier, value)| carrier.required && value.is_none()) {
-            Some((carrier, _)) => Found::Malformed(Unreadable::Without(carrier.role)),
-            None => Found::Token(Presented::new(self.values, url)),
-        }
+        complete(names, repeated, scheme, token)
     }
 }
 
-/// A token whose values share one, with commas between.
-fn joined<'a>(value: &'a [u8], scheme: &Scheme, url: SignedUrl<'a>) -> Found<'a> {
-    let mut values = [None; MAX_CARRIERS];
-    let pieces = value.splitn(scheme.joined, |byte| *byte == b',');
-    for (slot, piece) in values.iter_mut().zip(pieces) {
-        *slot = Some(piece);
+/// Reads query arguments, in one pass; gives the name of one that has a second value.
+fn read_args<'a>(args: &'a [u8], names: &'a Names, token: &mut Presented<'a>) -> Option<&'a str> {
+    let mut repeated = None;
+    for piece in strip::pieces_of_args(args) {
+        for (slot, name) in token.values.iter_mut().zip(names.iter()) {
+            let Some(value) = strip::arg_value(piece, name.as_bytes()) else {
+                continue;
+            };
+            if slot.is_some() {
+                repeated = repeated.or(Some(name));
+            } else {
+                *slot = Some(value);
+            }
+            break;
+        }
     }
-    Found::Token(Presented::new(values, url))
+    repeated
+}
+
+/// Reads cookies or header lines, of which `value` gives the n-th of a name; gives the name of one that has
+/// a second value, where that matters.
+fn read_lines<'a>(
+    names: &'a Names,
+    rule: Repeated,
+    value: impl Fn(&str, usize) -> Option<&'a [u8]>,
+    token: &mut Presented<'a>,
+) -> Option<&'a str> {
+    let mut repeated = None;
+    for (slot, name) in token.values.iter_mut().zip(names.iter()) {
+        *slot = value(name, 0);
+        if rule == Repeated::Malformed && slot.is_some() && value(name, 1).is_some() {
+            repeated = repeated.or(Some(name));
+        }
+    }
+    repeated
+}
+
+/// Whether the values that were read are a token.
+fn complete<'a>(
+    names: &Names,
+    repeated: Option<&'a str>,
+    scheme: &Scheme,
+    token: &mut Presented<'a>,
+) -> Result<bool, Unreadable<'a>> {
+    let Some(first) = token.value(0) else {
+        return Ok(false);
+    };
+    if let (Some(name), Repeated::Malformed) = (repeated, scheme.repeated) {
+        return Err(Unreadable::Twice(name));
+    }
+    if names.count() == 1 {
+        token.split(first, scheme.joined);
+        return Ok(true);
+    }
+    let mut named = scheme
+        .carriers
+        .iter()
+        .take(names.count())
+        .zip(&token.values);
+    match named.find(|(carrier, value)| carrier.required && value.is_none()) {
+        Some((carrier, _)) => Err(Unreadable::Without(carrier.role)),
+        None => Ok(true),
+    }
 }
 
 /// Everything a profile's tokens may be in: what is to be stripped from a request.

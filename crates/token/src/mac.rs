@@ -3,19 +3,39 @@
 use subtle::{Choice, ConstantTimeEq};
 
 /// Whether two MACs are equal, in a time that depends on their lengths only.
+#[inline]
 pub(crate) fn same(expected: &[u8], presented: &[u8]) -> bool {
-    // Sixteen bytes at a time: subtle compares slices byte by byte.
-    let (mut left, mut right) = (expected, presented);
-    let mut equal = Choice::from(1);
-    while let (Some((a, rest_a)), Some((b, rest_b))) = (
-        left.split_first_chunk::<16>(),
-        right.split_first_chunk::<16>(),
+    match (
+        <&[u8; 16]>::try_from(expected),
+        <&[u8; 16]>::try_from(presented),
     ) {
-        equal &= u128::from_ne_bytes(*a).ct_eq(&u128::from_ne_bytes(*b));
-        (left, right) = (rest_a, rest_b);
+        (Ok(a), Ok(b)) => same_block(a, b).into(),
+        _ => same_blocks(expected, presented),
     }
-    if !left.is_empty() || !right.is_empty() {
-        equal &= left.ct_eq(right);
+}
+
+/// Compares sixteen bytes at once; subtle compares slices byte by byte.
+#[inline]
+fn same_block(a: &[u8; 16], b: &[u8; 16]) -> Choice {
+    u128::from_ne_bytes(*a).ct_eq(&u128::from_ne_bytes(*b))
+}
+
+/// The same for MACs of another length than sixteen.
+fn same_blocks(expected: &[u8], presented: &[u8]) -> bool {
+    if expected.len() != presented.len() {
+        return false;
+    }
+    let (Some(last_a), Some(last_b)) = (expected.last_chunk(), presented.last_chunk()) else {
+        return expected.ct_eq(presented).into();
+    };
+    // The last block may overlap the one before it.
+    let mut equal = same_block(last_a, last_b);
+    let (mut left, mut right) = (expected, presented);
+    while let (Some((a, rest_a)), Some((b, rest_b))) =
+        (left.split_first_chunk(), right.split_first_chunk())
+    {
+        equal &= same_block(a, b);
+        (left, right) = (rest_a, rest_b);
     }
     equal.into()
 }
@@ -26,10 +46,15 @@ pub(crate) fn parse_epoch(text: &[u8]) -> Option<i64> {
     if !(1..=18).contains(&text.len()) {
         return None;
     }
-    text.iter().try_fold(0i64, |number, byte| {
-        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        number.checked_mul(10)?.checked_add(i64::from(digit))
-    })
+    // So many digits cannot overflow, and no early exit keeps the loop short.
+    let mut all = true;
+    let mut number = 0i64;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        all &= digit < 10;
+        number = number.wrapping_mul(10).wrapping_add(i64::from(digit));
+    }
+    all.then_some(number)
 }
 
 /// Whether a text is decimal digits only, at least one.

@@ -6,9 +6,9 @@ use crate::claims::{Claims, Terms};
 use crate::error::Error;
 use crate::in_path::InPath;
 use crate::keys::Key;
-use crate::location::{Carriers, Found, TokenLocation, Unreadable};
+use crate::location::{Carriers, TokenLocation, Unreadable};
 use crate::reason::Reason;
-use crate::request::{MAX_TARGET, MAX_TOKEN, Presented, RequestView, SignedUrl};
+use crate::request::{MAX_TARGET, Presented, RequestView, SignedUrl};
 use crate::scheme::{Doubt, Options, Scheme, Signing, Verifier};
 use crate::strip;
 
@@ -127,12 +127,23 @@ impl Profile {
     /// Checks a request at the time `now` (seconds since the epoch): the first valid token wins, else the
     /// reason of the first location that has one.
     pub fn verify(&self, request: &dyn RequestView, now: i64) -> Verdict {
+        // As `findings`, but nothing is kept of a location except the verdict.
         let mut first = None;
-        for finding in self.findings(request, now) {
-            if finding.verdict.is_ok() {
-                return finding.verdict;
+        for (index, location) in self.locations.iter().enumerate() {
+            let mut token = Presented::new();
+            let verdict = match self.find(location, request, &mut token) {
+                Ok(false) => continue,
+                Ok(true) => self.judge(&token, request, now),
+                Err(_) => Verdict::refused(Reason::Malformed),
+            };
+            let verdict = Verdict {
+                location: Some(index),
+                ..verdict
+            };
+            if verdict.is_ok() {
+                return verdict;
             }
-            first.get_or_insert(finding.verdict);
+            first.get_or_insert(verdict);
         }
         first.unwrap_or(Verdict::MISSING)
     }
@@ -146,13 +157,14 @@ impl Profile {
     ) -> impl Iterator<Item = Finding<'a>> {
         let locations = self.locations.iter().enumerate();
         locations.filter_map(move |(index, location)| {
-            let (presented, verdict) = match location.find(request, self.scheme, &*self.verifier) {
-                Found::Nothing => return None,
-                Found::Malformed(why) => (Err(why), Verdict::refused(Reason::Malformed)),
-                Found::Token(presented) => {
-                    let verdict = self.judge(&presented, request, now);
-                    (Ok(presented), verdict)
+            let mut token = Presented::new();
+            let (presented, verdict) = match self.find(location, request, &mut token) {
+                Ok(false) => return None,
+                Ok(true) => {
+                    let verdict = self.judge(&token, request, now);
+                    (Ok(token), verdict)
                 }
+                Err(why) => (Err(why), Verdict::refused(Reason::Malformed)),
             };
             let location = Some(index);
             Some(Finding {
@@ -167,12 +179,22 @@ impl Profile {
         })
     }
 
+    #[inline]
+    fn find<'a>(
+        &'a self,
+        location: &'a TokenLocation,
+        request: &'a dyn RequestView,
+        token: &mut Presented<'a>,
+    ) -> Result<bool, Unreadable<'a>> {
+        location.find(request, self.scheme, &*self.verifier, token)
+    }
+
     fn judge(&self, token: &Presented<'_>, request: &dyn RequestView, now: i64) -> Verdict {
         let lacks_expiry = self.terms.require_exp
             && self
                 .expiry_carrier
                 .is_some_and(|carrier| token.value(carrier).is_none());
-        if lacks_expiry || token.longest() > MAX_TOKEN || request.target().len() > MAX_TARGET {
+        if lacks_expiry || token.is_overlong() || request.target().len() > MAX_TARGET {
             return Verdict::refused(Reason::Malformed);
         }
         let mut claims = Claims::default();
@@ -198,10 +220,11 @@ impl Profile {
         request: &dyn RequestView,
         times: Times,
     ) -> Result<Signed, Error> {
+        let mut draft = Presented::new();
         let first = self.locations.first();
-        let found = first.map(|one| one.find(request, self.scheme, &*self.verifier));
+        let found = first.map(|one| self.find(one, request, &mut draft));
         let url = match found {
-            Some(Found::Token(draft)) => draft.url,
+            Some(Ok(true)) => draft.url,
             // A request without URL carries its token nowhere.
             _ => SignedUrl::Whole(request.target()),
         };

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use memchr::memchr;
+
 use crate::names::Names;
 use crate::strip::{self, PathToken};
 
@@ -47,14 +49,32 @@ pub trait RequestView {
 
 /// A token as found in one location of a request.
 pub(crate) struct Presented<'a> {
-    values: [Option<&'a [u8]>; MAX_CARRIERS],
+    /// The values of the scheme's carriers, in their order.
+    pub(crate) values: [Option<&'a [u8]>; MAX_CARRIERS],
     /// The request target as the signer saw it: without the token where the URL carried it.
     pub(crate) url: SignedUrl<'a>,
 }
 
 impl<'a> Presented<'a> {
-    pub(crate) fn new(values: [Option<&'a [u8]>; MAX_CARRIERS], url: SignedUrl<'a>) -> Self {
-        Self { values, url }
+    /// Without values.
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self {
+            values: [None; MAX_CARRIERS],
+            url: SignedUrl::Whole(b""),
+        }
+    }
+
+    /// Reads the first `count` values out of one, which has commas between them.
+    pub(crate) fn split(&mut self, value: &'a [u8], count: usize) {
+        let mut rest = Some(value);
+        for (index, slot) in self.values.iter_mut().take(count).enumerate() {
+            let Some(value) = rest else { return };
+            let is_last = index.saturating_add(1) == count;
+            let comma = memchr(b',', value).filter(|_| !is_last);
+            *slot = Some(comma.and_then(|at| value.get(..at)).unwrap_or(value));
+            rest = comma.and_then(|at| value.get(at.saturating_add(1)..));
+        }
     }
 
     /// With one text for each carrier.
@@ -78,11 +98,11 @@ impl<'a> Presented<'a> {
         self.values.get(carrier).copied().flatten()
     }
 
-    /// The length of the longest value.
+    /// Whether a value is longer than any token.
     #[inline]
-    pub(crate) fn longest(&self) -> usize {
-        let lens = self.values.iter().flatten().map(|value| value.len());
-        lens.max().unwrap_or(0)
+    pub(crate) fn is_overlong(&self) -> bool {
+        let mut values = self.values.iter().flatten();
+        values.any(|value| value.len() > MAX_TOKEN)
     }
 }
 

@@ -234,7 +234,11 @@ pub(crate) fn pieces_of_args(args: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The raw value of a piece between `&`, when it is an argument called `name`.
 pub(crate) fn arg_value<'a>(piece: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    piece.strip_prefix(name)?.strip_prefix(b"=")
+    // The mark first: most pieces have it elsewhere, and their names need not be compared.
+    if piece.get(name.len()) != Some(&b'=') {
+        return None;
+    }
+    piece.strip_prefix(name)?.get(1..)
 }
 
 fn named<N: AsRef<[u8]>>(pair: Option<(&[u8], &[u8])>, names: &[N]) -> bool {
