@@ -18,7 +18,9 @@ mod version;
 mod words;
 
 use family::Family;
+use gatehouse_live::nginx::{Feeds, Live};
 use gatehouse_nginx::conf::directive::Directive;
+use gatehouse_nginx::event::timer::Slot;
 use gatehouse_nginx::http::kind::Http;
 use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Variable;
@@ -57,9 +59,21 @@ impl Kind for Gatehouse {
     }
 
     fn start_worker(main: &Main) {
+        gatehouse_live::nginx::start_worker::<Self>(&main.feeds);
         for family in FAMILIES {
             (family.start_worker)(main);
         }
+    }
+}
+
+impl Live for Gatehouse {
+    fn slot() -> &'static Slot {
+        static SLOT: Slot = Slot::new();
+        &SLOT
+    }
+
+    fn feeds(main: &Main) -> &Feeds {
+        &main.feeds
     }
 }
 

@@ -3,6 +3,7 @@
 #[cfg(feature = "hooks")]
 use crate::hooks;
 use crate::{digest, geoip, refusal, token, upstream};
+use gatehouse_live::nginx::Feeds;
 use gatehouse_nginx::HttpKind;
 use gatehouse_nginx::http::cache::CacheGuards;
 use std::cell::Cell;
@@ -19,6 +20,8 @@ pub struct Main {
     pub(crate) token: token::Main,
     pub(crate) upstream: upstream::Main,
     pub(crate) caches: Rc<CacheGuards>,
+    /// What keeps tables and databases current.
+    pub(crate) feeds: Feeds,
     #[cfg(feature = "hooks")]
     pub(crate) hooks: hooks::Main,
 }

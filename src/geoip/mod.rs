@@ -2,7 +2,6 @@
 
 mod check;
 mod database;
-mod feed;
 mod variables;
 
 pub use check::Record;
@@ -12,7 +11,6 @@ use crate::family::Family;
 use crate::words::{http_status, set_flag, set_log_level, set_once};
 use check::Access;
 use database::Db;
-use feed::start_worker;
 use gatehouse_geo::{Action, Field, RuleList};
 use gatehouse_nginx::{
     Args, Conf, ConfLine, Contexts, Directive, Error, Expression, Level, Merging, ffi::files,
@@ -69,7 +67,7 @@ pub const FAMILY: Family = Family {
         }
         Ok(())
     },
-    start_worker: |main| start_worker(&main.geoip),
+    ..Family::NONE
 };
 
 const DIRECTIVES: &[Directive<Gatehouse>] = &[

@@ -7,6 +7,7 @@ pub mod tasks;
 
 use crate::family::Family;
 use crate::{Gatehouse, reference};
+use gatehouse_live::nginx::hooks::set_before_change;
 use gatehouse_nginx::conf::directive::{Args, Contexts, Directive};
 use gatehouse_nginx::event::timer::{self, Slot, Tick};
 use gatehouse_nginx::ffi::process::hooks::{reloading, set_clock, stop_here};
@@ -17,7 +18,7 @@ use gatehouse_nginx::http::variable::Getter;
 use gatehouse_nginx::{Answer, Conf, Error, Level, Request, running};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// `http`: what the configuration wants to see fail.
 #[derive(Default)]
@@ -53,6 +54,7 @@ enum Where {
     Zone,
     Worker,
     Timer,
+    Feeder,
     Variable,
     Request,
     Filter,
@@ -67,6 +69,7 @@ const PLACES: &[(&str, Where)] = &[
     ("zone", Where::Zone),
     ("worker", Where::Worker),
     ("timer", Where::Timer),
+    ("feeder", Where::Feeder),
     ("variable", Where::Variable),
     ("request", Where::Request),
     ("filter", Where::Filter),
@@ -113,11 +116,11 @@ pub const FAMILY: Family = Family {
 const DIRECTIVES: &[Directive<Gatehouse>] = &[
     Directive {
         name: c"test_panic",
-        syntax: "configuration | reload | merge | postconfiguration | zone | worker | timer | variable | request | filter | log",
+        syntax: "configuration | reload | merge | postconfiguration | zone | worker | timer | feeder | variable | request | filter | log",
         default: None,
         contexts: Contexts::ANY,
         args: Args::Exactly(1),
-        text: "Panics there. `variable`: when `$test_panic` is read. `timer`: at its first tick.",
+        text: "Panics there. `variable`: when `$test_panic` is read. `timer`: at its first tick. `feeder`: when one is about to change a zone, once.",
         set: set_panic,
     },
     Directive {
@@ -158,7 +161,7 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
         default: None,
         contexts: Contexts::MAIN,
         args: Args::Exactly(1),
-        text: "When this file exists, a worker that is about to change a table removes it and stops (`SIGSTOP`).",
+        text: "When this file exists, a worker that is about to change a table or a database removes it and stops (`SIGSTOP`).",
         set: set_stop_feeder,
     },
     Directive {
@@ -279,8 +282,9 @@ fn install(installer: &mut Installer<'_, Gatehouse>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Starts the timer that panics once.
+/// Starts what panics once.
 fn start_worker(main: &Main) {
+    set_before_change(before_change);
     if main.wants(Where::Timer) {
         timer::start::<Clockwork>(10);
     }
@@ -295,13 +299,19 @@ impl Main {
     }
 }
 
-/// Where the file of `test_stop_feeder` is: removes it and stops this process.
-pub fn stop_feeder() {
-    let path = running::<Gatehouse, _>(|main| main.hooks.stop_feeder.clone());
-    if let Some(path) = path.flatten() {
-        if std::fs::remove_file(path).is_ok() {
-            stop_here();
-        }
+/// A feeder of this worker is about to change a zone.
+fn before_change() {
+    static PANICKED: AtomicBool = AtomicBool::new(false);
+    let wanted = running::<Gatehouse, _>(|main| {
+        let panics = main.hooks.wants(Where::Feeder);
+        (main.hooks.stop_feeder.clone(), panics)
+    });
+    let (stop, panics) = wanted.unwrap_or_default();
+    if stop.is_some_and(|path| std::fs::remove_file(path).is_ok()) {
+        stop_here();
+    }
+    if panics && !PANICKED.swap(true, Ordering::Relaxed) {
+        panic!("test_panic feeder");
     }
 }
 

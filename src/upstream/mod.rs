@@ -1,13 +1,6 @@
 //! `upstream_…`: which backends serve a host, from a table that changes without a reload.
 
 mod balance;
-mod feed;
-mod fill;
-mod hosts;
-mod job;
-mod pile;
-mod room;
-mod stamp;
 mod table;
 mod variables;
 
@@ -17,8 +10,8 @@ pub use variables::{Local, Record};
 use crate::Gatehouse;
 use crate::family::Family;
 use balance::Routed;
-use feed::start_worker;
 use gatehouse_base::words;
+use gatehouse_live::table::Hosts;
 use gatehouse_nginx::{Args, Conf, ConfLine, Contexts, Directive, Error, Level};
 use gatehouse_table::balance::{self as policies, POLICIES};
 use std::cell::{Cell, RefCell};
@@ -34,7 +27,7 @@ pub struct Main {
     lookups: Vec<Rc<Lookup>>,
     variables: Vec<variables::Definition>,
     /// Addresses of host names, for all tables.
-    hosts: Option<Rc<RefCell<hosts::Hosts>>>,
+    hosts: Option<Rc<RefCell<Hosts>>>,
 }
 
 /// One `upstream` block.
@@ -58,7 +51,6 @@ pub const FAMILY: Family = Family {
     directives: DIRECTIVES,
     variables: VARIABLES,
     complete: |cf| complete(&cf.main().upstream),
-    start_worker: |main| start_worker(&main.upstream),
     ..Family::NONE
 };
 

@@ -1,56 +1,23 @@
-//! One `upstream_table`: its block, its zone, its first filling.
+//! One `upstream_table`: its block, its zone, its feeder.
 
-use super::feed::Feed;
-use super::fill::Plan;
-use super::hosts::Hosts;
 use crate::Gatehouse;
 use crate::words::{duplicate, http_status};
 use gatehouse_base::words;
+use gatehouse_live::nginx::{Process, Reading};
+use gatehouse_live::table::{Feed, Hosts, Plan, RouteFeeder, RouteFile, SharedTable};
+use gatehouse_nginx::shm::ZoneState;
 use gatehouse_nginx::{Conf, Error, Level, Zone};
 use gatehouse_table::route::Match;
-use gatehouse_table::table::{HashKey, Passive, Table};
-use std::cell::{Cell, RefCell};
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use gatehouse_table::table::{Passive, Table};
+use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
-/// A table as requests and feeders use it.
+/// A table as requests use it.
 pub struct UpstreamTable {
-    name: String,
-    zone: Zone,
-    mode: Match,
+    shared: Rc<SharedTable<Zone>>,
     miss: u16,
     passive: Passive,
-    /// The file it follows.
-    pub(super) file: Option<RouteFile>,
-    /// Raised by every configuration the master takes into use: a newer feeder goes before an older one.
-    pub(super) generation: u16,
-    /// How far its feeding has come: begun by the master, gone on with by the worker that feeds the table.
-    pub(super) feed: Rc<RefCell<Feed>>,
-    /// What the table's hash is keyed with, remembered.
-    hash_key: Cell<Option<HashKey>>,
-}
-
-/// `file path [reload=time]`
-#[derive(Clone)]
-pub struct RouteFile {
-    pub path: PathBuf,
-    pub reload_ms: u64,
-    /// Addresses of host names, as resolved by the master.
-    pub hosts: Rc<RefCell<Hosts>>,
-}
-
-impl RouteFile {
-    /// Its name, as messages have it.
-    pub fn shown(&self) -> String {
-        format!("file \"{}\"", self.path.display())
-    }
-
-    /// Its name, as the table notes what it was fed from.
-    pub fn source(&self) -> &[u8] {
-        self.path.as_os_str().as_bytes()
-    }
 }
 
 /// The lines of a block.
@@ -62,8 +29,6 @@ struct Block {
     passive: Option<Passive>,
     file: Option<RouteFile>,
 }
-
-static GENERATION: AtomicU16 = AtomicU16::new(0);
 
 /// How often a file is looked at unless the line says otherwise.
 const RELOAD_MS: u64 = 1_000;
@@ -77,7 +42,7 @@ pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         .upstream
         .tables
         .iter()
-        .any(|table| table.name == name)
+        .any(|table| table.name() == name)
     {
         return Err(Error::new(format!("duplicate upstream_table \"{name}\"")));
     }
@@ -91,34 +56,41 @@ pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         cf.log_at(&place, Level::Warn, &text);
     }
     let mode = block.mode.unwrap_or(Match::Host);
+    let feed = Rc::new(RefCell::new(Feed::new(block.file.as_ref())));
     let plan = Plan {
         name: name.clone(),
         mode,
         file: block.file.clone(),
     };
-    let feed = Rc::<RefCell<Feed>>::default();
-    let begun = Rc::clone(&feed);
-    let zone = cf.zone(
-        &format!("upstream_table {name}"),
-        size,
-        move |zone, state| {
-            let prepared = plan.prepare(zone, state, &mut begun.borrow_mut());
-            prepared.map_err(|e| format!("upstream_table \"{}\": {e}", plan.name))
-        },
-    )?;
-    let table = UpstreamTable {
-        name,
-        zone,
-        mode,
+    let zone = prepared_zone(cf, size, plan, Rc::clone(&feed))?;
+    let shared = Rc::new(SharedTable::new(name, zone, mode));
+    let feeder = RouteFeeder::new(Rc::clone(&shared), block.file, feed, Rc::new(Process));
+    let seat = Rc::clone(&shared);
+    let main = cf.main();
+    main.feeds
+        .change(|scheduler| scheduler.add(seat, vec![Box::new(feeder)]));
+    main.upstream.tables.push(UpstreamTable {
+        shared,
         miss: block.miss.unwrap_or(404),
         passive: block.passive.unwrap_or_default(),
-        file: block.file,
-        generation: GENERATION.fetch_add(1, Ordering::Relaxed),
-        feed,
-        hash_key: Cell::new(None),
-    };
-    cf.main().upstream.tables.push(table);
+    });
     Ok(())
+}
+
+/// The table's zone; the master fills it, or leaves in `feed` what workers are to bring it to.
+fn prepared_zone(
+    cf: &Conf<'_, Gatehouse>,
+    size: usize,
+    plan: Plan,
+    feed: Rc<RefCell<Feed>>,
+) -> Result<Zone, Error> {
+    let name = format!("upstream_table {}", plan.name);
+    cf.zone(&name, size, move |zone, state| {
+        let is_new = state == ZoneState::New;
+        let mut feed = feed.borrow_mut();
+        let prepared = plan.prepare(zone, is_new, &Reading(zone), &mut feed);
+        prepared.map_err(|e| format!("upstream_table \"{}\": {e}", plan.name))
+    })
 }
 
 fn line(cf: &mut Conf<'_, Gatehouse>, block: &mut Block) -> Result<(), Error> {
@@ -204,7 +176,7 @@ fn route_file(
 impl UpstreamTable {
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.name
+        self.shared.name()
     }
 
     /// What answers a miss.
@@ -219,21 +191,11 @@ impl UpstreamTable {
 
     /// How keys are compared.
     pub fn mode(&self) -> Match {
-        self.mode
-    }
-
-    /// The memory, for the feeder's lock.
-    pub fn zone(&self) -> &Zone {
-        &self.zone
+        self.shared.mode()
     }
 
     /// The table itself.
     pub fn routes(&self) -> Option<Table<'_, AtomicU64>> {
-        let known = self.hash_key.get();
-        let table = Table::attach_with(self.zone.words()?, known).ok()?;
-        if known.is_none() {
-            self.hash_key.set(Some(table.hash_key()));
-        }
-        Some(table)
+        self.shared.routes()
     }
 }

@@ -6,6 +6,8 @@
 
 pub mod digest;
 pub mod encoding;
+pub mod hashes;
 pub mod http_status;
+pub mod memory;
 pub mod secret;
 pub mod words;

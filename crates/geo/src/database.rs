@@ -98,7 +98,7 @@ impl<S: AsRef<[u8]>> Database<S> {
     /// [`Error::NotMaxMind`] when there is no metadata, [`Error::Invalid`] when it is unusable.
     pub fn open(source: S) -> Result<Self, Error> {
         let bytes = source.as_ref();
-        let data_end = find_last(bytes, METADATA_MARKER).ok_or(Error::NotMaxMind)?;
+        let data_end = metadata_at(bytes).ok_or(Error::NotMaxMind)?;
         let reader = Reader::from_source(bytes).map_err(in_metadata)?;
         let metadata = reader.metadata().clone();
         let width = Width::from_bits(metadata.record_size).ok_or_else(|| invalid("record_size"))?;
@@ -357,9 +357,13 @@ fn in_metadata(error: MaxMindDbError) -> Error {
     }
 }
 
-/// The last place where `needle` is in `bytes`.
-fn find_last(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    bytes
-        .windows(needle.len())
-        .rposition(|window| window == needle)
+/// Where the metadata begin: by the format's definition they are at most 128 KiB at the end, the marker included.
+fn metadata_at(bytes: &[u8]) -> Option<usize> {
+    const MOST: usize = 128 * 1024;
+    let from = bytes.len().saturating_sub(MOST);
+    let found = bytes
+        .get(from..)?
+        .windows(METADATA_MARKER.len())
+        .rposition(|window| window == METADATA_MARKER)?;
+    from.checked_add(found)
 }

@@ -4,6 +4,7 @@
 use super::database::{Database, Error, invalid};
 use super::tree::Target;
 use super::verify_data::DataCheck;
+use gatehouse_base::memory::free_part;
 
 /// A check under way: call [`Verification::step`] until it says done.
 #[derive(Debug)]
@@ -89,6 +90,12 @@ impl Verification {
             }
         }
         Ok(false)
+    }
+
+    /// Frees a part of the memory, of a check that is not gone on with; false when there is none left.
+    pub fn shrink(&mut self) -> bool {
+        let (heights, data) = (free_part(&mut self.heights), self.data.shrink());
+        heights | data
     }
 
     fn step_tree<S: AsRef<[u8]>>(&mut self, database: &Database<S>) -> Result<bool, Error> {

@@ -2,6 +2,7 @@
 
 use super::database::{Error, invalid};
 use super::record::{Kind, Section, Value, after, children};
+use gatehouse_base::memory::free_part;
 
 /// How deep values may nest, pointers counted: real records have four or five levels.
 const MAX_DEPTH: usize = 128;
@@ -47,6 +48,12 @@ impl DataCheck {
 
     pub(super) fn is_busy(&self) -> bool {
         !self.levels.is_empty()
+    }
+
+    /// Frees a part of the memory; false when there is none left.
+    pub(super) fn shrink(&mut self) -> bool {
+        let (done, active) = (free_part(&mut self.done.0), free_part(&mut self.active.0));
+        done | active
     }
 
     /// Begins with the value at an offset, unless it is known to be good.

@@ -43,8 +43,10 @@ pub trait Tick: 'static {
     fn slot() -> &'static Slot;
     /// Does it; how many milliseconds until the next time, None to stop.
     fn tick() -> Option<u64>;
-    /// This worker shuts down: gives up what others wait for.
-    fn leave() {}
+    /// This worker shuts down: gives up what others wait for; how many milliseconds until the next time, None to stop.
+    fn leave() -> Option<u64> {
+        None
+    }
 }
 
 /// How long to wait after a tick that panicked.
@@ -95,14 +97,14 @@ unsafe extern "C" fn fire<T: Tick>(event: *mut sys::ngx_event_t) {
     // SAFETY: our own event; its first log may belong to a cycle that is gone.
     unsafe { (*event).log = log };
     end_with_cycle::<T>();
-    if crate::ffi::process::exiting() {
+    let next = if crate::ffi::process::exiting() {
         // What this worker would do is for those that stay.
         // SAFETY: the cycle's log.
-        unsafe { guard::run(log, T::NAME, (), T::leave) };
-        return;
-    }
-    // SAFETY: the cycle's log.
-    let next = unsafe { guard::run(log, T::NAME, Some(AFTER_PANIC_MS), T::tick) };
+        unsafe { guard::run(log, T::NAME, None, T::leave) }
+    } else {
+        // SAFETY: the cycle's log.
+        unsafe { guard::run(log, T::NAME, Some(AFTER_PANIC_MS), T::tick) }
+    };
     if let Some(milliseconds) = next {
         // SAFETY: our own idle event.
         unsafe { sys::ngx_add_timer(event, milliseconds as sys::ngx_msec_t) };

@@ -4,7 +4,7 @@
 //! master. Every `extern "C"` function of this crate therefore runs its body here.
 
 use crate::ffi::log::{self, Level};
-use crate::sys::ngx_log_t;
+use crate::sys::{self, ngx_log_t};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
@@ -49,6 +49,21 @@ pub(crate) unsafe fn run<T>(
             failure
         }
     }
+}
+
+/// Runs one of several pieces of work, so that the others go on when it panics: then one `[alert]` line names `what` was
+/// being done, and the answer is false.
+pub fn contain(what: &str, work: &mut dyn FnMut()) -> bool {
+    // SAFETY: nginx's own pointer to the running cycle.
+    let cycle = unsafe { sys::ngx_cycle };
+    // SAFETY: null or the running cycle.
+    let log = unsafe { cycle.as_ref() }.map_or(std::ptr::null_mut(), |cycle| cycle.log);
+    let body = || {
+        work();
+        true
+    };
+    // SAFETY: null or the running cycle's log.
+    unsafe { run(log, what, false, body) }
 }
 
 #[cold]

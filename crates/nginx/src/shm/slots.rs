@@ -4,8 +4,8 @@ use crate::shm::{Locked, Zone};
 use crate::sys;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Words before the slots: generation, length of slot 0, length of slot 1, stamp, ticket, when it was published.
-const HEAD: usize = 6;
+/// Words before the slots: generation, length of slot 0, length of slot 1, stamp, ticket, when it was published, lease.
+const HEAD: usize = 7;
 
 /// The two slots of a zone. The generation counts what was published; its lowest bit says which
 /// slot is current, 0 means none yet.
@@ -18,6 +18,7 @@ pub struct Slots<'z> {
     ticket: &'z AtomicU64,
     /// When the current generation was published, by the clock all processes share (milliseconds).
     since: &'z AtomicU64,
+    lease: &'z AtomicU64,
     bodies: [&'z [AtomicU64]; 2],
 }
 
@@ -88,7 +89,7 @@ impl<'z> Slots<'z> {
     /// The slots in a zone's words; None when there is no room for any.
     fn new(words: &'z [AtomicU64]) -> Option<Self> {
         let (head, body) = words.split_at_checked(HEAD)?;
-        let [generation, first, second, stamp, ticket, since] = head else {
+        let [generation, first, second, stamp, ticket, since, lease] = head else {
             return None;
         };
         let (left, right) = body.split_at_checked(body.len() / 2)?;
@@ -98,6 +99,7 @@ impl<'z> Slots<'z> {
             stamp,
             ticket,
             since,
+            lease,
             bodies: [left, right],
         })
     }
@@ -115,6 +117,16 @@ impl<'z> Slots<'z> {
     /// A word the publisher keeps beside the bytes (which file they came from).
     pub fn stamp(&self) -> u64 {
         self.stamp.load(Ordering::Relaxed)
+    }
+
+    /// Sets that word: the same bytes came from another file.
+    pub fn set_stamp(&self, _lock: &Locked<'_>, stamp: u64) {
+        self.stamp.store(stamp, Ordering::Relaxed);
+    }
+
+    /// A word for the election of the process that replaces the bytes; 0 in a new zone.
+    pub fn lease(&self) -> &'z AtomicU64 {
+        self.lease
     }
 
     /// The published bytes.

@@ -6,7 +6,7 @@
 use super::error::member;
 use super::json::{self, Json};
 use super::{Key, Match, Route, RouteError};
-use std::collections::HashSet;
+use gatehouse_base::hashes::{Hash128, HashShards};
 
 /// Most bytes of one route's text in a file.
 pub(super) const MAX_ENTRY: usize = 256 * 1024;
@@ -31,47 +31,27 @@ pub struct ReadSummary {
     pub keys: KeySet,
 }
 
-/// The keys of a file, as hashes (128 bits, keyed at random). Many small sets instead of a big one: none takes long to grow.
-#[derive(Debug)]
+/// The keys of a file, as hashes.
+#[derive(Debug, Default)]
 pub struct KeySet {
-    hashers: [std::hash::RandomState; 2],
-    shards: Vec<HashSet<u128>>,
+    hash: Hash128,
+    hashes: HashShards,
 }
 
-const SHARDS: usize = 256;
-
 impl KeySet {
-    fn new() -> Self {
-        Self {
-            hashers: [std::hash::RandomState::new(), std::hash::RandomState::new()],
-            shards: vec![HashSet::new(); SHARDS],
-        }
-    }
-
-    fn hash(&self, key: &[u8]) -> (usize, u128) {
-        use std::hash::BuildHasher;
-        let [high, low] = self.hashers.each_ref().map(|h| h.hash_one(key));
-        (
-            usize::from(low.to_le_bytes()[0]),
-            u128::from(high) << 64 | u128::from(low),
-        )
-    }
-
     /// Frees a part of the memory; false when there is none left. All at once would take long.
     pub fn shrink(&mut self) -> bool {
-        self.shards.pop().is_some()
+        self.hashes.shrink()
     }
 
     fn insert(&mut self, key: &[u8]) -> bool {
-        let (shard, hash) = self.hash(key);
-        self.shards.get_mut(shard).is_some_and(|s| s.insert(hash))
+        self.hashes.insert(self.hash.of(key))
     }
 
     /// Whether the file has this key (in normal form).
     #[must_use]
     pub fn contains(&self, key: &[u8]) -> bool {
-        let (shard, hash) = self.hash(key);
-        self.shards.get(shard).is_some_and(|s| s.contains(&hash))
+        self.hashes.contains(self.hash.of(key))
     }
 }
 
@@ -152,7 +132,7 @@ impl FileReader {
             has_version: false,
             has_routes: false,
             count: 0,
-            keys: KeySet::new(),
+            keys: KeySet::default(),
         }
     }
 

@@ -24,7 +24,7 @@ pub use error::RouteError;
 pub use file::{Entry, FileReader, KeySet, ReadSummary, Sink, parse_all};
 pub use json::parse_route;
 pub use key::{EXACT_MAX, HOST_MAX, Key, KeyError, Match, normalize};
-pub use names::{Answer, LeftOut, Names};
+pub use names::{Answer, LeftOut, NameSet, Names};
 pub use options::{Options, Protocol, ProxyHeader};
 pub use secret::Secret;
 pub use url::parse_backend_url;

@@ -4,7 +4,8 @@
 //! configuration before stay in use, and after [`PATIENCE`] spent waiting no further name is asked for.
 
 use super::Unresolved;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use gatehouse_base::hashes::{Hash128, HashShards};
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -135,9 +136,38 @@ fn at_port(addresses: &[IpAddr], port: u16) -> Vec<SocketAddr> {
     addresses.iter().map(at).collect()
 }
 
+/// Host names that were reported, as hashes.
+#[derive(Debug, Default)]
+pub struct NameSet {
+    hash: Hash128,
+    hashes: HashShards,
+}
+
+impl NameSet {
+    fn insert(&mut self, name: &str) -> bool {
+        self.hashes.insert(self.hash.of(name.as_bytes()))
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.hashes.contains(self.hash.of(name.as_bytes()))
+    }
+
+    /// Frees a part of the memory; false when there is none left. All at once would take long.
+    pub fn shrink(&mut self) -> bool {
+        self.hashes.shrink()
+    }
+}
+
 /// The backends that one reading of a file left out.
 #[derive(Debug, Default)]
-pub struct LeftOut(BTreeMap<String, Backends>);
+pub struct LeftOut {
+    /// All their names.
+    names: NameSet,
+    /// How many of the names had not been reported before.
+    new: usize,
+    /// The first of these, by name: no more than are reported.
+    first: BTreeMap<String, Backends>,
+}
 
 /// The first backend of a name, and how many more there are.
 #[derive(Debug)]
@@ -149,32 +179,39 @@ struct Backends {
 }
 
 impl LeftOut {
-    /// Notes a backend of the route at `pointer`.
-    pub fn note(&mut self, pointer: &str, backend: Unresolved<'_>) {
-        if let Some(known) = self.0.get_mut(backend.name) {
+    /// Notes a backend of the route at `pointer`. A name that is in `said` has been reported.
+    pub fn note(&mut self, pointer: &str, backend: Unresolved<'_>, said: &NameSet) {
+        if let Some(known) = self.first.get_mut(backend.name) {
             known.more = known.more.saturating_add(1);
             return;
         }
+        if !self.names.insert(backend.name) || said.contains(backend.name) {
+            return;
+        }
+        self.new = self.new.saturating_add(1);
         let first = Backends {
             why: backend.why,
             pointer: format!("{pointer}/backends/{}", backend.index),
             partly: backend.partly,
             more: 0,
         };
-        self.0.insert(backend.name.to_owned(), first);
+        self.first.insert(backend.name.to_owned(), first);
+        if self.first.len() > LINES {
+            self.first.pop_last();
+        }
     }
 
-    /// What is to be said about names that are not in `said`, which becomes the names of this reading.
+    /// What is to be said about names that were not reported before; and all the names, which are reported now.
     #[must_use]
-    pub fn lines(self, said: &mut HashSet<String>) -> Vec<String> {
-        let before = std::mem::take(said);
-        said.extend(self.0.keys().cloned());
-        let new: Vec<_> = self
-            .0
-            .into_iter()
-            .filter(|(n, _)| !before.contains(n))
-            .collect();
-        shortened(new.iter().map(|(_, backends)| backends.line()), new.len())
+    pub fn finish(self) -> (Vec<String>, NameSet) {
+        let lines = shortened(self.first.values().map(Backends::line), self.new);
+        (lines, self.names)
+    }
+
+    /// All the names, of a reading that is given up.
+    #[must_use]
+    pub fn into_names(self) -> NameSet {
+        self.names
     }
 }
 
@@ -320,41 +357,43 @@ mod tests {
 
     #[test]
     fn each_name_is_said_once() {
-        let mut said = HashSet::new();
-        let read = |names: &[&str]| {
+        let mut said = NameSet::default();
+        let mut read = |names: &[&str]| {
             let mut out = LeftOut::default();
             for name in names {
-                out.note("/a", unresolved(name, 0));
+                out.note("/a", unresolved(name, 0), &said);
             }
-            out
+            let (lines, now) = out.finish();
+            said = now;
+            lines
         };
         let line = |name: &str, rest: &str| {
             format!("host not found \"{name}\" at /a/backends/0, this backend{rest}")
         };
         assert_eq!(
-            read(&["x", "y", "y", "x", "x"]).lines(&mut said),
+            read(&["x", "y", "y", "x", "x"]),
             [
                 line("x", " and 2 more are left out"),
                 line("y", " and 1 more are left out")
             ]
         );
-        assert!(read(&["y", "x"]).lines(&mut said).is_empty());
-        assert!(read(&["x"]).lines(&mut said).is_empty());
+        assert!(read(&["y", "x"]).is_empty());
+        assert!(read(&["x"]).is_empty());
         // Gone and back: that is news.
-        assert_eq!(
-            read(&["x", "y"]).lines(&mut said),
-            [line("y", " is left out")]
-        );
+        assert_eq!(read(&["x", "y"]), [line("y", " is left out")]);
     }
 
     #[test]
     fn a_thousand_dead_names_are_a_few_lines() {
         let mut out = LeftOut::default();
-        for number in 0..1000 {
-            out.note("/a", unresolved(&format!("h{number}"), number));
+        for number in (0..1000).chain(0..1000).rev() {
+            let name = format!("h{number:03}");
+            out.note("/a", unresolved(&name, number), &NameSet::default());
         }
-        let lines = out.lines(&mut HashSet::new());
+        let (lines, _) = out.finish();
         assert_eq!(lines.len(), 11);
+        assert!(lines[0].contains("\"h000\""), "{}", lines[0]);
+        assert!(lines[9].contains("\"h009\""), "{}", lines[9]);
         assert_eq!(lines[10], "and 990 more host names");
     }
 }

@@ -57,6 +57,16 @@ impl Content {
         storable.then_some(Self(words))
     }
 
+    /// The same words again.
+    pub(super) fn from_words(words: &[u64]) -> Self {
+        Self(Zeroizing::new(words.to_vec()))
+    }
+
+    /// Its words.
+    pub(super) fn words(&self) -> &[u64] {
+        &self.0
+    }
+
     /// What each of its blocks holds.
     pub(super) fn blocks(&self) -> impl Iterator<Item = &[u64]> {
         self.0.chunks(CONTENT)
@@ -81,6 +91,11 @@ fn first(content: &[u64], number: u64) -> u64 {
 pub struct Keys<'b>(&'b [u8]);
 
 impl<'b> Keys<'b> {
+    /// The keys in these words, which were attached to a route.
+    pub(super) fn from_words(words: &'b [u64]) -> Self {
+        Self(bytemuck::cast_slice(words))
+    }
+
     /// The key of this name.
     #[must_use]
     pub fn get(&self, name: &[u8]) -> Option<&'b [u8]> {

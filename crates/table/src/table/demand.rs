@@ -1,14 +1,15 @@
 //! How large a table must be for given routes, known before any of them is applied.
 
 use super::cells::cells_for;
-use super::fitting::size;
 use super::layout::{
     self, CELLS_PER_PAGE, CLASSES, Geometry, PAGE, PEERS_PER_PAGE, class_of, class_words,
 };
-use super::peers::{Identity, identity};
+use super::peers::identity;
+use super::prepared::Prepared;
+use super::record::Owner;
 use super::{ApplyError, HashKey};
 use crate::route::{Key, Resolved};
-use std::collections::HashSet;
+use gatehouse_base::hashes::HashShards;
 
 /// What routes need of a table's memory, added up one after another.
 ///
@@ -28,7 +29,7 @@ pub struct Demand {
     routes: usize,
     /// Blocks of each size: records and what is attached to them.
     blocks: [usize; CLASSES],
-    peers: HashSet<Identity>,
+    peers: HashShards,
     cells: usize,
 }
 
@@ -39,7 +40,7 @@ impl Default for Demand {
             key: HashKey::random(),
             routes: 0,
             blocks: [0; CLASSES],
-            peers: HashSet::new(),
+            peers: HashShards::default(),
             cells: 0,
         }
     }
@@ -50,12 +51,25 @@ impl Default for Demand {
 const SPARE_PAGES: usize = 4;
 
 impl Demand {
-    /// Adds a route.
+    /// Adds a route of a file.
     ///
     /// # Errors
     /// [`ApplyError::TooBig`]: no table takes this route.
     pub fn add(&mut self, key: &Key, route: &Resolved<'_>) -> Result<(), ApplyError> {
-        for words in size(key, route).ok_or(ApplyError::TooBig)? {
+        let prepared = Prepared::new(key, Owner::File, route)?;
+        self.add_prepared(&prepared, route)
+    }
+
+    /// As [`Demand::add`], for a route that has been prepared.
+    ///
+    /// # Errors
+    /// [`ApplyError::TooBig`]: no table takes this route.
+    pub fn add_prepared(
+        &mut self,
+        prepared: &Prepared,
+        route: &Resolved<'_>,
+    ) -> Result<(), ApplyError> {
+        for words in prepared.blocks() {
             let class = class_of(words);
             let count = class
                 .and_then(|class| self.blocks.get_mut(class))
@@ -63,11 +77,17 @@ impl Demand {
             *count = count.saturating_add(1);
         }
         self.routes = self.routes.saturating_add(1);
-        let secrets = &self.key.secrets;
-        self.peers
-            .extend(route.endpoints.iter().map(|e| identity(e, secrets)));
+        for endpoint in &route.endpoints {
+            let (high, low) = identity(endpoint, &self.key.secrets);
+            self.peers.insert(u128::from(high) << 64 | u128::from(low));
+        }
         self.cells = self.cells.saturating_add(cells_for(route.endpoints.len()));
         Ok(())
+    }
+
+    /// Frees a part of the memory, when the answer is known; false when there is none left. All at once would take long.
+    pub fn shrink(&mut self) -> bool {
+        self.peers.shrink()
     }
 
     /// Routes added so far.

@@ -1,8 +1,7 @@
 //! Routes with their addresses, as many as a record holds.
 
-use super::attached::Content;
-use super::encode::encode;
-use super::record::{AttachedRef, NO_CELL, Owner, PeerId, PeerSlot};
+use super::prepared::Prepared;
+use super::record::Owner;
 use crate::route::{Key, MAX_BACKENDS, Missing, Resolved, Resolver, Route, Unresolved};
 
 /// Resolves a route as [`Route::resolve`] does. Where its names have more addresses than a record has room for, each
@@ -28,24 +27,7 @@ pub fn resolve<'r>(
 }
 
 fn has_room(key: &Key, route: &Resolved<'_>) -> bool {
-    size(key, route).is_some()
-}
-
-/// Words of a route's record, and of each block attached to it; `None` when it is too big for any table.
-pub(super) fn size(key: &Key, route: &Resolved<'_>) -> Option<Vec<usize>> {
-    let nowhere = PeerSlot {
-        peer: PeerId {
-            line: 0,
-            generation: 0,
-        },
-        cell: NO_CELL,
-    };
-    let peers = vec![nowhere; route.endpoints.len()];
-    let attached = Content::of(route)?.nowhere();
-    let record = encode(key.as_bytes(), Owner::File, route, &peers, &attached)?;
-    let mut sizes = vec![record.len()];
-    sizes.extend(attached.into_iter().map(AttachedRef::len));
-    Some(sizes)
+    Prepared::new(key, Owner::File, route).is_ok()
 }
 
 #[cfg(test)]

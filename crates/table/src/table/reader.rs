@@ -159,7 +159,7 @@ impl<W: Word> Table<'_, W> {
     }
 
     /// Searches for one key; its record's words go to `buf`.
-    fn probe(&self, key: &[u8], buf: &mut [u64]) -> Result<Option<usize>, LookupError> {
+    pub(super) fn probe(&self, key: &[u8], buf: &mut [u64]) -> Result<Option<usize>, LookupError> {
         let hash = self.hash(key);
         let buckets = self.buckets_of(hash);
         for _ in 0..ATTEMPTS {

@@ -66,6 +66,17 @@ pub(super) struct PeerSlot {
     pub(super) cell: u32,
 }
 
+impl PeerSlot {
+    /// That of a backend whose record is only measured or compared.
+    pub(super) const NOWHERE: Self = Self {
+        peer: PeerId {
+            line: 0,
+            generation: 0,
+        },
+        cell: NO_CELL,
+    };
+}
+
 /// The first word of a record.
 #[derive(Clone, Copy)]
 pub(super) struct First(pub(super) u64);

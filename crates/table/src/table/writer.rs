@@ -3,7 +3,7 @@
 use super::attached::Content;
 use super::encode::encode;
 use super::layout::{EMPTY, WRITING, class_of, head, slot};
-use super::lease::Feeder;
+use super::lease::Candidate;
 use super::pages::Kind;
 use super::parts::Parts;
 use super::record::{First, Owner};
@@ -122,8 +122,8 @@ impl<'a, W: Word> Table<'a, W> {
     ///
     /// # Errors
     /// [`NoWriter`].
-    pub fn feeding_writer(&self, who: Feeder, now_ms: u64) -> Result<Writer<'a, W>, NoWriter> {
-        if !self.lease_held(who) {
+    pub fn feeding_writer(&self, who: Candidate, now_ms: u64) -> Result<Writer<'a, W>, NoWriter> {
+        if !self.is_led_by(who) {
             return Err(NoWriter::LeaseLost);
         }
         self.writer(now_ms)

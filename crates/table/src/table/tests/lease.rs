@@ -2,34 +2,36 @@
 
 use super::{find, key, memory, put, route};
 use crate::route::Match;
-use crate::table::{Applied, Change, Feeder, NoWriter, Owner, Table};
+use crate::table::{Applied, Candidate, Change, NoWriter, Owner, Table};
 
-fn feeder(pid: u32, generation: u16) -> Feeder {
-    Feeder { pid, generation }
+fn candidate(pid: u32, generation: u16) -> Candidate {
+    Candidate { pid, generation }
 }
 
 #[test]
 fn the_lease_has_one_holder() {
     let memory = memory(256);
     let table = Table::format(&memory, Match::Host, 1).unwrap();
-    let (a, b) = (feeder(100, 65535), feeder(101, 65535));
-    let reloaded = feeder(102, 0);
-    assert!(table.lease_acquire(a, 1_000));
-    assert!(!table.lease_acquire(b, 3_900));
-    assert!(table.lease_acquire(a, 3_900), "renewed");
-    assert!(!table.lease_acquire(b, 6_900));
-    assert!(table.lease_acquire(b, 7_000), "stale");
-    assert!(!table.lease_acquire(a, 7_000));
+    let lease = table.lease().unwrap();
+    let (a, b) = (candidate(100, 65535), candidate(101, 65535));
+    let reloaded = candidate(102, 0);
+    assert!(lease.acquire(a, 1_000));
+    assert!(!lease.acquire(b, 3_900) && !lease.is_open(b, 3_900));
+    assert!(lease.acquire(a, 3_900), "renewed");
+    assert!(!lease.acquire(b, 6_900));
+    assert!(lease.is_open(b, 7_000) && lease.is_held(a));
+    assert!(lease.acquire(b, 7_000), "stale");
+    assert!(!lease.acquire(a, 7_000));
     assert!(
-        table.lease_acquire(reloaded, 7_000),
+        lease.acquire(reloaded, 7_000),
         "a newer configuration takes over at once"
     );
-    assert!(!table.lease_acquire(b, 7_000));
-    assert!(table.lease_held(reloaded) && !table.lease_held(b));
-    table.lease_release(b);
-    assert!(table.lease_held(reloaded));
-    table.lease_release(reloaded);
-    assert!(table.lease_acquire(b, 7_000));
+    assert!(!lease.acquire(b, 7_000));
+    assert!(lease.is_held(reloaded) && !lease.is_held(b));
+    lease.release(b);
+    assert!(lease.is_held(reloaded));
+    lease.release(reloaded);
+    assert!(lease.acquire(b, 7_000));
 }
 
 /// A process asked for the lease, had it, and was stopped at the lock for longer than it lasts: its successor's routes stay.
@@ -37,7 +39,8 @@ fn the_lease_has_one_holder() {
 fn a_writer_without_the_lease_is_refused() {
     let memory = memory(256);
     let table = Table::format(&memory, Match::Host, 1).unwrap();
-    let (slow, quick) = (feeder(100, 1), feeder(101, 1));
+    let lease = table.lease().unwrap();
+    let (slow, quick) = (candidate(100, 1), candidate(101, 1));
     let write = |who, now_ms, backend| {
         let (key, route) = (key("a"), route(&[backend]));
         let change = Change::Put {
@@ -49,14 +52,14 @@ fn a_writer_without_the_lease_is_refused() {
         writer.map(|mut writer| writer.apply(&change).unwrap())
     };
     assert_eq!(write(slow, 0, 1).err(), Some(NoWriter::LeaseLost));
-    assert!(table.lease_acquire(slow, 1_000));
+    assert!(lease.acquire(slow, 1_000));
     assert_eq!(write(slow, 1_000, 2), Ok(Applied::Created));
-    assert!(table.lease_acquire(quick, 5_000));
+    assert!(lease.acquire(quick, 5_000));
     assert_eq!(write(quick, 5_000, 3), Ok(Applied::Replaced));
     let before = table.generation();
     assert_eq!(write(slow, 5_001, 2).err(), Some(NoWriter::LeaseLost));
     assert_eq!(table.generation(), before, "nothing was written");
-    table.lease_release(quick);
+    lease.release(quick);
     assert_eq!(write(quick, 5_002, 4).err(), Some(NoWriter::LeaseLost));
     assert!(find(&table, "a").is_some());
 }
@@ -72,8 +75,8 @@ fn a_repair_needs_the_lease_and_goes_in_slices() {
     super::hook::killed_at(3, || {
         put(&table, "b", &route(&[3])).unwrap();
     });
-    let (holder, other) = (feeder(1, 1), feeder(2, 1));
-    assert!(table.lease_acquire(holder, 0));
+    let (holder, other) = (candidate(1, 1), candidate(2, 1));
+    assert!(table.lease().unwrap().acquire(holder, 0));
     assert_eq!(
         table.feeding_writer(other, 0).err(),
         Some(NoWriter::LeaseLost)

@@ -12,6 +12,7 @@ mod late;
 mod lease;
 mod model;
 mod peer;
+mod prepared;
 mod races;
 mod scale;
 

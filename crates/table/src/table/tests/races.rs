@@ -5,7 +5,7 @@ use super::explore::{Role, Shared, both, explore, write_and_read};
 use super::{endpoint, key, memory, writer};
 use crate::route::{Match, Resolved, Secret};
 use crate::table::layout::head;
-use crate::table::{Applied, Change, Feeder, Owner, Passive, RouteView, Table, Word};
+use crate::table::{Applied, Candidate, Change, Owner, Passive, RouteView, Table, Word};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -169,32 +169,16 @@ fn other_place<W: Word>(table: &Table<'_, W>, here: usize) -> usize {
 fn the_lease_goes_to_one() {
     let (memory, _) = start();
     let explored = [head::LEASE].into_iter().collect();
-    fn ask(table: &Table<'_, Shared>, pid: u32) -> bool {
-        table.lease_acquire(Feeder { pid, generation: 1 }, 100_000)
+    fn ask(table: &Table<'_, Shared>, pid: u32) {
+        let who = Candidate { pid, generation: 1 };
+        let lease = table.lease().unwrap();
+        assert_eq!(lease.acquire(who, 100_000), lease.is_held(who));
     }
     both(
         &memory,
         &explored,
-        |table| {
-            let won = ask(table, 1);
-            assert_eq!(
-                won,
-                table.lease_held(Feeder {
-                    pid: 1,
-                    generation: 1
-                })
-            );
-        },
-        |table| {
-            let won = ask(table, 2);
-            assert_eq!(
-                won,
-                table.lease_held(Feeder {
-                    pid: 2,
-                    generation: 1
-                })
-            );
-        },
+        |table| ask(table, 1),
+        |table| ask(table, 2),
     );
 }
 

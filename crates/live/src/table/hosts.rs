@@ -3,11 +3,11 @@
 //! The master asks the system, as nginx does for `server` lines. A worker must not wait for a
 //! name server: it knows what the master resolved and what stands in /etc/hosts.
 
-use super::stamp::Stamp;
-use gatehouse_nginx::ffi::files;
+use crate::stamp::Stamp;
+use crate::world::World;
 use gatehouse_table::route::{Answer, Names};
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -42,33 +42,39 @@ impl Hosts {
     }
 
     /// Keeps the names for the next configuration.
-    pub fn remember(&self) {
+    pub(super) fn remember(&self) {
         *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.names.followed());
     }
 
     /// Asks the system, which may take its time.
-    pub fn ask_system(&mut self, name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
-        self.names.resolve(name, port, &mut ask)
+    pub(super) fn ask_system(
+        &mut self,
+        world: &dyn World,
+        name: &str,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>, String> {
+        let ask = &mut |name: &str| ask(world, name);
+        self.names.resolve(name, port, ask)
     }
 
     /// Answers at once, from memory or /etc/hosts.
-    pub fn ask_here(&mut self, name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+    pub(super) fn ask_here(&mut self, name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
         let local = &mut self.local;
         self.names.recall(name, port, &mut |name| local.find(name))
     }
 
     /// Looks again at /etc/hosts, if it is another one now: once for each reading of a file of routes.
-    pub fn refresh(&mut self) {
-        self.local.refresh();
+    pub(super) fn refresh(&mut self, world: &dyn World) {
+        self.local.refresh(world);
     }
 
     /// What is to be said about names that name servers did not answer for.
-    pub fn take_kept(&mut self) -> Vec<String> {
+    pub(super) fn take_kept(&mut self) -> Vec<String> {
         self.names.take_kept()
     }
 }
 
-fn ask(name: &str) -> (Answer, Duration) {
+fn ask(world: &dyn World, name: &str) -> (Answer, Duration) {
     let start = Instant::now();
     let answer = match (name, 0).to_socket_addrs() {
         Ok(found) => {
@@ -77,15 +83,15 @@ fn ask(name: &str) -> (Answer, Duration) {
             addresses.dedup();
             Answer::Found(addresses)
         }
-        Err(error) => why(&error),
+        Err(error) => why(world, &error),
     };
     (answer, start.elapsed())
 }
 
 /// The standard library keeps getaddrinfo's number to itself: EAI_AGAIN is known by its text, that of glibc
 /// or of musl.
-fn why(error: &io::Error) -> Answer {
-    let text = files::errno(error);
+fn why(world: &dyn World, error: &io::Error) -> Answer {
+    let text = world.explain(error);
     let text = text.trim_start_matches("failed to lookup address information: ");
     let silent = error.raw_os_error().is_some()
         || text.contains("Temporary failure")
@@ -102,11 +108,11 @@ impl Local {
         self.names.get(name).cloned().unwrap_or_default()
     }
 
-    fn refresh(&mut self) {
-        let Ok(mut file) = files::open(ETC_HOSTS.as_ref()) else {
+    fn refresh(&mut self, world: &dyn World) {
+        let Ok(mut file) = world.open(ETC_HOSTS.as_ref()) else {
             return;
         };
-        let stamp = file.metadata().map(Stamp::from).ok();
+        let stamp = file.stamp().ok();
         if stamp.is_some() && stamp == self.read {
             return;
         }

@@ -1,0 +1,158 @@
+//! A database file from its first byte to its last, read and verified by the master and by workers alike.
+
+use crate::stamp::Stamp;
+use crate::watch::Watch;
+use crate::world::{OpenFile, World};
+use gatehouse_geo::{Database, Shape, Verification};
+use std::io::Read;
+use std::path::Path;
+use std::rc::Rc;
+
+/// Bytes read in one step.
+const PIECE: u64 = 256 * 1024;
+/// Nodes and values verified in one step.
+const VALUES: u32 = 5_000;
+
+/// A database that has been read and verified.
+pub struct Loaded {
+    /// The file's bytes.
+    pub bytes: Vec<u8>,
+    /// What is known about them.
+    pub shape: Rc<Shape>,
+    /// The number of the file's stamp; 0 when it may be another content soon.
+    pub stamp: u64,
+}
+
+impl Loaded {
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> Database<&[u8]> {
+        Database::with_shape(&self.bytes, Rc::clone(&self.shape))
+    }
+}
+
+/// Reads and verifies a whole file.
+///
+/// # Errors
+/// What is wrong with it, to be read after its name.
+pub fn load(world: &dyn World, path: &Path) -> Result<Loaded, String> {
+    let opened = world.open(path).and_then(|f| Ok((f.stamp()?, f)));
+    let (stamp, file) = opened.map_err(|e| unreadable(world, &e))?;
+    let mut reading = Reading::new(file, stamp);
+    while !reading.step(world)? {}
+    let mut checking = Checking::new(reading.bytes).map_err(|(why, _)| why)?;
+    while !checking.step()? {}
+    Ok(Loaded {
+        bytes: checking.bytes,
+        shape: checking.shape,
+        stamp: number(world, stamp),
+    })
+}
+
+/// The number of a stamp; 0 for one whose file may be another one soon without another stamp.
+pub(super) fn number(world: &dyn World, stamp: Stamp) -> u64 {
+    stamp
+        .settled(world.time())
+        .map_or(0, |stamp| stamp.number())
+}
+
+/// `cannot be read (2: No such file or directory)`
+pub(super) fn unreadable(world: &dyn World, error: &std::io::Error) -> String {
+    format!("cannot be read ({})", world.explain(error))
+}
+
+/// What is wrong with a file, to be read after its name.
+fn fault(error: &gatehouse_geo::Error) -> String {
+    match error {
+        gatehouse_geo::Error::NotMaxMind => format!("is {error}"),
+        gatehouse_geo::Error::Invalid(_) => format!("is an {error}"),
+    }
+}
+
+/// A file being read.
+pub(super) struct Reading {
+    file: Box<dyn OpenFile>,
+    pub(super) stamp: Stamp,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Reading {
+    pub(super) fn new(file: Box<dyn OpenFile>, stamp: Stamp) -> Self {
+        Self {
+            file,
+            stamp,
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Reads a piece; whether the file ended.
+    pub(super) fn step(&mut self, world: &dyn World) -> Result<bool, String> {
+        if self.bytes.capacity() == 0 {
+            // All of it at once, so that what has been read is never moved. The memory itself comes page by page.
+            let length = usize::try_from(self.stamp.size()).unwrap_or(usize::MAX);
+            let reserved = self.bytes.try_reserve_exact(length);
+            reserved.map_err(|_| "cannot be read (no memory)".to_owned())?;
+        }
+        let mut piece = (&mut self.file).take(PIECE);
+        match piece.read_to_end(&mut self.bytes) {
+            Ok(count) => Ok(count == 0),
+            Err(error) => Err(unreadable(world, &error)),
+        }
+    }
+
+    /// How long the file is now, or has been read.
+    pub(super) fn length(&self) -> usize {
+        let length = self.file.stamp().map_or(0, |now| now.size());
+        usize::try_from(length)
+            .unwrap_or(usize::MAX)
+            .max(self.bytes.len())
+    }
+
+    /// Whether what was read is one content.
+    pub(super) fn is_at_rest(&self, watch: &mut Watch) -> bool {
+        watch.is_at_rest(self.file.as_ref(), &self.stamp)
+    }
+}
+
+/// A database being verified.
+pub(super) struct Checking {
+    pub(super) bytes: Vec<u8>,
+    pub(super) shape: Rc<Shape>,
+    verification: Verification,
+}
+
+impl Checking {
+    /// Begins to verify; an error gives the bytes back.
+    pub(super) fn new(bytes: Vec<u8>) -> Result<Self, (String, Vec<u8>)> {
+        let begin = |bytes: &[u8]| {
+            let database = Database::open(bytes)?;
+            let verification = Verification::new(&database)?;
+            Ok((database.shape(), verification))
+        };
+        match begin(&bytes) {
+            Ok((shape, verification)) => Ok(Self {
+                bytes,
+                shape,
+                verification,
+            }),
+            Err(error) => Err((fault(&error), bytes)),
+        }
+    }
+
+    /// The database.
+    pub(super) fn database(&self) -> Database<&[u8]> {
+        Database::with_shape(&self.bytes, Rc::clone(&self.shape))
+    }
+
+    /// Goes on; whether all of it is good.
+    pub(super) fn step(&mut self) -> Result<bool, String> {
+        let database = Database::with_shape(self.bytes.as_slice(), Rc::clone(&self.shape));
+        let step = self.verification.step(&database, VALUES);
+        step.map_err(|error| fault(&error))
+    }
+
+    /// What is to be freed.
+    pub(super) fn into_parts(self) -> (Vec<u8>, Verification) {
+        (self.bytes, self.verification)
+    }
+}

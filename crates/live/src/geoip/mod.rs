@@ -1,0 +1,15 @@
+//! GeoIP databases: read by the master at start, replaced by one worker under load.
+
+#[cfg(feature = "nginx")]
+mod feeder;
+mod loading;
+#[cfg(feature = "nginx")]
+mod shared;
+#[cfg(feature = "nginx")]
+mod work;
+
+#[cfg(feature = "nginx")]
+pub use feeder::{DatabaseFeeder, DatabaseFile, too_old};
+pub use loading::{Loaded, load};
+#[cfg(feature = "nginx")]
+pub use shared::{SharedDatabase, prepare};

@@ -1,0 +1,154 @@
+//! A database in a zone, as requests and feeders use it.
+
+use super::loading::Loaded;
+use crate::election::Seat;
+use crate::memory::Memory;
+use gatehouse_geo::{Database, Facts, FactsCache, Lookup, Shape};
+use gatehouse_nginx::Zone;
+use gatehouse_nginx::ffi::process;
+use gatehouse_nginx::shm::slots::{Outcome, Published, Slots};
+use gatehouse_table::table::Lease;
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+/// A database in a zone.
+pub struct SharedDatabase {
+    pub(super) zone: Zone,
+    /// This worker's view of the zone.
+    view: RefCell<Option<View>>,
+}
+
+/// What a worker knows about the bytes of a generation; the zone lends them for each lookup.
+struct View {
+    shape: Rc<Shape>,
+    memo: FactsCache,
+    generation: u64,
+}
+
+impl SharedDatabase {
+    /// The database in that zone.
+    pub fn new(zone: Zone) -> Self {
+        Self {
+            zone,
+            view: RefCell::default(),
+        }
+    }
+
+    /// When the database in use was built, seconds since 1970.
+    pub fn build_epoch(&self) -> Option<u64> {
+        self.with(|database, _| Some(database.build_epoch()))
+    }
+
+    /// What is known about an address.
+    pub fn facts(&self, address: IpAddr) -> Facts {
+        self.with(|database, view| match database.lookup(address) {
+            Lookup::Found(offset) => {
+                let generation = u32::try_from(view.generation & u64::from(u32::MAX)).unwrap_or(0);
+                Some(view.memo.facts(generation, database, offset))
+            }
+            Lookup::NotFound | Lookup::Broken => None,
+        })
+        .unwrap_or(Facts::UNKNOWN)
+    }
+
+    /// Hands the record of an address to `read`.
+    pub fn record<T>(
+        &self,
+        address: IpAddr,
+        read: impl Fn(&Database<Published<'_>>, u32) -> Option<T>,
+    ) -> Option<T> {
+        self.with(|database, _| match database.lookup(address) {
+            Lookup::Found(offset) => read(database, offset),
+            Lookup::NotFound | Lookup::Broken => None,
+        })
+    }
+
+    /// Uses this worker's view of the current generation: an answer counts when the generation has not moved
+    /// meanwhile ([`Published`]).
+    fn with<T>(
+        &self,
+        mut use_it: impl FnMut(&Database<Published<'_>>, &mut View) -> Option<T>,
+    ) -> Option<T> {
+        const TRIES: usize = 3;
+        let slots = self.zone.slots()?;
+        let mut view = self.view.try_borrow_mut().ok()?;
+        for _ in 0..TRIES {
+            let published = slots.current()?;
+            let generation = published.generation;
+            let known = view.as_ref().filter(|v| v.generation == generation);
+            let database = match known {
+                Some(known) => Database::with_shape(published, Rc::clone(&known.shape)),
+                None => {
+                    *view = None;
+                    let database = Database::open(published).ok()?;
+                    *view = Some(View {
+                        shape: database.shape(),
+                        memo: FactsCache::new(),
+                        generation,
+                    });
+                    database
+                }
+            };
+            let answer = use_it(&database, view.as_mut()?);
+            if slots.generation() == generation {
+                return answer;
+            }
+        }
+        None
+    }
+
+    /// Takes a new generation into view, outside of requests.
+    pub(super) fn refresh(&self) {
+        let _ = self.with(|_, _| Some(()));
+    }
+
+    /// The slots of the zone.
+    pub(super) fn slots(&self) -> Option<Slots<'_>> {
+        self.zone.slots()
+    }
+}
+
+impl Seat for SharedDatabase {
+    fn lease(&self) -> Option<Lease<'_>> {
+        Some(Lease::new(self.slots()?.lease()))
+    }
+
+    fn try_locked(&self, work: &mut dyn FnMut()) -> bool {
+        Memory::try_locked(&self.zone, work)
+    }
+}
+
+/// Puts a database into a new zone. A zone that is kept serves the running configuration and stays as it is.
+///
+/// Gives the generation that workers are to replace, 0 when there is nothing to do.
+///
+/// # Errors
+/// The database does not fit.
+pub fn prepare(zone: &Zone, read: &Loaded) -> Result<u64, String> {
+    let fits = |slots: &Slots<'_>| !zone.is_too_small() && read.bytes.len() <= slots.capacity();
+    let slots = zone.slots().filter(fits);
+    let slots = slots.ok_or_else(|| too_small(zone, read.bytes.len()))?;
+    let same = |published: Published<'_>| published.as_ref() == read.bytes;
+    match slots.generation() {
+        0 => {
+            let lock = zone.lock().ok_or("no memory")?;
+            match slots.publish(&lock, &read.bytes, read.stamp, process::now_ms()) {
+                Outcome::Done => Ok(0),
+                _ => Err("internal error".into()),
+            }
+        }
+        _ if slots.current().is_some_and(same) => Ok(0),
+        generation => Ok(generation),
+    }
+}
+
+/// `"zone=" is too small: it has 65536 bytes, the database needs 106496 ("zone=104k")`
+pub(super) fn too_small(zone: &Zone, length: usize) -> String {
+    let needed = zone.size_for(|words| Slots::capacity_of(words) >= length);
+    format!(
+        "\"zone=\" is too small: it has {} bytes, the database needs {needed} (\"zone={}k\")",
+        zone.size(),
+        needed / 1024
+    )
+}

@@ -1,0 +1,279 @@
+//! One reading of a table's routes by a worker: read and checked whole, compared, applied; each a step at a time.
+
+use super::reading::{Caller, ReadOut, Reading};
+use super::room;
+use super::search::{Search, remove};
+use super::shared::{RouteFile, SharedTable};
+use super::source::Source;
+use super::tally::Tally;
+use crate::chunks::Stack;
+use crate::memory::Memory;
+use crate::watch::Watch;
+use crate::world::World;
+use gatehouse_table::route::{Key, Match, NameSet};
+use gatehouse_table::table::{
+    ApplyError, Candidate, Cursor, NoWriter, Owner, RouteView, Ticket, Writer,
+};
+use zeroize::Zeroizing;
+
+/// Buckets compared or changes applied between two looks at the clock.
+const BUCKETS: usize = 64;
+const CHANGES: usize = 16;
+
+const NO_MEMORY: &str = "no memory";
+
+/// A reading and how far it has come.
+pub(super) struct Job {
+    ticket: Ticket,
+    stage: Stage,
+    /// Routes that are to be put, as the words of their records: those that the table has already are not among them.
+    changed: Stack<u64>,
+    /// Keys of routes that the file has no more.
+    gone: Stack<u8>,
+    /// What is known of the file, once it is read.
+    read: ReadOut,
+    /// Host names that are no longer of use.
+    names: NameSet,
+    search: Search,
+    tally: Tally,
+}
+
+enum Stage {
+    /// Nothing is applied before the end of the file: a broken one is refused whole.
+    Reading(Source, Box<Reading>),
+    /// Routes the file has no more are looked for.
+    Comparing(Cursor),
+    /// First what is gone, so that there is room for what is new; each from the end of its list.
+    Applying,
+    /// Memory is given back: a million routes all at once would stop the event loop.
+    Freeing,
+}
+
+/// What a job works with.
+pub(super) struct Site<'s, M> {
+    pub(super) table: &'s SharedTable<M>,
+    pub(super) file: Option<&'s RouteFile>,
+    pub(super) world: &'s dyn World,
+    /// Host names that were reported before.
+    pub(super) said: &'s NameSet,
+}
+
+/// What came of a step.
+pub(super) enum Step {
+    /// There is more to do.
+    More,
+    /// Somebody else has the lock: later.
+    Wait,
+    /// The file has been read to its end: [`Job::judge`].
+    Ended,
+    /// All of it is in the table.
+    Applied,
+    /// Another worker has taken over.
+    Lost,
+    /// Nothing is left to do.
+    Done,
+}
+
+impl Job {
+    /// A reading at its beginning.
+    pub(super) fn new(ticket: Ticket, source: Source, mode: Match) -> Self {
+        Self {
+            ticket,
+            stage: Stage::Reading(source, Box::new(Reading::new(mode))),
+            changed: Stack::default(),
+            gone: Stack::default(),
+            read: ReadOut::default(),
+            names: NameSet::default(),
+            search: Search::default(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Ends it where it is: only its memory is left to be freed.
+    pub(super) fn abandon(&mut self) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Freeing);
+        if let Stage::Reading(_, reading) = stage {
+            self.read = reading.into_parts();
+        }
+        let left_out = std::mem::take(&mut self.read.left_out);
+        self.names = left_out.into_names();
+    }
+
+    /// Whether it can still change the table.
+    pub(super) fn is_live(&self) -> bool {
+        !matches!(self.stage, Stage::Freeing)
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Whether what has been read is one content of the file.
+    pub(super) fn is_at_rest(&self, watch: &mut Watch) -> bool {
+        match &self.stage {
+            Stage::Reading(source, _) => source.is_at_rest(watch),
+            _ => true,
+        }
+    }
+
+    /// Does a little; who does not lead has nothing to do but to free memory.
+    pub(super) fn step<M: Memory>(
+        &mut self,
+        site: &Site<'_, M>,
+        leader: Option<Candidate>,
+    ) -> Result<Step, String> {
+        match (&mut self.stage, leader) {
+            (Stage::Freeing, _) => Ok(self.free()),
+            (_, None) => Ok(Step::Lost),
+            (Stage::Reading(..), _) => self.read(site),
+            (Stage::Comparing(_), _) => self.compare(site.table),
+            (Stage::Applying, Some(who)) => Ok(self.apply(site, who)),
+        }
+    }
+
+    fn read<M: Memory>(&mut self, site: &Site<'_, M>) -> Result<Step, String> {
+        let (Stage::Reading(source, reading), Some(routes)) =
+            (&mut self.stage, site.table.routes())
+        else {
+            return Ok(Step::Lost);
+        };
+        let bytes = source.read(site.world)?;
+        if bytes.is_empty() {
+            return Ok(Step::Ended);
+        }
+        let changed = &mut self.changed;
+        reading.read(
+            &bytes,
+            Caller {
+                resolver: &mut |name, port| match site.file {
+                    Some(file) => file.hosts.borrow_mut().ask_here(name, port),
+                    None => Err("no file".into()),
+                },
+                said: site.said,
+                take: &mut |_, _, prepared| {
+                    if routes.has(prepared) || changed.push(prepared.words()) {
+                        Ok(())
+                    } else {
+                        Err(NO_MEMORY.into())
+                    }
+                },
+            },
+        )?;
+        Ok(Step::More)
+    }
+
+    /// Judges the file now that it has been read. Gives the lines about backends without an address, and the names in
+    /// them.
+    pub(super) fn judge<M: Memory>(
+        &mut self,
+        table: &SharedTable<M>,
+    ) -> Result<(Vec<String>, NameSet), String> {
+        let (Stage::Reading(_, reading), Some(routes)) = (&mut self.stage, table.routes()) else {
+            return Err("internal error".into());
+        };
+        reading.check_end()?;
+        room::check(&table.memory, reading.demand())?;
+        self.tally.total = reading.demand().routes();
+        let read = std::mem::replace(&mut self.stage, Stage::Comparing(routes.cursor()));
+        if let Stage::Reading(_, reading) = read {
+            self.read = reading.into_parts();
+        }
+        Ok(std::mem::take(&mut self.read.left_out).finish())
+    }
+
+    /// Takes names that are no longer of use, to free them.
+    pub(super) fn discard(&mut self, names: NameSet) {
+        self.names = names;
+    }
+
+    fn compare<M: Memory>(&mut self, table: &SharedTable<M>) -> Result<Step, String> {
+        let (Stage::Comparing(cursor), Some(routes)) = (&mut self.stage, table.routes()) else {
+            return Ok(Step::Lost);
+        };
+        let (gone, tally, keys) = (&mut self.gone, &mut self.tally, &self.read.keys);
+        let mut has_memory = true;
+        let more = routes.scan(cursor, BUCKETS, &mut |route| {
+            if route.owner() == Some(Owner::File) {
+                tally.before = tally.before.saturating_add(1);
+                if !keys.contains(route.key()) {
+                    has_memory &= gone.push(route.key());
+                }
+            }
+        });
+        if !has_memory {
+            return Err(NO_MEMORY.into());
+        }
+        if !more {
+            self.stage = Stage::Applying;
+        }
+        Ok(Step::More)
+    }
+
+    fn apply<M: Memory>(&mut self, site: &Site<'_, M>, who: Candidate) -> Step {
+        site.world.before_change();
+        let mut step = Step::Wait;
+        site.table.memory.try_locked(&mut || {
+            step = self.apply_locked(site, who);
+        });
+        step
+    }
+
+    fn apply_locked<M: Memory>(&mut self, site: &Site<'_, M>, who: Candidate) -> Step {
+        let Some(routes) = site.table.routes() else {
+            return Step::Lost;
+        };
+        let mut writer = match routes.feeding_writer(who, site.world.now_ms()) {
+            Ok(writer) => writer,
+            Err(NoWriter::Repairing) => return Step::More,
+            // Whoever has the lease now may have applied newer routes while this process stood still.
+            Err(NoWriter::LeaseLost) => return Step::Lost,
+        };
+        self.tally.repaired |= writer.repaired();
+        if !self.search.is_made(&mut writer) {
+            return Step::More;
+        }
+        for _ in 0..CHANGES {
+            if let Some(key) = self.gone.last() {
+                if let Ok(key) = Key::parse(key, site.table.mode) {
+                    self.tally.count(remove(&mut writer, &key));
+                }
+                self.gone.pop();
+            } else if self.changed.is_empty() {
+                routes.finish_ticket(self.ticket);
+                self.stage = Stage::Freeing;
+                return Step::Applied;
+            } else if !self.put(&mut writer, site.table.mode) {
+                break;
+            }
+        }
+        Step::More
+    }
+
+    /// Puts the route on top of those to be put; false when room is to be made for it first.
+    fn put(&mut self, writer: &mut Writer<'_>, mode: Match) -> bool {
+        // They may hold secrets.
+        let words = Zeroizing::new(self.changed.last().unwrap_or_default().to_vec());
+        self.changed.pop();
+        let put = writer.put_prepared(&words, Owner::File);
+        let Ok(key) = Key::parse(RouteView::from_words(&words).key(), mode) else {
+            return true;
+        };
+        let is_full = put == Err(ApplyError::Full);
+        if is_full && self.search.find(writer, &key, &self.changed, mode) {
+            // Its place is free: this cannot fail.
+            return !self.changed.push(&words);
+        }
+        self.tally.count(put);
+        true
+    }
+
+    fn free(&mut self) -> Step {
+        let chunks = self.changed.shrink() | self.gone.shrink();
+        let sets = self.read.shrink() | self.names.shrink();
+        if chunks | sets {
+            Step::More
+        } else {
+            Step::Done
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Upstream tables: filled by the master, kept current by one worker.
+
+mod feeder;
+mod fill;
+mod hosts;
+mod job;
+mod reading;
+mod room;
+mod search;
+mod shared;
+mod source;
+mod tally;
+
+pub use feeder::{Feed, RouteFeeder};
+pub use fill::Plan;
+pub use hosts::Hosts;
+pub use shared::{RouteFile, SharedTable};

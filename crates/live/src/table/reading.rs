@@ -1,0 +1,97 @@
+//! A route file from its first byte to its last, read by the master and by workers alike.
+
+use gatehouse_table::route::{
+    FileReader, Key, KeySet, LeftOut, Match, NameSet, Resolved, Resolver, RouteError,
+};
+use gatehouse_table::table::{Demand, Owner, Prepared, resolve};
+
+/// A reading under way. Each route is resolved and measured once; nothing of it is kept here.
+pub(super) struct Reading {
+    reader: FileReader,
+    rest: ReadOut,
+}
+
+/// What is known when a file has been read.
+#[derive(Default)]
+pub(super) struct ReadOut {
+    /// What its routes need of a zone.
+    pub(super) demand: Demand,
+    /// The backends that have no address.
+    pub(super) left_out: LeftOut,
+    /// The keys of its routes.
+    pub(super) keys: KeySet,
+}
+
+/// What a reading calls for each route.
+pub(super) struct Caller<'c> {
+    /// Addresses of host names.
+    pub(super) resolver: &'c mut Resolver<'c>,
+    /// Host names that were reported before.
+    pub(super) said: &'c NameSet,
+    /// Takes the route; an error ends the reading.
+    pub(super) take: &'c mut Take<'c>,
+}
+
+/// Takes a route: its key, itself, and the same ready to be put.
+pub(super) type Take<'c> = dyn FnMut(&Key, &Resolved<'_>, &Prepared) -> Result<(), String> + 'c;
+
+impl Reading {
+    pub(super) fn new(mode: Match) -> Self {
+        Self {
+            reader: FileReader::new(mode),
+            rest: ReadOut::default(),
+        }
+    }
+
+    /// Reads the next bytes.
+    pub(super) fn read(&mut self, bytes: &[u8], caller: Caller<'_>) -> Result<(), String> {
+        let Caller {
+            resolver,
+            said,
+            take,
+        } = caller;
+        let ReadOut {
+            demand, left_out, ..
+        } = &mut self.rest;
+        let read = self.reader.feed(bytes, &mut |entry| {
+            let (key, at) = (&entry.key, entry.pointer.as_str());
+            let route = resolve(key, &entry.route, resolver, &mut |backend| {
+                left_out.note(at, backend, said);
+            });
+            let measured = Prepared::new(key, Owner::File, &route)
+                .and_then(|prepared| demand.add_prepared(&prepared, &route).map(|()| prepared));
+            measured
+                .map_err(|error| error.to_string())
+                .and_then(|prepared| take(key, &route, &prepared))
+                .map_err(|error| RouteError::new(error, at))
+        });
+        read.map_err(|error| error.to_string())
+    }
+
+    /// The file ended here.
+    pub(super) fn check_end(&self) -> Result<(), String> {
+        self.reader.check_end().map_err(|error| error.to_string())
+    }
+
+    /// What the routes so far need of a zone.
+    pub(super) fn demand(&self) -> &Demand {
+        &self.rest.demand
+    }
+
+    /// What is known by now.
+    pub(super) fn into_parts(self) -> ReadOut {
+        ReadOut {
+            keys: self.reader.into_keys(),
+            ..self.rest
+        }
+    }
+}
+
+impl ReadOut {
+    /// Frees a part of the memory; false when there is none left.
+    pub(super) fn shrink(&mut self) -> bool {
+        // Each of these is many small sets, and a part of each goes at once.
+        let (demand, keys) = (self.demand.shrink(), self.keys.shrink());
+        demand | keys
+    }
+}

@@ -1,0 +1,89 @@
+//! A table in a zone, and the file that it follows.
+
+use super::hosts::Hosts;
+use crate::election::Seat;
+use crate::memory::Memory;
+use gatehouse_table::route::Match;
+use gatehouse_table::table::{HashKey, Lease, Table};
+use std::cell::{Cell, RefCell};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::atomic::AtomicU64;
+
+/// What happens when a file cannot be used.
+pub(super) const STAYS: &str = "the last good routes stay in use";
+
+/// A table in a zone, as requests and feeders use it.
+pub struct SharedTable<M> {
+    pub(super) name: String,
+    pub(super) memory: M,
+    pub(super) mode: Match,
+    /// What the table's hash is keyed with, remembered.
+    hash_key: Cell<Option<HashKey>>,
+}
+
+/// `file path [reload=time]`
+#[derive(Clone)]
+pub struct RouteFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How often it is looked at; 0 for never.
+    pub reload_ms: u64,
+    /// Addresses of host names, as resolved by the master.
+    pub hosts: Rc<RefCell<Hosts>>,
+}
+
+impl RouteFile {
+    /// Its name, as messages have it.
+    pub(super) fn shown(&self) -> String {
+        format!("file \"{}\"", self.path.display())
+    }
+
+    /// Its name, as the table notes what it was fed from.
+    pub(super) fn source(&self) -> &[u8] {
+        self.path.as_os_str().as_bytes()
+    }
+}
+
+impl<M: Memory> SharedTable<M> {
+    /// A table of this name in that zone.
+    pub fn new(name: String, memory: M, mode: Match) -> Self {
+        Self {
+            name,
+            memory,
+            mode,
+            hash_key: Cell::new(None),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How keys are compared.
+    pub fn mode(&self) -> Match {
+        self.mode
+    }
+
+    /// The table itself; None before the zone is mapped.
+    pub fn routes(&self) -> Option<Table<'_, AtomicU64>> {
+        let known = self.hash_key.get();
+        let table = Table::attach_with(self.memory.words()?, known).ok()?;
+        if known.is_none() {
+            self.hash_key.set(Some(table.hash_key()));
+        }
+        Some(table)
+    }
+}
+
+impl<M: Memory> Seat for SharedTable<M> {
+    fn lease(&self) -> Option<Lease<'_>> {
+        self.routes()?.lease()
+    }
+
+    fn try_locked(&self, work: &mut dyn FnMut()) -> bool {
+        self.memory.try_locked(work)
+    }
+}

@@ -1,0 +1,171 @@
+//! A million routes: how long the longest step is and how much memory the feeding worker needs. In full in a release
+//! build (`cargo test --release -p gatehouse-live scale -- --nocapture` prints figures); a hundredth of it otherwise.
+
+use super::site::{FILE, Site, Worker};
+use crate::{Feeder, Next};
+use nix::time::{ClockId, clock_gettime};
+use std::fmt::Write;
+use std::time::Duration;
+
+const IN_FULL: bool = !cfg!(debug_assertions);
+const PART: usize = if IN_FULL { 1 } else { 100 };
+const HOSTS: usize = 1_000_000 / PART;
+const PEERS: usize = 200_000 / PART;
+const KIB: usize = 160 * 1024 / PART;
+
+/// No step of a feeder takes longer than this.
+const LONGEST: Duration = Duration::from_millis(5);
+
+/// Two backends each out of [`PEERS`], an id, a variable.
+fn file(value: u32) -> String {
+    file_of(value, |n| {
+        format!("10.{}.{}.{}", n >> 16, (n >> 8) & 255, n & 255)
+    })
+}
+
+fn file_of(value: u32, backend: impl Fn(usize) -> String) -> String {
+    let mut text = String::from("{");
+    for n in 0..HOSTS {
+        let comma = if n > 0 { ",\n" } else { "" };
+        let [a, b] = [n % PEERS, (n / 3 + 7) % PEERS].map(&backend);
+        let _ = write!(
+            text,
+            r#"{comma}"customer-{n:07}.application.example.com": {{"id": "application-{:04}", "backends": ["http://{a}:8080", "http://{b}:8080"], "vars": {{"v": "{value}"}}}}"#,
+            n % 10_000
+        );
+    }
+    text.push('}');
+    text
+}
+
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .unwrap()
+        .into()
+}
+
+/// Private memory of this process, MiB.
+fn private_mib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("RssAnon:"))
+        .unwrap();
+    line.split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<usize>()
+        .unwrap()
+        / 1024
+}
+
+/// What some work cost.
+struct Cost {
+    before_mib: usize,
+    peak_mib: usize,
+    steps: usize,
+    longest: Duration,
+    /// Which step that was.
+    at: usize,
+    total: Duration,
+}
+
+impl Cost {
+    fn start() -> Self {
+        let now = private_mib();
+        Self {
+            before_mib: now,
+            peak_mib: now,
+            steps: 0,
+            longest: Duration::ZERO,
+            at: 0,
+            total: Duration::ZERO,
+        }
+    }
+
+    fn step<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let begun = processor_time();
+        let done = work();
+        let took = processor_time() - begun;
+        if took > self.longest {
+            (self.longest, self.at) = (took, self.steps);
+        }
+        self.total += took;
+        self.steps += 1;
+        if self.steps % 1_000 == 0 {
+            self.peak_mib = self.peak_mib.max(private_mib());
+        }
+        done
+    }
+
+    fn report(&self, what: &str) {
+        println!(
+            "{what}: {} steps, the longest {:?} (step {}), {:.1} s of processor; {} MiB more at the peak, {} MiB in the end",
+            self.steps,
+            self.longest,
+            self.at,
+            self.total.as_secs_f64(),
+            self.peak_mib - self.before_mib,
+            private_mib() as i64 - self.before_mib as i64,
+        );
+        assert!(
+            !IN_FULL || self.longest < LONGEST,
+            "{what}: {:?}",
+            self.longest
+        );
+    }
+}
+
+fn work(what: &str, worker: &mut Worker) {
+    let mut cost = Cost::start();
+    worker.lead();
+    while cost.step(|| worker.step()) == Next::Soon {}
+    cost.report(what);
+}
+
+#[test]
+fn no_step_takes_long_and_memory_comes_back() {
+    let mut site = Site::new(KIB);
+    site.world.replace(FILE, "{}");
+    let mut worker = site.start(true).unwrap();
+    let follow = |worker: &mut Worker, what: &str, text: String| {
+        site.world.replace(FILE, text);
+        site.world.advance(1_000);
+        work(what, worker);
+        site.world.take_lines()
+    };
+    let lines = follow(&mut worker, "all routes are new", file(1));
+    assert!(
+        lines[0].contains(&format!("{HOSTS} routes, {HOSTS} changed")),
+        "{lines:?}"
+    );
+    let lines = follow(&mut worker, "the file was touched", file(1));
+    assert!(lines.is_empty(), "{lines:?}");
+    let one = file(1).replacen(r#""v": "1""#, r#""v": "2""#, 1);
+    let lines = follow(&mut worker, "one route is another", one);
+    assert!(lines[0].contains("1 changed"), "{lines:?}");
+    let mut broken = file(3);
+    broken.pop();
+    let lines = follow(&mut worker, "all are others, the end is missing", broken);
+    assert!(lines[0].contains("unexpected end of file"), "{lines:?}");
+    let dead = file_of(3, |n| format!("dead-{n}.invalid"));
+    let lines = follow(&mut worker, "no backend has an address", dead);
+    assert_eq!(lines.len(), 12, "{lines:?}");
+    let lines = follow(&mut worker, "all have one again", file(1));
+    assert_eq!(lines.len(), 1, "{lines:?}");
+
+    site.world.replace(FILE, file(4));
+    site.world.advance(1_000);
+    let mut cost = Cost::start();
+    worker.lead();
+    let last = format!("customer-{:07}.application.example.com", HOSTS - 1);
+    while worker.value(&last).as_deref() == Some("1") {
+        assert_eq!(cost.step(|| worker.step()), Next::Soon);
+    }
+    cost.step(|| worker.feeder.abandon());
+    while cost.step(|| worker.step()) == Next::Soon {}
+    cost.report("the lease is lost when all are to be applied");
+
+    let lines = follow(&mut worker, "all routes are gone", "{}".into());
+    assert!(lines[0].contains("0 routes"), "{lines:?}");
+}

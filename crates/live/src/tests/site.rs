@@ -1,0 +1,124 @@
+//! A table, its master and its workers, without nginx.
+
+use super::world::{TestMemory, TestWorld, Ticking};
+use crate::slice::Slice;
+use crate::table::{Feed, Hosts, Plan, RouteFeeder, RouteFile, SharedTable};
+use crate::{Candidate, Feeder, Next, Seat, Turn, World};
+use gatehouse_table::route::Match;
+use gatehouse_table::table::MAX_RECORD_WORDS;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+pub(crate) const FILE: &str = "/apps.json";
+const RELOAD_MS: u64 = 1_000;
+
+pub(crate) struct Site {
+    pub(crate) world: Rc<TestWorld>,
+    pub(crate) memory: Rc<TestMemory>,
+    is_new: bool,
+    generation: u16,
+}
+
+/// A worker's feeder and the table it sees.
+pub(crate) struct Worker {
+    pub(crate) table: Rc<SharedTable<Rc<TestMemory>>>,
+    pub(crate) feeder: RouteFeeder<Rc<TestMemory>>,
+    pub(crate) who: Candidate,
+    world: Rc<TestWorld>,
+}
+
+impl Site {
+    pub(crate) fn new(kib: usize) -> Self {
+        Self {
+            world: Rc::default(),
+            memory: Rc::new(TestMemory::new(kib)),
+            is_new: true,
+            generation: 0,
+        }
+    }
+
+    /// The master reads a configuration with this file, then starts a worker: a start or a reload.
+    pub(crate) fn start(&mut self, with_file: bool) -> Result<Worker, String> {
+        let file = with_file.then(|| RouteFile {
+            path: FILE.into(),
+            reload_ms: RELOAD_MS,
+            hosts: Rc::new(RefCell::new(Hosts::default())),
+        });
+        let mut feed = Feed::new(file.as_ref());
+        let plan = Plan {
+            name: "apps".into(),
+            mode: Match::Host,
+            file: file.clone(),
+        };
+        let world = self.world.as_ref();
+        plan.prepare(&self.memory, self.is_new, world, &mut feed)?;
+        self.is_new = false;
+        self.generation += 1;
+        let table = SharedTable::new("apps".into(), Rc::clone(&self.memory), Match::Host);
+        let table = Rc::new(table);
+        let feed = Rc::new(RefCell::new(feed));
+        let world = Rc::clone(&self.world);
+        Ok(Worker {
+            feeder: RouteFeeder::new(
+                Rc::clone(&table),
+                file,
+                feed,
+                Rc::clone(&world) as Rc<dyn World>,
+            ),
+            table,
+            who: Candidate {
+                pid: 1,
+                generation: self.generation,
+            },
+            world,
+        })
+    }
+}
+
+impl Worker {
+    /// Takes the lead.
+    pub(crate) fn lead(&self) {
+        let lease = self.table.lease().unwrap();
+        assert!(lease.acquire(self.who, self.world.ms.get()));
+    }
+
+    /// One poll that lasts for one step.
+    pub(crate) fn step(&mut self) -> Next {
+        self.poll(&Slice::new(&Ticking::default(), Duration::ZERO), true)
+    }
+
+    pub(crate) fn poll(&mut self, slice: &Slice<'_>, leads: bool) -> Next {
+        self.feeder.poll(&Turn {
+            slice,
+            now_ms: self.world.ms.get(),
+            leader: leads.then_some(self.who),
+        })
+    }
+
+    /// Leads until nothing is to be done; gives the number of polls.
+    pub(crate) fn work(&mut self) -> usize {
+        self.lead();
+        let polls = std::iter::from_fn(|| (self.step() == Next::Soon).then_some(()));
+        polls.take(1_000_000).count() + 1
+    }
+
+    /// The variable `v` of a host.
+    pub(crate) fn value(&self, host: &str) -> Option<String> {
+        let mut buf = [0; MAX_RECORD_WORDS];
+        let routes = self.table.routes().unwrap();
+        let hit = routes.lookup(host.as_bytes(), &mut buf).unwrap()?;
+        hit.route.var(b"v").map(str::to_owned)
+    }
+}
+
+/// A file of routes of `h0.test`, `h1.test`, …
+pub(crate) fn routes(count: usize, value: &str) -> String {
+    let route = |n| {
+        format!(
+            r#""h{n}.test": {{"backends": ["http://10.0.0.1:80", "http://10.0.0.2:80"], "vars": {{"v": "{value}"}}}}"#
+        )
+    };
+    let routes: Vec<String> = (0..count).map(route).collect();
+    format!("{{{}}}", routes.join(",\n"))
+}

@@ -1,0 +1,286 @@
+//! How a table follows its file.
+
+use super::site::{FILE, Site, routes};
+use super::world::Ticking;
+use crate::slice::Slice;
+use crate::{Feeder, Next};
+use std::time::Duration;
+
+fn site(file: &str) -> Site {
+    let site = Site::new(4096);
+    site.world.replace(FILE, file);
+    site.world.advance(10_000);
+    site
+}
+
+#[test]
+fn a_changed_file_is_followed_and_a_touched_one_changes_nothing() {
+    let mut site = site(&routes(1000, "1"));
+    let mut worker = site.start(true).unwrap();
+    assert_eq!(worker.value("h999.test").as_deref(), Some("1"));
+    assert_eq!(worker.work(), 1, "nothing to do");
+    let generation = worker.table.routes().unwrap().generation();
+    site.world.replace(FILE, routes(1000, "1"));
+    site.world.advance(1_000);
+    assert!(worker.work() > 20);
+    assert_eq!(worker.table.routes().unwrap().generation(), generation);
+    assert!(site.world.take_lines().is_empty());
+    site.world.replace(FILE, routes(900, "2"));
+    site.world.advance(1_000);
+    worker.work();
+    assert_eq!(worker.value("h0.test").as_deref(), Some("2"));
+    assert_eq!(worker.value("h900.test"), None);
+    assert_eq!(
+        site.world.take_lines(),
+        [r#"[Notice] upstream table "apps": file "/apps.json": 900 routes, 1000 changed"#]
+    );
+}
+
+#[test]
+fn a_broken_file_is_refused_whole_and_once() {
+    let mut site = site(&routes(100, "1"));
+    let mut worker = site.start(true).unwrap();
+    let mut half = routes(100, "2");
+    half.pop();
+    for _ in 0..3 {
+        site.world.replace(FILE, half.as_str());
+        site.world.advance(1_000);
+        worker.work();
+        assert_eq!(worker.value("h0.test").as_deref(), Some("1"));
+    }
+    let said = site.world.take_lines();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with(
+        r#"[Error] upstream table "apps": file "/apps.json": unexpected end of file"#
+    ));
+    assert!(said[0].ends_with(", the last good routes stay in use"));
+    site.world.remove(FILE);
+    site.world.advance(1_000);
+    worker.work();
+    assert_eq!(
+        site.world.take_lines(),
+        [
+            r#"[Error] upstream table "apps": file "/apps.json" cannot be read (NotFound), the last good routes stay in use"#
+        ]
+    );
+    site.world.replace(FILE, routes(100, "1"));
+    site.world.advance(1_000);
+    worker.work();
+    assert_eq!(
+        site.world.take_lines(),
+        [
+            r#"[Notice] upstream table "apps": file "/apps.json" is good again: 100 routes, 0 changed"#
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_is_being_written_is_no_trouble() {
+    let mut site = site(&routes(1000, "1"));
+    let mut worker = site.start(true).unwrap();
+    let (whole, mut half) = (routes(1000, "2"), routes(1000, "2"));
+    half.pop();
+    site.world.overwrite(FILE, half);
+    site.world.advance(1_000);
+    worker.lead();
+    assert_eq!(worker.step(), Next::Soon);
+    site.world.advance(10);
+    site.world.overwrite(FILE, whole);
+    worker.work();
+    assert!(site.world.take_lines().is_empty());
+    assert_eq!(worker.value("h0.test").as_deref(), Some("1"));
+    site.world.advance(1_000);
+    worker.work();
+    assert_eq!(worker.value("h0.test").as_deref(), Some("2"));
+}
+
+#[test]
+fn what_the_master_read_at_a_reload_is_applied_once() {
+    let mut site = site(&routes(100, "1"));
+    let old = site.start(true).unwrap();
+    site.world.replace(FILE, routes(100, "2"));
+    let (mut one, mut other) = (site.start(true).unwrap(), site.start(true).unwrap());
+    assert_eq!(
+        old.value("h0.test").as_deref(),
+        Some("1"),
+        "until the reload has succeeded"
+    );
+    site.world.replace(FILE, "not for workers");
+    other.work();
+    assert_eq!(old.value("h0.test").as_deref(), Some("2"));
+    site.world.take_lines();
+    // A worker that comes later has the same bytes, and older ones than the table.
+    one.who.generation = other.who.generation + 1;
+    site.world.replace(FILE, routes(100, "3"));
+    site.world.advance(1_000);
+    one.work();
+    assert_eq!(old.value("h0.test").as_deref(), Some("3"));
+    assert_eq!(site.world.take_lines().len(), 1);
+}
+
+#[test]
+fn a_reload_without_the_file_empties_the_table() {
+    let mut site = site(&routes(100, "1"));
+    site.start(true).unwrap();
+    let mut worker = site.start(false).unwrap();
+    assert!(worker.value("h0.test").is_some());
+    worker.work();
+    assert!(worker.value("h0.test").is_none());
+    let lines = site.world.take_lines();
+    assert!(
+        lines[0].contains("without a file: 0 routes, 100 changed"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_worker_that_lost_the_lease_changes_nothing_any_more() {
+    let mut site = site(&routes(500, "1"));
+    let mut slow = site.start(true).unwrap();
+    site.world.replace(FILE, routes(500, "2"));
+    site.world.advance(1_000);
+    slow.lead();
+    while slow.value("h499.test").as_deref() == Some("1") {
+        assert_eq!(slow.step(), Next::Soon);
+    }
+    assert_eq!(
+        slow.value("h0.test").as_deref(),
+        Some("1"),
+        "in the middle of it"
+    );
+    // It stands still; another worker takes over and reads a newer file.
+    site.world.replace(FILE, routes(500, "3"));
+    site.world.advance(10_000);
+    let mut quick = site.start(true).unwrap();
+    quick.work();
+    assert_eq!(quick.value("h0.test").as_deref(), Some("3"));
+    site.world.take_lines();
+    // It believes that it leads, and goes on.
+    while slow.step() == Next::Soon {}
+    for host in ["h0.test", "h499.test"] {
+        assert_eq!(quick.value(host).as_deref(), Some("3"), "{host}");
+    }
+    assert!(site.world.take_lines().is_empty());
+}
+
+#[test]
+fn an_abandoned_reading_frees_itself_without_the_lead() {
+    let mut site = site(&routes(500, "1"));
+    let mut worker = site.start(true).unwrap();
+    site.world.replace(FILE, routes(500, "2"));
+    site.world.advance(1_000);
+    worker.lead();
+    (0..5).for_each(|_| assert_eq!(worker.step(), Next::Soon));
+    worker.feeder.abandon();
+    let clock = Ticking::default();
+    let mut polls = 0;
+    loop {
+        let slice = Slice::new(&clock, Duration::from_millis(100));
+        match worker.poll(&slice, false) {
+            Next::Soon => polls += 1,
+            next => break assert_eq!(next, Next::IDLE),
+        }
+    }
+    assert!(polls > 1);
+    assert_eq!(worker.value("h0.test").as_deref(), Some("1"));
+    // Elected again, it begins again.
+    site.world.advance(1_000);
+    worker.work();
+    assert_eq!(worker.value("h0.test").as_deref(), Some("2"));
+}
+
+#[test]
+fn a_table_whose_lock_is_taken_waits() {
+    let mut site = site(&routes(10, "1"));
+    let mut worker = site.start(true).unwrap();
+    site.world.replace(FILE, routes(10, "2"));
+    site.world.advance(1_000);
+    worker.lead();
+    site.memory.is_locked.set(true);
+    (0..100).for_each(|_| assert_eq!(worker.step(), Next::Soon));
+    assert_eq!(worker.value("h0.test").as_deref(), Some("1"));
+    site.memory.is_locked.set(false);
+    worker.work();
+    assert_eq!(worker.value("h0.test").as_deref(), Some("2"));
+}
+
+#[test]
+fn what_does_not_fit_is_refused_in_the_same_words_by_master_and_worker() {
+    let mut site = Site::new(256);
+    site.world.replace(FILE, routes(10, "1"));
+    site.world.advance(10_000);
+    let mut worker = site.start(true).unwrap();
+    site.world.replace(FILE, routes(3000, "2"));
+    site.world.advance(1_000);
+    worker.work();
+    let live = site.world.take_lines();
+    assert!(
+        live[0].contains(r#""zone" is too small: it has 262144 bytes, 3000 routes need "#),
+        "{live:?}"
+    );
+    site.start(true).unwrap();
+    assert_eq!(site.world.take_lines(), live);
+    let mut new = Site::new(256);
+    new.world.replace(FILE, routes(3000, "2"));
+    let refused = new.start(true).err().unwrap();
+    assert!(live[0].contains(&refused), "{refused}");
+    assert_eq!(worker.value("h0.test").as_deref(), Some("1"));
+}
+
+/// Old and new routes do not fit side by side: old ones of routes that come later make room.
+#[test]
+fn a_change_of_all_routes_fits_a_zone_that_is_full() {
+    let mut site = Site::new(512);
+    let count = (100..).step_by(200).take_while(|count| {
+        let mut site = Site::new(512);
+        site.world.replace(FILE, routes(*count, "1"));
+        site.start(true).is_ok()
+    });
+    let count = count.last().unwrap();
+    site.world.replace(FILE, routes(count, "1"));
+    site.world.advance(10_000);
+    let mut worker = site.start(true).unwrap();
+    for value in ["2", "3"] {
+        site.world.replace(FILE, routes(count, value));
+        site.world.advance(1_000);
+        worker.work();
+        for host in [0, count / 2, count - 1] {
+            let found = worker.value(&format!("h{host}.test"));
+            assert_eq!(found.as_deref(), Some(value), "{host} of {count}");
+        }
+    }
+    let lines = site.world.take_lines();
+    assert!(
+        lines.iter().all(|line| !line.contains("refused")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn names_without_an_address_are_said_once() {
+    let mut site = site("{}");
+    let mut worker = site.start(true).unwrap();
+    let file = |v: &str| {
+        format!(
+            r#"{{"a.test": {{"backends": ["http://new.invalid", "http://10.0.0.1"], "vars": {{"v": "{v}"}}}}}}"#
+        )
+    };
+    for (v, lines) in [("1", 2), ("2", 1)] {
+        site.world.replace(FILE, file(v));
+        site.world.advance(1_000);
+        worker.work();
+        assert_eq!(worker.value("a.test").as_deref(), Some(v));
+        let said = site.world.take_lines();
+        assert_eq!(said.len(), lines, "{said:?}");
+        let left_out = |line: &&String| line.contains(r#"host not found "new.invalid""#);
+        assert_eq!(said.iter().filter(left_out).count(), lines - 1);
+    }
+    // What /etc/hosts knows is found at the next reading.
+    site.world
+        .replace("/etc/hosts", "10.0.0.9 new.invalid # ours");
+    site.world.replace(FILE, file("3"));
+    site.world.advance(1_000);
+    worker.work();
+    let said = site.world.take_lines();
+    assert_eq!(said.len(), 1, "{said:?}");
+}

@@ -1,0 +1,56 @@
+//! What feeders need of the process they live in.
+
+use crate::stamp::Stamp;
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::Duration;
+
+/// Levels of lines in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Something is wrong, and something is done about it.
+    Warn,
+    /// The operator has to do something.
+    Error,
+    /// Something happened.
+    Notice,
+}
+
+/// An open file.
+pub trait OpenFile: Read {
+    /// The stamp of the content it has now.
+    ///
+    /// # Errors
+    /// The system's.
+    fn stamp(&self) -> io::Result<Stamp>;
+}
+
+/// The process around the feeders: a worker, or the master that reads a configuration.
+pub trait World {
+    /// The clock of the event loop: milliseconds, the same in all processes.
+    fn now_ms(&self) -> u64;
+
+    /// The time since 1970.
+    fn time(&self) -> Duration;
+
+    /// Writes a line to the log.
+    fn log(&self, level: Level, line: &str);
+
+    /// Opens a regular file for reading. Never waits.
+    ///
+    /// # Errors
+    /// The system's, or that it is no regular file.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>>;
+
+    /// The stamp of a regular file, which need not be readable.
+    ///
+    /// # Errors
+    /// As [`World::open`].
+    fn stat(&self, path: &Path) -> io::Result<Stamp>;
+
+    /// An error in the words of nginx: `2: No such file or directory`.
+    fn explain(&self, error: &io::Error) -> String;
+
+    /// A feeder is about to change a zone. Tests stop it here.
+    fn before_change(&self) {}
+}
