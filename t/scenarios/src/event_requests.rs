@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nginx_prove::env::Env;
@@ -141,6 +142,40 @@ pub(super) fn client_gone(env: &Env) -> Result<(), String> {
     poll::until(SOON, || (made(&server).ok()? > 0).then_some(())).ok_or("no piece was made")?;
     server.signal(Signal::SIGTERM)?;
     server.ended()
+}
+
+/// Over HTTP/2 a client takes what its windows allow.
+pub(super) fn http2(env: &Env) -> Result<(), String> {
+    let conf = CONF.replace("SERVER_PORT sndbuf=64k;", "SERVER_PORT http2;");
+    let server = Setup::new(env)?.name("PORT_SILENT", "1").start(&conf)?;
+    for (path, wanted) in [
+        ("/large", format!("200 {}", PIECES * PIECE)),
+        ("/sleep", "200 4".to_owned()),
+        ("/never", "504 167".to_owned()),
+    ] {
+        let came = curl(&server, path)?;
+        if came != wanted {
+            return Err(format!("{path}: {came} instead of {wanted}"));
+        }
+    }
+    server.stop()
+}
+
+/// The status and the length of the body.
+fn curl(server: &Server, path: &str) -> Result<String, String> {
+    let url = format!("http://127.0.0.1:{}{path}", server.port(0));
+    let output = Command::new("/usr/bin/curl")
+        .args(["--http2-prior-knowledge", "--silent", "--max-time", "20"])
+        .args([
+            "--output",
+            "/dev/null",
+            "--write-out",
+            "%{http_code} %{size_download}",
+            &url,
+        ])
+        .output()
+        .map_err(|e| e.to_string())?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn request(server: &Server, path: &str) -> Result<TcpStream, String> {

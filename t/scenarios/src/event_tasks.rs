@@ -1,6 +1,8 @@
 //! Tasks on nginx's loop: they run beside requests, a panic costs one task, and all of them end when their
 //! worker is told to go.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use nginx_prove::env::Env;
@@ -15,6 +17,7 @@ const CONF: &str = "http {
     test_task end;
     server {
         listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
+        location = /wait { test_wait sleep 1500; test_content made; }
         location / { return 200 \"fine\"; }
     }
 }";
@@ -33,8 +36,16 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     if server.get("/", "")?.text() != "fine" || server.worker_pids() != [worker] {
         return Err("the worker does not serve beside its tasks".into());
     }
+    let waiting = Waiting::begin(&server)?;
     server.reload()?;
     ended(&server, worker)?;
+    waiting.end(&server, worker)?;
+    server.wait_log(
+        &format!(r"worker process {worker} exited with code 0"),
+        SOON,
+    )?;
+    let gone = || (!server.worker_pids().contains(&worker)).then_some(());
+    poll::until(SOON, gone).ok_or("the worker is kept alive by its tasks")?;
     let next = one_worker(&server)?;
     server.wait_log(&format!(r"{next}#0: test_task: slept three times"), SOON)?;
     server.stop()
@@ -73,24 +84,51 @@ fn panic_costs_one_task(server: &Server) -> Result<(), String> {
     }
 }
 
-/// The worker of the configuration before has gone, and its tasks with it.
+/// The worker of the configuration before has ended its tasks, and began none.
 fn ended(server: &Server, worker: u32) -> Result<(), String> {
     for task in ["sleep", "busy"] {
         let line = format!(r"{worker}#0: test_task: {task} has ended, shutting down");
         server.wait_log(&line, SOON)?;
     }
-    server.wait_log(
-        &format!(r"{worker}#0: test_task: another one begins at the end: false"),
-        SOON,
-    )?;
-    server.wait_log(
-        &format!(r"worker process {worker} exited with code 0"),
-        SOON,
-    )?;
-    let gone = || (!server.worker_pids().contains(&worker)).then_some(());
-    poll::until(SOON, gone).ok_or("the worker is kept alive by its tasks")?;
+    let line = format!(r"{worker}#0: test_task: another one begins at the end: false");
+    server.wait_log(&line, SOON)?;
     if server.log().contains("ran too late") {
         return Err("a task began in a worker that ends".into());
     }
     Ok(())
+}
+
+/// A client whose request keeps its worker.
+struct Waiting(TcpStream);
+
+impl Waiting {
+    fn begin(server: &Server) -> Result<Self, String> {
+        let mut stream =
+            TcpStream::connect(("127.0.0.1", server.port(0))).map_err(|e| e.to_string())?;
+        stream
+            .write_all(b"GET /wait HTTP/1.0\r\n\r\n")
+            .map_err(|e| e.to_string())?;
+        // Connections are accepted in their order: when this one is answered, the other one waits.
+        server.get("/", "")?;
+        Ok(Self(stream))
+    }
+
+    /// The tasks ended when the worker was told to go, and not with it: before this request was answered.
+    fn end(mut self, server: &Server, worker: u32) -> Result<(), String> {
+        let mut answer = String::new();
+        self.0
+            .read_to_string(&mut answer)
+            .map_err(|e| e.to_string())?;
+        if !answer.starts_with("HTTP/1.1 200 ") {
+            return Err(format!("who waited was answered `{answer}`"));
+        }
+        server.wait_log(&format!("{worker}#0: test_wait: sleep is over"), SOON)?;
+        let log = server.log();
+        let at = |what: &str| log.find(&format!("{worker}#0: {what}"));
+        if at("test_task: sleep has ended") < at("test_wait: sleep is over") {
+            Ok(())
+        } else {
+            Err("the tasks ended with their worker, not when it was told to go".into())
+        }
+    }
 }

@@ -24,6 +24,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("event_resolv_conf", event_resolver::system).needs(&["hooks", "root"]),
     Scenario::new("event_slow_client", event_requests::slow_client).needs(&["hooks"]),
     Scenario::new("event_reload", event_requests::reload).needs(&["hooks"]),
+    Scenario::new("event_http2", event_requests::http2).needs(&[
+        "hooks",
+        "file /usr/bin/curl",
+        "with http_v2_module",
+    ]),
     Scenario::new("event_client_gone", event_requests::client_gone).needs(&["hooks"]),
     Scenario::new("geoip_replace", geoip::replace),
     Scenario::new("geoip_reload", geoip::reload),
