@@ -14,13 +14,13 @@ use gatehouse_token::{HttpStatuses, InPath, Verdict};
 pub(super) fn judge<'r>(
     record: &Record<'r>,
     r: Request<'r>,
-    number: usize,
+    index: usize,
     early: bool,
 ) -> Option<&'r CachedVerdict<'r>> {
-    if let Some(known) = record.judged(number).filter(|known| early || !known.early) {
+    if let Some(known) = record.judged(index).filter(|known| early || !known.early) {
         return Some(known);
     }
-    let named = r.main_conf::<Gatehouse>().token.profiles.get(number)?;
+    let named = r.main_conf::<Gatehouse>().token.profiles.get(index)?;
     let as_received = record.receive(r);
     let in_path = path::find(r, named, as_received.target, as_received.uri)?;
     let view = View {
@@ -32,7 +32,7 @@ pub(super) fn judge<'r>(
     };
     let verdict = named.profile.verify(&view, process::now());
     let judged = r.place(CachedVerdict {
-        profile: number,
+        profile: index,
         verdict,
         early,
         previous: record.verdicts.get(),
@@ -68,20 +68,20 @@ impl Handler for Access {
 
     fn run(r: Request<'_>) -> Outcome<'_> {
         match profile_of(r) {
-            Ok(Some(number)) if r.is_main() => enforce(r, number).unwrap_or(Outcome::Failed),
+            Ok(Some(index)) if r.is_main() => enforce(r, index).unwrap_or(Outcome::Failed),
             Ok(_) => Outcome::Declined,
             Err(()) => Outcome::Failed,
         }
     }
 }
 
-fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
+fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
     let all = r.record::<Gatehouse>()?;
     let record = &all.token;
     if refusal::is_page(r) {
         return Some(Outcome::Declined);
     }
-    let judged = judge(record, r, number, false)?;
+    let judged = judge(record, r, index, false)?;
     let loc = &r.loc::<Gatehouse>().token;
     let dry_run = loc.dry_run == Some(true);
     let action = match (judged.verdict.refused, dry_run) {
@@ -90,7 +90,7 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
         (Some(_), false) => Action::Refused,
     };
     record.enforced.set(Some((judged, action)));
-    let named = r.main_conf::<Gatehouse>().token.profiles.get(number)?;
+    let named = r.main_conf::<Gatehouse>().token.profiles.get(index)?;
     if let Some(reason) = judged.verdict.refused {
         refusal::doubt(all);
         let level = loc.log_level.unwrap_or(Level::Error);
@@ -105,7 +105,7 @@ fn enforce(r: Request<'_>, number: usize) -> Option<Outcome<'_>> {
             return Some(refusal::refuse(r, all, status));
         }
     }
-    if let Some((uri, args)) = path::without_token(r, record, number) {
+    if let Some((uri, args)) = path::without_token(r, record, index) {
         refusal::start_again(all);
         return Some(Outcome::Redirect { uri, args });
     }

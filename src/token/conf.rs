@@ -7,16 +7,16 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// `http`: the profiles and who uses them.
+/// `http`: the profiles, and the lines that name them.
 #[derive(Default)]
 pub struct Main {
     pub(super) profiles: Vec<Named>,
     /// The index of each, by its name.
     pub(super) by_name: HashMap<String, usize>,
     pub(super) uses: Vec<Rc<ProfileRef>>,
-    /// All servers as if they were one: for requests that end before they have said for which it is.
+    /// What all servers strip together, for requests that end before they have named their host.
     pub(super) every_server: Srv,
-    /// nginx's copies of what stripping changes, by index of the variable.
+    /// The variables of which nginx keeps copies that stripping makes wrong.
     pub(super) remembered: Vec<Index>,
 }
 
@@ -62,11 +62,11 @@ pub struct ProfileRef {
     pub(super) index: Cell<usize>,
 }
 
-/// What is stripped where a location says so.
+/// What a location strips.
 #[derive(Clone)]
 pub struct Stripping {
     pub(super) auth: Auth,
-    /// Also when the header's name is `Authorization`.
+    /// Whether a header called `Authorization` is stripped, too.
     pub(super) authorization: bool,
 }
 

@@ -44,7 +44,7 @@ pub(super) fn signed<'r>(
 pub(super) fn strip_target<'r>(
     r: Request<'r>,
     record: &Record<'r>,
-    number: usize,
+    index: usize,
     named: &Named,
 ) -> Option<()> {
     let before = record.path.get();
@@ -60,23 +60,23 @@ pub(super) fn strip_target<'r>(
     let out = r.alloc(room)?;
     let len = found.write_target(target, path, out)?;
     r.set_target(out.get(..len)?);
-    // Upstreams get the path that is checked, and not what the client has called it.
+    // Upstreams get the path that is checked, not the client's spelling of it.
     r.send_uri();
     record.path.set(match (found, before) {
-        (InPath::Both { .. }, PathToken::Untouched) => PathToken::OutOfTarget(number),
+        (InPath::Both { .. }, PathToken::Untouched) => PathToken::OutOfTarget(index),
         _ => PathToken::Gone,
     });
     Some(())
 }
 
-/// Takes the token out of the path where nginx is not to look for another location. None when memory
-/// is short.
+/// Takes the token out of the path without an internal redirect, where nginx has no other location to find.
+/// None when memory is short.
 pub(super) fn strip_uri<'r>(r: Request<'r>, record: &Record<'r>, main: &Main) -> Option<()> {
-    let PathToken::OutOfTarget(number) = record.path.get() else {
+    let PathToken::OutOfTarget(index) = record.path.get() else {
         return Some(());
     };
     let out = r.alloc(r.uri().len())?;
-    let named = main.profiles.get(number)?;
+    let named = main.profiles.get(index)?;
     if let Some(len) = named.profile.clean_decoded(r.uri(), out) {
         r.set_uri(out.get(..len)?);
     }
@@ -84,28 +84,28 @@ pub(super) fn strip_uri<'r>(r: Request<'r>, record: &Record<'r>, main: &Main) ->
     Some(())
 }
 
-/// The path and the arguments to start again with, when the path still has a token in it: those that
-/// the request came to its location with, so that nginx finds and rewrites what it would have found and
+/// The path and the arguments to start again with, when the path still has a token in it. They are those with
+/// which the request entered its location, so that nginx finds and rewrites what it would have found and
 /// rewritten without the token.
 pub(super) fn without_token<'r>(
     r: Request<'r>,
     record: &Record<'r>,
-    number: usize,
+    index: usize,
 ) -> Option<(&'r [u8], &'r [u8])> {
     let profiles = &r.main_conf::<Gatehouse>().token.profiles;
-    let (number, then) = match record.path.get() {
+    let (index, then) = match record.path.get() {
         PathToken::Gone | PathToken::OutOfPath => return None,
-        PathToken::OutOfTarget(number) => (number, PathToken::Gone),
+        PathToken::OutOfTarget(index) => (index, PathToken::Gone),
         PathToken::Untouched => {
             let received = record.receive(r);
-            let named = profiles.get(number)?;
+            let named = profiles.get(index)?;
             match find(r, named, received.target, received.uri)? {
-                InPath::Both { .. } => (number, PathToken::OutOfPath),
+                InPath::Both { .. } => (index, PathToken::OutOfPath),
                 InPath::Nowhere | InPath::Cancelled => return None,
             }
         }
     };
-    let named = profiles.get(number)?;
+    let named = profiles.get(index)?;
     let now = cleaned(r, named, Entry::of(r))?;
     let entry = record.entry.get();
     let start = entry
@@ -116,7 +116,7 @@ pub(super) fn without_token<'r>(
     Some((start.uri, start.args))
 }
 
-/// The same without a token in its path; None when it has none there, or memory is short.
+/// The same request without the token in its path. None when it has none there, or when memory is short.
 fn cleaned<'r>(r: Request<'r>, named: &Named, with_token: Entry<'r>) -> Option<Entry<'r>> {
     let out = r.alloc(with_token.uri.len())?;
     let len = named.profile.clean_decoded(with_token.uri, out)?;
@@ -126,7 +126,7 @@ fn cleaned<'r>(r: Request<'r>, named: &Named, with_token: Entry<'r>) -> Option<E
     })
 }
 
-/// Takes a path token out of a request that others have let in without asking us, or in spite of us.
+/// Takes a path token out of a request that another check has let in, without asking us or although we refused.
 pub struct PreContent;
 
 impl Handler for PreContent {
@@ -134,18 +134,18 @@ impl Handler for PreContent {
     const NAME: &'static str = "taking a token out of a path";
 
     fn run(r: Request<'_>) -> Outcome<'_> {
-        let number = match profile_of(r) {
-            Ok(Some(number)) if r.is_main() => number,
+        let index = match profile_of(r) {
+            Ok(Some(index)) if r.is_main() => index,
             _ => return Outcome::Declined,
         };
-        // The page of a refusal is shown where it is: elsewhere the request would be one that was
-        // refused already, and would not be asked again.
+        // A refusal's page is shown where it is. After a redirect the request would count as refused already,
+        // and would not be checked again.
         if refusal::is_page(r) {
             return Outcome::Declined;
         }
         let clean = r
             .existing_record::<Gatehouse>()
-            .and_then(|all| without_token(r, &all.token, number));
+            .and_then(|all| without_token(r, &all.token, index));
         clean.map_or(Outcome::Declined, |(uri, args)| Outcome::Redirect {
             uri,
             args,

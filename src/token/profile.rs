@@ -4,8 +4,8 @@ use super::conf::{Auth, Main};
 use crate::{Gatehouse, refusal};
 use gatehouse_nginx::{Level, Request};
 
-/// What `token_auth` says for the request's location: a profile's number, none, or an answer that
-/// ends the request because data named a profile that does not exist.
+/// The index of the profile that `token_auth` names for the request's location, if it names one. The error
+/// ends the request, because data named a profile that does not exist; it has been logged.
 pub(super) fn profile_of(r: Request<'_>) -> Result<Option<usize>, ()> {
     profile_named(r).map_err(|unknown| {
         let Some(name) = unknown else { return };
@@ -18,7 +18,7 @@ pub(super) fn profile_of(r: Request<'_>) -> Result<Option<usize>, ()> {
     })
 }
 
-/// The same, said to nobody; the error is the name that no profile has, if there is one.
+/// The same without a line in the log. The error is the name that no profile has, if there is a name.
 pub(super) fn profile_named(r: Request<'_>) -> Result<Option<usize>, Option<&[u8]>> {
     match &r.loc::<Gatehouse>().token.auth {
         None | Some(Auth::Off) => Ok(None),
@@ -33,7 +33,7 @@ pub(super) fn profile_named(r: Request<'_>) -> Result<Option<usize>, Option<&[u8
     }
 }
 
-/// nginx remembers the values of some variables: it computes them again.
+/// Makes nginx forget values of variables that it remembers, so that it computes them again.
 pub fn forget(r: Request<'_>, main: &Main) {
     for index in &main.remembered {
         r.forget_variable(*index);

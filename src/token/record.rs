@@ -12,18 +12,18 @@ pub struct Record<'r> {
     pub(super) received: Cell<Option<AsReceived<'r>>>,
     pub(super) saved: SavedLines<'r>,
     pub(super) verdicts: Cell<Option<&'r CachedVerdict<'r>>>,
-    /// What the access phase last enforced.
+    /// The verdict that the access phase enforced last, and what came of it.
     pub(super) enforced: Cell<Option<(&'r CachedVerdict<'r>, Action)>>,
     pub(super) path: Cell<PathToken>,
-    /// The request as it came to the location it is in.
+    /// The request as it was when it entered its current location.
     pub(super) entry: Cell<Option<Entry<'r>>>,
-    /// The request has begun with its phases.
+    /// Whether the request has entered a server before.
     pub(super) begun: Cell<bool>,
-    /// The place whose tokens are to be stripped.
+    /// Which location's tokens have still to be stripped.
     pub(super) at: Cell<At<'r>>,
-    /// Places it has left before that was done.
+    /// Locations that the request left before their tokens were stripped.
     pub(super) left: Cell<Option<&'r Left<'r>>>,
-    /// The request is about to start again at a path that its client chose.
+    /// Whether the request is about to start again at a path that its client chose.
     pub(super) starts_again: Cell<bool>,
 }
 
@@ -38,7 +38,7 @@ pub struct AsReceived<'r> {
 pub struct CachedVerdict<'r> {
     pub(super) profile: usize,
     pub(super) verdict: Verdict,
-    /// Made before the access phase, when the client's address may still change (realip).
+    /// It was made before the access phase, when realip may still change the client's address.
     pub(super) early: bool,
     pub(super) previous: Option<&'r CachedVerdict<'r>>,
 }
@@ -63,13 +63,13 @@ impl<'r> Record<'r> {
         first
     }
 
-    /// Whether it has been remembered.
+    /// Whether the request has been remembered.
     pub(super) fn is_received(&self) -> bool {
         self.received.get().is_some()
     }
 
-    /// The first header line as received for which `pick` finds something, by name and value: the
-    /// lines that stripping has changed, then the others.
+    /// Gives `pick` the name and value of each header line as it was received, until `pick` finds something.
+    /// Lines that stripping has changed come first.
     pub(super) fn each_line<T>(
         &self,
         r: Request<'r>,
@@ -84,7 +84,7 @@ impl<'r> Record<'r> {
         others.find_map(|line| pick(line.name, line.value))
     }
 
-    /// `satisfy any` has let the request pass in spite of us.
+    /// Notes that `satisfy any` has let the request pass although we refused it.
     pub fn overrule(&self) {
         if let Some((judged, Action::Refused)) = self.enforced.get() {
             self.enforced.set(Some((judged, Action::Allowed)));
@@ -103,27 +103,27 @@ impl<'r> Record<'r> {
     }
 }
 
-/// What has become of a request's path token. It has one at most: what follows in its place is part
-/// of the URL.
+/// What has become of a request's path token. A request has at most one: a segment that looks like a second
+/// one is part of the URL.
 #[derive(Clone, Copy, Default)]
 pub enum PathToken {
     /// Nothing so far.
     #[default]
     Untouched,
-    /// It is out of the target; by this profile it is to come out of the path.
+    /// The target no longer has it. The path still does, and the profile of this index finds it there.
     OutOfTarget(usize),
-    /// It is out of the path, the target keeps it (`token_auth_strip off`).
+    /// The path no longer has it. The target keeps it (`token_auth_strip off`).
     OutOfPath,
-    /// It is out of both, or was never in the path.
+    /// Neither has it, or the path never had it.
     Gone,
 }
 
-/// A request as it came to its location, before that location's own rewrites.
+/// A request as it was when it entered its location, before that location's own rewrites.
 #[derive(Clone, Copy)]
 pub struct Entry<'r> {
     pub(super) uri: &'r [u8],
     pub(super) args: &'r [u8],
-    /// Its path may open an `internal` location.
+    /// Whether its path may open an `internal` location.
     pub(super) internal: bool,
 }
 
@@ -138,19 +138,19 @@ impl<'r> Entry<'r> {
     }
 }
 
-/// The place a request is in while its tokens are not stripped.
+/// Which location's tokens have still to be stripped from a request.
 #[derive(Clone, Copy, Default)]
 pub enum At<'r> {
-    /// No location has been found yet.
+    /// nginx has not found a location yet.
     #[default]
     Nowhere,
-    /// In this one.
+    /// Those of this location.
     Location(&'r Loc),
-    /// Wherever it is, that place's tokens are gone.
+    /// None: the tokens of its location have been stripped.
     Stripped,
 }
 
-/// A location that a request has left unstripped, and the one it left before.
+/// A location that a request left before its tokens were stripped, and the one it left before that.
 pub struct Left<'r> {
     pub(super) location: &'r Loc,
     pub(super) before: Option<&'r Left<'r>>,
@@ -158,8 +158,8 @@ pub struct Left<'r> {
 
 /// The path nginx has parsed from the target.
 fn parsed<'r>(r: Request<'r>) -> &'r [u8] {
-    // A request that was refused while it was being read may be at an error page when we first see
-    // it; every other one is recorded before anybody changes its path.
+    // nginx may refuse a request while it reads it, and then we see it first at its error page. Every other
+    // request is recorded before anything changes its path.
     if !r.is_internal() {
         return r.uri();
     }

@@ -9,15 +9,15 @@ use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Outcome, Phase, Request};
 use gatehouse_token::strip as bytes;
 
-/// Strips a request that has been taken away from a place before, and lets a path that a client
-/// chose open no `internal` location: the clean one as little as the one with the token.
+/// Strips a request that an internal redirect has taken out of a location. A request that starts again without
+/// its path token opens no `internal` location, since its client chose the path.
 /// None when memory is short.
 pub fn enter_server<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
     if record.starts_again.take() {
         r.set_external();
     }
-    // One that has not come through the post-read phase nginx has refused while it was being
-    // read, and shows an error page.
+    // A request that has not passed the post-read phase was refused while nginx read it, and is now at its
+    // error page.
     let comes_again = record.begun.replace(true) || !record.is_received();
     if comes_again {
         leave(r, record)
@@ -26,14 +26,14 @@ pub fn enter_server<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
     }
 }
 
-/// Notes the location a request has come to; `is_named`: without a way through its server.
-/// None when memory is short.
+/// Notes the location that a request has entered. `is_named` says that it is a named location, which is
+/// entered without passing the server's phases. None when memory is short.
 pub fn enter_location<'r>(r: Request<'r>, record: &Record<'r>, is_named: bool) -> Option<()> {
     let here = &r.loc::<Gatehouse>().token;
     if is_named {
         leave(r, record)?;
     } else if let At::Location(before) = record.at.get() {
-        // `rewrite … last`: what the location left would strip goes when that of the next does.
+        // After `rewrite … last` the tokens of the location left are stripped together with those of the next.
         if before.strips() && !std::ptr::eq(before, here) {
             let left = r.place(Left {
                 location: before,
@@ -47,8 +47,8 @@ pub fn enter_location<'r>(r: Request<'r>, record: &Record<'r>, is_named: bool) -
     Some(())
 }
 
-/// Takes the tokens out of the request: those of its location's profile, and those of locations it
-/// has left before this phase.
+/// Takes the tokens out of the request: those of its location's profile, and those of the locations that it
+/// left before this phase.
 pub struct PreAccess;
 
 impl Handler for PreAccess {
@@ -56,7 +56,7 @@ impl Handler for PreAccess {
     const NAME: &'static str = "stripping a token";
 
     fn run(r: Request<'_>) -> Outcome<'_> {
-        let Ok(number) = profile_of(r) else {
+        let Ok(index) = profile_of(r) else {
             return Outcome::Failed;
         };
         if !r.is_main() {
@@ -66,9 +66,9 @@ impl Handler for PreAccess {
             return Outcome::Failed;
         };
         let here = &r.loc::<Gatehouse>().token;
-        let done = strip_left(r, &record.token).and_then(|()| match number {
-            Some(number) if here.strip != Some(false) => {
-                strip(r, &record.token, number, here.strip == Some(true))
+        let done = strip_left(r, &record.token).and_then(|()| match index {
+            Some(index) if here.strip != Some(false) => {
+                strip(r, &record.token, index, here.strip == Some(true))
             }
             _ => Some(()),
         });
@@ -77,7 +77,7 @@ impl Handler for PreAccess {
     }
 }
 
-/// Strips a request that ends before the phase for it, before it is logged.
+/// Strips a request before it is logged, when it has ended before the preaccess phase.
 pub struct Log;
 
 impl Handler for Log {
@@ -100,8 +100,8 @@ impl Handler for Log {
     }
 }
 
-/// Strips a request that ends before the phase for it: parts of its answer may be asked of an upstream, and
-/// it is logged. Where memory is short nothing is shown at all.
+/// Strips a request that ends before the preaccess phase: it will be logged, and parts of its answer may be
+/// asked of an upstream. Where memory is short its target and arguments become empty.
 pub fn strip_rest(r: Request<'_>) {
     let known = r.existing_record::<Gatehouse>();
     if known.is_none() && server_of(r).strips.is_empty() {
@@ -115,10 +115,10 @@ pub fn strip_rest(r: Request<'_>) {
             At::Stripped => Some(()),
             At::Nowhere => strip_server(r, record),
             At::Location(here) => match profile_named(r) {
-                Ok(Some(number))
+                Ok(Some(index))
                     if here.strips() && std::ptr::eq(here, &r.loc::<Gatehouse>().token) =>
                 {
-                    strip(r, record, number, here.strip == Some(true))
+                    strip(r, record, index, here.strip == Some(true))
                 }
                 _ => strip_location(r, record, here),
             },
@@ -131,7 +131,7 @@ pub fn strip_rest(r: Request<'_>) {
     }
 }
 
-/// Strips a request that has been taken away from the place it was in. None when memory is short.
+/// Strips a request that has left the location it was in. None when memory is short.
 fn leave<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
     record.receive(r);
     strip_left(r, record)?;
@@ -152,7 +152,7 @@ fn strip_left<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
     Some(())
 }
 
-/// Strips by what a location says that the request is not in any more.
+/// Strips the tokens of a location that the request has left.
 fn strip_location<'r>(r: Request<'r>, record: &Record<'r>, location: &Loc) -> Option<()> {
     match location.stripping() {
         None => Some(()),
@@ -160,8 +160,8 @@ fn strip_location<'r>(r: Request<'r>, record: &Record<'r>, location: &Loc) -> Op
     }
 }
 
-/// The server whose tokens a request may hold; any may be meant by one that names no host, as when
-/// nginx refuses it before it has read that line.
+/// The server whose tokens a request may hold. A request that names no host may be meant for any server: nginx
+/// may refuse it before it has read that line.
 fn server_of(r: Request<'_>) -> &Srv {
     if r.has_host() {
         &r.srv::<Gatehouse>().token
@@ -170,8 +170,8 @@ fn server_of(r: Request<'_>) -> &Srv {
     }
 }
 
-/// Strips by every profile that some location of the server has: no location was found, or which one
-/// is forgotten.
+/// Strips the tokens of every profile that some location of the server has, because nginx found no location or
+/// we no longer know which one it was.
 fn strip_server<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
     let strips = &server_of(r).strips;
     strips.iter().try_for_each(|one| one.run(r, record))
@@ -182,26 +182,21 @@ impl Stripping {
         match &self.auth {
             Auth::Off => Some(()),
             Auth::Profile(used) => strip(r, record, used.index.get(), self.authorization),
-            // What the variable says now is not what it would have said there: it may be any.
+            // The variable may have another value here than it had in that location, so it may be any profile.
             Auth::Variable(_) => (0..r.main_conf::<Gatehouse>().token.profiles.len())
-                .try_for_each(|number| strip(r, record, number, self.authorization)),
+                .try_for_each(|index| strip(r, record, index, self.authorization)),
         }
     }
 }
 
-/// Strips every carrier of a profile; `authorization`: also when that is the header's name.
+/// Strips every carrier of a profile. `authorization` says whether a header called `Authorization` goes, too.
 /// None when memory is short.
-fn strip<'r>(
-    r: Request<'r>,
-    record: &Record<'r>,
-    number: usize,
-    authorization: bool,
-) -> Option<()> {
+fn strip<'r>(r: Request<'r>, record: &Record<'r>, index: usize, authorization: bool) -> Option<()> {
     record.receive(r);
     let main = &r.main_conf::<Gatehouse>().token;
-    let named = main.profiles.get(number)?;
+    let named = main.profiles.get(index)?;
     strip_query(r, record, named)?;
-    path::strip_target(r, record, number, named)?;
+    path::strip_target(r, record, index, named)?;
     strip_cookies(r, record, named)?;
     strip_headers(r, record, named, authorization)?;
     forget(r, main);
@@ -214,7 +209,7 @@ fn strip_query<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option
         return Some(());
     }
     let (args, target) = (r.args(), r.target());
-    // Without a rewrite the arguments are the target's own bytes: one pass serves both.
+    // Unless a rewrite has changed them, the arguments are part of the target's bytes: one pass serves both.
     let same = std::ptr::eq(args, bytes::args_of(target));
     let out = r.alloc(target.len())?;
     if let Some(len) = bytes::strip_target(target, names, out) {
@@ -229,7 +224,7 @@ fn strip_query<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option
             r.set_args(clean);
         }
     }
-    // With these a request without its path token starts again.
+    // A request that starts again without its path token starts with these arguments.
     if let Some(entry) = record.entry.get() {
         let clean = if std::ptr::eq(entry.args, args) {
             Some(r.args())
@@ -242,8 +237,8 @@ fn strip_query<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option
     Some(())
 }
 
-/// Arguments without those called one of `names`; nothing inside when they hold none of these. None when
-/// memory is short.
+/// Arguments without those called one of `names`; `Some(None)` when there is none of that name, None when memory
+/// is short.
 fn without_args<'r>(r: Request<'r>, args: &[u8], names: &[String]) -> Option<Option<&'r [u8]>> {
     if args.is_empty() {
         return Some(None);
@@ -281,7 +276,7 @@ fn strip_headers<'r>(
     authorization: bool,
 ) -> Option<()> {
     let names = &named.profile.carriers().headers;
-    let doomed = |name: &[u8]| {
+    let is_carrier = |name: &[u8]| {
         names
             .iter()
             .any(|one| one.as_bytes().eq_ignore_ascii_case(name))
@@ -289,11 +284,11 @@ fn strip_headers<'r>(
     };
     let mut saved = record.saved.walk();
     for line in r.headers() {
-        if doomed(line.name) {
+        if is_carrier(line.name) {
             saved.save(r, line, b"")?;
         } else {
             saved.pass(line);
         }
     }
-    r.remove_headers(|h| doomed(h.name))
+    r.remove_headers(|h| is_carrier(h.name))
 }

@@ -59,21 +59,21 @@ fn with_verdict<'r>(
     r: Request<'r>,
     show: impl Fn(Request<'r>, &'r Named, &Verdict) -> Option<&'r [u8]>,
 ) -> Answer<'r> {
-    let Ok(number) = profile_of(r.main()) else {
+    let Ok(index) = profile_of(r.main()) else {
         return Answer::Failed;
     };
     let enforced = r
         .existing_record::<Gatehouse>()
         .and_then(|all| all.token.enforced.get());
-    let judged = match (number, enforced) {
+    let judged = match (index, enforced) {
         (None, None) => return Answer::NotFound,
         (None, Some((judged, _))) => judged,
-        (Some(number), Some((judged, _))) if judged.profile == number => judged,
-        (Some(number), _) => {
+        (Some(index), Some((judged, _))) if judged.profile == index => judged,
+        (Some(index), _) => {
             let Some(all) = r.record::<Gatehouse>() else {
                 return Answer::Failed;
             };
-            let Some(judged) = judge(&all.token, r.main(), number, true) else {
+            let Some(judged) = judge(&all.token, r.main(), index, true) else {
                 return Answer::Failed;
             };
             if !judged.verdict.is_ok() {
