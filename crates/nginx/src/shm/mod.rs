@@ -52,6 +52,8 @@ struct Known {
     cycle: *const sys::ngx_cycle_t,
     /// nginx is having it prepared: its cycle does not run yet.
     is_preparing: Cell<bool>,
+    /// How many borrows of its bytes there are in this process ([`slots::Published`]).
+    readers: Cell<usize>,
 }
 
 /// A zone of shared memory, owned by the configuration that declared it. All workers see the same
@@ -67,6 +69,13 @@ pub struct Zone {
 pub struct Locked<'z> {
     pool: *mut sys::ngx_slab_pool_t,
     zone: std::marker::PhantomData<&'z Zone>,
+}
+
+impl Locked<'_> {
+    /// Whether it is that zone's lock.
+    fn is_of(&self, zone: &Zone) -> bool {
+        ptr::eq(self.pool, zone.pool())
+    }
 }
 
 impl Drop for Locked<'_> {
@@ -371,6 +380,7 @@ impl Words<'_> {
             raw: Cell::new(raw),
             cycle,
             is_preparing: Cell::new(false),
+            readers: Cell::new(0),
         });
         let spec = Spec {
             init: Box::new(init_words),

@@ -2,6 +2,7 @@
 
 use crate::shm::{Locked, Zone};
 use crate::sys;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Words before the slots: generation, length of slot 0, length of slot 1, stamp, ticket, when it was published, lease.
@@ -20,6 +21,7 @@ pub struct Slots<'z> {
     since: &'z AtomicU64,
     lease: &'z AtomicU64,
     bodies: [&'z [AtomicU64]; 2],
+    zone: &'z Zone,
 }
 
 /// Bytes on their way into the idle slot, a chunk at a time. Whoever begins later ends it.
@@ -39,15 +41,25 @@ impl Draft {
 
 /// The bytes of one published generation, lent by its zone.
 ///
-/// Other processes write the slot again once the next generation is published, [`Slots::SETTLE_MS`] after it at the
-/// earliest: [`Slots::begin`] sees to that. So whoever borrows the bytes must be done within that time, as a lookup
-/// is, and must compare the generation before and after: an answer counts only when it has not moved. A process that
-/// is stopped in the middle of a lookup for longer than that reads bytes of two files; its answer is thrown away, and
-/// nothing that it reads leads outside the slot.
+/// What is guaranteed: they lie inside the slot, and this process does not write them while they are borrowed
+/// ([`Slots::append`] refuses). What is not: that no other process does. It writes the slot again once the next
+/// generation is published, [`Slots::SETTLE_MS`] after it at the earliest ([`Slots::begin`]). So whoever borrows the
+/// bytes must be done within that time, as a lookup is, and must compare the generation before and after: an answer
+/// counts only when it has not moved. A process that is stopped in the middle of a lookup for longer than that reads
+/// bytes while another one writes them, which is a data race and about which Rust promises nothing. What is relied on
+/// then: the reader trusts no byte, so that nothing it reads leads outside the slot, and throws its answer away.
 pub struct Published<'z> {
     bytes: &'z [u8],
+    /// How many of these there are in this process.
+    readers: &'z Cell<usize>,
     /// Which generation this is.
     pub generation: u64,
+}
+
+impl Drop for Published<'_> {
+    fn drop(&mut self) {
+        self.readers.set(self.readers.get().saturating_sub(1));
+    }
 }
 
 impl AsRef<[u8]> for Published<'_> {
@@ -87,7 +99,8 @@ impl<'z> Slots<'z> {
     }
 
     /// The slots in a zone's words; None when there is no room for any.
-    fn new(words: &'z [AtomicU64]) -> Option<Self> {
+    fn new(zone: &'z Zone) -> Option<Self> {
+        let words = zone.words()?;
         let (head, body) = words.split_at_checked(HEAD)?;
         let [generation, first, second, stamp, ticket, since, lease] = head else {
             return None;
@@ -101,6 +114,7 @@ impl<'z> Slots<'z> {
             since,
             lease,
             bodies: [left, right],
+            zone,
         })
     }
 
@@ -141,11 +155,20 @@ impl<'z> Slots<'z> {
             .min(self.capacity());
         // SAFETY: inside the zone, which is mapped for 'z; see the type's comment for who writes it and when.
         let bytes = unsafe { std::slice::from_raw_parts(body.as_ptr().cast::<u8>(), len) };
-        Some(Published { bytes, generation })
+        let readers = &self.zone.known.readers;
+        readers.set(readers.get().saturating_add(1));
+        Some(Published {
+            bytes,
+            readers,
+            generation,
+        })
     }
 
     /// Begins to fill the idle slot; None while somebody may still read it: it was current until the last publication.
-    pub fn begin(&self, _lock: &Locked<'_>, now_ms: u64) -> Option<Draft> {
+    pub fn begin(&self, lock: &Locked<'_>, now_ms: u64) -> Option<Draft> {
+        if !lock.is_of(self.zone) {
+            return None;
+        }
         let age = now_ms.saturating_sub(self.since.load(Ordering::Relaxed));
         if self.generation() != 0 && age < Self::SETTLE_MS {
             return None;
@@ -155,8 +178,12 @@ impl<'z> Slots<'z> {
         Some(Draft { ticket, len: 0 })
     }
 
-    /// Adds a chunk; false when there is no room for it or somebody else has begun meanwhile.
-    pub fn append(&self, _lock: &Locked<'_>, draft: &mut Draft, chunk: &[u8]) -> bool {
+    /// Adds a chunk; false when there is no room for it, somebody else has begun meanwhile, or this process is reading
+    /// published bytes.
+    pub fn append(&self, lock: &Locked<'_>, draft: &mut Draft, chunk: &[u8]) -> bool {
+        if !lock.is_of(self.zone) || self.zone.known.readers.get() > 0 {
+            return false;
+        }
         let end = draft.len.checked_add(chunk.len());
         let Some(end) = end.filter(|end| *end <= self.capacity() && self.is_latest(draft)) else {
             return false;
@@ -173,8 +200,8 @@ impl<'z> Slots<'z> {
     }
 
     /// Publishes what was appended; false when somebody else has begun meanwhile.
-    pub fn commit(&self, _lock: &Locked<'_>, draft: &Draft, stamp: u64, now_ms: u64) -> bool {
-        if !self.is_latest(draft) {
+    pub fn commit(&self, lock: &Locked<'_>, draft: &Draft, stamp: u64, now_ms: u64) -> bool {
+        if !lock.is_of(self.zone) || !self.is_latest(draft) {
             return false;
         }
         let next = self.next();
@@ -222,6 +249,6 @@ impl<'z> Slots<'z> {
 impl Zone {
     /// The zone seen as two slots.
     pub fn slots(&self) -> Option<Slots<'_>> {
-        Slots::new(self.words()?)
+        Slots::new(self)
     }
 }
