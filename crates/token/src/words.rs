@@ -99,13 +99,15 @@ pub static WORDS: &[Word] = &[
         syntax: || "query[=token[,expiry]] cookie[=…] header[=…] path".to_owned(),
         text: include_str!("words/from.md"),
         parse: |settings, words, _| {
+            let mut locations: Vec<LocationWord> = Vec::new();
             for word in words {
                 let location = LocationWord::parse(word)?;
-                if settings.from.iter().any(|one| one.is(&location)) {
+                if locations.iter().any(|one| one.is(&location)) {
                     return Err(words::duplicate(word, "from").into());
                 }
-                settings.from.push(location);
+                locations.push(location);
             }
+            settings.from = locations;
             Ok(())
         },
     },

@@ -38,6 +38,10 @@ fn refused_configurations() {
             "duplicate parameter \"query\" in \"from\" directive",
         ),
         (
+            [ss.as_slice(), &["from query", "from query"]].concat(),
+            "\"from\" directive is duplicate",
+        ),
+        (
             [ss.as_slice(), &["from body"]].concat(),
             "unknown place \"body\" in \"from\" directive, it must be \"query\", \"cookie\", \"header\" or \"path\"",
         ),
