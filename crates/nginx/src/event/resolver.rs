@@ -1,6 +1,7 @@
 //! Names to addresses, by nginx's own resolver.
 
 use super::address;
+use super::task;
 use super::worker;
 use crate::conf::{Error, Words};
 use crate::ffi::{bytes, files, guard, pool};
@@ -255,9 +256,8 @@ impl Question {
     fn settle(&self, answer: Result<Found, LookupError>) {
         self.answer.set(Some(answer));
         let waker = self.waker.take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        // nginx goes through a list of questions, and does not expect that one of them ends meanwhile.
+        waker.into_iter().for_each(task::wake_later);
     }
 }
 

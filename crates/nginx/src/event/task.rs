@@ -79,6 +79,9 @@ static TASKS: OfLoop<Tasks> = OfLoop::new(Tasks {
 /// What runs those that may go on; made by the first of them.
 static TURN: OfLoop<Option<Own<()>>> = OfLoop::new(None);
 
+/// Wakers to be called at the loop's next turn.
+static LATER: OfLoop<Vec<Waker>> = OfLoop::new(Vec::new());
+
 /// Those that may go on, in the order they were woken.
 static WOKEN: Mutex<Vec<Arc<Ticket>>> = Mutex::new(Vec::new());
 
@@ -106,6 +109,13 @@ fn post() {
         turn.get_or_insert_with(|| Own::new("running tasks", (), |_| run()))
             .post();
     });
+}
+
+/// Has `waker` called at the loop's next turn: it may be anybody's, and do what nginx does not expect in the
+/// middle of a list of its own.
+pub(super) fn wake_later(waker: Waker) {
+    LATER.with(|later| later.push(waker));
+    post();
 }
 
 fn place(name: &'static str, life: Life, job: Job) -> Option<u64> {
@@ -137,6 +147,8 @@ fn place(name: &'static str, life: Life, job: Job) -> Option<u64> {
 
 /// Polls each task that was woken before this turn, once.
 fn run() {
+    let later = LATER.with(std::mem::take).unwrap_or_default();
+    later.into_iter().for_each(Waker::wake);
     let ready = std::mem::take(&mut *woken());
     for ticket in ready {
         // Before it is polled: what wakes it meanwhile asks for another turn.
@@ -207,6 +219,9 @@ pub(super) fn end_all() {
     TASKS.with(|tasks| tasks.closed = true);
     end_where(|_| true);
     woken().clear();
+    let later = LATER.with(std::mem::take);
+    // SAFETY: the log of the running cycle.
+    unsafe { guard::run(worker::log(), "ending tasks", (), || drop(later)) };
     TURN.with(Option::take);
 }
 

@@ -109,10 +109,11 @@ impl Connection {
 
     fn begin_tls(&mut self, tls: &Tls, name: &CString) -> io::Result<()> {
         let log = self.state.log();
-        if self.fields().ssl.is_null() {
-            // SAFETY: the log lives as long as the connection, which destroys the pool.
-            self.fields().pool = unsafe { sys::ngx_create_pool(POOL, log) };
+        if !self.fields().ssl.is_null() {
+            return Err(io::Error::other("the connection has TLS already"));
         }
+        // SAFETY: the log lives as long as the connection, which destroys the pool.
+        self.fields().pool = unsafe { sys::ngx_create_pool(POOL, log) };
         if self.fields().pool.is_null() {
             return Err(io::Error::other("no memory for TLS"));
         }

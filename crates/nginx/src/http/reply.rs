@@ -45,6 +45,9 @@ impl<F: FnMut(&mut Vec<u8>) -> Next + 'static> Producer for F {
     }
 }
 
+/// Header lines that are nginx's own.
+const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
+
 impl Reply {
     /// An answer without a body: 200 to 599. An error has nginx's page, or that of `error_page`.
     pub const fn new(status: u16) -> Self {
@@ -55,7 +58,8 @@ impl Reply {
         }
     }
 
-    /// Adds a header line. One with a control character makes the answer a 500.
+    /// Adds a header line. One with a control character, or one that frames the answer (`Content-Length` and the
+    /// like), makes it a 500.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -81,7 +85,9 @@ impl Reply {
         let plain = |text: &str| text.bytes().all(|b| b >= 0x20 && b != 0x7f || b == b'\t');
         let name = |text: &str| {
             let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-            !text.is_empty() && text.bytes().all(token)
+            !text.is_empty()
+                && text.bytes().all(token)
+                && !FRAMING.iter().any(|one| text.eq_ignore_ascii_case(one))
         };
         (200..600).contains(&self.status)
             && self
