@@ -3,9 +3,9 @@
 use nginx_prove::scenario::Scenario;
 
 use crate::{
-    event_connections, event_requests, event_resolver, event_tasks, examples, exiting, fuzz, geoip,
-    pages, panic, refusals, reload, reload_stock, rollback, satisfy, token_paths, upgrade,
-    upstream, upstream_feed, upstream_lease, upstream_zone, worker_kill,
+    event_connections, event_requests, event_resolver, event_tasks, examples, exiting,
+    feeder_panics, fuzz, geoip, pages, panic, refusals, reload, reload_stock, rollback, satisfy,
+    token_paths, upgrade, upstream, upstream_feed, upstream_lease, upstream_zone, worker_kill,
 };
 
 /// All of them.
@@ -16,6 +16,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("pages", pages::run).needs(&["file /usr/bin/curl"]),
     Scenario::new("fuzz", fuzz::run),
     Scenario::new("reload_stock", reload_stock::run),
+    Scenario::new("feeder_panics", feeder_panics::run).needs(&["hooks"]),
     Scenario::new("panic", panic::run).needs(&["hooks"]),
     Scenario::new("event_tasks", event_tasks::run).needs(&["hooks"]),
     Scenario::new("event_connections", event_connections::plain).needs(&["hooks"]),

@@ -9,6 +9,7 @@ mod event_resolver;
 mod event_tasks;
 mod examples;
 mod exiting;
+mod feeder_panics;
 mod fuzz;
 mod geoip;
 mod list;

@@ -50,14 +50,14 @@ pub fn load(world: &dyn World, path: &Path) -> Result<Loaded, String> {
 }
 
 /// The number of a stamp; 0 for one whose file may be another one soon without another stamp.
-pub(super) fn number(world: &dyn World, stamp: Stamp) -> u64 {
+pub(crate) fn number(world: &dyn World, stamp: Stamp) -> u64 {
     stamp
         .settled(world.time())
         .map_or(0, |stamp| stamp.number())
 }
 
 /// `cannot be read (2: No such file or directory)`
-pub(super) fn unreadable(world: &dyn World, error: &std::io::Error) -> String {
+pub(crate) fn unreadable(world: &dyn World, error: &std::io::Error) -> String {
     format!("cannot be read ({})", world.explain(error))
 }
 
@@ -70,14 +70,14 @@ fn fault(error: &gatehouse_geo::Error) -> String {
 }
 
 /// A file being read.
-pub(super) struct Reading {
+pub(crate) struct Reading {
     file: Box<dyn OpenFile>,
-    pub(super) stamp: Stamp,
-    pub(super) bytes: Vec<u8>,
+    pub(crate) stamp: Stamp,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Reading {
-    pub(super) fn new(file: Box<dyn OpenFile>, stamp: Stamp) -> Self {
+    pub(crate) fn new(file: Box<dyn OpenFile>, stamp: Stamp) -> Self {
         Self {
             file,
             stamp,
@@ -86,7 +86,7 @@ impl Reading {
     }
 
     /// Reads a piece; whether the file ended.
-    pub(super) fn step(&mut self, world: &dyn World) -> Result<bool, String> {
+    pub(crate) fn step(&mut self, world: &dyn World) -> Result<bool, String> {
         if self.bytes.capacity() == 0 {
             // All of it at once, so that what has been read is never moved. The memory itself comes page by page.
             let length = usize::try_from(self.stamp.size()).unwrap_or(usize::MAX);
@@ -101,7 +101,7 @@ impl Reading {
     }
 
     /// How long the file is now, or has been read.
-    pub(super) fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         let length = self.file.stamp().map_or(0, |now| now.size());
         usize::try_from(length)
             .unwrap_or(usize::MAX)
@@ -109,21 +109,21 @@ impl Reading {
     }
 
     /// Whether what was read is one content.
-    pub(super) fn is_at_rest(&self, watch: &mut Watch) -> bool {
+    pub(crate) fn is_at_rest(&self, watch: &mut Watch) -> bool {
         watch.is_at_rest(self.file.as_ref(), &self.stamp)
     }
 }
 
 /// A database being verified.
-pub(super) struct Checking {
-    pub(super) bytes: Vec<u8>,
-    pub(super) shape: Rc<Shape>,
+pub(crate) struct Checking {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) shape: Rc<Shape>,
     verification: Verification,
 }
 
 impl Checking {
     /// Begins to verify; an error gives the bytes back.
-    pub(super) fn new(bytes: Vec<u8>) -> Result<Self, (String, Vec<u8>)> {
+    pub(crate) fn new(bytes: Vec<u8>) -> Result<Self, (String, Vec<u8>)> {
         let begin = |bytes: &[u8]| {
             let database = Database::open(bytes)?;
             let verification = Verification::new(&database)?;
@@ -140,19 +140,19 @@ impl Checking {
     }
 
     /// The database.
-    pub(super) fn database(&self) -> Database<&[u8]> {
+    pub(crate) fn database(&self) -> Database<&[u8]> {
         Database::with_shape(&self.bytes, Rc::clone(&self.shape))
     }
 
     /// Goes on; whether all of it is good.
-    pub(super) fn step(&mut self) -> Result<bool, String> {
+    pub(crate) fn step(&mut self) -> Result<bool, String> {
         let database = Database::with_shape(self.bytes.as_slice(), Rc::clone(&self.shape));
         let step = self.verification.step(&database, VALUES);
         step.map_err(|error| fault(&error))
     }
 
     /// What is to be freed.
-    pub(super) fn into_parts(self) -> (Vec<u8>, Verification) {
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Verification) {
         (self.bytes, self.verification)
     }
 }

@@ -1,8 +1,10 @@
 //! GeoIP databases: read by the master at start, replaced by one worker under load.
 
+#![cfg_attr(not(feature = "nginx"), allow(dead_code))] // what puts a database into its zone is nginx's
+
 #[cfg(feature = "nginx")]
 mod feeder;
-mod loading;
+pub(crate) mod loading;
 #[cfg(feature = "nginx")]
 mod shared;
 #[cfg(feature = "nginx")]

@@ -1,5 +1,7 @@
 //! Tests of what links without nginx.
 
+mod cost;
+mod geoip;
 mod scale;
 mod scheduler;
 mod site;

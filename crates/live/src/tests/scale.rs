@@ -1,20 +1,14 @@
 //! A million routes: how long the longest step is and how much memory the feeding worker needs. In full in a release
 //! build (`cargo test --release -p gatehouse-live scale -- --nocapture` prints figures); a hundredth of it otherwise.
 
+use super::cost::{Cost, PART};
 use super::site::{FILE, Site, Worker};
 use crate::{Feeder, Next};
-use nix::time::{ClockId, clock_gettime};
 use std::fmt::Write;
-use std::time::Duration;
 
-const IN_FULL: bool = !cfg!(debug_assertions);
-const PART: usize = if IN_FULL { 1 } else { 100 };
 const HOSTS: usize = 1_000_000 / PART;
 const PEERS: usize = 200_000 / PART;
 const KIB: usize = 160 * 1024 / PART;
-
-/// No step of a feeder takes longer than this.
-const LONGEST: Duration = Duration::from_millis(5);
 
 /// Two backends each out of [`PEERS`], an id, a variable.
 fn file(value: u32) -> String {
@@ -36,84 +30,6 @@ fn file_of(value: u32, backend: impl Fn(usize) -> String) -> String {
     }
     text.push('}');
     text
-}
-
-fn processor_time() -> Duration {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
-        .unwrap()
-        .into()
-}
-
-/// Private memory of this process, MiB.
-fn private_mib() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("RssAnon:"))
-        .unwrap();
-    line.split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse::<usize>()
-        .unwrap()
-        / 1024
-}
-
-/// What some work cost.
-struct Cost {
-    before_mib: usize,
-    peak_mib: usize,
-    steps: usize,
-    longest: Duration,
-    /// Which step that was.
-    at: usize,
-    total: Duration,
-}
-
-impl Cost {
-    fn start() -> Self {
-        let now = private_mib();
-        Self {
-            before_mib: now,
-            peak_mib: now,
-            steps: 0,
-            longest: Duration::ZERO,
-            at: 0,
-            total: Duration::ZERO,
-        }
-    }
-
-    fn step<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        let begun = processor_time();
-        let done = work();
-        let took = processor_time() - begun;
-        if took > self.longest {
-            (self.longest, self.at) = (took, self.steps);
-        }
-        self.total += took;
-        self.steps += 1;
-        if self.steps % 1_000 == 0 {
-            self.peak_mib = self.peak_mib.max(private_mib());
-        }
-        done
-    }
-
-    fn report(&self, what: &str) {
-        println!(
-            "{what}: {} steps, the longest {:?} (step {}), {:.1} s of processor; {} MiB more at the peak, {} MiB in the end",
-            self.steps,
-            self.longest,
-            self.at,
-            self.total.as_secs_f64(),
-            self.peak_mib - self.before_mib,
-            private_mib() as i64 - self.before_mib as i64,
-        );
-        assert!(
-            !IN_FULL || self.longest < LONGEST,
-            "{what}: {:?}",
-            self.longest
-        );
-    }
 }
 
 fn work(what: &str, worker: &mut Worker) {
