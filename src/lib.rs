@@ -82,6 +82,10 @@ impl HttpModule for Gatehouse {
         &family::variables::<{ FAMILIES.len() }>(FAMILIES);
 
     fn prepare(cf: &mut Conf<'_, Self>) -> Result<(), Error> {
+        #[cfg(feature = "hooks")]
+        {
+            cf.main().families = FAMILIES;
+        }
         cf.add_cache_variables::<cache::Guard>()
     }
 

@@ -1,8 +1,8 @@
 //! The module and what nginx keeps for it: a field for each family, at each level and for each request.
 
-#[cfg(feature = "hooks")]
-use crate::hooks;
 use crate::{digest, geoip, refusal, token, upstream};
+#[cfg(feature = "hooks")]
+use crate::{family::Family, hooks};
 use gatehouse_live::nginx::Feeds;
 use gatehouse_nginx::HttpKind;
 use gatehouse_nginx::http::cache::CacheGuards;
@@ -24,6 +24,9 @@ pub struct Main {
     pub(crate) feeds: Feeds,
     #[cfg(feature = "hooks")]
     pub(crate) hooks: hooks::Main,
+    /// What the reference is written from.
+    #[cfg(feature = "hooks")]
+    pub(crate) families: &'static [Family],
 }
 
 /// Configuration of an `upstream`.

@@ -1,24 +1,25 @@
 //! The directive reference, a page for each family, written from the table nginx reads and from what the families say of it.
 
 use crate::family::Family;
-use crate::{FAMILIES, Gatehouse};
+use crate::module::Gatehouse;
 use gatehouse_nginx::conf::directive::{Args, Directive, Row, rows};
 use gatehouse_nginx::{Conf, Error, HttpModule};
 use std::fmt::Write;
 
 /// The families that have a page.
-fn chapters() -> impl Iterator<Item = &'static Family> {
-    FAMILIES.iter().filter(|family| !family.title.is_empty())
+fn chapters(families: &'static [Family]) -> impl Iterator<Item = &'static Family> {
+    families.iter().filter(|family| !family.title.is_empty())
 }
 
 /// `test_reference folder`: writes the pages of the reference, or refuses when they would not be true.
 pub fn write(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let word = cf.words()?.get(1).cloned().unwrap_or_default();
     let rows = rows::<Gatehouse>();
-    compare(&rows)?;
+    let families = cf.main().families;
+    compare(&rows, families)?;
     let folder = cf.path(&word)?;
-    let pages = chapters().map(|one| (one.page, page(one)));
-    for (name, text) in pages.chain([("index", index())]) {
+    let pages = chapters(families).map(|one| (one.page, page(one)));
+    for (name, text) in pages.chain([("index", index(families))]) {
         let path = folder.join(name).with_extension("md");
         std::fs::write(&path, text)
             .map_err(|e| Error::new(format!("cannot write \"{}\" ({e})", path.display())))?;
@@ -27,10 +28,10 @@ pub fn write(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
 }
 
 /// Compares what nginx reads with what the reference says, both ways.
-fn compare(rows: &[Row]) -> Result<(), Error> {
-    let described = || chapters().flat_map(|chapter| chapter.directives);
+fn compare(rows: &[Row], families: &'static [Family]) -> Result<(), Error> {
+    let described = || chapters(families).flat_map(|chapter| chapter.directives);
     for row in rows {
-        let mut all = FAMILIES.iter().flat_map(|family| family.directives);
+        let mut all = families.iter().flat_map(|family| family.directives);
         let directive = all
             .find(|d| name(d) == row.name)
             .ok_or_else(|| format!("directive \"{}\" is not in the reference", row.name))?;
@@ -44,7 +45,7 @@ fn compare(rows: &[Row]) -> Result<(), Error> {
         }
         describe_well(directive)?;
     }
-    let variables = chapters().flat_map(|chapter| chapter.variables);
+    let variables = chapters(families).flat_map(|chapter| chapter.variables);
     let described: Vec<_> = variables.map(|variable| variable.name).collect();
     let mut known = Gatehouse::VARIABLES.iter().copied().flatten();
     match known.find(|variable| !described.contains(&variable.name)) {
@@ -91,9 +92,9 @@ fn page(chapter: &Family) -> String {
 }
 
 /// The first page: where each directive and variable is described.
-fn index() -> String {
+fn index(families: &'static [Family]) -> String {
     let mut out = "# All directives and variables\n\n".to_owned();
-    for chapter in chapters() {
+    for chapter in chapters(families) {
         let page = chapter.page;
         let _ = writeln!(out, "## [{}]({page}.md)\n", chapter.title);
         for name in chapter.directives.iter().map(name) {

@@ -1,6 +1,6 @@
 //! Checking requests against the rules of their location.
 
-use super::Loc;
+use super::conf::Loc;
 use crate::{Gatehouse, refusal};
 use gatehouse_geo::{Action, Facts, Rule};
 use gatehouse_nginx::http::phase::Handler;

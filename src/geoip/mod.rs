@@ -1,54 +1,23 @@
 //! `geoip_…`: country rules and variables from MaxMind databases.
 
 mod check;
+mod conf;
 mod database;
 mod variables;
 
 pub use check::Record;
+pub use conf::{Loc, Main};
 
 use crate::Gatehouse;
 use crate::family::Family;
 use crate::words::{http_status, set_flag, set_log_level, set_once};
 use check::Access;
+use conf::Need;
 use database::Db;
-use gatehouse_geo::{Action, Field, RuleList};
-use gatehouse_nginx::{
-    Args, Conf, ConfLine, Contexts, Directive, Error, Expression, Level, Merging, ffi::files,
-};
-use std::collections::HashMap;
+use gatehouse_geo::{Action, Field};
+use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level, Merging, ffi::files};
 use std::rc::Rc;
 use variables::VARIABLES;
-
-/// `http`: databases, variables, and what the rules need of the databases.
-#[derive(Default)]
-pub struct Main {
-    databases: Vec<Db>,
-    variables: Vec<variables::Definition>,
-    paths: variables::Paths,
-    needs: Vec<Need>,
-    has_rules: bool,
-    /// The lists of rules in force somewhere, by their address, and whether `satisfy any` is in force
-    /// at one of the places: there a rule that allows has its use.
-    lists: HashMap<*const RuleList, (Rc<RuleList>, bool)>,
-}
-
-/// What a rule needs of the databases: a field, or (`unknown=`) any database.
-struct Need {
-    field: Option<Field>,
-    directive: String,
-    place: ConfLine,
-}
-
-/// One level of locations.
-#[derive(Default)]
-pub struct Loc {
-    rules: Option<Rc<RuleList>>,
-    bypass: Option<Rc<Vec<Expression>>>,
-    address: Option<Rc<Expression>>,
-    status: Option<u16>,
-    dry_run: Option<bool>,
-    log_level: Option<Level>,
-}
 
 /// What this family brings.
 pub const FAMILY: Family = Family {
@@ -268,19 +237,5 @@ fn warn_of_futile(cf: &mut Conf<'_, Gatehouse>) {
         if let Some((rule, text)) = list.refuses_nobody() {
             cf.log_at(rule.place(), Level::Warn, &text);
         }
-    }
-}
-
-impl Loc {
-    /// Whether rules are in force at this level.
-    pub fn is_checked(&self) -> bool {
-        self.rules.is_some()
-    }
-}
-
-impl Main {
-    /// Whether any request can be refused.
-    pub fn in_use(&self) -> bool {
-        self.has_rules
     }
 }

@@ -1,24 +1,14 @@
 //! `$geoip_…` and the variables of `geoip_variable`.
 
 use super::check::{self, Enforced, Verdict};
+use super::conf::{Definition, Main, Paths};
 use super::database::Db;
 use crate::words::duplicate;
 use crate::{Gatehouse, refusal};
 use gatehouse_geo::{Action, Facts, Out, Path};
 use gatehouse_nginx::http::variable::{Getter, Variable};
-use gatehouse_nginx::{Answer, Conf, ConfLine, Error, Expression, Request};
+use gatehouse_nginx::{Answer, Conf, Error, Request};
 use std::net::IpAddr;
-
-/// One `geoip_variable`.
-pub struct Definition {
-    db: Option<String>,
-    /// Which database, once all are read.
-    number: usize,
-    source: Option<Expression>,
-    path: Path,
-    default: Option<Vec<u8>>,
-    place: ConfLine,
-}
 
 /// Reads a `geoip_variable` directive.
 pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
@@ -57,7 +47,7 @@ pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
 }
 
 /// Finds the databases that `db=` names.
-pub(super) fn complete(main: &mut super::Main) -> Result<(), Error> {
+pub(super) fn complete(main: &mut Main) -> Result<(), Error> {
     for definition in &mut main.variables {
         let position = match &definition.db {
             Some(name) => main.databases.iter().position(|db| db.name() == name),
@@ -116,22 +106,6 @@ fn keep<'r>(r: Request<'r>, value: &[u8]) -> Option<&'r [u8]> {
 fn facts(r: Request<'_>) -> Facts {
     let r = r.main();
     check::address(r).map_or(Facts::UNKNOWN, |address| check::facts(r, address))
-}
-
-/// The paths of the variables that always exist, read once.
-pub struct Paths {
-    subdivision: Option<Path>,
-    asn: Option<Path>,
-}
-
-impl Default for Paths {
-    fn default() -> Self {
-        let path = |words: &[&str]| Path::parse(words).ok();
-        Self {
-            subdivision: path(&["subdivisions", "0", "iso_code"]),
-            asn: path(&["autonomous_system_number"]),
-        }
-    }
 }
 
 /// A field by its path, from the first database that has it.

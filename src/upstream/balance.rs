@@ -1,46 +1,16 @@
 //! Looking up a request's route and choosing among its backends.
 
-use super::Use;
+use super::conf::Lookup;
+use super::table::UpstreamTable;
 use crate::{Gatehouse, Srv};
 use gatehouse_nginx::http::cache::CacheUse;
 use gatehouse_nginx::http::upstream::{Address as Socket, Balancer, Chosen, Init, Slot, Tried};
-use gatehouse_nginx::{Expression, Level, Request, ffi::process};
-use gatehouse_table::balance::{Policy, Rules, Sample, Selection};
+use gatehouse_nginx::{Level, Request, ffi::process};
+use gatehouse_table::balance::{Sample, Selection};
 use gatehouse_table::route::{Address, HOST_MAX, normalize};
 use gatehouse_table::table::{BackendView, LookupError, LookupKind, MAX_RECORD_WORDS, RouteView};
 use std::net::SocketAddr;
 use std::ptr;
-use std::rc::Rc;
-
-/// One `upstream_lookup`.
-pub struct Lookup {
-    table: Rc<Use>,
-    key: Expression,
-    policy: Box<dyn Policy>,
-    slot: Slot,
-}
-
-impl Lookup {
-    pub fn new(table: Rc<Use>, key: Expression, policy: Box<dyn Policy>) -> Self {
-        Self {
-            table,
-            key,
-            policy,
-            slot: Slot::default(),
-        }
-    }
-
-    pub fn slot(&self) -> &Slot {
-        &self.slot
-    }
-
-    fn rules<'c>(&'c self, table: &'c super::UpstreamTable) -> Rules<'c> {
-        Rules {
-            policy: &*self.policy,
-            passive: table.passive(),
-        }
-    }
-}
 
 /// What a request's lookup found.
 #[derive(Clone, Copy)]
@@ -53,7 +23,7 @@ pub struct Found<'r> {
 const USUAL_WORDS: usize = 48;
 
 /// Finds the route of `key`. None: memory is short or the table is broken.
-pub fn find<'r>(r: Request<'r>, table: &super::UpstreamTable, key: &'r [u8]) -> Option<Found<'r>> {
+pub fn find<'r>(r: Request<'r>, table: &UpstreamTable, key: &'r [u8]) -> Option<Found<'r>> {
     let routes = table.routes()?;
     let mut buffer = [0; HOST_MAX];
     let Some(normal) = normalize(key, table.mode(), &mut buffer) else {

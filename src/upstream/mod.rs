@@ -1,48 +1,23 @@
 //! `upstream_…`: which backends serve a host, from a table that changes without a reload.
 
 mod balance;
+mod conf;
 mod table;
 mod variables;
 
-pub use balance::{Lookup, cache_use};
+pub use balance::cache_use;
+pub use conf::{Main, Srv};
 pub use variables::{Local, Record};
 
 use crate::Gatehouse;
 use crate::family::Family;
 use balance::Routed;
+use conf::{Lookup, use_table};
 use gatehouse_base::words;
-use gatehouse_live::table::Hosts;
-use gatehouse_nginx::{Args, Conf, ConfLine, Contexts, Directive, Error, Level};
+use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level};
 use gatehouse_table::balance::{self as policies, POLICIES};
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use table::UpstreamTable;
 use variables::VARIABLES;
-
-/// `http`: the tables, who uses them, and the variables that read them.
-#[derive(Default)]
-pub struct Main {
-    tables: Vec<UpstreamTable>,
-    uses: Vec<Rc<Use>>,
-    lookups: Vec<Rc<Lookup>>,
-    variables: Vec<variables::Definition>,
-    /// Addresses of host names, for all tables.
-    hosts: Option<Rc<RefCell<Hosts>>>,
-}
-
-/// One `upstream` block.
-#[derive(Default)]
-pub struct Srv {
-    lookup: Option<Rc<Lookup>>,
-}
-
-/// A table named before or after its block is read.
-pub struct Use {
-    name: String,
-    directive: String,
-    place: ConfLine,
-    number: Cell<usize>,
-}
 
 /// What this family brings.
 pub const FAMILY: Family = Family {
@@ -117,18 +92,6 @@ fn set_lookup(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
 /// The word of `balance=` that holds without one.
 const DEFAULT_POLICY: &str = "round_robin";
 
-/// Notes that a table is used here; it may be defined later.
-fn use_table(cf: &mut Conf<'_, Gatehouse>, name: String) -> Rc<Use> {
-    let used = Rc::new(Use {
-        name,
-        directive: cf.name(),
-        place: cf.here(),
-        number: Cell::new(usize::MAX),
-    });
-    cf.main().upstream.uses.push(Rc::clone(&used));
-    used
-}
-
 /// Finds the tables that are used, and refuses a lookup that another method has replaced.
 fn complete(main: &Main) -> Result<(), Error> {
     for used in &main.uses {
@@ -136,7 +99,7 @@ fn complete(main: &Main) -> Result<(), Error> {
             .tables
             .iter()
             .position(|table| table.name() == used.name);
-        used.number.set(number.ok_or_else(|| {
+        used.index.set(number.ok_or_else(|| {
             Error::at(
                 &used.place,
                 format!(
@@ -156,16 +119,5 @@ fn complete(main: &Main) -> Result<(), Error> {
             "\"upstream_lookup\" cannot be used with another load balancing method",
         )),
         None => Ok(()),
-    }
-}
-
-impl Main {
-    /// Whether any `upstream` looks its backends up.
-    pub fn in_use(&self) -> bool {
-        !self.lookups.is_empty()
-    }
-
-    fn table(&self, used: &Use) -> Option<&UpstreamTable> {
-        self.tables.get(used.number.get())
     }
 }

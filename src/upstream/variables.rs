@@ -1,12 +1,12 @@
 //! `$upstream_lookup_…` and the variables of `upstream_variable`.
 
-use super::{Use, balance, use_table};
+use super::balance;
+use super::conf::{Definition, use_table};
 use crate::Gatehouse;
 use balance::{Found, Remembered};
 use gatehouse_nginx::http::variable::{Getter, Variable};
-use gatehouse_nginx::{Answer, Conf, Error, Expression, Request};
+use gatehouse_nginx::{Answer, Conf, Error, Request};
 use std::cell::Cell;
-use std::rc::Rc;
 
 /// What this request has looked up.
 #[derive(Default)]
@@ -20,14 +20,6 @@ pub struct Local<'r> {
 #[derive(Default)]
 pub struct Record<'r> {
     pub(super) last: Cell<Option<&'r Found<'r>>>,
-}
-
-/// One `upstream_variable`.
-pub struct Definition {
-    table: Rc<Use>,
-    key: Expression,
-    name: String,
-    default: Option<Vec<u8>>,
 }
 
 /// Reads an `upstream_variable` directive.

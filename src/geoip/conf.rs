@@ -1,0 +1,79 @@
+//! What the configuration says about countries.
+
+use super::database::Db;
+use gatehouse_geo::{Field, Path, RuleList};
+use gatehouse_nginx::{ConfLine, Expression, Level};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// `http`: databases, variables, and what the rules need of the databases.
+#[derive(Default)]
+pub struct Main {
+    pub(super) databases: Vec<Db>,
+    pub(super) variables: Vec<Definition>,
+    pub(super) paths: Paths,
+    pub(super) needs: Vec<Need>,
+    pub(super) has_rules: bool,
+    /// The lists of rules in force somewhere, by their address, and whether `satisfy any` is in force
+    /// at one of the places: there a rule that allows has its use.
+    pub(super) lists: HashMap<*const RuleList, (Rc<RuleList>, bool)>,
+}
+
+/// What a rule needs of the databases: a field, or (`unknown=`) any database.
+pub struct Need {
+    pub(super) field: Option<Field>,
+    pub(super) directive: String,
+    pub(super) place: ConfLine,
+}
+
+/// One level of locations.
+#[derive(Default)]
+pub struct Loc {
+    pub(super) rules: Option<Rc<RuleList>>,
+    pub(super) bypass: Option<Rc<Vec<Expression>>>,
+    pub(super) address: Option<Rc<Expression>>,
+    pub(super) status: Option<u16>,
+    pub(super) dry_run: Option<bool>,
+    pub(super) log_level: Option<Level>,
+}
+
+/// One `geoip_variable`.
+pub struct Definition {
+    pub(super) db: Option<String>,
+    /// Which database, once all are read.
+    pub(super) number: usize,
+    pub(super) source: Option<Expression>,
+    pub(super) path: Path,
+    pub(super) default: Option<Vec<u8>>,
+    pub(super) place: ConfLine,
+}
+
+/// The paths of the variables that always exist, read once.
+pub struct Paths {
+    pub(super) subdivision: Option<Path>,
+    pub(super) asn: Option<Path>,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        let path = |words: &[&str]| Path::parse(words).ok();
+        Self {
+            subdivision: path(&["subdivisions", "0", "iso_code"]),
+            asn: path(&["autonomous_system_number"]),
+        }
+    }
+}
+
+impl Loc {
+    /// Whether rules are in force at this level.
+    pub fn is_checked(&self) -> bool {
+        self.rules.is_some()
+    }
+}
+
+impl Main {
+    /// Whether any request can be refused.
+    pub fn in_use(&self) -> bool {
+        self.has_rules
+    }
+}

@@ -1,0 +1,97 @@
+//! What the configuration says about tables and who looks them up.
+
+use super::table::UpstreamTable;
+use crate::Gatehouse;
+use gatehouse_live::table::Hosts;
+use gatehouse_nginx::http::upstream::Slot;
+use gatehouse_nginx::{Conf, ConfLine, Expression};
+use gatehouse_table::balance::{Policy, Rules};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// `http`: the tables, who uses them, and the variables that read them.
+#[derive(Default)]
+pub struct Main {
+    pub(super) tables: Vec<UpstreamTable>,
+    pub(super) uses: Vec<Rc<TableRef>>,
+    pub(super) lookups: Vec<Rc<Lookup>>,
+    pub(super) variables: Vec<Definition>,
+    /// Addresses of host names, for all tables.
+    pub(super) hosts: Option<Rc<RefCell<Hosts>>>,
+}
+
+/// One `upstream` block.
+#[derive(Default)]
+pub struct Srv {
+    pub(super) lookup: Option<Rc<Lookup>>,
+}
+
+/// A table named before or after its block is read.
+pub struct TableRef {
+    pub(super) name: String,
+    pub(super) directive: String,
+    pub(super) place: ConfLine,
+    /// Its index in [`Main::tables`], once all blocks are read.
+    pub(super) index: Cell<usize>,
+}
+
+/// One `upstream_lookup`.
+pub struct Lookup {
+    pub(super) table: Rc<TableRef>,
+    pub(super) key: Expression,
+    pub(super) policy: Box<dyn Policy>,
+    pub(super) slot: Slot,
+}
+
+impl Lookup {
+    pub fn new(table: Rc<TableRef>, key: Expression, policy: Box<dyn Policy>) -> Self {
+        Self {
+            table,
+            key,
+            policy,
+            slot: Slot::default(),
+        }
+    }
+
+    pub fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    pub(super) fn rules<'c>(&'c self, table: &'c UpstreamTable) -> Rules<'c> {
+        Rules {
+            policy: &*self.policy,
+            passive: table.passive(),
+        }
+    }
+}
+
+/// One `upstream_variable`.
+pub struct Definition {
+    pub(super) table: Rc<TableRef>,
+    pub(super) key: Expression,
+    pub(super) name: String,
+    pub(super) default: Option<Vec<u8>>,
+}
+
+/// Notes that a table is used here; it may be defined later.
+pub(super) fn use_table(cf: &mut Conf<'_, Gatehouse>, name: String) -> Rc<TableRef> {
+    let used = Rc::new(TableRef {
+        name,
+        directive: cf.name(),
+        place: cf.here(),
+        index: Cell::new(usize::MAX),
+    });
+    cf.main().upstream.uses.push(Rc::clone(&used));
+    used
+}
+
+impl Main {
+    /// Whether any `upstream` looks its backends up.
+    pub fn in_use(&self) -> bool {
+        !self.lookups.is_empty()
+    }
+
+    pub(super) fn table(&self, used: &TableRef) -> Option<&UpstreamTable> {
+        self.tables.get(used.index.get())
+    }
+}
