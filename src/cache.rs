@@ -5,7 +5,7 @@ use gatehouse_nginx::Request;
 use gatehouse_nginx::http::cache::{CacheGuard, CacheUse};
 
 /// The page of a refusal uses no cache. Routes share one `upstream`, so the key of an entry begins with the route's.
-pub struct Guard;
+pub(crate) struct Guard;
 
 impl CacheGuard for Guard {
     type Module = Gatehouse;

@@ -12,7 +12,7 @@ use gatehouse_nginx::{Conf, Error, Merging};
 // Only the hooks build writes the reference.
 #[cfg_attr(not(feature = "hooks"), allow(dead_code))]
 #[derive(Clone, Copy)]
-pub struct Family {
+pub(crate) struct Family {
     /// The name of its page in the reference, without `.md`.
     pub page: &'static str,
     /// The title of that page; a family without one is not in the reference.
@@ -33,7 +33,7 @@ pub struct Family {
 
 impl Family {
     /// A family that brings nothing; the others are written as what they have more than this.
-    pub const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         page: "",
         title: "",
         directives: &[],
@@ -46,7 +46,7 @@ impl Family {
 }
 
 /// The directives of `families`, as nginx's table is made from.
-pub const fn directives<const N: usize>(
+pub(crate) const fn directives<const N: usize>(
     families: &[Family],
 ) -> [&'static [Directive<Gatehouse>]; N] {
     let mut tables: [&'static [Directive<Gatehouse>]; N] = [&[]; N];
@@ -60,7 +60,9 @@ pub const fn directives<const N: usize>(
 }
 
 /// The variables of `families`.
-pub const fn variables<const N: usize>(families: &[Family]) -> [&'static [Variable<Gatehouse>]; N] {
+pub(crate) const fn variables<const N: usize>(
+    families: &[Family],
+) -> [&'static [Variable<Gatehouse>]; N] {
     let mut tables: [&'static [Variable<Gatehouse>]; N] = [&[]; N];
     let mut at = 0;
     #[allow(clippy::indexing_slicing)] // in a const: out of bounds is a compile error

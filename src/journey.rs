@@ -12,7 +12,7 @@ use gatehouse_nginx::{Outcome, Phase, Request};
 use std::rc::Rc;
 
 /// What both checks share; it has no directives.
-pub const FAMILY: Family = Family {
+pub(crate) const FAMILY: Family = Family {
     merge: |cf, _, _| {
         let main = cf.main();
         if main.token.in_use() || main.geoip.in_use() || main.upstream.in_use() {
@@ -55,7 +55,7 @@ fn outcome<'r>(done: Option<()>) -> Outcome<'r> {
 }
 
 /// Sees a request come to a server.
-pub struct EnterServer;
+pub(crate) struct EnterServer;
 
 impl Handler for EnterServer {
     const PHASE: Phase = Phase::ServerRewrite;
@@ -76,7 +76,7 @@ impl Handler for EnterServer {
 }
 
 /// Sees a request come to a location.
-pub struct EnterLocation;
+pub(crate) struct EnterLocation;
 
 impl Handler for EnterLocation {
     const PHASE: Phase = Phase::Rewrite;
@@ -97,7 +97,7 @@ impl Handler for EnterLocation {
 }
 
 /// Sees the headers of an answer before they are sent.
-pub struct Answering;
+pub(crate) struct Answering;
 
 impl HeaderFilter for Answering {
     fn next() -> &'static NextFilter {

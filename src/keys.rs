@@ -5,14 +5,14 @@ use gatehouse_nginx::{Conf, Error, Level, ffi::files};
 use gatehouse_token::{KeyEncoding, Secret};
 
 /// A key file as it is; the reader of the key's encoding deals with its bytes.
-pub struct KeyFile {
+pub(crate) struct KeyFile {
     /// What messages call it.
     pub shown: String,
     pub bytes: Secret,
 }
 
 /// Reads a key file. The error is a whole sentence for the line being read.
-pub fn read_file(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<KeyFile, String> {
+pub(crate) fn read_file(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<KeyFile, String> {
     let path = cf
         .path(name)
         .map_err(|_| "the configuration's directory is not UTF-8".to_owned())?;
@@ -36,7 +36,7 @@ pub fn read_file(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<KeyFile, String
 }
 
 /// Reads the key in a file: its bytes but for one newline at their end; never empty.
-pub fn read(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<Secret, Error> {
+pub(crate) fn read(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<Secret, Error> {
     let file = read_file(cf, name)?;
     let key = KeyEncoding::Text.decode(file.bytes.as_bytes());
     key.map_err(|_| {

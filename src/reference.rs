@@ -12,7 +12,7 @@ fn chapters(families: &'static [Family]) -> impl Iterator<Item = &'static Family
 }
 
 /// `test_reference folder`: writes the pages of the reference, or refuses when they would not be true.
-pub fn write(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+pub(crate) fn write(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let word = cf.words()?.get(1).cloned().unwrap_or_default();
     let rows = rows::<Gatehouse>();
     let families = cf.main().families;

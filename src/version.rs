@@ -10,7 +10,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const NGINX: &str = env!("GATEHOUSE_NGINX_VERSION");
 
 /// What belongs to no feature.
-pub const FAMILY: Family = Family {
+pub(crate) const FAMILY: Family = Family {
     page: "module",
     title: "The module itself",
     variables: VARIABLES,
@@ -24,7 +24,7 @@ const VARIABLES: &[Variable<Gatehouse>] = &[Variable::new(
 )];
 
 /// Says which version a new configuration runs with, and when that is not the one on disk.
-pub fn say(log: &dyn Fn(Level, &str)) {
+pub(crate) fn say(log: &dyn Fn(Level, &str)) {
     log(
         Level::Notice,
         &format!("gatehouse {VERSION} for nginx {NGINX}"),

@@ -6,7 +6,7 @@ use gatehouse_base::words;
 use gatehouse_nginx::{Conf, Error, Level};
 
 /// Sets what a level of locations may say once.
-pub fn set_once<T>(
+pub(crate) fn set_once<T>(
     cf: &mut Conf<'_, Gatehouse>,
     field: fn(&mut Loc) -> &mut Option<T>,
     value: T,
@@ -16,7 +16,7 @@ pub fn set_once<T>(
 }
 
 /// Sets a flag of a level of locations.
-pub fn set_flag(
+pub(crate) fn set_flag(
     cf: &mut Conf<'_, Gatehouse>,
     field: fn(&mut Loc) -> &mut Option<bool>,
 ) -> Result<(), Error> {
@@ -25,7 +25,7 @@ pub fn set_flag(
 }
 
 /// Sets the level of the lines about refusals.
-pub fn set_log_level(
+pub(crate) fn set_log_level(
     cf: &mut Conf<'_, Gatehouse>,
     field: fn(&mut Loc) -> &mut Option<Level>,
 ) -> Result<(), Error> {
@@ -38,11 +38,11 @@ pub fn set_log_level(
 }
 
 /// The status of a refusal.
-pub fn http_status(cf: &Conf<'_, Gatehouse>, word: &str) -> Result<u16, Error> {
+pub(crate) fn http_status(cf: &Conf<'_, Gatehouse>, word: &str) -> Result<u16, Error> {
     http_status::parse(word).ok_or_else(|| http_status::invalid(word, &cf.name()).into())
 }
 
 /// `duplicate parameter "NAME" in "DIRECTIVE" directive`
-pub fn duplicate(cf: &Conf<'_, Gatehouse>, word: &str) -> Error {
+pub(crate) fn duplicate(cf: &Conf<'_, Gatehouse>, word: &str) -> Error {
     words::duplicate(word, &cf.name()).into()
 }

@@ -14,7 +14,7 @@ const LARGE: usize = 4_000;
 
 /// What came of a run.
 #[derive(Clone, Copy)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Instructions per request.
     pub cost: i64,
     /// The same number for the same answers.
@@ -23,13 +23,13 @@ pub struct Outcome {
 
 /// Where a run takes place: which job it belongs to, and how often it has been done before.
 #[derive(Clone, Copy)]
-pub struct Place {
+pub(crate) struct Place {
     pub job: usize,
     pub attempt: usize,
 }
 
 /// A process that ends with us.
-pub struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -39,7 +39,7 @@ impl Drop for Running {
 }
 
 /// Starts what the proxied rows proxy to.
-pub fn backend(rig: &Rig) -> Result<Running, String> {
+pub(crate) fn backend(rig: &Rig) -> Result<Running, String> {
     let root = fresh(&rig.work.join("backend"))?;
     write(&root.join("nginx.conf"), &rig.backend_conf())?;
     let running = start(Command::new(&rig.nginx), &root)?;
@@ -50,7 +50,7 @@ pub fn backend(rig: &Rig) -> Result<Running, String> {
 /// What a request of this load costs in an nginx with this configuration, in which `{listen}` is
 /// not filled in yet. Each job has a directory and an address of its own, since they run beside each
 /// other; each attempt has a directory of another length, since that moves the gaps of the heap.
-pub fn measure(
+pub(crate) fn measure(
     rig: &Rig,
     conf: &str,
     load: Load,

@@ -9,7 +9,7 @@ use std::time::Duration;
 const USUAL: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101\r\n\
     Accept: */*\r\nAccept-Encoding: gzip, deflate\r\nCookie: session=0123456789abcdef; theme=dark\r\n";
 
-pub struct Client {
+pub(crate) struct Client {
     out: TcpStream,
     input: BufReader<TcpStream>,
     /// All bodies so far, as one number.
@@ -17,7 +17,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn connect(address: &str) -> Result<Self, String> {
+    pub(crate) fn connect(address: &str) -> Result<Self, String> {
         let out = TcpStream::connect(address).map_err(|e| format!("{address}: {e}"))?;
         out.set_nodelay(true).map_err(|e| e.to_string())?;
         out.set_read_timeout(Some(Duration::from_secs(60)))
@@ -31,12 +31,17 @@ impl Client {
     }
 
     /// A number that is the same for the same bodies in the same order.
-    pub fn bodies(&self) -> u64 {
+    pub(crate) fn bodies(&self) -> u64 {
         self.bodies.finish()
     }
 
     /// Sends a request whose first lines are given and takes the answer.
-    pub fn request(&mut self, target: &str, lines: &str, expected: u16) -> Result<(), String> {
+    pub(crate) fn request(
+        &mut self,
+        target: &str,
+        lines: &str,
+        expected: u16,
+    ) -> Result<(), String> {
         let request = format!("GET {target} HTTP/1.1\r\n{lines}{USUAL}\r\n");
         self.out
             .write_all(request.as_bytes())

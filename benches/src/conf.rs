@@ -9,10 +9,10 @@ const FRAME: &str = include_str!("../conf/frame.conf");
 const BACKEND: &str = include_str!("../conf/backend.conf");
 
 /// How many addresses the backend listens on, from 127.0.0.1.
-pub const BACKENDS: usize = 10;
+pub(crate) const BACKENDS: usize = 10;
 
 /// What all runs have in common.
-pub struct Rig {
+pub(crate) struct Rig {
     pub nginx: PathBuf,
     module: PathBuf,
     peers: PathBuf,
@@ -23,7 +23,7 @@ pub struct Rig {
 
 impl Rig {
     /// Makes the directory to work in and finds a port for the backend.
-    pub fn new(options: &Options) -> Result<Self, String> {
+    pub(crate) fn new(options: &Options) -> Result<Self, String> {
         std::fs::create_dir_all(&options.work).map_err(|e| e.to_string())?;
         Ok(Self {
             nginx: options.nginx.clone(),
@@ -35,7 +35,7 @@ impl Rig {
     }
 
     /// The configuration of the backend.
-    pub fn backend_conf(&self) -> String {
+    pub(crate) fn backend_conf(&self) -> String {
         let listen: Vec<String> = (1..=BACKENDS)
             .map(|n| format!("127.0.0.{n}:{}", self.backend))
             .collect();
@@ -43,7 +43,7 @@ impl Rig {
     }
 
     /// The lines of a family's file that a run with these words has, in the frame.
-    pub fn conf(&self, lines: &str, words: &[&str]) -> String {
+    pub(crate) fn conf(&self, lines: &str, words: &[&str]) -> String {
         let text = chosen(&FRAME.replace("{lines}", lines), words);
         text.replace("{backend}", &self.backend.to_string())
             .replace("{module}", &self.module.display().to_string())
@@ -53,7 +53,7 @@ impl Rig {
     }
 
     /// Whether the modules that these words load were built.
-    pub fn has(&self, words: &[&str]) -> bool {
+    pub(crate) fn has(&self, words: &[&str]) -> bool {
         let built = |file: &str| self.peers.join(file).is_file();
         words.iter().all(|word| match *word {
             "set_misc" => built("ngx_http_set_misc_module.so") && built("ndk_http_module.so"),
@@ -84,7 +84,7 @@ fn chosen(text: &str, words: &[&str]) -> String {
 }
 
 /// A port of an address that nobody uses.
-pub fn free_port(address: &str) -> Result<u16, String> {
+pub(crate) fn free_port(address: &str) -> Result<u16, String> {
     let listener = TcpListener::bind((address, 0)).map_err(|e| format!("{address}: {e}"))?;
     Ok(listener.local_addr().map_err(|e| e.to_string())?.port())
 }

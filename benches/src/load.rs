@@ -4,7 +4,7 @@ use crate::data::{geo, hosts, token};
 
 /// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Load {
+pub(crate) enum Load {
     /// A path of 40 bytes, another one each time.
     Plain,
     /// The same, signed for secure_link.
@@ -35,7 +35,7 @@ pub enum Load {
 
 impl Load {
     /// The n-th request's target.
-    pub fn target(self, n: usize) -> String {
+    pub(crate) fn target(self, n: usize) -> String {
         match self {
             Self::Link => token::link(n, token::Signed::Well),
             Self::LinkForged => token::link(n, token::Signed::Forged),
@@ -47,7 +47,7 @@ impl Load {
     }
 
     /// The n-th request's lines: its host and where it comes from.
-    pub fn lines(self, n: usize) -> String {
+    pub(crate) fn lines(self, n: usize) -> String {
         let host = match self {
             Self::Host(count) => hosts::scattered(n, count),
             Self::Below => format!("www.{}", hosts::scattered(n, hosts::FEW)),

@@ -44,11 +44,11 @@ impl Run {
 }
 
 /// What came of the runs. One that was skipped is not there.
-pub struct Figures(Vec<(Run, Outcome)>);
+pub(crate) struct Figures(Vec<(Run, Outcome)>);
 
 impl Figures {
     /// What a side of a row costs.
-    pub fn of(&self, row: &Row, side: &Side) -> Option<i64> {
+    pub(crate) fn of(&self, row: &Row, side: &Side) -> Option<i64> {
         self.outcome(row, side).map(|outcome| outcome.cost)
     }
 
@@ -73,7 +73,7 @@ impl Figures {
 }
 
 /// Measures every side of every row; what two rows have in common is measured once.
-pub fn all(rig: &Rig, rows: &[&Row]) -> Result<Figures, String> {
+pub(crate) fn all(rig: &Rig, rows: &[&Row]) -> Result<Figures, String> {
     let mut runs: Vec<Run> = Vec::new();
     for row in rows {
         for side in row.sides().into_iter().filter(|side| rig.has(side.words)) {

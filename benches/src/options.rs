@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// What the command line says.
-pub struct Options {
+pub(crate) struct Options {
     pub nginx: PathBuf,
     pub module: PathBuf,
     /// Where the modules of others are, if they could be built.
@@ -15,7 +15,7 @@ pub struct Options {
 
 impl Options {
     /// Reads it.
-    pub fn read() -> Result<Options, String> {
+    pub(crate) fn read() -> Result<Options, String> {
         let mut options = Options {
             nginx: PathBuf::new(),
             module: PathBuf::new(),

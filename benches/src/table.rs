@@ -4,7 +4,7 @@ use crate::measure::Figures;
 use crate::rows::Row;
 
 /// Every row.
-pub fn full(rows: &[&Row], figures: &Figures) -> String {
+pub(crate) fn full(rows: &[&Row], figures: &Figures) -> String {
     let mut table = String::from(
         "| row | work | base | with Gatehouse | Gatehouse adds | goal | another module | it adds |\n\
          |---|---|---:|---:|---:|---:|---|---:|\n",
@@ -27,7 +27,7 @@ pub fn full(rows: &[&Row], figures: &Figures) -> String {
 }
 
 /// The main rows, without what both sides have in common.
-pub fn short(rows: &[&Row], figures: &Figures) -> String {
+pub(crate) fn short(rows: &[&Row], figures: &Figures) -> String {
     let mut table =
         String::from("| work | Gatehouse adds | another module | it adds |\n|---|---:|---|---:|\n");
     for row in rows.iter().filter(|row| row.main) {

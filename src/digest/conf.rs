@@ -6,23 +6,23 @@ use std::cell::Cell;
 
 /// The digests of the configuration, in their order; a variable's number is its index.
 #[derive(Default)]
-pub struct Main {
+pub(crate) struct Main {
     pub(super) digests: Vec<Definition>,
 }
 
-pub struct Definition {
+pub(super) struct Definition {
     pub(super) text: Expression,
     pub(super) digest: Digest,
 }
 
 /// What this request has computed already.
 #[derive(Default)]
-pub struct Local<'r> {
+pub(crate) struct Local<'r> {
     pub(super) known: Cell<Option<&'r Known<'r>>>,
 }
 
 /// One remembered value and the ones before it.
-pub struct Known<'r> {
+pub(super) struct Known<'r> {
     pub(super) number: usize,
     /// What it is the digest of: a rewrite may have changed the text since.
     pub(super) text: &'r [u8],

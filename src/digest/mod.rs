@@ -2,7 +2,7 @@
 
 mod conf;
 
-pub use conf::{Local, Main};
+pub(crate) use conf::{Local, Main};
 
 use crate::Gatehouse;
 use crate::family::Family;
@@ -15,7 +15,7 @@ use gatehouse_nginx::http::variable::Getter;
 use gatehouse_nginx::{Answer, Args, Conf, Contexts, Directive, Error, Request};
 
 /// What this family brings.
-pub const FAMILY: Family = Family {
+pub(crate) const FAMILY: Family = Family {
     page: "digest",
     title: "Digests",
     directives: DIRECTIVES,

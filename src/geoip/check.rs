@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 /// What was refused; kept for the log after an internal redirect.
 #[derive(Default)]
-pub struct Record<'r> {
+pub(crate) struct Record<'r> {
     refused: Cell<Option<&'r Rule>>,
     /// What the access phase last did about the rules.
     enforced: Cell<Option<Enforced>>,
@@ -18,7 +18,7 @@ pub struct Record<'r> {
 
 impl Record<'_> {
     /// `satisfy any` has let the request pass in spite of us.
-    pub fn overrule(&self) {
+    pub(crate) fn overrule(&self) {
         if self.enforced.get() == Some(Enforced::Refused) {
             self.enforced.set(Some(Enforced::Allowed));
         }
@@ -43,7 +43,7 @@ pub(super) enum Verdict<'r> {
 }
 
 /// Enforces the rules.
-pub struct Access;
+pub(super) struct Access;
 
 impl Handler for Access {
     const PHASE: Phase = Phase::Access;

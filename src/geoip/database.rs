@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 /// One `geoip_db`.
-pub struct Db {
+pub(super) struct Db {
     name: String,
     fields: Option<Fields>,
     shared: Rc<SharedDatabase>,
@@ -116,7 +116,7 @@ impl Written {
 
 impl Db {
     /// Reads a `geoip_db` directive and its file.
-    pub fn read(cf: &mut Conf<'_, Gatehouse>) -> Result<Self, Error> {
+    pub(super) fn read(cf: &mut Conf<'_, Gatehouse>) -> Result<Self, Error> {
         let written = Written::read(cf)?;
         let name = written.name.clone();
         if cf.main().geoip.databases.iter().any(|db| db.name == name) {
@@ -148,27 +148,27 @@ impl Db {
     }
 
     /// Its name, for `db=`.
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.name
     }
 
     /// Whether its records have a field; unknown (in a process that did not read it) is yes.
-    pub fn has(&self, field: Field) -> bool {
+    pub(super) fn has(&self, field: Field) -> bool {
         self.fields.is_none_or(|fields| fields.contains(field))
     }
 
     /// When the database in use was built, seconds since 1970.
-    pub fn build_epoch(&self) -> Option<u64> {
+    pub(super) fn build_epoch(&self) -> Option<u64> {
         self.shared.build_epoch()
     }
 
     /// What is known about an address.
-    pub fn facts(&self, address: IpAddr) -> Facts {
+    pub(super) fn facts(&self, address: IpAddr) -> Facts {
         self.shared.facts(address)
     }
 
     /// Hands the record of an address to `read`.
-    pub fn record<T>(
+    pub(super) fn record<T>(
         &self,
         address: IpAddr,
         read: impl Fn(&Database<Published<'_>>, u32) -> Option<T>,

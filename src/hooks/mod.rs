@@ -2,8 +2,8 @@
 //! a release; `scripts/check-symbols` proves it.
 #![allow(clippy::panic)] // what this file is for
 
-pub mod requests;
-pub mod tasks;
+pub(crate) mod requests;
+pub(crate) mod tasks;
 
 use crate::family::Family;
 use crate::{Gatehouse, reference};
@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// `http`: what the configuration wants to see fail.
 #[derive(Default)]
-pub struct Main {
+pub(crate) struct Main {
     wanted: Vec<Where>,
     redirects: bool,
     stop_feeder: Option<PathBuf>,
@@ -31,7 +31,7 @@ pub struct Main {
 
 /// One level of locations.
 #[derive(Default)]
-pub struct Loc {
+pub(crate) struct Loc {
     wanted: Option<Where>,
     redirect: Option<&'static str>,
     requests: requests::Loc,
@@ -39,7 +39,7 @@ pub struct Loc {
 
 /// An `upstream`.
 #[derive(Default)]
-pub struct Srv {
+pub(crate) struct Srv {
     slot: upstream::Slot,
     peer: Option<Peer>,
 }
@@ -78,7 +78,7 @@ const PLACES: &[(&str, Where)] = &[
 
 /// The one peer of an `upstream` and the callback that panics.
 #[derive(Clone, Copy)]
-pub struct Peer {
+pub(crate) struct Peer {
     callback: Callback,
     address: SocketAddr,
     text: &'static str,
@@ -92,7 +92,7 @@ enum Callback {
 }
 
 /// What has to stand before the other families: its handlers run after theirs.
-pub const FIRST: Family = Family {
+pub(crate) const FIRST: Family = Family {
     install: install_first,
     complete: |cf| {
         complete(cf);
@@ -102,7 +102,7 @@ pub const FIRST: Family = Family {
 };
 
 /// What this family brings; the reference does not tell.
-pub const FAMILY: Family = Family {
+pub(crate) const FAMILY: Family = Family {
     directives: DIRECTIVES,
     merge: |_, parent, child| {
         merge(&parent.hooks, &mut child.hooks);

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// The directives of this file.
-pub const FAMILY: Family = Family {
+pub(crate) const FAMILY: Family = Family {
     directives: DIRECTIVES,
     install,
     ..Family::NONE
@@ -46,7 +46,7 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
 
 /// What a location does.
 #[derive(Default)]
-pub struct Loc {
+pub(crate) struct Loc {
     content: Option<Kind>,
     wait: Option<Wait>,
 }

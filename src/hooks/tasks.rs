@@ -20,7 +20,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 /// What this family brings; the reference does not tell.
-pub const FAMILY: Family = Family {
+pub(crate) const FAMILY: Family = Family {
     directives: DIRECTIVES,
     complete,
     start_worker: |main| start_worker(&main.hooks.tasks),
@@ -67,7 +67,7 @@ fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
 
 /// `http`: the tasks of each worker, and whom they ask for names.
 #[derive(Default)]
-pub struct Main {
+pub(crate) struct Main {
     wanted: Vec<Wanted>,
     resolver: Option<Resolver>,
 }

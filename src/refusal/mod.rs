@@ -2,7 +2,7 @@
 
 mod record;
 
-pub use record::Refusal;
+pub(crate) use record::Refusal;
 
 use crate::{Gatehouse, Record};
 use gatehouse_nginx::http::phase::Handler;
@@ -10,7 +10,7 @@ use gatehouse_nginx::{Level, Outcome, Phase, Request};
 use record::Place;
 
 /// Refuses a request with `status`. Under `satisfy any` somebody else may still allow it.
-pub fn refuse<'r>(r: Request<'r>, record: &Record<'r>, status: u16) -> Outcome<'r> {
+pub(crate) fn refuse<'r>(r: Request<'r>, record: &Record<'r>, status: u16) -> Outcome<'r> {
     let Some(local) = r.local::<Gatehouse>() else {
         return Outcome::Failed;
     };
@@ -23,7 +23,7 @@ pub fn refuse<'r>(r: Request<'r>, record: &Record<'r>, status: u16) -> Outcome<'
 
 /// Says in the error log that a request is refused, or in a dry run would be. Under `satisfy any`
 /// nothing is said before nobody has allowed the request ([`Standing`]).
-pub fn log<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &str) {
+pub(crate) fn log<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &str) {
     if record.refusal.has_line(text) {
         return;
     }
@@ -35,7 +35,7 @@ pub fn log<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &str) {
 }
 
 /// Says something once for a request, whoever comes upon it again.
-pub fn log_once<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &str) {
+pub(crate) fn log_once<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &str) {
     if !record.refusal.has_line(text) {
         record.refusal.keep_line(r, level, text, true);
         r.log(level, text);
@@ -46,7 +46,7 @@ pub fn log_once<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &st
 /// is not refused again, by neither check. Once an upstream has answered for that page, where it
 /// sends the request (X-Accel-Redirect) is a place like any other. So is the place to which another
 /// module sends a request before nginx answers with our refusal (`satisfy any`).
-pub fn is_page(r: Request<'_>) -> bool {
+pub(crate) fn is_page(r: Request<'_>) -> bool {
     r.existing_record::<Gatehouse>().is_some_and(|record| {
         let refusal = &record.refusal;
         refusal.status.get() != 0
@@ -57,26 +57,26 @@ pub fn is_page(r: Request<'_>) -> bool {
 
 /// Notes that a check says no, also where nothing comes of it: a configuration may act on it by itself, as with
 /// `if ($token_auth_status != ok) { return 403; }`.
-pub fn doubt(record: &Record<'_>) {
+pub(crate) fn doubt(record: &Record<'_>) {
     record.refusal.is_doubted.set(true);
 }
 
 /// Whether what the request shows now is for those who were refused. No cache may be used for it: under the key of the
 /// refused request lies, or would come to lie, what others are allowed to see.
-pub fn shows_refusal(r: Request<'_>) -> bool {
+pub(crate) fn shows_refusal(r: Request<'_>) -> bool {
     r.existing_record::<Gatehouse>()
         .is_some_and(|record| record.refusal.is_shown())
 }
 
 /// The request has come to a server: from its client, or by an internal redirect.
-pub fn enter_server(r: Request<'_>, refusal: &Refusal<'_>) {
+pub(crate) fn enter_server(r: Request<'_>, refusal: &Refusal<'_>) {
     if refusal.place.get() != Place::Nowhere || r.is_internal() {
         refusal.leave();
     }
 }
 
 /// The request has come to a location; `is_named`: without a way through its server.
-pub fn enter_location(r: Request<'_>, refusal: &Refusal<'_>, is_named: bool) {
+pub(crate) fn enter_location(r: Request<'_>, refusal: &Refusal<'_>, is_named: bool) {
     if is_named {
         refusal.leave();
     }
@@ -91,7 +91,7 @@ fn is_here(r: Request<'_>) -> bool {
 }
 
 /// Forgets a refusal before the request starts again at its clean path, where it is judged again.
-pub fn start_again(record: &Record<'_>) {
+pub(crate) fn start_again(record: &Record<'_>) {
     record.refusal.status.set(0);
     record.refusal.place.set(Place::Passed);
     record.refusal.drop_lines();
@@ -99,7 +99,7 @@ pub fn start_again(record: &Record<'_>) {
 }
 
 /// Comes after everybody else who may allow a request: under `satisfy any` the refusal stands.
-pub struct Standing;
+pub(crate) struct Standing;
 
 impl Handler for Standing {
     const PHASE: Phase = Phase::Access;
@@ -117,7 +117,7 @@ impl Handler for Standing {
 }
 
 /// Access control has let the request pass. Forgets a refusal that `satisfy any` overruled: what follows is no page for it.
-pub struct Overrule;
+pub(crate) struct Overrule;
 
 impl Handler for Overrule {
     const PHASE: Phase = Phase::PreContent;
@@ -138,7 +138,7 @@ impl Handler for Overrule {
 }
 
 /// Keeps refusals out of caches: one URL answers differently by token and country.
-pub fn keep_out_of_caches(r: Request<'_>) {
+pub(crate) fn keep_out_of_caches(r: Request<'_>) {
     let Some(record) = r.existing_record::<Gatehouse>() else {
         return;
     };

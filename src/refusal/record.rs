@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 /// The refusal of a main request; 0: none, or overruled.
 #[derive(Default)]
-pub struct Refusal<'r> {
+pub(crate) struct Refusal<'r> {
     pub(super) status: Cell<u16>,
     /// What the error log has about it or is to have, the newest line first.
     pub(super) lines: Cell<Option<&'r Line<'r>>>,
@@ -23,7 +23,7 @@ pub struct Refusal<'r> {
 
 /// How far a request has come in the place it is in.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     /// No location has been found.
     #[default]
     Nowhere,
@@ -37,7 +37,7 @@ pub enum Place {
 }
 
 /// A line of the error log.
-pub struct Line<'r> {
+pub(super) struct Line<'r> {
     pub(super) level: Level,
     pub(super) text: &'r [u8],
     pub(super) written: Cell<bool>,

@@ -22,7 +22,7 @@ impl Block {
 }
 
 /// `token_profile name { … }`
-pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let name = cf.words()?.pop().unwrap_or_default();
     let begin = cf.here();
     if cf.main().token.by_name.contains_key(&name) {

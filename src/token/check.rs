@@ -42,7 +42,7 @@ pub(super) fn judge<'r>(
 }
 
 /// Keeps the path as received, before any rewrite.
-pub struct PostRead;
+pub(super) struct PostRead;
 
 impl Handler for PostRead {
     const PHASE: Phase = Phase::PostRead;
@@ -60,7 +60,7 @@ impl Handler for PostRead {
 }
 
 /// Enforces the verdict.
-pub struct Access;
+pub(super) struct Access;
 
 impl Handler for Access {
     const PHASE: Phase = Phase::Access;

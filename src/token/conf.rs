@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 /// `http`: the profiles, and the lines that name them.
 #[derive(Default)]
-pub struct Main {
+pub(crate) struct Main {
     pub(super) profiles: Vec<Named>,
     /// The index of each, by its name.
     pub(super) by_name: HashMap<String, usize>,
@@ -21,7 +21,7 @@ pub struct Main {
 }
 
 /// A profile as the requests use it.
-pub struct Named {
+pub(super) struct Named {
     pub(super) name: String,
     pub(super) profile: Profile,
     /// The texts of its message, compiled; in the order of `Profile::message_texts`.
@@ -30,7 +30,7 @@ pub struct Named {
 
 /// One level of locations.
 #[derive(Default)]
-pub struct Loc {
+pub(crate) struct Loc {
     pub(super) auth: Option<Auth>,
     pub(super) dry_run: Option<bool>,
     pub(super) statuses: Option<Rc<HttpStatuses>>,
@@ -40,21 +40,21 @@ pub struct Loc {
 
 /// `server`.
 #[derive(Default)]
-pub struct Srv {
+pub(crate) struct Srv {
     /// What its locations strip.
     pub(super) strips: Vec<Stripping>,
 }
 
 /// What `token_auth` says.
 #[derive(Clone)]
-pub enum Auth {
+pub(super) enum Auth {
     Off,
     Profile(Rc<ProfileRef>),
     Variable(Rc<Expression>),
 }
 
 /// A profile named by `token_auth`, before or after its block is read.
-pub struct ProfileRef {
+pub(super) struct ProfileRef {
     pub(super) name: String,
     /// The line that names it.
     pub(super) line: ConfLine,
@@ -64,7 +64,7 @@ pub struct ProfileRef {
 
 /// What a location strips.
 #[derive(Clone)]
-pub struct Stripping {
+pub(super) struct Stripping {
     pub(super) auth: Auth,
     /// Whether a header called `Authorization` is stripped, too.
     pub(super) authorization: bool,
@@ -72,14 +72,14 @@ pub struct Stripping {
 
 impl Loc {
     /// Whether a profile is in force at this level.
-    pub fn is_checked(&self) -> bool {
+    pub(crate) fn is_checked(&self) -> bool {
         !matches!(self.auth, None | Some(Auth::Off))
     }
 }
 
 impl Main {
     /// Whether any request can be checked.
-    pub fn in_use(&self) -> bool {
+    pub(crate) fn in_use(&self) -> bool {
         !self.profiles.is_empty()
     }
 

@@ -11,9 +11,9 @@ mod strip;
 mod variables;
 mod view;
 
-pub use conf::{Loc, Main, Srv};
-pub use record::Record;
-pub use strip::{enter_location, enter_server, strip_rest};
+pub(crate) use conf::{Loc, Main, Srv};
+pub(crate) use record::Record;
+pub(crate) use strip::{enter_location, enter_server, strip_rest};
 
 use crate::Gatehouse;
 use crate::family::Family;
@@ -31,7 +31,7 @@ use strip::{Log, PreAccess};
 use variables::VARIABLES;
 
 /// What this family brings.
-pub const FAMILY: Family = Family {
+pub(crate) const FAMILY: Family = Family {
     page: "token",
     title: "Tokens",
     directives: DIRECTIVES,

@@ -127,7 +127,7 @@ fn cleaned<'r>(r: Request<'r>, named: &Named, with_token: Entry<'r>) -> Option<E
 }
 
 /// Takes a path token out of a request that another check has let in, without asking us or although we refused.
-pub struct PreContent;
+pub(super) struct PreContent;
 
 impl Handler for PreContent {
     const PHASE: Phase = Phase::PreContent;

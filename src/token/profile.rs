@@ -34,7 +34,7 @@ pub(super) fn profile_named(r: Request<'_>) -> Result<Option<usize>, Option<&[u8
 }
 
 /// Makes nginx forget values of variables that it remembers, so that it computes them again.
-pub fn forget(r: Request<'_>, main: &Main) {
+pub(super) fn forget(r: Request<'_>, main: &Main) {
     for index in &main.remembered {
         r.forget_variable(*index);
     }

@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 /// The request as received and what was decided about it; lives as long as the main request.
 #[derive(Default)]
-pub struct Record<'r> {
+pub(crate) struct Record<'r> {
     pub(super) received: Cell<Option<AsReceived<'r>>>,
     pub(super) saved: SavedLines<'r>,
     pub(super) verdicts: Cell<Option<&'r CachedVerdict<'r>>>,
@@ -28,14 +28,14 @@ pub struct Record<'r> {
 }
 
 #[derive(Clone, Copy)]
-pub struct AsReceived<'r> {
+pub(super) struct AsReceived<'r> {
     pub target: &'r [u8],
     pub uri: &'r [u8],
     pub(super) args: &'r [u8],
 }
 
 /// The verdict of one profile, and the one made before it.
-pub struct CachedVerdict<'r> {
+pub(super) struct CachedVerdict<'r> {
     pub(super) profile: usize,
     pub(super) verdict: Verdict,
     /// It was made before the access phase, when realip may still change the client's address.
@@ -45,7 +45,7 @@ pub struct CachedVerdict<'r> {
 
 /// What came of a verdict.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub(super) enum Action {
     Allowed,
     Refused,
     DryRun,
@@ -85,7 +85,7 @@ impl<'r> Record<'r> {
     }
 
     /// Notes that `satisfy any` has let the request pass although we refused it.
-    pub fn overrule(&self) {
+    pub(crate) fn overrule(&self) {
         if let Some((judged, Action::Refused)) = self.enforced.get() {
             self.enforced.set(Some((judged, Action::Allowed)));
         }
@@ -106,7 +106,7 @@ impl<'r> Record<'r> {
 /// What has become of a request's path token. A request has at most one: a segment that looks like a second
 /// one is part of the URL.
 #[derive(Clone, Copy, Default)]
-pub enum PathToken {
+pub(super) enum PathToken {
     /// Nothing so far.
     #[default]
     Untouched,
@@ -120,7 +120,7 @@ pub enum PathToken {
 
 /// A request as it was when it entered its location, before that location's own rewrites.
 #[derive(Clone, Copy)]
-pub struct Entry<'r> {
+pub(super) struct Entry<'r> {
     pub(super) uri: &'r [u8],
     pub(super) args: &'r [u8],
     /// Whether its path may open an `internal` location.
@@ -140,7 +140,7 @@ impl<'r> Entry<'r> {
 
 /// Which location's tokens have still to be stripped from a request.
 #[derive(Clone, Copy, Default)]
-pub enum At<'r> {
+pub(super) enum At<'r> {
     /// nginx has not found a location yet.
     #[default]
     Nowhere,
@@ -151,7 +151,7 @@ pub enum At<'r> {
 }
 
 /// A location that a request left before its tokens were stripped, and the one it left before that.
-pub struct Left<'r> {
+pub(super) struct Left<'r> {
     pub(super) location: &'r Loc,
     pub(super) before: Option<&'r Left<'r>>,
 }

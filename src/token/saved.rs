@@ -5,7 +5,7 @@ use gatehouse_nginx::http::header::Header;
 use std::cell::Cell;
 
 /// A header line as it was before stripping, and the one after it.
-pub struct Saved<'r> {
+pub(super) struct Saved<'r> {
     pub name: &'r [u8],
     pub value: &'r [u8],
     /// What is left of its value; empty when the line is gone.
@@ -16,29 +16,29 @@ pub struct Saved<'r> {
 /// The saved lines of a request. Those of which something is left stand in the order that they have
 /// in the request, so that both can be walked in step: a client may send thousands of lines.
 #[derive(Default)]
-pub struct SavedLines<'r> {
+pub(super) struct SavedLines<'r> {
     first: Cell<Option<&'r Saved<'r>>>,
 }
 
 impl<'r> SavedLines<'r> {
-    pub fn iter(&self) -> impl Iterator<Item = &'r Saved<'r>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'r Saved<'r>> {
         std::iter::successors(self.first.get(), |one| one.next.get())
     }
 
     /// Begins at the first line; the request's lines are to be shown to it in their order.
-    pub fn walk(&self) -> Walk<'_, 'r> {
+    pub(super) fn walk(&self) -> Walk<'_, 'r> {
         Walk { next: &self.first }
     }
 }
 
 /// A place among the saved lines: behind those of the lines it was shown.
-pub struct Walk<'s, 'r> {
+pub(super) struct Walk<'s, 'r> {
     next: &'s Cell<Option<&'r Saved<'r>>>,
 }
 
 impl<'r> Walk<'_, 'r> {
     /// The saved line of which `line` is left; None when it is as it was received.
-    pub fn pass(&mut self, line: Header<'r>) -> Option<&'r Saved<'r>> {
+    pub(super) fn pass(&mut self, line: Header<'r>) -> Option<&'r Saved<'r>> {
         while let Some(gone) = self.next.get().filter(|one| one.now.get().is_empty()) {
             self.next = &gone.next;
         }
@@ -49,7 +49,7 @@ impl<'r> Walk<'_, 'r> {
     }
 
     /// Keeps a line as received before it becomes `now`, or goes (empty). None when memory is short.
-    pub fn save(&mut self, r: Request<'r>, line: Header<'r>, now: &'r [u8]) -> Option<()> {
+    pub(super) fn save(&mut self, r: Request<'r>, line: Header<'r>, now: &'r [u8]) -> Option<()> {
         // Stripped before, for another profile: what was received is there.
         if let Some(known) = self.pass(line) {
             known.now.set(now);

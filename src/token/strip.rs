@@ -12,7 +12,7 @@ use gatehouse_token::strip as bytes;
 /// Strips a request that an internal redirect has taken out of a location. A request that starts again without
 /// its path token opens no `internal` location, since its client chose the path.
 /// None when memory is short.
-pub fn enter_server<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
+pub(crate) fn enter_server<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
     if record.starts_again.take() {
         r.set_external();
     }
@@ -28,7 +28,11 @@ pub fn enter_server<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
 
 /// Notes the location that a request has entered. `is_named` says that it is a named location, which is
 /// entered without passing the server's phases. None when memory is short.
-pub fn enter_location<'r>(r: Request<'r>, record: &Record<'r>, is_named: bool) -> Option<()> {
+pub(crate) fn enter_location<'r>(
+    r: Request<'r>,
+    record: &Record<'r>,
+    is_named: bool,
+) -> Option<()> {
     let here = &r.loc::<Gatehouse>().token;
     if is_named {
         leave(r, record)?;
@@ -49,7 +53,7 @@ pub fn enter_location<'r>(r: Request<'r>, record: &Record<'r>, is_named: bool) -
 
 /// Takes the tokens out of the request: those of its location's profile, and those of the locations that it
 /// left before this phase.
-pub struct PreAccess;
+pub(super) struct PreAccess;
 
 impl Handler for PreAccess {
     const PHASE: Phase = Phase::PreAccess;
@@ -78,7 +82,7 @@ impl Handler for PreAccess {
 }
 
 /// Strips a request before it is logged, when it has ended before the preaccess phase.
-pub struct Log;
+pub(super) struct Log;
 
 impl Handler for Log {
     const PHASE: Phase = Phase::Log;
@@ -102,7 +106,7 @@ impl Handler for Log {
 
 /// Strips a request that ends before the preaccess phase: it will be logged, and parts of its answer may be
 /// asked of an upstream. Where memory is short its target and arguments become empty.
-pub fn strip_rest(r: Request<'_>) {
+pub(crate) fn strip_rest(r: Request<'_>) {
     let known = r.existing_record::<Gatehouse>();
     if known.is_none() && server_of(r).strips.is_empty() {
         return;

@@ -12,7 +12,7 @@ use gatehouse_token::Verdict;
 /// Bytes of the longest number.
 const LONGEST_NUMBER: usize = 20;
 
-pub const VARIABLES: &[Variable<Gatehouse>] = &[
+pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
     Variable::new(
         "token_auth_status",
         "`ok`, or why the token is refused: `missing`, `malformed`, `invalid`, `expired`, `not_yet_valid`, `wrong_ip`, `wrong_path`, `revoked`, `forbidden`, `limited`. \

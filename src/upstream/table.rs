@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
 /// A table as requests use it.
-pub struct UpstreamTable {
+pub(super) struct UpstreamTable {
     shared: Rc<SharedTable<Zone>>,
     miss: u16,
     passive: Passive,
@@ -34,7 +34,7 @@ struct Block {
 const RELOAD_MS: u64 = 1_000;
 
 /// Reads an `upstream_table` block.
-pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let name = cf.words()?.pop().unwrap_or_default();
     let place = cf.here();
     if cf
@@ -175,27 +175,27 @@ fn route_file(
 
 impl UpstreamTable {
     /// Its name.
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         self.shared.name()
     }
 
     /// What answers a miss.
-    pub fn miss(&self) -> u16 {
+    pub(super) fn miss(&self) -> u16 {
         self.miss
     }
 
     /// When backends are left out.
-    pub fn passive(&self) -> &Passive {
+    pub(super) fn passive(&self) -> &Passive {
         &self.passive
     }
 
     /// How keys are compared.
-    pub fn mode(&self) -> Match {
+    pub(super) fn mode(&self) -> Match {
         self.shared.mode()
     }
 
     /// The table itself.
-    pub fn routes(&self) -> Option<Table<'_, AtomicU64>> {
+    pub(super) fn routes(&self) -> Option<Table<'_, AtomicU64>> {
         self.shared.routes()
     }
 }

@@ -32,7 +32,7 @@ const COUNTRIES: [(&str, &str); 16] = [
 const LANGUAGES: [&str; 8] = ["de", "en", "es", "fr", "ja", "pt-BR", "ru", "zh-CN"];
 
 /// An address of a country that may pass.
-pub fn allowed(n: usize) -> IpAddr {
+pub(crate) fn allowed(n: usize) -> IpAddr {
     let network = mix(n) % NETWORKS;
     address(
         if is_refused(network) {
@@ -45,12 +45,12 @@ pub fn allowed(n: usize) -> IpAddr {
 }
 
 /// An address of the refused country.
-pub fn refused(n: usize) -> IpAddr {
+pub(crate) fn refused(n: usize) -> IpAddr {
     address(mix(n) % (NETWORKS / 16) * 16 + 15, mix(n))
 }
 
 /// An address that no network has.
-pub fn unknown(n: usize) -> IpAddr {
+pub(crate) fn unknown(n: usize) -> IpAddr {
     let [.., b, c, d] = mix(n).to_be_bytes();
     Ipv4Addr::new(10, b, c, d).into()
 }
@@ -60,7 +60,7 @@ fn is_refused(network: usize) -> bool {
 }
 
 /// A database with one record a network.
-pub fn database(name: &str, record: fn(usize) -> Value) -> Result<Vec<u8>, String> {
+pub(crate) fn database(name: &str, record: fn(usize) -> Value) -> Result<Vec<u8>, String> {
     let mut builder = Builder::new(name, 1_700_000_000);
     for n in 0..NETWORKS {
         builder.insert(network(n)?, &record(n))?;
@@ -95,7 +95,7 @@ fn address(n: usize, salt: usize) -> IpAddr {
 }
 
 /// The n-th network's record as GeoLite2-City has it.
-pub fn city(n: usize) -> Value {
+pub(crate) fn city(n: usize) -> Value {
     // The country stays that of the network.
     let r = mix(n) % (RECORDS / 16) * 16 + n % 16;
     let place = r % 20_000;
@@ -120,7 +120,7 @@ pub fn city(n: usize) -> Value {
 }
 
 /// The n-th network's record as GeoLite2-Country has it.
-pub fn country(n: usize) -> Value {
+pub(crate) fn country(n: usize) -> Value {
     json!({"continent": continent(n), "country": nation(n), "registered_country": nation(mix(n))})
 }
 

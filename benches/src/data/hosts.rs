@@ -5,9 +5,9 @@ use crate::conf::BACKENDS;
 use std::fmt::Write;
 
 /// Hosts of the small table.
-pub const FEW: usize = 1_000;
+pub(crate) const FEW: usize = 1_000;
 /// Hosts of the large one.
-pub const MANY: usize = 100_000;
+pub(crate) const MANY: usize = 100_000;
 
 /// A host's name, 36 bytes as in the peers' measurements.
 fn host(n: usize) -> String {
@@ -18,17 +18,17 @@ fn host(n: usize) -> String {
 }
 
 /// The n-th request's host, out of the first `count`.
-pub fn scattered(n: usize, count: usize) -> String {
+pub(crate) fn scattered(n: usize, count: usize) -> String {
     host(mix(n) % count)
 }
 
 /// A host of the same form that no table has.
-pub fn unknown(n: usize) -> String {
+pub(crate) fn unknown(n: usize) -> String {
     host(mix(n) % 100_000 + MANY)
 }
 
 /// The routes of a table: one backend each, out of ten.
-pub fn routes(count: usize, prefix: &str, port: u16) -> String {
+pub(crate) fn routes(count: usize, prefix: &str, port: u16) -> String {
     let mut text = String::from("{");
     for n in 0..count {
         let comma = if n == 0 { "" } else { "," };
@@ -44,7 +44,7 @@ pub fn routes(count: usize, prefix: &str, port: u16) -> String {
 }
 
 /// The same as lines of a `map`.
-pub fn map(count: usize, prefix: &str) -> String {
+pub(crate) fn map(count: usize, prefix: &str) -> String {
     let mut text = String::new();
     for n in 0..count {
         let _ = writeln!(text, "{prefix}{} group{};", host(n), n % BACKENDS);
@@ -53,7 +53,7 @@ pub fn map(count: usize, prefix: &str) -> String {
 }
 
 /// The upstreams that the map names.
-pub fn groups(port: u16) -> String {
+pub(crate) fn groups(port: u16) -> String {
     let mut text = String::new();
     for group in 0..BACKENDS {
         let address = group + 1;

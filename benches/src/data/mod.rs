@@ -1,18 +1,18 @@
 //! Inputs, the same in every run: they are computed from their number.
 
-pub mod geo;
-pub mod hosts;
+pub(crate) mod geo;
+pub(crate) mod hosts;
 mod seed;
-pub mod token;
+pub(crate) mod token;
 
-pub use seed::KEY;
+pub(crate) use seed::KEY;
 
 use crate::conf::Rig;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
 /// Writes what the configurations read: the key, the databases, the routes, the maps.
-pub fn write_all(rig: &Rig) -> Result<(), String> {
+pub(crate) fn write_all(rig: &Rig) -> Result<(), String> {
     let put = |name: &str, bytes: &[u8]| {
         std::fs::write(rig.work.join(name), bytes).map_err(|e| format!("{name}: {e}"))
     };

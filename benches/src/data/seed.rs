@@ -1,7 +1,7 @@
 //! Where all data comes from.
 
 /// The key of all tokens.
-pub const KEY: &str = "bench-key-0123456789abcdef";
+pub(crate) const KEY: &str = "bench-key-0123456789abcdef";
 
 /// A number that looks random and is always the same (SplitMix64).
 pub(super) fn mix(n: usize) -> usize {

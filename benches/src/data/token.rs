@@ -5,7 +5,7 @@ use gatehouse_base::digest::{Algorithm, Digest, Encoding};
 
 /// How a link is signed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Signed {
+pub(crate) enum Signed {
     Well,
     /// With another key.
     Forged,
@@ -28,13 +28,13 @@ impl Signed {
 }
 
 /// A path of 40 bytes, out of 10,000.
-pub fn path(n: usize) -> String {
+pub(crate) fn path(n: usize) -> String {
     let n = n % 10_000;
     format!("/video/{:016x}/{n:012}.m4s", mix(n))
 }
 
 /// A signed target as nginx's secure_link documents it.
-pub fn link(n: usize, signed: Signed) -> String {
+pub(crate) fn link(n: usize, signed: Signed) -> String {
     let (path, expires) = (path(n), signed.expires());
     let md5 = digest(
         Encoding::Base64Url,
@@ -44,7 +44,7 @@ pub fn link(n: usize, signed: Signed) -> String {
 }
 
 /// A target signed the ScaleSimple way.
-pub fn scale(n: usize, signed: Signed) -> String {
+pub(crate) fn scale(n: usize, signed: Signed) -> String {
     let (path, expires, key) = (path(n), signed.expires(), signed.key());
     let inner = digest(Encoding::Hex, &format!("{expires}{path}{key}"));
     let token = digest(Encoding::Hex, &format!("{key}{inner}"));

@@ -7,7 +7,7 @@ const DIGEST: Row = Row {
     ..Row::USUAL
 };
 
-pub const ROWS: &[Row] = &[
+pub(super) const ROWS: &[Row] = &[
     Row {
         name: "md5",
         title: "`md5_hash` of a 40-byte URI",

@@ -14,7 +14,7 @@ const PEER: &str = "geoip2, `map`, `if`";
 const PEER_RULE: &[&str] = &["geoip2", "g2_city", "g2_deny", "gif"];
 const QUIET: Side = answers(403, &["ours", "city", "deny", "quiet", "gif"]);
 
-pub const ROWS: &[Row] = &[
+pub(super) const ROWS: &[Row] = &[
     Row {
         name: "country",
         title: "country rule, City database with 120,000 records",

@@ -10,7 +10,7 @@ const IDLE: Row = Row {
     ..Row::USUAL
 };
 
-pub const ROWS: &[Row] = &[
+pub(super) const ROWS: &[Row] = &[
     Row {
         name: "idle",
         title: "module loaded, nothing used",

@@ -12,7 +12,7 @@ const LOOKUP: Row = Row {
 };
 const PEER: &str = "`map`, 10 upstreams";
 
-pub const ROWS: &[Row] = &[
+pub(super) const ROWS: &[Row] = &[
     Row {
         name: "lookup",
         title: "`upstream_lookup`, 1,000 hosts",

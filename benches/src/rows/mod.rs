@@ -7,10 +7,10 @@ mod lookup;
 mod row;
 mod token;
 
-pub use row::{Row, Side};
+pub(crate) use row::{Row, Side};
 
 /// The rows with these names; all of them when there are no names.
-pub fn chosen(names: &[String]) -> Result<Vec<&'static Row>, String> {
+pub(crate) fn chosen(names: &[String]) -> Result<Vec<&'static Row>, String> {
     let families = [
         idle::ROWS,
         digest::ROWS,

@@ -3,13 +3,13 @@
 use crate::load::Load;
 
 /// One nginx of a row: the words that choose its lines, and what it answers.
-pub struct Side {
+pub(crate) struct Side {
     pub words: &'static [&'static str],
     pub status: u16,
 }
 
 /// One row of the table.
-pub struct Row {
+pub(crate) struct Row {
     pub name: &'static str,
     pub title: &'static str,
     /// The text of its file in benches/conf.
@@ -43,7 +43,7 @@ impl Row {
         main: false,
     };
 
-    pub fn sides(&self) -> Vec<&Side> {
+    pub(crate) fn sides(&self) -> Vec<&Side> {
         let peer = self.peer.as_ref().map(|(_, side)| side);
         [&self.base, &self.ours].into_iter().chain(peer).collect()
     }

@@ -9,7 +9,7 @@ const TOKEN: Row = Row {
 };
 const PEER: &str = "nginx's secure_link";
 
-pub const ROWS: &[Row] = &[
+pub(super) const ROWS: &[Row] = &[
     Row {
         name: "link",
         title: "`token_auth`, secure_link",

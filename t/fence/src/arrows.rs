@@ -15,7 +15,7 @@ enum End {
 
 /// Pairs of modules, the first of which uses the second. `mod x;` and the re-export of something from below are no
 /// use: they only say where things are.
-pub fn between_modules(tree: &Tree) -> BTreeSet<(usize, usize)> {
+pub(crate) fn between_modules(tree: &Tree) -> BTreeSet<(usize, usize)> {
     let mut arrows = BTreeSet::new();
     for (number, module) in tree.modules.iter().enumerate() {
         let imports = module
@@ -36,7 +36,7 @@ pub fn between_modules(tree: &Tree) -> BTreeSet<(usize, usize)> {
 }
 
 /// First words of the paths that lead out of the target, with the module that has them.
-pub fn first_words(tree: &Tree) -> BTreeSet<(usize, &str)> {
+pub(crate) fn first_words(tree: &Tree) -> BTreeSet<(usize, &str)> {
     let mut found = BTreeSet::new();
     for (number, module) in tree.modules.iter().enumerate() {
         let imports = module.imports.iter().map(|import| &import.path);

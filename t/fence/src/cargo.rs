@@ -12,7 +12,7 @@ struct Metadata {
 
 /// A package.
 #[derive(Debug, Deserialize)]
-pub struct Package {
+pub(crate) struct Package {
     pub name: String,
     pub version: String,
     pub rust_version: Option<String>,
@@ -23,7 +23,7 @@ pub struct Package {
 
 /// An entry of a manifest's dependencies.
 #[derive(Debug, Deserialize)]
-pub struct Dependency {
+pub(crate) struct Dependency {
     pub name: String,
     pub rename: Option<String>,
     /// `dev`, `build`, or none for an ordinary one.
@@ -34,7 +34,7 @@ pub struct Dependency {
 
 /// A library, program, test or build script.
 #[derive(Debug, Deserialize)]
-pub struct Target {
+pub(crate) struct Target {
     pub name: String,
     pub kind: Vec<String>,
     pub src_path: PathBuf,
@@ -42,21 +42,21 @@ pub struct Target {
 
 impl Package {
     /// Its directory.
-    pub fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         self.manifest_path.parent().unwrap_or(&self.manifest_path)
     }
 }
 
 impl Target {
     /// Whether it is only for tests.
-    pub fn is_test(&self) -> bool {
+    pub(crate) fn is_test(&self) -> bool {
         self.kind
             .iter()
             .any(|kind| matches!(kind.as_str(), "test" | "bench" | "example"))
     }
 
     /// Whether others can use it.
-    pub fn is_library(&self) -> bool {
+    pub(crate) fn is_library(&self) -> bool {
         self.kind
             .iter()
             .any(|kind| kind.contains("lib") || kind == "proc-macro")
@@ -65,7 +65,7 @@ impl Target {
 
 impl Dependency {
     /// Its name in Rust: what this manifest calls it, else what its library is called.
-    pub fn identifier(&self, everything: &[Package]) -> String {
+    pub(crate) fn identifier(&self, everything: &[Package]) -> String {
         let package = everything.iter().find(|package| package.name == self.name);
         let mut targets = package.iter().flat_map(|package| &package.targets);
         let library = targets
@@ -77,7 +77,7 @@ impl Dependency {
 }
 
 /// Our own packages.
-pub fn packages(root: &Path, manifests: &[String]) -> Result<Vec<Package>, String> {
+pub(crate) fn packages(root: &Path, manifests: &[String]) -> Result<Vec<Package>, String> {
     let mut packages = Vec::new();
     for manifest in manifests {
         packages.extend(metadata(&root.join(manifest), &["--no-deps"])?);
@@ -86,7 +86,7 @@ pub fn packages(root: &Path, manifests: &[String]) -> Result<Vec<Package>, Strin
 }
 
 /// Every package that is compiled here, ours and others'.
-pub fn everything(root: &Path) -> Result<Vec<Package>, String> {
+pub(crate) fn everything(root: &Path) -> Result<Vec<Package>, String> {
     let host = ["--locked", "--filter-platform", "x86_64-unknown-linux-gnu"];
     metadata(&root.join("Cargo.toml"), &host)
 }

@@ -13,13 +13,13 @@ use crate::source::{Source, relative};
 use crate::table::{Room, Table, is_below};
 
 /// A check's name and what it found.
-pub type Check = (&'static str, Vec<String>);
+pub(crate) type Check = (&'static str, Vec<String>);
 
 /// Arrows between files, by their paths in the repository.
 type Arrows = BTreeSet<(String, String)>;
 
 /// Runs all checks.
-pub fn all(
+pub(crate) fn all(
     root: &Path,
     table: &Table,
     packages: &[Package],

@@ -8,12 +8,12 @@ use syn::{Attribute, Item, UseTree, Visibility};
 use crate::paths;
 
 /// A target's modules; the first is its root.
-pub struct Tree {
+pub(crate) struct Tree {
     pub modules: Vec<Module>,
 }
 
 /// One module.
-pub struct Module {
+pub(crate) struct Module {
     pub file: PathBuf,
     pub parent: Option<usize>,
     pub children: HashMap<String, usize>,
@@ -25,7 +25,7 @@ pub struct Module {
 }
 
 /// One name of a `use`.
-pub struct Import {
+pub(crate) struct Import {
     /// What it is called here; none for `*`.
     pub name: Option<String>,
     pub path: Vec<String>,
@@ -34,7 +34,7 @@ pub struct Import {
 }
 
 /// Reads the modules below a target's root file. Code that is only for tests is left out.
-pub fn read(root: &Path) -> Result<Tree, String> {
+pub(crate) fn read(root: &Path) -> Result<Tree, String> {
     let mut tree = Tree {
         modules: Vec::new(),
     };

@@ -5,14 +5,14 @@ use syn::Attribute;
 use syn::visit::{self, Visit};
 
 /// Paths of two words or more, or of `crate`, `self` and `super`.
-pub fn mentioned(item: &syn::Item) -> Vec<Vec<String>> {
+pub(crate) fn mentioned(item: &syn::Item) -> Vec<Vec<String>> {
     let mut mentions = Mentions(Vec::new());
     mentions.visit_item(item);
     mentions.0
 }
 
 /// Whether an attribute is `#[cfg(test)]`, maybe with conditions beside it.
-pub fn is_test(attributes: &[Attribute]) -> bool {
+pub(crate) fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let syn::Meta::List(list) = &attribute.meta else {
             return false;

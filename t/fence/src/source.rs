@@ -9,7 +9,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use crate::cargo::Package;
 
 /// One file.
-pub struct Source {
+pub(crate) struct Source {
     /// Relative to the repository.
     pub path: String,
     /// The package it belongs to, by its place in the list.
@@ -20,7 +20,7 @@ pub struct Source {
 }
 
 /// Reads the sources of the packages.
-pub fn read(root: &Path, packages: &[Package]) -> Result<Vec<Source>, String> {
+pub(crate) fn read(root: &Path, packages: &[Package]) -> Result<Vec<Source>, String> {
     let mut sources = Vec::new();
     for (number, package) in packages.iter().enumerate() {
         let mut files: Vec<PathBuf> = Vec::new();
@@ -41,7 +41,7 @@ pub fn read(root: &Path, packages: &[Package]) -> Result<Vec<Source>, String> {
 }
 
 /// The path of a file in the repository.
-pub fn relative(root: &Path, path: &Path) -> String {
+pub(crate) fn relative(root: &Path, path: &Path) -> String {
     path.strip_prefix(root)
         .unwrap_or(path)
         .display()

@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Table {
+pub(crate) struct Table {
     /// Manifests whose packages are looked at.
     pub manifests: Vec<String>,
     /// A file may have so many lines.
@@ -33,7 +33,7 @@ pub struct Table {
 /// A part of the source.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Room {
+pub(crate) struct Room {
     /// Its name; `a/b` is a part of `a` and counts as `a` where sizes and users are meant.
     pub name: String,
     /// Files and directories; of two rooms a file is in the one with the longer path.
@@ -46,7 +46,7 @@ pub struct Room {
 /// A dependency that is there without its name being written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Unnamed {
+pub(crate) struct Unnamed {
     /// The package that has it.
     pub package: String,
     /// Its name.
@@ -57,7 +57,7 @@ pub struct Unnamed {
 }
 
 /// Reads it.
-pub fn read(path: &Path) -> Result<Table, String> {
+pub(crate) fn read(path: &Path) -> Result<Table, String> {
     let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     let text = std::fs::read_to_string(path).map_err(|e| failed(&e))?;
     toml::from_str(&text).map_err(|e| failed(&e))
@@ -65,12 +65,12 @@ pub fn read(path: &Path) -> Result<Table, String> {
 
 impl Table {
     /// Whether this arrow is one of those known.
-    pub fn knows(&self, (from, to): &(String, String)) -> bool {
+    pub(crate) fn knows(&self, (from, to): &(String, String)) -> bool {
         self.known.contains(&format!("{from} -> {to}"))
     }
 
     /// The room of a file or of a package's directory.
-    pub fn room(&self, path: &str) -> Option<&Room> {
+    pub(crate) fn room(&self, path: &str) -> Option<&Room> {
         let fits = |room: &&Room| room.paths.iter().any(|p| is_below(path, p));
         let longest = |room: &&Room| {
             let paths = room.paths.iter().filter(|p| is_below(path, p));
@@ -82,12 +82,12 @@ impl Table {
 
 impl Room {
     /// The name before any `/`.
-    pub fn house(&self) -> &str {
+    pub(crate) fn house(&self) -> &str {
         self.name.split('/').next().unwrap_or(&self.name)
     }
 
     /// Whether it may use the other.
-    pub fn may_use(&self, other: &Room) -> bool {
+    pub(crate) fn may_use(&self, other: &Room) -> bool {
         self.name == other.name
             || self
                 .uses
@@ -97,7 +97,7 @@ impl Room {
 }
 
 /// Whether `path` is `prefix` or in it.
-pub fn is_below(path: &str, prefix: &str) -> bool {
+pub(crate) fn is_below(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

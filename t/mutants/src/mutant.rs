@@ -40,7 +40,7 @@ struct Listed {
 
 /// One fault.
 #[derive(Debug)]
-pub struct Mutant {
+pub(crate) struct Mutant {
     /// The source file, relative to the repository.
     pub file: String,
     /// What is done: "replace … with … in function".
@@ -69,7 +69,7 @@ const SOURCES: [&str; 5] = [
 ];
 
 /// All faults of the tree.
-pub fn list(tree: &Tree) -> Result<Vec<Mutant>, String> {
+pub(crate) fn list(tree: &Tree) -> Result<Vec<Mutant>, String> {
     let output = Command::new("cargo")
         .args(["mutants", "--list", "--json", "--no-config", "--dir"])
         .arg(tree.listing())

@@ -13,7 +13,7 @@ use crate::mutant::Mutant;
 /// What came of a fault.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// A test failed, and once more when run alone.
     Noticed,
     /// Everything passed.
@@ -45,7 +45,7 @@ struct Row {
 }
 
 /// All results so far.
-pub struct Results {
+pub(crate) struct Results {
     rows: Vec<Row>,
     newest: HashMap<String, usize>,
     file: File,
@@ -53,7 +53,7 @@ pub struct Results {
 
 impl Results {
     /// Reads what an earlier run has left and appends to it.
-    pub fn open(path: &Path) -> Result<Results, String> {
+    pub(crate) fn open(path: &Path) -> Result<Results, String> {
         let failed = |e: std::io::Error| format!("{}: {e}", path.display());
         let file = OpenOptions::new()
             .create(true)
@@ -86,12 +86,12 @@ impl Results {
     }
 
     /// What is known of a fault.
-    pub fn verdict(&self, mutant: &Mutant) -> Option<Verdict> {
+    pub(crate) fn verdict(&self, mutant: &Mutant) -> Option<Verdict> {
         self.row(mutant).map(|row| row.verdict)
     }
 
     /// Keeps a result.
-    pub fn add(
+    pub(crate) fn add(
         &mut self,
         mutant: &Mutant,
         verdict: Verdict,
@@ -112,7 +112,7 @@ impl Results {
     }
 
     /// How often a test file has noticed a fault of a source file.
-    pub fn noticed(&self, source: &str, test: &str) -> usize {
+    pub(crate) fn noticed(&self, source: &str, test: &str) -> usize {
         let source = format!("{source}:");
         let test = format!("{test}: ");
         self.rows
@@ -139,7 +139,7 @@ impl Results {
     }
 
     /// One line about all of them.
-    pub fn counts(&self, mutants: &[Mutant]) -> String {
+    pub(crate) fn counts(&self, mutants: &[Mutant]) -> String {
         let tally = self.tally(mutants.iter());
         format!(
             "{} faults: {} noticed, {} not, {} do not compile, {} not run",
@@ -152,7 +152,7 @@ impl Results {
     }
 
     /// A table by file and the list of those not noticed.
-    pub fn report(&self, mutants: &[Mutant]) -> String {
+    pub(crate) fn report(&self, mutants: &[Mutant]) -> String {
         let mut files: BTreeMap<&str, Vec<&Mutant>> = BTreeMap::new();
         for mutant in mutants {
             files.entry(&mutant.file).or_default().push(mutant);

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The copy, `tree/` for building and testing and `listing/` for finding faults.
-pub struct Tree {
+pub(crate) struct Tree {
     work: PathBuf,
 }
 
 impl Tree {
     /// Copies what git knows of `root` as it stands there; files already the same keep their time,
     /// so that cargo builds only what has changed.
-    pub fn copy(root: &Path, work: &Path) -> Result<Tree, String> {
+    pub(crate) fn copy(root: &Path, work: &Path) -> Result<Tree, String> {
         let tree = Tree {
             work: work.to_owned(),
         };
@@ -37,28 +37,28 @@ impl Tree {
     }
 
     /// Where it is built and tested.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.work.join("tree")
     }
 
     /// Where cargo-mutants looks: it passes over `unsafe fn`, so here none is called so.
-    pub fn listing(&self) -> PathBuf {
+    pub(crate) fn listing(&self) -> PathBuf {
         self.work.join("listing")
     }
 
     /// Where builds and logs go.
-    pub fn work(&self) -> &Path {
+    pub(crate) fn work(&self) -> &Path {
         &self.work
     }
 
     /// A source file without a fault.
-    pub fn original(&self, file: &str) -> Result<String, String> {
+    pub(crate) fn original(&self, file: &str) -> Result<String, String> {
         let path = self.path().join(file);
         fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
     }
 
     /// Runs `work` while `file` has another text.
-    pub fn with<T>(
+    pub(crate) fn with<T>(
         &self,
         file: &str,
         text: &str,
@@ -73,7 +73,7 @@ impl Tree {
     }
 
     /// The test files, `(those for any build, those for the hooks build)`.
-    pub fn test_files(&self) -> Result<(Vec<String>, Vec<String>), String> {
+    pub(crate) fn test_files(&self) -> Result<(Vec<String>, Vec<String>), String> {
         let mut names = Vec::new();
         for entry in fs::read_dir(self.path().join("t")).map_err(|e| e.to_string())? {
             let name = entry.map_err(|e| e.to_string())?.file_name();

@@ -53,7 +53,7 @@ enum Ending {
 }
 
 /// Everything a trial needs.
-pub struct Trials<'a> {
+pub(crate) struct Trials<'a> {
     nginx: PathBuf,
     runner: PathBuf,
     tree: &'a Tree,
@@ -66,7 +66,7 @@ impl<'a> Trials<'a> {
     /// Looks for the programs and the test files.
     ///
     /// A `quick` trial is without live scenarios and hooks.
-    pub fn new(
+    pub(crate) fn new(
         nginx: &Path,
         runner: &Path,
         tree: &'a Tree,
@@ -91,7 +91,7 @@ impl<'a> Trials<'a> {
 
     /// Without a fault everything must build and pass: else nothing that fails later says anything.
     /// A scenario that fails is left out, with a word about it.
-    pub fn unharmed(&mut self) -> Result<(), String> {
+    pub(crate) fn unharmed(&mut self) -> Result<(), String> {
         for (flavour, names) in [
             (Flavour::Plain, self.files.clone()),
             (Flavour::Hooks, self.hooks.clone()),
@@ -121,7 +121,11 @@ impl<'a> Trials<'a> {
     }
 
     /// Puts the fault in, and says what came of it and which test noticed.
-    pub fn run(&self, mutant: &Mutant, results: &Results) -> Result<(Verdict, String), String> {
+    pub(crate) fn run(
+        &self,
+        mutant: &Mutant,
+        results: &Results,
+    ) -> Result<(Verdict, String), String> {
         let files = self.ordered(&mutant.file, results);
         self.tree.with(&mutant.file, &mutant.source, || {
             if !self.build(Flavour::Plain)? {

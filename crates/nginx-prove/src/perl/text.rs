@@ -3,7 +3,7 @@
 use super::{Scope, Value};
 
 /// `'…'` and `q{…}`: only the backslash and the delimiters can be escaped.
-pub fn single(raw: &[u8], open: u8, close: u8) -> Vec<u8> {
+pub(super) fn single(raw: &[u8], open: u8, close: u8) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len());
     let mut bytes = raw.iter().copied().peekable();
     while let Some(b) = bytes.next() {
@@ -19,7 +19,7 @@ pub fn single(raw: &[u8], open: u8, close: u8) -> Vec<u8> {
 }
 
 /// `"…"`, `qq{…}` and heredocs: escapes and variables.
-pub fn double(raw: &[u8], scope: &Scope) -> Result<Vec<u8>, String> {
+pub(super) fn double(raw: &[u8], scope: &Scope) -> Result<Vec<u8>, String> {
     let mut out = Vec::with_capacity(raw.len());
     let mut cursor = Cursor { raw, pos: 0 };
     while let Some(b) = cursor.next() {
@@ -37,7 +37,7 @@ pub fn double(raw: &[u8], scope: &Scope) -> Result<Vec<u8>, String> {
 }
 
 /// `qr{…}`: variables only, escapes stay for the regex engine.
-pub fn pattern(raw: &[u8], scope: &Scope) -> Result<Vec<u8>, String> {
+pub(super) fn pattern(raw: &[u8], scope: &Scope) -> Result<Vec<u8>, String> {
     let mut out = Vec::with_capacity(raw.len());
     let mut cursor = Cursor { raw, pos: 0 };
     while let Some(b) = cursor.next() {

@@ -54,7 +54,7 @@ fn skip_nginx(env: &Env, text: &str) -> Result<Option<String>, String> {
 
 /// Why a block does not run here: it says so, nginx is not one it is for, or its text is wrong.
 #[must_use]
-pub fn left_out(env: &Env, block: &Block) -> Option<Outcome> {
+pub(super) fn left_out(env: &Env, block: &Block) -> Option<Outcome> {
     if let Some(reason) = block.get("SKIP") {
         let reason = reason.text().unwrap_or_default();
         return Some(Outcome::Skip(if reason.is_empty() {

@@ -11,7 +11,7 @@ use crate::ws::duration;
 
 /// What goes over one connection.
 #[derive(Clone, Debug)]
-pub struct Conversation {
+pub(super) struct Conversation {
     /// Its bytes, in pieces.
     pub packets: Vec<Packet>,
     /// How many responses must come.
@@ -22,7 +22,7 @@ pub struct Conversation {
 ///
 /// # Errors
 /// A section that makes no request.
-pub fn read(block: &Block) -> Result<Vec<Conversation>, String> {
+pub(super) fn read(block: &Block) -> Result<Vec<Conversation>, String> {
     if let Some(raw) = block.get("raw_request") {
         return Ok(vec![Conversation {
             packets: raw_packets(block, raw)?,

@@ -20,7 +20,7 @@ use crate::ws::duration;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A block made ready.
-pub struct Stage {
+pub(super) struct Stage {
     /// The server root.
     pub root: Root,
     /// The block with every `$TEST_NGINX_…` replaced.
@@ -37,7 +37,7 @@ impl Stage {
     ///
     /// # Errors
     /// A section that cannot be read, or a file or port that cannot be had.
-    pub fn set(env: &Env, prologue: &Prologue, block: &Block) -> Result<Stage, String> {
+    pub(super) fn set(env: &Env, prologue: &Prologue, block: &Block) -> Result<Stage, String> {
         let root = Root::new(env, &block.title)?;
         let port = Port::free()?;
         let mut names = env.names.clone();
@@ -75,7 +75,7 @@ impl Stage {
     }
 
     /// The port of the generated server.
-    pub fn port(&self) -> u16 {
+    pub(super) fn port(&self) -> u16 {
         self.port.number()
     }
 
@@ -83,7 +83,7 @@ impl Stage {
     ///
     /// # Errors
     /// A `timeout` that cannot be read.
-    pub fn timeout(&self) -> Result<Duration, String> {
+    pub(super) fn timeout(&self) -> Result<Duration, String> {
         self.block
             .get("timeout")
             .map_or(Ok(DEFAULT_TIMEOUT), |value| duration(&value.text()?))
@@ -122,7 +122,7 @@ impl Stage {
     ///
     /// # Errors
     /// A path outside the server root, or the system's error.
-    pub fn write_user_files(&self) -> Result<(), String> {
+    pub(super) fn write_user_files(&self) -> Result<(), String> {
         let files = match self.block.get("user_files") {
             None => return Ok(()),
             Some(Value::List(items)) => items.iter().map(listed_file).collect::<Result<_, _>>()?,

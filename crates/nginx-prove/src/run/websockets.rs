@@ -64,7 +64,11 @@ impl Plan {
 ///
 /// # Errors
 /// A section that cannot be read.
-pub fn run(stage: &Stage, nginx: &Nginx, check_handshake: bool) -> Result<Vec<String>, String> {
+pub(super) fn run(
+    stage: &Stage,
+    nginx: &Nginx,
+    check_handshake: bool,
+) -> Result<Vec<String>, String> {
     let plan = Plan::read(stage)?;
     // The first client to reach a `reload` makes it; the others wait for its result.
     let reloads: Vec<OnceLock<Result<(), String>>> =

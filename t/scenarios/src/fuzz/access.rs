@@ -7,7 +7,7 @@ use super::walk::{Reading, Walk};
 
 /// A request that may not pass.
 #[derive(Debug)]
-pub struct Refused {
+pub(super) struct Refused {
     /// The status, or one of several.
     pub statuses: Vec<u16>,
     /// A token or a country has a part in it.
@@ -22,7 +22,7 @@ enum Says {
 }
 
 /// The profile in force; an error: data names none that exists.
-pub fn profile_of(loc: &Loc, host: &str) -> Result<Option<&'static Profile>, ()> {
+pub(super) fn profile_of(loc: &Loc, host: &str) -> Result<Option<&'static Profile>, ()> {
     let name = match loc.auth {
         Auth::Off => return Ok(None),
         Auth::Profile(name) => name,
@@ -35,7 +35,7 @@ pub fn profile_of(loc: &Loc, host: &str) -> Result<Option<&'static Profile>, ()>
 }
 
 /// Whether the request may pass.
-pub fn check(
+pub(super) fn check(
     walk: &mut Walk<'_>,
     loc: &'static Loc,
     profile: Option<&'static Profile>,
@@ -143,7 +143,7 @@ fn token(walk: &mut Walk<'_>, loc: &Loc, profile: Option<&'static Profile>) -> S
 }
 
 /// `$token_auth_status` of a profile.
-pub fn verdict(walk: &Walk<'_>, profile: &Profile) -> Verdict {
+pub(super) fn verdict(walk: &Walk<'_>, profile: &Profile) -> Verdict {
     let received = walk.received();
     let found = find_token(received, profile);
     let clean = cut(received, profile).filter(|_| walk.has_token);
@@ -157,14 +157,14 @@ pub fn verdict(walk: &Walk<'_>, profile: &Profile) -> Verdict {
 }
 
 /// The first segment of a path that has the form of a token.
-pub fn find_token<'p>(path: &'p [u8], profile: &Profile) -> Option<&'p [u8]> {
+pub(super) fn find_token<'p>(path: &'p [u8], profile: &Profile) -> Option<&'p [u8]> {
     path.split(|byte| *byte == b'/')
         .skip(1)
         .find(|segment| profile.is_path_token(segment))
 }
 
 /// The path without that segment and the slash behind it.
-pub fn cut(path: &[u8], profile: &Profile) -> Option<Vec<u8>> {
+pub(super) fn cut(path: &[u8], profile: &Profile) -> Option<Vec<u8>> {
     let mut segments: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
     let at = segments
         .iter()
@@ -220,7 +220,7 @@ fn address(walk: &Walk<'_>, loc: &Loc) -> Says {
 }
 
 /// The one user there is.
-pub const BASIC: &[u8] = b"Basic dTpw";
+pub(super) const BASIC: &[u8] = b"Basic dTpw";
 
 fn basic(walk: &Walk<'_>, loc: &Loc) -> Says {
     if !loc.basic {

@@ -13,7 +13,7 @@ use super::uri;
 
 /// A request as it reached a backend.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub(super) struct Record {
     /// The answer's number.
     pub id: u64,
     pub backend: usize,
@@ -24,7 +24,7 @@ pub struct Record {
 
 impl Record {
     /// The first value of a header, as text.
-    pub fn header(&self, name: &str) -> String {
+    pub(super) fn header(&self, name: &str) -> String {
         let mut lines = self.headers.iter();
         lines
             .find(|(found, _)| found.eq_ignore_ascii_case(name))
@@ -40,7 +40,7 @@ struct Journal {
 }
 
 /// All of them, stopped when dropped.
-pub struct Backends {
+pub(super) struct Backends {
     ports: Vec<u16>,
     journal: Arc<Journal>,
 }
@@ -50,7 +50,7 @@ impl Backends {
     ///
     /// # Errors
     /// No port.
-    pub fn start(count: usize) -> Result<Backends, String> {
+    pub(super) fn start(count: usize) -> Result<Backends, String> {
         let journal = Arc::new(Journal::default());
         let mut ports = Vec::new();
         for backend in 0..count {
@@ -64,12 +64,12 @@ impl Backends {
     }
 
     /// Their ports, in order.
-    pub fn ports(&self) -> &[u16] {
+    pub(super) fn ports(&self) -> &[u16] {
         &self.ports
     }
 
     /// What has come since the last time.
-    pub fn take(&self) -> Vec<Record> {
+    pub(super) fn take(&self) -> Vec<Record> {
         let mut records = lock(&self.journal);
         std::mem::take(&mut records.1)
     }

@@ -74,7 +74,7 @@ impl Maker {
     }
 
     /// The path with a token in it, sometimes one that is cancelled again.
-    pub fn path_token(
+    pub(super) fn path_token(
         &mut self,
         profile: &Profile,
         path: Vec<u8>,
@@ -118,7 +118,7 @@ impl Maker {
     }
 
     /// Tokens in arguments, then in cookies and headers: those sign the arguments too.
-    pub fn carried(&mut self, profiles: &[&'static Profile], request: &mut Request) {
+    pub(super) fn carried(&mut self, profiles: &[&'static Profile], request: &mut Request) {
         let mut cookies: Vec<String> = Vec::new();
         for around in ["a=1", "theme=dark", "ss_tokens=x", "SS_TOKEN=x"] {
             if self.chance(20) {

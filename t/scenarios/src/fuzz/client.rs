@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What came back.
 #[derive(Clone, Debug, Default)]
-pub struct Reply {
+pub(super) struct Reply {
     /// 444: the connection was closed without an answer.
     pub status: u16,
     /// The number of the answer, from its header.
@@ -25,7 +25,7 @@ pub struct Reply {
 }
 
 /// The client.
-pub struct Client {
+pub(super) struct Client {
     ports: [u16; 3],
     main: Http1,
     paid: Http1,
@@ -37,7 +37,7 @@ impl Client {
     ///
     /// # Errors
     /// No runtime.
-    pub fn new(ports: [u16; 3]) -> Result<Client, String> {
+    pub(super) fn new(ports: [u16; 3]) -> Result<Client, String> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -57,7 +57,7 @@ impl Client {
     ///
     /// # Errors
     /// No answer that is one.
-    pub fn send(&mut self, request: &Request) -> Result<Reply, String> {
+    pub(super) fn send(&mut self, request: &Request) -> Result<Reply, String> {
         let [main, http2, paid] = self.ports;
         if request.wire == Wire::Http2 {
             if let Some(built) = build(request) {

@@ -9,7 +9,7 @@ use super::site::{
 use super::tokens::{PROFILES, Profile, Scheme};
 
 /// Between the columns of the access log; no request has it.
-pub const COLUMN: char = '\u{1}';
+pub(super) const COLUMN: char = '\u{1}';
 
 const HTTP: &str = r#"
     geoip_db $TEST_NGINX_DATA/geo.mmdb;
@@ -34,7 +34,7 @@ const HTTP: &str = r#"
 "#;
 
 /// The whole `http` context. `ports`: the main server's, its HTTP/2 one, the protected server's.
-pub fn http(ports: [u16; 3], backends: &[u16]) -> String {
+pub(super) fn http(ports: [u16; 3], backends: &[u16]) -> String {
     let mut out = String::from("http {\n");
     log_format(&mut out);
     out.push_str(HTTP);
@@ -281,7 +281,7 @@ fn content(out: &mut String, loc: &Loc) {
 }
 
 /// A table's file.
-pub fn table(routes: &[Route], backends: &[u16], nobody: u16) -> String {
+pub(super) fn table(routes: &[Route], backends: &[u16], nobody: u16) -> String {
     let rows = routes.iter().map(|route| {
         let port = route.backend.map_or(nobody, |number| {
             backends.get(number).copied().unwrap_or(nobody)
@@ -299,7 +299,7 @@ pub fn table(routes: &[Route], backends: &[u16], nobody: u16) -> String {
 }
 
 /// Both tables' files.
-pub fn tables(backends: &[u16], nobody: u16) -> [(&'static str, String); 2] {
+pub(super) fn tables(backends: &[u16], nobody: u16) -> [(&'static str, String); 2] {
     [
         ("conf/apps.json", table(APPS, backends, nobody)),
         ("conf/edge.json", table(EDGE, backends, nobody)),

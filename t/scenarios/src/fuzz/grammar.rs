@@ -9,7 +9,7 @@ use super::tokens::{self, PROFILES, Profile};
 use super::uri;
 
 /// So many requests share pages, hosts and locations, so that they meet in the cache.
-pub const EPOCH: u64 = 120;
+pub(super) const EPOCH: u64 = 120;
 
 const HOSTS: &[&str] = &[
     "shop.test",
@@ -33,7 +33,7 @@ const METHODS: &[&str] = &[
 ];
 
 /// Request number `number` of a seed.
-pub fn generate(seed: u64, number: u64) -> Request {
+pub(super) fn generate(seed: u64, number: u64) -> Request {
     let epoch = number / EPOCH;
     let mix =
         |n: u64| seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ n.wrapping_mul(0xd1b5_4a32_d192_ed03);
@@ -48,7 +48,7 @@ pub fn generate(seed: u64, number: u64) -> Request {
 }
 
 /// Makes one request.
-pub struct Maker {
+pub(super) struct Maker {
     pub rng: Rng,
     /// What the requests of an epoch have in common.
     focus: Rng,
@@ -60,12 +60,12 @@ pub struct Maker {
 
 impl Maker {
     /// True so many times in a hundred.
-    pub fn chance(&mut self, percent: u32) -> bool {
+    pub(super) fn chance(&mut self, percent: u32) -> bool {
         self.rng.u32(0..100) < percent
     }
 
     /// One of the list.
-    pub fn pick<T: Copy>(&mut self, list: &[T]) -> Option<T> {
+    pub(super) fn pick<T: Copy>(&mut self, list: &[T]) -> Option<T> {
         list.get(self.rng.usize(0..list.len().max(1))).copied()
     }
 

@@ -14,7 +14,7 @@ use super::uri;
 
 /// Something that differs from the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
+pub(super) struct Difference {
     /// What kind it is, in a few words.
     pub kind: &'static str,
     pub detail: String,
@@ -38,13 +38,13 @@ struct Page {
 
 /// The judge, who knows where every cached page is from.
 #[derive(Default)]
-pub struct Judge {
+pub(super) struct Judge {
     pages: HashMap<u64, Page>,
 }
 
 impl Judge {
     /// None: the request went a way that is right. Gives the prediction it fits, else the first.
-    pub fn judge(
+    pub(super) fn judge(
         &mut self,
         request: &Request,
         predictions: Vec<Prediction>,
@@ -74,7 +74,7 @@ impl Judge {
     }
 
     /// Forgets pages that requests before this one have made, but those that any epoch may ask for.
-    pub fn forget_before(&mut self, number: u64) {
+    pub(super) fn forget_before(&mut self, number: u64) {
         self.pages
             .retain(|_, page| page.request >= number || !is_of_an_epoch(&page.record.target));
     }
@@ -296,7 +296,7 @@ fn leak(request: &Request, strips: &[Strip], record: &Record) -> Result<(), Diff
 }
 
 /// The tokens that nobody behind nginx may see.
-pub fn hidden<'a>(
+pub(super) fn hidden<'a>(
     request: &'a Request,
     strips: &'a [Strip],
 ) -> impl Iterator<Item = &'a Token> + 'a {

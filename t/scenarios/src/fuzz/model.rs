@@ -10,7 +10,7 @@ use super::uri;
 use super::walk::{Reading, Walk};
 
 /// Every way in which the request may rightly go: one, but for odd paths with a token in them.
-pub fn predict(request: &Request) -> Vec<Prediction> {
+pub(super) fn predict(request: &Request) -> Vec<Prediction> {
     let (path, _) = uri::split(&request.target);
     let readings: &[Reading] = if !has_path_token(path) {
         &[Reading::Nothing]
@@ -422,7 +422,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Where the backends send such a path by `X-Accel-Redirect`.
-pub fn accelerated(path: &[u8]) -> Option<String> {
+pub(super) fn accelerated(path: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(path).ok()?;
     let (_, place) = text.strip_prefix("/accel/")?.split_once("/to/")?;
     Some(format!("/{place}"))

@@ -5,7 +5,7 @@ use super::tokens::Profile;
 
 /// A request that a backend must get, or a page that only such a request may have put into the cache.
 #[derive(Clone, Debug)]
-pub struct Hit {
+pub(super) struct Hit {
     pub backend: usize,
     pub loc: &'static str,
     pub method: String,
@@ -27,14 +27,14 @@ pub struct Hit {
 
 /// A profile in force and whether `Authorization` goes too.
 #[derive(Clone, Copy, Debug)]
-pub struct Strip {
+pub(super) struct Strip {
     pub profile: &'static Profile,
     pub authorization: bool,
 }
 
 impl Strip {
     /// Whether it takes out what this carries.
-    pub fn covers(&self, carrier: &Carrier) -> bool {
+    pub(super) fn covers(&self, carrier: &Carrier) -> bool {
         match carrier {
             Carrier::Arg(name) => self.profile.is_arg(name.as_bytes()),
             Carrier::Cookie(name) => self.profile.is_cookie(name.as_bytes()),
@@ -44,7 +44,7 @@ impl Strip {
     }
 
     /// Whether it takes this header out.
-    pub fn header(&self, name: &str) -> bool {
+    pub(super) fn header(&self, name: &str) -> bool {
         self.profile.is_header(name)
             && (self.authorization || !name.eq_ignore_ascii_case("authorization"))
     }
@@ -52,7 +52,7 @@ impl Strip {
 
 /// What the client must get.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(super) enum Answer {
     /// The answer to the last hit.
     Page,
     /// This text.
@@ -63,7 +63,7 @@ pub enum Answer {
 
 /// One way in which a request may rightly go.
 #[derive(Clone, Debug)]
-pub struct Prediction {
+pub(super) struct Prediction {
     /// The status, or one of several; 444: the connection closes.
     pub statuses: Vec<u16>,
     pub hits: Vec<Hit>,

@@ -6,7 +6,7 @@ use super::site::{ADDRESSES, Server};
 
 /// Where a token is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Carrier {
+pub(super) enum Carrier {
     Arg(&'static str),
     Cookie(&'static str),
     Header(&'static str),
@@ -15,18 +15,18 @@ pub enum Carrier {
 
 /// A token in a request, good or bad.
 #[derive(Clone, Debug)]
-pub struct Token {
+pub(super) struct Token {
     pub carrier: Carrier,
     /// Bytes that stand in no other token.
     pub needle: Vec<u8>,
 }
 
 /// How long a needle is.
-pub const NEEDLE: usize = 12;
+pub(super) const NEEDLE: usize = 12;
 
 /// What is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wire {
+pub(super) enum Wire {
     Http10,
     Http11,
     Http2,
@@ -34,7 +34,7 @@ pub enum Wire {
 
 /// A request.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(super) struct Request {
     pub number: u64,
     pub server: Server,
     pub wire: Wire,
@@ -51,7 +51,7 @@ pub struct Request {
 
 impl Request {
     /// The value of a header's first line.
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
+    pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
         let mut lines = self.headers.iter();
         lines
             .find(|(found, _)| found.eq_ignore_ascii_case(name))
@@ -59,7 +59,7 @@ impl Request {
     }
 
     /// The target as nginx takes it: a host alone is its root.
-    pub fn received(&self) -> &[u8] {
+    pub(super) fn received(&self) -> &[u8] {
         if self.target.is_empty() {
             return b"/";
         }
@@ -67,7 +67,7 @@ impl Request {
     }
 
     /// `$host`, as nginx's documentation has it; an error: nginx answers 400.
-    pub fn host(&self) -> Result<String, ()> {
+    pub(super) fn host(&self) -> Result<String, ()> {
         let lines = self.headers.iter();
         let hosts: Vec<&[u8]> = lines
             .filter(|(name, _)| name.eq_ignore_ascii_case("host"))
@@ -93,7 +93,7 @@ impl Request {
     }
 
     /// Whether nginx has taken a host from it, also when it refuses the request for what comes behind.
-    pub fn has_named_host(&self) -> bool {
+    pub(super) fn has_named_host(&self) -> bool {
         let named = match &self.absolute {
             Some(host) => valid_host(host.as_bytes()),
             None => self.header("host").and_then(valid_host),
@@ -102,14 +102,14 @@ impl Request {
     }
 
     /// The client's address, as realip makes it.
-    pub fn address(&self) -> &'static str {
+    pub(super) fn address(&self) -> &'static str {
         let said = self.header("X-Test-IP").unwrap_or_default();
         let known = ADDRESSES.iter().find(|one| one.as_bytes() == said);
         known.copied().unwrap_or("127.0.0.1")
     }
 
     /// The bytes of HTTP/1.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(super) fn bytes(&self) -> Vec<u8> {
         let mut out = self.method.clone().into_bytes();
         out.push(b' ');
         if let Some(host) = &self.absolute {

@@ -2,7 +2,7 @@
 
 /// How a location is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
+pub(super) enum At {
     Prefix(&'static str),
     Exact(&'static str),
     Named(&'static str),
@@ -10,7 +10,7 @@ pub enum At {
 
 /// `token_auth`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Auth {
+pub(super) enum Auth {
     Off,
     Profile(&'static str),
     /// The profile that the route of the host names.
@@ -19,7 +19,7 @@ pub enum Auth {
 
 /// One rule of `geoip_allow` and `geoip_deny`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub(super) enum Rule {
     AllowCountry(&'static [&'static str]),
     DenyCountry(&'static [&'static str]),
     DenyUnknown,
@@ -29,7 +29,7 @@ pub enum Rule {
 
 /// One `error_page`.
 #[derive(Clone, Copy, Debug)]
-pub struct Page {
+pub(super) struct Page {
     pub statuses: &'static [u16],
     /// A path or `@name`.
     pub to: &'static str,
@@ -39,7 +39,7 @@ pub struct Page {
 
 /// What happens in the rewrite phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Early {
+pub(super) enum Early {
     Nothing,
     /// `if ($arg_r) { return N; }`
     ReturnIfAsked(u16),
@@ -55,7 +55,7 @@ pub enum Early {
 
 /// Who answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Up {
+pub(super) enum Up {
     /// The table `apps`, nobody for a miss.
     Apps,
     /// The table `edge`.
@@ -66,7 +66,7 @@ pub enum Up {
 
 /// The content phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
+pub(super) enum Content {
     Proxy(Up),
     /// `proxy_pass` with a path.
     ProxyTo(Up, &'static str),
@@ -79,7 +79,7 @@ pub enum Content {
 
 /// `proxy_cache_key`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
+pub(super) enum Key {
     NotCached,
     Snippet,
     HttpHost,
@@ -92,7 +92,7 @@ pub enum Key {
 
 /// A location.
 #[derive(Clone, Copy, Debug)]
-pub struct Loc {
+pub(super) struct Loc {
     /// What its upstream request says in `X-Loc`.
     pub id: &'static str,
     pub at: At,
@@ -119,7 +119,7 @@ pub struct Loc {
 }
 
 /// A location where nothing is checked.
-pub const OPEN: Loc = Loc {
+pub(super) const OPEN: Loc = Loc {
     id: "",
     at: At::Prefix("/"),
     auth: Auth::Off,
@@ -177,7 +177,7 @@ const fn named(id: &'static str, auth: Auth, up: Up) -> Loc {
 
 /// The locations of the main server.
 #[rustfmt::skip]
-pub static MAIN: &[Loc] = &[
+pub(super) static MAIN: &[Loc] = &[
     Loc { key: CACHED, pages: &[page(&[502, 503], "@other")], ..prefix("/", Auth::Off) },
     // Tokens.
     Loc { key: CACHED, pages: DENIED, ..prefix("/video/", VIDEO) },
@@ -246,7 +246,7 @@ pub static MAIN: &[Loc] = &[
 
 /// The locations of the server that is protected as a whole, also against what nginx itself refuses.
 #[rustfmt::skip]
-pub static PAID: &[Loc] = &[
+pub(super) static PAID: &[Loc] = &[
     Loc { key: CACHED, ..prefix("/", VIDEO) },
     Loc { id: "/free/", key: CACHED, ..prefix("/free/", Auth::Off) },
     Loc { body_max: Some(10), ..prefix("/up/", VIDEO) },
@@ -254,18 +254,18 @@ pub static PAID: &[Loc] = &[
 ];
 
 /// Its `error_page` lines, inherited by all of its locations.
-pub const PAID_PAGES: &[Page] = &[page(&[400, 405, 413], "@refused")];
+pub(super) const PAID_PAGES: &[Page] = &[page(&[400, 405, 413], "@refused")];
 
 /// Both servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Server {
+pub(super) enum Server {
     Main,
     Paid,
 }
 
 impl Server {
     /// Its locations.
-    pub fn locations(self) -> &'static [Loc] {
+    pub(super) fn locations(self) -> &'static [Loc] {
         match self {
             Server::Main => MAIN,
             Server::Paid => PAID,
@@ -274,7 +274,7 @@ impl Server {
 
     /// The location of a path: exact, else the longest prefix. A path that lacks only the slash at the end of a
     /// proxied one is redirected: `(location, true)`.
-    pub fn find(self, path: &[u8]) -> Option<(&'static Loc, bool)> {
+    pub(super) fn find(self, path: &[u8]) -> Option<(&'static Loc, bool)> {
         let mut best: Option<(&Loc, usize)> = None;
         for loc in self.locations() {
             match loc.at {
@@ -300,7 +300,7 @@ impl Server {
     }
 
     /// A named location.
-    pub fn named(self, name: &str) -> Option<&'static Loc> {
+    pub(super) fn named(self, name: &str) -> Option<&'static Loc> {
         let mut locs = self.locations().iter();
         locs.find(|loc| matches!(loc.at, At::Named(own) if own == name))
     }
@@ -308,7 +308,7 @@ impl Server {
 
 /// A route of a table: its key, the number of its backend (none: nobody listens) and the tenant's profile.
 #[derive(Clone, Copy, Debug)]
-pub struct Route {
+pub(super) struct Route {
     pub key: &'static str,
     pub backend: Option<usize>,
     pub profile: &'static str,
@@ -329,7 +329,7 @@ const DEAD: Route = Route {
 };
 
 /// The table `apps`.
-pub static APPS: &[Route] = &[
+pub(super) static APPS: &[Route] = &[
     route("shop.test", 0, "video"),
     route("myshop.test", 1, "live"),
     route("get", 2, ""),
@@ -341,21 +341,21 @@ pub static APPS: &[Route] = &[
 ];
 
 /// The table `edge`.
-pub static EDGE: &[Route] = &[
+pub(super) static EDGE: &[Route] = &[
     route("shop.test", 7, ""),
     route("dead.test", 8, ""),
     route("*", 9, ""),
 ];
 
 /// The `server` line of the upstream that serves misses.
-pub const FALLBACK_BACKEND: usize = 10;
+pub(super) const FALLBACK_BACKEND: usize = 10;
 /// How many backends there are.
-pub const BACKENDS: usize = 11;
+pub(super) const BACKENDS: usize = 11;
 /// The tenant's profile where the route names none.
-pub const TENANT_DEFAULT: &str = "video";
+pub(super) const TENANT_DEFAULT: &str = "video";
 
 /// The route of a host: exact, then the longest wildcard, then `*`.
-pub fn look_up(table: &'static [Route], host: &str) -> Option<&'static Route> {
+pub(super) fn look_up(table: &'static [Route], host: &str) -> Option<&'static Route> {
     let exact = |key: &str| table.iter().find(|route| route.key == key);
     if let Some(found) = exact(host) {
         return Some(found);
@@ -371,7 +371,7 @@ pub fn look_up(table: &'static [Route], host: &str) -> Option<&'static Route> {
 }
 
 /// What the database says of an address: country, whether it is in the EU; None: it is in no database.
-pub fn country(address: &str) -> Option<(Option<&'static str>, bool)> {
+pub(super) fn country(address: &str) -> Option<(Option<&'static str>, bool)> {
     Some(match address {
         "192.0.2.9" => (Some("FR"), true),
         "198.51.100.7" => (Some("US"), false),
@@ -385,7 +385,7 @@ pub fn country(address: &str) -> Option<(Option<&'static str>, bool)> {
 }
 
 /// The addresses that requests claim.
-pub const ADDRESSES: &[&str] = &[
+pub(super) const ADDRESSES: &[&str] = &[
     "192.0.2.9",
     "198.51.100.7",
     "203.0.113.5",

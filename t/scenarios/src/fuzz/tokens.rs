@@ -7,7 +7,7 @@ use super::uri;
 
 /// Where a token may be: names of the token and of its expiry, or one name for `token,expiry`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     Query(&'static str, Option<&'static str>),
     Cookie(&'static str, Option<&'static str>),
     Header(&'static str, Option<&'static str>),
@@ -16,7 +16,7 @@ pub enum Place {
 
 /// What is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
+pub(super) enum Scheme {
     /// `hex(MD5(key + hex(MD5(expiry + target + key))))`.
     ScaleSimple,
     /// `base64url(MD5(expiry + $uri + " " + key))`.
@@ -27,7 +27,7 @@ pub enum Scheme {
 
 /// One `token_profile`.
 #[derive(Debug)]
-pub struct Profile {
+pub(super) struct Profile {
     pub name: &'static str,
     pub scheme: Scheme,
     /// Ids and keys; the last one is about to be rotated out.
@@ -38,7 +38,7 @@ pub struct Profile {
 }
 
 /// All of them.
-pub static PROFILES: &[Profile] = &[
+pub(super) static PROFILES: &[Profile] = &[
     Profile {
         name: "video",
         scheme: Scheme::ScaleSimple,
@@ -103,13 +103,13 @@ pub static PROFILES: &[Profile] = &[
 ];
 
 /// The profile of a name.
-pub fn profile(name: &str) -> Option<&'static Profile> {
+pub(super) fn profile(name: &str) -> Option<&'static Profile> {
     PROFILES.iter().find(|profile| profile.name == name)
 }
 
 /// `$token_auth_status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     Ok,
     Missing,
     Malformed,
@@ -118,7 +118,7 @@ pub enum Verdict {
 }
 
 /// What a verdict is made from: the request as received.
-pub struct View<'a> {
+pub(super) struct View<'a> {
     pub target: &'a [u8],
     /// `$uri` of the request as received, without a path token.
     pub uri: &'a [u8],
@@ -151,11 +151,11 @@ impl View<'_> {
 }
 
 /// The seconds since 1970 after which nothing here is expired, and before which all is.
-pub const NOW: u64 = 2_500_000_000;
+pub(super) const NOW: u64 = 2_500_000_000;
 
 impl Profile {
     /// The MAC that the key makes of a request.
-    pub fn sign(&self, key: &str, expiry: &[u8], signed: &[u8], address: &str) -> String {
+    pub(super) fn sign(&self, key: &str, expiry: &[u8], signed: &[u8], address: &str) -> String {
         let digest = |parts: &[&[u8]]| {
             let mut md5 = Md5::new();
             parts.iter().for_each(|part| md5.update(part));
@@ -182,7 +182,7 @@ impl Profile {
     }
 
     /// Whether a name carries a token of the profile.
-    pub fn is_arg(&self, name: &[u8]) -> bool {
+    pub(super) fn is_arg(&self, name: &[u8]) -> bool {
         self.places.iter().any(|place| match place {
             Place::Query(token, expiry) => is_one(name, token, *expiry),
             _ => false,
@@ -190,7 +190,7 @@ impl Profile {
     }
 
     /// As [`Profile::is_arg`], for cookies.
-    pub fn is_cookie(&self, name: &[u8]) -> bool {
+    pub(super) fn is_cookie(&self, name: &[u8]) -> bool {
         self.places.iter().any(|place| match place {
             Place::Cookie(token, expiry) => is_one(name, token, *expiry),
             _ => false,
@@ -198,7 +198,7 @@ impl Profile {
     }
 
     /// As [`Profile::is_arg`], for headers.
-    pub fn is_header(&self, name: &str) -> bool {
+    pub(super) fn is_header(&self, name: &str) -> bool {
         self.places.iter().any(|place| match place {
             Place::Header(token, expiry) => {
                 name.eq_ignore_ascii_case(token)
@@ -209,12 +209,12 @@ impl Profile {
     }
 
     /// Whether a path may carry a token of the profile.
-    pub fn has_path(&self) -> bool {
+    pub(super) fn has_path(&self) -> bool {
         self.places.contains(&Place::Path)
     }
 
     /// Whether a path segment has the form of a token.
-    pub fn is_path_token(&self, segment: &[u8]) -> bool {
+    pub(super) fn is_path_token(&self, segment: &[u8]) -> bool {
         let Some(at) = segment.iter().position(|byte| *byte == b',') else {
             return false;
         };
@@ -239,7 +239,7 @@ impl Profile {
     }
 
     /// The first valid token wins, else the reason of the first place that has one.
-    pub fn verdict(&self, view: &View<'_>) -> Verdict {
+    pub(super) fn verdict(&self, view: &View<'_>) -> Verdict {
         let mut first = None;
         for place in self.places {
             match self.verdict_of(*place, view) {

@@ -46,7 +46,7 @@ impl Log {
 
 /// A token that must not be found.
 #[derive(Clone, Copy)]
-pub struct Hidden {
+pub(super) struct Hidden {
     /// The request it was in.
     pub request: u64,
     /// Some backend got it rightly, before the request came to a place whose token it is: nginx says so in
@@ -55,7 +55,7 @@ pub struct Hidden {
 }
 
 /// All of them.
-pub struct Traces {
+pub(super) struct Traces {
     access: Log,
     error: Log,
     cache: PathBuf,
@@ -74,7 +74,7 @@ pub struct Traces {
 
 impl Traces {
     /// Of the server at this root; severe lines with the text `allowed` may come.
-    pub fn new(root: &Path, allowed: &str, never: &[String]) -> Traces {
+    pub(super) fn new(root: &Path, allowed: &str, never: &[String]) -> Traces {
         let log = |name: &str| Log {
             path: root.join("logs").join(name),
             read: 0,
@@ -94,12 +94,12 @@ impl Traces {
     }
 
     /// From now on it must not be found.
-    pub fn hide(&mut self, needle: &[u8], hidden: Hidden) {
+    pub(super) fn hide(&mut self, needle: &[u8], hidden: Hidden) {
         self.needles.insert(needle.to_vec(), hidden);
     }
 
     /// Forgets what requests before this one had to hide.
-    pub fn forget_before(&mut self, number: u64) {
+    pub(super) fn forget_before(&mut self, number: u64) {
         self.needles.retain(|_, hidden| hidden.request >= number);
     }
 
@@ -107,7 +107,7 @@ impl Traces {
     ///
     /// # Errors
     /// A file cannot be read, or a line is of a level no request may cause.
-    pub fn look(&mut self) -> Result<Vec<(u64, Difference)>, String> {
+    pub(super) fn look(&mut self) -> Result<Vec<(u64, Difference)>, String> {
         let mut found = Vec::new();
         let lines = self.access.lines()?;
         for line in lines.lines() {
@@ -136,7 +136,7 @@ impl Traces {
     ///
     /// # Errors
     /// The system's.
-    pub fn empty(&mut self) -> Result<(), String> {
+    pub(super) fn empty(&mut self) -> Result<(), String> {
         self.access.empty()?;
         self.error.empty()
     }

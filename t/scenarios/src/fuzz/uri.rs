@@ -1,7 +1,7 @@
 //! Request targets as nginx reads them: written from its documentation, apart from the module's code.
 
 /// The path and the arguments of a target; no arguments where there is no `?`.
-pub fn split(target: &[u8]) -> (&[u8], Option<&[u8]>) {
+pub(super) fn split(target: &[u8]) -> (&[u8], Option<&[u8]>) {
     match target.iter().position(|byte| *byte == b'?') {
         Some(at) => (
             target.get(..at).unwrap_or_default(),
@@ -12,7 +12,7 @@ pub fn split(target: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 /// The path as `$uri` has it: decoded, slashes merged, dots followed. None: nginx answers 400.
-pub fn normal(path: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn normal(path: &[u8]) -> Option<Vec<u8>> {
     let decoded = decode(path)?;
     let mut segments: Vec<Vec<u8>> = Vec::new();
     let mut pieces = decoded.split(|(byte, _)| *byte == b'/').peekable();
@@ -70,12 +70,12 @@ fn decode(path: &[u8]) -> Option<Vec<(u8, bool)>> {
 }
 
 /// Whether the path is its own normal form: nothing in it is decoded, merged or followed.
-pub fn is_plain(path: &[u8]) -> bool {
+pub(super) fn is_plain(path: &[u8]) -> bool {
     !path.contains(&b'%') && normal(path).as_deref() == Some(path)
 }
 
 /// Arguments without those of these names; None when nothing is left.
-pub fn without_args(args: &[u8], doomed: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+pub(super) fn without_args(args: &[u8], doomed: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
     let kept: Vec<&[u8]> = args
         .split(|byte| *byte == b'&')
         .filter(|piece| !name_of(piece).is_some_and(&doomed))
@@ -91,14 +91,14 @@ fn name_of(piece: &[u8]) -> Option<&[u8]> {
 }
 
 /// The values of an argument, in order.
-pub fn arg_values<'a>(args: &'a [u8], name: &str) -> Vec<&'a [u8]> {
+pub(super) fn arg_values<'a>(args: &'a [u8], name: &str) -> Vec<&'a [u8]> {
     args.split(|byte| *byte == b'&')
         .filter_map(|piece| piece.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
         .collect()
 }
 
 /// A target without these arguments; as it was when it has none of them.
-pub fn strip(target: &[u8], doomed: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+pub(super) fn strip(target: &[u8], doomed: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let (path, args) = split(target);
     let Some(args) = args else {
         return target.to_vec();

@@ -6,7 +6,7 @@ use super::tokens::View;
 
 /// How a token in an odd path may be understood; all keep to the path that was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub(super) enum Reading {
     /// As the parsed path has it.
     Parsed,
     /// As the raw target has it.
@@ -16,7 +16,7 @@ pub enum Reading {
 }
 
 /// A request on its way.
-pub struct Walk<'a> {
+pub(super) struct Walk<'a> {
     pub request: &'a Request,
     pub reading: Reading,
     /// The path as received.
@@ -46,7 +46,7 @@ pub struct Walk<'a> {
 
 impl Walk<'_> {
     /// The request as received, as a profile sees it.
-    pub fn view<'v>(&'v self, uri: &'v [u8], path_token: Option<&'v [u8]>) -> View<'v> {
+    pub(super) fn view<'v>(&'v self, uri: &'v [u8], path_token: Option<&'v [u8]>) -> View<'v> {
         View {
             target: self.request.received(),
             uri,
@@ -57,7 +57,7 @@ impl Walk<'_> {
     }
 
     /// The path as received.
-    pub fn received(&self) -> &[u8] {
+    pub(super) fn received(&self) -> &[u8] {
         &self.received
     }
 }
