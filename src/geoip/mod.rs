@@ -5,7 +5,7 @@ mod conf;
 mod database;
 mod variables;
 
-pub use check::Record;
+pub(crate) use check::Record;
 pub use conf::{Loc, Main};
 
 use crate::Gatehouse;
