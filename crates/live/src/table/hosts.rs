@@ -3,10 +3,9 @@
 //! The master asks the system, as nginx does for `server` lines. A worker must not wait for a
 //! name server: it knows what the master resolved and what stands in /etc/hosts.
 
-use crate::stamp::Stamp;
+use super::local_names::LocalNames;
 use crate::world::World;
 use gatehouse_table::route::{Answer, Names};
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Mutex, PoisonError};
@@ -16,17 +15,8 @@ use std::time::{Duration, Instant};
 #[derive(Default)]
 pub struct Hosts {
     names: Names,
-    local: Local,
+    local: LocalNames,
 }
-
-/// What /etc/hosts said when it was last read.
-#[derive(Default)]
-struct Local {
-    read: Option<Stamp>,
-    names: HashMap<String, Vec<IpAddr>>,
-}
-
-const ETC_HOSTS: &str = "/etc/hosts";
 
 /// The names of the configuration last read, good or bad: their addresses are used when name servers are away.
 static LAST: Mutex<Option<Names>> = Mutex::new(None);
@@ -37,7 +27,7 @@ impl Hosts {
         let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
         Self {
             names: last.clone().unwrap_or_default(),
-            local: Local::default(),
+            local: LocalNames::default(),
         }
     }
 
@@ -63,9 +53,14 @@ impl Hosts {
         self.names.recall(name, port, &mut |name| local.find(name))
     }
 
-    /// Looks again at /etc/hosts, if it is another one now: once for each reading of a file of routes.
+    /// Looks again at /etc/hosts: once for each reading of a file of routes.
     pub(super) fn refresh(&mut self, world: &dyn World) {
         self.local.refresh(world);
+    }
+
+    /// Reads some of /etc/hosts, if it is another one now; false when it has been read.
+    pub(super) fn step(&mut self) -> bool {
+        self.local.step()
     }
 
     /// What is to be said about names that name servers did not answer for.
@@ -101,46 +96,4 @@ fn why(world: &dyn World, error: &io::Error) -> Answer {
     } else {
         Answer::NotFound(text.into())
     }
-}
-
-impl Local {
-    fn find(&self, name: &str) -> Vec<IpAddr> {
-        self.names.get(name).cloned().unwrap_or_default()
-    }
-
-    fn refresh(&mut self, world: &dyn World) {
-        let Ok(mut file) = world.open(ETC_HOSTS.as_ref()) else {
-            return;
-        };
-        let stamp = file.stamp().ok();
-        if stamp.is_some() && stamp == self.read {
-            return;
-        }
-        let mut text = String::new();
-        if file.read_to_string(&mut text).is_ok() {
-            self.names = in_hosts_file(&text);
-            self.read = stamp;
-        }
-    }
-}
-
-fn in_hosts_file(text: &str) -> HashMap<String, Vec<IpAddr>> {
-    let mut names: HashMap<String, Vec<IpAddr>> = HashMap::new();
-    for line in text.lines() {
-        let mut words = line
-            .split('#')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace();
-        let Some(Ok(address)) = words.next().map(str::parse) else {
-            continue;
-        };
-        for name in words {
-            let found = names.entry(name.to_ascii_lowercase()).or_default();
-            if !found.contains(&address) {
-                found.push(address);
-            }
-        }
-    }
-    names
 }

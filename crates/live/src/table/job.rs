@@ -137,6 +137,10 @@ impl Job {
         else {
             return Ok(Step::Lost);
         };
+        // Names first: routes may bring some that stand in /etc/hosts since a moment ago.
+        if site.file.is_some_and(|file| file.hosts.borrow_mut().step()) {
+            return Ok(Step::More);
+        }
         let bytes = source.read(site.world)?;
         if bytes.is_empty() {
             return Ok(Step::Ended);

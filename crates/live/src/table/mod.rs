@@ -4,6 +4,7 @@ mod feeder;
 mod fill;
 mod hosts;
 mod job;
+mod local_names;
 mod reading;
 mod room;
 mod search;

@@ -82,6 +82,16 @@ fn no_step_takes_long_and_memory_comes_back() {
     while cost.step(|| worker.step()) == Next::Soon {}
     cost.report("the lease is lost when all are to be applied");
 
+    let many = |n| format!("0.0.0.0 advertisement-{n}.example.com\n");
+    for what in ["a long /etc/hosts", "another long /etc/hosts"] {
+        let hosts: String = (0..500_000 / PART).map(many).collect();
+        site.world.replace("/etc/hosts", hosts);
+        let lines = follow(&mut worker, what, "{}".into());
+        assert!(lines.len() < 3, "{lines:?}");
+        site.world.advance(1_000);
+    }
+
+    follow(&mut worker, "some are there again", file(5));
     let lines = follow(&mut worker, "all routes are gone", "{}".into());
     assert!(lines[0].contains("0 routes"), "{lines:?}");
 }

@@ -103,6 +103,17 @@ impl Worker {
         polls.take(1_000_000).count() + 1
     }
 
+    /// The addresses of a host's backends.
+    pub(crate) fn backends(&self, host: &str) -> Vec<String> {
+        let mut buf = [0; MAX_RECORD_WORDS];
+        let routes = self.table.routes().unwrap();
+        let hit = routes.lookup(host.as_bytes(), &mut buf).unwrap().unwrap();
+        hit.route
+            .backends()
+            .map(|b| b.address.to_string())
+            .collect()
+    }
+
     /// The variable `v` of a host.
     pub(crate) fn value(&self, host: &str) -> Option<String> {
         let mut buf = [0; MAX_RECORD_WORDS];

@@ -275,12 +275,21 @@ fn names_without_an_address_are_said_once() {
         let left_out = |line: &&String| line.contains(r#"host not found "new.invalid""#);
         assert_eq!(said.iter().filter(left_out).count(), lines - 1);
     }
-    // What /etc/hosts knows is found at the next reading.
-    site.world
-        .replace("/etc/hosts", "10.0.0.9 new.invalid # ours");
+    // What /etc/hosts knows is found at the next reading, also at its end; and not what it knows no more.
+    let many: String = (0..2_000)
+        .map(|n| format!("10.0.0.{} h{n}.invalid\n", n % 200))
+        .collect();
+    let known = format!("{many}10.0.0.9 other NEW.invalid # ours");
+    site.world.replace("/etc/hosts", known);
     site.world.replace(FILE, file("3"));
     site.world.advance(1_000);
     worker.work();
     let said = site.world.take_lines();
     assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!(worker.backends("a.test"), ["10.0.0.9:80", "10.0.0.1:80"]);
+    site.world.replace("/etc/hosts", "10.0.0.9 other");
+    site.world.replace(FILE, file("4"));
+    site.world.advance(1_000);
+    worker.work();
+    assert_eq!(worker.backends("a.test"), ["10.0.0.1:80"]);
 }

@@ -6,7 +6,7 @@ use super::parts::Parts;
 use super::record::{AttachedRef, Owner, PeerSlot};
 use super::view::RouteView;
 use super::writer::{Applied, ApplyError, Change, Writer};
-use super::{MAX_RECORD_WORDS, Table, Word};
+use super::{Table, Word};
 use crate::route::{Key, Resolved, Secret};
 use zeroize::Zeroizing;
 
@@ -62,7 +62,8 @@ impl<W: Word> Table<'_, W> {
     #[must_use]
     pub fn has(&self, prepared: &Prepared) -> bool {
         let wanted = RouteView::from_words(prepared.words());
-        let mut buf = [0; MAX_RECORD_WORDS];
+        // A longer record is another route's.
+        let mut buf = vec![0; wanted.words().len()];
         let Ok(Some(len)) = self.probe(wanted.key(), &mut buf) else {
             return false;
         };
