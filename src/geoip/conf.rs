@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 /// `http`: databases, variables, and what the rules need of the databases.
 #[derive(Default)]
-pub struct Main {
+pub(crate) struct Main {
     pub(super) databases: Vec<Db>,
     pub(super) variables: Vec<Definition>,
     pub(super) paths: Paths,
@@ -20,7 +20,7 @@ pub struct Main {
 }
 
 /// What a rule needs of the databases: a field, or (`unknown=`) any database.
-pub struct Need {
+pub(super) struct Need {
     pub(super) field: Option<Field>,
     pub(super) directive: String,
     pub(super) place: ConfLine,
@@ -28,7 +28,7 @@ pub struct Need {
 
 /// One level of locations.
 #[derive(Default)]
-pub struct Loc {
+pub(crate) struct Loc {
     pub(super) rules: Option<Rc<RuleList>>,
     pub(super) bypass: Option<Rc<Vec<Expression>>>,
     pub(super) address: Option<Rc<Expression>>,
@@ -38,7 +38,7 @@ pub struct Loc {
 }
 
 /// One `geoip_variable`.
-pub struct Definition {
+pub(super) struct Definition {
     pub(super) db: Option<String>,
     /// Which database, once all are read.
     pub(super) number: usize,
@@ -49,7 +49,7 @@ pub struct Definition {
 }
 
 /// The paths of the variables that always exist, read once.
-pub struct Paths {
+pub(super) struct Paths {
     pub(super) subdivision: Option<Path>,
     pub(super) asn: Option<Path>,
 }
@@ -66,14 +66,14 @@ impl Default for Paths {
 
 impl Loc {
     /// Whether rules are in force at this level.
-    pub fn is_checked(&self) -> bool {
+    pub(crate) fn is_checked(&self) -> bool {
         self.rules.is_some()
     }
 }
 
 impl Main {
     /// Whether any request can be refused.
-    pub fn in_use(&self) -> bool {
+    pub(crate) fn in_use(&self) -> bool {
         self.has_rules
     }
 }

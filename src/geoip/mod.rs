@@ -6,7 +6,7 @@ mod database;
 mod variables;
 
 pub(crate) use check::Record;
-pub use conf::{Loc, Main};
+pub(crate) use conf::{Loc, Main};
 
 use crate::Gatehouse;
 use crate::family::Family;
@@ -20,7 +20,7 @@ use std::rc::Rc;
 use variables::VARIABLES;
 
 /// What this family brings.
-pub const FAMILY: Family = Family {
+pub(crate) const FAMILY: Family = Family {
     page: "geoip",
     title: "GeoIP",
     directives: DIRECTIVES,

@@ -11,7 +11,7 @@ use gatehouse_nginx::{Answer, Conf, Error, Request};
 use std::net::IpAddr;
 
 /// Reads a `geoip_variable` directive.
-pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let words = cf.words()?;
     let name = words.get(1).cloned().unwrap_or_default();
     let (mut db, mut source, mut default, mut steps) = (None, None, None, Vec::new());
@@ -134,7 +134,7 @@ fn verdict(r: Request<'_>) -> Verdict<'_> {
     verdict
 }
 
-pub const VARIABLES: &[Variable<Gatehouse>] = &[
+pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
     Variable::new(
         "geoip_country",
         "The client's country, ISO 3166-1 alpha-2.",

@@ -14,7 +14,7 @@ use std::ptr;
 
 /// What a request's lookup found.
 #[derive(Clone, Copy)]
-pub struct Found<'r> {
+pub(super) struct Found<'r> {
     /// The rule and the route; None is a miss.
     pub route: Option<(LookupKind, RouteView<'r>)>,
 }
@@ -23,7 +23,7 @@ pub struct Found<'r> {
 const USUAL_WORDS: usize = 48;
 
 /// Finds the route of `key`. None: memory is short or the table is broken.
-pub fn find<'r>(r: Request<'r>, table: &UpstreamTable, key: &'r [u8]) -> Option<Found<'r>> {
+pub(super) fn find<'r>(r: Request<'r>, table: &UpstreamTable, key: &'r [u8]) -> Option<Found<'r>> {
     let routes = table.routes()?;
     let mut buffer = [0; HOST_MAX];
     let Some(normal) = normalize(key, table.mode(), &mut buffer) else {
@@ -48,7 +48,7 @@ pub fn find<'r>(r: Request<'r>, table: &UpstreamTable, key: &'r [u8]) -> Option<
 /// The lookup of a request, and what it was for: after an internal redirect, and for another `upstream`, it counts
 /// no more.
 #[derive(Clone, Copy)]
-pub struct Remembered<'r> {
+pub(super) struct Remembered<'r> {
     lookup: &'r Lookup,
     /// [`Request::upstream_mark`]
     upstream: usize,
@@ -56,7 +56,7 @@ pub struct Remembered<'r> {
 }
 
 /// The request's lookup on its way to its upstream, done by whoever needs it first.
-pub fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Found<'r>> {
+pub(super) fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Found<'r>> {
     let memo = &r.local::<Gatehouse>()?.upstream.remembered;
     let upstream = r.upstream_mark();
     let known = memo
@@ -78,7 +78,7 @@ pub fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Found<'r>> 
 /// Which part of nginx's caches a request may use: one `upstream` serves every key, so an entry's key begins with the
 /// table and the key. What comes from a client has no zero byte, so that no other key begins like that; the length makes
 /// sure that no such beginning is another one's too.
-pub fn cache_use(r: Request<'_>) -> CacheUse<'_> {
+pub(crate) fn cache_use(r: Request<'_>) -> CacheUse<'_> {
     match r
         .upstream_srv::<Gatehouse>()
         .map(|srv| &srv.upstream.lookup)
@@ -125,10 +125,10 @@ fn decimal(number: usize, digits: &mut [u8; LENGTH_DIGITS]) -> &[u8] {
 }
 
 /// Serves a request by the backends of its route, chosen by the lookup's policy.
-pub struct Routed;
+pub(super) struct Routed;
 
 /// A request's choices.
-pub struct Choices<'r> {
+pub(super) struct Choices<'r> {
     lookup: &'r Lookup,
     route: RouteView<'r>,
     selection: Selection,

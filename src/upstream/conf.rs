@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 /// `http`: the tables, who uses them, and the variables that read them.
 #[derive(Default)]
-pub struct Main {
+pub(crate) struct Main {
     pub(super) tables: Vec<UpstreamTable>,
     pub(super) uses: Vec<Rc<TableRef>>,
     pub(super) lookups: Vec<Rc<Lookup>>,
@@ -22,12 +22,12 @@ pub struct Main {
 
 /// One `upstream` block.
 #[derive(Default)]
-pub struct Srv {
+pub(crate) struct Srv {
     pub(super) lookup: Option<Rc<Lookup>>,
 }
 
 /// A table named before or after its block is read.
-pub struct TableRef {
+pub(super) struct TableRef {
     pub(super) name: String,
     pub(super) directive: String,
     pub(super) place: ConfLine,
@@ -36,7 +36,7 @@ pub struct TableRef {
 }
 
 /// One `upstream_lookup`.
-pub struct Lookup {
+pub(super) struct Lookup {
     pub(super) table: Rc<TableRef>,
     pub(super) key: Expression,
     pub(super) policy: Box<dyn Policy>,
@@ -44,7 +44,7 @@ pub struct Lookup {
 }
 
 impl Lookup {
-    pub fn new(table: Rc<TableRef>, key: Expression, policy: Box<dyn Policy>) -> Self {
+    pub(super) fn new(table: Rc<TableRef>, key: Expression, policy: Box<dyn Policy>) -> Self {
         Self {
             table,
             key,
@@ -53,7 +53,7 @@ impl Lookup {
         }
     }
 
-    pub fn slot(&self) -> &Slot {
+    pub(super) fn slot(&self) -> &Slot {
         &self.slot
     }
 
@@ -66,7 +66,7 @@ impl Lookup {
 }
 
 /// One `upstream_variable`.
-pub struct Definition {
+pub(super) struct Definition {
     pub(super) table: Rc<TableRef>,
     pub(super) key: Expression,
     pub(super) name: String,
@@ -87,7 +87,7 @@ pub(super) fn use_table(cf: &mut Conf<'_, Gatehouse>, name: String) -> Rc<TableR
 
 impl Main {
     /// Whether any `upstream` looks its backends up.
-    pub fn in_use(&self) -> bool {
+    pub(crate) fn in_use(&self) -> bool {
         !self.lookups.is_empty()
     }
 

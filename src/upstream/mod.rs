@@ -5,9 +5,9 @@ mod conf;
 mod table;
 mod variables;
 
-pub use balance::cache_use;
-pub use conf::{Main, Srv};
-pub use variables::{Local, Record};
+pub(crate) use balance::cache_use;
+pub(crate) use conf::{Main, Srv};
+pub(crate) use variables::{Local, Record};
 
 use crate::Gatehouse;
 use crate::family::Family;
@@ -20,7 +20,7 @@ use std::rc::Rc;
 use variables::VARIABLES;
 
 /// What this family brings.
-pub const FAMILY: Family = Family {
+pub(crate) const FAMILY: Family = Family {
     page: "upstream",
     title: "Upstream lookup",
     directives: DIRECTIVES,

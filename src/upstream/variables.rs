@@ -10,7 +10,7 @@ use std::cell::Cell;
 
 /// What this request has looked up.
 #[derive(Default)]
-pub struct Local<'r> {
+pub(crate) struct Local<'r> {
     pub(super) remembered: Cell<Option<Remembered<'r>>>,
     /// For which upstream, and what stands in front of its cache key.
     pub(super) cache_part: Cell<Option<(usize, &'r [u8])>>,
@@ -18,12 +18,12 @@ pub struct Local<'r> {
 
 /// What the main request looked up last on its way to an upstream: shown where it goes on without one.
 #[derive(Default)]
-pub struct Record<'r> {
+pub(crate) struct Record<'r> {
     pub(super) last: Cell<Option<&'r Found<'r>>>,
 }
 
 /// Reads an `upstream_variable` directive.
-pub fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let words = cf.words()?;
     let word = |n: usize| words.get(n).cloned().unwrap_or_default();
     let default = match words.get(5).map(|w| w.strip_prefix("default=").ok_or(w)) {
@@ -87,7 +87,7 @@ fn shown(value: Option<&[u8]>) -> Option<&[u8]> {
     value.filter(|v| !v.iter().any(u8::is_ascii_control))
 }
 
-pub const VARIABLES: &[Variable<Gatehouse>] = &[
+pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
     Variable::new(
         "upstream_lookup_result",
         "How the route was found: `exact`, `wildcard`, `default` or `miss`. Usable in `proxy_set_header`; not found before the first upstream is known and on a cache hit. Where an error page has no upstream, it is the lookup before.",
