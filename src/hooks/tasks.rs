@@ -45,7 +45,7 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
     },
     Directive {
         name: c"test_task",
-        syntax: "sleep | panic | wake | busy | end | connect address [text] | tls address name file|any [text] | resolve name | service name service",
+        syntax: "sleep | panic | wake | busy | end | connect address [text] | tls address name file|any [text] | resolve name | service name service; hasty_connect and the like give up after 20 ms",
         default: None,
         contexts: Contexts::MAIN,
         args: Args::OneOrMore,
@@ -84,10 +84,12 @@ enum Wanted {
         to: Address,
         tls: Option<(Tls, String)>,
         text: String,
+        time: Duration,
     },
     Resolve {
         name: String,
         service: Option<String>,
+        time: Duration,
     },
 }
 
@@ -95,7 +97,11 @@ fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let words = cf.words()?;
     let word = |n: usize| words.get(n).map(String::as_str).unwrap_or_default();
     let address = || word(2).parse().map_err(|_| cf.invalid(word(2)));
-    let wanted = match word(1) {
+    let (kind, time) = match word(1).strip_prefix("hasty_") {
+        Some(kind) => (kind, SHORT),
+        None => (word(1), LONG),
+    };
+    let wanted = match kind {
         "sleep" => Wanted::Sleep,
         "panic" => Wanted::Panic,
         "wake" => Wanted::Wake,
@@ -105,6 +111,7 @@ fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
             to: address()?,
             tls: None,
             text: word(3).to_owned(),
+            time,
         },
         "tls" => {
             let to = address()?;
@@ -117,11 +124,13 @@ fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
                 to,
                 tls: Some((tls, word(3).to_owned())),
                 text: word(5).to_owned(),
+                time,
             }
         }
         "resolve" | "service" => Wanted::Resolve {
             name: word(2).to_owned(),
             service: words.get(3).cloned(),
+            time,
         },
         other => return Err(cf.invalid(other)),
     };
@@ -138,9 +147,18 @@ fn start_worker(main: &Main) {
             Wanted::Wake => wakes(),
             Wanted::Busy => task::spawn("yielding", busy()),
             Wanted::End => task::spawn("ending", ends()),
-            Wanted::Connect { to, tls, text } => task::spawn("connecting", talks(to, tls, text)),
-            Wanted::Resolve { name, service } => match main.resolver.clone() {
-                Some(resolver) => task::spawn("resolving", resolves(resolver, name, service)),
+            Wanted::Connect {
+                to,
+                tls,
+                text,
+                time,
+            } => task::spawn("connecting", talks(to, tls, text, time)),
+            Wanted::Resolve {
+                name,
+                service,
+                time,
+            } => match main.resolver.clone() {
+                Some(resolver) => task::spawn("resolving", resolves(resolver, name, service, time)),
                 None => false,
             },
         };
@@ -256,12 +274,13 @@ async fn ends() {
 }
 
 /// `connect`, `tls`: writes the text, reads up to the end, again and again.
-async fn talks(to: Address, tls: Option<(Tls, String)>, text: String) {
+async fn talks(to: Address, tls: Option<(Tls, String)>, text: String, time: Duration) {
     let _ending = Ending("connect");
     loop {
-        match talk(&to, tls.as_ref(), &text).await {
-            Ok(answer) => say(&format!("{to} answered {answer}")),
-            Err(error) => say(&format!("{to}: {error} [{:?}]", error.kind())),
+        match within(time, talk(&to, tls.as_ref(), &text)).await {
+            Err(TimedOut) => say(&format!("{to}: given up")),
+            Ok(Ok(answer)) => say(&format!("{to} answered {answer}")),
+            Ok(Err(error)) => say(&format!("{to}: {error} [{:?}]", error.kind())),
         }
         sleep(SHORT).await;
     }
@@ -293,22 +312,23 @@ async fn talk(to: &Address, tls: Option<&(Tls, String)>, text: &str) -> io::Resu
 }
 
 /// `resolve`, `service`: asks again and again.
-async fn resolves(resolver: Resolver, name: String, service: Option<String>) {
+async fn resolves(resolver: Resolver, name: String, service: Option<String>, time: Duration) {
     let _ending = Ending("resolve");
     loop {
         let found = match &service {
-            Some(service) => resolver.services(service, &name).await,
-            None => resolver.lookup(&name).await,
+            Some(service) => within(time, resolver.services(service, &name)).await,
+            None => within(time, resolver.lookup(&name)).await,
         };
         match found {
-            Ok(found) => {
+            Err(TimedOut) => say(&format!("{name}: given up")),
+            Ok(Ok(found)) => {
                 let left = found.valid_until.saturating_sub(process::now());
                 let one =
                     |one: &Service| format!(" {} {}/{}", one.address, one.priority, one.weight);
                 let all: String = found.addresses.iter().map(one).collect();
                 say(&format!("{name} for {left} s:{all}"));
             }
-            Err(error) => say(&format!("{name}: {error} [{error:?}]")),
+            Ok(Err(error)) => say(&format!("{name}: {error} [{error:?}]")),
         }
         sleep(SHORT).await;
     }

@@ -14,6 +14,7 @@ const CONF: &str = "http {
     test_task connect 127.0.0.1:$TEST_NGINX_RAND_PORT_3 /nobody;
     test_task connect unix:$TEST_NGINX_SERVROOT/conf/none.sock /none;
     test_task connect 127.0.0.1:$TEST_NGINX_PORT_SILENT /silent;
+    test_task hasty_connect 127.0.0.1:$TEST_NGINX_PORT_SILENT /silent;
     test_task connect 127.0.0.1:$TEST_NGINX_RAND_PORT_1 /close;
     TLS
     server {
@@ -32,7 +33,8 @@ const TLS: &str = "
     test_task tls 127.0.0.1:$TEST_NGINX_RAND_PORT_2 anybody.test any /any;
     test_task tls 127.0.0.1:$TEST_NGINX_RAND_PORT_2 one.internal $TEST_NGINX_DATA/tls/two.pem;
     test_task tls 127.0.0.1:$TEST_NGINX_RAND_PORT_1 one.internal $TEST_NGINX_DATA/tls/ca.pem;
-    test_task tls 127.0.0.1:$TEST_NGINX_PORT_SILENT one.internal $TEST_NGINX_DATA/tls/ca.pem;";
+    test_task tls 127.0.0.1:$TEST_NGINX_PORT_SILENT one.internal $TEST_NGINX_DATA/tls/ca.pem;
+    test_task hasty_tls 127.0.0.1:$TEST_NGINX_PORT_SILENT one.internal any;";
 
 const SERVER: &str = "
     server {
@@ -72,6 +74,7 @@ pub(super) fn plain(env: &Env) -> Result<(), String> {
         &format!(r#"127.0.0.1:{tcp} answered "" and 0 bytes"#),
     )?;
     says(&server, r"read timed out \[TimedOut\]")?;
+    says(&server, r"127.0.0.1:\d+: given up")?;
     leaves_nothing(&server)?;
     drop(silent);
     server.stop()

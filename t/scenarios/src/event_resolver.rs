@@ -21,6 +21,9 @@ const CONF: &str = "http {
     test_task resolve failing.test;
     test_task resolve silent.test;
     test_task service shop.test http;
+    test_task hasty_resolve silent.test;
+    test_task hasty_resolve quiet.test;
+    test_task hasty_service quiet.test http;
     test_task service none.test http;
     server { listen 127.0.0.1:$TEST_NGINX_SERVER_PORT; }
 }";
@@ -59,6 +62,8 @@ pub(super) fn configured(env: &Env) -> Result<(), String> {
         &server,
         r"silent.test: the name server timed out \[TimedOut\]",
     )?;
+    says(&server, r"silent.test: given up")?;
+    says(&server, r"quiet.test: given up")?;
     says(&server, r"shop.test for \d+ s:.* 127.0.0.5:8080 10/3")?;
     says(&server, r"shop.test for \d+ s:.* 127.0.0.[67]:8081 20/1")?;
     asked_again_when_it_ends(&server, &names)?;
