@@ -9,6 +9,9 @@ pub(crate) const PART: usize = if IN_FULL { 1 } else { 100 };
 
 /// No step of a feeder takes longer than this.
 const LONGEST: Duration = Duration::from_millis(5);
+/// But for what the machine does meanwhile: on a busy one, its interrupts are counted as ours in a few of the steps.
+const DISTURBED: usize = 2;
+const AT_ALL: Duration = Duration::from_millis(50);
 
 fn processor_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
@@ -37,6 +40,8 @@ pub(crate) struct Cost {
     peak_mib: usize,
     steps: usize,
     longest: Duration,
+    /// Steps longer than [`LONGEST`].
+    long: usize,
     /// Which step that was.
     at: usize,
     total: Duration,
@@ -50,6 +55,7 @@ impl Cost {
             peak_mib: now,
             steps: 0,
             longest: Duration::ZERO,
+            long: 0,
             at: 0,
             total: Duration::ZERO,
         }
@@ -62,6 +68,7 @@ impl Cost {
         if took > self.longest {
             (self.longest, self.at) = (took, self.steps);
         }
+        self.long += usize::from(took > LONGEST);
         self.total += took;
         self.steps += 1;
         if self.steps % 1_000 == 0 {
@@ -80,10 +87,7 @@ impl Cost {
             self.peak_mib - self.before_mib,
             private_mib() as i64 - self.before_mib as i64,
         );
-        assert!(
-            !IN_FULL || self.longest < LONGEST,
-            "{what}: {:?}",
-            self.longest
-        );
+        let is_short = self.long <= DISTURBED && self.longest < AT_ALL;
+        assert!(!IN_FULL || is_short, "{what}: {} long steps", self.long);
     }
 }
