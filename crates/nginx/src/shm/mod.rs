@@ -60,7 +60,10 @@ struct Known {
 /// words at the same address.
 ///
 /// A zone has no memory before nginx maps it and after its cycle has ended: who keeps a zone for longer
-/// than its configuration finds it empty.
+/// than its configuration finds it empty. What a zone lends is borrowed from it, and callbacks lend the
+/// configuration it is in for no longer than they run. What is not prevented: code that leaks a zone of
+/// its own (`Box::leak`) and keeps what that lent into a later callback; nginx unmaps zones at a reload in
+/// the master and with `master_process off`, never in a worker of a master.
 pub struct Zone {
     known: Rc<Known>,
 }
