@@ -2,7 +2,6 @@
 
 use crate::stamp::Stamp;
 use crate::world::{OpenFile, World};
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
 use std::net::IpAddr;
@@ -18,14 +17,15 @@ pub(super) struct LocalNames {
     garbage: Vec<Shard>,
 }
 
-/// Many small maps: none takes long to grow or to free. Names are spread at random, so that they do not grow all at once.
+/// Addresses by the hash of their name, in many small lists: none takes long to grow, to free or to look through. A
+/// random key spreads the names, so that the lists do not grow all at once, and no two names have one hash.
 #[derive(Default)]
 struct Names {
     state: RandomState,
     shards: Vec<Shard>,
 }
 
-type Shard = HashMap<String, Vec<IpAddr>>;
+type Shard = Vec<(u64, IpAddr)>;
 
 /// A reading of the file.
 struct Reading {
@@ -46,7 +46,7 @@ const LINE: usize = 64 * 1024;
 impl LocalNames {
     /// The addresses of a name.
     pub(super) fn find(&self, name: &str) -> Vec<IpAddr> {
-        self.names.find(name).cloned().unwrap_or_default()
+        self.names.find(name)
     }
 
     /// Looks at the file again. If it is another one now, [`LocalNames::step`] reads it.
@@ -130,7 +130,7 @@ impl Reading {
             return;
         };
         for name in words {
-            self.names.add(name.to_ascii_lowercase(), address);
+            self.names.add(&name.to_ascii_lowercase(), address);
         }
     }
 }
@@ -143,22 +143,27 @@ impl Names {
         }
     }
 
-    fn shard_of(&self, name: &str) -> usize {
-        usize::from(self.state.hash_one(name).to_le_bytes()[0])
+    fn hash(&self, name: &str) -> (u64, usize) {
+        let hash = self.state.hash_one(name);
+        (hash, usize::from(hash.to_le_bytes()[0]))
     }
 
-    fn find(&self, name: &str) -> Option<&Vec<IpAddr>> {
-        self.shards.get(self.shard_of(name))?.get(name)
+    fn find(&self, name: &str) -> Vec<IpAddr> {
+        let (hash, shard) = self.hash(name);
+        let shard = self.shards.get(shard).into_iter().flatten();
+        let mut found: Vec<IpAddr> = Vec::new();
+        for (_, address) in shard.filter(|(of, _)| *of == hash) {
+            if !found.contains(address) {
+                found.push(*address);
+            }
+        }
+        found
     }
 
-    fn add(&mut self, name: String, address: IpAddr) {
-        let shard = self.shard_of(&name);
-        let Some(shard) = self.shards.get_mut(shard) else {
-            return;
-        };
-        let found = shard.entry(name).or_default();
-        if !found.contains(&address) {
-            found.push(address);
+    fn add(&mut self, name: &str, address: IpAddr) {
+        let (hash, shard) = self.hash(name);
+        if let Some(shard) = self.shards.get_mut(shard) {
+            shard.push((hash, address));
         }
     }
 }
