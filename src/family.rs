@@ -21,6 +21,9 @@ pub(crate) struct Family {
     pub directives: &'static [Directive<Gatehouse>],
     /// The variables that exist whenever the module is loaded.
     pub variables: &'static [Variable<Gatehouse>],
+    /// The words of its block as a list of the reference, in place of `{words}` in a directive's text.
+    #[cfg(feature = "hooks")]
+    pub words: fn() -> String,
     /// Completes a level of locations from the enclosing one.
     pub merge: fn(&mut Merging<'_, Gatehouse>, &Loc, &mut Loc) -> Result<(), Error>,
     /// Checks what needs the whole `http` block.
@@ -38,6 +41,8 @@ impl Family {
         title: "",
         directives: &[],
         variables: &[],
+        #[cfg(feature = "hooks")]
+        words: String::new,
         merge: |_, _, _| Ok(()),
         complete: |_| Ok(()),
         install: |_| Ok(()),

@@ -80,7 +80,7 @@ fn name(directive: &Directive<Gatehouse>) -> &'static str {
 fn page(chapter: &Family) -> String {
     let mut out = format!("# {}\n\n", chapter.title);
     for directive in chapter.directives {
-        describe(&mut out, directive);
+        describe(&mut out, directive, chapter.words);
     }
     if !chapter.variables.is_empty() {
         out.push_str("## Variables\n\n");
@@ -108,7 +108,7 @@ fn index(families: &'static [Family]) -> String {
     out.trim_end().to_owned() + "\n"
 }
 
-fn describe(out: &mut String, directive: &Directive<Gatehouse>) {
+fn describe(out: &mut String, directive: &Directive<Gatehouse>, words: fn() -> String) {
     let name = name(directive);
     let end = if directive.syntax.ends_with('}') {
         ""
@@ -126,9 +126,6 @@ fn describe(out: &mut String, directive: &Directive<Gatehouse>) {
         "## {name}\n\n```text\nSyntax:  {name} {}{end}\nDefault: {default}\nContext: {}\n```\n\n{}\n\n",
         directive.syntax,
         directive.context_names().join(", "),
-        directive
-            .text
-            .trim()
-            .replace("{words}", &gatehouse_token::reference()),
+        directive.text.trim().replace("{words}", &words()),
     );
 }

@@ -36,6 +36,8 @@ pub(crate) const FAMILY: Family = Family {
     title: "Tokens",
     directives: DIRECTIVES,
     variables: VARIABLES,
+    #[cfg(feature = "hooks")]
+    words: gatehouse_token::reference,
     merge: |cf, parent, child| {
         merge(cf, &parent.token, &mut child.token);
         Ok(())

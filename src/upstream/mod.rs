@@ -1,6 +1,7 @@
 //! `upstream_…`: which backends serve a host, from a table that changes without a reload.
 
 mod balance;
+mod block;
 mod conf;
 mod table;
 mod variables;
@@ -25,6 +26,8 @@ pub(crate) const FAMILY: Family = Family {
     title: "Upstream lookup",
     directives: DIRECTIVES,
     variables: VARIABLES,
+    #[cfg(feature = "hooks")]
+    words: block::reference,
     complete: |cf| complete(&cf.main().upstream),
     ..Family::NONE
 };

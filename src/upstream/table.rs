@@ -1,10 +1,9 @@
 //! One `upstream_table`: its block, its zone, its feeder.
 
+use super::block;
 use crate::Gatehouse;
-use crate::words::{duplicate, http_status};
-use gatehouse_base::words;
 use gatehouse_live::nginx::{Process, Reading};
-use gatehouse_live::table::{Feed, Hosts, Plan, RouteFeeder, RouteFile, SharedTable};
+use gatehouse_live::table::{Feed, Plan, RouteFeeder, SharedTable};
 use gatehouse_nginx::shm::ZoneState;
 use gatehouse_nginx::{Conf, Error, Level, Zone};
 use gatehouse_table::route::Match;
@@ -20,19 +19,6 @@ pub(super) struct UpstreamTable {
     passive: Passive,
 }
 
-/// The lines of a block.
-#[derive(Default)]
-struct Block {
-    size: Option<usize>,
-    mode: Option<Match>,
-    miss: Option<u16>,
-    passive: Option<Passive>,
-    file: Option<RouteFile>,
-}
-
-/// How often a file is looked at unless the line says otherwise.
-const RELOAD_MS: u64 = 1_000;
-
 /// Reads an `upstream_table` block.
 pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let name = cf.words()?.pop().unwrap_or_default();
@@ -46,8 +32,8 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     {
         return Err(Error::new(format!("duplicate upstream_table \"{name}\"")));
     }
-    let mut block = Block::default();
-    cf.block(&mut block, line)?;
+    let mut block = block::Block::default();
+    cf.block(&mut block, block::line)?;
     let size = block
         .size
         .ok_or_else(|| Error::at(&place, format!("upstream_table \"{name}\" has no \"zone\"")))?;
@@ -90,86 +76,6 @@ fn prepared_zone(
         let mut feed = feed.borrow_mut();
         let prepared = plan.prepare(zone, is_new, &Reading(zone), &mut feed);
         prepared.map_err(|e| format!("upstream_table \"{}\": {e}", plan.name))
-    })
-}
-
-fn line(cf: &mut Conf<'_, Gatehouse>, block: &mut Block) -> Result<(), Error> {
-    let words = cf.words()?;
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let twice = match words.as_slice() {
-        ["zone", size] => block.size.replace(cf.size(size)?).is_some(),
-        ["match", "host"] => block.mode.replace(Match::Host).is_some(),
-        ["match", "exact"] => block.mode.replace(Match::Exact).is_some(),
-        ["match", other] => {
-            return Err(words::invalid(other, "match", ["host", "exact"]).into());
-        }
-        ["miss", status] => {
-            let status = http_status(cf, status)?;
-            block.miss.replace(status).is_some()
-        }
-        ["passive", rest @ ..] if !rest.is_empty() => {
-            block.passive.replace(passive(cf, rest)?).is_some()
-        }
-        ["file", path] => block.file.replace(route_file(cf, path, None)?).is_some(),
-        ["file", path, reload] => block
-            .file
-            .replace(route_file(cf, path, Some(reload))?)
-            .is_some(),
-        ["zone" | "match" | "miss" | "passive" | "file", ..] => return Err(cf.wrong_arguments()),
-        _ => return Err(cf.unknown("upstream_table")),
-    };
-    if twice {
-        Err(cf.error("is duplicate"))
-    } else {
-        Ok(())
-    }
-}
-
-fn passive(cf: &Conf<'_, Gatehouse>, words: &[&str]) -> Result<Passive, Error> {
-    let (mut fails, mut window_ms) = (None, None);
-    for word in words {
-        let twice = match word.split_once('=') {
-            Some(("fails", n)) => fails
-                .replace(n.parse().map_err(|_| cf.invalid(word))?)
-                .is_some(),
-            Some(("window", time)) => window_ms
-                .replace(cf.milliseconds(time).map_err(|_| cf.invalid(word))?)
-                .is_some(),
-            _ => return Err(cf.invalid_parameter(word)),
-        };
-        if twice {
-            return Err(duplicate(cf, word));
-        }
-    }
-    let usual = Passive::default();
-    Ok(Passive {
-        fails: fails.unwrap_or(usual.fails),
-        window_ms: window_ms.unwrap_or(usual.window_ms),
-    })
-}
-
-fn route_file(
-    cf: &mut Conf<'_, Gatehouse>,
-    path: &str,
-    reload: Option<&str>,
-) -> Result<RouteFile, Error> {
-    if path.is_empty() {
-        return Err(cf.invalid(path));
-    }
-    let reload_ms = match reload.map(|word| (word, word.strip_prefix("reload="))) {
-        None => RELOAD_MS,
-        Some((word, Some(time))) => cf.milliseconds(time).map_err(|_| cf.invalid(word))?,
-        Some((word, None)) => return Err(cf.invalid_parameter(word)),
-    };
-    Ok(RouteFile {
-        path: cf.path(path)?,
-        reload_ms,
-        hosts: Rc::clone(
-            cf.main()
-                .upstream
-                .hosts
-                .get_or_insert_with(|| Rc::new(RefCell::new(Hosts::of_new_configuration()))),
-        ),
     })
 }
 

@@ -1,0 +1,175 @@
+//! The words of an `upstream_table` block, a row each, like directives.
+
+use crate::Gatehouse;
+use crate::words::{duplicate, http_status};
+use gatehouse_base::words;
+use gatehouse_live::table::{Hosts, RouteFile};
+use gatehouse_nginx::{Conf, Error};
+use gatehouse_table::route::Match;
+use gatehouse_table::table::Passive;
+use std::cell::RefCell;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+/// The lines of a block.
+#[derive(Default)]
+pub(super) struct Block {
+    pub size: Option<usize>,
+    pub mode: Option<Match>,
+    pub miss: Option<u16>,
+    pub passive: Option<Passive>,
+    pub file: Option<RouteFile>,
+}
+
+/// How often a file is looked at unless the line says otherwise.
+const RELOAD_MS: u64 = 1_000;
+
+type Set = fn(&mut Conf<'_, Gatehouse>, &[&str], &mut Block) -> Result<bool, Error>;
+
+/// A word of the block.
+// Only the hooks build writes the reference.
+#[cfg_attr(not(feature = "hooks"), allow(dead_code))]
+struct Word {
+    name: &'static str,
+    /// How many words may follow it.
+    args: RangeInclusive<usize>,
+    /// What follows it, for the reference.
+    syntax: &'static str,
+    /// What it does, for the reference: Markdown, to be read behind the word.
+    text: &'static str,
+    /// Reads what follows it; true when the block had the word already.
+    set: Set,
+}
+
+const WORDS: &[Word] = &[
+    Word {
+        name: "zone",
+        args: 1..=1,
+        syntax: "size",
+        text: include_str!("docs/table/zone.md"),
+        set: |cf, words, block| Ok(block.size.replace(cf.size(first(words))?).is_some()),
+    },
+    Word {
+        name: "match",
+        args: 1..=1,
+        syntax: "host | exact",
+        text: include_str!("docs/table/match.md"),
+        set: |_, words, block| Ok(block.mode.replace(mode(first(words))?).is_some()),
+    },
+    Word {
+        name: "file",
+        args: 1..=2,
+        syntax: "path [reload=time]",
+        text: include_str!("docs/table/file.md"),
+        set: |cf, words, block| {
+            let file = route_file(cf, first(words), words.get(1).copied())?;
+            Ok(block.file.replace(file).is_some())
+        },
+    },
+    Word {
+        name: "miss",
+        args: 1..=1,
+        syntax: "N",
+        text: include_str!("docs/table/miss.md"),
+        set: |cf, words, block| {
+            let status = http_status(cf, first(words))?;
+            Ok(block.miss.replace(status).is_some())
+        },
+    },
+    Word {
+        name: "passive",
+        args: 1..=usize::MAX,
+        syntax: "fails=N window=time",
+        text: include_str!("docs/table/passive.md"),
+        set: |cf, words, block| Ok(block.passive.replace(passive(cf, words)?).is_some()),
+    },
+];
+
+fn first<'w>(words: &[&'w str]) -> &'w str {
+    words.first().copied().unwrap_or_default()
+}
+
+/// Reads one line of the block.
+pub(super) fn line(cf: &mut Conf<'_, Gatehouse>, block: &mut Block) -> Result<(), Error> {
+    let words = cf.words()?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let Some((name, rest)) = words.split_first() else {
+        return Ok(());
+    };
+    let Some(word) = WORDS.iter().find(|word| word.name == *name) else {
+        return Err(cf.unknown("upstream_table"));
+    };
+    if !word.args.contains(&rest.len()) {
+        return Err(cf.wrong_arguments());
+    }
+    if (word.set)(cf, rest, block)? {
+        return Err(cf.error("is duplicate"));
+    }
+    Ok(())
+}
+
+fn mode(word: &str) -> Result<Match, Error> {
+    match word {
+        "host" => Ok(Match::Host),
+        "exact" => Ok(Match::Exact),
+        other => Err(words::invalid(other, "match", ["host", "exact"]).into()),
+    }
+}
+
+fn passive(cf: &Conf<'_, Gatehouse>, words: &[&str]) -> Result<Passive, Error> {
+    let (mut fails, mut window_ms) = (None, None);
+    for word in words {
+        let twice = match word.split_once('=') {
+            Some(("fails", n)) => fails
+                .replace(n.parse().map_err(|_| cf.invalid(word))?)
+                .is_some(),
+            Some(("window", time)) => window_ms
+                .replace(cf.milliseconds(time).map_err(|_| cf.invalid(word))?)
+                .is_some(),
+            _ => return Err(cf.invalid_parameter(word)),
+        };
+        if twice {
+            return Err(duplicate(cf, word));
+        }
+    }
+    let usual = Passive::default();
+    Ok(Passive {
+        fails: fails.unwrap_or(usual.fails),
+        window_ms: window_ms.unwrap_or(usual.window_ms),
+    })
+}
+
+fn route_file(
+    cf: &mut Conf<'_, Gatehouse>,
+    path: &str,
+    reload: Option<&str>,
+) -> Result<RouteFile, Error> {
+    if path.is_empty() {
+        return Err(cf.invalid(path));
+    }
+    let reload_ms = match reload.map(|word| (word, word.strip_prefix("reload="))) {
+        None => RELOAD_MS,
+        Some((word, Some(time))) => cf.milliseconds(time).map_err(|_| cf.invalid(word))?,
+        Some((word, None)) => return Err(cf.invalid_parameter(word)),
+    };
+    Ok(RouteFile {
+        path: cf.path(path)?,
+        reload_ms,
+        hosts: Rc::clone(
+            cf.main()
+                .upstream
+                .hosts
+                .get_or_insert_with(|| Rc::new(RefCell::new(Hosts::of_new_configuration()))),
+        ),
+    })
+}
+
+/// The words as a list of the reference.
+#[cfg(feature = "hooks")]
+pub(super) fn reference() -> String {
+    let rows = WORDS.iter().map(|word| {
+        let text = word.text.trim().replace('\n', "\n  ");
+        format!("- `{} {};` {text}\n", word.name, word.syntax)
+    });
+    rows.collect::<String>().trim_end().to_owned()
+}
