@@ -18,6 +18,8 @@ pub(crate) struct Main {
     pub(super) every_server: Srv,
     /// The variables of which nginx keeps copies that stripping makes wrong.
     pub(super) remembered: Vec<Index>,
+    /// These, and the variables that the configuration computes from others: what a message is evaluated anew with.
+    pub(super) anew: Vec<Index>,
 }
 
 /// A profile as the requests use it.

@@ -169,7 +169,12 @@ fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         })?);
     }
     if !main.profiles.is_empty() {
-        cf.main().token.remembered = remembered(cf);
+        let remembered = remembered(cf);
+        let mut anew = cf.computed_variables();
+        anew.retain(|index| !remembered.contains(index));
+        anew.extend_from_slice(&remembered);
+        cf.main().token.remembered = remembered;
+        cf.main().token.anew = anew;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ pub(super) fn profile_named(r: Request<'_>) -> Result<Option<usize>, Option<&[u8
         None | Some(Auth::Off) => Ok(None),
         Some(Auth::Profile(used)) => Ok(Some(used.index.get())),
         Some(Auth::Variable(expression)) => {
-            let name = expression.eval(r).ok_or(None)?;
+            let name = expression.eval_anew(r, &[]).ok_or(None)?;
             let known = std::str::from_utf8(name)
                 .ok()
                 .and_then(|name| r.main_conf::<Gatehouse>().token.by_name.get(name));

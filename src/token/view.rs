@@ -2,7 +2,6 @@
 
 use super::conf::Named;
 use super::path;
-use super::profile::forget;
 use super::record::{AsReceived, Record};
 use crate::Gatehouse;
 use gatehouse_nginx::Request;
@@ -57,12 +56,10 @@ impl RequestView for View<'_, '_> {
         r.set_uri(path::signed(r, self.named, self.as_received)?);
         r.set_args(self.as_received.args);
         r.set_target(self.as_received.target);
-        forget(r, main);
-        let value = expression.eval(r);
+        let value = expression.eval_anew(r, &main.anew);
         r.set_uri(now.0);
         r.set_args(now.1);
         r.set_target(now.2);
-        forget(r, main);
         value
     }
 

@@ -25,6 +25,7 @@ pub(crate) trait Zero: Copy {}
 
 impl Zero for u8 {}
 impl Zero for u64 {}
+impl Zero for i32 {}
 
 /// `value` in a pool; its `Drop` never runs. None when memory is short.
 ///

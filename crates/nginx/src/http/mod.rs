@@ -1,5 +1,6 @@
 //! The http side of nginx: its modules' callbacks, requests, phases, headers and upstreams.
 
+mod anew;
 pub(crate) mod attached;
 mod bits;
 pub mod body;

@@ -204,6 +204,12 @@ impl<'r> Request<'r> {
     }
 
     /// `len` zero words in the request's pool; None when memory is short.
+    pub(crate) fn numbers(self, len: usize) -> Option<&'r mut [i32]> {
+        // SAFETY: the pool lives as long as the request.
+        unsafe { pool::alloc(self.fields().pool, len) }
+    }
+
+    /// Zeroed words from the request's pool; None when memory is short.
     pub fn words(self, len: usize) -> Option<&'r mut [u64]> {
         // SAFETY: the pool lives as long as the request.
         unsafe { pool::alloc(self.fields().pool, len) }

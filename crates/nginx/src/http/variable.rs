@@ -9,6 +9,7 @@ use crate::http::kind::HttpKind;
 use crate::http::request::Request;
 use crate::sys;
 use ngx::core::Status;
+use std::collections::HashSet;
 
 /// What reading a variable gives.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +77,9 @@ impl<M: HttpKind> Getter for Fixed<M> {
     }
 }
 
+/// No definition lies below: Linux maps nothing there (vm.mmap_min_addr).
+const LOWEST_ADDRESS: usize = 65_536;
+
 impl<M: HttpKind> Conf<'_, M> {
     /// Adds a variable computed by `G` with `data`.
     pub fn add_variable<G: Getter>(&mut self, name: &str, data: usize) -> Result<(), Error> {
@@ -121,6 +125,32 @@ impl<M: HttpKind> Conf<'_, M> {
         all.iter().filter(hit).map(|v| Index(v.index)).collect()
     }
 
+    /// The indexes of the variables nginx keeps values of that a definition in the configuration
+    /// computes from other variables: those of `map`, `geo`, `split_clients` and the like, whose
+    /// `data` is the address of the definition. A `set` has a number there, a named capture nothing:
+    /// nobody could compute these again. Only before nginx has read all of `http`.
+    pub fn computed_variables(&mut self) -> Vec<Index> {
+        // SAFETY: nginx's own settings, live.
+        let keys = unsafe { (*self.core_main()).variables_keys };
+        // SAFETY: null, or the names collected so far, live while `http` is read.
+        let keys = unsafe { keys.as_ref() };
+        // SAFETY: an initialised array of hash keys (ngx_http_variables_add_core_vars).
+        let keys = keys.map_or(&[][..], |all| unsafe {
+            all.keys.as_slice::<sys::ngx_hash_key_t>()
+        });
+        let definitions = keys.iter().filter_map(|key| {
+            let variable = key.value.cast::<sys::ngx_http_variable_t>();
+            // SAFETY: the value of each key is a variable.
+            unsafe { variable.as_ref() }
+        });
+        let names: HashSet<&[u8]> = definitions
+            .filter(|one| one.data >= LOWEST_ADDRESS)
+            // SAFETY: names live in the configuration's pool.
+            .map(|one| unsafe { bytes::slice(one.name) })
+            .collect();
+        self.remembered_variables(|name| names.contains(name.as_bytes()))
+    }
+
     /// The names, in lower case, of the variables that nginx, modules or the configuration define
     /// one by one: `http_host`, but not every `http_…`. Only before nginx has read all of `http`,
     /// as in `HttpModule::complete`; empty after that.
@@ -141,10 +171,15 @@ impl<M: HttpKind> Conf<'_, M> {
 }
 
 impl Request<'_> {
+    /// Where nginx remembers the value of a variable.
+    pub(crate) fn kept_value(self, index: Index) -> *mut sys::ngx_variable_value_t {
+        // SAFETY: `variables` has one value for each index given out while the configuration was read.
+        unsafe { self.fields().variables.add(index.0) }
+    }
+
     /// Makes nginx compute a variable again that it may have remembered.
     pub fn forget_variable(self, index: Index) {
-        // SAFETY: `variables` has one value for each index given out while the configuration was read.
-        let value = unsafe { self.fields().variables.add(index.0) };
+        let value = self.kept_value(index);
         // SAFETY: as above; nobody else looks at it meanwhile.
         bits::forget(unsafe { &mut *value });
     }

@@ -1,0 +1,91 @@
+//! Evaluating an expression as if nginx had not computed certain variables yet.
+
+use crate::http::request::Request;
+use crate::http::value::Expression;
+use crate::http::variable::Index;
+use crate::sys;
+use std::ptr;
+
+/// Words of a variable's value.
+const WORDS: usize = size_of::<sys::ngx_variable_value_t>() / size_of::<u64>();
+
+impl Expression {
+    /// Its value with the variables `anew` computed again. Afterwards nginx has the values of these
+    /// variables that it had before, and `$1`, `$2` … are those of the location: what the
+    /// expression reads may use regular expressions, as a `map` does. None when memory is short or
+    /// the value cannot be computed.
+    pub fn eval_anew<'r>(&self, r: Request<'r>, anew: &[Index]) -> Option<&'r [u8]> {
+        let captures = Captures::of(r)?;
+        let kept = r.words(anew.len().checked_mul(WORDS)?)?;
+        for (index, place) in anew.iter().zip(kept.chunks_exact_mut(WORDS)) {
+            let value = r.kept_value(*index).cast::<u64>();
+            // SAFETY: a value of nginx's and room for one, apart from each other.
+            unsafe { ptr::copy_nonoverlapping(value, place.as_mut_ptr(), WORDS) };
+            r.forget_variable(*index);
+        }
+        let value = self.eval(r);
+        for (index, place) in anew.iter().zip(kept.chunks_exact(WORDS)) {
+            let value = r.kept_value(*index).cast::<u64>();
+            // SAFETY: as above, the other way.
+            unsafe { ptr::copy_nonoverlapping(place.as_ptr(), value, WORDS) };
+        }
+        captures.put_back(r);
+        value
+    }
+}
+
+/// What the last regular expression of a request has captured.
+#[cfg(ngx_feature = "pcre")]
+struct Captures<'r> {
+    offsets: *mut i32,
+    text: *mut u8,
+    /// A copy of the offsets: nginx uses their memory again.
+    copy: &'r mut [i32],
+}
+
+#[cfg(ngx_feature = "pcre")]
+impl<'r> Captures<'r> {
+    fn of(r: Request<'r>) -> Option<Self> {
+        let fields = r.fields();
+        let count = fields.ncaptures;
+        let copy = r.numbers(count)?;
+        if count > 0 {
+            // SAFETY: nginx has `ncaptures` offsets there, and the copy has room for as many.
+            unsafe { ptr::copy_nonoverlapping(fields.captures, copy.as_mut_ptr(), count) };
+        }
+        Some(Self {
+            offsets: fields.captures,
+            text: fields.captures_data,
+            copy,
+        })
+    }
+
+    fn put_back(self, r: Request<'_>) {
+        let raw = r.raw();
+        // SAFETY: a plain field of the live request.
+        unsafe { (*raw).captures = self.offsets };
+        // SAFETY: as above.
+        unsafe { (*raw).captures_data = self.text };
+        // SAFETY: as above.
+        unsafe { (*raw).ncaptures = self.copy.len() };
+        if !self.copy.is_empty() {
+            // SAFETY: they were copied from there.
+            unsafe {
+                ptr::copy_nonoverlapping(self.copy.as_ptr(), self.offsets, self.copy.len());
+            }
+        }
+    }
+}
+
+/// Without regular expressions there is nothing to keep.
+#[cfg(not(ngx_feature = "pcre"))]
+struct Captures;
+
+#[cfg(not(ngx_feature = "pcre"))]
+impl Captures {
+    fn of(_: Request<'_>) -> Option<Self> {
+        Some(Self)
+    }
+
+    fn put_back(self, _: Request<'_>) {}
+}
