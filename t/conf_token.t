@@ -506,8 +506,11 @@ message "{expires}$uri"; algorithm md5; algorithm sha1;
 message "{timestamp}$uri";
 => token_profile "p" has "{timestamp}", but no "{lifetime}" in its "message"
 # a lifetime without a name
-message "{timestamp}{lifetime}$uri";
-=> token_profile "p" has "{lifetime}" in its "message", but two names in "from"
+message "{timestamp}|{lifetime}|$uri";
+=> token_profile "p" has "{lifetime}" in its "message", but no three names in "from", such as "query=token,timestamp,lifetime"
+# values that touch
+message "{timestamp}{lifetime}$uri"; from query=a,b,c;
+=> two values stand side by side in "message" directive: without a character between them digits could be moved from one to the other
 # a name without a lifetime
 message "{expires}$uri"; from query=a,b,c;
 => token_profile "p" has three names in "from", but no "{lifetime}" in its "message"

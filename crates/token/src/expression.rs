@@ -70,6 +70,7 @@ impl Mac {
 /// Builds the verifier of a scheme.
 pub(crate) fn build(form: Form, config: &VerifierConfig<'_>) -> Result<Expression, Error> {
     let message = Message::parse(&config.options.message, form.holes)?;
+    message.keeps_values_apart()?;
     let signs_expiry = message.has(&EXPIRES);
     if config.require_exp && !signs_expiry {
         return Err(Error::new(
@@ -226,6 +227,9 @@ impl Verifier for Expression {
             hmac,
             (!message.has_variable())
                 .then_some("\"message\" has no variable: a token opens every URL"),
+            message.touches_client().then_some(
+                "\"message\" joins a value of the token to one that the client chooses: put a character between them, or digits can be moved from one to the other",
+            ),
         ];
         let about_message = |text| Doubt {
             word: "message",

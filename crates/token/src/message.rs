@@ -48,6 +48,39 @@ impl Message {
         Ok(Self(segments))
     }
 
+    /// Refuses a message in which two values of the token touch.
+    ///
+    /// # Errors
+    /// That there is no character between them.
+    pub(crate) fn keeps_values_apart(&self) -> Result<(), Error> {
+        let touch = |pair: &[Segment]| matches!(pair, [Segment::Value(_), Segment::Value(_)]);
+        if !self.0.windows(2).any(touch) {
+            return Ok(());
+        }
+        let text = "two values stand side by side in \"message\" directive: without a character between them digits could be moved from one to the other";
+        Err(Error::about("message", text))
+    }
+
+    /// Whether a value of the token touches a variable that the client chooses: then both may be
+    /// written differently and make the same text.
+    pub(crate) fn touches_client(&self) -> bool {
+        self.0.windows(2).any(|pair| match pair {
+            [Segment::Value(_), Segment::Text(text)] => {
+                text.strip_prefix('$').is_some_and(is_of_client)
+            }
+            [Segment::Text(text), Segment::Value(_)] => {
+                let last = text.rsplit_once('$').map(|(_, name)| name);
+                last.is_some_and(|name| {
+                    let end = name
+                        .strip_prefix('{')
+                        .map_or(name, |braced| braced.strip_suffix('}').unwrap_or_default());
+                    is_word(end) && is_of_client(end)
+                })
+            }
+            _ => false,
+        })
+    }
+
     /// The pieces, in order.
     pub(crate) fn segments(&self) -> &[Segment] {
         &self.0
@@ -98,6 +131,14 @@ fn hole<'a>(
     Err(Error::about("message", text))
 }
 
+/// Whether a variable's name, perhaps in braces, begins as those do whose value the client writes.
+fn is_of_client(name: &str) -> bool {
+    let name = name.strip_prefix('{').unwrap_or(name);
+    ["arg_", "cookie_", "http_", "args", "query_string"]
+        .iter()
+        .any(|begin| name.starts_with(begin))
+}
+
 fn is_word(text: &str) -> bool {
     !text.is_empty()
         && text
@@ -117,6 +158,32 @@ mod tests {
     use proptest::prelude::*;
 
     const HOLES: [Hole; 2] = [("key", Segment::Key), ("expires", Segment::Value(1))];
+
+    #[test]
+    fn values_keep_apart() {
+        let refused = Message::parse("{expires}{expires}", &HOLES).unwrap();
+        let refused = refused.keeps_values_apart().unwrap_err();
+        assert!(refused.to_string().contains("side by side"), "{refused}");
+        let touches = |text: &str| Message::parse(text, &HOLES).unwrap().touches_client();
+        for text in [
+            "{expires}$arg_user",
+            "{expires}${cookie_a}x",
+            "$uri$args{expires}",
+            "${http_a}{expires}",
+        ] {
+            assert!(touches(text), "{text}");
+        }
+        for text in [
+            "{expires}$uri$arg_user",
+            "{expires}|$arg_user",
+            "$arg_user|{expires}",
+            "$arg_user {expires}",
+            "{key}$arg_user",
+            "{expires}$remote_addr",
+        ] {
+            assert!(!touches(text), "{text}");
+        }
+    }
 
     fn parse(text: &str) -> Result<Message, Error> {
         Message::parse(text, &HOLES)

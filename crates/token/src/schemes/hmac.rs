@@ -98,7 +98,7 @@ fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
     };
     if !config.names.iter().all(fits) {
         return Err(Error::new(if has_lifetime {
-            "has \"{lifetime}\" in its \"message\", but two names in \"from\""
+            "has \"{lifetime}\" in its \"message\", but no three names in \"from\", such as \"query=token,timestamp,lifetime\""
         } else {
             "has three names in \"from\", but no \"{lifetime}\" in its \"message\""
         }));

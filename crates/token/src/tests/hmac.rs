@@ -189,8 +189,8 @@ fn configurations_that_cannot_be_meant() {
             "has \"{lifetime}\", but no \"{timestamp}\" in its \"message\"",
         ),
         (
-            &["message {timestamp}{lifetime}", "from query=a,b"],
-            "has \"{lifetime}\" in its \"message\", but two names in \"from\"",
+            &["message {timestamp}|{lifetime}", "from query=a,b"],
+            "has \"{lifetime}\" in its \"message\", but no three names in \"from\", such as \"query=token,timestamp,lifetime\"",
         ),
         (
             &["message {expires}", "from query=a,b,c"],
