@@ -7,6 +7,8 @@
 mod address;
 mod request;
 
+pub use address::{Address, Chosen};
+
 use crate::conf::{Conf, ConfLine, Error, Listed, Words, read, result};
 use crate::ffi::bytes;
 use crate::ffi::guard;
@@ -18,7 +20,6 @@ use address::socket_address;
 use ngx::core::Status;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
-use std::net::SocketAddr;
 use std::ptr;
 
 /// What a balancer says when a request needs a backend.
@@ -36,26 +37,6 @@ pub enum Init<S> {
     Finish(u16),
     /// A fault of ours: 500.
     Failed,
-}
-
-/// Where to connect to.
-#[derive(Clone, Copy, Debug)]
-pub enum Address<'r> {
-    /// IPv4 or IPv6.
-    Inet(SocketAddr),
-    /// The path of a unix socket.
-    Unix(&'r [u8]),
-}
-
-/// One backend for one try.
-#[derive(Clone, Copy, Debug)]
-pub struct Chosen<'r> {
-    /// Its address.
-    pub address: Address<'r>,
-    /// What `$upstream_addr` shows.
-    pub name: &'r [u8],
-    /// The name for SNI and verification when the backend speaks TLS.
-    pub tls: Option<&'r [u8]>,
 }
 
 /// A balancing method.

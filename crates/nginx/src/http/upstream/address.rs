@@ -1,11 +1,30 @@
 //! Socket addresses as nginx's connection record wants them.
 
-use super::{Address, Chosen};
 use crate::http::request::Request;
 use crate::sys;
 use std::ffi::c_char;
 use std::net::SocketAddr;
 use std::ptr;
+
+/// Where to connect to.
+#[derive(Clone, Copy, Debug)]
+pub enum Address<'r> {
+    /// IPv4 or IPv6.
+    Inet(SocketAddr),
+    /// The path of a unix socket.
+    Unix(&'r [u8]),
+}
+
+/// One backend for one try.
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen<'r> {
+    /// Its address.
+    pub address: Address<'r>,
+    /// What `$upstream_addr` shows.
+    pub name: &'r [u8],
+    /// The name for SNI and verification when the backend speaks TLS.
+    pub tls: Option<&'r [u8]>,
+}
 
 /// The address for connect(). nginx's keepalive compares all its bytes, so bytes that Linux
 /// ignores carry a tag: connections made for another TLS name are not reused.
