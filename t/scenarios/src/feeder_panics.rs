@@ -12,7 +12,7 @@ const SECOND: &str = "test_panic feeder;
     upstream_variable $w more $host v default=none;
     access_log off;";
 
-/// The feeder that is about to change its table first panics; the other's change comes, and then its own.
+/// The feeder that is about to change its table first panics; the other's change comes all the same, and its own.
 pub(super) fn run(env: &Env) -> Result<(), String> {
     let a = Backend::http("a")?;
     let both = conf("")
@@ -28,7 +28,8 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     server.write_file("conf/more.json", &routes(a.port(), "1"))?;
     let one = || {
         let answer = server.get("/v", "Host: a.test").ok()?.text();
-        matches!(answer.as_str(), "01" | "10").then_some(())
+        // On a busy machine the one that panicked may be asked again before anybody looks.
+        matches!(answer.as_str(), "01" | "10" | "11").then_some(())
     };
     poll::until(SOON, one).ok_or("neither table follows its file")?;
     wait_value(&server, "a.test", "11", TAKEN_OVER)?;
