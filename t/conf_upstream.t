@@ -60,6 +60,18 @@ miss 408;
 # 499
 miss 499;
 => invalid value "499" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499
+# shrink that is neither
+shrink=some;
+=> invalid value "some" in "shrink" directive, it must be "any"
+# shrink and too many words
+shrink=any all;
+=> invalid number of arguments in "shrink=any" directive
+# shrink twice
+shrink=any; shrink=any;
+=> "shrink=any" directive is duplicate
+# shrink without its value
+shrink any;
+=> unknown directive "shrink" in upstream_table
 # fails that is no number
 passive fails=some;
 => invalid value "fails=some" in "passive" directive
@@ -339,7 +351,7 @@ Host: a.test
 --- http_config
 upstream_variable $a apps $host a default=;
 upstream_variable $b apps $host b;
-upstream_table apps { zone 256k; match exact; miss 444; passive fails=0 window=1m; }
+upstream_table apps { zone 256k; match exact; shrink=any; miss 444; passive fails=0 window=1m; }
 upstream_table more { zone 2m; }
 upstream one { zone one 64k; server 127.0.0.1:1 backup; upstream_lookup apps "$host$uri" balance=round_robin; keepalive 2; }
 upstream two { upstream_lookup more $host; }

@@ -3,7 +3,7 @@
 use crate::Gatehouse;
 use crate::words::{duplicate, http_status};
 use gatehouse_base::words;
-use gatehouse_live::table::{Hosts, RouteFile};
+use gatehouse_live::table::{Brake, Hosts, RouteFile};
 use gatehouse_nginx::{Conf, Error};
 use gatehouse_table::route::Match;
 use gatehouse_table::table::Passive;
@@ -19,6 +19,7 @@ pub(super) struct Block {
     pub miss: Option<u16>,
     pub passive: Option<Passive>,
     pub file: Option<RouteFile>,
+    pub brake: Option<Brake>,
 }
 
 /// How often a file is looked at unless the line says otherwise.
@@ -33,7 +34,7 @@ struct Word {
     name: &'static str,
     /// How many words may follow it.
     args: RangeInclusive<usize>,
-    /// What follows it, for the reference.
+    /// What follows it, for the reference: behind a space, unless it begins with `=`.
     syntax: &'static str,
     /// What it does, for the reference: Markdown, to be read behind the word.
     text: &'static str,
@@ -67,6 +68,19 @@ const WORDS: &[Word] = &[
         },
     },
     Word {
+        name: "shrink",
+        args: 1..=1,
+        syntax: "=any",
+        text: include_str!("docs/table/shrink.md"),
+        set: |_, words, block| {
+            let brake = match first(words) {
+                "any" => Brake::Off,
+                other => return Err(words::invalid(other, "shrink", ["any"]).into()),
+            };
+            Ok(block.brake.replace(brake).is_some())
+        },
+    },
+    Word {
         name: "miss",
         args: 1..=1,
         syntax: "N",
@@ -93,19 +107,32 @@ fn first<'w>(words: &[&'w str]) -> &'w str {
 pub(super) fn line(cf: &mut Conf<'_, Gatehouse>, block: &mut Block) -> Result<(), Error> {
     let words = cf.words()?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let Some((name, rest)) = words.split_first() else {
-        return Ok(());
-    };
-    let Some(word) = WORDS.iter().find(|word| word.name == *name) else {
+    let Some((word, rest)) = find(&words) else {
         return Err(cf.unknown("upstream_table"));
     };
     if !word.args.contains(&rest.len()) {
         return Err(cf.wrong_arguments());
     }
-    if (word.set)(cf, rest, block)? {
+    if (word.set)(cf, &rest, block)? {
         return Err(cf.error("is duplicate"));
     }
     Ok(())
+}
+
+/// The row of a line, and what follows its name: `name value …`, or `name=value`.
+fn find<'w>(words: &[&'w str]) -> Option<(&'static Word, Vec<&'w str>)> {
+    let (first, rest) = words.split_first()?;
+    WORDS.iter().find_map(|word| {
+        let behind = first.strip_prefix(word.name)?;
+        if !word.syntax.starts_with('=') {
+            return behind.is_empty().then(|| (word, rest.to_vec()));
+        }
+        let value = behind.strip_prefix('=')?;
+        Some((
+            word,
+            std::iter::once(value).chain(rest.iter().copied()).collect(),
+        ))
+    })
 }
 
 fn mode(word: &str) -> Result<Match, Error> {
@@ -169,7 +196,12 @@ fn route_file(
 pub(super) fn reference() -> String {
     let rows = WORDS.iter().map(|word| {
         let text = word.text.trim().replace('\n', "\n  ");
-        format!("- `{} {};` {text}\n", word.name, word.syntax)
+        let space = if word.syntax.starts_with('=') {
+            ""
+        } else {
+            " "
+        };
+        format!("- `{}{space}{};` {text}\n", word.name, word.syntax)
     });
     rows.collect::<String>().trim_end().to_owned()
 }

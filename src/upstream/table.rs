@@ -42,14 +42,16 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         cf.log_at(&place, Level::Warn, &text);
     }
     let mode = block.mode.unwrap_or(Match::Host);
+    let brake = block.brake.unwrap_or_default();
     let feed = Rc::new(RefCell::new(Feed::new(block.file.as_ref())));
     let plan = Plan {
         name: name.clone(),
         mode,
+        brake,
         file: block.file.clone(),
     };
     let zone = prepared_zone(cf, size, plan, Rc::clone(&feed))?;
-    let shared = Rc::new(SharedTable::new(name, zone, mode));
+    let shared = Rc::new(SharedTable::new(name, zone, mode, brake));
     let feeder = RouteFeeder::new(Rc::clone(&shared), block.file, feed, Rc::new(Process));
     let seat = Rc::clone(&shared);
     let main = cf.main();

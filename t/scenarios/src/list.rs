@@ -66,6 +66,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("upstream_none_kept", upstream_feed::none_kept),
     Scenario::new("upstream_half_written_new", upstream_feed::half_written_new),
     Scenario::new("upstream_dead_names", upstream_feed::dead_names),
+    Scenario::new("upstream_shrunk", upstream_feed::shrunk),
+    Scenario::new(
+        "upstream_shrunk_by_another",
+        upstream_feed::shrunk_by_another,
+    ),
     Scenario::new("upstream_emptied", upstream_feed::emptied),
     Scenario::new("upstream_root_only", upstream_feed::root_only).needs(&["root"]),
     Scenario::new("upstream_overwritten", upstream_feed::overwritten),

@@ -110,6 +110,12 @@ pub(super) fn lines(server: &Server, text: &str) -> usize {
         .count()
 }
 
+/// Waits until so many lines of the error log contain this.
+pub(super) fn wait_lines(server: &Server, text: &str, count: usize) -> Result<(), String> {
+    let said = || (lines(server, text) >= count).then_some(());
+    poll::until(SOON, said).ok_or_else(|| format!("the log has not {count} lines with `{text}`"))
+}
+
 /// Removes the route file.
 pub(super) fn remove_file(server: &Server) -> Result<(), String> {
     fs::remove_file(route_file(server)).map_err(|e| e.to_string())

@@ -3,6 +3,7 @@
 //! A new zone is filled from the file. A kept one serves workers of the running configuration: nothing of it may change
 //! before the reload has succeeded, so the bytes are checked and left to the new workers.
 
+use super::brake::Brake;
 use super::feeder::{Feed, Snapshot};
 use super::reading::{Caller, ReadOut, Reading};
 use super::room;
@@ -12,13 +13,16 @@ use crate::chunks::Bytes;
 use crate::memory::Memory;
 use crate::stamp::Stamp;
 use crate::world::{Level, World};
-use gatehouse_table::route::{Match, NameSet};
+use gatehouse_table::route::{KeySet, Match, NameSet};
 use gatehouse_table::table::{
-    ApplyError, Change, Demand, LayoutError, Owner, Table, Ticket, TooSmall, Writer,
+    ApplyError, Change, Demand, LayoutError, Owner, RouteView, Table, Ticket, TooSmall, Writer,
 };
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
+
+/// Buckets of a table that are looked at in one go.
+const BUCKETS: usize = 1024;
 
 /// What a table's block says about its filling.
 pub struct Plan {
@@ -26,6 +30,8 @@ pub struct Plan {
     pub name: String,
     /// How its keys are compared.
     pub mode: Match,
+    /// Whether most of its routes may go at once.
+    pub brake: Brake,
     /// The file it follows.
     pub file: Option<RouteFile>,
 }
@@ -138,7 +144,8 @@ impl<M: Memory> Filling<'_, M> {
     fn check(&self, file: &RouteFile, feed: &mut Feed) -> Result<(), String> {
         let ticket = self.table.take_ticket(file.source());
         let mut content = Content::default();
-        match self.read(file, None, &mut content, feed) {
+        let read = self.read(file, None, &mut content, feed);
+        match read.and_then(|()| self.check_shrinkage(&content.read.keys)) {
             Ok(()) => {
                 self.leave(ticket, &mut content, feed);
                 self.took(file, content, feed);
@@ -158,6 +165,20 @@ impl<M: Memory> Filling<'_, M> {
             }
             Err(why) => Err(format!("{}: {why}", file.shown())),
         }
+    }
+
+    /// Counts the routes that would go. The workers count them again: until then the old ones may follow the file.
+    fn check_shrinkage(&self, keys: &KeySet) -> Result<(), String> {
+        let (mut before, mut gone) = (0_usize, 0_usize);
+        let mut cursor = self.table.cursor();
+        let mut count = |route: RouteView<'_>| {
+            if route.owner() == Some(Owner::File) {
+                before = before.saturating_add(1);
+                gone = gone.saturating_add(usize::from(!keys.contains(route.key())));
+            }
+        };
+        while self.table.scan(&mut cursor, BUCKETS, &mut count) {}
+        self.plan.brake.check(before, gone)
     }
 
     fn leave(&self, ticket: Ticket, content: &mut Content, feed: &mut Feed) {

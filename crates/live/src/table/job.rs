@@ -126,7 +126,7 @@ impl Job {
             (Stage::Freeing, _) => Ok(self.free()),
             (_, None) => Ok(Step::Lost),
             (Stage::Reading(..), _) => self.read(site),
-            (Stage::Comparing(_), _) => self.compare(site.table),
+            (Stage::Comparing(_), _) => self.compare(site),
             (Stage::Applying, Some(who)) => Ok(self.apply(site, who)),
         }
     }
@@ -190,8 +190,9 @@ impl Job {
         self.names = names;
     }
 
-    fn compare<M: Memory>(&mut self, table: &SharedTable<M>) -> Result<Step, String> {
-        let (Stage::Comparing(cursor), Some(routes)) = (&mut self.stage, table.routes()) else {
+    fn compare<M: Memory>(&mut self, site: &Site<'_, M>) -> Result<Step, String> {
+        let (Stage::Comparing(cursor), Some(routes)) = (&mut self.stage, site.table.routes())
+        else {
             return Ok(Step::Lost);
         };
         let (gone, tally, keys) = (&mut self.gone, &mut self.tally, &self.read.keys);
@@ -208,6 +209,11 @@ impl Job {
             return Err(NO_MEMORY.into());
         }
         if !more {
+            // A table that is to have no file any more loses what came from one.
+            if site.file.is_some() {
+                let brake = site.table.brake;
+                brake.check(self.tally.before, self.gone.len())?;
+            }
             self.stage = Stage::Applying;
         }
         Ok(Step::More)

@@ -1,5 +1,6 @@
 //! Upstream tables: filled by the master, kept current by one worker.
 
+mod brake;
 mod feeder;
 mod fill;
 mod hosts;
@@ -12,6 +13,7 @@ mod shared;
 mod source;
 mod tally;
 
+pub use brake::Brake;
 pub use feeder::{Feed, RouteFeeder};
 pub use fill::Plan;
 pub use hosts::Hosts;

@@ -1,5 +1,6 @@
 //! A table in a zone, and the file that it follows.
 
+use super::brake::Brake;
 use super::hosts::Hosts;
 use crate::election::Seat;
 use crate::memory::Memory;
@@ -19,6 +20,7 @@ pub struct SharedTable<M> {
     pub(super) name: String,
     pub(super) memory: M,
     pub(super) mode: Match,
+    pub(super) brake: Brake,
     /// What the table's hash is keyed with, remembered.
     hash_key: Cell<Option<HashKey>>,
 }
@@ -48,11 +50,12 @@ impl RouteFile {
 
 impl<M: Memory> SharedTable<M> {
     /// A table of this name in that zone.
-    pub fn new(name: String, memory: M, mode: Match) -> Self {
+    pub fn new(name: String, memory: M, mode: Match, brake: Brake) -> Self {
         Self {
             name,
             memory,
             mode,
+            brake,
             hash_key: Cell::new(None),
         }
     }

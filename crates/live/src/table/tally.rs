@@ -35,12 +35,6 @@ impl Tally {
         }
     }
 
-    /// Whether so many routes are gone that it may well be a mistake.
-    fn most_are_gone(&self) -> bool {
-        let emptied = self.total == 0 && self.removed > 0;
-        emptied || (self.before >= 100 && self.removed.saturating_mul(2) > self.before)
-    }
-
     /// Changes that the table refused, if any.
     pub(super) fn refusal(&self) -> Option<String> {
         let (refused, total) = (self.refused, self.total);
@@ -54,10 +48,10 @@ impl Tally {
         format!("{} route{plural}, {} changed", self.total, self.changed)
     }
 
-    /// A warning that most routes are gone.
+    /// A warning that no route is left of a few: of many, the brake has refused that, or it is off.
     pub(super) fn loss(&self) -> Option<String> {
-        let (removed, before, total) = (self.removed, self.before, self.total);
-        self.most_are_gone()
-            .then(|| format!("{removed} of {before} routes were removed, {total} are left"))
+        let (removed, total) = (self.removed, self.total);
+        (total == 0 && removed > 0)
+            .then(|| format!("{removed} of {removed} routes were removed, {total} are left"))
     }
 }

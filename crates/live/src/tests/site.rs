@@ -2,7 +2,7 @@
 
 use super::world::{TestMemory, TestWorld, Ticking};
 use crate::slice::Slice;
-use crate::table::{Feed, Hosts, Plan, RouteFeeder, RouteFile, SharedTable};
+use crate::table::{Brake, Feed, Hosts, Plan, RouteFeeder, RouteFile, SharedTable};
 use crate::{Candidate, Feeder, Next, Seat, Turn, World};
 use gatehouse_table::route::Match;
 use gatehouse_table::table::MAX_RECORD_WORDS;
@@ -16,6 +16,7 @@ const RELOAD_MS: u64 = 1_000;
 pub(crate) struct Site {
     pub(crate) world: Rc<TestWorld>,
     pub(crate) memory: Rc<TestMemory>,
+    pub(crate) brake: Brake,
     is_new: bool,
     generation: u16,
 }
@@ -33,6 +34,7 @@ impl Site {
         Self {
             world: Rc::default(),
             memory: Rc::new(TestMemory::new(kib)),
+            brake: Brake::default(),
             is_new: true,
             generation: 0,
         }
@@ -49,13 +51,19 @@ impl Site {
         let plan = Plan {
             name: "apps".into(),
             mode: Match::Host,
+            brake: self.brake,
             file: file.clone(),
         };
         let world = self.world.as_ref();
         plan.prepare(&self.memory, self.is_new, world, &mut feed)?;
         self.is_new = false;
         self.generation += 1;
-        let table = SharedTable::new("apps".into(), Rc::clone(&self.memory), Match::Host);
+        let table = SharedTable::new(
+            "apps".into(),
+            Rc::clone(&self.memory),
+            Match::Host,
+            self.brake,
+        );
         let table = Rc::new(table);
         let feed = Rc::new(RefCell::new(feed));
         let world = Rc::clone(&self.world);

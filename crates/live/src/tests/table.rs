@@ -3,6 +3,7 @@
 use super::site::{FILE, Site, routes};
 use super::world::Ticking;
 use crate::slice::Slice;
+use crate::table::Brake;
 use crate::{Feeder, Next};
 use std::time::Duration;
 
@@ -292,4 +293,36 @@ fn names_without_an_address_are_said_once() {
     site.world.advance(1_000);
     worker.work();
     assert_eq!(worker.backends("a.test"), ["10.0.0.1:80"]);
+}
+
+#[test]
+fn most_of_many_routes_do_not_go_at_once() {
+    let mut site = site(&routes(100, "1"));
+    let mut worker = site.start(true).unwrap();
+    let refused = r#"[Error] upstream table "apps": file "/apps.json": would remove 51 of 100 routes, only "shrink=any" allows that, the last good routes stay in use"#;
+    for _ in 0..2 {
+        site.world.replace(FILE, routes(49, "2"));
+        site.world.advance(1_000);
+        worker.work();
+    }
+    assert_eq!(site.world.take_lines(), [refused], "once");
+    let mut worker = site.start(true).unwrap();
+    assert_eq!(site.world.take_lines(), [refused], "at a reload as well");
+    worker.work();
+    for host in ["h0.test", "h99.test"] {
+        assert_eq!(worker.value(host).as_deref(), Some("1"), "{host}");
+    }
+    site.brake = Brake::Off;
+    let mut worker = site.start(true).unwrap();
+    worker.work();
+    assert_eq!(worker.value("h0.test").as_deref(), Some("2"));
+    assert_eq!(worker.value("h99.test"), None);
+    // Where nothing is said about a file, nothing of it stays.
+    site.brake = Brake::On;
+    site.world.replace(FILE, routes(100, "3"));
+    site.world.advance(1_000);
+    worker.work();
+    let mut worker = site.start(false).unwrap();
+    worker.work();
+    assert_eq!(worker.value("h0.test"), None);
 }
