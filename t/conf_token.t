@@ -103,6 +103,12 @@ format akamai2; key file=key;
 # a scheme's name is lower case
 format ScaleSimple; key file=key;
 => unknown format "ScaleSimple" in "format" directive, it must be "scalesimple", *
+# `open` has no key
+format open; key file=key;
+=> token_profile "p" has a "key", format "open" takes none
+# nor places for a token
+format open; from query;
+=> token_profile "p" has a "from", format "open" takes none
 # two formats
 format scalesimple; format scalesimple; key file=key;
 => "format" directive is duplicate

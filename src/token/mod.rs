@@ -22,7 +22,7 @@ use check::{Access, PostRead};
 use conf::{Auth, ProfileRef};
 use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Index;
-use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Merging};
+use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level, Merging};
 use gatehouse_token::HttpStatuses;
 use path::PreContent;
 use std::cell::Cell;
@@ -156,9 +156,10 @@ fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
 /// Finds the profiles that `token_auth` names, now that all blocks are read.
 fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let main = &mut cf.main().token;
+    let mut open = Vec::new();
     for used in &main.uses {
         let index = main.by_name.get(&used.name).copied();
-        used.index.set(index.ok_or_else(|| {
+        let index = index.ok_or_else(|| {
             Error::at(
                 &used.line,
                 format!(
@@ -166,9 +167,22 @@ fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
                     used.name
                 ),
             )
-        })?);
+        })?;
+        used.index.set(index);
+        let named = main.profiles.get(index);
+        if named.is_some_and(|named| !named.profile.scheme().has_tokens()) {
+            open.push(Rc::clone(used));
+        }
     }
-    if !main.profiles.is_empty() {
+    let has_profiles = !main.profiles.is_empty();
+    for used in open {
+        let name = &used.name;
+        let text = format!(
+            "token_profile \"{name}\" lets every request pass, its format is for \"token_auth\" with a variable"
+        );
+        cf.log_at(&used.line, Level::Warn, &text);
+    }
+    if has_profiles {
         let remembered = remembered(cf);
         let mut anew = cf.computed_variables();
         anew.retain(|index| !remembered.contains(index));

@@ -106,7 +106,9 @@ impl ProfileBuilder {
         encoding: Option<&str>,
     ) -> Result<(), Error> {
         self.settings
-            .add_key(source.to_owned(), id, bytes, encoding)
+            .add_key(source.to_owned(), id, bytes, encoding)?;
+        let word = WORDS.iter().find(|word| word.name == "key");
+        word.map_or(Ok(()), |word| self.note(word))
     }
 
     /// Checks the block as a whole and builds the profile.
@@ -116,7 +118,7 @@ impl ProfileBuilder {
     pub fn finish(mut self) -> Result<Profile, Error> {
         let scheme = self.settings.scheme;
         let scheme = scheme.ok_or_else(|| Error::new("has no \"format\""))?;
-        if self.settings.keys.is_empty() {
+        if self.settings.keys.is_empty() && scheme.has_tokens() {
             return Err(Error::new("has no \"key\""));
         }
         self.refuse_foreign(scheme)?;
@@ -150,8 +152,11 @@ impl ProfileBuilder {
     /// Refuses words that the scheme does not take.
     fn refuse_foreign(&self, scheme: &Scheme) -> Result<(), Error> {
         let name = scheme.name;
-        let is_optional = |word: &str| schemes_take(word) && !scheme.takes(word);
-        if let Some(word) = self.given.iter().find(|word| is_optional(word)) {
+        let is_foreign = |word: &str| {
+            let is_about_tokens = word != "format" && !scheme.has_tokens();
+            is_about_tokens || (schemes_take(word) && !scheme.takes(word))
+        };
+        if let Some(word) = self.given.iter().find(|word| is_foreign(word)) {
             let article = if word.starts_with(['a', 'e', 'i', 'o', 'u']) {
                 "an"
             } else {
@@ -201,7 +206,7 @@ fn schemes_take(word: &str) -> bool {
 }
 
 fn locations(words: Vec<LocationWord>, scheme: &Scheme) -> Result<Vec<TokenLocation>, Error> {
-    let words = if words.is_empty() {
+    let words = if words.is_empty() && scheme.has_tokens() {
         LocationWord::defaults()
     } else {
         words

@@ -27,6 +27,12 @@ pub struct Verdict {
 
 impl Verdict {
     const MISSING: Self = Self::refused(Reason::Missing);
+    const OPEN: Self = Self {
+        refused: None,
+        key: None,
+        expires: None,
+        location: None,
+    };
 
     const fn refused(reason: Reason) -> Self {
         Self {
@@ -125,7 +131,7 @@ impl std::fmt::Debug for Profile {
 
 impl Profile {
     /// Checks a request at the time `now` (seconds since the epoch): the first valid token wins, else the
-    /// reason of the first location that has one.
+    /// reason of the first location that has one. A profile without tokens lets every request in.
     pub fn verify(&self, request: &dyn RequestView, now: i64) -> Verdict {
         // As `findings`, but nothing is kept of a location except the verdict.
         let mut first = None;
@@ -145,7 +151,11 @@ impl Profile {
             }
             first.get_or_insert(verdict);
         }
-        first.unwrap_or(Verdict::MISSING)
+        first.unwrap_or(if self.scheme.has_tokens() {
+            Verdict::MISSING
+        } else {
+            Verdict::OPEN
+        })
     }
 
     /// What each location that has a token holds and what is to be said about it, in order, each as if

@@ -55,7 +55,8 @@ fn default_names() -> String {
         }
         format!("{} for `{}`", names.join(", "), scheme.name)
     };
-    SCHEMES.iter().map(of_scheme).collect::<Vec<_>>().join("; ")
+    let with_tokens = SCHEMES.iter().filter(|scheme| scheme.has_tokens());
+    with_tokens.map(of_scheme).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub struct Scheme {
     /// The name given to `format`.
     pub name: &'static str,
     /// The values a token consists of; the first is the one by which it is found. At most
-    /// [`MAX_CARRIERS`](crate::MAX_CARRIERS).
+    /// [`MAX_CARRIERS`](crate::MAX_CARRIERS). None: there are no tokens, and every request is let in.
     pub carriers: &'static [Carrier],
     /// How many of them, counted from the first, a single value may hold with commas between.
     pub joined: usize,
@@ -50,6 +50,11 @@ impl fmt::Debug for Scheme {
 }
 
 impl Scheme {
+    /// Whether there are tokens of it.
+    pub fn has_tokens(&self) -> bool {
+        !self.carriers.is_empty()
+    }
+
     /// Whether it takes a word of a profile beyond the common ones.
     pub fn takes(&self, word: &str) -> bool {
         self.options.iter().any(|option| option.word == word)

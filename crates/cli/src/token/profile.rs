@@ -17,7 +17,7 @@ use crate::files::{read, refused};
 #[derive(Debug, Args)]
 pub(crate) struct ProfileArguments {
     /// The scheme.
-    #[arg(long, value_name = "NAME", value_parser = SCHEMES.iter().map(|one| one.name).collect::<Vec<_>>())]
+    #[arg(long, value_name = "NAME", value_parser = with_tokens())]
     format: String,
     /// A file that holds a key, as in the configuration; with its id as ID=FILE. May be repeated.
     #[arg(long, value_name = "[ID=]FILE", required = true, value_parser = key_file)]
@@ -31,6 +31,12 @@ pub(crate) struct ProfileArguments {
     from: Vec<String>,
     #[command(flatten)]
     options: SchemeOptions,
+}
+
+/// The names of the schemes that have tokens.
+fn with_tokens() -> Vec<&'static str> {
+    let schemes = SCHEMES.iter().filter(|scheme| scheme.has_tokens());
+    schemes.map(|scheme| scheme.name).collect()
 }
 
 /// A key's file and, when it has one, its id.

@@ -30,13 +30,19 @@
 //! order for every scheme. So a forged token is `invalid`, whatever else it says.
 
 mod hmac;
+mod open;
 mod scalesimple;
 mod secure_link;
 
 use crate::scheme::Scheme;
 
 /// Every scheme.
-pub static SCHEMES: &[Scheme] = &[scalesimple::SCHEME, secure_link::SCHEME, hmac::SCHEME];
+pub static SCHEMES: &[Scheme] = &[
+    scalesimple::SCHEME,
+    secure_link::SCHEME,
+    hmac::SCHEME,
+    open::SCHEME,
+];
 
 /// Finds the scheme of a `format` name.
 pub fn scheme(name: &str) -> Option<&'static Scheme> {

@@ -81,6 +81,22 @@ fn refused_configurations() {
             [sl.as_slice(), &["message $uri{key}", "require_exp on"]].concat(),
             "has \"require_exp on\", but no \"{expires}\" in its \"message\"",
         ),
+        (
+            vec!["format open", "key k"],
+            "has a \"key\", format \"open\" takes none",
+        ),
+        (
+            vec!["format open", "from query"],
+            "has a \"from\", format \"open\" takes none",
+        ),
+        (
+            vec!["format open", "message $uri"],
+            "has a \"message\", format \"open\" takes none",
+        ),
+        (
+            vec!["format open", "leeway 1"],
+            "has a \"leeway\", format \"open\" takes none",
+        ),
     ] {
         assert_eq!(
             profile(&lines).map(|_| ()),
