@@ -8,6 +8,7 @@ mod geoip;
 mod hooks;
 mod journey;
 mod keys;
+mod lender;
 mod module;
 #[cfg(feature = "hooks")]
 mod reference;

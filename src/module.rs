@@ -1,5 +1,6 @@
 //! The module and what nginx keeps for it: a field for each family, at each level and for each request.
 
+use crate::lender::Lender;
 use crate::{digest, geoip, refusal, token, upstream};
 #[cfg(feature = "hooks")]
 use crate::{family::Family, hooks};
@@ -20,6 +21,8 @@ pub struct Main {
     pub(crate) token: token::Main,
     pub(crate) upstream: upstream::Main,
     pub(crate) caches: Rc<CacheGuards>,
+    /// The tables whose routes have keys.
+    pub(crate) lenders: Vec<Rc<dyn Lender>>,
     /// What keeps tables and databases current.
     pub(crate) feeds: Feeds,
     #[cfg(feature = "hooks")]

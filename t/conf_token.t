@@ -224,10 +224,10 @@ key text=;
 => key is empty in "key" directive
 # a key without a file
 key id=1;
-=> "key" must have "file" parameter
+=> "key" must have "file" or "table" parameter
 # a key line of one word
 key;
-=> "key" must have "file" parameter
+=> "key" must have "file" or "table" parameter
 # an unknown word of a key
 key path=key;
 => invalid parameter "path=key" in "key" directive

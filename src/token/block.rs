@@ -1,6 +1,6 @@
 //! Reads a `token_profile` block: its lines are the rows of the token crate.
 
-use super::conf::Named;
+use super::conf::{Named, RouteKeys};
 use crate::{Gatehouse, keys};
 use gatehouse_nginx::{Conf, ConfLine, Error, Level};
 use gatehouse_token::{Host, LineError, ProfileBuilder, Secret};
@@ -11,6 +11,7 @@ struct Block {
     builder: ProfileBuilder,
     /// Where each word stands, for what is found out at the end of the block.
     lines: Vec<(String, ConfLine)>,
+    route_keys: Vec<RouteKeys>,
 }
 
 impl Block {
@@ -53,6 +54,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         name,
         profile,
         message,
+        route_keys: block.route_keys,
     });
     Ok(())
 }
@@ -69,7 +71,15 @@ fn line(cf: &mut Conf<'_, Gatehouse>, block: &mut Block) -> Result<(), Error> {
     result.map_err(|e| match e {
         LineError::UnknownWord => cf.unknown("token_profile"),
         LineError::Refused(e) => Error::new(e.to_string()),
-    })
+    })?;
+    if block.builder.route_keys() > block.route_keys.len() {
+        block.route_keys.push(RouteKeys {
+            line: cf.here(),
+            lender: None,
+            host: cf.compile(b"$host")?,
+        });
+    }
+    Ok(())
 }
 
 /// The line being read.

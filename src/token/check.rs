@@ -3,12 +3,13 @@
 use super::conf::Named;
 use super::path;
 use super::profile::profile_of;
-use super::record::{Action, CachedVerdict, Record};
+use super::record::{Action, CachedVerdict, Lacking, Record};
 use super::view::View;
 use crate::{Gatehouse, refusal};
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Level, Outcome, Phase, Request, ffi::process};
-use gatehouse_token::{HttpStatuses, InPath, Verdict};
+use gatehouse_token::{HttpStatuses, InPath, Reason};
+use std::cell::Cell;
 
 /// The verdict of a profile on the request as received, made at most once after realip.
 pub(super) fn judge<'r>(
@@ -29,11 +30,17 @@ pub(super) fn judge<'r>(
         named,
         as_received,
         serves_target: in_path != InPath::Cancelled,
+        lacks: Cell::new(None),
+        failed: Cell::new(false),
     };
     let verdict = named.profile.verify(&view, process::now());
+    if view.failed.get() {
+        return None;
+    }
     let judged = r.place(CachedVerdict {
         profile: index,
         verdict,
+        lacks: view.lacks.get(),
         early,
         previous: record.verdicts.get(),
     })?;
@@ -94,7 +101,7 @@ fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
     if let Some(reason) = judged.verdict.refused {
         refusal::doubt(all);
         let level = loc.log_level.unwrap_or(Level::Error);
-        let text = refusal_text(named, &judged.verdict, dry_run);
+        let text = refusal_text(named, judged, dry_run);
         refusal::log(r, all, level, &text);
         if !dry_run {
             let own = named.profile.scheme().statuses;
@@ -116,13 +123,31 @@ fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
     })
 }
 
-fn refusal_text(named: &Named, verdict: &Verdict, dry_run: bool) -> String {
+fn refusal_text(named: &Named, judged: &CachedVerdict<'_>, dry_run: bool) -> String {
+    let verdict = &judged.verdict;
     let prefix = if dry_run { "dry run, " } else { "" };
     let key = verdict.key.and_then(|key| named.profile.key_id(key));
     let key = key.map(|id| format!(", key \"{id}\"")).unwrap_or_default();
     let reason = verdict.as_str();
+    let lacks = judged
+        .lacks
+        .filter(|_| verdict.refused == Some(Reason::Invalid));
+    let lacks = lacks.map(|lacks| lacking_text(named, lacks));
     format!(
-        "{prefix}token refused: {reason}, profile \"{}\"{key}",
-        named.name
+        "{prefix}token refused: {reason}, profile \"{}\"{key}{}",
+        named.name,
+        lacks.unwrap_or_default()
     )
+}
+
+/// Why the key of a request's route verifies nothing.
+fn lacking_text(named: &Named, lacks: Lacking) -> String {
+    let Some(key) = named.profile.route_keys().get(lacks.line) else {
+        return String::new();
+    };
+    let (name, table) = (&key.name, &key.table);
+    match lacks.why {
+        Some(why) => format!(", key \"{name}\" of its route in upstream_table \"{table}\" {why}"),
+        None => format!(", no key \"{name}\" for its host in upstream_table \"{table}\""),
+    }
 }

@@ -1,5 +1,6 @@
 //! What the configuration says about tokens.
 
+use crate::lender::Lender;
 use gatehouse_nginx::http::variable::Index;
 use gatehouse_nginx::{ConfLine, Expression, Level};
 use gatehouse_token::{HttpStatuses, Profile};
@@ -28,6 +29,17 @@ pub(super) struct Named {
     pub(super) profile: Profile,
     /// The texts of its message, compiled; in the order of `Profile::message_texts`.
     pub(super) message: Vec<Expression>,
+    /// Where its keys are that routes have; in the order of `Profile::route_keys`.
+    pub(super) route_keys: Vec<RouteKeys>,
+}
+
+/// A `key table=…` line.
+pub(super) struct RouteKeys {
+    pub(super) line: ConfLine,
+    /// The table, once all blocks are read.
+    pub(super) lender: Option<Rc<dyn Lender>>,
+    /// What finds the route: `$host`, as for `upstream_lookup`.
+    pub(super) host: Expression,
 }
 
 /// One level of locations.

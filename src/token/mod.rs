@@ -153,8 +153,29 @@ fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
     cf.main().token.every_server.note(child);
 }
 
+/// Finds the tables that `key` lines name.
+fn find_lenders(main: &mut crate::Main) -> Result<(), Error> {
+    let lenders = &main.lenders;
+    for named in &mut main.token.profiles {
+        let keys = named.profile.route_keys().iter();
+        for (key, of) in keys.zip(&mut named.route_keys) {
+            let lender = lenders.iter().find(|one| one.name() == key.table);
+            let unknown = || {
+                format!(
+                    "unknown upstream_table \"{}\" in \"key\" directive",
+                    key.table
+                )
+            };
+            let lender = lender.ok_or_else(|| Error::at(&of.line, unknown()))?;
+            of.lender = Some(Rc::clone(lender));
+        }
+    }
+    Ok(())
+}
+
 /// Finds the profiles that `token_auth` names, now that all blocks are read.
 fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    find_lenders(cf.main())?;
     let main = &mut cf.main().token;
     let mut open = Vec::new();
     for used in &main.uses {

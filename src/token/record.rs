@@ -3,7 +3,7 @@
 use super::conf::Loc;
 use super::saved::SavedLines;
 use gatehouse_nginx::Request;
-use gatehouse_token::{Verdict, normal, strip as bytes};
+use gatehouse_token::{BadKey, Verdict, normal, strip as bytes};
 use std::cell::Cell;
 
 /// The request as received and what was decided about it; lives as long as the main request.
@@ -38,9 +38,20 @@ pub(super) struct AsReceived<'r> {
 pub(super) struct CachedVerdict<'r> {
     pub(super) profile: usize,
     pub(super) verdict: Verdict,
+    /// The first key of the request's route that was wanted and could not be used.
+    pub(super) lacks: Option<Lacking>,
     /// It was made before the access phase, when realip may still change the client's address.
     pub(super) early: bool,
     pub(super) previous: Option<&'r CachedVerdict<'r>>,
+}
+
+/// A key of a request's route that cannot be used.
+#[derive(Clone, Copy)]
+pub(super) struct Lacking {
+    /// Its line, counted as in `Profile::route_keys`.
+    pub(super) line: usize,
+    /// What is wrong with it; None: there is none.
+    pub(super) why: Option<BadKey>,
 }
 
 /// What came of a verdict.

@@ -2,10 +2,12 @@
 
 use super::conf::Named;
 use super::path;
-use super::record::{AsReceived, Record};
+use super::record::{AsReceived, Lacking, Record};
 use crate::Gatehouse;
+use crate::lender::Lent;
 use gatehouse_nginx::Request;
-use gatehouse_token::{RequestView, strip as bytes};
+use gatehouse_token::{BadKey, RequestView, strip as bytes};
+use std::cell::Cell;
 use std::net::IpAddr;
 
 /// The request as received, for the verifier.
@@ -15,6 +17,18 @@ pub(super) struct View<'v, 'r> {
     pub named: &'r Named,
     pub as_received: AsReceived<'r>,
     pub serves_target: bool,
+    /// The first key of the request's route that could not be used.
+    pub lacks: Cell<Option<Lacking>>,
+    /// A key could not be looked for.
+    pub failed: Cell<bool>,
+}
+
+impl View<'_, '_> {
+    fn lack(&self, line: usize, why: Option<BadKey>) {
+        if self.lacks.get().is_none() {
+            self.lacks.set(Some(Lacking { line, why }));
+        }
+    }
 }
 
 impl RequestView for View<'_, '_> {
@@ -69,6 +83,25 @@ impl RequestView for View<'_, '_> {
 
     fn address(&self) -> Option<IpAddr> {
         self.r.client()
+    }
+
+    fn route_key(&self, line: usize, see: &mut dyn FnMut(&[u8]) -> Result<(), BadKey>) {
+        let keys = self.named.profile.route_keys().get(line);
+        let of = self.named.route_keys.get(line);
+        let lent = keys.zip(of).and_then(|(key, of)| {
+            let host = of.host.eval(self.r)?;
+            let mut see = |text: &[u8]| {
+                if let Err(why) = see(text) {
+                    self.lack(line, Some(why));
+                }
+            };
+            Some(of.lender.as_ref()?.lend(self.r, host, &key.name, &mut see))
+        });
+        match lent {
+            Some(Lent::Shown) => {}
+            Some(Lent::Nothing) => self.lack(line, None),
+            Some(Lent::Failed) | None => self.failed.set(true),
+        }
     }
 
     fn serves_target(&self) -> bool {

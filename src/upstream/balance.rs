@@ -20,16 +20,25 @@ pub(super) struct Found<'r> {
 }
 
 /// Words of a record that fit most routes.
-const USUAL_WORDS: usize = 48;
+pub(super) const USUAL_WORDS: usize = 48;
 
 /// Finds the route of `key`. None: memory is short or the table is broken.
-pub(super) fn find<'r>(r: Request<'r>, table: &UpstreamTable, key: &'r [u8]) -> Option<Found<'r>> {
+pub(super) fn find<'r>(r: Request<'r>, table: &UpstreamTable, key: &[u8]) -> Option<Found<'r>> {
+    find_in(r, table, key, r.words(USUAL_WORDS)?)
+}
+
+/// The same; a record that fits `words` is copied there.
+pub(super) fn find_in<'r: 'w, 'w>(
+    r: Request<'r>,
+    table: &UpstreamTable,
+    key: &[u8],
+    mut words: &'w mut [u64],
+) -> Option<Found<'w>> {
     let routes = table.routes()?;
     let mut buffer = [0; HOST_MAX];
     let Some(normal) = normalize(key, table.mode(), &mut buffer) else {
         return Some(Found { route: None });
     };
-    let mut words = r.words(USUAL_WORDS)?;
     // A record that grows between two attempts asks again; it has a largest size.
     for _ in 0..3 {
         let needed = match routes.lookup(normal, words) {

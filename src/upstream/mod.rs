@@ -3,6 +3,7 @@
 mod balance;
 mod block;
 mod conf;
+mod keys;
 mod table;
 mod variables;
 
@@ -40,7 +41,11 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
         contexts: Contexts::MAIN,
         args: Args::Block(1),
         text: include_str!("docs/upstream_table.md"),
-        set: table::set,
+        set: |cf| {
+            table::set(cf)?;
+            keys::lend_last(cf);
+            Ok(())
+        },
     },
     Directive {
         name: c"upstream_lookup",

@@ -63,6 +63,45 @@ impl Algorithm {
             Self::Crc32 => 4,
         }
     }
+
+    /// Hashes what `feed` gives to its sink, as if it were one string. `None` when `feed` says so, which
+    /// gives up.
+    #[inline]
+    pub fn hash_into(
+        self,
+        out: &mut [u8; MAX_RAW],
+        feed: impl FnOnce(&mut dyn FnMut(&[u8])) -> Option<()>,
+    ) -> Option<&[u8]> {
+        match self {
+            Self::Md5 => plain::<Md5>(out, feed),
+            Self::Sha1 => plain::<Sha1>(out, feed),
+            Self::Sha256 => plain::<Sha256>(out, feed),
+            Self::Sha384 => plain::<Sha384>(out, feed),
+            Self::Sha512 => plain::<Sha512>(out, feed),
+            Self::Crc32 => crc32(out, feed),
+        }
+    }
+
+    /// The HMAC of what `feed` gives to its sink, under a key that is used this once: nothing of it is kept.
+    /// `None` when `feed` says so, for an empty key and for CRC-32.
+    pub fn hmac_into<'o>(
+        self,
+        key: &[u8],
+        out: &'o mut [u8; MAX_RAW],
+        feed: impl FnOnce(&mut dyn FnMut(&[u8])) -> Option<()>,
+    ) -> Option<&'o [u8]> {
+        if key.is_empty() {
+            return None;
+        }
+        match self {
+            Self::Md5 => once::<Hmac<Md5>>(key, out, feed),
+            Self::Sha1 => once::<Hmac<Sha1>>(key, out, feed),
+            Self::Sha256 => once::<Hmac<Sha256>>(key, out, feed),
+            Self::Sha384 => once::<Hmac<Sha384>>(key, out, feed),
+            Self::Sha512 => once::<Hmac<Sha512>>(key, out, feed),
+            Self::Crc32 => None,
+        }
+    }
 }
 
 /// Why a [`Digest`] was refused.
@@ -159,12 +198,7 @@ impl Digest {
         feed: impl FnOnce(&mut dyn FnMut(&[u8])) -> Option<()>,
     ) -> Option<&'o [u8]> {
         match &self.state {
-            State::Plain(Algorithm::Md5) => plain::<Md5>(out, feed),
-            State::Plain(Algorithm::Sha1) => plain::<Sha1>(out, feed),
-            State::Plain(Algorithm::Sha256) => plain::<Sha256>(out, feed),
-            State::Plain(Algorithm::Sha384) => plain::<Sha384>(out, feed),
-            State::Plain(Algorithm::Sha512) => plain::<Sha512>(out, feed),
-            State::Plain(Algorithm::Crc32) => crc32(out, feed),
+            State::Plain(algorithm) => algorithm.hash_into(out, feed),
             State::HmacMd5(mac) => tag(mac.as_ref(), out, feed),
             State::HmacSha1(mac) => tag(mac.as_ref(), out, feed),
             State::HmacSha256(mac) => tag(mac.as_ref(), out, feed),
@@ -205,7 +239,23 @@ fn tag<'o, M: Mac + Clone>(
     out: &'o mut [u8; MAX_RAW],
     feed: impl FnOnce(&mut dyn FnMut(&[u8])) -> Option<()>,
 ) -> Option<&'o [u8]> {
-    let mut mac = prepared.clone();
+    finish(prepared.clone(), out, feed)
+}
+
+fn once<'o, M: Mac + KeyInit>(
+    key: &[u8],
+    out: &'o mut [u8; MAX_RAW],
+    feed: impl FnOnce(&mut dyn FnMut(&[u8])) -> Option<()>,
+) -> Option<&'o [u8]> {
+    finish(<M as KeyInit>::new_from_slice(key).ok()?, out, feed)
+}
+
+#[inline]
+fn finish<M: Mac>(
+    mut mac: M,
+    out: &mut [u8; MAX_RAW],
+    feed: impl FnOnce(&mut dyn FnMut(&[u8])) -> Option<()>,
+) -> Option<&[u8]> {
     feed(&mut |part| mac.update(part))?;
     begin(out, &mac.finalize().into_bytes())
 }
@@ -384,6 +434,28 @@ mod tests {
         let digest = Digest::new(Algorithm::Md5, Encoding::Hex, None).unwrap();
         assert_eq!(digest.encode_into(&[b"x"], &mut [0; 31]), None);
         assert_eq!(digest.encode_into(&[b"x"], &mut [0; 32]), Some(32));
+    }
+
+    /// An HMAC under a key that is used once is that of a prepared one.
+    #[test]
+    fn hmac_of_one_use() {
+        let feed = |sink: &mut dyn FnMut(&[u8])| {
+            sink(b"what do ya want ");
+            sink(b"for nothing?");
+            Some(())
+        };
+        for (name, algorithm) in Algorithm::ALL {
+            let mut raw = [0; MAX_RAW];
+            let once = algorithm.hmac_into(b"Jefe", &mut raw, feed);
+            let Ok(prepared) = Digest::new(algorithm, Encoding::Hex, Some(b"Jefe")) else {
+                assert_eq!((name, once), ("crc32", None));
+                continue;
+            };
+            let mut out = [0; MAX_RAW];
+            assert_eq!(once, prepared.raw_into(&mut out, feed), "{name}");
+            assert_eq!(algorithm.hmac_into(b"", &mut [0; MAX_RAW], feed), None);
+            assert_eq!(algorithm.hmac_into(b"k", &mut raw, |_| None), None);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::claims::AddressBinding;
 use crate::error::Error;
-use crate::keys::{Key, Secret};
+use crate::keys::{Key, KeyEncoding, Secret};
 use crate::location::{Carriers, LocationWord, TokenLocation};
 use crate::names::Names;
 use crate::profile::Profile;
@@ -111,6 +111,11 @@ impl ProfileBuilder {
         word.map_or(Ok(()), |word| self.note(word))
     }
 
+    /// How many lines so far are about keys that routes have.
+    pub fn route_keys(&self) -> usize {
+        self.settings.route_keys.len()
+    }
+
     /// Checks the block as a whole and builds the profile.
     ///
     /// # Errors
@@ -118,13 +123,18 @@ impl ProfileBuilder {
     pub fn finish(mut self) -> Result<Profile, Error> {
         let scheme = self.settings.scheme;
         let scheme = scheme.ok_or_else(|| Error::new("has no \"format\""))?;
-        if self.settings.keys.is_empty() && scheme.has_tokens() {
+        let has_key = !self.settings.keys.is_empty() || !self.settings.route_keys.is_empty();
+        if !has_key && scheme.has_tokens() {
             return Err(Error::new("has no \"key\""));
         }
         self.refuse_foreign(scheme)?;
         self.fill_in(scheme)?;
         let settings = self.settings;
         let keys = decoded_keys(&settings, scheme)?;
+        let lines = settings.route_keys.iter();
+        let route_keys: Vec<KeyEncoding> = lines
+            .map(|line| line.encoding.unwrap_or(scheme.key_encoding))
+            .collect();
         let mut terms = settings.terms;
         terms.require_exp = scheme.always_expires || settings.require_exp == Some(true);
         let locations = locations(settings.from, scheme)?;
@@ -132,15 +142,28 @@ impl ProfileBuilder {
         let names: Vec<usize> = names.map(Names::count).collect();
         let verifier = (scheme.build)(&VerifierConfig {
             keys: &keys,
+            route_keys: &route_keys,
             options: &settings.options,
             require_exp: terms.require_exp,
             names: &names,
         })?;
         let mut roles = scheme.carriers.iter().map(|carrier| carrier.role);
+        let (of_routes, route_keys): (Vec<_>, Vec<_>) = settings
+            .route_keys
+            .into_iter()
+            .map(|line| {
+                (
+                    Some(line.id.unwrap_or_else(|| line.key.name.clone())),
+                    line.key,
+                )
+            })
+            .unzip();
+        let of_files = keys.into_iter().map(|key| key.id);
         Ok(Profile {
             scheme,
             verifier,
-            key_ids: keys.into_iter().map(|key| key.id).collect(),
+            key_ids: of_files.chain(of_routes).collect(),
+            route_keys,
             carriers: Carriers::of(&locations),
             locations,
             expiry_carrier: roles.position(|role| role == Carrier::EXPIRY),
@@ -164,6 +187,11 @@ impl ProfileBuilder {
             };
             return Err(Error::new(format!(
                 "has {article} \"{word}\", format \"{name}\" takes none"
+            )));
+        }
+        if !self.settings.route_keys.is_empty() && !scheme.route_keys {
+            return Err(Error::new(format!(
+                "has a \"key\" with \"table\", format \"{name}\" takes none"
             )));
         }
         let binds = self.settings.bind_ip.unwrap_or(AddressBinding::Off);

@@ -10,7 +10,7 @@ use gatehouse_base::encoding::Encoding;
 
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::keys::{Key, KeyRing, Secret};
+use crate::keys::{Key, KeyRing, RouteKeys, Secret};
 use crate::mac;
 use crate::message::{Hole, Message, Segment};
 use crate::reason::Reason;
@@ -41,6 +41,7 @@ pub(crate) struct Expression {
     form: Form,
     message: Message,
     keys: KeyRing<Mac>,
+    route_keys: RouteKeys,
     require_exp: bool,
     signs_expiry: bool,
 }
@@ -83,6 +84,7 @@ pub(crate) fn build(form: Form, config: &VerifierConfig<'_>) -> Result<Expressio
         form,
         message,
         keys,
+        route_keys: config.route_keys(),
         require_exp: config.require_exp,
         signs_expiry,
     })
@@ -118,6 +120,22 @@ impl Expression {
         let key = mac.key.as_bytes();
         mac.digest
             .raw_into(out, |sink| self.each(key, token, request, sink))
+    }
+
+    /// The same with a key that is used this once.
+    fn mac_under<'o>(
+        &self,
+        key: &[u8],
+        token: &Presented<'_>,
+        request: &dyn RequestView,
+        out: &'o mut [u8; MAX_RAW],
+    ) -> Option<&'o [u8]> {
+        let algorithm = self.form.algorithm;
+        if self.message.has(&Segment::Key) {
+            algorithm.hash_into(out, |sink| self.each(key, token, request, sink))
+        } else {
+            algorithm.hmac_into(key, out, |sink| self.each(b"", token, request, sink))
+        }
     }
 
     /// Gives `sink` the pieces of the message in order; `None` when the host has no value for one.
@@ -176,10 +194,16 @@ impl Verifier for Expression {
             number.ok_or(Reason::Malformed)
         });
         let expires = expires.transpose()?;
-        claims.key = self.keys.find(|key| {
-            let mut expected = [0; MAX_RAW];
-            self.mac(key, token, request, &mut expected)
-                .is_some_and(|expected| mac::same(expected, presented))
+        let is_same = |expected: &[u8]| mac::same(expected, presented);
+        let of_file = self.keys.find(|key| {
+            self.mac(key, token, request, &mut [0; MAX_RAW])
+                .is_some_and(is_same)
+        });
+        claims.key = of_file.or_else(|_| {
+            self.route_keys.find(request, |key| {
+                self.mac_under(key, token, request, &mut [0; MAX_RAW])
+                    .is_some_and(is_same)
+            })
         })?;
         claims.expires = expires;
         Ok(())

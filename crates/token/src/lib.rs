@@ -40,7 +40,7 @@ mod words;
 pub use builder::{LineError, ProfileBuilder};
 pub use error::Error;
 pub use in_path::InPath;
-pub use keys::{Key, KeyEncoding, Secret};
+pub use keys::{BadKey, Key, KeyEncoding, RouteKey, Secret};
 pub use location::{Carriers, TokenLocation, Unreadable};
 pub use names::Names;
 pub use profile::{Finding, Profile, Signed, Times, Verdict};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::claims::{Claims, Terms};
 use crate::error::Error;
 use crate::in_path::InPath;
-use crate::keys::Key;
+use crate::keys::{Key, RouteKey};
 use crate::location::{Carriers, TokenLocation, Unreadable};
 use crate::reason::Reason;
 use crate::request::{MAX_TARGET, Presented, RequestView, SignedUrl};
@@ -110,7 +110,9 @@ pub struct Signed {
 pub struct Profile {
     pub(crate) scheme: &'static Scheme,
     pub(crate) verifier: Box<dyn Verifier>,
+    /// Of the keys of files, then of those that routes have.
     pub(crate) key_ids: Vec<Option<String>>,
+    pub(crate) route_keys: Vec<RouteKey>,
     pub(crate) locations: Vec<TokenLocation>,
     pub(crate) carriers: Carriers,
     /// Which of the scheme's carriers holds the expiry.
@@ -320,6 +322,11 @@ impl Profile {
     /// The id of a key by its index in [`Verdict::key`].
     pub fn key_id(&self, index: usize) -> Option<&str> {
         self.key_ids.get(index)?.as_deref()
+    }
+
+    /// The keys that routes have, in the order of their lines; [`RequestView::route_key`] counts them from 0.
+    pub fn route_keys(&self) -> &[RouteKey] {
+        &self.route_keys
     }
 
     /// The texts of the message, for the host to compile; [`RequestView::message`] counts them from 0.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use memchr::memchr;
 
+use crate::keys::BadKey;
 use crate::names::Names;
 use crate::strip::{self, PathToken};
 
@@ -39,6 +40,14 @@ pub trait RequestView {
 
     /// The client's address; `None` when it has none, which refuses a token that is bound to one.
     fn address(&self) -> Option<IpAddr>;
+
+    /// Shows the key of the n-th `key table=…` line ([`Profile::route_keys`]), from 0, to `see`, which says what is
+    /// wrong with it; where the request's host has no such key, nothing.
+    ///
+    /// [`Profile::route_keys`]: crate::Profile::route_keys
+    fn route_key(&self, line: usize, see: &mut dyn FnMut(&[u8]) -> Result<(), BadKey>) {
+        let _ = (line, see);
+    }
 
     /// Whether the target without its path token names the path that is served
     /// ([`InPath::Cancelled`](crate::InPath::Cancelled) does not).

@@ -7,7 +7,7 @@ use gatehouse_base::encoding::Encoding;
 
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::keys::{Key, KeyEncoding};
+use crate::keys::{Key, KeyEncoding, RouteKeys};
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView, SignedUrl};
 
@@ -27,6 +27,8 @@ pub struct Scheme {
     pub options: &'static [SchemeOption],
     /// How a key file is read when the `key` line does not say.
     pub key_encoding: KeyEncoding,
+    /// Whether a key can be that of a route: it is then used as it is, without being prepared.
+    pub route_keys: bool,
     /// Whether every token of this scheme carries an expiry.
     pub always_expires: bool,
     /// Whether a token may carry the client's address as a claim (one that is only hashed is none).
@@ -112,14 +114,23 @@ pub(crate) struct Options {
 
 /// What a scheme's verifier is built from.
 pub(crate) struct VerifierConfig<'a> {
-    /// The live keys, at least one.
+    /// The live keys. There is at least one, or one that routes have.
     pub(crate) keys: &'a [Key],
+    /// How each key is spelled that routes have.
+    pub(crate) route_keys: &'a [KeyEncoding],
     /// The words beyond the common ones.
     pub(crate) options: &'a Options,
     /// Whether a token must carry an expiry.
     pub(crate) require_exp: bool,
     /// How many names each location gives that has names.
     pub(crate) names: &'a [usize],
+}
+
+impl VerifierConfig<'_> {
+    /// The keys that routes have.
+    pub(crate) fn route_keys(&self) -> RouteKeys {
+        RouteKeys::new(self.route_keys, self.keys.len())
+    }
 }
 
 /// What a token is signed from.
@@ -143,6 +154,7 @@ impl<'a> Signing<'a> {
     pub(crate) fn config(&self) -> VerifierConfig<'a> {
         VerifierConfig {
             keys: std::slice::from_ref(self.key),
+            route_keys: &[],
             options: self.options,
             require_exp: false,
             names: &[],

@@ -7,5 +7,6 @@ mod hmac;
 mod promises;
 mod properties;
 mod refusals;
+mod route_keys;
 mod three_values;
 mod vectors;

@@ -2,7 +2,7 @@
 
 use crate::claims::{AddressBinding, Terms};
 use crate::error::Error;
-use crate::keys::{KeyEncoding, Secret};
+use crate::keys::{KeyEncoding, RouteKey, Secret};
 use crate::location::LocationWord;
 use crate::scheme::{Options, Scheme};
 use crate::schemes::{SCHEMES, scheme};
@@ -88,7 +88,10 @@ pub static WORDS: &[Word] = &[
         name: "key",
         args: Arity::Any,
         repeated: true,
-        syntax: || "[id=ID] file=PATH [encoding=text|hex|base64|base64url]".to_owned(),
+        syntax: || {
+            "[id=ID] (file=PATH | table=TABLE name=NAME) [encoding=text|hex|base64|base64url]"
+                .to_owned()
+        },
         text: include_str!("words/key.md"),
         parse: key,
     },
@@ -210,6 +213,7 @@ pub static WORDS: &[Word] = &[
 pub(crate) struct Settings {
     pub(crate) scheme: Option<&'static Scheme>,
     pub(crate) keys: Vec<KeyFile>,
+    pub(crate) route_keys: Vec<RouteKeyLine>,
     pub(crate) from: Vec<LocationWord>,
     pub(crate) terms: Terms,
     pub(crate) bind_ip: Option<AddressBinding>,
@@ -222,6 +226,13 @@ pub(crate) struct KeyFile {
     pub(crate) source: String,
     pub(crate) id: Option<String>,
     pub(crate) bytes: Secret,
+    pub(crate) encoding: Option<KeyEncoding>,
+}
+
+/// A `key` line about the keys of routes.
+pub(crate) struct RouteKeyLine {
+    pub(crate) key: RouteKey,
+    pub(crate) id: Option<String>,
     pub(crate) encoding: Option<KeyEncoding>,
 }
 
@@ -252,40 +263,75 @@ fn parse_binding(word: &str) -> Option<AddressBinding> {
     }
 }
 
-/// Where the bytes of a key are.
-enum KeyFrom<'w> {
-    File(&'w str),
-    Text(&'w str),
+/// What a `key` line says.
+#[derive(Default)]
+struct KeyWords<'w> {
+    id: Option<&'w str>,
+    encoding: Option<&'w str>,
+    file: Option<&'w str>,
+    text: Option<&'w str>,
+    table: Option<&'w str>,
+    name: Option<&'w str>,
 }
 
-/// `key [id=ID] file=PATH [encoding=ENCODING]`
-fn key(settings: &mut Settings, words: &[&str], host: &dyn Host) -> Result<(), Error> {
-    let (mut id, mut from, mut encoding) = (None, None, None);
-    for word in words {
-        let twice = match word.split_once('=') {
-            Some(("id", value)) => id.replace(value).is_some(),
-            Some(("encoding", value)) => encoding.replace(value).is_some(),
-            Some(("file", path)) if !path.is_empty() => from.replace(KeyFrom::File(path)).is_some(),
-            Some(("text", text)) => from.replace(KeyFrom::Text(text)).is_some(),
-            _ => {
-                let text = format!("invalid parameter \"{word}\" in \"key\" directive");
-                return Err(Error::new(text));
+impl<'w> KeyWords<'w> {
+    fn read(words: &[&'w str]) -> Result<Self, Error> {
+        let mut line = Self::default();
+        for word in words {
+            let place = match word.split_once('=') {
+                Some(("id", _)) => &mut line.id,
+                Some(("encoding", _)) => &mut line.encoding,
+                Some(("text", _)) => &mut line.text,
+                Some(("file", path)) if !path.is_empty() => &mut line.file,
+                Some(("table", table)) if !table.is_empty() => &mut line.table,
+                Some(("name", name)) if !name.is_empty() => &mut line.name,
+                _ => {
+                    let text = format!("invalid parameter \"{word}\" in \"key\" directive");
+                    return Err(Error::new(text));
+                }
+            };
+            let value = word.split_once('=').map_or("", |(_, value)| value);
+            if place.replace(value).is_some() {
+                return Err(words::duplicate(word, "key").into());
             }
-        };
-        if twice {
-            return Err(words::duplicate(word, "key").into());
         }
+        Ok(line)
     }
-    let (source, bytes) = match from {
-        Some(KeyFrom::File(path)) => host.key_file(path)?,
-        Some(KeyFrom::Text(text)) => {
+}
+
+/// `key [id=ID] file=PATH [encoding=ENCODING]`, `key [id=ID] table=TABLE name=NAME [encoding=ENCODING]`
+fn key(settings: &mut Settings, words: &[&str], host: &dyn Host) -> Result<(), Error> {
+    let line = KeyWords::read(words)?;
+    let (id, encoding) = (line.id, line.encoding);
+    match (line.file, line.text, line.table, line.name) {
+        (Some(path), None, None, None) => {
+            let (source, bytes) = host.key_file(path)?;
+            settings.add_key(source, id, bytes, encoding)
+        }
+        (None, Some(text), None, None) => {
             host.warn("a key is written in the configuration, use \"file=\"");
             let bytes = Secret::new(text.as_bytes().to_vec());
-            ("key".to_owned(), bytes)
+            settings.add_key("key".to_owned(), id, bytes, encoding)
         }
-        None => return Err(Error::new("\"key\" must have \"file\" parameter")),
-    };
-    settings.add_key(source, id, bytes, encoding)
+        (None, None, Some(table), Some(name)) => {
+            let key = RouteKey {
+                table: table.to_owned(),
+                name: name.to_owned(),
+            };
+            settings.add_route_key(key, id, encoding)
+        }
+        (Some(_), Some(_), None, None) => Err(words::duplicate("text", "key").into()),
+        (None, None, Some(_), None) => Err(Error::new(
+            "\"key\" with \"table\" must have \"name\" parameter",
+        )),
+        (None, None, None, Some(_)) => Err(Error::new(
+            "\"key\" with \"name\" must have \"table\" parameter",
+        )),
+        (None, None, None, None) => Err(Error::new(
+            "\"key\" must have \"file\" or \"table\" parameter",
+        )),
+        _ => Err(Error::new("\"key\" takes one of \"file\" and \"table\"")),
+    }
 }
 
 impl Settings {
@@ -297,20 +343,8 @@ impl Settings {
         bytes: Secret,
         encoding: Option<&str>,
     ) -> Result<(), Error> {
-        if id == Some("") {
-            return Err(Error::new("invalid parameter \"id=\" in \"key\" directive"));
-        }
-        if let Some(id) = id.filter(|id| self.keys.iter().any(|key| key.id.as_deref() == Some(id)))
-        {
-            return Err(Error::new(format!(
-                "duplicate key id \"{id}\" in \"key\" directive"
-            )));
-        }
-        let parse = |name| {
-            let legal = KeyEncoding::ALL.iter().map(|row| row.0);
-            KeyEncoding::parse(name).ok_or_else(|| words::unknown("encoding", name, "key", legal))
-        };
-        let encoding = encoding.map(parse).transpose()?;
+        self.refuse_id(id)?;
+        let encoding = key_encoding(encoding)?;
         // Whatever the scheme's own encoding will be, emptiness and the given encoding are known now.
         let decoded = encoding
             .unwrap_or(KeyEncoding::Text)
@@ -324,4 +358,47 @@ impl Settings {
         });
         Ok(())
     }
+
+    fn add_route_key(
+        &mut self,
+        key: RouteKey,
+        id: Option<&str>,
+        encoding: Option<&str>,
+    ) -> Result<(), Error> {
+        self.refuse_id(id)?;
+        self.route_keys.push(RouteKeyLine {
+            key,
+            id: id.map(str::to_owned),
+            encoding: key_encoding(encoding)?,
+        });
+        Ok(())
+    }
+
+    /// Refuses an id that is empty or given already.
+    fn refuse_id(&self, id: Option<&str>) -> Result<(), Error> {
+        if id == Some("") {
+            return Err(Error::new("invalid parameter \"id=\" in \"key\" directive"));
+        }
+        let of_files = self.keys.iter().map(|key| &key.id);
+        let of_routes = self.route_keys.iter().map(|key| &key.id);
+        let mut given = of_files.chain(of_routes).flatten();
+        match id.filter(|id| given.any(|one| one == id)) {
+            Some(id) => Err(Error::new(format!(
+                "duplicate key id \"{id}\" in \"key\" directive"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The encoding of that name.
+fn key_encoding(name: Option<&str>) -> Result<Option<KeyEncoding>, Error> {
+    let parse = |name| {
+        let legal = KeyEncoding::ALL.iter().map(|row| row.0);
+        let unknown = || words::unknown("encoding", name, "key", legal);
+        KeyEncoding::parse(name)
+            .ok_or_else(unknown)
+            .map_err(Error::from)
+    };
+    name.map(parse).transpose()
 }

@@ -18,7 +18,7 @@ use super::view::RouteView;
 use super::{Table, Word};
 use crate::route::Resolved;
 use std::sync::atomic::Ordering;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Words of content a block has room for.
 const CONTENT: usize = MAX_RECORD_WORDS - 1;
@@ -84,6 +84,15 @@ impl Content {
 /// The first word of a block with this content.
 fn first(content: &[u64], number: u64) -> u64 {
     content.len() as u64 | KEYS << 10 | (number & NUMBER) << 14 | ATTACHED
+}
+
+/// A buffer that is wiped when it is dropped.
+struct Wiped<'b>(&'b mut [u64]);
+
+impl Drop for Wiped<'_> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 /// A route's `keys`, in the caller's buffer. The caller wipes the buffer after use.
@@ -154,6 +163,20 @@ impl<W: Word> Table<'_, W> {
         let buf: &'b [u64] = buf;
         let copied = buf.get(..needed).unwrap_or(&[]);
         Ok(Some(Keys(bytemuck::cast_slice(copied))))
+    }
+
+    /// Shows the `keys` of a route to `see`, and wipes the buffer whatever comes of it; `Ok(None)` as [`Table::keys`].
+    ///
+    /// # Errors
+    /// As [`Table::keys`].
+    pub fn with_keys<T>(
+        &self,
+        route: &RouteView<'_>,
+        buf: &mut [u64],
+        see: impl FnOnce(Keys<'_>) -> T,
+    ) -> Result<Option<T>, LookupError> {
+        let buf = Wiped(buf);
+        Ok(self.keys(route, buf.0)?.map(see))
     }
 
     /// Copies a block's content; false if the block is another one by now.

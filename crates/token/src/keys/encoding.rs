@@ -1,8 +1,11 @@
 //! How key files spell keys.
 
+use std::fmt;
+
 use data_encoding::{BASE64, BASE64URL, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 
 use gatehouse_base::secret::Secret;
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 
@@ -43,23 +46,39 @@ impl KeyEncoding {
             .map_err(|fault| Error::new(format!("key {fault}")))
     }
 
-    /// As [`Self::decode`]; the error lacks a subject: `is empty`.
-    pub(crate) fn decode_file(self, file: &[u8]) -> Result<Secret, String> {
-        let text = without_newline(file);
-        let decoded = match self {
-            Self::Text => Ok(text.to_vec()),
-            Self::Hex => HEXLOWER_PERMISSIVE.decode(text),
-            Self::Base64 => BASE64.decode(text),
-            Self::Base64Url if text.ends_with(b"=") => BASE64URL.decode(text),
-            Self::Base64Url => BASE64URL_NOPAD.decode(text),
+    /// As [`Self::decode`]; the error lacks a subject.
+    pub(crate) fn decode_file(self, file: &[u8]) -> Result<Secret, BadKey> {
+        let mut room = Zeroizing::new(vec![0; file.len()]);
+        let key = self.decode_into(file, &mut room)?;
+        Ok(Secret::new(key.to_vec()))
+    }
+
+    /// The key in these bytes, which are spelled as a key file is; `room` is used where they are not the key itself.
+    fn decode_into<'k>(self, text: &'k [u8], room: &'k mut [u8]) -> Result<&'k [u8], BadKey> {
+        let text = without_newline(text);
+        let spelling = match self {
+            Self::Text if text.is_empty() => return Err(BadKey::Empty),
+            Self::Text => return Ok(text),
+            Self::Hex => &HEXLOWER_PERMISSIVE,
+            Self::Base64 => &BASE64,
+            Self::Base64Url if text.ends_with(b"=") => &BASE64URL,
+            Self::Base64Url => &BASE64URL_NOPAD,
         };
-        let key = decoded
-            .map(Secret::new)
-            .map_err(|_| format!("is not {}", self.name()))?;
-        if key.as_bytes().is_empty() {
-            return Err("is empty".to_owned());
-        }
-        Ok(key)
+        let is_not = |_| BadKey::Not(self.name());
+        let most = spelling.decode_len(text.len()).map_err(is_not)?;
+        let room = room.get_mut(..most).ok_or(BadKey::TooLong)?;
+        let len = spelling
+            .decode_mut(text, room)
+            .map_err(|partly| is_not(partly.error))?;
+        let key = room.get(..len).filter(|key| !key.is_empty());
+        key.ok_or(BadKey::Empty)
+    }
+
+    /// Shows the key in these bytes to `see`; nothing of it is kept.
+    pub(crate) fn lend(self, text: &[u8], see: impl FnOnce(&[u8])) -> Result<(), BadKey> {
+        let mut room = Zeroizing::new([0; LONGEST]);
+        see(self.decode_into(text, &mut *room)?);
+        Ok(())
     }
 
     fn name(self) -> &'static str {
@@ -67,6 +86,30 @@ impl KeyEncoding {
             .iter()
             .find(|row| row.1 == self)
             .map_or("", |row| row.0)
+    }
+}
+
+/// The longest key that is decoded for one request.
+const LONGEST: usize = 1024;
+
+/// What is wrong with a key. As text it lacks a subject: `is empty`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadKey {
+    /// Nothing is in it.
+    Empty,
+    /// It is not of the encoding of this name.
+    Not(&'static str),
+    /// It is longer than any key.
+    TooLong,
+}
+
+impl fmt::Display for BadKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("is empty"),
+            Self::Not(encoding) => write!(f, "is not {encoding}"),
+            Self::TooLong => f.write_str("is too long"),
+        }
     }
 }
 
@@ -126,6 +169,30 @@ mod tests {
                 assert_eq!(decode(encoding, file).unwrap_err(), "key is empty");
             }
         }
+    }
+
+    #[test]
+    fn a_key_that_is_lent_is_that_of_a_file() {
+        for (encoding, text) in [
+            (KeyEncoding::Text, "k\n"),
+            (KeyEncoding::Text, ""),
+            (KeyEncoding::Hex, "6b65ff3e"),
+            (KeyEncoding::Hex, "6b65ff3"),
+            (KeyEncoding::Hex, ""),
+            (KeyEncoding::Base64, "a2X/Pg=="),
+            (KeyEncoding::Base64, "a2X_Pg"),
+            (KeyEncoding::Base64Url, "a2X_Pg"),
+            (KeyEncoding::Base64Url, "a2X_Pg=="),
+        ] {
+            let mut lent = Err(BadKey::TooLong);
+            let done = encoding.lend(text.as_bytes(), |key| lent = Ok(key.to_vec()));
+            let lent = done.and(lent);
+            let read = encoding.decode_file(text.as_bytes());
+            assert_eq!(lent, read.map(|key| key.as_bytes().to_vec()), "{text:?}");
+        }
+        let long = "00".repeat(LONGEST + 1);
+        let refused = KeyEncoding::Hex.lend(long.as_bytes(), |_| panic!("shown"));
+        assert_eq!(refused, Err(BadKey::TooLong));
     }
 
     #[test]

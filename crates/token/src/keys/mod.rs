@@ -2,11 +2,12 @@
 
 mod encoding;
 
-pub use encoding::KeyEncoding;
+pub use encoding::{BadKey, KeyEncoding};
 pub use gatehouse_base::secret::Secret;
 
 use crate::error::Error;
 use crate::reason::Reason;
+use crate::request::RequestView;
 
 /// One live key of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,49 @@ impl<P> KeyRing<P> {
     /// The first key.
     pub(crate) fn first(&self) -> Option<&P> {
         self.0.first()
+    }
+}
+
+/// A `key table=… name=…` line: the key of the route that a request's host finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteKey {
+    /// The `upstream_table`.
+    pub table: String,
+    /// The name of the key among the route's `keys`.
+    pub name: String,
+}
+
+/// The keys of a profile that routes have. They are read for each request, and shown to a verifier by the host.
+pub(crate) struct RouteKeys {
+    /// How each is spelled.
+    encodings: Vec<KeyEncoding>,
+    /// The index of the first one: those of files come before.
+    first: usize,
+}
+
+impl RouteKeys {
+    pub(crate) fn new(encodings: &[KeyEncoding], first: usize) -> Self {
+        Self {
+            encodings: encodings.to_vec(),
+            first,
+        }
+    }
+
+    /// The index of the first key of the request's route for which `verifies` holds.
+    pub(crate) fn find(
+        &self,
+        request: &dyn RequestView,
+        verifies: impl Fn(&[u8]) -> bool,
+    ) -> Result<usize, Reason> {
+        let found = self.encodings.iter().enumerate().position(|(line, one)| {
+            let mut verified = false;
+            request.route_key(line, &mut |text| {
+                one.lend(text, |key| verified = verifies(key))
+            });
+            verified
+        });
+        let index = found.map(|line| line.saturating_add(self.first));
+        index.ok_or(Reason::Invalid)
     }
 }
 

@@ -9,7 +9,7 @@ use md5::{Digest as _, Md5};
 
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::keys::{KeyEncoding, KeyRing, Secret};
+use crate::keys::{KeyEncoding, KeyRing, RouteKeys, Secret};
 use crate::mac;
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView, SignedUrl};
@@ -37,6 +37,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     repeated: Repeated::Malformed,
     options: &[],
     key_encoding: KeyEncoding::Text,
+    route_keys: true,
     always_expires: true,
     claims_address: false,
     statuses: &[],
@@ -48,11 +49,15 @@ pub(super) const SCHEME: Scheme = Scheme {
 
 struct ScaleSimple {
     keys: KeyRing<Secret>,
+    route_keys: RouteKeys,
 }
 
 fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
     let keys = KeyRing::prepare(config.keys, |key| Ok(key.secret.clone()))?;
-    Ok(Box::new(ScaleSimple { keys }))
+    Ok(Box::new(ScaleSimple {
+        keys,
+        route_keys: config.route_keys(),
+    }))
 }
 
 fn sign(signing: &Signing<'_>) -> Result<Vec<String>, Error> {
@@ -71,16 +76,15 @@ impl Verifier for ScaleSimple {
     fn verify<'r>(
         &self,
         presented: &Presented<'r>,
-        _: &'r dyn RequestView,
+        request: &'r dyn RequestView,
         claims: &mut Claims<'r>,
     ) -> Result<(), Reason> {
         let text = presented.value(1).ok_or(Reason::Malformed)?;
         let expires = mac::parse_epoch(text).ok_or(Reason::Malformed)?;
         let mac = decode(presented.token()).ok_or(Reason::Malformed)?;
-        claims.key = self.keys.find(|secret| {
-            let expected = token(secret.as_bytes(), text, &presented.url);
-            mac::same(&expected, &mac)
-        })?;
+        let verifies = |key: &[u8]| mac::same(&token(key, text, &presented.url), &mac);
+        let of_file = self.keys.find(|secret| verifies(secret.as_bytes()));
+        claims.key = of_file.or_else(|_| self.route_keys.find(request, verifies))?;
         claims.expires = Some(expires);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::fake::{
     EXP, Fake, NOW, profile, query, scalesimple, secure_link, sign, sign_link, status,
 };
-use crate::{Profile, Reason, TokenLocation, scheme};
+use crate::{Carriers, InPath, MAX_TARGET, Profile, Reason, TokenLocation, scheme};
 
 #[test]
 fn a_segment_is_a_token_only_as_a_whole() {
@@ -122,4 +122,21 @@ fn profile_without_expiry() -> Profile {
         "from query=st",
     ];
     profile(&lines).unwrap()
+}
+
+#[test]
+fn a_profile_without_tokens_lets_every_request_in_and_strips_nothing() {
+    let open = profile(&["format open"]).unwrap();
+    for request in [
+        Fake::new("/a"),
+        query("/a", "x", "1"),
+        Fake::new("/a").cookie("token=x").header("X-Token", "x"),
+        Fake::new(&"/".repeat(MAX_TARGET + 1)),
+    ] {
+        let verdict = open.verify(&request, NOW);
+        assert_eq!((verdict.as_str(), verdict.key), ("ok", None));
+        assert_eq!((verdict.expires, verdict.location), (None, None));
+    }
+    assert_eq!(open.carriers(), &Carriers::default());
+    assert_eq!(open.in_path(b"/a/b", b"/a/b", &mut [0; 4]), InPath::Nowhere);
 }

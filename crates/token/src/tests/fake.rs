@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::{Error, Host, LineError, Profile, ProfileBuilder, Reason, RequestView, Secret, strip};
+use crate::{
+    BadKey, Error, Host, LineError, Profile, ProfileBuilder, Reason, RequestView, Secret, strip,
+};
 use md5::{Digest as _, Md5};
 
 #[derive(Clone, Default)]
@@ -11,6 +13,8 @@ pub(crate) struct Fake {
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     pub(crate) cookie: Vec<u8>,
     pub(crate) message: Vec<Vec<u8>>,
+    /// The key of the request's route for each `key table=…` line.
+    pub(crate) route_keys: Vec<Option<String>>,
     pub(crate) path: Option<String>,
     pub(crate) address: Option<IpAddr>,
 }
@@ -40,6 +44,12 @@ impl Fake {
 }
 
 impl RequestView for Fake {
+    fn route_key(&self, line: usize, see: &mut dyn FnMut(&[u8]) -> Result<(), BadKey>) {
+        if let Some(Some(key)) = self.route_keys.get(line) {
+            let _ = see(key.as_bytes());
+        }
+    }
+
     fn target(&self) -> &[u8] {
         &self.target
     }
@@ -91,7 +101,7 @@ pub(crate) fn profile(lines: &[&str]) -> Result<Profile, String> {
             "message" => vec![rest],
             _ => rest.split_ascii_whitespace().collect(),
         };
-        let done = if word == "key" {
+        let done = if word == "key" && !rest.contains("table=") {
             let with_id = rest
                 .strip_prefix("id=")
                 .and_then(|rest| rest.split_once(' '));

@@ -5,7 +5,7 @@ use md5::Md5;
 use super::fake::{
     EXP, Fake, NOW, profile, query, scalesimple, secure_link, sign, sign_link, status,
 };
-use crate::{Carriers, InPath, MAX_TARGET, MAX_TOKEN, Reason, RequestView, Verdict};
+use crate::{InPath, MAX_TARGET, MAX_TOKEN, Reason, RequestView, Verdict};
 
 #[test]
 fn expiry_is_inclusive_and_leeway_adds_to_it() {
@@ -44,23 +44,6 @@ fn a_forged_expired_token_is_invalid() {
         location: Some(0),
     };
     assert_eq!(profile.verify(&old, NOW), want);
-}
-
-#[test]
-fn a_profile_without_tokens_lets_every_request_in_and_strips_nothing() {
-    let open = profile(&["format open"]).unwrap();
-    for request in [
-        Fake::new("/a"),
-        query("/a", "x", "1"),
-        Fake::new("/a").cookie("token=x").header("X-Token", "x"),
-        Fake::new(&"/".repeat(MAX_TARGET + 1)),
-    ] {
-        let verdict = open.verify(&request, NOW);
-        assert_eq!((verdict.as_str(), verdict.key), ("ok", None));
-        assert_eq!((verdict.expires, verdict.location), (None, None));
-    }
-    assert_eq!(open.carriers(), &Carriers::default());
-    assert_eq!(open.in_path(b"/a/b", b"/a/b", &mut [0; 4]), InPath::Nowhere);
 }
 
 #[test]

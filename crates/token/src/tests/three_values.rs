@@ -35,6 +35,7 @@ static SCHEME: Scheme = Scheme {
     repeated: Repeated::Malformed,
     options: &[],
     key_encoding: KeyEncoding::Hex,
+    route_keys: false,
     always_expires: false,
     claims_address: true,
     statuses: &[(Reason::Expired, 410)],

@@ -2,7 +2,7 @@
 
 use super::{key, memory, remove, route, writer};
 use crate::route::{Match, Resolved, Secret};
-use crate::table::{Applied, ApplyError, Change, LookupError, Owner, RouteView, Table};
+use crate::table::{Applied, ApplyError, Change, Keys, LookupError, Owner, RouteView, Table};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 type Pairs<'k> = &'k [(&'k str, &'k Secret)];
@@ -80,6 +80,30 @@ fn keys_are_read_by_name() {
         small.err(),
         Some(LookupError::BufferTooSmall(view.key_words()))
     );
+}
+
+#[test]
+fn keys_that_were_shown_are_wiped() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let secret = Secret::new("s3cret".into());
+    put(&table, &[("token", &secret)], 0).unwrap();
+    let kept = record(&table);
+    let view = RouteView::from_words(&kept);
+    let mut buf = [7; 16];
+    let see = |keys: Keys<'_>| keys.get(b"token").map(<[u8]>::to_vec);
+    let shown = table.with_keys(&view, &mut buf, see);
+    assert_eq!(shown, Ok(Some(Some(b"s3cret".to_vec()))));
+    assert_eq!(buf, [0; 16]);
+    let mut buf = [7; 16];
+    let panics = std::panic::AssertUnwindSafe(|| {
+        let _ = table.with_keys(&view, &mut buf, |_| panic!("in the middle"));
+    });
+    assert!(std::panic::catch_unwind(panics).is_err());
+    assert_eq!(buf, [0; 16], "also after a panic");
+    remove(&table, "a").unwrap();
+    let gone = table.with_keys(&view, &mut buf, |_| ());
+    assert_eq!(gone, Ok(None), "a route that has been replaced");
 }
 
 #[test]
