@@ -1,6 +1,7 @@
 //! What nginx will see: the list of families, and how each of nginx's callbacks goes to all of them.
 
 mod cache;
+mod choice;
 mod digest;
 mod family;
 mod geoip;

@@ -20,7 +20,9 @@ token_auth_dry_run on;
 token_auth_status default=401;
 token_auth_strip off;
 token_auth_log_level info;
+geoip_policy eu { deny country=XX; status 451; }
 geoip_allow all;
+geoip_use off;
 geoip_bypass 0;
 geoip_status 451;
 geoip_dry_run on;
@@ -33,6 +35,7 @@ token_auth_status expired=410;
 token_auth_strip on;
 token_auth_log_level error;
 geoip_deny country=XX;
+geoip_use eu;
 geoip_bypass $http_x;
 geoip_status 403;
 geoip_dry_run off;
@@ -45,6 +48,7 @@ location / {
     token_auth_strip on;
     token_auth_log_level warn;
     geoip_deny country=XX;
+    geoip_use $http_x;
     geoip_bypass $http_x;
     geoip_status 403;
     geoip_dry_run off;
@@ -101,6 +105,9 @@ token_auth_statuses 403;
 # a database
 geoip_db a.mmdb;
 => "geoip_db" directive is not allowed here
+# a policy
+geoip_policy eu { }
+=> "geoip_policy" directive is not allowed here
 # a table
 upstream_table apps { zone 1m; }
 => "upstream_table" directive is not allowed here

@@ -1,17 +1,18 @@
 //! Checking requests against the rules of their location.
 
-use super::conf::Loc;
+use super::conf::{Loc, Policy};
+use super::policy::policy_of;
 use crate::{Gatehouse, refusal};
 use gatehouse_geo::{Action, Facts, Rule};
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Level, Outcome, Phase, Request};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::net::IpAddr;
 
 /// What was refused; kept for the log after an internal redirect.
 #[derive(Default)]
 pub(crate) struct Record<'r> {
-    refused: Cell<Option<&'r Rule>>,
+    refused: Cell<Option<Decided<'r>>>,
     /// What the access phase last did about the rules.
     enforced: Cell<Option<Enforced>>,
 }
@@ -39,7 +40,15 @@ pub(super) enum Verdict<'r> {
     /// No rules, none matched, or a bypass.
     Nothing,
     /// The first rule that matched.
-    Rule(&'r Rule),
+    Rule(Decided<'r>),
+}
+
+/// What decided a request.
+#[derive(Clone, Copy)]
+pub(super) struct Decided<'r> {
+    pub(super) rule: &'r Rule,
+    /// Whose rule it is; None: the location's own.
+    policy: Option<&'r Policy>,
 }
 
 /// Enforces the rules.
@@ -51,7 +60,7 @@ impl Handler for Access {
 
     fn run(r: Request<'_>) -> Outcome<'_> {
         let loc = &r.loc::<Gatehouse>().geoip;
-        if loc.rules.is_none() || !r.is_main() {
+        if !loc.is_checked() || !r.is_main() {
             return Outcome::Declined;
         }
         if refusal::is_page(r) {
@@ -60,7 +69,10 @@ impl Handler for Access {
         let Some(all) = r.record::<Gatehouse>() else {
             return Outcome::Failed;
         };
-        enforce(r, loc, all, judge(r))
+        match judge(r) {
+            Ok(verdict) => enforce(r, loc, all, verdict),
+            Err(()) => Outcome::Failed,
+        }
     }
 }
 
@@ -72,7 +84,7 @@ fn enforce<'r>(
 ) -> Outcome<'r> {
     let dry_run = loc.dry_run == Some(true);
     let denied_by = match verdict {
-        Verdict::Rule(rule) if rule.action() == Action::Deny => Some(rule),
+        Verdict::Rule(by) if by.rule.action() == Action::Deny => Some(by),
         _ => None,
     };
     all.geoip.enforced.set(Some(match denied_by {
@@ -80,37 +92,42 @@ fn enforce<'r>(
         Some(_) => Enforced::Refused,
         None => Enforced::Allowed,
     }));
-    if let Some(rule) = denied_by {
+    if let Some(by) = denied_by {
         refusal::doubt(all);
         let level = loc.log_level.unwrap_or(Level::Error);
-        refusal::log(r, all, level, &refusal_text(r, rule, dry_run));
+        refusal::log(r, all, level, &refusal_text(r, by, dry_run));
     }
     match (denied_by, verdict) {
         _ if dry_run => Outcome::Declined,
-        (Some(rule), _) => {
-            all.geoip.refused.set(Some(rule));
-            refusal::refuse(r, all, loc.status.unwrap_or(403))
+        (Some(by), _) => {
+            all.geoip.refused.set(Some(by));
+            let status = by.policy.and_then(|policy| policy.status);
+            refusal::refuse(r, all, status.or(loc.status).unwrap_or(403))
         }
         (None, Verdict::Rule(_)) => Outcome::Allowed,
         (None, Verdict::Nothing) => Outcome::Declined,
     }
 }
 
-fn refusal_text(r: Request<'_>, rule: &Rule, dry_run: bool) -> String {
+fn refusal_text(r: Request<'_>, by: Decided<'_>, dry_run: bool) -> String {
     let facts = address(r).map_or(Facts::UNKNOWN, |address| facts(r, address));
     let country = facts
         .country
         .map_or_else(|| "unknown".to_owned(), |code| code.to_string());
     let prefix = if dry_run { "dry run, " } else { "" };
+    let policy = by
+        .policy
+        .map(|policy| format!(", policy \"{}\"", policy.name));
     format!(
-        "{prefix}country refused: {country}, rule \"{}\" in {}",
-        rule.text(),
-        rule.place()
+        "{prefix}country refused: {country}, rule \"{}\" in {}{}",
+        by.rule.text(),
+        by.rule.place(),
+        policy.unwrap_or_default()
     )
 }
 
 /// The rule by which this request was refused.
-pub(super) fn refused(r: Request<'_>) -> Option<&Rule> {
+pub(super) fn refused(r: Request<'_>) -> Option<Decided<'_>> {
     r.existing_record::<Gatehouse>()?.geoip.refused.get()
 }
 
@@ -119,23 +136,31 @@ pub(super) fn enforced(r: Request<'_>) -> Option<Enforced> {
     r.existing_record::<Gatehouse>()?.geoip.enforced.get()
 }
 
-/// What the rules of the request's location say.
-pub(super) fn judge(r: Request<'_>) -> Verdict<'_> {
+/// What the rules of the request's location say, and behind them those of its policy: the first that matches decides.
+/// The error ends the request ([`policy_of`]).
+pub(super) fn judge(r: Request<'_>) -> Result<Verdict<'_>, ()> {
     let loc = &r.loc::<Gatehouse>().geoip;
-    let Some(rules) = &loc.rules else {
-        return Verdict::Nothing;
-    };
+    if !loc.is_checked() {
+        return Ok(Verdict::Nothing);
+    }
+    let policy = policy_of(r, loc, &r.main_conf::<Gatehouse>().geoip)?;
     if bypassed(r, loc) {
-        return Verdict::Nothing;
+        return Ok(Verdict::Nothing);
     }
     let address = address(r);
-    let found = rules.evaluate(address, || {
-        address.map_or(Facts::UNKNOWN, |address| facts(r, address))
-    });
-    match found.and_then(|(_, at)| rules.rules().get(at)) {
-        Some(rule) => Verdict::Rule(rule),
-        None => Verdict::Nothing,
-    }
+    let known = OnceCell::new();
+    let facts = || *known.get_or_init(|| address.map_or(Facts::UNKNOWN, |at| facts(r, at)));
+    let own = loc.rules.as_deref().map(|rules| (rules, None));
+    let of_policy = policy.map(|policy| (&policy.rules, Some(policy)));
+    let found = own
+        .into_iter()
+        .chain(of_policy)
+        .find_map(|(rules, policy)| {
+            let (_, at) = rules.evaluate(address, facts)?;
+            let rule = rules.rules().get(at)?;
+            Some(Decided { rule, policy })
+        });
+    Ok(found.map_or(Verdict::Nothing, Verdict::Rule))
 }
 
 /// As nginx's `proxy_cache_bypass`: one string that is neither empty nor "0". A string that

@@ -1,6 +1,7 @@
 //! What the configuration says about countries.
 
 use super::database::Db;
+use crate::choice::{Choice, NameUse, Names};
 use gatehouse_geo::{Field, Path, RuleList};
 use gatehouse_nginx::{ConfLine, Expression, Level};
 use std::collections::HashMap;
@@ -14,7 +15,8 @@ pub(crate) struct Main {
     pub(super) paths: Paths,
     pub(super) needs: Vec<Need>,
     pub(super) has_rules: bool,
-    /// The lists of rules in force somewhere, by their address, and whether `satisfy any` is in force
+    pub(super) policies: Policies,
+    /// The lists of rules in force somewhere, by their address, and whether `satisfy any` or a policy is in force
     /// at one of the places: there a rule that allows has its use.
     pub(super) lists: HashMap<*const RuleList, (Rc<RuleList>, bool)>,
 }
@@ -26,10 +28,44 @@ pub(super) struct Need {
     pub(super) place: ConfLine,
 }
 
+/// One `geoip_policy`.
+pub(super) struct Policy {
+    pub(super) name: String,
+    pub(super) rules: RuleList,
+    /// What a refusal by it answers; none: what the level says.
+    pub(super) status: Option<u16>,
+}
+
+/// The policies, and how they are used.
+#[derive(Default)]
+pub(super) struct Policies {
+    pub(super) all: Vec<Policy>,
+    pub(super) names: Names,
+    /// Those that are named where `satisfy any` is in force: there a rule that allows has its use.
+    pub(super) under_any: Vec<Rc<NameUse>>,
+    /// Data chooses at such a place, perhaps any of them.
+    pub(super) any_under_any: bool,
+    /// The lines that come behind a rule for everybody.
+    pub(super) unreached: Vec<Unreached>,
+}
+
+/// A `geoip_use` line.
+pub(super) struct PolicyUse {
+    pub(super) choice: Choice,
+    pub(super) line: ConfLine,
+}
+
+/// A `geoip_use` that is never asked, and the rule in front of it.
+pub(super) struct Unreached {
+    pub(super) used: Rc<PolicyUse>,
+    pub(super) rule: String,
+}
+
 /// One level of locations.
 #[derive(Default)]
 pub(crate) struct Loc {
     pub(super) rules: Option<Rc<RuleList>>,
+    pub(super) policy: Option<Rc<PolicyUse>>,
     pub(super) bypass: Option<Rc<Vec<Expression>>>,
     pub(super) address: Option<Rc<Expression>>,
     pub(super) status: Option<u16>,
@@ -67,7 +103,11 @@ impl Default for Paths {
 impl Loc {
     /// Whether rules are in force at this level.
     pub(crate) fn is_checked(&self) -> bool {
-        self.rules.is_some()
+        self.rules.is_some() || self.has_policy()
+    }
+
+    pub(super) fn has_policy(&self) -> bool {
+        self.policy.as_ref().is_some_and(|used| used.choice.is_on())
     }
 }
 

@@ -3,6 +3,8 @@
 mod check;
 mod conf;
 mod database;
+mod policy;
+mod rule;
 mod variables;
 
 pub(crate) use check::Record;
@@ -12,10 +14,9 @@ use crate::Gatehouse;
 use crate::family::Family;
 use crate::words::{http_status, set_flag, set_log_level, set_once};
 use check::Access;
-use conf::Need;
 use database::Db;
-use gatehouse_geo::{Action, Field};
-use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level, Merging, ffi::files};
+use gatehouse_geo::Action;
+use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level, Merging};
 use std::rc::Rc;
 use variables::VARIABLES;
 
@@ -65,7 +66,7 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
         contexts: Contexts::ANY,
         args: Args::OneOrMore,
         text: include_str!("docs/geoip_allow.md"),
-        set: |cf| set_rule(cf, Action::Allow),
+        set: |cf| rule::set(cf, Action::Allow),
     },
     Directive {
         name: c"geoip_deny",
@@ -74,7 +75,25 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
         contexts: Contexts::ANY,
         args: Args::OneOrMore,
         text: include_str!("docs/geoip_deny.md"),
-        set: |cf| set_rule(cf, Action::Deny),
+        set: |cf| rule::set(cf, Action::Deny),
+    },
+    Directive {
+        name: c"geoip_policy",
+        syntax: "name { … }",
+        default: None,
+        contexts: Contexts::MAIN,
+        args: Args::Block(1),
+        text: include_str!("docs/geoip_policy.md"),
+        set: policy::set,
+    },
+    Directive {
+        name: c"geoip_use",
+        syntax: "name | $variable | off",
+        default: Some("off"),
+        contexts: Contexts::ANY,
+        args: Args::Exactly(1),
+        text: include_str!("docs/geoip_use.md"),
+        set: policy::set_use,
     },
     Directive {
         name: c"geoip_bypass",
@@ -144,54 +163,14 @@ fn set_bypass(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     set_once(cf, |loc| &mut loc.geoip.bypass, Rc::new(strings))
 }
 
-fn set_rule(cf: &mut Conf<'_, Gatehouse>, action: Action) -> Result<(), Error> {
-    let words = cf.words()?;
-    let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
-    let place = cf.here();
-    let base = cf.path("")?;
-    let mut read = |name: &str| {
-        let path = base.join(name);
-        files::read(&path)
-            .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
-            .map_err(|e| {
-                let error = files::errno(&e);
-                format!("cannot read \"{}\" ({error})", path.display())
-            })
-    };
-    let mut list = cf.loc().geoip.rules.take().unwrap_or_default();
-    // Levels share lists only when they are merged, after all rules are read.
-    let rules = Rc::make_mut(&mut list);
-    let known: Vec<Field> = Field::ALL.into_iter().filter(|f| rules.needs(*f)).collect();
-    let warnings = rules
-        .push(action, &words, &place.to_string(), &mut read)
-        .map_err(Error::from)?;
-    let new = Field::ALL
-        .into_iter()
-        .filter(|f| rules.needs(*f) && !known.contains(f));
-    let mut fields: Vec<Option<Field>> = new.map(Some).collect();
-    if rules.needs_database() {
-        fields.push(None);
-    }
-    cf.loc().geoip.rules = Some(list);
-    let directive = cf.name();
-    let main = &mut cf.main().geoip;
-    main.has_rules = true;
-    main.needs.extend(fields.into_iter().map(|field| Need {
-        field,
-        directive: directive.clone(),
-        place: place.clone(),
-    }));
-    for text in warnings {
-        cf.log(Level::Warn, &text);
-    }
-    Ok(())
-}
-
 /// Takes over what this level does not say.
 fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
     child.rules = child.rules.take().or_else(|| parent.rules.clone());
+    child.policy = child.policy.take().or_else(|| parent.policy.clone());
+    policy::note(cf, child);
     if let Some(rules) = &child.rules {
-        let any = cf.satisfy_any();
+        // In front of a policy a rule that allows has its use, too.
+        let any = cf.satisfy_any() || child.has_policy();
         let lists = &mut cf.main().geoip.lists;
         let list = lists
             .entry(Rc::as_ptr(rules))
@@ -226,6 +205,7 @@ fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         }
     }
     variables::complete(main)?;
+    policy::complete(cf)?;
     warn_of_futile(cf);
     Ok(())
 }

@@ -119,19 +119,19 @@ fn first<'r>(r: Request<'r>, path: fn(&Paths) -> Option<&Path>) -> Option<&'r [u
 }
 
 /// The rule that decides the request: the one it was refused by, else the location's.
-fn verdict(r: Request<'_>) -> Verdict<'_> {
+fn verdict(r: Request<'_>) -> Result<Verdict<'_>, ()> {
     let r = r.main();
-    if let Some(rule) = check::refused(r) {
-        return Verdict::Rule(rule);
+    if let Some(by) = check::refused(r) {
+        return Ok(Verdict::Rule(by));
     }
-    let verdict = check::judge(r);
-    if matches!(verdict, Verdict::Rule(rule) if rule.action() == Action::Deny) {
+    let verdict = check::judge(r)?;
+    if matches!(verdict, Verdict::Rule(by) if by.rule.action() == Action::Deny) {
         // Without memory for a record nothing is noted; then no check can be made either.
         if let Some(record) = r.record::<Gatehouse>() {
             refusal::doubt(record);
         }
     }
-    verdict
+    Ok(verdict)
 }
 
 pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
@@ -164,12 +164,11 @@ pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
     Variable::new(
         "geoip_verdict",
         "`allowed`, `denied` or `none`: what the rules say. Reading it runs the check without enforcing it.",
-        |r| {
-            Answer::Value(match verdict(r) {
-                Verdict::Nothing => b"none",
-                Verdict::Rule(rule) if rule.action() == Action::Allow => b"allowed",
-                Verdict::Rule(_) => b"denied",
-            })
+        |r| match verdict(r) {
+            Err(()) => Answer::Failed,
+            Ok(Verdict::Nothing) => Answer::Value(b"none"),
+            Ok(Verdict::Rule(by)) if by.rule.action() == Action::Allow => Answer::Value(b"allowed"),
+            Ok(Verdict::Rule(_)) => Answer::Value(b"denied"),
         },
     ),
     Variable::new(
@@ -188,8 +187,9 @@ pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
         "geoip_rule",
         "The text of the rule that matched.",
         |r| match verdict(r) {
-            Verdict::Nothing => Answer::NotFound,
-            Verdict::Rule(rule) => Answer::Value(rule.text().as_bytes()),
+            Err(()) => Answer::Failed,
+            Ok(Verdict::Nothing) => Answer::NotFound,
+            Ok(Verdict::Rule(by)) => Answer::Value(by.rule.text().as_bytes()),
         },
     ),
     Variable::new(

@@ -26,12 +26,7 @@ impl Block {
 pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let name = cf.words()?.pop().unwrap_or_default();
     let begin = cf.here();
-    if cf.main().token.by_name.contains_key(&name) {
-        return Err(Error::new(format!("duplicate token_profile \"{name}\"")));
-    }
-    if name.is_empty() || name == "off" || name.contains('$') {
-        return Err(Error::new(format!("invalid token_profile name \"{name}\"")));
-    }
+    cf.main().token.names.check(&name, "token_profile")?;
     let mut block = Block::default();
     cf.block(&mut block, line)?;
     let profile = std::mem::take(&mut block.builder).finish();
@@ -49,7 +44,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         cf.log_at(line, Level::Warn, doubt.text);
     }
     let main = &mut cf.main().token;
-    main.by_name.insert(name.clone(), main.profiles.len());
+    main.names.add(name.clone());
     main.profiles.push(Named {
         name,
         profile,

@@ -1,20 +1,17 @@
 //! What the configuration says about tokens.
 
+use crate::choice::{Choice, Names};
 use crate::lender::Lender;
 use gatehouse_nginx::http::variable::Index;
 use gatehouse_nginx::{ConfLine, Expression, Level};
 use gatehouse_token::{HttpStatuses, Profile};
-use std::cell::Cell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 /// `http`: the profiles, and the lines that name them.
 #[derive(Default)]
 pub(crate) struct Main {
     pub(super) profiles: Vec<Named>,
-    /// The index of each, by its name.
-    pub(super) by_name: HashMap<String, usize>,
-    pub(super) uses: Vec<Rc<ProfileRef>>,
+    pub(super) names: Names,
     /// What all servers strip together, for requests that end before they have named their host.
     pub(super) every_server: Srv,
     /// The variables of which nginx keeps copies that stripping makes wrong.
@@ -45,7 +42,7 @@ pub(super) struct RouteKeys {
 /// One level of locations.
 #[derive(Default)]
 pub(crate) struct Loc {
-    pub(super) auth: Option<Auth>,
+    pub(super) auth: Option<Choice>,
     pub(super) dry_run: Option<bool>,
     pub(super) statuses: Option<Rc<HttpStatuses>>,
     pub(super) strip: Option<bool>,
@@ -59,27 +56,10 @@ pub(crate) struct Srv {
     pub(super) strips: Vec<Stripping>,
 }
 
-/// What `token_auth` says.
-#[derive(Clone)]
-pub(super) enum Auth {
-    Off,
-    Profile(Rc<ProfileRef>),
-    Variable(Rc<Expression>),
-}
-
-/// A profile named by `token_auth`, before or after its block is read.
-pub(super) struct ProfileRef {
-    pub(super) name: String,
-    /// The line that names it.
-    pub(super) line: ConfLine,
-    /// Its index in [`Main::profiles`], once all blocks are read.
-    pub(super) index: Cell<usize>,
-}
-
 /// What a location strips.
 #[derive(Clone)]
 pub(super) struct Stripping {
-    pub(super) auth: Auth,
+    pub(super) auth: Choice,
     /// Whether a header called `Authorization` is stripped, too.
     pub(super) authorization: bool,
 }
@@ -87,7 +67,7 @@ pub(super) struct Stripping {
 impl Loc {
     /// Whether a profile is in force at this level.
     pub(crate) fn is_checked(&self) -> bool {
-        !matches!(self.auth, None | Some(Auth::Off))
+        self.auth.as_ref().is_some_and(Choice::is_on)
     }
 }
 
@@ -107,8 +87,8 @@ impl Main {
 impl Stripping {
     fn includes(&self, other: &Self) -> bool {
         let auth = match (&self.auth, &other.auth) {
-            (Auth::Variable(_), _) | (_, Auth::Off) => true,
-            (Auth::Profile(one), Auth::Profile(two)) => one.name == two.name,
+            (Choice::Variable(_), _) | (_, Choice::Off) => true,
+            (Choice::Named(one), Choice::Named(two)) => one.name == two.name,
             _ => false,
         };
         auth && self.authorization >= other.authorization
@@ -117,7 +97,7 @@ impl Stripping {
 
 impl Loc {
     pub(super) fn strips(&self) -> bool {
-        self.strip != Some(false) && !matches!(self.auth, None | Some(Auth::Off))
+        self.strip != Some(false) && self.is_checked()
     }
 
     pub(super) fn stripping(&self) -> Option<Stripping> {

@@ -16,16 +16,15 @@ pub(crate) use record::Record;
 pub(crate) use strip::{enter_location, enter_server, strip_rest};
 
 use crate::Gatehouse;
+use crate::choice::{Choice, NameUse};
 use crate::family::Family;
 use crate::words::{set_flag, set_log_level, set_once};
 use check::{Access, PostRead};
-use conf::{Auth, ProfileRef};
 use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Index;
 use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level, Merging};
 use gatehouse_token::HttpStatuses;
 use path::PreContent;
-use std::cell::Cell;
 use std::rc::Rc;
 use strip::{Log, PreAccess};
 use variables::VARIABLES;
@@ -118,20 +117,7 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
 ];
 
 fn set_auth(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
-    let word = cf.words()?.pop().unwrap_or_default();
-    let auth = if word == "off" {
-        Auth::Off
-    } else if word.contains('$') {
-        Auth::Variable(Rc::new(cf.compile_word(1)?))
-    } else {
-        let used = Rc::new(ProfileRef {
-            name: word,
-            line: cf.here(),
-            index: Cell::new(usize::MAX),
-        });
-        cf.main().token.uses.push(Rc::clone(&used));
-        Auth::Profile(used)
-    };
+    let auth = Choice::read(cf, |main| &mut main.token.names)?;
     set_once(cf, |loc| &mut loc.token.auth, auth)
 }
 
@@ -176,26 +162,14 @@ fn find_lenders(main: &mut crate::Main) -> Result<(), Error> {
 /// Finds the profiles that `token_auth` names, now that all blocks are read.
 fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     find_lenders(cf.main())?;
-    let main = &mut cf.main().token;
-    let mut open = Vec::new();
-    for used in &main.uses {
-        let index = main.by_name.get(&used.name).copied();
-        let index = index.ok_or_else(|| {
-            Error::at(
-                &used.line,
-                format!(
-                    "unknown token_profile \"{}\" in \"token_auth\" directive",
-                    used.name
-                ),
-            )
-        })?;
-        used.index.set(index);
-        let named = main.profiles.get(index);
-        if named.is_some_and(|named| !named.profile.scheme().has_tokens()) {
-            open.push(Rc::clone(used));
-        }
-    }
-    let has_profiles = !main.profiles.is_empty();
+    let main = &cf.main().token;
+    main.names.find_all("token_profile", "token_auth")?;
+    let has_profiles = main.in_use();
+    let is_open = |used: &&Rc<NameUse>| {
+        let named = main.profiles.get(used.index.get());
+        named.is_some_and(|named| !named.profile.scheme().has_tokens())
+    };
+    let open: Vec<_> = main.names.uses().iter().filter(is_open).cloned().collect();
     for used in open {
         let name = &used.name;
         let text = format!(

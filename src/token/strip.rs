@@ -1,10 +1,11 @@
 //! Takes tokens out of a request, byte-exact, and keeps what was received for other profiles.
 
-use super::conf::{Auth, Loc, Named, Srv, Stripping};
+use super::conf::{Loc, Named, Srv, Stripping};
 use super::path;
 use super::profile::{forget, profile_named, profile_of};
 use super::record::{At, Entry, Left, Record};
 use crate::Gatehouse;
+use crate::choice::Choice;
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Outcome, Phase, Request};
 use gatehouse_token::strip as bytes;
@@ -184,10 +185,10 @@ fn strip_server<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
 impl Stripping {
     fn run<'r>(&self, r: Request<'r>, record: &Record<'r>) -> Option<()> {
         match &self.auth {
-            Auth::Off => Some(()),
-            Auth::Profile(used) => strip(r, record, used.index.get(), self.authorization),
+            Choice::Off => Some(()),
+            Choice::Named(used) => strip(r, record, used.index.get(), self.authorization),
             // The variable may have another value here than it had in that location, so it may be any profile.
-            Auth::Variable(_) => (0..r.main_conf::<Gatehouse>().token.profiles.len())
+            Choice::Variable(_) => (0..r.main_conf::<Gatehouse>().token.profiles.len())
                 .try_for_each(|index| strip(r, record, index, self.authorization)),
         }
     }

@@ -1,4 +1,4 @@
-//! `geoip_allow` and `geoip_deny`: who is let in, by country and address.
+//! `geoip_allow` and `geoip_deny`, also as `allow` and `deny` of a policy: who is let in, by country and address.
 
 use std::net::IpAddr;
 
@@ -21,16 +21,28 @@ pub enum Action {
     Deny,
 }
 
-impl Action {
-    fn directive(self) -> &'static str {
-        match self {
-            Self::Allow => "geoip_allow",
-            Self::Deny => "geoip_deny",
+/// Where the rules of a list stand, and so what they are called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Home {
+    /// At a level of locations.
+    #[default]
+    Level,
+    /// In a policy.
+    Policy,
+}
+
+impl Home {
+    fn directive(self, action: Action) -> &'static str {
+        match (self, action) {
+            (Self::Level, Action::Allow) => "geoip_allow",
+            (Self::Level, Action::Deny) => "geoip_deny",
+            (Self::Policy, Action::Allow) => "allow",
+            (Self::Policy, Action::Deny) => "deny",
         }
     }
 }
 
-/// One `geoip_allow` or `geoip_deny`.
+/// One rule: `geoip_allow`, `geoip_deny`, or a line of a policy.
 #[derive(Clone, Debug)]
 pub struct Rule {
     action: Action,
@@ -79,6 +91,7 @@ enum Condition {
 /// Rules in order of appearance; the first that matches decides, and none has no opinion.
 #[derive(Clone, Debug, Default)]
 pub struct RuleList {
+    home: Home,
     rules: Vec<Rule>,
     needs: Fields,
     needs_database: bool,
@@ -89,6 +102,24 @@ impl RuleList {
     /// No rules.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// No rules, of a policy: its rules are called `allow` and `deny`.
+    pub fn of_policy() -> Self {
+        Self {
+            home: Home::Policy,
+            ..Self::default()
+        }
+    }
+
+    /// The rule that leaves nothing to those behind it.
+    pub fn last(&self) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.conditions.is_empty())
+    }
+
+    /// What the directive of a rule is called.
+    pub fn directive(&self, action: Action) -> &'static str {
+        self.home.directive(action)
     }
 
     /// Appends a rule from its words: `all`, or `field=value[,value]…` where the list may be
@@ -107,16 +138,16 @@ impl RuleList {
     ) -> Result<Vec<String>, String> {
         let mut parser = Parser {
             read,
-            directive: action.directive(),
+            directive: self.directive(action),
             warnings: Vec::new(),
         };
         let conditions = parser.conditions(words)?;
-        if let Some(before) = self.rules.iter().find(|rule| rule.conditions.is_empty()) {
+        if let Some(before) = self.last() {
             parser.warnings.push(format!(
                 "\"{} {}\" is never reached behind \"{} all\"",
-                action.directive(),
+                self.directive(action),
                 words.join(" "),
-                before.action.directive(),
+                self.directive(before.action),
             ));
         }
         for condition in &conditions {
@@ -175,8 +206,10 @@ impl RuleList {
         let tail = reached.rsplit(|rule| rule.action == Action::Deny).next()?;
         let rule = tail.iter().find(|rule| !rule.conditions.is_empty())?;
         let text = format!(
-            "\"geoip_allow {}\" refuses nobody without a \"geoip_deny all\" behind it",
-            rule.text
+            "\"{} {}\" refuses nobody without a \"{} all\" behind it",
+            self.directive(Action::Allow),
+            rule.text,
+            self.directive(Action::Deny),
         );
         Some((rule, text))
     }

@@ -429,3 +429,27 @@ fn the_database_is_asked_only_when_the_address_has_matched() {
         assert_eq!((verdict, asked), (wanted, times), "{ip:?}");
     }
 }
+
+#[test]
+fn rules_of_a_policy_have_their_own_names() {
+    let mut list = RuleList::of_policy();
+    let mut push = |action, words: &[&str]| list.push(action, words, PLACE, &mut no_file);
+    assert_eq!(
+        push(Action::Allow, &["planet=mars"]).unwrap_err(),
+        "unknown field \"planet\" in \"allow\" directive, it must be \"country\", \"continent\", \"eu\", \"unknown\" or \"address\""
+    );
+    assert_eq!(push(Action::Allow, &["eu=yes"]), Ok(vec![]));
+    let (rule, text) = list.refuses_nobody().unwrap();
+    assert_eq!(rule.text(), "eu=yes");
+    assert_eq!(
+        text,
+        "\"allow eu=yes\" refuses nobody without a \"deny all\" behind it"
+    );
+    assert!(list.last().is_none());
+    list.push(Action::Deny, &["all"], PLACE, &mut no_file)
+        .unwrap();
+    assert_eq!(list.last().map(|rule| rule.text()), Some("all"));
+    let behind = list.push(Action::Allow, &["eu=no"], PLACE, &mut no_file);
+    let want = "\"allow eu=no\" is never reached behind \"deny all\"";
+    assert_eq!(behind, Ok(vec![want.to_owned()]));
+}
