@@ -1,14 +1,20 @@
-//! Puts faults into `src/` and `crates/nginx/` one by one, rebuilds the module, runs `t/` and says
-//! which faults no test notices. `scripts/mutants` calls it with everything built.
+//! Puts faults into the sources and says which of them no test notices. `scripts/mutants` calls it with everything built.
 //!
-//! [`mutant`] lists the faults (cargo-mutants finds them), [`tree`] is the copy they are put into,
-//! [`trial`] builds and tests one, [`results`] keeps what came of each.
+//! All faults of a room are in one build, each behind a switch, and a variable of the environment says which one is on: a
+//! fault then costs the tests that notice it, and no build. [`mutant`] lists the faults (cargo-mutants finds them),
+//! [`sites`] and [`switched`] put them into the text, [`compile`] takes out those that do not compile, [`trial`] and
+//! [`own_tests`] test one, [`results`] keeps what came of each.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::arithmetic_side_effects)] // a tool for developers: an overflow is a panic
 
+mod compile;
 mod mutant;
+mod own_tests;
 mod results;
+mod room;
+mod sites;
+mod switched;
 mod tree;
 mod trial;
 
@@ -18,17 +24,23 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 
+use compile::{Compiled, Product};
 use mutant::Mutant;
+use own_tests::OwnTests;
 use results::{Results, Verdict};
+use room::Room;
 use tree::Tree;
 use trial::Trials;
 
 /// Puts faults into the module one by one and says which of them the tests notice.
 ///
-/// What came of each is kept in DIR/results.jsonl: a run that is stopped goes on where it was.
+/// What came of each is kept in DIR/ROOM/results.jsonl: a run that is stopped goes on where it was.
 #[derive(Debug, Parser)]
 #[command(name = "mutants")]
 struct Args {
+    /// Where the faults are.
+    #[arg(value_enum, default_value = "module")]
+    room: Room,
     /// The nginx to test with.
     #[arg(long, value_name = "PATH")]
     nginx: PathBuf,
@@ -50,7 +62,8 @@ struct Args {
     /// Those that were not noticed, once more.
     #[arg(long)]
     again: bool,
-    /// Run only the blocks that need no hooks; what they do not notice is for a run with --again.
+    /// Run only what is fast: of t/ the blocks that need no hooks, of a crate the tests that take no seconds. What they
+    /// do not notice is for a run with --again.
     #[arg(long)]
     quick: bool,
     /// Run nothing: say what is known, as Markdown.
@@ -71,50 +84,84 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), String> {
     let root = std::env::current_dir().map_err(|e| e.to_string())?;
-    let work = root.join(&args.work);
+    let work = root.join(&args.work).join(args.room.name());
     // A report must not put back what a run beside it is just testing.
     let copy = if args.report {
         work.join("report")
     } else {
         work.clone()
     };
-    let tree = Tree::copy(&root, &copy)?;
-    let mutants: Vec<Mutant> = mutant::list(&tree)?
-        .into_iter()
-        .filter(|mutant| wanted(mutant, &args.only))
-        .collect();
+    let tree = Tree::copy(&root, &copy, args.room)?;
+    let mutants = mutant::list(&tree, args.room)?;
     let mut results = Results::open(&work.join("results.jsonl"))?;
     if args.report {
         print!("{}", results.report(&mutants));
         return Ok(());
     }
+    let mut compiled = Compiled::new(&tree, args.room, &mutants)?;
+    let trial = Trial::new(args, &tree, &mut compiled)?;
     let (part, parts) = shard(args.shard.as_deref())?;
     let end = args
         .minutes
         .map(|n| Instant::now() + Duration::from_secs(n.saturating_mul(60)));
-    let mut trials = Trials::new(&args.nginx, &args.runner, &tree, args.quick)?;
-    trials.unharmed()?;
     for (index, mutant) in mutants.iter().enumerate() {
         let over = end.is_some_and(|end| Instant::now() >= end);
         if over {
             break;
         }
-        let known = results.verdict(mutant);
-        let settled = match known {
+        let settled = match results.verdict(mutant) {
             Some(Verdict::Unnoticed) => !args.again,
             other => other.is_some(),
         };
-        if settled || index % parts != part {
+        if settled || index % parts != part || !wanted(mutant, &args.only) {
             continue;
         }
         let started = Instant::now();
-        let (verdict, by) = trials.run(mutant, &results)?;
+        let (verdict, by) = if compiled.out.contains(&mutant.number) {
+            (Verdict::Unbuildable, String::new())
+        } else {
+            trial.run(mutant, &results)?
+        };
         let seconds = started.elapsed().as_secs_f64();
-        println!("{verdict} ({seconds:.0} s) {mutant}{}", said(&by));
+        println!("{verdict} ({seconds:.1} s) {mutant}{}", said(&by));
         results.add(mutant, verdict, by, seconds)?;
     }
     println!("{}", results.counts(&mutants));
     Ok(())
+}
+
+/// What tests the faults of a room.
+enum Trial<'a> {
+    Module(Trials<'a>),
+    Own(OwnTests),
+}
+
+impl<'a> Trial<'a> {
+    /// Builds what is tested; without a fault the tests pass.
+    fn new(args: &Args, tree: &'a Tree, compiled: &mut Compiled<'_>) -> Result<Self, String> {
+        if args.room.crate_name().is_none() {
+            compiled.build(Product::Module { hooks: false })?;
+            if !args.quick {
+                compiled.build(Product::Module { hooks: true })?;
+            }
+            let mut trials = Trials::new(&args.nginx, &args.runner, tree, args.quick)?;
+            trials.unharmed()?;
+            return Ok(Self::Module(trials));
+        }
+        let program = compiled.build(Product::Tests(args.room))?;
+        let program = program.ok_or("cargo made no test program")?;
+        let folder = tree.switched().join("crates").join(args.room.name());
+        let tests = OwnTests::new(program, folder, tree.work(), args.quick);
+        tests.unharmed()?;
+        Ok(Self::Own(tests))
+    }
+
+    fn run(&self, mutant: &Mutant, results: &Results) -> Result<(Verdict, String), String> {
+        match self {
+            Self::Module(trials) => trials.run(mutant, results),
+            Self::Own(tests) => tests.run(mutant),
+        }
+    }
 }
 
 fn said(by: &str) -> String {

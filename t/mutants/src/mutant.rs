@@ -1,12 +1,14 @@
-//! The faults: what cargo-mutants lists, and putting one into a source text.
+//! The faults: what cargo-mutants lists.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 use std::process::Command;
 
 use serde::Deserialize;
 
+use crate::room::Room;
 use crate::tree::Tree;
 
 /// A place in a source text: lines and columns from 1, columns in characters.
@@ -33,14 +35,17 @@ struct Function {
 struct Listed {
     name: String,
     file: String,
+    genre: String,
     function: Option<Function>,
     replacement: String,
     span: Span,
 }
 
 /// One fault.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Mutant {
+    /// What switches it on: from 1, by its place in the list.
+    pub number: u32,
     /// The source file, relative to the repository.
     pub file: String,
     /// What is done: "replace … with … in function".
@@ -49,8 +54,14 @@ pub(crate) struct Mutant {
     pub line: usize,
     /// The same fault in the same function has the same key, wherever the function has moved.
     pub key: String,
-    /// The whole file with the fault in it.
-    pub source: String,
+    /// The bytes of the file that are replaced.
+    pub part: Range<usize>,
+    /// What replaces them.
+    pub replacement: String,
+    /// The bytes of the function around it.
+    pub function: Range<usize>,
+    /// The whole function returns `replacement`.
+    pub returns: bool,
 }
 
 impl fmt::Display for Mutant {
@@ -59,21 +70,12 @@ impl fmt::Display for Mutant {
     }
 }
 
-/// The sources faults are put into. The hooks and the writer of the reference are code of the tests.
-const SOURCES: [&str; 5] = [
-    "--package=ngx-gatehouse",
-    "--package=gatehouse-nginx",
-    "--exclude=src/hooks.rs",
-    "--exclude=src/hooks/**",
-    "--exclude=src/reference.rs",
-];
-
-/// All faults of the tree.
-pub(crate) fn list(tree: &Tree) -> Result<Vec<Mutant>, String> {
+/// All faults of a room.
+pub(crate) fn list(tree: &Tree, room: Room) -> Result<Vec<Mutant>, String> {
     let output = Command::new("cargo")
         .args(["mutants", "--list", "--json", "--no-config", "--dir"])
         .arg(tree.listing())
-        .args(SOURCES)
+        .args(room.sources())
         .output()
         .map_err(|e| format!("cargo mutants: {e}"))?;
     if !output.status.success() {
@@ -84,24 +86,22 @@ pub(crate) fn list(tree: &Tree) -> Result<Vec<Mutant>, String> {
     }
     let listed: Vec<Listed> =
         serde_json::from_slice(&output.stdout).map_err(|e| format!("cargo mutants: {e}"))?;
-    listed.iter().map(|one| read(tree, one)).collect()
+    let numbered = listed.iter().zip(1..);
+    numbered.map(|(one, n)| read(tree, one, n)).collect()
 }
 
-fn read(tree: &Tree, listed: &Listed) -> Result<Mutant, String> {
+fn read(tree: &Tree, listed: &Listed, number: u32) -> Result<Mutant, String> {
     let text = tree.original(&listed.file)?;
     let lost = || format!("{}: the place is not in the file", listed.name);
-    let (start, end) = bytes(&text, listed.span).ok_or_else(lost)?;
-    let (head, tail) = (text.get(..start), text.get(end..));
-    let (Some(head), Some(tail)) = (head, tail) else {
-        return Err(lost());
-    };
+    let part = bytes(&text, listed.span).ok_or_else(lost)?;
     let function = listed.function.as_ref();
     let name = function.map_or("", |function| function.function_name.as_str());
-    let around = function.and_then(|function| bytes(&text, function.span));
-    let (from, to) = around.unwrap_or((0, text.len()));
+    let around = function
+        .and_then(|function| bytes(&text, function.span))
+        .unwrap_or(0..text.len());
     let mut hasher = DefaultHasher::new();
-    text.get(from..to).hash(&mut hasher);
-    start.saturating_sub(from).hash(&mut hasher);
+    text.get(around.clone()).hash(&mut hasher);
+    part.start.saturating_sub(around.start).hash(&mut hasher);
     listed.replacement.hash(&mut hasher);
     let what = listed
         .name
@@ -111,17 +111,21 @@ fn read(tree: &Tree, listed: &Listed) -> Result<Mutant, String> {
         .trim()
         .to_owned();
     Ok(Mutant {
+        number,
         file: listed.file.clone(),
         line: listed.span.start.line,
         key: format!("{} {name} {:016x}", listed.file, hasher.finish()),
         what,
-        source: format!("{head}{}{tail}", listed.replacement),
+        part,
+        replacement: listed.replacement.clone(),
+        function: around,
+        returns: listed.genre == "FnValue",
     })
 }
 
-fn bytes(text: &str, span: Span) -> Option<(usize, usize)> {
+fn bytes(text: &str, span: Span) -> Option<Range<usize>> {
     let (start, end) = (offset(text, span.start)?, offset(text, span.end)?);
-    (start <= end).then_some((start, end))
+    (start <= end).then_some(start..end)
 }
 
 fn offset(text: &str, place: Place) -> Option<usize> {

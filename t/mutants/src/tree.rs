@@ -4,39 +4,54 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The copy, `tree/` for building and testing and `listing/` for finding faults.
+use crate::room::Room;
+
+/// The copies: `tree/` as it is, `listing/` for finding faults, `switched/` for building and testing.
 pub(crate) struct Tree {
     work: PathBuf,
+    /// What git knows of.
+    files: Vec<PathBuf>,
 }
 
 impl Tree {
     /// Copies what git knows of `root` as it stands there; files already the same keep their time,
     /// so that cargo builds only what has changed.
-    pub(crate) fn copy(root: &Path, work: &Path) -> Result<Tree, String> {
+    pub(crate) fn copy(root: &Path, work: &Path, room: Room) -> Result<Tree, String> {
         let tree = Tree {
             work: work.to_owned(),
+            files: tracked(root)?,
         };
-        let files = tracked(root)?;
-        for file in &files {
+        for file in &tree.files {
             let Ok(bytes) = fs::read(root.join(file)) else {
                 continue; // Deleted, or a link to nothing.
             };
             write(&tree.path().join(file), &bytes)?;
+            // One that faults are put into is written later.
+            if !room.is_switched(file) || !tree.switched().join(file).exists() {
+                write(&tree.switched().join(file), &bytes)?;
+            }
             let bare = if has_extension(file, "rs") {
                 without_unsafe(&String::from_utf8_lossy(&bytes)).into_bytes()
             } else {
                 bytes
             };
             write(&tree.listing().join(file), &bare)?;
-            keep_mode(&root.join(file), &tree.path().join(file))?;
+            for copy in [tree.path(), tree.switched()] {
+                keep_mode(&root.join(file), &copy.join(file))?;
+            }
         }
-        for copy in [tree.path(), tree.listing()] {
-            remove_others(&copy, &copy, &files)?;
+        for copy in [tree.path(), tree.listing(), tree.switched()] {
+            remove_others(&copy, &copy, &tree.files)?;
         }
         Ok(tree)
     }
 
-    /// Where it is built and tested.
+    /// Where it is built and tested, with all faults in it.
+    pub(crate) fn switched(&self) -> PathBuf {
+        self.work.join("switched")
+    }
+
+    /// The sources as they are.
     pub(crate) fn path(&self) -> PathBuf {
         self.work.join("tree")
     }
@@ -57,19 +72,17 @@ impl Tree {
         fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
     }
 
-    /// Runs `work` while `file` has another text.
-    pub(crate) fn with<T>(
-        &self,
-        file: &str,
-        text: &str,
-        work: impl FnOnce() -> Result<T, String>,
-    ) -> Result<T, String> {
-        let original = self.original(file)?;
-        let path = self.path().join(file);
-        write(&path, text.as_bytes())?;
-        let result = work();
-        write(&path, original.as_bytes())?;
-        result
+    /// Gives a source file of the copy that is built another text.
+    pub(crate) fn switch(&self, file: &str, text: &str) -> Result<(), String> {
+        write(&self.switched().join(file), text.as_bytes())
+    }
+
+    /// The source files of a room.
+    pub(crate) fn sources(&self, room: Room) -> Vec<String> {
+        let files = self.files.iter().filter(|file| room.is_switched(file));
+        files
+            .map(|file| file.to_string_lossy().into_owned())
+            .collect()
     }
 
     /// The test files, `(those for any build, those for the hooks build)`.

@@ -1,4 +1,4 @@
-//! Building the module with a fault in it and running the tests.
+//! Running the tests of the module with one fault switched on.
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use crate::compile::{Product, target};
 use crate::mutant::Mutant;
 use crate::results::{Results, Verdict};
+use crate::switched::VARIABLE;
 use crate::tree::Tree;
 
 const TIME_LIMIT: Duration = Duration::from_secs(300);
@@ -36,13 +38,6 @@ const LIVE: &[&str] = &[
     "reload_rolled_back",
     "reload_single_process",
 ];
-
-/// A build of the module and what is run on it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Flavour {
-    Plain,
-    Hooks,
-}
 
 /// How a run of tests ended.
 enum Ending {
@@ -92,27 +87,18 @@ impl<'a> Trials<'a> {
     /// Without a fault everything must build and pass: else nothing that fails later says anything.
     /// A scenario that fails is left out, with a word about it.
     pub(crate) fn unharmed(&mut self) -> Result<(), String> {
-        for (flavour, names) in [
-            (Flavour::Plain, self.files.clone()),
-            (Flavour::Hooks, self.hooks.clone()),
-        ] {
+        for (hooks, names) in [(false, self.files.clone()), (true, self.hooks.clone())] {
             if names.is_empty() {
                 continue;
             }
-            if !self.build(flavour)? {
-                return Err(format!(
-                    "the tree does not build without a fault (see {}/build.log)",
-                    self.tree.work().display()
-                ));
-            }
-            match self.confirmed(flavour, &names)? {
+            match self.confirmed(None, hooks, &names)? {
                 Ending::Passed => {}
                 Ending::Failed(title) => return Err(format!("fails without a fault: {title}")),
                 Ending::TimedOut => return Err("the tests do not end without a fault".into()),
             }
         }
         for name in std::mem::take(&mut self.live) {
-            match self.confirmed(Flavour::Plain, std::slice::from_ref(&name))? {
+            match self.confirmed(None, false, std::slice::from_ref(&name))? {
                 Ending::Passed => self.live.push(name),
                 _ => println!("left out, since it fails without a fault: {name}"),
             }
@@ -120,34 +106,24 @@ impl<'a> Trials<'a> {
         Ok(())
     }
 
-    /// Puts the fault in, and says what came of it and which test noticed.
+    /// Switches the fault on, and says what came of it and which test noticed.
     pub(crate) fn run(
         &self,
         mutant: &Mutant,
         results: &Results,
     ) -> Result<(Verdict, String), String> {
         let files = self.ordered(&mutant.file, results);
-        self.tree.with(&mutant.file, &mutant.source, || {
-            if !self.build(Flavour::Plain)? {
-                return Ok((Verdict::Unbuildable, String::new()));
+        for (hooks, names) in [(false, &files), (false, &self.live), (true, &self.hooks)] {
+            if names.is_empty() {
+                continue;
             }
-            for names in [&files, &self.live] {
-                if names.is_empty() {
-                    continue;
-                }
-                if let Some(noticed) = noticed(self.confirmed(Flavour::Plain, names)?) {
-                    return Ok(noticed);
-                }
+            match self.confirmed(Some(mutant), hooks, names)? {
+                Ending::Passed => {}
+                Ending::Failed(title) => return Ok((Verdict::Noticed, title)),
+                Ending::TimedOut => return Ok((Verdict::Timeout, String::new())),
             }
-            if self.hooks.is_empty() {
-                return Ok((Verdict::Unnoticed, "not by the blocks".into()));
-            }
-            if !self.build(Flavour::Hooks)? {
-                return Ok((Verdict::Unbuildable, "with the hooks".into()));
-            }
-            let ending = self.confirmed(Flavour::Hooks, &self.hooks)?;
-            Ok(noticed(ending).unwrap_or((Verdict::Unnoticed, String::new())))
-        })
+        }
+        Ok((Verdict::Unnoticed, String::new()))
     }
 
     /// Test files that are likely to notice come first: those that have noticed faults of this
@@ -168,13 +144,18 @@ impl<'a> Trials<'a> {
     }
 
     /// Runs the tests; what fails is run again alone, since a busy machine fails tests too.
-    fn confirmed(&self, flavour: Flavour, names: &[String]) -> Result<Ending, String> {
+    fn confirmed(
+        &self,
+        mutant: Option<&Mutant>,
+        hooks: bool,
+        names: &[String],
+    ) -> Result<Ending, String> {
         for _ in 0..3 {
-            let title = match self.test(flavour, names, None)? {
+            let title = match self.test(mutant, hooks, names, None)? {
                 Ending::Failed(title) => title,
                 sure => return Ok(sure),
             };
-            match self.test(flavour, &alone(&title), Some(&title))? {
+            match self.test(mutant, hooks, &alone(&title), Some(&title))? {
                 Ending::Passed => {}
                 sure => return Ok(sure),
             }
@@ -182,52 +163,25 @@ impl<'a> Trials<'a> {
         Ok(Ending::Passed)
     }
 
-    fn target(&self, flavour: Flavour) -> PathBuf {
-        self.tree.work().join(match flavour {
-            Flavour::Plain => "target",
-            Flavour::Hooks => "target-hooks",
-        })
-    }
-
-    fn build(&self, flavour: Flavour) -> Result<bool, String> {
-        let mut command = Command::new("cargo");
-        command
-            .args([
-                "build",
-                "--locked",
-                "--release",
-                "-p",
-                "ngx-gatehouse",
-                "--target-dir",
-            ])
-            .arg(self.target(flavour))
-            .envs([
-                ("CARGO_PROFILE_RELEASE_LTO", "off"),
-                ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
-                ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-                ("CARGO_INCREMENTAL", "1"),
-            ]);
-        if flavour == Flavour::Hooks {
-            command.args(["--features", "hooks"]);
-        }
-        let log = self.tree.work().join("build.log");
-        Ok(self.finish(command, &log, Duration::from_secs(1800))? == Some(true))
-    }
-
     fn test(
         &self,
-        flavour: Flavour,
+        mutant: Option<&Mutant>,
+        hooks: bool,
         names: &[String],
         only: Option<&str>,
     ) -> Result<Ending, String> {
+        let target = self.tree.work().join(target(Product::Module { hooks }));
         let mut command = Command::new(&self.runner);
         command
             .arg("--nginx")
             .arg(&self.nginx)
             .arg("--module")
-            .arg(self.target(flavour).join(MODULE))
+            .arg(target.join(MODULE))
             .arg("--fail-fast");
-        if flavour == Flavour::Hooks {
+        if let Some(mutant) = mutant {
+            command.env(VARIABLE, mutant.number.to_string());
+        }
+        if hooks {
             command.args(["--provides", "hooks"]);
         }
         if names.iter().any(|name| !name.ends_with(".t")) {
@@ -236,9 +190,9 @@ impl<'a> Trials<'a> {
         if let Some(title) = only {
             command.arg("--filter").arg(format!("^{}$", escaped(title)));
         }
-        command.args(names);
+        command.args(names).current_dir(self.tree.path());
         let log = self.tree.work().join("test.log");
-        let Some(passed) = self.finish(command, &log, TIME_LIMIT)? else {
+        let Some(passed) = finish(command, &log, TIME_LIMIT, &|_| false)? else {
             return Ok(Ending::TimedOut);
         };
         if passed {
@@ -254,35 +208,38 @@ impl<'a> Trials<'a> {
             .map(Ending::Failed)
             .ok_or_else(|| format!("the runner failed without a failure; see {}", log.display()))
     }
+}
 
-    /// Runs a command in the copy; `None` when it took too long.
-    fn finish(
-        &self,
-        mut command: Command,
-        log: &Path,
-        limit: Duration,
-    ) -> Result<Option<bool>, String> {
-        let failed = |e: std::io::Error| format!("{}: {e}", log.display());
-        let out = File::create(log).map_err(failed)?;
-        let mut child = command
-            .current_dir(self.tree.path())
-            .stdin(Stdio::null())
-            .stderr(out.try_clone().map_err(failed)?)
-            .stdout(out)
-            .process_group(0)
-            .spawn()
-            .map_err(|e| format!("{}: {e}", command.get_program().to_string_lossy()))?;
-        let end = Instant::now() + limit;
-        loop {
-            if let Some(status) = child.try_wait().map_err(failed)? {
-                return Ok(Some(status.success()));
-            }
-            if Instant::now() >= end {
-                stop(&mut child);
-                return Ok(None);
-            }
-            thread::sleep(Duration::from_millis(20));
+/// Runs a command, but not on when what it has written `decides` that it fails; `None` when it took too long.
+pub(crate) fn finish(
+    mut command: Command,
+    log: &Path,
+    limit: Duration,
+    decides: &dyn Fn(&str) -> bool,
+) -> Result<Option<bool>, String> {
+    let failed = |e: std::io::Error| format!("{}: {e}", log.display());
+    let out = File::create(log).map_err(failed)?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stderr(out.try_clone().map_err(failed)?)
+        .stdout(out)
+        .process_group(0)
+        .spawn()
+        .map_err(|e| format!("{}: {e}", command.get_program().to_string_lossy()))?;
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(status) = child.try_wait().map_err(failed)? {
+            return Ok(Some(status.success()));
         }
+        if decides(&std::fs::read_to_string(log).unwrap_or_default()) {
+            stop(&mut child);
+            return Ok(Some(false));
+        }
+        if Instant::now() >= end {
+            stop(&mut child);
+            return Ok(None);
+        }
+        thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -293,17 +250,12 @@ fn stop(child: &mut Child) {
     };
     let group = Pid::from_raw(id);
     let _ = killpg(group, Signal::SIGTERM);
-    thread::sleep(Duration::from_secs(5));
+    let end = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < end && matches!(child.try_wait(), Ok(None)) {
+        thread::sleep(Duration::from_millis(10));
+    }
     let _ = killpg(group, Signal::SIGKILL);
     let _ = child.wait();
-}
-
-fn noticed(ending: Ending) -> Option<(Verdict, String)> {
-    match ending {
-        Ending::Passed => None,
-        Ending::Failed(title) => Some((Verdict::Noticed, title)),
-        Ending::TimedOut => Some((Verdict::Timeout, String::new())),
-    }
 }
 
 /// What to run for one title: its file, or its scenario.
