@@ -5,8 +5,8 @@ use super::hosts::Hosts;
 use crate::election::Seat;
 use crate::memory::Memory;
 use gatehouse_table::route::Match;
-use gatehouse_table::table::{HashKey, Lease, Table};
-use std::cell::{Cell, RefCell};
+use gatehouse_table::table::{Known, Lease, Table};
+use std::cell::{OnceCell, RefCell};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -21,8 +21,8 @@ pub struct SharedTable<M> {
     pub(super) memory: M,
     pub(super) mode: Match,
     pub(super) brake: Brake,
-    /// What the table's hash is keyed with, remembered.
-    hash_key: Cell<Option<HashKey>>,
+    /// What was computed of the table when it was first used.
+    known: OnceCell<Known>,
 }
 
 /// `file path [reload=time]`
@@ -56,7 +56,7 @@ impl<M: Memory> SharedTable<M> {
             memory,
             mode,
             brake,
-            hash_key: Cell::new(None),
+            known: OnceCell::new(),
         }
     }
 
@@ -72,11 +72,8 @@ impl<M: Memory> SharedTable<M> {
 
     /// The table itself; None before the zone is mapped.
     pub fn routes(&self) -> Option<Table<'_, AtomicU64>> {
-        let known = self.hash_key.get();
-        let table = Table::attach_with(self.memory.words()?, known).ok()?;
-        if known.is_none() {
-            self.hash_key.set(Some(table.hash_key()));
-        }
+        let table = Table::attach_with(self.memory.words()?, self.known.get()).ok()?;
+        self.known.get_or_init(|| table.known());
         Some(table)
     }
 }

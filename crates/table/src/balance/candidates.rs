@@ -47,10 +47,9 @@ impl<'a, W: Word> Candidates<'a, W> {
 
     fn is_eligible(&self, candidate: &Candidate) -> bool {
         self.tries.admits(candidate.index, candidate.packed)
-            && (self.tries.single
-                || self
-                    .peer(candidate)
-                    .is_none_or(|peer| peer.available(self.now_ms, self.passive)))
+            && self
+                .peer(candidate)
+                .is_none_or(|peer| peer.available(self.now_ms, self.passive))
     }
 
     /// One round of nginx's smooth weighted round robin among those that `take_part`: each gains its weight, the

@@ -3,7 +3,7 @@
 use super::candidates::{Candidate, Candidates};
 use super::policy::{Policy, Sample};
 use super::tries::Tries;
-use crate::table::{Passive, PeerId, RouteView, Table, Word};
+use crate::table::{Passive, Peer, PeerId, RouteView, Table, Word};
 use std::sync::atomic::AtomicU64;
 
 /// The rules of balancing that an `upstream_lookup` and its table set.
@@ -42,7 +42,7 @@ impl Selection {
     /// again after a kept connection that the backend had closed meanwhile (`pc->tries` is raised for it).
     #[must_use]
     pub fn single(&self) -> bool {
-        self.tries.single
+        self.tries.only.is_some()
     }
 
     /// Begins a try: the next backend's index, or `None` when all have been tried or are out ("no live upstreams").
@@ -55,6 +55,9 @@ impl Selection {
         now_ms: u64,
     ) -> Option<usize> {
         self.trying = None;
+        if let Some(only) = self.tries.only {
+            return self.only(usize::from(only), rules, table, route, now_ms);
+        }
         loop {
             if let Some(index) = self.next_of_group(rules, table, route, now_ms) {
                 return Some(index);
@@ -86,12 +89,33 @@ impl Selection {
                 return Some(index);
             };
             // After its window a failed peer gets one request to prove itself, from whichever worker is first.
-            if peer.chosen(now_ms, rules.passive) || self.tries.single {
-                rules.policy.start(&peer);
-                self.trying = Some(packed.peer());
+            if peer.chosen(now_ms, rules.passive) {
+                self.begin(rules, &peer, packed.peer());
                 return Some(index);
             }
         }
+    }
+
+    /// Begins a try of the one backend there is, in whatever health: there is nothing to choose.
+    fn only<W: Word>(
+        &mut self,
+        index: usize,
+        rules: &Rules<'_, W>,
+        table: &Table<'_, W>,
+        route: &RouteView<'_>,
+        now_ms: u64,
+    ) -> Option<usize> {
+        let id = route.packed().nth(index)?.peer();
+        if let Some(peer) = table.peer(id) {
+            peer.chosen(now_ms, rules.passive);
+            self.begin(rules, &peer, id);
+        }
+        Some(index)
+    }
+
+    fn begin<W: Word>(&mut self, rules: &Rules<'_, W>, peer: &Peer<'_, W>, id: PeerId) {
+        rules.policy.start(peer);
+        self.trying = Some(id);
     }
 
     /// Ends the try that [`Selection::next`] began, if there is one. True when it took the backend out (nginx:
@@ -108,7 +132,7 @@ impl Selection {
         };
         rules.policy.done(&peer, sample);
         if sample.failed {
-            peer.failed(now_ms, rules.passive) && !self.tries.single
+            peer.failed(now_ms, rules.passive) && !self.single()
         } else {
             peer.succeeded();
             false

@@ -1,6 +1,6 @@
 //! Which backend is next, and health.
 
-use super::{POLICIES, Rules, Sample, Selection, policy};
+use super::{Candidate, Candidates, POLICIES, Policy, Rules, Sample, Selection, policy};
 use crate::route::{Match, Resolved};
 use crate::table::tests::{endpoint, memory, put, remove, route};
 use crate::table::{Passive, Table};
@@ -245,6 +245,35 @@ fn no_live_backend_is_none_and_a_single_one_is_always_live() {
     }
     assert_eq!(sequence(&table, "two", 2, &passive, 50), "--");
     assert_eq!(sequence(&table, "one", 2, &passive, 50), "aa");
+}
+
+/// Chooses nobody.
+struct Nobody;
+
+impl Policy for Nobody {
+    fn next(&self, _: &Candidates<'_>) -> Option<Candidate> {
+        None
+    }
+}
+
+#[test]
+fn a_policy_is_not_asked_where_there_is_nothing_to_choose() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "one", &weighted(&[1])).unwrap();
+    let mut drained = weighted(&[1, 1, 1]);
+    drained.endpoints[0].drain = true;
+    drained.endpoints[1].backup = true;
+    drained.endpoints[2].drain = true;
+    put(&table, "backup", &drained).unwrap();
+    put(&table, "two", &weighted(&[1, 1])).unwrap();
+    let rules = Rules {
+        policy: &Nobody,
+        passive: &USUAL,
+    };
+    for (host, expected) in [("one", Some(0)), ("backup", Some(1)), ("two", None)] {
+        assert_eq!(Tries::of(&table, host).next(&rules), expected, "{host}");
+    }
 }
 
 #[test]

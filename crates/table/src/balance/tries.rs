@@ -7,8 +7,8 @@ use crate::table::{Packed, RouteView};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tries {
     allow_tls: bool,
-    /// One backend alone is usable.
-    pub(super) single: bool,
+    /// The one backend that is usable, when there is no other.
+    pub(super) only: Option<u16>,
     /// It is the backups' turn.
     pub(super) backup: bool,
     /// How many backends are usable.
@@ -18,21 +18,23 @@ pub(super) struct Tries {
 
 impl Tries {
     pub(super) fn new(route: &RouteView<'_>, allow_tls: bool) -> Self {
-        let usable = route.packed().filter(|p| usable(*p, allow_tls)).count();
+        let mut usable = (0u16..)
+            .zip(route.packed())
+            .filter(|(_, packed)| usable(*packed, allow_tls));
+        let first = usable.next().map(|(index, _)| index);
+        let others = u16::try_from(usable.count()).unwrap_or(u16::MAX);
         Self {
             allow_tls,
-            single: usable == 1,
+            only: first.filter(|_| others == 0),
             backup: false,
-            count: u16::try_from(usable).unwrap_or(u16::MAX),
+            count: others.saturating_add(u16::from(first.is_some())),
             tried: [0; MAX_BACKENDS / 64],
         }
     }
 
     /// Whether this backend is of the group whose turn it is, usable, and not tried yet.
     pub(super) fn admits(&self, index: usize, packed: Packed) -> bool {
-        packed.backup() == self.backup
-            && usable(packed, self.allow_tls)
-            && (self.single || !self.was_tried(index))
+        packed.backup() == self.backup && usable(packed, self.allow_tls) && !self.was_tried(index)
     }
 
     fn was_tried(&self, index: usize) -> bool {

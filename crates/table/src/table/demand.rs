@@ -1,5 +1,6 @@
 //! How large a table must be for given routes, known before any of them is applied.
 
+use super::ApplyError;
 use super::cells::cells_for;
 use super::layout::{
     self, CELLS_PER_PAGE, CLASSES, Geometry, PAGE, PEERS_PER_PAGE, class_of, class_words,
@@ -7,9 +8,10 @@ use super::layout::{
 use super::peers::identity;
 use super::prepared::Prepared;
 use super::record::Owner;
-use super::{ApplyError, HashKey};
 use crate::route::{Key, Resolved};
 use gatehouse_base::hashes::HashShards;
+use rapidhash::v3::RapidSecrets;
+use std::hash::{BuildHasher, RandomState};
 
 /// What routes need of a table's memory, added up one after another.
 ///
@@ -25,7 +27,7 @@ use gatehouse_base::hashes::HashShards;
 /// always ends with every route in the table.
 #[derive(Debug)]
 pub struct Demand {
-    key: HashKey,
+    secrets: RapidSecrets,
     routes: usize,
     /// Blocks of each size: records and what is attached to them.
     blocks: [usize; CLASSES],
@@ -36,8 +38,8 @@ pub struct Demand {
 impl Default for Demand {
     fn default() -> Self {
         Self {
-            // The identities never leave this value: any key will do as long as it cannot be guessed.
-            key: HashKey::random(),
+            // The identities never leave this value: any secrets will do as long as it cannot be guessed.
+            secrets: RapidSecrets::seed(RandomState::new().hash_one(0)),
             routes: 0,
             blocks: [0; CLASSES],
             peers: HashShards::default(),
@@ -78,7 +80,7 @@ impl Demand {
         }
         self.routes = self.routes.saturating_add(1);
         for endpoint in &route.endpoints {
-            let (high, low) = identity(endpoint, &self.key.secrets);
+            let (high, low) = identity(endpoint, &self.secrets);
             self.peers.insert(u128::from(high) << 64 | u128::from(low));
         }
         self.cells = self.cells.saturating_add(cells_for(route.endpoints.len()));

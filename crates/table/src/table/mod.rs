@@ -51,7 +51,6 @@ use crate::route::Match;
 use layout::{DESC, Geometry, HEADER, head};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use word::Mem;
 
@@ -72,21 +71,36 @@ impl<W> Clone for Table<'_, W> {
 
 impl<W> Copy for Table<'_, W> {}
 
-/// What a table's hash is keyed with: made from the seed once, since that takes longer than a lookup.
+/// What a table's size, its mode and its seed make of it: to be computed once, since that takes longer than a lookup.
 #[derive(Clone, Copy, Debug)]
-pub struct HashKey {
+pub struct Known {
+    geo: Geometry,
+    mode: Match,
     seed: u64,
     secrets: RapidSecrets,
 }
 
-impl HashKey {
-    fn new(seed: u64) -> Self {
-        let secrets = RapidSecrets::seed(seed);
-        Self { seed, secrets }
+impl Known {
+    /// What the table in this memory makes of it.
+    #[cold]
+    fn of<W: Word>(mem: Mem<'_, W>) -> Option<Self> {
+        let mode = if mem.load(head::MODE) == mode_code(Match::Host) {
+            Match::Host
+        } else {
+            Match::Exact
+        };
+        let seed = mem.load(head::SEED);
+        Some(Self {
+            geo: Geometry::new(mem.words.len())?,
+            mode,
+            seed,
+            secrets: RapidSecrets::seed(seed),
+        })
     }
 
-    fn random() -> Self {
-        Self::new(RandomState::new().hash_one(0))
+    fn is_of<W: Word>(&self, mem: Mem<'_, W>) -> bool {
+        self.seed == mem.load(head::SEED)
+            && self.geo.words == mem.words.len().min(layout::MAX_WORDS)
     }
 }
 
@@ -184,11 +198,12 @@ impl<'a, W: Word> Table<'a, W> {
         Self::attach_with(words, None)
     }
 
-    /// As [`Table::attach`], with the [`Table::hash_key`] of an earlier one: cheap enough for every request.
+    /// As [`Table::attach`], with what is [`Table::known`] of an earlier one: cheap enough for every request.
     ///
     /// # Errors
     /// [`LayoutError`].
-    pub fn attach_with(words: &'a [W], known: Option<HashKey>) -> Result<Self, LayoutError> {
+    #[inline]
+    pub fn attach_with(words: &'a [W], known: Option<&Known>) -> Result<Self, LayoutError> {
         let mem = Mem { words };
         let magic = words
             .get(head::MAGIC)
@@ -200,28 +215,27 @@ impl<'a, W: Word> Table<'a, W> {
         if version != layout::VERSION {
             return Err(LayoutError::OtherVersion(version));
         }
-        let geo =
-            Geometry::new(words.len()).filter(|_| mem.load(head::WORDS) == words.len() as u64);
-        let mode = if mem.load(head::MODE) == mode_code(Match::Host) {
-            Match::Host
-        } else {
-            Match::Exact
+        if mem.load(head::WORDS) != words.len() as u64 {
+            return Err(LayoutError::OtherSize);
+        }
+        let known = match known.filter(|known| known.is_of(mem)) {
+            Some(known) => *known,
+            None => Known::of(mem).ok_or(LayoutError::OtherSize)?,
         };
-        let seed = mem.load(head::SEED);
-        let known = known.filter(|key| key.seed == seed);
-        let secrets = known.unwrap_or_else(|| HashKey::new(seed)).secrets;
         Ok(Self {
             mem,
-            geo: geo.ok_or(LayoutError::OtherSize)?,
-            mode,
-            secrets,
+            geo: known.geo,
+            mode: known.mode,
+            secrets: known.secrets,
         })
     }
 
-    /// What the table's hash is keyed with, for [`Table::attach_with`].
+    /// What was computed of it, for [`Table::attach_with`].
     #[must_use]
-    pub fn hash_key(&self) -> HashKey {
-        HashKey {
+    pub fn known(&self) -> Known {
+        Known {
+            geo: self.geo,
+            mode: self.mode,
             seed: self.mem.load(head::SEED),
             secrets: self.secrets,
         }

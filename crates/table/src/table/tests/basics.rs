@@ -316,6 +316,19 @@ fn a_small_memory_is_refused_and_another_one_not_mistaken() {
 }
 
 #[test]
+fn what_is_known_of_one_table_is_not_believed_of_another() {
+    let (first, other, larger) = (memory(256), memory(256), memory(512));
+    let known = Table::format(&first, Match::Exact, 1).unwrap().known();
+    for memory in [&other, &larger] {
+        let table = Table::format(memory, Match::Host, 2).unwrap();
+        put(&table, "a", &route(&[1])).unwrap();
+        let again = Table::attach_with(memory, Some(&known)).unwrap();
+        assert_eq!(again.mode(), Match::Host);
+        assert!(again.lookup(b"a", &mut [0; 64]).unwrap().is_some());
+    }
+}
+
+#[test]
 fn a_route_too_long_is_refused() {
     let memory = memory(512);
     let table = Table::format(&memory, Match::Host, 1).unwrap();
