@@ -184,10 +184,7 @@ impl<S: AsRef<[u8]>> Database<S> {
     /// address is not found in a database of IPv4 networks.
     #[inline]
     pub fn lookup(&self, address: IpAddr) -> Lookup {
-        let record = self
-            .shape
-            .tree
-            .find(self.tree_bytes(), address.to_canonical());
+        let record = self.shape.tree.find(self.tree_bytes(), address);
         match self.target(record) {
             Target::Data(offset) => Lookup::Found(offset),
             Target::Nothing | Target::Node(_) => Lookup::NotFound,
@@ -277,7 +274,8 @@ impl<S: AsRef<[u8]>> Database<S> {
         )
     }
 
-    /// The facts a record states itself.
+    /// The facts a record states itself. It is read as far as they are: what else it has, mostly behind them, is not
+    /// looked at.
     fn stated_facts(&self, offset: u32) -> Facts {
         let section = self.section();
         let mut facts = Facts {
@@ -290,18 +288,21 @@ impl<S: AsRef<[u8]>> Database<S> {
         else {
             return facts;
         };
+        let (mut country, mut continent) = (None, None);
         for (key, at) in section.pairs(record) {
-            match (key, section.value(at)) {
-                (b"country", Some(country)) => {
-                    facts.country = code(section, country, b"iso_code");
-                    facts.eu = flag(section, country, b"is_in_european_union");
-                }
-                (b"continent", Some(continent)) => {
-                    facts.continent = code(section, continent, b"code");
-                }
-                _ => {}
+            match key {
+                b"country" => country = section.value(at),
+                b"continent" => continent = section.value(at),
+                _ => continue,
+            }
+            if country.is_some() && continent.is_some() {
+                break;
             }
         }
+        if let Some(country) = country {
+            (facts.country, facts.eu) = country_of(section, country);
+        }
+        facts.continent = continent.and_then(|map| code(section, section.member(map, b"code")?));
         facts
     }
 
@@ -326,17 +327,36 @@ impl<S: AsRef<[u8]>> Database<S> {
     }
 }
 
-fn code(section: Section<'_>, map: Value, key: &[u8]) -> Option<Code> {
-    let value = section.value(section.member(map, key)?)?;
+/// What the map of a country says of its code and of the Union.
+fn country_of(section: Section<'_>, map: Value) -> (Option<Code>, Eu) {
+    let (mut iso_code, mut is_in_union) = (None, None);
+    for (key, at) in section.pairs(map) {
+        match key {
+            b"iso_code" => iso_code = Some(at),
+            b"is_in_european_union" => is_in_union = Some(at),
+            _ => continue,
+        }
+        if iso_code.is_some() && is_in_union.is_some() {
+            break;
+        }
+    }
+    let iso_code = iso_code.and_then(|at| code(section, at));
+    (
+        iso_code,
+        is_in_union.map_or(Eu::Unknown, |at| flag(section, at)),
+    )
+}
+
+fn code(section: Section<'_>, at: usize) -> Option<Code> {
+    let value = section.value(at)?;
     (value.kind == Kind::String)
         .then(|| section.bytes(value))
         .flatten()
         .and_then(Code::new)
 }
 
-fn flag(section: Section<'_>, map: Value, key: &[u8]) -> Eu {
-    let value = section.member(map, key).and_then(|at| section.value(at));
-    match value {
+fn flag(section: Section<'_>, at: usize) -> Eu {
+    match section.value(at) {
         Some(Value {
             kind: Kind::Bool,
             size: 1,

@@ -151,6 +151,19 @@ impl<'a> Section<'a> {
             .filter(|target| target.kind != Kind::Pointer)
     }
 
+    /// The text of a map's key, and the offset after it.
+    fn key(self, at: usize) -> Option<(&'a [u8], usize)> {
+        let head = self.head(at)?;
+        let text = match head.kind {
+            Kind::String => head,
+            Kind::Pointer => self
+                .head(head.size)
+                .filter(|text| text.kind == Kind::String)?,
+            _ => return None,
+        };
+        Some((self.bytes(text)?, after(head)?))
+    }
+
     /// The bytes of a string or of a scalar.
     pub(super) fn bytes(self, value: Value) -> Option<&'a [u8]> {
         self.0
@@ -186,6 +199,7 @@ impl<'a> Section<'a> {
         Pairs {
             section: self,
             at: map.payload,
+            has_begun: false,
             left,
             work: WORK,
         }
@@ -258,7 +272,10 @@ pub(super) fn after(value: Value) -> Option<usize> {
 /// See [`Section::pairs`].
 pub(super) struct Pairs<'a> {
     section: Section<'a>,
+    /// Where the next pair is; once `has_begun`, where the value is that stands before it. It is skipped only when the
+    /// next pair is asked for: most walks end at the pair they look for.
     at: usize,
+    has_begun: bool,
     left: usize,
     work: u32,
 }
@@ -269,17 +286,12 @@ impl<'a> Iterator for Pairs<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let section = self.section;
-        let key = section
-            .value(self.at)
-            .filter(|key| key.kind == Kind::String)?;
-        let value = section.skip(self.at, &mut self.work)?;
-        // The last value need not be skipped, and a broken one ends the walk only after it.
-        if self.left > 0 {
-            match section.skip(value, &mut self.work) {
-                Some(next) => self.at = next,
-                None => self.left = 0,
-            }
+        if self.has_begun {
+            self.at = section.skip(self.at, &mut self.work)?;
         }
-        Some((section.bytes(key)?, value))
+        self.work = self.work.checked_sub(1)?;
+        let (key, value) = section.key(self.at)?;
+        (self.at, self.has_begun) = (value, true);
+        Some((key, value))
     }
 }

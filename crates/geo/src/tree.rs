@@ -1,5 +1,6 @@
 //! The search tree: from an address, bit by bit, to a record of the data section.
 
+use bytemuck::Pod;
 use std::net::IpAddr;
 
 /// Zero bytes between the search tree and the data section; node numbers count them too.
@@ -79,35 +80,45 @@ impl Tree {
         tree
     }
 
-    /// The record an address leads to; call [`Self::target`] to know what it is.
-    #[inline]
+    /// The record an address leads to, one of IPv4 mapped into IPv6 as that of IPv4; call [`Self::target`] to know what
+    /// it is.
+    ///
+    /// It is not inlined: a caller that tries more than once would then have the bits of addresses of either family
+    /// made before the first try.
+    #[inline(never)]
     pub(super) fn find(&self, bytes: &[u8], address: IpAddr) -> u32 {
+        let mapped = match address {
+            IpAddr::V4(v4) => Some(v4),
+            IpAddr::V6(v6) => v6.to_ipv4_mapped(),
+        };
+        if let Some(v4) = mapped {
+            return self.walk(bytes, self.ipv4_start, u64::from(v4.to_bits()) << 32, 32);
+        }
         match address {
-            IpAddr::V4(v4) => self.walk(bytes, self.ipv4_start, u64::from(v4.to_bits()) << 32, 32),
-            IpAddr::V6(_) if self.bits == 32 => self.nodes,
-            IpAddr::V6(v6) => {
+            IpAddr::V6(v6) if self.bits == 128 => {
                 let [a, b, c, d, e, f, g, h, low @ ..] = v6.octets();
                 let half = self.walk(bytes, 0, u64::from_be_bytes([a, b, c, d, e, f, g, h]), 64);
                 self.walk(bytes, half, u64::from_be_bytes(low), 64)
             }
+            _ => self.nodes,
         }
     }
 
     #[inline]
     fn walk(&self, bytes: &[u8], start: u32, key: u64, bits: u8) -> u32 {
         match self.width {
-            Width::W24 => walk::<24>(bytes, start, key, bits),
-            Width::W28 => walk::<28>(bytes, start, key, bits),
-            Width::W32 => walk::<32>(bytes, start, key, bits),
+            Width::W24 => walk::<6>(bytes, start, key, bits),
+            Width::W28 => walk::<7>(bytes, start, key, bits),
+            Width::W32 => walk::<8>(bytes, start, key, bits),
         }
     }
 
     /// One record of a node; `None` when there is no such node.
     pub(super) fn record(&self, bytes: &[u8], node: u32, right: bool) -> Option<u32> {
         match self.width {
-            Width::W24 => record::<24>(bytes, node, right),
-            Width::W28 => record::<28>(bytes, node, right),
-            Width::W32 => record::<32>(bytes, node, right),
+            Width::W24 => record::<6>(nodes(bytes), node, right),
+            Width::W28 => record::<7>(nodes(bytes), node, right),
+            Width::W32 => record::<8>(nodes(bytes), node, right),
         }
     }
 
@@ -127,41 +138,52 @@ impl Tree {
     }
 }
 
-/// Follows the key's bits from the top until they end or a record is no node. `bytes` holds the nodes and
-/// nothing else, so that reading past it is the end of the way.
+/// The nodes that the bytes hold, of `SIZE` bytes each.
 #[inline(always)]
-fn walk<const WIDTH: usize>(bytes: &[u8], start: u32, key: u64, bits: u8) -> u32 {
-    let (mut node, mut key) = (start, key);
-    for _ in 0..bits {
-        let right = key >> 63 == 1;
-        match record::<WIDTH>(bytes, node, right) {
+fn nodes<const SIZE: usize>(bytes: &[u8]) -> &[[u8; SIZE]]
+where
+    [u8; SIZE]: Pod,
+{
+    bytemuck::try_cast_slice(bytes).unwrap_or_default()
+}
+
+/// Follows the key's bits from the top until they end or a record is no node. `bytes` holds the nodes and
+/// nothing else, so that a number beyond them is the end of the way.
+#[inline(always)]
+fn walk<const SIZE: usize>(bytes: &[u8], start: u32, key: u64, bits: u8) -> u32
+where
+    [u8; SIZE]: Pod,
+{
+    let nodes = nodes::<SIZE>(bytes);
+    let (mut node, mut key, mut left) = (start, key, u32::from(bits));
+    while left > 0 {
+        match record(nodes, node, key >> 63 == 1) {
             Some(next) => node = next,
             None => break,
         }
         key <<= 1;
+        left = left.saturating_sub(1);
     }
     node
 }
 
-/// Both records lie in a four-byte window of their own inside the node.
+/// The records of a node are in its first and in its last four bytes.
 #[inline(always)]
-fn record<const WIDTH: usize>(bytes: &[u8], node: u32, right: bool) -> Option<u32> {
-    let node_size = WIDTH / 4;
-    let right_at = node_size.checked_sub(4)?;
-    let start = usize::try_from(node).ok()?.checked_mul(node_size)?;
-    let at = if right {
-        start.checked_add(right_at)?
-    } else {
-        start
-    };
-    let window: [u8; 4] = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
-    let word = u32::from_be_bytes(window);
-    Some(match (WIDTH, right) {
-        (24, false) => word >> 8,
-        (24, true) => word & 0x00ff_ffff,
-        // The byte in the middle has the upper four bits of the left, then of the right record.
-        (28, false) => (word >> 8) | ((word & 0xf0) << 20),
-        (28, true) => word & 0x0fff_ffff,
-        _ => word,
+fn record<const SIZE: usize>(nodes: &[[u8; SIZE]], node: u32, right: bool) -> Option<u32> {
+    let node = nodes.get(usize::try_from(node).ok()?)?;
+    let left = u32::from_be_bytes(*node.first_chunk()?);
+    if !right {
+        return Some(match SIZE {
+            6 => left >> 8,
+            // The byte in the middle has the upper four bits of the left, then of the right record.
+            7 => (left >> 8) | ((left & 0xf0) << 20),
+            _ => left,
+        });
+    }
+    let right = u32::from_be_bytes(*node.last_chunk()?);
+    Some(match SIZE {
+        6 => right & 0x00ff_ffff,
+        7 => right & 0x0fff_ffff,
+        _ => right,
     })
 }
