@@ -70,7 +70,7 @@ pub(super) struct Definition {
     pub(super) table: Rc<TableRef>,
     pub(super) key: Expression,
     pub(super) name: String,
-    pub(super) default: Option<Vec<u8>>,
+    pub(super) default: Option<Expression>,
 }
 
 /// Notes that a table is used here; it may be defined later.

@@ -28,7 +28,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let word = |n: usize| words.get(n).cloned().unwrap_or_default();
     let default = match words.get(5).map(|w| w.strip_prefix("default=").ok_or(w)) {
         None => None,
-        Some(Ok(value)) => Some(value.as_bytes().to_vec()),
+        Some(Ok(value)) => Some(cf.compile(value.as_bytes())?),
         Some(Err(word)) => return Err(cf.invalid_parameter(word)),
     };
     let key = cf.compile_word(3)?;
@@ -62,8 +62,14 @@ impl Getter for Value {
         let value = found
             .route
             .and_then(|(_, route)| route.var(definition.name.as_bytes()));
-        let clean = shown(value.map(str::as_bytes));
-        Answer::from(clean.or(definition.default.as_deref()))
+        if let Some(clean) = shown(value.map(str::as_bytes)) {
+            return Answer::Value(clean);
+        }
+        match definition.default.as_ref().map(|default| default.eval(r)) {
+            None => Answer::NotFound,
+            Some(None) => Answer::Failed,
+            Some(default) => Answer::from(shown(default)),
+        }
     }
 }
 

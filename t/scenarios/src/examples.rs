@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use nginx_prove::backend::Backend;
@@ -26,8 +27,20 @@ const BESIDE: [(&str, &[u8]); 6] = [
     ("lists/closed", b"# one code a line\nUS\nCA\n"),
 ];
 
-/// Ports as the examples have them.
+/// Certificates, below `conf/certs/`, and where they are in t/data/tls.
+const CERTIFICATES: [(&str, &str); 7] = [
+    ("ca.pem", "ca.pem"),
+    ("one.pem", "one.pem"),
+    ("one.key", "one.key"),
+    ("two.pem", "two.pem"),
+    ("two.key", "two.key"),
+    ("default.pem", "one.pem"),
+    ("default.key", "one.key"),
+];
+
+/// Ports as the examples have them: the first and the second of the server's.
 const FRONT: &str = "8080";
+const SECURE_FRONT: &str = "8443";
 const BACKENDS: [(&str, &str); 3] = [("3001", "one"), ("3002", "two"), ("3003", "sockets")];
 
 pub(super) fn run(env: &Env) -> Result<(), String> {
@@ -108,7 +121,8 @@ impl std::ops::Deref for Running {
 impl Running {
     /// A text with the ports of the examples replaced by those of this run.
     pub(super) fn with_ports(&self, text: &str) -> String {
-        with_ports(text, self.server.port(0), &self.backends)
+        let fronts = [0, 1].map(|number| self.server.port(number));
+        with_ports(text, fronts, &self.backends)
     }
 
     pub(super) fn stop(self) -> Result<(), String> {
@@ -126,6 +140,11 @@ impl<'a> Stage<'a> {
         for (name, bytes) in BESIDE {
             setup = setup.file(&format!("conf/{name}"), bytes)?;
         }
+        for (name, from) in CERTIFICATES {
+            let bytes = fs::read(env.base.join("t/data/tls").join(from));
+            let bytes = bytes.map_err(|e| format!("{from}: {e}"))?;
+            setup = setup.file(&format!("conf/certs/{name}"), &bytes)?;
+        }
         let database = fs::read(env.base.join("t/data/geo.mmdb")).map_err(|e| e.to_string())?;
         setup = setup.file("conf/country.mmdb", &database)?;
         for (from, to, ending) in [
@@ -133,7 +152,7 @@ impl<'a> Stage<'a> {
             ("snippets", "conf/snippets", "conf"),
         ] {
             for name in files(&env.base.join(from), ending)? {
-                let text = with_ports(&read(&env.base.join(from).join(&name))?, 0, &backends);
+                let text = with_ports(&read(&env.base.join(from).join(&name))?, [0; 2], &backends);
                 setup = setup.file(&format!("{to}/{name}"), text.as_bytes())?;
             }
         }
@@ -142,13 +161,14 @@ impl<'a> Stage<'a> {
 
     /// Another route file in the place of nginx-conf/apps.json.
     pub(super) fn routes(mut self, text: &str) -> Result<Self, String> {
-        let text = with_ports(text, 0, &self.backends);
+        let text = with_ports(text, [0; 2], &self.backends);
         self.setup = self.setup.file("conf/apps.json", text.as_bytes())?;
         Ok(self)
     }
 
     pub(super) fn start(self, conf: &str) -> Result<Running, String> {
-        let conf = with_ports(conf, self.setup.port(0), &self.backends);
+        let fronts = [0, 1].map(|number| self.setup.port(number));
+        let conf = with_ports(conf, fronts, &self.backends);
         Ok(Running {
             server: self.setup.start(&conf)?,
             backends: self.backends,
@@ -157,13 +177,14 @@ impl<'a> Stage<'a> {
 }
 
 /// Puts the ports of this run for those of the examples.
-fn with_ports(text: &str, front: u16, backends: &[(&str, Backend)]) -> String {
+fn with_ports(text: &str, fronts: [u16; 2], backends: &[(&str, Backend)]) -> String {
     let mut ports: Vec<(&str, u16)> = backends.iter().map(|(p, b)| (*p, b.port())).collect();
-    ports.push((FRONT, front));
-    let text = text.replace(
-        &format!("listen {FRONT}"),
-        &format!("listen 127.0.0.1:{FRONT}"),
-    );
+    let mut text = text.to_owned();
+    for (written, port) in [FRONT, SECURE_FRONT].into_iter().zip(fronts) {
+        ports.push((written, port));
+        let listen = format!("listen {written}");
+        text = text.replace(&listen, &format!("listen 127.0.0.1:{written}"));
+    }
     replace_ports(&text, &ports)
 }
 
@@ -257,6 +278,8 @@ impl Ask {
             .join("\n");
         let (status, text) = if self.method == "WS" {
             self.talk(server, &path, &headers)?
+        } else if self.url.starts_with("https://") {
+            self.ask_securely(server, authority, &path)?
         } else {
             let response =
                 request_to(server.port(0), &format!("{} {path}", self.method), &headers)?;
@@ -271,6 +294,30 @@ impl Ask {
         } else {
             Err(format!("{status} came:\n{text}"))
         }
+    }
+
+    /// The answer to a request over TLS, when the server's certificate is that of its host.
+    fn ask_securely(
+        &self,
+        server: &Server,
+        authority: &str,
+        path: &str,
+    ) -> Result<(u16, String), String> {
+        let (host, _) = authority.split_once(':').ok_or("no port")?;
+        let port = server.port(1);
+        let output = Command::new("curl")
+            .args(["-s", "-S", "-i", "-m", "5", "-X", &self.method])
+            .args(["--cacert", "certs/ca.pem"])
+            .args(["--resolve", &format!("{host}:{port}:127.0.0.1")])
+            .args(self.headers.iter().flat_map(|line| ["-H", line]))
+            .arg(format!("https://{host}:{port}{path}"))
+            .current_dir(server.root().join("conf"))
+            .output()
+            .map_err(|e| format!("curl: {e}"))?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let status = text.split(' ').nth(1).and_then(|word| word.parse().ok());
+        let said = || String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok((status.ok_or_else(said)?, text))
     }
 
     /// The handshake, and a message there and back; gives the status and the backend's name.
