@@ -5,14 +5,15 @@ use nginx_prove::scenario::Scenario;
 use crate::{
     event_connections, event_requests, event_resolver, event_tasks, examples, exiting,
     feeder_panics, fuzz, geoip, pages, panic, refusals, reload, reload_stock, rollback, satisfy,
-    token_paths, upgrade, upstream, upstream_feed, upstream_lease, upstream_zone, worker_kill,
+    tenants, token_paths, upgrade, upstream, upstream_feed, upstream_lease, upstream_zone,
+    worker_kill,
 };
 
 /// All of them.
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("satisfy", satisfy::run),
     Scenario::new("worker_kill", worker_kill::run),
-    Scenario::new("examples", examples::run),
+    Scenario::new("examples", examples::run).needs(&["file /usr/bin/curl"]),
     Scenario::new("pages", pages::run).needs(&["file /usr/bin/curl"]),
     Scenario::new("fuzz", fuzz::run),
     Scenario::new("reload_stock", reload_stock::run),
@@ -49,6 +50,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("upstream_exiting", exiting::run),
     Scenario::new("upstream_websocket", upstream::websocket),
     Scenario::new("upstream_many", upstream::many),
+    Scenario::new("tenants_keys_change", tenants::keys_change),
     Scenario::new("refusals_logged_once", refusals::logged_once),
     Scenario::new("reload_under_load", reload::under_load),
     Scenario::new("reload_changes", reload::changes),

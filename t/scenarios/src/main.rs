@@ -21,6 +21,7 @@ mod reload;
 mod reload_stock;
 mod rollback;
 mod satisfy;
+mod tenants;
 mod token_paths;
 mod upgrade;
 mod upstream;

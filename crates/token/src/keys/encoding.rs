@@ -122,6 +122,7 @@ fn without_newline(file: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn decode(encoding: KeyEncoding, file: &str) -> Result<Vec<u8>, String> {
         let key = encoding
@@ -193,6 +194,25 @@ mod tests {
         let long = "00".repeat(LONGEST + 1);
         let refused = KeyEncoding::Hex.lend(long.as_bytes(), |_| panic!("shown"));
         assert_eq!(refused, Err(BadKey::TooLong));
+    }
+
+    proptest! {
+        /// Whatever a store holds as a key, it is read as a key file is, or refused as one.
+        #[test]
+        fn any_text_is_lent_as_it_is_read(
+            text in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..80),
+                "[0-9a-fA-F]{0,40}\\n?".prop_map(String::into_bytes),
+                "[A-Za-z0-9+/_-]{0,40}={0,3}(\\r?\\n)?".prop_map(String::into_bytes),
+            ],
+        ) {
+            for (_, encoding) in KeyEncoding::ALL {
+                let mut lent = Vec::new();
+                let done = encoding.lend(&text, |key| lent = key.to_vec());
+                let read = encoding.decode_file(&text);
+                prop_assert_eq!(done.map(|()| lent), read.map(|key| key.as_bytes().to_vec()));
+            }
+        }
     }
 
     #[test]
