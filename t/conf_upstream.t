@@ -93,12 +93,24 @@ file apps.json reload=often;
 # a word file does not know
 file apps.json every=1s;
 => invalid parameter "every=1s" in "file" directive
+# reload twice
+file apps.json reload=1s reload=2s;
+=> duplicate parameter "reload" in "file" directive
+# only reload
+file reload=1s;
+=> invalid number of arguments in "file" directive
+# one of several files is not there
+file apps.json none.json reload=1s;
+=> upstream_table "apps": file "*/conf/none.json": cannot be read (2: No such file or directory)
+# two lines
+file apps.json; file empty.json;
+=> "file" directive is duplicate
 # a file that is not there
 file none.json;
 => upstream_table "apps": file "*/conf/none.json": cannot be read (2: No such file or directory)
 # a directory
 file .;
-=> upstream_table "apps": file "*/conf/.": cannot be read (not a regular file)
+=> upstream_table "apps": file "*/conf/./empty.json": file is empty
 # a device that never ends
 file /dev/zero;
 => upstream_table "apps": file "/dev/zero": cannot be read (not a regular file)
@@ -115,7 +127,51 @@ passive fails=1 fails=2;
 file "";
 => invalid value "" in "file" directive
 
-=== TEST 3: upstream_lookup, upstream_variable and tables
+=== TEST 3: several files, and a directory
+--- http_config
+upstream_table apps { zone 1m; file apps.json apps.d; }
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": []}}
+>>> ../conf/apps.d/.hidden.json
+not JSON
+>>> ../conf/apps.d/notes
+not JSON
+>>> ../conf/apps.d/b.json
+CASE
+--- conf_cases
+# a key of an earlier file
+{"version": 1, "routes": {"A.test": {"backends": []}}}
+=> upstream_table "apps": file "*/conf/apps.d/b.json": duplicate key "A.test", it is "a.test" at /routes/A.test, file "*/conf/apps.json" has it too
+# an error in the directory
+{"b.test": {"backends": []}
+=> upstream_table "apps": file "*/conf/apps.d/b.json": unexpected end of file at line 2 column 0
+
+=== TEST 4: several files, and a directory, in use
+--- http_config
+upstream_table apps { zone 1m; file apps.json apps.d ./x=y.json reload=2s; }
+upstream_variable $v apps $arg_host v default=none;
+--- config
+location = / { return 200 $v; }
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": [], "vars": {"v": "a"}}}
+>>> ../conf/x=y.json
+{}
+>>> ../conf/apps.d/.hidden.json
+not JSON
+>>> ../conf/apps.d/notes
+not JSON
+>>> ../conf/apps.d/b.json
+{"b.test": {"backends": [], "vars": {"v": "b"}}}
+>>> ../conf/apps.d/c.json
+{"c.test": {"backends": [], "vars": {"v": "c"}}}
+--- request eval
+["GET /?host=a.test", "GET /?host=b.test", "GET /?host=c.test", "GET /?host=d.test"]
+--- response_body eval
+["a", "b", "c", "none"]
+
+=== TEST 5: upstream_lookup, upstream_variable and tables
 --- http_config
 CASE
 --- user_files
@@ -146,7 +202,7 @@ upstream_table apps { zone 1m; }
 upstream_table apps { zone 1m;
 => unexpected "{" @ nginx.conf
 
-=== TEST 4: a lookup in an upstream
+=== TEST 6: a lookup in an upstream
 --- http_config
 upstream_table apps { zone 1m; file apps.json; }
 CASE
@@ -193,7 +249,7 @@ upstream_variable $v apps $host name fallback=x;
 upstream backend { upstream_lookup apps $host; nonsense; }
 => unknown directive "nonsense"
 
-=== TEST 5: a lookup and a table in a server
+=== TEST 7: a lookup and a table in a server
 --- http_config
 upstream_table more { zone 1m; file apps.json; }
 --- config
@@ -209,7 +265,7 @@ upstream_lookup more $host;
 upstream_table apps { zone 1m; }
 => "upstream_table" directive is not allowed here
 
-=== TEST 6: what a route file says
+=== TEST 8: what a route file says
 --- http_config
 upstream_table apps { zone 1m; file apps.json; }
 --- user_files
@@ -291,7 +347,7 @@ CASE
 }
 => upstream_table "apps": file "*/conf/apps.json": trailing comma at line 2 column 1
 
-=== TEST 7: a zone too small for its file
+=== TEST 9: a zone too small for its file
 --- http_config
 upstream_table apps { CASE }
 --- user_files
@@ -305,7 +361,7 @@ zone 32k; file apps.json;
 zone 76k; file apps.json;
 => ok
 
-=== TEST 8: a host nobody knows is a warning: it takes out its own backend only
+=== TEST 10: a host nobody knows is a warning: it takes out its own backend only
 --- http_config
 upstream_table apps { zone 1m; file apps.json; }
 --- user_files
@@ -318,7 +374,7 @@ qr{\[warn\] .*upstream table "apps": file "\S+/conf/apps\.json": host not found 
 [error]
 [emerg]
 
-=== TEST 9: keepalive before it
+=== TEST 11: keepalive before it
 --- skip_nginx: 3: >= 1.29.7
 --- http_config
 upstream_table apps { zone 1m; }
@@ -327,7 +383,7 @@ upstream backend { keepalive 4; upstream_lookup apps $host; }
 --- error_log eval
 qr{\[emerg\] .*"upstream_lookup" directive must come before "keepalive" .* in \S+/conf/nginx\.conf:\d+}
 
-=== TEST 10: include, and a table after its use
+=== TEST 12: include, and a table after its use
 --- http_upstream: a
 --- http_config
 upstream backend { upstream_lookup apps $host; }
@@ -347,7 +403,7 @@ GET /
 Host: a.test
 --- response_body_like: ^name=a\n
 
-=== TEST 11: everything at once
+=== TEST 13: everything at once
 --- http_config
 upstream_variable $a apps $host a default=;
 upstream_variable $b apps $host b;
@@ -357,7 +413,7 @@ upstream one { zone one 64k; server 127.0.0.1:1 backup; upstream_lookup apps "$h
 upstream two { upstream_lookup more $host; }
 --- config_ok
 
-=== TEST 12: many dead names are a few warnings
+=== TEST 14: many dead names are a few warnings
 --- http_config
 upstream_table apps { zone 1m; file apps.json; }
 --- user_files eval
@@ -370,7 +426,7 @@ upstream_table apps { zone 1m; file apps.json; }
 --- no_error_log
 hc.invalid
 
-=== TEST 13: a byte order mark
+=== TEST 15: a byte order mark
 --- http_config
 upstream_table apps { zone 1m; file apps.json; }
 --- user_files eval
@@ -379,7 +435,7 @@ upstream_table apps { zone 1m; file apps.json; }
 --- error_log eval
 qr{\[emerg\] .*file "\S+/conf/apps\.json": byte order mark, the file must begin with `\{` at line 1 column 1 in \S+/conf/nginx\.conf:\d+}
 
-=== TEST 14: a unix path that leaves no room for the tag of a TLS name
+=== TEST 16: a unix path that leaves no room for the tag of a TLS name
 --- http_config
 upstream_table apps { zone 1m; file apps.json; }
 --- user_files eval
@@ -388,14 +444,14 @@ upstream_table apps { zone 1m; file apps.json; }
 --- error_log eval
 qr{\[emerg\] .*unix socket path longer than 99 bytes in backend "https://unix:/p+" at /a\.test/backends/0 in \S+/conf/nginx\.conf:\d+}
 
-=== TEST 15: the longest unix paths
+=== TEST 17: the longest unix paths
 --- http_config
 upstream_table apps { zone 1m; file apps.json; }
 --- user_files eval
 ">>> ../conf/apps.json\n" . '{"a.test": {"backends": ["https://unix:/' . "p" x 98 . '", "http://unix:/' . "p" x 106 . '"]}}'
 --- config_ok
 
-=== TEST 16: routes too many for a zone too small for anything
+=== TEST 18: routes too many for a zone too small for anything
 --- http_config
 upstream_table apps { zone 10k; file apps.json; }
 --- user_files eval
@@ -405,7 +461,7 @@ upstream_table apps { zone 10k; file apps.json; }
 --- error_log eval
 qr{\[emerg\] .*upstream_table "apps": file "\S+/conf/apps\.json": "zone" is too small: it has 10240 bytes, 12 routes need 143360 \("zone 140k;"\) in \S+/conf/nginx\.conf:\d+}
 
-=== TEST 17: the zone that was named for them
+=== TEST 19: the zone that was named for them
 --- http_config
 upstream_table apps { zone 140k; file apps.json; }
 --- user_files eval

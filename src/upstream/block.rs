@@ -3,7 +3,7 @@
 use crate::Gatehouse;
 use crate::words::{duplicate, http_status};
 use gatehouse_base::words;
-use gatehouse_live::table::{Brake, Hosts, RouteFile};
+use gatehouse_live::table::{Brake, Hosts, RouteFiles};
 use gatehouse_nginx::{Conf, Error};
 use gatehouse_table::route::Match;
 use gatehouse_table::table::Passive;
@@ -18,7 +18,7 @@ pub(super) struct Block {
     pub mode: Option<Match>,
     pub miss: Option<u16>,
     pub passive: Option<Passive>,
-    pub file: Option<RouteFile>,
+    pub files: Option<RouteFiles>,
     pub brake: Option<Brake>,
 }
 
@@ -59,12 +59,12 @@ const WORDS: &[Word] = &[
     },
     Word {
         name: "file",
-        args: 1..=2,
-        syntax: "path [reload=time]",
+        args: 1..=usize::MAX,
+        syntax: "path… [reload=time]",
         text: include_str!("docs/table/file.md"),
         set: |cf, words, block| {
-            let file = route_file(cf, first(words), words.get(1).copied())?;
-            Ok(block.file.replace(file).is_some())
+            let files = route_files(cf, words)?;
+            Ok(block.files.replace(files).is_some())
         },
     },
     Word {
@@ -166,22 +166,34 @@ fn passive(cf: &Conf<'_, Gatehouse>, words: &[&str]) -> Result<Passive, Error> {
     })
 }
 
-fn route_file(
-    cf: &mut Conf<'_, Gatehouse>,
-    path: &str,
-    reload: Option<&str>,
-) -> Result<RouteFile, Error> {
-    if path.is_empty() {
-        return Err(cf.invalid(path));
+/// Whether a word reads as a parameter. A path of such a name can be written with a slash: `./name=value`.
+fn is_parameter(word: &str) -> bool {
+    let name = word.split_once('=').map_or("", |(name, _)| name);
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+}
+
+fn route_files(cf: &mut Conf<'_, Gatehouse>, words: &[&str]) -> Result<RouteFiles, Error> {
+    let (mut paths, mut reload_ms) = (Vec::new(), None);
+    for word in words {
+        if let Some(time) = word.strip_prefix("reload=") {
+            let time = cf.milliseconds(time).map_err(|_| cf.invalid(word))?;
+            if reload_ms.replace(time).is_some() {
+                return Err(duplicate(cf, word));
+            }
+        } else if word.is_empty() {
+            return Err(cf.invalid(word));
+        } else if is_parameter(word) {
+            return Err(cf.invalid_parameter(word));
+        } else {
+            paths.push(cf.path(word)?);
+        }
     }
-    let reload_ms = match reload.map(|word| (word, word.strip_prefix("reload="))) {
-        None => RELOAD_MS,
-        Some((word, Some(time))) => cf.milliseconds(time).map_err(|_| cf.invalid(word))?,
-        Some((word, None)) => return Err(cf.invalid_parameter(word)),
-    };
-    Ok(RouteFile {
-        path: cf.path(path)?,
-        reload_ms,
+    if paths.is_empty() {
+        return Err(cf.wrong_arguments());
+    }
+    Ok(RouteFiles {
+        paths,
+        reload_ms: reload_ms.unwrap_or(RELOAD_MS),
         hosts: Rc::clone(
             cf.main()
                 .upstream

@@ -37,22 +37,22 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let size = block
         .size
         .ok_or_else(|| Error::at(&place, format!("upstream_table \"{name}\" has no \"zone\"")))?;
-    if block.file.is_none() {
+    if block.files.is_none() {
         let text = format!("upstream_table \"{name}\" has no \"file\" and stays empty");
         cf.log_at(&place, Level::Warn, &text);
     }
     let mode = block.mode.unwrap_or(Match::Host);
     let brake = block.brake.unwrap_or_default();
-    let feed = Rc::new(RefCell::new(Feed::new(block.file.as_ref())));
+    let feed = Rc::new(RefCell::new(Feed::new(block.files.as_ref())));
     let plan = Plan {
         name: name.clone(),
         mode,
         brake,
-        file: block.file.clone(),
+        files: block.files.clone(),
     };
     let zone = prepared_zone(cf, size, plan, Rc::clone(&feed))?;
     let shared = Rc::new(SharedTable::new(name, zone, mode, brake));
-    let feeder = RouteFeeder::new(Rc::clone(&shared), block.file, feed, Rc::new(Process));
+    let feeder = RouteFeeder::new(Rc::clone(&shared), block.files, feed, Rc::new(Process));
     let seat = Rc::clone(&shared);
     let main = cf.main();
     main.feeds

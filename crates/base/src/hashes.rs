@@ -3,14 +3,15 @@
 use memmap2::MmapMut;
 use std::hash::{BuildHasher, RandomState};
 
-/// A set of 128-bit hashes. It is kept as many small sets, so that it never takes long to grow, and it can be freed a
+/// A set of hashes, of which 104 bits count, each with a tag. It is kept as many small sets, so that it never takes long to grow, and it can be freed a
 /// part at a time.
 #[derive(Debug)]
 pub struct HashShards {
     shards: Vec<Shard>,
 }
 
-/// One of the small sets: the hashes themselves, each at the first free slot from its own on; 0 is a free one.
+/// One of the small sets: the hashes themselves, each at the first free slot from its own on; 0 is a free one. Above a
+/// hash is its tag.
 #[derive(Debug, Default)]
 struct Shard {
     slots: Slots,
@@ -26,6 +27,12 @@ enum Slots {
 }
 
 const SHARDS: usize = 256;
+
+/// Bits of a hash that count.
+const HASH_BITS: u32 = 104;
+const HASH: u128 = (1 << HASH_BITS) - 1;
+/// The highest tag.
+const TAGS: u32 = u32::MAX >> 8;
 
 /// Slots of a shard at first: one page.
 const FEW: usize = 256;
@@ -45,14 +52,24 @@ impl HashShards {
 
     /// Adds a hash; false when it was there.
     pub fn insert(&mut self, hash: u128) -> bool {
+        self.insert_tagged(hash, 0).is_ok()
+    }
+
+    /// Adds a hash with a tag of 24 bits.
+    ///
+    /// # Errors
+    /// It was there: with this tag.
+    pub fn insert_tagged(&mut self, hash: u128, tag: u32) -> Result<(), u32> {
         let shard = self.shards.get_mut(Self::shard(hash));
-        shard.is_some_and(|shard| shard.insert(hash.max(1)))
+        let tagged = (hash & HASH).max(1) | u128::from(tag.min(TAGS)) << HASH_BITS;
+        // Where everything is freed, nothing can be added.
+        shard.map_or(Err(0), |shard| shard.insert(tagged))
     }
 
     /// Whether a hash is in it.
     pub fn contains(&self, hash: u128) -> bool {
         let shard = self.shards.get(Self::shard(hash));
-        shard.is_some_and(|shard| shard.contains(hash.max(1)))
+        shard.is_some_and(|shard| shard.contains((hash & HASH).max(1)))
     }
 
     /// How many there are.
@@ -68,36 +85,45 @@ impl HashShards {
 }
 
 impl Shard {
-    fn insert(&mut self, hash: u128) -> bool {
+    fn insert(&mut self, tagged: u128) -> Result<(), u32> {
         // Never fuller than three quarters: a search ends soon at a free slot.
         let count = self.slots.as_slice().len();
         if self.len >= count.saturating_sub(count / 4) {
             self.grow(count.saturating_mul(2).max(FEW));
         }
-        let is_new = put(self.slots.as_mut_slice(), hash);
-        self.len = self.len.saturating_add(usize::from(is_new));
-        is_new
+        put(self.slots.as_mut_slice(), tagged)?;
+        self.len = self.len.saturating_add(1);
+        Ok(())
     }
 
     fn grow(&mut self, count: usize) {
         let mut slots = Slots::new(count);
         let hashes = self.slots.as_slice().iter().filter(|hash| **hash != 0);
         for hash in hashes {
-            put(slots.as_mut_slice(), *hash);
+            // They differ from each other, and there is room.
+            let _ = put(slots.as_mut_slice(), *hash);
         }
         self.slots = slots;
     }
 
     fn contains(&self, hash: u128) -> bool {
         let slots = self.slots.as_slice();
-        find(slots, hash).and_then(|at| slots.get(at)) == Some(&hash)
+        let slot = find(slots, hash).and_then(|at| slots.get(at));
+        slot.is_some_and(|slot| slot & HASH == hash)
     }
 }
 
-/// Puts a hash among others; false when it is there, or there is no room (a caller makes some before).
-fn put(slots: &mut [u128], hash: u128) -> bool {
-    let slot = find(slots, hash).and_then(|at| slots.get_mut(at));
-    slot.is_some_and(|slot| std::mem::replace(slot, hash) == 0)
+/// Puts a hash among others; gives the tag of the same hash that is there (a caller makes room before).
+fn put(slots: &mut [u128], tagged: u128) -> Result<(), u32> {
+    let slot = find(slots, tagged & HASH).and_then(|at| slots.get_mut(at));
+    match slot {
+        Some(slot) if *slot == 0 => {
+            *slot = tagged;
+            Ok(())
+        }
+        Some(slot) => Err((*slot >> HASH_BITS) as u32),
+        None => Err(0),
+    }
 }
 
 /// The slot that has a hash, or the free one for it. The number of slots is a power of two.
@@ -106,7 +132,7 @@ fn find(slots: &[u128], hash: u128) -> Option<usize> {
     // The lowest byte has chosen the shard.
     let first = (hash >> 8) as usize;
     let at = |step: usize| first.wrapping_add(step) & mask;
-    let fits = |at: &usize| slots.get(*at).is_some_and(|s| *s == hash || *s == 0);
+    let fits = |at: &usize| slots.get(*at).is_some_and(|s| *s & HASH == hash || *s == 0);
     (0..slots.len()).map(at).find(fits)
 }
 
@@ -175,6 +201,19 @@ mod tests {
         }
         assert_eq!((parts, set.len()), (SHARDS, 0));
         assert!(!set.contains(1) && !set.insert(1), "freed");
+    }
+
+    #[test]
+    fn a_hash_that_comes_twice_gives_the_tag_of_the_first() {
+        let mut set = HashShards::default();
+        assert_eq!(set.insert_tagged(7 << 20, 3), Ok(()));
+        for n in 0..1_000 {
+            assert_eq!(set.insert_tagged(n << 8, u32::MAX), Ok(()));
+        }
+        assert_eq!(set.insert_tagged(7 << 20, 5), Err(3));
+        assert_eq!(set.insert_tagged(999 << 8, 1), Err(TAGS));
+        assert!(set.contains(7 << 20) && !set.insert(7 << 20));
+        assert_eq!(set.len(), 1_001);
     }
 
     proptest! {

@@ -146,23 +146,6 @@ impl<T: Pod> Chunk<T> {
     }
 }
 
-/// The bytes of a file, in the pieces in which they were read.
-#[derive(Debug, Default)]
-pub struct Bytes(Vec<Vec<u8>>);
-
-impl Bytes {
-    /// Adds a piece at the end.
-    pub fn push(&mut self, piece: Vec<u8>) {
-        self.0.push(piece);
-    }
-
-    /// A piece by its number.
-    #[must_use]
-    pub fn piece(&self, number: usize) -> Option<&[u8]> {
-        self.0.get(number).map(Vec::as_slice)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,7 +28,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-pub use chunks::{Bytes, Position, Stack};
+pub use chunks::{Position, Stack};
 pub use election::Seat;
 pub use feeder::{Feeder, Next, Turn};
 pub use gatehouse_table::table::Candidate;
@@ -37,4 +37,4 @@ pub use scheduler::{BEAT_MS, Round, Scheduler};
 pub use slice::{Clock, Slice, SystemClock};
 pub use stamp::Stamp;
 pub use watch::{Found, Watch};
-pub use world::{Level, OpenFile, World};
+pub use world::{Level, Listing, OpenFile, World};

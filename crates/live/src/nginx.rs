@@ -4,7 +4,7 @@ use crate::memory::Memory;
 use crate::scheduler::{Round, Scheduler};
 use crate::slice::{Slice, SystemClock};
 use crate::stamp::Stamp;
-use crate::world::{self, OpenFile, World};
+use crate::world::{self, Listing, OpenFile, World};
 use gatehouse_nginx::event::timer::{self, Slot, Tick};
 use gatehouse_nginx::ffi::process::{self, Role};
 use gatehouse_nginx::ffi::{files, guard, log};
@@ -181,6 +181,11 @@ impl World for Process {
         }
     }
 
+    fn list(&self, path: &Path) -> io::Result<Listing> {
+        let entries = std::fs::read_dir(path)?;
+        Ok(Box::new(entries.map(|e| e.map(|e| e.file_name()))))
+    }
+
     fn explain(&self, error: &io::Error) -> String {
         files::errno(error)
     }
@@ -216,6 +221,10 @@ impl World for Reading<'_> {
 
     fn stat(&self, path: &Path) -> io::Result<Stamp> {
         Process.stat(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Listing> {
+        Process.list(path)
     }
 
     fn explain(&self, error: &io::Error) -> String {

@@ -7,16 +7,17 @@ use std::path::Path;
 
 /// What is known about a file that is looked at again and again.
 ///
-/// Nothing is read here. [`Watch::poll_file`] opens the file when it has another content than the last one;
+/// Nothing is read here. For one file, [`Watch::poll_file`] opens the file when it has another content than the last one;
 /// [`Watch::is_at_rest`] says, when it has been read, whether it was one content; [`Watch::refused`] and
-/// [`Watch::accepted`] say what of the outcome has not been said yet.
+/// [`Watch::accepted`] say what of the outcome has not been said yet. Who looks at several files together numbers their
+/// content himself: [`Watch::knows`].
 #[derive(Debug, Default)]
 pub struct Watch {
     /// How often it is looked at; 0 for never.
     every_ms: u64,
     next_ms: u64,
-    /// The content that was last read, good or bad.
-    seen: Option<Stamp>,
+    /// The number of the content that was last read, good or bad.
+    seen: Option<u64>,
     /// What was last said about a file that cannot be used, and of which content; None while it is good.
     trouble: Option<(String, u64)>,
     /// How many times in a row it was written to while it was read.
@@ -78,7 +79,7 @@ impl Watch {
         self.wait(now_ms);
         let opened = world.open(path).and_then(|file| Ok((file.stamp()?, file)));
         match opened {
-            Ok((stamp, _)) if self.seen == Some(stamp) => Found::Same,
+            Ok((stamp, _)) if self.knows(stamp.number()) => Found::Same,
             Ok((stamp, file)) => {
                 self.saw(world, stamp);
                 Found::Changed(file, stamp)
@@ -93,7 +94,18 @@ impl Watch {
 
     /// This content is known: there is no need to read it again. One that may change without another stamp is read again.
     pub fn saw(&mut self, world: &dyn World, stamp: Stamp) {
-        self.seen = stamp.settled(world.time());
+        self.note(stamp.settled(world.time()).map(|stamp| stamp.number()));
+    }
+
+    /// Whether the content of this number is the one that was last read.
+    #[must_use]
+    pub fn knows(&self, content: u64) -> bool {
+        self.seen == Some(content)
+    }
+
+    /// As [`Watch::saw`], by the content's number; None is one that may change without another number.
+    pub fn note(&mut self, content: Option<u64>) {
+        self.seen = content;
     }
 
     /// The file is read again at the next look, whatever it is: somebody else may have used another content meanwhile.
@@ -104,7 +116,11 @@ impl Watch {
     /// The file has been read to its end, or to what is wrong with it: whether that was one content. A file that is still
     /// being written is read again at the next look, and nothing is said about it.
     pub fn is_at_rest(&mut self, file: &dyn OpenFile, before: &Stamp) -> bool {
-        let rewritten = file.stamp().is_ok_and(|now| now.is_rewritten(before));
+        self.settles(file.stamp().is_ok_and(|now| now.is_rewritten(before)))
+    }
+
+    /// As [`Watch::is_at_rest`], for those who know whether something was `rewritten` while it was read.
+    pub fn settles(&mut self, rewritten: bool) -> bool {
         if rewritten && self.disturbed < DISTURBANCES {
             self.disturbed = self.disturbed.saturating_add(1);
             self.forget();

@@ -1,6 +1,7 @@
 //! What feeders need of the process they live in.
 
 use crate::stamp::Stamp;
+use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
@@ -25,6 +26,9 @@ pub trait OpenFile: Read {
     fn stamp(&self) -> io::Result<Stamp>;
 }
 
+/// The names in a directory.
+pub type Listing = Box<dyn Iterator<Item = io::Result<OsString>>>;
+
 /// The process around the feeders: a worker, or the master that reads a configuration.
 pub trait World {
     /// The clock of the event loop: milliseconds, the same in all processes.
@@ -47,6 +51,12 @@ pub trait World {
     /// # Errors
     /// As [`World::open`].
     fn stat(&self, path: &Path) -> io::Result<Stamp>;
+
+    /// The names in a directory, in any order.
+    ///
+    /// # Errors
+    /// The system's; [`io::ErrorKind::NotADirectory`] where it is none.
+    fn list(&self, path: &Path) -> io::Result<Listing>;
 
     /// An error in the words of nginx: `2: No such file or directory`.
     fn explain(&self, error: &io::Error) -> String;

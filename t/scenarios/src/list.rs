@@ -73,6 +73,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "upstream_shrunk_by_another",
         upstream_feed::shrunk_by_another,
     ),
+    Scenario::new("upstream_several_files", upstream_feed::several_files),
     Scenario::new("upstream_emptied", upstream_feed::emptied),
     Scenario::new("upstream_root_only", upstream_feed::root_only).needs(&["root"]),
     Scenario::new("upstream_overwritten", upstream_feed::overwritten),

@@ -98,7 +98,7 @@ pub(super) fn broken(env: &Env) -> Result<(), String> {
 
     fs::remove_file(&path).map_err(|e| e.to_string())?;
     server.wait_log(
-        r#"\[error\] .*apps\.json" cannot be read \(2: No such file"#,
+        r#"\[error\] .*apps\.json": cannot be read \(2: No such file"#,
         SOON,
     )?;
     expect_backend(&server, "b")?;
@@ -112,7 +112,7 @@ pub(super) fn broken(env: &Env) -> Result<(), String> {
     // A device would block whoever reads it, or never end.
     fs::remove_file(&path).map_err(|e| e.to_string())?;
     std::os::unix::fs::symlink("/dev/zero", &path).map_err(|e| e.to_string())?;
-    server.wait_log(r#"apps\.json" cannot be read \(not a regular file"#, SOON)?;
+    server.wait_log(r#"apps\.json": cannot be read \(not a regular file"#, SOON)?;
     load.wait_good(20)?;
     fs::remove_file(&path).map_err(|e| e.to_string())?;
     server.write_file("conf/apps.json", b"{}")?;

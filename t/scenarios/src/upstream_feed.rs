@@ -44,7 +44,7 @@ pub(super) fn crash_keeps_routes(env: &Env) -> Result<(), String> {
         wait_value(&server, "a.test", v, SOON)?;
     }
     remove_file(&server)?;
-    let missing = "apps.json\" cannot be read (";
+    let missing = "apps.json\": cannot be read (";
     let said = || (lines(&server, missing) > 0).then_some(());
     poll::until(SOON, said).ok_or("a missing file was not reported")?;
     kill_all(&mut server)?;
@@ -249,6 +249,55 @@ pub(super) fn emptied(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
+/// Several files and a directory are one set of routes, which changes whole or not at all.
+pub(super) fn several_files(env: &Env) -> Result<(), String> {
+    let a = Backend::http("a")?;
+    let one = |host: &str, v: &str| {
+        let text = String::from_utf8_lossy(&routes(a.port(), v)).replace("a.test", host);
+        text.into_bytes()
+    };
+    let conf = conf("worker_processes 2;").replace("file apps.json;", "file apps.json apps.d;");
+    let mut server = Setup::new(env)?
+        .file("conf/apps.json", &one("a.test", "0"))?
+        .file("conf/apps.d/b.json", &one("b.test", "0"))?
+        .start(&conf)?;
+    let in_directory = |name: &str| server.root().join("conf/apps.d").join(name);
+    let (b, c, hidden) = (
+        in_directory("b.json"),
+        in_directory("c.json"),
+        in_directory(".c.json"),
+    );
+    // As an editor saves it: written under another name, and renamed.
+    fs::write(&hidden, one("c.test", "1")).map_err(|e| e.to_string())?;
+    fs::rename(&hidden, &c).map_err(|e| e.to_string())?;
+    wait_value(&server, "c.test", "1", SOON)?;
+    fs::write(&c, one("b.test", "2")).map_err(|e| e.to_string())?;
+    let twice = r#"\[error\] .*upstream table "apps": file ".*apps\.d/c\.json": duplicate key "b\.test" at /routes/b\.test, file ".*apps\.d/b\.json" has it too, the last good routes stay in use"#;
+    server.wait_log(twice, SOON)?;
+    for (host, v) in [("a.test", "0"), ("b.test", "0"), ("c.test", "1")] {
+        expect_value(&server, host, v, "while a key comes twice")?;
+    }
+    fs::remove_file(&b).map_err(|e| e.to_string())?;
+    wait_value(&server, "b.test", "2", SOON)?;
+    expect_value(&server, "c.test", "none", "when its file has another key")?;
+    server.wait_log(
+        r#"\[notice\] .*files ".*apps\.json", ".*apps\.d" are good again"#,
+        SOON,
+    )?;
+    fs::remove_dir_all(server.root().join("conf/apps.d")).map_err(|e| e.to_string())?;
+    let gone =
+        "apps.d\": cannot be read (2: No such file or directory), the last good routes stay in use";
+    wait_lines(&server, gone, 1)?;
+    server.reload()?;
+    wait_lines(&server, gone, 2)?;
+    expect_value(&server, "b.test", "2", "without the directory")?;
+    kill_all(&mut server)?;
+    expect_value(&server, "b.test", "2", "after a crash")?;
+    server.write_file("conf/apps.d/b.json", &one("b.test", "3"))?;
+    wait_value(&server, "b.test", "3", TAKEN_OVER)?;
+    server.stop()
+}
+
 /// A file that only root may read: said while nginx runs, at the level that is logged by default.
 pub(super) fn root_only(env: &Env) -> Result<(), String> {
     let a = Backend::http("a")?;
@@ -262,7 +311,7 @@ pub(super) fn root_only(env: &Env) -> Result<(), String> {
         .map_err(|e| e.to_string())?;
     server.reload()?;
     server.wait_log(
-        r#"\[error\] .*upstream table "apps": file ".*apps\.json" cannot be read again by the workers \(13: Permission denied\), changes need a reload"#,
+        r#"\[error\] .*upstream table "apps": file ".*apps\.json": cannot be read again by the workers \(13: Permission denied\), changes need a reload"#,
         SOON,
     )?;
     fs::write(route_file(&server), routes(a.port(), "1")).map_err(|e| e.to_string())?;

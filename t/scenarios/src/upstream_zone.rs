@@ -89,7 +89,7 @@ pub(super) fn full(env: &Env) -> Result<(), String> {
 pub(super) fn zone_reused(env: &Env) -> Result<(), String> {
     let server = Setup::new(env)?
         .file("conf/apps.json", b"{}")?
-        .start(&with_zone("zone 1m;"))?;
+        .start(&with_zone("zone 1m; shrink=any;"))?;
     let backends = |route: usize| -> String {
         let one = |n: usize| format!(r#""http://10.{}.{}.{}:80""#, route, n / 250, n % 250);
         (0..250).map(one).collect::<Vec<_>>().join(",")

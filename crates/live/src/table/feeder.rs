@@ -1,58 +1,63 @@
-//! Follows a table's file: one worker, in slices, the last good routes serving meanwhile.
+//! Follows a table's files: one worker, in slices, the last good routes serving meanwhile.
 
 use super::job::{Job, Site, Step};
-use super::shared::{RouteFile, STAYS, SharedTable};
-use super::source::Source;
+use super::look::{Found, Look, Unreadable};
+use super::shared::{RouteFiles, STAYS, SharedTable};
+use super::source::{Failure, Source, shown};
+use super::spool::Spool;
 use super::tally::Tally;
-use crate::chunks::Bytes;
 use crate::feeder::{Feeder, Next, Turn};
 use crate::memory::Memory;
-use crate::stamp::Stamp;
-use crate::watch::{Found, Watch};
+use crate::watch::Watch;
 use crate::world::{Level, World};
 use gatehouse_table::route::NameSet;
 use gatehouse_table::table::{Candidate, Table, Ticket};
 use std::cell::RefCell;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
 /// How far the feeding of a table has come. The master begins it, workers go on with a copy each.
 #[derive(Default)]
 pub struct Feed {
-    /// What the master has read at a reload and a worker is to apply: also where workers may not read the file. It
+    /// What the master has read at a reload and a worker is to apply: also where workers may not read the files. It
     /// stays here when it has been applied; the table knows that it was.
     pub(super) pending_snapshot: Option<Snapshot>,
     pub(super) watch: Watch,
     /// Host names that were reported.
     pub(super) said: NameSet,
+    look: Option<Look>,
     job: Option<Job>,
 }
 
-/// A file's bytes on their way from the master to the worker that applies them.
+/// What some files had, on its way from the master to the worker that applies them.
 pub(super) struct Snapshot {
     pub(super) ticket: Ticket,
-    pub(super) bytes: Rc<Bytes>,
-    /// Which content of the file they are.
-    pub(super) stamp: Option<Stamp>,
+    pub(super) spool: Rc<Spool>,
+    /// Of which files it is.
+    pub(super) found: Found,
 }
 
-/// Feeds a table from its file.
+/// Feeds a table from its files.
 pub struct RouteFeeder<M> {
     table: Rc<SharedTable<M>>,
-    file: Option<RouteFile>,
+    files: Option<RouteFiles>,
     feed: Rc<RefCell<Feed>>,
     world: Rc<dyn World>,
 }
 
 impl Feed {
-    /// The feeding of a table by this file, at its beginning.
+    /// The feeding of a table by these files, at its beginning.
     #[must_use]
-    pub fn new(file: Option<&RouteFile>) -> Self {
+    pub fn new(files: Option<&RouteFiles>) -> Self {
         Self {
-            watch: Watch::every(file.map_or(0, |file| file.reload_ms)),
+            watch: Watch::every(files.map_or(0, |files| files.reload_ms)),
             ..Self::default()
         }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.look.is_none() && self.job.is_none()
     }
 
     /// What the master has read, unless that was applied or is older than what the table has.
@@ -64,8 +69,18 @@ impl Feed {
     /// Another worker feeds the table now: it may apply newer routes than those begun here.
     fn abandon(&mut self) {
         self.watch.forget();
+        self.look = None;
         if let Some(job) = self.job.as_mut().filter(|job| job.is_live()) {
             job.abandon();
+        }
+    }
+}
+
+impl Snapshot {
+    /// All of the reading of this ticket is in the table.
+    fn release(&self, ticket: Ticket) {
+        if ticket == self.ticket {
+            self.spool.empty();
         }
     }
 }
@@ -80,10 +95,10 @@ impl<M: Memory> Feeder for RouteFeeder<M> {
         let (Ok(mut feed), Some(routes)) = (feed.try_borrow_mut(), self.table.routes()) else {
             return Next::IDLE;
         };
-        if turn.leader.is_some() && feed.job.is_none() {
+        if turn.leader.is_some() && feed.is_idle() {
             self.begin(&mut feed, &routes);
         }
-        while feed.job.is_some() {
+        while !feed.is_idle() {
             let must_wait = matches!(self.step(&mut feed, turn.leader), Step::Wait);
             if must_wait || turn.slice.is_over() {
                 return Next::Soon;
@@ -106,65 +121,99 @@ impl<M: Memory> RouteFeeder<M> {
     /// A feeder that goes on with what the master has begun.
     pub fn new(
         table: Rc<SharedTable<M>>,
-        file: Option<RouteFile>,
+        files: Option<RouteFiles>,
         feed: Rc<RefCell<Feed>>,
         world: Rc<dyn World>,
     ) -> Self {
         Self {
             table,
-            file,
+            files,
             feed,
             world,
         }
     }
 
-    /// Begins with what the master has read, or reads the file when it is another one than the last.
+    #[cfg(test)]
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        let feed = self.feed.borrow();
+        let snapshot = feed.pending_snapshot.as_ref();
+        snapshot.map_or(0, |snapshot| snapshot.spool.bytes())
+    }
+
+    /// Begins with what the master has read, or looks at the files if it is time.
     fn begin(&self, feed: &mut Feed, routes: &Table<'_, AtomicU64>) {
         if let Some(snapshot) = feed.pending(routes) {
-            let source = Source::Snapshot(Rc::clone(&snapshot.bytes), 0);
-            let (ticket, stamp) = (snapshot.ticket, snapshot.stamp);
-            match stamp {
-                Some(stamp) => feed.watch.saw(self.world.as_ref(), stamp),
-                None => feed.watch.forget(),
-            }
+            let (ticket, found) = (snapshot.ticket, snapshot.found.clone());
+            let source = Source::of_spool(found.clone(), Rc::clone(&snapshot.spool));
+            feed.watch.note(found.content);
             self.take_up(feed, ticket, source);
             return;
         }
-        let Some(file) = &self.file else {
-            return;
-        };
-        if feed.watch.next_in(self.world.now_ms()) > 0 {
-            return;
-        }
-        // Before the file is opened: a later ticket is one of the same content or of a later one.
-        let ticket = routes.take_ticket(file.source());
-        match feed.watch.poll_file(self.world.as_ref(), &file.path) {
-            Found::Changed(opened, stamp) => {
-                self.take_up(feed, ticket, Source::File(opened, stamp));
-            }
-            Found::Unreadable(error) => self.complain(feed, &self.unreadable(file, &error)),
-            Found::Same | Found::NotDue => {}
+        let now_ms = self.world.now_ms();
+        if let Some(files) = &self.files
+            && feed.watch.next_in(now_ms) == 0
+        {
+            feed.watch.wait(now_ms);
+            feed.look = Some(Look::new(&files.paths));
         }
     }
 
+    /// Looks at some of the files; when they are others than those last read, they are read.
+    fn look(&self, feed: &mut Feed) {
+        let (Some(look), Some(files), Some(routes)) =
+            (feed.look.as_mut(), &self.files, self.table.routes())
+        else {
+            feed.look = None;
+            return;
+        };
+        match look.step(self.world.as_ref()) {
+            Ok(None) => return,
+            Ok(Some(found)) if found.content.is_some_and(|c| feed.watch.knows(c)) => {}
+            Ok(Some(found)) => {
+                feed.watch.note(found.content);
+                // Before any file is opened: a later ticket is one of the same content or of a later one.
+                let ticket = routes.take_ticket(&files.source());
+                self.take_up(feed, ticket, Source::of_files(found));
+            }
+            Err(unreadable) => {
+                // Files that come back are read again.
+                feed.watch.forget();
+                if feed.watch.settles(unreadable.was_listed) {
+                    let text = self.text(&Failure::Unreadable(unreadable));
+                    self.complain(feed, &text);
+                }
+            }
+        }
+        feed.look = None;
+    }
+
     fn take_up(&self, feed: &mut Feed, ticket: Ticket, source: Source) {
-        if let Some(file) = &self.file {
-            file.hosts.borrow_mut().refresh(self.world.as_ref());
+        if let Some(files) = &self.files {
+            files.hosts.borrow_mut().refresh(self.world.as_ref());
         }
         feed.job = Some(Job::new(ticket, source, self.table.mode));
     }
 
-    fn unreadable(&self, file: &RouteFile, error: &io::Error) -> String {
-        let (shown, why) = (file.shown(), self.world.explain(error));
-        if error.kind() == ErrorKind::PermissionDenied {
-            format!("{shown} cannot be read again by the workers ({why}), changes need a reload")
-        } else {
-            format!("{shown} cannot be read ({why}), {STAYS}")
+    /// What is to be said about it.
+    fn text(&self, failure: &Failure) -> String {
+        if let Failure::Unreadable(Unreadable { path, error, .. }) = failure
+            && error.kind() == ErrorKind::PermissionDenied
+        {
+            let (file, why) = (shown(path), self.world.explain(error));
+            return format!(
+                "{file}: cannot be read again by the workers ({why}), changes need a reload"
+            );
         }
+        let text = failure.text(&self.source(), self.world.as_ref());
+        format!("{text}, {STAYS}")
     }
 
     /// One step of the work in hand.
     fn step(&self, feed: &mut Feed, leader: Option<Candidate>) -> Step {
+        if feed.look.is_some() {
+            self.look(feed);
+            return Step::More;
+        }
         let Feed {
             job: Some(job),
             said,
@@ -175,21 +224,24 @@ impl<M: Memory> RouteFeeder<M> {
         };
         let site = Site {
             table: self.table.as_ref(),
-            file: self.file.as_ref(),
+            files: self.files.as_ref(),
             world: self.world.as_ref(),
             said,
         };
         match job.step(&site, leader) {
-            Err(text) => {
-                self.refuse(feed, &text);
+            Err(failure) => {
+                self.refuse(feed, &failure);
                 Step::More
             }
             Ok(step) => {
                 match step {
                     Step::Ended => self.judge(feed),
                     Step::Applied => {
-                        let tally = job.tally();
+                        let (tally, ticket) = (job.tally(), job.ticket());
                         let was_bad = feed.watch.accepted();
+                        if let Some(snapshot) = &feed.pending_snapshot {
+                            snapshot.release(ticket);
+                        }
                         self.log_applied(&tally, was_bad);
                     }
                     Step::Lost => feed.abandon(),
@@ -201,12 +253,12 @@ impl<M: Memory> RouteFeeder<M> {
         }
     }
 
-    /// The file has been read to its end: it is good, or refused as a whole.
+    /// The files have been read to their end: they are good, or refused as a whole.
     fn judge(&self, feed: &mut Feed) {
         let Some(job) = feed.job.as_mut() else {
             return;
         };
-        if !job.is_at_rest(&mut feed.watch) {
+        if !feed.watch.settles(job.is_disturbed()) {
             job.abandon();
             return;
         }
@@ -217,32 +269,42 @@ impl<M: Memory> RouteFeeder<M> {
                     self.log(Level::Error, &format!("{}: {line}", self.source()));
                 }
             }
-            Err(text) => self.refuse(feed, &text),
+            Err(failure) => self.refuse(feed, &failure),
         }
     }
 
-    fn refuse(&self, feed: &mut Feed, text: &str) {
+    fn refuse(&self, feed: &mut Feed, failure: &Failure) {
         let Some(job) = feed.job.as_mut() else {
             return;
         };
-        let is_at_rest = job.is_at_rest(&mut feed.watch);
+        let (ticket, is_disturbed) = (job.ticket(), job.is_disturbed());
         job.abandon();
-        if is_at_rest {
-            // Were it the snapshot, it would be tried for ever.
-            feed.pending_snapshot = None;
-            self.complain(feed, &format!("{}: {text}, {STAYS}", self.source()));
+        // Another worker has applied it, or what was read later, and what the master had read may be gone.
+        let routes = self.table.routes();
+        if routes.is_some_and(|routes| routes.is_outdated(ticket)) {
+            feed.watch.forget();
+            return;
         }
+        if !feed.watch.settles(is_disturbed) {
+            return;
+        }
+        // Were it what the master has read, it would be tried for ever.
+        feed.pending_snapshot = None;
+        if failure.may_pass() {
+            feed.watch.forget();
+        }
+        self.complain(feed, &self.text(failure));
     }
 
-    /// The file, as messages name it.
+    /// The files, as messages name them.
     fn source(&self) -> String {
-        match &self.file {
-            Some(file) => file.shown(),
+        match &self.files {
+            Some(files) => files.shown(),
             None => "without a file".into(),
         }
     }
 
-    /// Says what is wrong with the file, once until it is something else.
+    /// Says what is wrong with the files, once until it is something else.
     fn complain(&self, feed: &mut Feed, text: &str) {
         if feed.watch.refused(text, 0) {
             self.log(Level::Error, text);
@@ -258,7 +320,11 @@ impl<M: Memory> RouteFeeder<M> {
         if let Some(text) = tally.refusal() {
             self.log(Level::Error, &format!("{source}: {text}"));
         } else if was_bad || tally.changed > 0 {
-            let again = if was_bad { " is good again" } else { "" };
+            let again = match &self.files {
+                Some(files) if was_bad && files.paths.len() > 1 => " are good again",
+                _ if was_bad => " is good again",
+                _ => "",
+            };
             let text = format!("{source}{again}: {}", tally.summary());
             self.log(Level::Notice, &text);
         }

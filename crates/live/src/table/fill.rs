@@ -1,19 +1,19 @@
-//! What the master does with a table's file at start and at reload, before the new workers exist.
+//! What the master does with a table's files at start and at reload, before the new workers exist.
 //!
-//! A new zone is filled from the file. A kept one serves workers of the running configuration: nothing of it may change
-//! before the reload has succeeded, so the bytes are checked and left to the new workers.
+//! A new zone is filled from them. A kept one serves workers of the running configuration: nothing of it may change
+//! before the reload has succeeded, so what the files have is checked and left to the new workers.
 
 use super::brake::Brake;
 use super::feeder::{Feed, Snapshot};
+use super::look::{Found, Look};
 use super::reading::{Caller, ReadOut, Reading};
 use super::room;
-use super::shared::{RouteFile, STAYS};
-use super::source::Source;
-use crate::chunks::Bytes;
+use super::shared::{RouteFiles, STAYS};
+use super::source::{Failure, Piece, Source};
+use super::spool::Spool;
 use crate::memory::Memory;
-use crate::stamp::Stamp;
 use crate::world::{Level, World};
-use gatehouse_table::route::{KeySet, Match, NameSet};
+use gatehouse_table::route::{Key, KeySet, Match, NameSet, Resolved};
 use gatehouse_table::table::{
     ApplyError, Change, Demand, LayoutError, Owner, RouteView, Table, Ticket, TooSmall, Writer,
 };
@@ -32,17 +32,18 @@ pub struct Plan {
     pub mode: Match,
     /// Whether most of its routes may go at once.
     pub brake: Brake,
-    /// The file it follows.
-    pub file: Option<RouteFile>,
+    /// The files it follows.
+    pub files: Option<RouteFiles>,
 }
 
-/// A file as it was read.
+/// The files as they were read.
 #[derive(Default)]
 struct Content {
-    bytes: Bytes,
+    /// What they had, if it is kept.
+    spool: Option<Spool>,
     read: ReadOut,
-    /// Which content it was, as soon as that is known.
-    stamp: Option<Stamp>,
+    /// Which files and which content it was, as soon as that is known.
+    found: Found,
 }
 
 impl Plan {
@@ -80,27 +81,25 @@ impl Plan {
             world,
             table: &table,
         };
-        match &self.file {
-            Some(file) if is_kept => filling.check(file, feed),
-            Some(file) => filling.fill(file, feed),
-            None => {
-                filling.empty(feed);
-                Ok(())
-            }
+        match &self.files {
+            Some(files) if is_kept => filling.check(files, feed),
+            Some(files) => filling.fill(files, feed),
+            None => filling.empty(feed),
         }
     }
 
-    /// Why a zone is refused that has no room for any table: its file says how large it must be.
+    /// Why a zone is refused that has no room for any table: its files say how large it must be.
     fn too_small(&self, zone: &impl Memory, world: &dyn World) -> String {
-        let Some(file) = &self.file else {
+        let Some(files) = &self.files else {
             return room::refusal(zone, &Demand::default());
         };
         let mut content = Content::default();
-        let why = match read_all(world, file, self.mode, None, &mut content, &Feed::default()) {
-            Ok(()) => room::refusal(zone, &content.read.demand),
-            Err(why) => why,
+        let said = &NameSet::default();
+        let why = match read_all(world, files, self.mode, None, &mut content, said) {
+            Ok(()) => Failure::Whole(room::refusal(zone, &content.read.demand)),
+            Err(failure) => failure,
         };
-        format!("{}: {why}", file.shown())
+        why.text(&files.shown(), world)
     }
 }
 
@@ -113,58 +112,62 @@ struct Filling<'f, M> {
 }
 
 impl<M: Memory> Filling<'_, M> {
-    /// Without a file: what an earlier file brought goes.
-    fn empty(&self, feed: &mut Feed) {
+    /// Without files: what earlier ones brought goes.
+    fn empty(&self, feed: &mut Feed) -> Result<(), String> {
         if self.table.stats().routes > 0 {
-            let mut bytes = Bytes::default();
-            bytes.push(b"{}".to_vec());
-            feed.pending_snapshot = Some(Snapshot {
-                ticket: self.table.take_ticket(b""),
-                bytes: Rc::new(bytes),
-                stamp: None,
-            });
+            let mut content = Content::keeping().map_err(|f| f.text("", self.world))?;
+            self.leave(self.table.take_ticket(b""), &mut content, feed);
         }
-    }
-
-    /// Fills a new table.
-    fn fill(&self, file: &RouteFile, feed: &mut Feed) -> Result<(), String> {
-        let ticket = self.table.take_ticket(file.source());
-        let mut content = Content::default();
-        self.read(file, Some(self.table), &mut content, feed)
-            .map_err(|why| format!("{}: {why}", file.shown()))?;
-        self.table.finish_ticket(ticket);
-        if let Some(stamp) = content.stamp {
-            feed.watch.saw(self.world, stamp);
-        }
-        self.took(file, content, feed);
         Ok(())
     }
 
-    /// Checks the file of a table that serves, and leaves its bytes to the workers.
-    fn check(&self, file: &RouteFile, feed: &mut Feed) -> Result<(), String> {
-        let ticket = self.table.take_ticket(file.source());
+    /// Fills a new table.
+    fn fill(&self, files: &RouteFiles, feed: &mut Feed) -> Result<(), String> {
+        let ticket = self.table.take_ticket(&files.source());
         let mut content = Content::default();
-        let read = self.read(file, None, &mut content, feed);
-        match read.and_then(|()| self.check_shrinkage(&content.read.keys)) {
-            Ok(()) => {
-                self.leave(ticket, &mut content, feed);
-                self.took(file, content, feed);
-                Ok(())
-            }
-            // Its own routes, read when the file was good, serve on: a file that is half written is no reason to
-            // refuse all else that a reload brings. A file that is new here has none, and a new zone (of another size)
-            // neither.
-            Err(why) if self.table.is_fed_from(file.source()) => {
-                let why = format!("{}: {why}, {STAYS}", file.shown());
-                self.log(&why);
-                feed.watch.refused(&why, 0);
-                if let Some(stamp) = content.stamp {
-                    feed.watch.saw(self.world, stamp);
-                }
-                Ok(())
-            }
-            Err(why) => Err(format!("{}: {why}", file.shown())),
+        self.read(files, Some(self.table), &mut content, feed)
+            .map_err(|failure| failure.text(&files.shown(), self.world))?;
+        self.table.finish_ticket(ticket);
+        feed.watch.note(content.found.content);
+        self.took(files, content, feed);
+        Ok(())
+    }
+
+    /// Checks the files of a table that serves, and leaves what they have to the workers.
+    fn check(&self, files: &RouteFiles, feed: &mut Feed) -> Result<(), String> {
+        let ticket = self.table.take_ticket(&files.source());
+        let mut content = Content::default();
+        let read = self.read_and_compare(files, &mut content, feed);
+        let Err(failure) = read else {
+            self.leave(ticket, &mut content, feed);
+            self.took(files, content, feed);
+            return Ok(());
+        };
+        let why = failure.text(&files.shown(), self.world);
+        // Its own routes, read when the files were good, serve on: a file that is half written is no reason to refuse
+        // all else that a reload brings. Files that are new here have none, and a new zone (of another size) neither.
+        if !self.table.is_fed_from(&files.source()) {
+            return Err(why);
         }
+        let why = format!("{why}, {STAYS}");
+        self.log(&why);
+        feed.watch.refused(&why, 0);
+        if !failure.may_pass() {
+            feed.watch.note(content.found.content);
+        }
+        Ok(())
+    }
+
+    fn read_and_compare(
+        &self,
+        files: &RouteFiles,
+        content: &mut Content,
+        feed: &Feed,
+    ) -> Result<(), Failure> {
+        *content = Content::keeping()?;
+        self.read(files, None, content, feed)?;
+        self.check_shrinkage(&content.read.keys)
+            .map_err(Failure::Whole)
     }
 
     /// Counts the routes that would go. The workers count them again: until then the old ones may follow the file.
@@ -182,34 +185,33 @@ impl<M: Memory> Filling<'_, M> {
     }
 
     fn leave(&self, ticket: Ticket, content: &mut Content, feed: &mut Feed) {
-        let stamp = content.stamp.and_then(|s| s.settled(self.world.time()));
-        feed.pending_snapshot = Some(Snapshot {
+        feed.pending_snapshot = content.spool.take().map(|spool| Snapshot {
             ticket,
-            bytes: Rc::new(std::mem::take(&mut content.bytes)),
-            stamp,
+            spool: Rc::new(spool),
+            found: content.found.clone(),
         });
     }
 
-    /// Reads the file without the lock: nobody else knows a new table, and names are resolved as slowly as they like.
+    /// Reads the files without the lock: nobody else knows a new table, and names are resolved as slowly as they like.
     fn read(
         &self,
-        file: &RouteFile,
+        files: &RouteFiles,
         new: Option<&Table<'_, AtomicU64>>,
         content: &mut Content,
         feed: &Feed,
-    ) -> Result<(), String> {
-        read_all(self.world, file, self.plan.mode, new, content, feed)?;
-        room::check(self.zone, &content.read.demand)
+    ) -> Result<(), Failure> {
+        read_all(self.world, files, self.plan.mode, new, content, &feed.said)?;
+        room::check(self.zone, &content.read.demand).map_err(Failure::Whole)
     }
 
-    /// A good file was read.
-    fn took(&self, file: &RouteFile, content: Content, feed: &mut Feed) {
-        let kept_names = file.hosts.borrow_mut().take_kept();
-        file.hosts.borrow().remember();
+    /// Good files were read.
+    fn took(&self, files: &RouteFiles, content: Content, feed: &mut Feed) {
+        let kept_names = files.hosts.borrow_mut().take_kept();
+        files.hosts.borrow().remember();
         let (lines, names): (Vec<String>, NameSet) = content.read.left_out.finish();
         feed.said = names;
         for line in kept_names.into_iter().chain(lines) {
-            self.log(&format!("{}: {line}", file.shown()));
+            self.log(&format!("{}: {line}", files.shown()));
         }
     }
 
@@ -220,59 +222,81 @@ impl<M: Memory> Filling<'_, M> {
     }
 }
 
-/// Reads a whole file: into the table if there is one, else its bytes are kept.
+impl Content {
+    /// One that keeps what is read.
+    fn keeping() -> Result<Self, Failure> {
+        let spool = Spool::new();
+        let spool = spool.map_err(|error| Failure::Passing(format!("no memory ({error})")))?;
+        Ok(Self {
+            spool: Some(spool),
+            ..Self::default()
+        })
+    }
+}
+
+/// Reads all files: into the table if there is one.
 fn read_all(
     world: &dyn World,
-    file: &RouteFile,
+    files: &RouteFiles,
     mode: Match,
     table: Option<&Table<'_, AtomicU64>>,
     content: &mut Content,
-    feed: &Feed,
-) -> Result<(), String> {
-    let opened = world.open(&file.path).and_then(|f| Ok((f.stamp()?, f)));
-    let (stamp, opened) = opened.map_err(|e| format!("cannot be read ({})", world.explain(&e)))?;
-    content.stamp = Some(stamp);
+    said: &NameSet,
+) -> Result<(), Failure> {
+    let found = Look::new(&files.paths).finish(world);
+    content.found = found.map_err(Failure::Unreadable)?;
     let writer = table.map(|table| table.writer(world.now_ms()));
-    let mut writer = writer.transpose().map_err(|e| e.to_string())?;
-    let mut source = Source::File(opened, stamp);
+    let mut writer = writer
+        .transpose()
+        .map_err(|e| Failure::Whole(e.to_string()))?;
+    let mut source = Source::of_files(content.found.clone());
     let mut reading = Reading::new(mode);
-    let mut hosts = file.hosts.borrow_mut();
+    let mut hosts = files.hosts.borrow_mut();
     loop {
-        let bytes = source.read(world)?;
-        if bytes.is_empty() {
-            break;
-        }
-        reading.read(
-            &bytes,
-            Caller {
-                resolver: &mut |name, port| hosts.ask_system(world, name, port),
-                said: &feed.said,
-                take: &mut |key, route, _| {
-                    let Some(filling) = &mut writer else {
-                        return Ok(());
-                    };
-                    let change = Change::Put {
-                        key,
-                        route,
-                        owner: Owner::File,
-                    };
-                    match filling.apply(&change) {
-                        Ok(_) => Ok(()),
-                        // What is too much is refused when all of it has been counted.
-                        Err(ApplyError::Full) => {
-                            writer = None::<Writer<'_>>;
-                            Ok(())
-                        }
-                        Err(error) => Err(error.to_string()),
-                    }
-                },
-            },
-        )?;
-        if table.is_none() {
-            content.bytes.push(bytes);
+        let bytes = match source.read(world)? {
+            Piece::Bytes(bytes) => bytes,
+            Piece::EndOfFile => {
+                reading.end_file(&source)?;
+                source.next_file();
+                if let Some(spool) = &mut content.spool {
+                    spool.end_file();
+                }
+                continue;
+            }
+            Piece::End => break,
+        };
+        let caller = Caller {
+            resolver: &mut |name, port| hosts.ask_system(world, name, port),
+            said,
+            take: &mut |key, route, _| put_new(&mut writer, key, route),
+        };
+        reading.read(&bytes, &source, caller)?;
+        if let Some(spool) = &mut content.spool {
+            let kept = spool.push(&bytes);
+            kept.map_err(|error| Failure::Passing(format!("no memory ({error})")))?;
         }
     }
-    reading.check_end()?;
     content.read = reading.into_parts();
     Ok(())
+}
+
+/// Puts a route into a new table, if there is one.
+fn put_new(writer: &mut Option<Writer<'_>>, key: &Key, route: &Resolved<'_>) -> Result<(), String> {
+    let Some(filling) = writer else {
+        return Ok(());
+    };
+    let change = Change::Put {
+        key,
+        route,
+        owner: Owner::File,
+    };
+    match filling.apply(&change) {
+        Ok(_) => Ok(()),
+        // What is too much is refused when all of it has been counted.
+        Err(ApplyError::Full) => {
+            *writer = None;
+            Ok(())
+        }
+        Err(error) => Err(error.to_string()),
+    }
 }

@@ -3,12 +3,11 @@
 use super::reading::{Caller, ReadOut, Reading};
 use super::room;
 use super::search::{Search, remove};
-use super::shared::{RouteFile, SharedTable};
-use super::source::Source;
+use super::shared::{RouteFiles, SharedTable};
+use super::source::{Failure, Piece, Source};
 use super::tally::Tally;
 use crate::chunks::Stack;
 use crate::memory::Memory;
-use crate::watch::Watch;
 use crate::world::World;
 use gatehouse_table::route::{Key, Match, NameSet};
 use gatehouse_table::table::{
@@ -28,9 +27,9 @@ pub(super) struct Job {
     stage: Stage,
     /// Routes that are to be put, as the words of their records: those that the table has already are not among them.
     changed: Stack<u64>,
-    /// Keys of routes that the file has no more.
+    /// Keys of routes that no file has any more.
     gone: Stack<u8>,
-    /// What is known of the file, once it is read.
+    /// What is known of the files, once they are read.
     read: ReadOut,
     /// Host names that are no longer of use.
     names: NameSet,
@@ -39,9 +38,9 @@ pub(super) struct Job {
 }
 
 enum Stage {
-    /// Nothing is applied before the end of the file: a broken one is refused whole.
+    /// Nothing is applied before the end of all files: where one is broken, all of it is refused.
     Reading(Source, Box<Reading>),
-    /// Routes the file has no more are looked for.
+    /// Routes that no file has any more are looked for.
     Comparing(Cursor),
     /// First what is gone, so that there is room for what is new; each from the end of its list.
     Applying,
@@ -52,7 +51,7 @@ enum Stage {
 /// What a job works with.
 pub(super) struct Site<'s, M> {
     pub(super) table: &'s SharedTable<M>,
-    pub(super) file: Option<&'s RouteFile>,
+    pub(super) files: Option<&'s RouteFiles>,
     pub(super) world: &'s dyn World,
     /// Host names that were reported before.
     pub(super) said: &'s NameSet,
@@ -64,7 +63,7 @@ pub(super) enum Step {
     More,
     /// Somebody else has the lock: later.
     Wait,
-    /// The file has been read to its end: [`Job::judge`].
+    /// The files have been read to their end: [`Job::judge`].
     Ended,
     /// All of it is in the table.
     Applied,
@@ -108,12 +107,14 @@ impl Job {
         self.tally
     }
 
-    /// Whether what has been read is one content of the file.
-    pub(super) fn is_at_rest(&self, watch: &mut Watch) -> bool {
-        match &self.stage {
-            Stage::Reading(source, _) => source.is_at_rest(watch),
-            _ => true,
-        }
+    /// Which reading of the files this is.
+    pub(super) fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    /// Whether what has been read is perhaps no content that the files ever had.
+    pub(super) fn is_disturbed(&self) -> bool {
+        matches!(&self.stage, Stage::Reading(source, _) if source.is_disturbed())
     }
 
     /// Does a little; who does not lead has nothing to do but to free memory.
@@ -121,7 +122,7 @@ impl Job {
         &mut self,
         site: &Site<'_, M>,
         leader: Option<Candidate>,
-    ) -> Result<Step, String> {
+    ) -> Result<Step, Failure> {
         match (&mut self.stage, leader) {
             (Stage::Freeing, _) => Ok(self.free()),
             (_, None) => Ok(Step::Lost),
@@ -131,52 +132,65 @@ impl Job {
         }
     }
 
-    fn read<M: Memory>(&mut self, site: &Site<'_, M>) -> Result<Step, String> {
+    fn read<M: Memory>(&mut self, site: &Site<'_, M>) -> Result<Step, Failure> {
         let (Stage::Reading(source, reading), Some(routes)) =
             (&mut self.stage, site.table.routes())
         else {
             return Ok(Step::Lost);
         };
         // Names first: routes may bring some that stand in /etc/hosts since a moment ago.
-        if site.file.is_some_and(|file| file.hosts.borrow_mut().step()) {
+        if site
+            .files
+            .is_some_and(|files| files.hosts.borrow_mut().step())
+        {
             return Ok(Step::More);
         }
-        let bytes = source.read(site.world)?;
-        if bytes.is_empty() {
-            return Ok(Step::Ended);
-        }
+        let bytes = match source.read(site.world)? {
+            Piece::Bytes(bytes) => bytes,
+            Piece::EndOfFile => {
+                reading.end_file(source)?;
+                source.next_file();
+                return Ok(Step::More);
+            }
+            Piece::End => return Ok(Step::Ended),
+        };
         let changed = &mut self.changed;
-        reading.read(
+        let mut has_memory = true;
+        let read = reading.read(
             &bytes,
+            source,
             Caller {
-                resolver: &mut |name, port| match site.file {
-                    Some(file) => file.hosts.borrow_mut().ask_here(name, port),
+                resolver: &mut |name, port| match site.files {
+                    Some(files) => files.hosts.borrow_mut().ask_here(name, port),
                     None => Err("no file".into()),
                 },
                 said: site.said,
                 take: &mut |_, _, prepared| {
-                    if routes.has(prepared) || changed.push(prepared.words()) {
+                    has_memory = routes.has(prepared) || changed.push(prepared.words());
+                    if has_memory {
                         Ok(())
                     } else {
                         Err(NO_MEMORY.into())
                     }
                 },
             },
-        )?;
-        Ok(Step::More)
+        );
+        if !has_memory {
+            return Err(Failure::Passing(NO_MEMORY.into()));
+        }
+        read.map(|()| Step::More)
     }
 
-    /// Judges the file now that it has been read. Gives the lines about backends without an address, and the names in
+    /// Judges the files now that they have been read. Gives the lines about backends without an address, and the names in
     /// them.
     pub(super) fn judge<M: Memory>(
         &mut self,
         table: &SharedTable<M>,
-    ) -> Result<(Vec<String>, NameSet), String> {
+    ) -> Result<(Vec<String>, NameSet), Failure> {
         let (Stage::Reading(_, reading), Some(routes)) = (&mut self.stage, table.routes()) else {
-            return Err("internal error".into());
+            return Err(Failure::Whole("internal error".into()));
         };
-        reading.check_end()?;
-        room::check(&table.memory, reading.demand())?;
+        room::check(&table.memory, reading.demand()).map_err(Failure::Whole)?;
         self.tally.total = reading.demand().routes();
         let read = std::mem::replace(&mut self.stage, Stage::Comparing(routes.cursor()));
         if let Stage::Reading(_, reading) = read {
@@ -190,7 +204,7 @@ impl Job {
         self.names = names;
     }
 
-    fn compare<M: Memory>(&mut self, site: &Site<'_, M>) -> Result<Step, String> {
+    fn compare<M: Memory>(&mut self, site: &Site<'_, M>) -> Result<Step, Failure> {
         let (Stage::Comparing(cursor), Some(routes)) = (&mut self.stage, site.table.routes())
         else {
             return Ok(Step::Lost);
@@ -206,13 +220,14 @@ impl Job {
             }
         });
         if !has_memory {
-            return Err(NO_MEMORY.into());
+            return Err(Failure::Passing(NO_MEMORY.into()));
         }
         if !more {
             // A table that is to have no file any more loses what came from one.
-            if site.file.is_some() {
+            if site.files.is_some() {
                 let brake = site.table.brake;
-                brake.check(self.tally.before, self.gone.len())?;
+                let checked = brake.check(self.tally.before, self.gone.len());
+                checked.map_err(Failure::Whole)?;
             }
             self.stage = Stage::Applying;
         }

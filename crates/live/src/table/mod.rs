@@ -6,15 +6,17 @@ mod fill;
 mod hosts;
 mod job;
 mod local_names;
+mod look;
 mod reading;
 mod room;
 mod search;
 mod shared;
 mod source;
+mod spool;
 mod tally;
 
 pub use brake::Brake;
 pub use feeder::{Feed, RouteFeeder};
 pub use fill::Plan;
 pub use hosts::Hosts;
-pub use shared::{RouteFile, SharedTable};
+pub use shared::{RouteFiles, SharedTable};

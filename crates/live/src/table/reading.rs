@@ -1,5 +1,6 @@
 //! A route file from its first byte to its last, read by the master and by workers alike.
 
+use super::source::{Failure, Source};
 use gatehouse_table::route::{
     FileReader, Key, KeySet, LeftOut, Match, NameSet, Resolved, Resolver, RouteError,
 };
@@ -43,8 +44,13 @@ impl Reading {
         }
     }
 
-    /// Reads the next bytes.
-    pub(super) fn read(&mut self, bytes: &[u8], caller: Caller<'_>) -> Result<(), String> {
+    /// Reads the next bytes of a file.
+    pub(super) fn read(
+        &mut self,
+        bytes: &[u8],
+        source: &Source,
+        caller: Caller<'_>,
+    ) -> Result<(), Failure> {
         let Caller {
             resolver,
             said,
@@ -53,6 +59,9 @@ impl Reading {
         let ReadOut {
             demand, left_out, ..
         } = &mut self.rest;
+        if let Some(file) = source.one_of_several() {
+            left_out.enter(&file);
+        }
         let read = self.reader.feed(bytes, &mut |entry| {
             let (key, at) = (&entry.key, entry.pointer.as_str());
             let route = resolve(key, &entry.route, resolver, &mut |backend| {
@@ -65,12 +74,14 @@ impl Reading {
                 .and_then(|prepared| take(key, &route, &prepared))
                 .map_err(|error| RouteError::new(error, at))
         });
-        read.map_err(|error| error.to_string())
+        read.map_err(|error| source.refuse(&error))
     }
 
-    /// The file ended here.
-    pub(super) fn check_end(&self) -> Result<(), String> {
-        self.reader.check_end().map_err(|error| error.to_string())
+    /// A file ended here.
+    pub(super) fn end_file(&mut self, source: &Source) -> Result<(), Failure> {
+        self.reader
+            .next_file()
+            .map_err(|error| source.refuse(&error))
     }
 
     /// What the routes so far need of a zone.

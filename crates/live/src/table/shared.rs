@@ -1,4 +1,4 @@
-//! A table in a zone, and the file that it follows.
+//! A table in a zone, and the files that it follows.
 
 use super::brake::Brake;
 use super::hosts::Hosts;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
-/// What happens when a file cannot be used.
+/// What happens when they cannot be used.
 pub(super) const STAYS: &str = "the last good routes stay in use";
 
 /// A table in a zone, as requests and feeders use it.
@@ -25,26 +25,34 @@ pub struct SharedTable<M> {
     known: OnceCell<Known>,
 }
 
-/// `file path [reload=time]`
+/// `file path… [reload=time]`
 #[derive(Clone)]
-pub struct RouteFile {
-    /// Where it is.
-    pub path: PathBuf,
-    /// How often it is looked at; 0 for never.
+pub struct RouteFiles {
+    /// The files and directories.
+    pub paths: Vec<PathBuf>,
+    /// How often they are looked at; 0 for never.
     pub reload_ms: u64,
     /// Addresses of host names, as resolved by the master.
     pub hosts: Rc<RefCell<Hosts>>,
 }
 
-impl RouteFile {
-    /// Its name, as messages have it.
+impl RouteFiles {
+    /// Their names, as messages have them.
     pub(super) fn shown(&self) -> String {
-        format!("file \"{}\"", self.path.display())
+        let name = |path: &PathBuf| format!("\"{}\"", path.display());
+        let names: Vec<String> = self.paths.iter().map(name).collect();
+        let plural = if names.len() == 1 { "" } else { "s" };
+        format!("file{plural} {}", names.join(", "))
     }
 
-    /// Its name, as the table notes what it was fed from.
-    pub(super) fn source(&self) -> &[u8] {
-        self.path.as_os_str().as_bytes()
+    /// Their names, as the table notes what it was fed from.
+    pub(super) fn source(&self) -> Vec<u8> {
+        let names: Vec<&[u8]> = self
+            .paths
+            .iter()
+            .map(|p| p.as_os_str().as_bytes())
+            .collect();
+        names.join(&0)
     }
 }
 

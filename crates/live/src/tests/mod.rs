@@ -1,6 +1,7 @@
 //! Tests of what links without nginx.
 
 mod cost;
+mod files;
 mod geoip;
 mod scale;
 mod scheduler;

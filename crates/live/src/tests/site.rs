@@ -2,11 +2,12 @@
 
 use super::world::{TestMemory, TestWorld, Ticking};
 use crate::slice::Slice;
-use crate::table::{Brake, Feed, Hosts, Plan, RouteFeeder, RouteFile, SharedTable};
+use crate::table::{Brake, Feed, Hosts, Plan, RouteFeeder, RouteFiles, SharedTable};
 use crate::{Candidate, Feeder, Next, Seat, Turn, World};
 use gatehouse_table::route::Match;
 use gatehouse_table::table::MAX_RECORD_WORDS;
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub(crate) struct Site {
     pub(crate) world: Rc<TestWorld>,
     pub(crate) memory: Rc<TestMemory>,
     pub(crate) brake: Brake,
+    /// What the table follows.
+    pub(crate) paths: Vec<&'static str>,
     is_new: bool,
     generation: u16,
 }
@@ -35,6 +38,7 @@ impl Site {
             world: Rc::default(),
             memory: Rc::new(TestMemory::new(kib)),
             brake: Brake::default(),
+            paths: vec![FILE],
             is_new: true,
             generation: 0,
         }
@@ -42,17 +46,17 @@ impl Site {
 
     /// The master reads a configuration with this file, then starts a worker: a start or a reload.
     pub(crate) fn start(&mut self, with_file: bool) -> Result<Worker, String> {
-        let file = with_file.then(|| RouteFile {
-            path: FILE.into(),
+        let files = with_file.then(|| RouteFiles {
+            paths: self.paths.iter().map(PathBuf::from).collect(),
             reload_ms: RELOAD_MS,
             hosts: Rc::new(RefCell::new(Hosts::default())),
         });
-        let mut feed = Feed::new(file.as_ref());
+        let mut feed = Feed::new(files.as_ref());
         let plan = Plan {
             name: "apps".into(),
             mode: Match::Host,
             brake: self.brake,
-            file: file.clone(),
+            files: files.clone(),
         };
         let world = self.world.as_ref();
         plan.prepare(&self.memory, self.is_new, world, &mut feed)?;
@@ -70,7 +74,7 @@ impl Site {
         Ok(Worker {
             feeder: RouteFeeder::new(
                 Rc::clone(&table),
-                file,
+                files,
                 feed,
                 Rc::clone(&world) as Rc<dyn World>,
             ),
@@ -109,6 +113,11 @@ impl Worker {
         self.lead();
         let polls = std::iter::from_fn(|| (self.step() == Next::Soon).then_some(()));
         polls.take(1_000_000).count() + 1
+    }
+
+    /// Bytes that the master has left to workers.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        self.feeder.kept_bytes()
     }
 
     /// The addresses of a host's backends.

@@ -3,9 +3,9 @@
 use crate::memory::Memory;
 use crate::slice::Clock;
 use crate::stamp::Stamp;
-use crate::world::{Level, OpenFile, World};
+use crate::world::{Level, Listing, OpenFile, World};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hint::black_box;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -24,6 +24,8 @@ pub(crate) struct Content {
 pub(crate) struct TestWorld {
     pub(crate) ms: Cell<u64>,
     files: RefCell<HashMap<PathBuf, Rc<RefCell<Content>>>>,
+    /// Directories that may be empty.
+    pub(crate) directories: RefCell<HashSet<PathBuf>>,
     lines: RefCell<Vec<String>>,
 }
 
@@ -85,6 +87,13 @@ impl TestWorld {
         self.files.borrow_mut().remove(Path::new(path));
     }
 
+    /// What a file has.
+    pub(crate) fn text(&self, path: &str) -> Option<Vec<u8>> {
+        let files = self.files.borrow();
+        let content = files.get(Path::new(path))?.borrow();
+        Some(content.bytes.as_ref().clone())
+    }
+
     /// The lines of the log since the last time.
     pub(crate) fn take_lines(&self) -> Vec<String> {
         self.lines.take()
@@ -136,6 +145,20 @@ impl World for TestWorld {
 
     fn stat(&self, path: &Path) -> io::Result<Stamp> {
         self.open(path)?.stamp()
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Listing> {
+        let files = self.files.borrow();
+        if files.contains_key(path) {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        let is_below = |file: &&PathBuf| file.parent() == Some(path);
+        let name = |file: &PathBuf| Ok(file.file_name().unwrap_or_default().to_owned());
+        let names: Vec<_> = files.keys().filter(is_below).map(name).collect();
+        if names.is_empty() && !self.directories.borrow().contains(path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(Box::new(names.into_iter()))
     }
 
     fn explain(&self, error: &io::Error) -> String {

@@ -14,6 +14,8 @@ pub struct RouteError {
     pub pointer: String,
     /// Line and column (from 1, in bytes) when the text is not JSON; the pointer says nothing then.
     pub position: Option<(usize, usize)>,
+    /// The number of another file that has the same key.
+    pub also_in: Option<u32>,
 }
 
 impl RouteError {
@@ -24,6 +26,7 @@ impl RouteError {
             message: message.into(),
             pointer: pointer.into(),
             position: None,
+            also_in: None,
         }
     }
 
@@ -32,6 +35,7 @@ impl RouteError {
             message: message.into(),
             pointer: String::new(),
             position: Some((line, column)),
+            also_in: None,
         }
     }
 
@@ -39,6 +43,13 @@ impl RouteError {
     #[must_use]
     pub fn below(mut self, parent: &str) -> Self {
         self.pointer.insert_str(0, parent);
+        self
+    }
+
+    /// The same error with another file that has the key.
+    #[must_use]
+    pub(crate) fn also_in(mut self, file: Option<u32>) -> Self {
+        self.also_in = file;
         self
     }
 

@@ -31,7 +31,7 @@ pub struct ReadSummary {
     pub keys: KeySet,
 }
 
-/// The keys of a file, as hashes.
+/// The keys of one file or of several, as hashes.
 #[derive(Debug, Default)]
 pub struct KeySet {
     hash: Hash128,
@@ -44,11 +44,12 @@ impl KeySet {
         self.hashes.shrink()
     }
 
-    fn insert(&mut self, key: &[u8]) -> bool {
-        self.hashes.insert(self.hash.of(key))
+    /// Adds a key of a file; gives the number of the file that has it already.
+    fn insert(&mut self, key: &[u8], file: u32) -> Result<(), u32> {
+        self.hashes.insert_tagged(self.hash.of(key), file)
     }
 
-    /// Whether the file has this key (in normal form).
+    /// Whether a file has this key (in normal form).
     #[must_use]
     pub fn contains(&self, key: &[u8]) -> bool {
         self.hashes.contains(self.hash.of(key))
@@ -111,6 +112,8 @@ pub struct FileReader {
     has_routes: bool,
     count: usize,
     keys: KeySet,
+    /// The number of this file among those whose keys are all different.
+    file: u32,
 }
 
 /// Takes each route of a file; its error ends the reading.
@@ -120,6 +123,10 @@ impl FileReader {
     /// A reader at the start of a file for a table with this `match`.
     #[must_use]
     pub fn new(mode: Match) -> Self {
+        Self::after(mode, KeySet::default(), 0)
+    }
+
+    fn after(mode: Match, keys: KeySet, file: u32) -> Self {
         Self {
             mode,
             state: State::Start,
@@ -132,7 +139,8 @@ impl FileReader {
             has_version: false,
             has_routes: false,
             count: 0,
-            keys: KeySet::default(),
+            keys,
+            file,
         }
     }
 
@@ -172,6 +180,17 @@ impl FileReader {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// The file ended, and another one follows: none of its keys may be among those so far.
+    ///
+    /// # Errors
+    /// As [`FileReader::check_end`].
+    pub fn next_file(&mut self) -> Result<(), RouteError> {
+        self.check_end()?;
+        let keys = std::mem::take(&mut self.keys);
+        *self = Self::after(self.mode, keys, self.file.saturating_add(1));
         Ok(())
     }
 
@@ -393,8 +412,9 @@ impl FileReader {
         );
         let key = Key::parse(self.name.as_bytes(), self.mode)
             .map_err(|why| RouteError::new(format!("{why} \"{}\"", self.name), pointer.clone()))?;
-        if !self.keys.insert(key.as_bytes()) {
-            return Err(RouteError::new(self.duplicate(&key), pointer));
+        if let Err(file) = self.keys.insert(key.as_bytes(), self.file) {
+            let error = RouteError::new(self.duplicate(&key), pointer);
+            return Err(error.also_in(Some(file).filter(|file| *file != self.file)));
         }
         let route = json::route(value, &pointer)?;
         self.count = self.count.saturating_add(1);

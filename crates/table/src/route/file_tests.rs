@@ -50,6 +50,31 @@ fn a_file_in_both_forms() {
 }
 
 #[test]
+fn a_key_of_two_files_names_the_other_one() {
+    let mut reader = FileReader::new(Match::Host);
+    for text in [
+        r#"{"a.test": {"backends": []}}"#,
+        r#"{"b.test": {"backends": []}}"#,
+    ] {
+        reader.feed(text.as_bytes(), &mut |_| Ok(())).unwrap();
+        reader.next_file().unwrap();
+    }
+    let twice = br#"{"routes": {"c.test": {"backends": []}, "B.test": {"backends": []}}}"#;
+    let error = reader.feed(twice, &mut |_| Ok(())).unwrap_err();
+    assert_eq!(error.also_in, Some(1));
+    let text = "duplicate key \"B.test\", it is \"b.test\" at /routes/B.test";
+    assert_eq!(error.to_string(), text);
+    // In itself: that is no other file.
+    let mut reader = FileReader::new(Match::Host);
+    reader.feed(b"{}", &mut |_| Ok(())).unwrap();
+    reader.next_file().unwrap();
+    let twice = br#"{"d.test": {"backends": []}, "d.test": {"backends": []}}"#;
+    let error = reader.feed(twice, &mut |_| Ok(())).unwrap_err();
+    assert_eq!(error.also_in, None);
+    assert!(reader.next_file().is_err(), "in the middle of a file");
+}
+
+#[test]
 fn what_is_wrong_with_a_file_is_said_with_its_place() {
     for (text, why) in [
         ("", "file is empty"),

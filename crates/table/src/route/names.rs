@@ -167,6 +167,8 @@ pub struct LeftOut {
     new: usize,
     /// The first of these, by name: no more than are reported.
     first: BTreeMap<String, Backends>,
+    /// Stands behind the pointer of a backend: the file it is in, if there are several.
+    file: String,
 }
 
 /// The first backend of a name, and how many more there are.
@@ -179,6 +181,11 @@ struct Backends {
 }
 
 impl LeftOut {
+    /// What follows is in this file, one of several.
+    pub fn enter(&mut self, file: &str) {
+        self.file = format!(" in \"{file}\"");
+    }
+
     /// Notes a backend of the route at `pointer`. A name that is in `said` has been reported.
     pub fn note(&mut self, pointer: &str, backend: Unresolved<'_>, said: &NameSet) {
         if let Some(known) = self.first.get_mut(backend.name) {
@@ -191,7 +198,7 @@ impl LeftOut {
         self.new = self.new.saturating_add(1);
         let first = Backends {
             why: backend.why,
-            pointer: format!("{pointer}/backends/{}", backend.index),
+            pointer: format!("{pointer}/backends/{}{}", backend.index, self.file),
             partly: backend.partly,
             more: 0,
         };
