@@ -1,6 +1,6 @@
 //! The access phase of the model: country rules, tokens, `allow` and `deny`, `auth_basic`.
 
-use super::site::{self, Auth, Loc, Rule};
+use super::site::{self, Auth, Loc, Policy, Rule};
 use super::tokens::{self, Profile, Verdict};
 use super::uri;
 use super::walk::{Reading, Walk};
@@ -32,6 +32,21 @@ pub(super) fn profile_of(loc: &Loc, host: &str) -> Result<Option<&'static Profil
             .unwrap_or(site::TENANT_DEFAULT),
     };
     tokens::profile(name).map(Some).ok_or(())
+}
+
+/// The rules of the policy in force and the status of a refusal by them; an error: data names none that exists.
+pub(super) fn policy_of(loc: &Loc, host: &str) -> Result<(&'static [Rule], Option<u16>), ()> {
+    let name = match loc.policy {
+        Policy::Off => return Ok((&[], None)),
+        Policy::Named(name) => name,
+        Policy::Tenant => site::look_up(site::APPS, host)
+            .map(|route| route.policy)
+            .filter(|name| !name.is_empty())
+            .unwrap_or(site::POLICY_DEFAULT),
+    };
+    let mut all = site::POLICIES.iter();
+    let found = all.find(|policy| policy.0 == name);
+    found.map(|policy| (policy.1, policy.2)).ok_or(())
 }
 
 /// Whether the request may pass.
@@ -98,7 +113,9 @@ fn country(walk: &Walk<'_>, loc: &Loc) -> Says {
     }
     let known = site::country(walk.address);
     let code = known.and_then(|(code, _)| code);
-    for rule in loc.geo {
+    let (behind, status) = policy_of(loc, &walk.host).unwrap_or_default();
+    let own = loc.geo.iter().map(|rule| (rule, None));
+    for (rule, status) in own.chain(behind.iter().map(|rule| (rule, status))) {
         let listed = |list: &[&str]| code.is_some_and(|code| list.contains(&code));
         let (hits, allows) = match rule {
             Rule::AllowCountry(list) => (listed(list), true),
@@ -112,7 +129,7 @@ fn country(walk: &Walk<'_>, loc: &Loc) -> Says {
             (true, true) => return Says::Yes,
             (true, false) => {
                 return Says::No {
-                    status: 403,
+                    status: status.unwrap_or(403),
                     ours: true,
                 };
             }

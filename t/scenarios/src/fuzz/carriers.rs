@@ -5,6 +5,7 @@ use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use super::access;
 use super::grammar::Maker;
 use super::request::{Carrier, NEEDLE, Request, Token};
+use super::site;
 use super::tokens::{NOW, Place, Profile, Scheme};
 use super::uri;
 
@@ -36,8 +37,9 @@ impl Maker {
         profile: &Profile,
         quality: Quality,
         signed: &[u8],
-        address: &str,
+        request: &Request,
     ) -> (String, String) {
+        let address = request.address();
         self.made = self.made.saturating_add(1);
         let unique = self.number.wrapping_mul(16).wrapping_add(self.made);
         let expiry = match quality {
@@ -45,8 +47,10 @@ impl Maker {
             _ => NOW.wrapping_add(1_000_000_000).wrapping_add(unique),
         }
         .to_string();
-        let key = self.rng.usize(0..profile.keys.len());
-        let key = profile.keys.get(key).map_or("", |(_, key)| *key);
+        let key = match profile.keys.is_empty() {
+            true => self.route_key(),
+            false => self.pick(profile.keys).map_or("", |(_, key)| key),
+        };
         let token = match quality {
             Quality::Valid | Quality::Expired => {
                 profile.sign(key, expiry.as_bytes(), signed, address)
@@ -64,6 +68,13 @@ impl Maker {
             Quality::Malformed => format!("zz{:016x}", self.rng.u64(..)),
         };
         (token, expiry)
+    }
+
+    /// The key of the host that this request is for, or, as an attacker would try, of another one.
+    fn route_key(&mut self) -> &'static str {
+        let own = site::key_of(&self.host);
+        let other = self.pick(site::APPS).map_or("", |route| route.secret);
+        own.filter(|_| self.chance(70)).unwrap_or(other)
     }
 
     fn keep(request: &mut Request, carrier: Carrier, token: &str) {
@@ -92,7 +103,7 @@ impl Maker {
         let Some(signed) = uri::normal(&path) else {
             return path;
         };
-        let (token, expiry) = self.token(profile, quality, &signed, request.address());
+        let (token, expiry) = self.token(profile, quality, &signed, request);
         let mut segments: Vec<Vec<u8>> = path.split(|b| *b == b'/').map(<[u8]>::to_vec).collect();
         let last = segments.len();
         let at = match self.rng.u32(0..10) {
@@ -187,7 +198,7 @@ impl Maker {
             Scheme::ScaleSimple => uri::strip(&request.target, |name| profile.is_arg(name)),
             _ => signed,
         };
-        let (value, time) = self.token(profile, quality, &signed, request.address());
+        let (value, time) = self.token(profile, quality, &signed, request);
         let mut pieces = match expiry {
             Some(expiry) => vec![format!("{token}={value}"), format!("{expiry}={time}")],
             None => vec![format!("{token}={value},{time}")],
@@ -223,7 +234,7 @@ impl Maker {
         let (Some(quality), Some(signed)) = (self.quality(), Self::signed(profile, request)) else {
             return;
         };
-        let (value, time) = self.token(profile, quality, &signed, request.address());
+        let (value, time) = self.token(profile, quality, &signed, request);
         let (name, expiry) = match place {
             Place::Cookie(name, expiry) | Place::Header(name, expiry) => (name, expiry),
             _ => return,

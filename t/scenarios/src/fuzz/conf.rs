@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::site::{
-    APPS, At, Auth, Content, EDGE, Early, FALLBACK_BACKEND, Key, Loc, PAID_PAGES, Page, Route,
-    Rule, Server, TENANT_DEFAULT, Up,
+    APPS, At, Auth, Content, EDGE, Early, FALLBACK_BACKEND, Key, Loc, PAID_PAGES, POLICIES,
+    POLICY_DEFAULT, Page, Policy, Route, Rule, Server, TENANT_DEFAULT, Up,
 };
 use super::tokens::{PROFILES, Profile, Scheme};
 
@@ -42,8 +42,17 @@ pub(super) fn http(ports: [u16; 3], backends: &[u16]) -> String {
     let _ = writeln!(
         out,
         "    upstream fallback {{ upstream_lookup apps $host; server 127.0.0.1:{fallback}; keepalive 16; }}\n    \
-         upstream_variable $tenant apps $host profile default={TENANT_DEFAULT};"
+         upstream_variable $tenant apps $host profile default={TENANT_DEFAULT};\n    \
+         upstream_variable $policy apps $host policy default={POLICY_DEFAULT};"
     );
+    POLICIES.iter().for_each(|(name, list, status)| {
+        let _ = writeln!(out, "    geoip_policy {name} {{");
+        rules(&mut out, "", list);
+        if let Some(status) = status {
+            let _ = writeln!(out, "    status {status};");
+        }
+        out.push_str("    }\n");
+    });
     PROFILES.iter().for_each(|one| profile(&mut out, one));
     let [main, h2, paid] = ports;
     let _ = writeln!(
@@ -78,6 +87,10 @@ fn log_format(out: &mut String) {
         "$http_x_ss_token",
         "$http_x_ss_expiration",
         "$http_x_live",
+        "$http_x_tenant",
+        "$cookie_tc",
+        "$arg_tk",
+        "$geoip_rule",
         "$http_x_secure_link",
         "$http_x_forwarded_for",
         "$proxy_add_x_forwarded_for",
@@ -116,6 +129,7 @@ fn profile(out: &mut String, one: &Profile) {
             "secure_link",
             "message \"{expires}|$uri|$remote_addr {key}\"; require_exp on;",
         ),
+        Scheme::Open => ("open", ""),
     };
     let _ = write!(
         out,
@@ -124,6 +138,9 @@ fn profile(out: &mut String, one: &Profile) {
     );
     for (id, _) in one.keys {
         let _ = write!(out, " key id={id} file=keys/{id};");
+    }
+    if one.route_key {
+        out.push_str(" key table=apps name=token;");
     }
     if !one.from.is_empty() {
         let _ = write!(out, " from {};", one.from);
@@ -211,17 +228,12 @@ fn checks(out: &mut String, loc: &Loc) {
     if !loc.statuses.is_empty() {
         let _ = writeln!(out, "    token_auth_status {};", loc.statuses);
     }
-    for rule in loc.geo {
-        let _ = match rule {
-            Rule::AllowCountry(list) => {
-                writeln!(out, "    geoip_allow country={};", list.join(","))
-            }
-            Rule::DenyCountry(list) => writeln!(out, "    geoip_deny country={};", list.join(",")),
-            Rule::DenyUnknown => writeln!(out, "    geoip_deny unknown=yes;"),
-            Rule::AllowEu => writeln!(out, "    geoip_allow eu=yes;"),
-            Rule::DenyAll => writeln!(out, "    geoip_deny all;"),
-        };
-    }
+    rules(out, "geoip_", loc.geo);
+    let _ = match loc.policy {
+        Policy::Off => writeln!(out, "    geoip_use off;"),
+        Policy::Named(name) => writeln!(out, "    geoip_use {name};"),
+        Policy::Tenant => writeln!(out, "    geoip_use $policy;"),
+    };
     if loc.geo_dry {
         out.push_str("    geoip_dry_run on;\n");
     }
@@ -236,6 +248,23 @@ fn checks(out: &mut String, loc: &Loc) {
     }
     if loc.auth_request {
         out.push_str("    auth_request /auth-sub;\n");
+    }
+}
+
+/// Rules whose directives begin like that.
+fn rules(out: &mut String, begin: &str, list: &[Rule]) {
+    for rule in list {
+        let _ = match rule {
+            Rule::AllowCountry(list) => {
+                writeln!(out, "    {begin}allow country={};", list.join(","))
+            }
+            Rule::DenyCountry(list) => {
+                writeln!(out, "    {begin}deny country={};", list.join(","))
+            }
+            Rule::DenyUnknown => writeln!(out, "    {begin}deny unknown=yes;"),
+            Rule::AllowEu => writeln!(out, "    {begin}allow eu=yes;"),
+            Rule::DenyAll => writeln!(out, "    {begin}deny all;"),
+        };
     }
 }
 
@@ -286,13 +315,17 @@ pub(super) fn table(routes: &[Route], backends: &[u16], nobody: u16) -> String {
         let port = route.backend.map_or(nobody, |number| {
             backends.get(number).copied().unwrap_or(nobody)
         });
-        let vars = match route.profile {
+        let vars = [("profile", route.profile), ("policy", route.policy)];
+        let named = vars.iter().filter(|(_, value)| !value.is_empty());
+        let vars: Vec<String> = named.map(|(name, value)| format!("\"{name}\": \"{value}\"")).collect();
+        let keys = match route.secret {
             "" => String::new(),
-            name => format!(", \"vars\": {{\"profile\": \"{name}\"}}"),
+            secret => format!("\"token\": \"{secret}\""),
         };
         format!(
-            "{}: {{\"backends\": [\"http://127.0.0.1:{port}\"]{vars}}}",
-            format_args!("\"{}\"", route.key)
+            "\"{}\": {{\"backends\": [\"http://127.0.0.1:{port}\"], \"vars\": {{{}}}, \"keys\": {{{keys}}}}}",
+            route.key,
+            vars.join(", ")
         )
     });
     format!("{{{}}}", rows.collect::<Vec<_>>().join(",\n"))

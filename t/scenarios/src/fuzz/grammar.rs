@@ -18,6 +18,7 @@ const HOSTS: &[&str] = &[
     "myshop.test",
     "get",
     "http",
+    "paid.test",
     "x.wild.test",
     "y.x.wild.test",
     "a.wild.test",
@@ -43,6 +44,7 @@ pub(super) fn generate(seed: u64, number: u64) -> Request {
         epoch,
         number,
         made: 0,
+        host: String::new(),
     };
     maker.request()
 }
@@ -56,6 +58,8 @@ pub(super) struct Maker {
     pub number: u64,
     /// How many tokens it has made.
     pub made: u64,
+    /// The host that it is for.
+    pub host: String,
 }
 
 impl Maker {
@@ -75,6 +79,7 @@ impl Maker {
             false => Server::Main,
         };
         let (host, loc) = self.place(server);
+        self.host.clone_from(&host);
         let mut path = self.path(loc);
         let args = self.args(loc);
         let mut request = Request {

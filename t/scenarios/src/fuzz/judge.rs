@@ -258,6 +258,7 @@ const KEPT: &[&str] = &[
     "X-SS-Token",
     "X-SS-Expiration",
     "X-Live",
+    "X-Tenant",
     "X-Secure-Link",
     "X-Test-IP",
 ];

@@ -185,6 +185,9 @@ impl<'a> Walk<'a> {
             Ok(profile) => profile,
             Err(()) => return self.special(500, loc, false),
         };
+        if !self.refused && access::policy_of(loc, &self.host).is_err() {
+            return self.special(500, loc, false);
+        }
         if let Err(refused) = access::check(self, loc, profile) {
             return self.refuse(refused, loc);
         }

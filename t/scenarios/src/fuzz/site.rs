@@ -17,6 +17,15 @@ pub(super) enum Auth {
     Tenant,
 }
 
+/// `geoip_use`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Policy {
+    Off,
+    Named(&'static str),
+    /// The policy that the route of the host names.
+    Tenant,
+}
+
 /// One rule of `geoip_allow` and `geoip_deny`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
@@ -103,6 +112,7 @@ pub(super) struct Loc {
     pub statuses: &'static str,
     pub geo: &'static [Rule],
     pub geo_dry: bool,
+    pub policy: Policy,
     pub any: bool,
     /// `allow` and `deny` lines, as written.
     pub access: &'static [&'static str],
@@ -128,6 +138,7 @@ pub(super) const OPEN: Loc = Loc {
     statuses: "",
     geo: &[],
     geo_dry: false,
+    policy: Policy::Off,
     any: false,
     access: &[],
     basic: false,
@@ -154,6 +165,7 @@ const DENIED: &[Page] = &[page(&[403], "/denied.html")];
 const VIDEO: Auth = Auth::Profile("video");
 const FILES: Auth = Auth::Profile("files");
 const MIXED: Auth = Auth::Profile("mixed");
+const TENANT_KEY: Auth = Auth::Profile("tenant");
 const CACHED: Key = Key::Snippet;
 
 const fn prefix(id: &'static str, auth: Auth) -> Loc {
@@ -208,6 +220,14 @@ pub(super) static MAIN: &[Loc] = &[
     Loc { geo: &[Rule::AllowCountry(&["US", "FR"]), Rule::DenyAll], pages: DENIED, key: CACHED, ..prefix("/geo/", Auth::Off) },
     Loc { geo: &[Rule::DenyCountry(&["RU", "KP"]), Rule::DenyUnknown], geo_dry: true, key: CACHED, ..prefix("/geodry/", Auth::Off) },
     Loc { geo: &[Rule::AllowEu, Rule::DenyCountry(&["KP"])], any: true, pages: &[page(&[403], "@g")], key: CACHED, ..prefix("/geoany/", VIDEO) },
+    // Tenants.
+    Loc { key: CACHED, pages: DENIED, ..prefix("/mine/", TENANT_KEY) },
+    Loc { any: true, access: &["allow 198.51.100.0/24", "deny all"], pages: DENIED, key: CACHED, ..prefix("/mineany/", TENANT_KEY) },
+    Loc { early: Early::ReturnUnlessOk, pages: &[page(&[403], "@open")], ..prefix("/minee/", TENANT_KEY) },
+    Loc { policy: Policy::Tenant, geo: &[Rule::DenyCountry(&["KP"])], pages: DENIED, key: CACHED, ..prefix("/pol/", Auth::Off) },
+    Loc { policy: Policy::Tenant, any: true, key: CACHED, ..prefix("/polany/", Auth::Tenant) },
+    Loc { policy: Policy::Tenant, geo_dry: true, ..prefix("/poldry/", VIDEO) },
+    Loc { policy: Policy::Named("eu"), geo: &[Rule::AllowCountry(&["JP"])], key: CACHED, ..prefix("/eu/", Auth::Off) },
     // Before the access phase.
     Loc { early: Early::ReturnIfAsked(404), pages: &[page(&[404], "@open")], ..prefix("/early/", VIDEO) },
     Loc { early: Early::ReturnIfAsked(404), pages: &[page(&[404], "@open")], ..prefix("/earlyt/", Auth::Tenant) },
@@ -306,12 +326,15 @@ impl Server {
     }
 }
 
-/// A route of a table: its key, the number of its backend (none: nobody listens) and the tenant's profile.
+/// A route of a table: its key, the number of its backend (none: nobody listens), the tenant's profile and
+/// policy (empty: it names none), and its key for tokens (empty: it has none).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Route {
     pub key: &'static str,
     pub backend: Option<usize>,
     pub profile: &'static str,
+    pub policy: &'static str,
+    pub secret: &'static str,
 }
 
 const fn route(key: &'static str, backend: usize, profile: &'static str) -> Route {
@@ -319,25 +342,40 @@ const fn route(key: &'static str, backend: usize, profile: &'static str) -> Rout
         key,
         backend: Some(backend),
         profile,
+        policy: "",
+        secret: "",
     }
 }
 
 const DEAD: Route = Route {
-    key: "dead.test",
     backend: None,
-    profile: "",
+    ..route("dead.test", 0, "")
 };
 
 /// The table `apps`.
+#[rustfmt::skip]
 pub(super) static APPS: &[Route] = &[
-    route("shop.test", 0, "video"),
-    route("myshop.test", 1, "live"),
-    route("get", 2, ""),
-    route("*.wild.test", 3, "nobody"),
-    route("a.wild.test", 4, "mixed"),
-    route("paid.test", 5, ""),
+    Route { policy: "eu", secret: "shop-secret", ..route("shop.test", 0, "video") },
+    Route { policy: "noru", secret: "myshop-secret", ..route("myshop.test", 1, "live") },
+    route("get", 2, "free"),
+    Route { policy: "nothing", secret: "wild-secret", ..route("*.wild.test", 3, "nobody") },
+    Route { policy: "anywhere", ..route("a.wild.test", 4, "mixed") },
+    Route { secret: "paid-secret", ..route("paid.test", 5, "tenant") },
     route("http", 6, ""),
     DEAD,
+];
+
+/// The key for tokens of a host.
+pub(super) fn key_of(host: &str) -> Option<&'static str> {
+    let secret = look_up(APPS, host).map(|route| route.secret);
+    secret.filter(|secret| !secret.is_empty())
+}
+
+/// The policies: their names, rules, and the status of a refusal by them.
+pub(super) static POLICIES: &[(&str, &[Rule], Option<u16>)] = &[
+    ("anywhere", &[], None),
+    ("eu", &[Rule::AllowEu, Rule::DenyAll], Some(451)),
+    ("noru", &[Rule::DenyCountry(&["RU"])], None),
 ];
 
 /// The table `edge`.
@@ -353,6 +391,9 @@ pub(super) const FALLBACK_BACKEND: usize = 10;
 pub(super) const BACKENDS: usize = 11;
 /// The tenant's profile where the route names none.
 pub(super) const TENANT_DEFAULT: &str = "video";
+
+/// The tenant's policy where the route names none.
+pub(super) const POLICY_DEFAULT: &str = "anywhere";
 
 /// The route of a host: exact, then the longest wildcard, then `*`.
 pub(super) fn look_up(table: &'static [Route], host: &str) -> Option<&'static Route> {

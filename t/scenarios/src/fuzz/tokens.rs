@@ -23,6 +23,8 @@ pub(super) enum Scheme {
     SecureLink,
     /// `base64url(MD5(expiry + "|" + $uri + "|" + $remote_addr + " " + key))`.
     SecureLinkAddress,
+    /// Nothing: there are no tokens, and every request is let in.
+    Open,
 }
 
 /// One `token_profile`.
@@ -32,6 +34,8 @@ pub(super) struct Profile {
     pub scheme: Scheme,
     /// Ids and keys; the last one is about to be rotated out.
     pub keys: &'static [(&'static str, &'static str)],
+    /// The key of the host's route verifies as well.
+    pub route_key: bool,
     pub places: &'static [Place],
     /// The `from` line; empty where the scheme's defaults are meant.
     pub from: &'static str,
@@ -43,6 +47,7 @@ pub(super) static PROFILES: &[Profile] = &[
         name: "video",
         scheme: Scheme::ScaleSimple,
         keys: &[("new", "video-key-2026b"), ("old", "video-key-2026a")],
+        route_key: false,
         places: &[
             Place::Query("ss_token", Some("ss_expiration")),
             Place::Cookie("ss_token", Some("ss_expiration")),
@@ -54,6 +59,7 @@ pub(super) static PROFILES: &[Profile] = &[
         name: "live",
         scheme: Scheme::ScaleSimple,
         keys: &[("live", "live-key")],
+        route_key: false,
         places: &[
             Place::Cookie("lt", None),
             Place::Query("st", Some("se")),
@@ -65,6 +71,7 @@ pub(super) static PROFILES: &[Profile] = &[
         name: "files",
         scheme: Scheme::SecureLink,
         keys: &[("files", "files-key")],
+        route_key: false,
         places: &[Place::Path],
         from: "path",
     },
@@ -72,6 +79,7 @@ pub(super) static PROFILES: &[Profile] = &[
         name: "mixed",
         scheme: Scheme::SecureLinkAddress,
         keys: &[("m1", "mixed-key-one"), ("m2", "mixed-key-two")],
+        route_key: false,
         places: &[
             Place::Path,
             Place::Query("md5", Some("expires")),
@@ -84,6 +92,7 @@ pub(super) static PROFILES: &[Profile] = &[
         name: "bearer",
         scheme: Scheme::ScaleSimple,
         keys: &[("bearer", "bearer-key")],
+        route_key: false,
         places: &[
             Place::Header("Authorization", None),
             Place::Cookie("bt", None),
@@ -94,11 +103,32 @@ pub(super) static PROFILES: &[Profile] = &[
         name: "forwarded",
         scheme: Scheme::ScaleSimple,
         keys: &[("fwd", "forwarded-key")],
+        route_key: false,
         places: &[
             Place::Header("X-Forwarded-For", None),
             Place::Header("Content-Type", None),
         ],
         from: "header=X-Forwarded-For header=Content-Type",
+    },
+    Profile {
+        name: "tenant",
+        scheme: Scheme::ScaleSimple,
+        keys: &[],
+        route_key: true,
+        places: &[
+            Place::Query("tk", Some("te")),
+            Place::Cookie("tc", None),
+            Place::Header("X-Tenant", None),
+        ],
+        from: "query=tk,te cookie=tc header=X-Tenant",
+    },
+    Profile {
+        name: "free",
+        scheme: Scheme::Open,
+        keys: &[],
+        route_key: false,
+        places: &[],
+        from: "",
     },
 ];
 
@@ -126,6 +156,8 @@ pub(super) struct View<'a> {
     pub address: &'a str,
     /// The path token, where the request has one.
     pub path_token: Option<&'a [u8]>,
+    /// The key of the host's route.
+    pub route_key: Option<&'static str>,
 }
 
 impl View<'_> {
@@ -178,6 +210,7 @@ impl Profile {
                 b" ",
                 key.as_bytes(),
             ])),
+            Scheme::Open => String::new(),
         }
     }
 
@@ -240,6 +273,9 @@ impl Profile {
 
     /// The first valid token wins, else the reason of the first place that has one.
     pub(super) fn verdict(&self, view: &View<'_>) -> Verdict {
+        if self.scheme == Scheme::Open {
+            return Verdict::Ok;
+        }
         let mut first = None;
         for place in self.places {
             match self.verdict_of(*place, view) {
@@ -314,12 +350,11 @@ impl Profile {
         };
         let signed = match self.scheme {
             Scheme::ScaleSimple => target,
-            Scheme::SecureLink | Scheme::SecureLinkAddress => view.uri,
+            Scheme::SecureLink | Scheme::SecureLinkAddress | Scheme::Open => view.uri,
         };
-        let good = self
-            .keys
-            .iter()
-            .any(|(_, key)| self.sign(key, expiry, signed, view.address).as_bytes() == token);
+        let of_route = view.route_key.filter(|_| self.route_key);
+        let mut keys = self.keys.iter().map(|(_, key)| *key).chain(of_route);
+        let good = keys.any(|key| self.sign(key, expiry, signed, view.address).as_bytes() == token);
         match good {
             false => Verdict::Invalid,
             true if number < NOW => Verdict::Expired,

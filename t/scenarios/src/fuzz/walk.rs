@@ -2,6 +2,7 @@
 
 use super::prediction::{Hit, Strip};
 use super::request::Request;
+use super::site;
 use super::tokens::View;
 
 /// How a token in an odd path may be understood; all keep to the path that was checked.
@@ -53,6 +54,7 @@ impl Walk<'_> {
             headers: &self.request.headers,
             address: self.address,
             path_token,
+            route_key: site::key_of(&self.host),
         }
     }
 
