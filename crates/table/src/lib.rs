@@ -1,11 +1,13 @@
 //! Which backends serve a host: routes as people write them ([`route`]), the table that keeps them in memory shared by
-//! all workers ([`table`]), and the choice of a route's backend ([`balance`]). Pure: no nginx type, no unsafe.
+//! all workers ([`table`]), the choice of a route's backend ([`balance`]), and what requests to the HTTP API say
+//! ([`api`]). Pure: no nginx type, no unsafe.
 //!
-//! Arrows go one way: `balance` uses `table`, and both use `route`.
+//! Arrows go one way: `balance` and `api` use `table`, and all use `route`.
 #![forbid(unsafe_code)]
 #![deny(unreachable_pub)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))] // an overflow fails the test
 
+pub mod api;
 pub mod balance;
 pub mod route;
 pub mod table;

@@ -110,11 +110,16 @@ pub struct FileReader {
     name: String,
     has_version: bool,
     has_routes: bool,
+    /// A document of patches need not say its version.
+    of_patches: bool,
     count: usize,
     keys: KeySet,
     /// The number of this file among those whose keys are all different.
     file: u32,
 }
+
+/// Takes each member below the routes, with its key and its pointer.
+pub(super) type Take<'f> = dyn FnMut(Key, Json, String) -> Result<(), RouteError> + 'f;
 
 /// Takes each route of a file; its error ends the reading.
 pub type Sink<'f> = dyn FnMut(Entry) -> Result<(), RouteError> + 'f;
@@ -138,9 +143,18 @@ impl FileReader {
             name: String::new(),
             has_version: false,
             has_routes: false,
+            of_patches: false,
             count: 0,
             keys,
             file,
+        }
+    }
+
+    /// A reader of patches, which have the same form.
+    pub(super) fn of_patches(mode: Match) -> Self {
+        Self {
+            of_patches: true,
+            ..Self::new(mode)
         }
     }
 
@@ -150,6 +164,22 @@ impl FileReader {
     /// # Errors
     /// What is wrong and where, or the sink's error.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<(), RouteError> {
+        self.feed_json(bytes, &mut |key, json, pointer| {
+            let route = json::route(json, &pointer)?;
+            sink(Entry {
+                key,
+                route,
+                pointer,
+            })
+        })
+    }
+
+    /// As [`FileReader::feed`], whatever the members are.
+    pub(super) fn feed_json(
+        &mut self,
+        bytes: &[u8],
+        take: &mut Take<'_>,
+    ) -> Result<(), RouteError> {
         for &byte in bytes {
             if byte == b'\n' {
                 self.line = self.line.saturating_add(1);
@@ -157,7 +187,7 @@ impl FileReader {
             } else {
                 self.column = self.column.saturating_add(1);
             }
-            self.step(byte, sink)?;
+            self.step(byte, take)?;
         }
         Ok(())
     }
@@ -170,11 +200,13 @@ impl FileReader {
         if self.state != State::Done {
             return Err(match self.state {
                 State::Start => RouteError::new("file is empty", ""),
+                _ if self.of_patches => self.syntax("unexpected end"),
                 _ => self.syntax("unexpected end of file"),
             });
         }
         if self.level == Level::Wrapper {
-            for (has, name) in [(self.has_version, "version"), (self.has_routes, "routes")] {
+            let has_version = self.has_version || self.of_patches;
+            for (has, name) in [(has_version, "version"), (self.has_routes, "routes")] {
                 if !has {
                     return Err(RouteError::new(format!("missing member \"{name}\""), ""));
                 }
@@ -216,7 +248,7 @@ impl FileReader {
         RouteError::syntax(message, self.line, self.column)
     }
 
-    fn step(&mut self, byte: u8, sink: &mut Sink<'_>) -> Result<(), RouteError> {
+    fn step(&mut self, byte: u8, take: &mut Take<'_>) -> Result<(), RouteError> {
         let space = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
         match self.state {
             State::Start
@@ -259,16 +291,16 @@ impl FileReader {
             State::Value => self.begin_value(byte)?,
             State::InScalar => match byte {
                 b',' | b'}' => {
-                    self.end_value(sink)?;
+                    self.end_value(take)?;
                     self.after_value(byte)?;
                 }
-                _ if space => self.end_value(sink)?,
+                _ if space => self.end_value(take)?,
                 _ => self.push(byte)?,
             },
             State::InString { escaped } => {
                 self.push(byte)?;
                 match (escaped, byte) {
-                    (false, b'"') => self.end_value(sink)?,
+                    (false, b'"') => self.end_value(take)?,
                     _ => {
                         self.state = State::InString {
                             escaped: !escaped && byte == b'\\',
@@ -282,7 +314,7 @@ impl FileReader {
                 escaped,
             } => {
                 self.push(byte)?;
-                self.nested(byte, depth, string, escaped, sink)?;
+                self.nested(byte, depth, string, escaped, take)?;
             }
             State::CommaOrEnd => self.after_value(byte)?,
             State::Done => return Err(self.syntax("trailing characters")),
@@ -335,7 +367,7 @@ impl FileReader {
         depth: u32,
         string: bool,
         escaped: bool,
-        sink: &mut Sink<'_>,
+        take: &mut Take<'_>,
     ) -> Result<(), RouteError> {
         let (depth, string, escaped) = match (string, byte) {
             (true, b'"') if !escaped => (depth, false, false),
@@ -351,7 +383,7 @@ impl FileReader {
             escaped,
         };
         if depth == 0 {
-            self.end_value(sink)
+            self.end_value(take)
         } else {
             Ok(())
         }
@@ -392,7 +424,7 @@ impl FileReader {
         Ok(())
     }
 
-    fn end_value(&mut self, sink: &mut Sink<'_>) -> Result<(), RouteError> {
+    fn end_value(&mut self, take: &mut Take<'_>) -> Result<(), RouteError> {
         self.state = State::CommaOrEnd;
         let value = self.json()?;
         if self.level == Level::Wrapper {
@@ -416,13 +448,8 @@ impl FileReader {
             let error = RouteError::new(self.duplicate(&key), pointer);
             return Err(error.also_in(Some(file).filter(|file| *file != self.file)));
         }
-        let route = json::route(value, &pointer)?;
         self.count = self.count.saturating_add(1);
-        sink(Entry {
-            key,
-            route,
-            pointer,
-        })
+        take(key, value, pointer)
     }
 
     fn duplicate(&self, key: &Key) -> String {

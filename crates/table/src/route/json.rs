@@ -163,7 +163,7 @@ fn backends(json: Json, at: &str) -> Result<Vec<Backend>, RouteError> {
         .collect()
 }
 
-fn backend(json: Json, at: &str) -> Result<Backend, RouteError> {
+pub(super) fn backend(json: Json, at: &str) -> Result<Backend, RouteError> {
     match json {
         Json::String(url) => parse_backend_url(&url, true).map_err(|why| RouteError::new(why, at)),
         Json::Object(_) => backend_object(json, at),
@@ -171,7 +171,7 @@ fn backend(json: Json, at: &str) -> Result<Backend, RouteError> {
     }
 }
 
-fn backend_object(json: Json, at: &str) -> Result<Backend, RouteError> {
+pub(super) fn backend_object(json: Json, at: &str) -> Result<Backend, RouteError> {
     let mut members = object(json, at)?;
     let Some(index) = members.iter().position(|(name, _)| name == "url") else {
         return Err(RouteError::new("missing member \"url\"", at));
@@ -268,7 +268,7 @@ fn bounded(text: String, max: usize, at: &str) -> Result<String, RouteError> {
 }
 
 /// An object of strings, all together at most [`MAX_VARS`] bytes.
-fn strings(json: Json, at: &str) -> Result<Vec<(String, String)>, RouteError> {
+pub(super) fn strings(json: Json, at: &str) -> Result<Vec<(String, String)>, RouteError> {
     let mut total: usize = 0;
     let mut list = Vec::new();
     for (name, value) in object(json, at)? {
@@ -282,11 +282,22 @@ fn strings(json: Json, at: &str) -> Result<Vec<(String, String)>, RouteError> {
     Ok(list)
 }
 
-fn secrets(strings: Vec<(String, String)>) -> Vec<(String, Secret)> {
+pub(super) fn secrets(strings: Vec<(String, String)>) -> Vec<(String, Secret)> {
     strings
         .into_iter()
         .map(|(name, value)| (name, Secret::new(value)))
         .collect()
+}
+
+/// The bound of [`strings`], for secrets that come from two places.
+pub(super) fn check_keys(keys: &[(String, Secret)], at: &str) -> Result<(), RouteError> {
+    let lengths = keys
+        .iter()
+        .map(|(name, value)| name.len().saturating_add(value.text().len()));
+    if lengths.fold(0, usize::saturating_add) > MAX_VARS {
+        return Err(RouteError::new(format!("longer than {MAX_VARS} bytes"), at));
+    }
+    Ok(())
 }
 
 fn meta(json: &Json, at: &str) -> Result<String, RouteError> {

@@ -9,25 +9,32 @@ mod json;
 mod key;
 mod names;
 mod options;
+mod patch;
 mod secret;
 mod text;
 mod url;
+mod write;
 
 #[cfg(test)]
 mod edge_tests;
 #[cfg(test)]
 mod file_tests;
 #[cfg(test)]
+mod patch_tests;
+#[cfg(test)]
 mod tests;
 
 pub use error::RouteError;
+pub(crate) use error::one_of;
 pub use file::{Entry, FileReader, KeySet, ReadSummary, Sink, parse_all};
 pub use json::parse_route;
 pub use key::{EXACT_MAX, HOST_MAX, Key, KeyError, Match, normalize};
 pub use names::{Answer, LeftOut, NameSet, Names};
 pub use options::{Options, Protocol, ProxyHeader};
+pub use patch::{BackendPatch, PatchEntry, PatchReader, PatchSink, RoutePatch, parse_backend};
 pub use secret::Secret;
 pub use url::parse_backend_url;
+pub use write::write_text;
 
 use std::net::{IpAddr, SocketAddr};
 

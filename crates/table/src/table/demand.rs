@@ -124,8 +124,8 @@ impl Demand {
     }
 
     /// Bytes of the smallest memory that takes the routes, in whole KiB.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
+    #[must_use]
+    pub fn bytes(&self) -> usize {
         let kib = |words: usize| words.div_ceil(128);
         let (mut small, mut enough) = (1_usize, 1_usize);
         while !self.fits(enough.saturating_mul(128)) && enough < kib(layout::MAX_WORDS) {

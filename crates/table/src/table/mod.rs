@@ -8,11 +8,13 @@ mod attached;
 mod cells;
 mod demand;
 mod encode;
+mod exact;
 mod fed;
 mod fitting;
 mod index;
 mod layout;
 mod lease;
+mod listing;
 mod live;
 mod pages;
 mod parts;
@@ -27,16 +29,19 @@ mod room;
 mod view;
 mod word;
 mod writer;
+mod written;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use attached::Keys;
 pub use demand::Demand;
+pub use exact::Taken;
 pub use fed::Ticket;
 pub use fitting::resolve;
 pub use layout::MAX_RECORD_WORDS;
 pub use lease::{Candidate, LEASE_MS, Lease};
+pub use listing::{Listing, Show};
 pub use peer::{Latency, Passive, Peer, Probe};
 pub use prepared::Prepared;
 pub use reader::{Cursor, Hit, LookupError, LookupKind};

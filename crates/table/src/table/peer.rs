@@ -136,6 +136,13 @@ impl<W: Word> Peer<'_, W> {
         }
     }
 
+    /// Forgets its failures: it is used again at once.
+    pub fn reset(&self) {
+        for word in [FAILS, ACCESSED, CHECKED] {
+            self.set(word, 0);
+        }
+    }
+
     /// Failures counted so far.
     #[must_use]
     pub fn fails(&self) -> u64 {

@@ -185,7 +185,7 @@ impl<W: Word> Table<'_, W> {
     }
 
     #[inline]
-    fn moves(&self) -> u64 {
+    pub(super) fn moves(&self) -> u64 {
         self.mem
             .words
             .get(head::MOVES)
@@ -284,7 +284,7 @@ impl<W: Word> Table<'_, W> {
     }
 
     /// Whatever record a slot has.
-    fn copy_slot(&self, word: &W, buf: &mut [u64]) -> Option<usize> {
+    pub(super) fn copy_slot(&self, word: &W, buf: &mut [u64]) -> Option<usize> {
         for _ in 0..ATTEMPTS {
             let slot = word.load(Ordering::Acquire);
             if slot == EMPTY {

@@ -101,6 +101,11 @@ impl First {
         bits(self.0, 19, 11)
     }
 
+    /// Words up to the end of the key.
+    pub(super) fn key_end(self) -> usize {
+        self.key_len().div_ceil(8).saturating_add(1)
+    }
+
     pub(super) fn owner(self) -> Option<Owner> {
         Owner::from_code(bits(self.0, 30, 3) as u64)
     }
@@ -247,6 +252,11 @@ impl AttachedRef {
             at: (at & 0xffff_ffff) as usize,
             first,
         }
+    }
+
+    /// The same block, wherever it is.
+    pub(super) fn nowhere(self) -> Self {
+        Self { at: 0, ..self }
     }
 
     pub(super) fn words(self) -> [u64; 2] {

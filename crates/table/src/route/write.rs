@@ -1,0 +1,104 @@
+//! A route as JSON again, in the spelling that the file and the API read.
+
+use super::json::Json;
+use super::{Backend, Host, Route};
+use std::net::IpAddr;
+
+impl Route {
+    /// Puts the route's JSON behind `out`. Its `keys` are left out: they are write-only.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        if let Some(id) = &self.id {
+            out.extend_from_slice(b"\"id\":");
+            write_text(id, out);
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"backends\":[");
+        for (index, backend) in self.backends.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            backend.write_json(out);
+        }
+        out.push(b']');
+        if !self.vars.is_empty() {
+            out.extend_from_slice(b",\"vars\":{");
+            for (index, (name, value)) in self.vars.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write_text(name, out);
+                out.push(b':');
+                write_text(value, out);
+            }
+            out.push(b'}');
+        }
+        if let Some(meta) = &self.meta {
+            out.extend_from_slice(b",\"meta\":");
+            out.extend_from_slice(meta.as_bytes());
+        }
+        out.push(b'}');
+    }
+}
+
+impl Backend {
+    /// Its URL, the port always written.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        match &self.host {
+            Host::Name(name) => format!("{scheme}://{name}:{}", self.port),
+            Host::Ip(IpAddr::V4(ip)) => format!("{scheme}://{ip}:{}", self.port),
+            Host::Ip(IpAddr::V6(ip)) => format!("{scheme}://[{ip}]:{}", self.port),
+            Host::Unix(path) => format!("{scheme}://unix:{path}"),
+        }
+    }
+
+    /// Whether both have one URL.
+    #[must_use]
+    pub fn is_at(&self, other: &Self) -> bool {
+        (self.tls, &self.host, self.port) == (other.tls, &other.host, other.port)
+    }
+
+    /// A URL alone where nothing else is said, else an object.
+    fn write_json(&self, out: &mut Vec<u8>) {
+        let is_plain = self.weight == 1 && !self.backup && !self.drain && self.sni.is_none();
+        if is_plain {
+            return write_text(&self.url(), out);
+        }
+        out.extend_from_slice(b"{\"url\":");
+        write_text(&self.url(), out);
+        if self.weight != 1 {
+            out.extend_from_slice(format!(",\"weight\":{}", self.weight).as_bytes());
+        }
+        for (name, set) in [("backup", self.backup), ("drain", self.drain)] {
+            if set {
+                out.extend_from_slice(format!(",\"{name}\":true").as_bytes());
+            }
+        }
+        if let Some(sni) = &self.sni {
+            out.extend_from_slice(b",\"sni\":");
+            write_text(sni, out);
+        }
+        out.push(b'}');
+    }
+
+    /// The backend as an object with all that is said of it.
+    pub(super) fn to_json(&self) -> Json {
+        let mut members = vec![("url".to_owned(), Json::String(self.url()))];
+        let mut add = |name: &str, value: Json| members.push((name.to_owned(), value));
+        add("weight", Json::Number(self.weight.into()));
+        add("backup", Json::Bool(self.backup));
+        add("drain", Json::Bool(self.drain));
+        if let Some(sni) = &self.sni {
+            add("sni", Json::String(sni.clone()));
+        }
+        Json::Object(members)
+    }
+}
+
+/// A JSON string.
+pub fn write_text(text: &str, out: &mut Vec<u8>) {
+    // Writing a string to memory cannot fail.
+    let _ = serde_json::to_writer(out, text);
+}

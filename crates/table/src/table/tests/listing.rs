@@ -1,0 +1,174 @@
+//! Walks in the order of hashes, single routes, and stored routes as they were written.
+
+use super::{key, memory, put, remove, route};
+use crate::route::{Match, Route, parse_route};
+use crate::table::{Listing, Table};
+use proptest::prelude::*;
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
+
+/// The keys of a walk, in its order.
+fn list(table: &Table<'_>, after: Option<&str>, most: usize) -> Vec<String> {
+    let mut listing = Listing::new(table, after.map(str::as_bytes), Some(most as u64));
+    let mut keys = Vec::new();
+    while keys.len() < most
+        && listing.step(table, &mut |view| {
+            let more = keys.len() < most;
+            if more {
+                keys.push(String::from_utf8(view.key().to_vec()).unwrap());
+            }
+            more
+        })
+    {}
+    keys
+}
+
+#[test]
+fn a_walk_shows_every_route_once_and_goes_on_behind_any_key() {
+    let memory = memory(2048);
+    let table = Table::format(&memory, Match::Host, 7).unwrap();
+    let names: BTreeSet<String> = (0..5000).map(|n| format!("h{n}.test")).collect();
+    for (n, name) in names.iter().enumerate() {
+        put(&table, name, &route(&[n as u32])).unwrap();
+    }
+    let all = list(&table, None, usize::MAX);
+    assert_eq!(all.len(), names.len());
+    assert_eq!(all.iter().cloned().collect::<BTreeSet<_>>(), names);
+    let mut paged = Vec::new();
+    loop {
+        let page = list(&table, paged.last().map(String::as_str), 70);
+        if page.is_empty() {
+            break;
+        }
+        paged.extend(page);
+    }
+    assert_eq!(paged, all);
+    // The key need not be there any more.
+    remove(&table, &all[100]).unwrap();
+    assert_eq!(list(&table, Some(&all[100]), 5), &all[101..106]);
+}
+
+#[test]
+fn growth_changes_no_order_and_hides_no_route_that_stays() {
+    let memory = memory(1024);
+    let table = Table::format(&memory, Match::Host, 3).unwrap();
+    let stay: Vec<String> = (0..1500).map(|n| format!("stay{n}.test")).collect();
+    for name in &stay {
+        put(&table, name, &route(&[])).unwrap();
+    }
+    for n in 0..6500 {
+        put(&table, &format!("old{n}.test"), &route(&[])).unwrap();
+    }
+    let mut before = list(&table, None, usize::MAX);
+    before.retain(|name| name.starts_with("stay"));
+    let mut listing = Listing::new(&table, None, None);
+    let (mut seen, mut added) = (Vec::new(), 0);
+    let moves = table.moves();
+    while listing.step(&table, &mut |view| {
+        let name = String::from_utf8(view.key().to_vec()).unwrap();
+        if name.starts_with("stay") {
+            seen.push(name);
+        }
+        true
+    }) {
+        // Until the index is crowded and entries have to move.
+        for _ in 0..15 {
+            added += 1;
+            let _ = put(&table, &format!("new{added}.test"), &route(&[]));
+        }
+    }
+    assert!(table.moves() > moves, "nothing has moved");
+    assert_eq!(seen, before);
+}
+
+#[test]
+fn a_version_changes_with_the_route_and_only_then() {
+    let memory = memory(512);
+    let table = Table::format(&memory, Match::Host, 3).unwrap();
+    let version = || {
+        let taken = table.take_out(&key("a.test")).unwrap();
+        taken.map(|taken| table.version_of(&taken.view()))
+    };
+    assert_eq!(version(), None);
+    put(&table, "a.test", &route(&[1, 2])).unwrap();
+    let first = version();
+    put(&table, "b.test", &route(&[2, 3])).unwrap();
+    assert_eq!(version(), first);
+    put(&table, "a.test", &route(&[1, 3])).unwrap();
+    assert_ne!(version(), first);
+    put(&table, "a.test", &route(&[1, 2])).unwrap();
+    assert_eq!(version(), first);
+    // Keys are a part of it, though nobody sees them.
+    let with = |secret: &str| {
+        let text =
+            format!(r#"{{"backends": ["http://10.0.0.1:80"], "keys": {{"t": "{secret}"}}}}"#);
+        let route = parse_route(text.as_bytes()).unwrap();
+        put(
+            &table,
+            "a.test",
+            &route.resolve(1, &mut |_, _| Ok(Vec::new()), &mut |_| {}),
+        )
+        .unwrap();
+        version()
+    };
+    assert_ne!(with("one"), with("two"));
+    let taken = table.take_out(&key("a.test")).unwrap().unwrap();
+    assert_eq!(taken.written().keys[0].1.text(), "two");
+}
+
+fn names() -> HashMap<&'static str, Vec<SocketAddr>> {
+    let at = |n: u8| SocketAddr::from(([10, 1, 0, n], 0));
+    HashMap::from([
+        ("one.test", vec![at(1)]),
+        ("three.test", vec![at(2), at(3), at(4)]),
+    ])
+}
+
+fn a_backend() -> impl Strategy<Value = String> {
+    let host = prop::sample::select(vec!["10.0.0.5", "[::1]", "one.test", "three.test"]);
+    let tls = any::<bool>();
+    let sni = prop::sample::select(vec!["", "shop.internal"]);
+    (host, tls, 1..3_u16, 1..400_u16, any::<bool>(), any::<bool>(), sni).prop_map(
+        |(host, tls, port, weight, backup, drain, sni)| {
+            let scheme = if tls { "https" } else { "http" };
+            // Without TLS a route keeps no SNI.
+            let sni = if tls && !sni.is_empty() {
+                format!(r#","sni":"{sni}""#)
+            } else {
+                String::new()
+            };
+            format!(
+                r#"{{"url":"{scheme}://{host}:{port}","weight":{weight},"backup":{backup},"drain":{drain}{sni}}}"#
+            )
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_stored_route_is_written_as_it_was(
+        backends in prop::collection::vec(a_backend(), 0..6),
+        var in "[ -~]{0,20}",
+    ) {
+        let var = serde_json::to_string(&var).unwrap();
+        let text = format!(
+            r#"{{"id":"x","backends":[{}],"vars":{{"v":{var}}},"meta":{{"a":[1,{{"b":null}}]}}}}"#,
+            backends.join(",")
+        );
+        let known = names();
+        let written: Route = parse_route(text.as_bytes()).unwrap();
+        let resolved = written.resolve(9, &mut |name, port| {
+            let at = |a: &SocketAddr| SocketAddr::new(a.ip(), port);
+            Ok(known[name].iter().map(at).collect())
+        }, &mut |_| {});
+        let memory = memory(512);
+        let table = Table::format(&memory, Match::Host, 3).unwrap();
+        put(&table, "a.test", &resolved).unwrap();
+        let again = table.take_out(&key("a.test")).unwrap().unwrap().written();
+        prop_assert_eq!(&again, &written);
+        // And its JSON is that route.
+        let mut json = Vec::new();
+        again.write_json(&mut json);
+        prop_assert_eq!(&parse_route(&json).unwrap(), &written);
+    }
+}
