@@ -54,13 +54,18 @@ impl Hosts {
     }
 
     /// Looks again at /etc/hosts: once for each reading of a file of routes.
-    pub(super) fn refresh(&mut self, world: &dyn World) {
+    pub fn refresh(&mut self, world: &dyn World) {
         self.local.refresh(world);
     }
 
     /// Reads some of /etc/hosts, if it is another one now; false when it has been read.
-    pub(super) fn step(&mut self) -> bool {
+    pub fn step(&mut self) -> bool {
         self.local.step()
+    }
+
+    /// What /etc/hosts says of a name.
+    pub fn local(&self, name: &str) -> Vec<IpAddr> {
+        self.local.find(name)
     }
 
     /// What is to be said about names that name servers did not answer for.

@@ -1,6 +1,10 @@
 //! Upstream tables: filled by the master, kept current by one worker.
 
 mod brake;
+mod bulk;
+mod change;
+#[cfg(feature = "nginx")]
+mod changing;
 mod feeder;
 mod fill;
 mod hosts;
@@ -16,6 +20,10 @@ mod spool;
 mod tally;
 
 pub use brake::Brake;
+pub use bulk::{Bulk, Counts, Progress};
+pub use change::{Attempt, Attempts, Condition, Made, Refused, Wanted};
+#[cfg(feature = "nginx")]
+pub use changing::{change, change_all};
 pub use feeder::{Feed, RouteFeeder};
 pub use fill::Plan;
 pub use hosts::Hosts;

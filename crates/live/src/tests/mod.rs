@@ -1,5 +1,6 @@
 //! Tests of what links without nginx.
 
+mod change;
 mod cost;
 mod files;
 mod geoip;

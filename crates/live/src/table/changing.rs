@@ -1,0 +1,91 @@
+//! Changes on nginx's event loop: they wait for the zone's lock without blocking anybody, and long ones let requests
+//! go on in between.
+
+use super::bulk::{Bulk, Counts, Progress};
+use super::change::{Attempt, Attempts, Made, Refused, Wanted};
+use super::shared::SharedTable;
+use crate::memory::Memory;
+use crate::slice::{Slice, SystemClock};
+use gatehouse_nginx::event::sleep::sleep;
+use gatehouse_nginx::ffi::process;
+use gatehouse_table::route::Key;
+use std::time::Duration;
+
+/// The longest that a change waits for the lock, for a repair and for room.
+const PATIENCE_MS: u64 = 10_000;
+/// The pause between two attempts: the loop turns meanwhile.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Makes a change in the table, from any worker.
+///
+/// # Errors
+/// [`Refused`]: the table is as before.
+pub async fn change<M: Memory>(
+    table: &SharedTable<M>,
+    wanted: Wanted<'_>,
+) -> Result<Made, Refused> {
+    let mut attempts = Attempts::default();
+    let until = process::now_ms().saturating_add(PATIENCE_MS);
+    loop {
+        if let Attempt::Over(result) = attempts.attempt(table, process::now_ms(), &wanted) {
+            return result;
+        }
+        if process::now_ms() >= until {
+            return Err(Refused::Busy);
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// How long changes that belong together may take of one turn of the loop.
+const SLICE: Duration = Duration::from_millis(3);
+
+/// Makes changes that belong together, from any worker. What the memory of `bulk` holds is freed meanwhile.
+///
+/// # Errors
+/// Why none was made, the key whose change was refused, and how many could not be taken back.
+pub async fn change_all<M: Memory>(
+    table: &SharedTable<M>,
+    mut bulk: Bulk,
+) -> Result<Counts, (Refused, Option<Key>, usize)> {
+    let mut until = process::now_ms().saturating_add(PATIENCE_MS);
+    let result = loop {
+        let clock = SystemClock::start();
+        let slice = Slice::new(&clock, SLICE);
+        let progress = loop {
+            let progress = bulk.attempt(table, process::now_ms());
+            if progress != Progress::More || slice.is_over() {
+                break progress;
+            }
+        };
+        let pause = match progress {
+            Progress::Made(counts) => break Ok(counts),
+            Progress::Refused(why, key, lost) => break Err((why, key, lost)),
+            Progress::More => {
+                until = process::now_ms().saturating_add(PATIENCE_MS);
+                Duration::ZERO
+            }
+            // What was made is taken back when the lock is to be had again.
+            Progress::Wait if process::now_ms() >= until => {
+                bulk.give_up();
+                until = u64::MAX;
+                PAUSE
+            }
+            Progress::Wait => PAUSE,
+        };
+        sleep(pause).await;
+    };
+    loop {
+        let clock = SystemClock::start();
+        let slice = Slice::new(&clock, SLICE);
+        while bulk.shrink() {
+            if slice.is_over() {
+                break;
+            }
+        }
+        if !slice.is_over() {
+            return result;
+        }
+        sleep(Duration::ZERO).await;
+    }
+}
