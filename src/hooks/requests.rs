@@ -7,7 +7,7 @@ use gatehouse_nginx::event::sleep::sleep;
 use gatehouse_nginx::ffi::log;
 use gatehouse_nginx::ffi::process;
 use gatehouse_nginx::http::body::Body;
-use gatehouse_nginx::http::content::Content;
+use gatehouse_nginx::http::content::{Answer, Content};
 use gatehouse_nginx::http::fetch::Fetcher;
 use gatehouse_nginx::http::phase::{Installer, Outcome, Phase};
 use gatehouse_nginx::http::reply::{Next, Producer, Reply};
@@ -135,9 +135,9 @@ impl Content for Answers {
         }
     }
 
-    fn run(r: Request<'_>, body: Body<'_>) -> Reply {
+    fn run(r: Request<'_>, body: Body<'_>) -> Answer {
         let plain = Reply::new(200).header("Content-Type", "text/plain");
-        match r.loc::<Gatehouse>().hooks.requests.content {
+        let reply = match r.loc::<Gatehouse>().hooks.requests.content {
             Some(Kind::Echo) => match body.bytes(LIMIT) {
                 Ok(bytes) => plain
                     .header("X-Length", &bytes.len().to_string())
@@ -161,7 +161,8 @@ impl Content for Answers {
             Some(Kind::Failing) => plain.stream(|_: &mut Vec<u8>| Next::Failed),
             Some(Kind::BadHeader) => plain.header("X-Bad", "a\r\nSet-Cookie: b"),
             Some(Kind::Panic) | None => panic!("test_content panic"),
-        }
+        };
+        reply.into()
     }
 }
 

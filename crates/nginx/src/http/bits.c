@@ -96,6 +96,49 @@ gatehouse_request_header_only(const ngx_http_request_t *r)
     return r->header_only;
 }
 
+ngx_int_t
+gatehouse_request_limit_body(ngx_http_request_t *r, off_t limit)
+{
+    void                     **conf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    conf = ngx_palloc(r->pool, ngx_http_max_module * sizeof(void *));
+    clcf = ngx_palloc(r->pool, sizeof(ngx_http_core_loc_conf_t));
+
+    if (conf == NULL || clcf == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(conf, r->loc_conf, ngx_http_max_module * sizeof(void *));
+    *clcf = *(ngx_http_core_loc_conf_t *) conf[ngx_http_core_module.ctx_index];
+
+    clcf->client_max_body_size = limit;
+    conf[ngx_http_core_module.ctx_index] = clcf;
+    r->loc_conf = conf;
+
+    return NGX_OK;
+}
+
+ngx_uint_t
+gatehouse_location_is_part(const ngx_http_core_loc_conf_t *clcf)
+{
+    return clcf->noname;
+}
+
+ngx_uint_t
+gatehouse_location_is_prefix(const ngx_http_core_loc_conf_t *clcf)
+{
+#if (NGX_PCRE)
+
+    if (clcf->regex) {
+        return 0;
+    }
+
+#endif
+
+    return !clcf->exact_match && !clcf->named && !clcf->noname;
+}
+
 void
 gatehouse_subrequest_without_body(ngx_http_request_t *sr, ngx_http_request_body_t *empty)
 {

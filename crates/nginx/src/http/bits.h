@@ -31,6 +31,15 @@ ngx_int_t gatehouse_request_watch_client(ngx_http_request_t *r);
 void gatehouse_request_timed_out(ngx_http_request_t *r);
 ngx_uint_t gatehouse_request_header_only(const ngx_http_request_t *r);
 
+/* The longest body of this one request; its location's own client_max_body_size counts no more. */
+ngx_int_t gatehouse_request_limit_body(ngx_http_request_t *r, off_t limit);
+
+/* Takes the settings of a location: whether it is one by the beginning of a path. */
+ngx_uint_t gatehouse_location_is_prefix(const ngx_http_core_loc_conf_t *clcf);
+
+/* Likewise: whether it is an `if` or a `limit_except` of another one. */
+ngx_uint_t gatehouse_location_is_part(const ngx_http_core_loc_conf_t *clcf);
+
 /* A subrequest that asks for something of its own has not the body of its parent: empty, zeroed, living as long. */
 void gatehouse_subrequest_without_body(ngx_http_request_t *sr, ngx_http_request_body_t *empty);
 

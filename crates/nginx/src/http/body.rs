@@ -1,8 +1,12 @@
 //! The body of a request, when all of it is there: in memory, or in a file of nginx's where it is large.
 
+use crate::http::attached::{self, Attach};
 use crate::http::request::Request;
 use crate::sys;
+use std::cell::Cell;
 use std::fmt;
+use std::ptr;
+use std::rc::Rc;
 
 /// The body of a request.
 #[derive(Clone, Copy)]
@@ -76,7 +80,14 @@ impl<'r> Body<'r> {
         Ok(out)
     }
 
-    fn parts(&self) -> impl Iterator<Item = Part> {
+    /// What reads it piece by piece, in a task that does not hold the request.
+    pub fn reader(&self) -> Result<BodyReader, BodyError> {
+        let r = Rc::new(Cell::new(self.r.raw()));
+        attached::attach(self.r, Life(Rc::clone(&r))).ok_or(BodyError::NoMemory)?;
+        Ok(BodyReader { r, at: 0 })
+    }
+
+    fn parts(&self) -> impl Iterator<Item = Part> + use<'r> {
         // SAFETY: null, or the body that nginx has read, alive as long as the request.
         let body = unsafe { self.r.fields().request_body.as_ref() };
         let mut link = body.map_or(std::ptr::null_mut(), |body| body.bufs);
@@ -101,7 +112,63 @@ impl<'r> Body<'r> {
     }
 }
 
+/// Reads a body piece by piece.
+pub struct BodyReader {
+    /// Null once the request is over, and its body with it.
+    r: Rc<Cell<*mut sys::ngx_http_request_t>>,
+    /// Bytes read so far.
+    at: u64,
+}
+
+/// Tells a reader that its request is over.
+struct Life(Rc<Cell<*mut sys::ngx_http_request_t>>);
+
+impl Attach for Life {
+    fn ended(&self) {
+        self.0.set(ptr::null_mut());
+    }
+}
+
+impl BodyReader {
+    /// The next bytes, at most so many; empty at the end.
+    pub fn read(&mut self, most: usize) -> Result<Vec<u8>, BodyError> {
+        let r = self.r.get();
+        if r.is_null() {
+            return Err(BodyError::Unreadable);
+        }
+        // SAFETY: live: `Life` says when it ends.
+        let body = Body::new(unsafe { Request::new(r) });
+        let mut begin = 0_u64;
+        for part in body.parts() {
+            let (Part::Memory(_, len) | Part::File(_, _, len)) = part;
+            let end = begin.saturating_add(len as u64);
+            if self.at < end {
+                let skip = usize::try_from(self.at.saturating_sub(begin)).unwrap_or(0);
+                let size = len.saturating_sub(skip).min(most);
+                let mut piece = vec![0; size];
+                part.behind(skip, size).copy(&mut piece)?;
+                self.at = self.at.saturating_add(size as u64);
+                return Ok(piece);
+            }
+            begin = end;
+        }
+        Ok(Vec::new())
+    }
+}
+
 impl Part {
+    /// So many bytes of it, behind its first ones; it has as many.
+    fn behind(&self, skip: usize, size: usize) -> Self {
+        match *self {
+            // SAFETY: within the buffer.
+            Self::Memory(from, _) => Self::Memory(unsafe { from.add(skip) }, size),
+            Self::File(file, at, _) => {
+                let skip = sys::off_t::try_from(skip).unwrap_or(0);
+                Self::File(file, at.saturating_add(skip), size)
+            }
+        }
+    }
+
     /// Puts the part into `to`, which has its length.
     fn copy(&self, to: &mut [u8]) -> Result<(), BodyError> {
         match *self {

@@ -3,6 +3,9 @@
 use crate::conf::{Conf, Error, Words};
 use crate::event::connection::milliseconds;
 use crate::event::resolver::Resolver;
+use crate::ffi::bytes;
+use crate::http::bits;
+use crate::http::content::Content;
 use crate::http::kind::{HttpKind, conf_of, slot};
 use crate::sys;
 use std::ffi::c_void;
@@ -74,6 +77,22 @@ impl<M: HttpKind> Conf<'_, M> {
         }
     }
 
+    /// The name of the location being read, if it is one by the beginning of a path.
+    pub fn prefix_location(&self) -> Option<&[u8]> {
+        let core = &raw const sys::ngx_http_core_module;
+        // SAFETY: the core module's own slot.
+        let core: *const sys::ngx_http_core_loc_conf_t =
+            unsafe { conf_of(self.context().loc_conf, core) };
+        // SAFETY: made by nginx for this level.
+        if unsafe { bits::gatehouse_location_is_prefix(core) } == 0 {
+            return None;
+        }
+        // SAFETY: as above.
+        let name = unsafe { (*core).name };
+        // SAFETY: it lives as long as the configuration.
+        Some(unsafe { bytes::slice(name) })
+    }
+
     pub(crate) fn satisfies_any(&self) -> bool {
         let core = &raw const sys::ngx_http_core_module;
         // SAFETY: the core module's own slot.
@@ -117,6 +136,38 @@ impl<M: HttpKind> Merging<'_, M> {
     /// The `server` the level is in.
     pub fn srv(&mut self) -> &mut M::Srv {
         self.conf.srv()
+    }
+
+    /// Whether the level is an `if` or a `limit_except` of a location: nginx does not ask the location's content handler
+    /// there unless it is said again.
+    pub fn is_part_of_location(&self) -> bool {
+        let core = &raw const sys::ngx_http_core_module;
+        // SAFETY: the core module's own slot.
+        let core: *const sys::ngx_http_core_loc_conf_t =
+            unsafe { conf_of(self.conf.context().loc_conf, core) };
+        // SAFETY: made by nginx for this level.
+        unsafe { bits::gatehouse_location_is_part(core) != 0 }
+    }
+
+    /// Has `C` answer the level being merged.
+    pub fn content<C: Content>(&mut self) {
+        self.conf.content::<C>();
+    }
+
+    /// As [`Conf::resolver`], for the level being merged.
+    pub fn resolver(&self) -> Result<Resolver, Error> {
+        self.conf.resolver()
+    }
+
+    /// Bodies of any length get through to the content handler of the location, which has a limit of its own: nginx would
+    /// refuse them before it is asked.
+    pub fn leave_body_size_to_content(&mut self) {
+        let core = &raw const sys::ngx_http_core_module;
+        // SAFETY: the core module's own slot, merged before ours.
+        let core: *mut sys::ngx_http_core_loc_conf_t =
+            unsafe { conf_of(self.conf.context().loc_conf, core) };
+        // SAFETY: made by nginx for this level; a plain field.
+        unsafe { (*core).client_max_body_size = 0 };
     }
 
     /// Whether the level says `satisfy any`: nginx's own settings are merged before ours.

@@ -6,10 +6,12 @@ use crate::ffi::guard;
 use crate::http::bits;
 use crate::http::body::Body;
 use crate::http::kind::{HttpKind, conf_of};
+use crate::http::later::{self, Making};
 use crate::http::reply::{Reply, Source};
 use crate::http::request::Request;
 use crate::http::stream;
 use crate::sys;
+use std::future::Future;
 use std::ptr;
 
 /// Answers the requests of a location.
@@ -17,12 +19,37 @@ pub trait Content: 'static {
     /// For the alert line.
     const NAME: &'static str;
 
-    /// The longest body that it takes; what is longer is answered with 413, as what `client_max_body_size` does
-    /// not allow. None: a body is not read.
+    /// The longest body that it takes. None: a body is not read.
     fn body_limit(r: Request<'_>) -> Option<u64>;
 
+    /// Answers a longer body. One that does not announce its length is answered with nginx's 413.
+    fn too_large(_: Request<'_>) -> Reply {
+        Reply::new(413)
+    }
+
     /// Answers, when all of the body is there.
-    fn run(r: Request<'_>, body: Body<'_>) -> Reply;
+    fn run(r: Request<'_>, body: Body<'_>) -> Answer;
+}
+
+/// What a content handler gives.
+pub enum Answer {
+    /// The reply.
+    Now(Reply),
+    /// The reply of a task. It is made to its end, whether the client is still there or not.
+    Later(Making),
+}
+
+impl Answer {
+    /// The reply that `making` gives. It holds nothing of the request; a panic in it is answered with 500.
+    pub fn later(making: impl Future<Output = Reply> + 'static) -> Self {
+        Self::Later(Box::pin(making))
+    }
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self::Now(reply)
+    }
 }
 
 impl<M: HttpKind> Conf<'_, M> {
@@ -39,7 +66,6 @@ impl<M: HttpKind> Conf<'_, M> {
 
 const DONE: isize = sys::NGX_DONE as isize;
 const SERVER_ERROR: isize = sys::NGX_HTTP_INTERNAL_SERVER_ERROR as isize;
-const TOO_LARGE: isize = sys::NGX_HTTP_REQUEST_ENTITY_TOO_LARGE as isize;
 
 /// `ngx_http_core_loc_conf_t.handler`
 unsafe extern "C" fn content<C: Content>(r: *mut sys::ngx_http_request_t) -> isize {
@@ -50,25 +76,18 @@ unsafe extern "C" fn content<C: Content>(r: *mut sys::ngx_http_request_t) -> isi
     let limit = unsafe { guard::run(request.log_ptr(), C::NAME, None, asked) };
     match limit {
         None => SERVER_ERROR,
-        Some(None) => {
-            // SAFETY: a live request in its content phase.
-            let discarded = unsafe { sys::ngx_http_discard_request_body(r) };
-            if discarded != sys::NGX_OK as isize {
-                return discarded;
-            }
-            // `answer` finalizes the request, and the content phase does so with what is returned here.
-            // SAFETY: nginx passes a live request.
-            let main = unsafe { (*r).main };
-            // SAFETY: the main request outlives its subrequests.
-            unsafe { count_up(main) };
-            // SAFETY: as nginx would call it, with the count it would have taken.
-            unsafe { answer::<C>(r) };
-            DONE
-        }
+        // SAFETY: a live request in its content phase.
+        Some(None) => unsafe { without_body(r, answer::<C>) },
         Some(Some(limit)) => {
             let announced = request.fields().headers_in.content_length_n;
             if u64::try_from(announced).is_ok_and(|announced| announced > limit) {
-                return TOO_LARGE;
+                // SAFETY: a live request in its content phase.
+                return unsafe { without_body(r, too_large::<C>) };
+            }
+            let limit = sys::off_t::try_from(limit).unwrap_or(sys::off_t::MAX);
+            // SAFETY: a live request whose body nobody has begun to read.
+            if unsafe { bits::gatehouse_request_limit_body(r, limit) } != sys::NGX_OK as isize {
+                return SERVER_ERROR;
             }
             // SAFETY: a live request in its content phase; nginx takes a count for the handler.
             let read = unsafe { sys::ngx_http_read_client_request_body(r, Some(answer::<C>)) };
@@ -78,6 +97,29 @@ unsafe extern "C" fn content<C: Content>(r: *mut sys::ngx_http_request_t) -> isi
             DONE
         }
     }
+}
+
+/// Answers a request whose body is not read.
+///
+/// # Safety
+/// `r` is a live request in its content phase.
+unsafe fn without_body(
+    r: *mut sys::ngx_http_request_t,
+    answer: unsafe extern "C" fn(*mut sys::ngx_http_request_t),
+) -> isize {
+    // SAFETY: promised by the caller.
+    let discarded = unsafe { sys::ngx_http_discard_request_body(r) };
+    if discarded != sys::NGX_OK as isize {
+        return discarded;
+    }
+    // `answer` finalizes the request, and the content phase does so with what is returned here.
+    // SAFETY: promised by the caller.
+    let main = unsafe { (*r).main };
+    // SAFETY: the main request outlives its subrequests.
+    unsafe { count_up(main) };
+    // SAFETY: as nginx would call it, with the count it would have taken.
+    unsafe { answer(r) };
+    DONE
 }
 
 /// # Safety
@@ -90,20 +132,50 @@ unsafe fn count_up(main: *mut sys::ngx_http_request_t) {
 
 /// Called with all of the body, and a count of the request.
 unsafe extern "C" fn answer<C: Content>(r: *mut sys::ngx_http_request_t) {
-    // SAFETY: nginx passes a live request.
-    let request = unsafe { Request::new(r) };
-    let body = || {
+    let body = |request: Request<'_>| {
         let body = Body::new(request);
         match C::body_limit(request) {
-            Some(limit) if body.len() > limit => Reply::new(413),
+            Some(limit) if body.len() > limit => C::too_large(request).into(),
             _ => C::run(request, body),
         }
     };
+    // SAFETY: nginx passes a live request, and a count of it.
+    unsafe { end::<C>(r, body) }
+}
+
+/// Called for a body that is too large, with a count of the request.
+unsafe extern "C" fn too_large<C: Content>(r: *mut sys::ngx_http_request_t) {
+    // SAFETY: the caller passes a live request, and a count of it.
+    unsafe { end::<C>(r, |request| C::too_large(request).into()) }
+}
+
+/// # Safety
+/// `r` is live, and a count of it is the caller's to give back; it does not use the request afterwards.
+unsafe fn end<C: Content>(
+    r: *mut sys::ngx_http_request_t,
+    body: impl FnOnce(Request<'_>) -> Answer,
+) {
+    // SAFETY: promised by the caller.
+    let request = unsafe { Request::new(r) };
+    let failed = Answer::Now(Reply::new(500));
     // SAFETY: the connection's log is live.
-    let reply = unsafe { guard::run(request.log_ptr(), C::NAME, Reply::new(500), body) };
+    let answer = unsafe { guard::run(request.log_ptr(), C::NAME, failed, || body(request)) };
+    match answer {
+        // SAFETY: promised by the caller.
+        Answer::Now(reply) => unsafe { send_guarded::<C>(request, reply) },
+        // SAFETY: promised by the caller.
+        Answer::Later(making) => unsafe {
+            later::begin(request, C::NAME, making, send_guarded::<C>);
+        },
+    }
+}
+
+/// # Safety
+/// As [`send`].
+unsafe fn send_guarded<C: Content>(r: Request<'_>, reply: Reply) {
     let body = || {
-        // SAFETY: the request is live, and nothing of it is used after this.
-        unsafe { send::<C>(request, reply) }
+        // SAFETY: promised by the caller.
+        unsafe { send::<C>(r, reply) }
     };
     // What is left of the reply is dropped after the request has ended: its connection's log may be gone.
     // SAFETY: the log of the running cycle.
@@ -153,6 +225,8 @@ unsafe fn finalize(r: Request<'_>, result: isize) {
 /// Puts status, length and headers into the request; None when memory is short.
 fn set_head(r: Request<'_>, reply: &Reply) -> Option<()> {
     let length = match &reply.body {
+        // These have no body by themselves.
+        _ if matches!(reply.status, 204 | 304) => -1,
         Source::Nothing => 0,
         Source::Bytes(bytes) => sys::off_t::try_from(bytes.len()).ok()?,
         Source::Producer(_) => -1,

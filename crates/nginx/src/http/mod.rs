@@ -16,6 +16,7 @@ pub(crate) mod failure;
 pub mod fetch;
 pub mod header;
 pub mod kind;
+mod later;
 mod layout;
 pub mod module;
 pub mod phase;

@@ -76,6 +76,24 @@ impl<'r> Request<'r> {
         self.fields().main == self.raw()
     }
 
+    /// The method as sent.
+    pub fn method(self) -> &'r [u8] {
+        // SAFETY: lives in the request's pool or buffers.
+        unsafe { bytes::slice(self.fields().method_name) }
+    }
+
+    /// The name of the location: for one by the beginning of a path that beginning.
+    pub fn location(self) -> &'r [u8] {
+        let core = &raw const sys::ngx_http_core_module;
+        // SAFETY: the core module's own slot.
+        let core: *const sys::ngx_http_core_loc_conf_t =
+            unsafe { conf_of(self.fields().loc_conf, core) };
+        // SAFETY: its location configuration, which every request has.
+        let name = unsafe { (*core).name };
+        // SAFETY: it lives as long as the configuration.
+        unsafe { bytes::slice(name) }
+    }
+
     /// The decoded, normalised path.
     pub fn uri(self) -> &'r [u8] {
         // SAFETY: lives in the request's pool or buffers.
