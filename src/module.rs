@@ -46,6 +46,7 @@ pub struct Srv {
 pub struct Loc {
     pub(crate) geoip: geoip::Loc,
     pub(crate) token: token::Loc,
+    pub(crate) upstream: upstream::Loc,
     #[cfg(feature = "hooks")]
     pub(crate) hooks: hooks::Loc,
 }

@@ -19,7 +19,7 @@ miss 404;
 => upstream_table "apps" has no "zone"
 # a zone too small for anything
 zone 8k;
-=> [warn] upstream_table "apps" has no "file" and stays empty
+=> [warn] upstream_table "apps" has no "file" and no "upstream_api" with "write=on", it stays empty
 => upstream_table "apps": "zone" is too small: it has 8192 bytes, a table needs 77824 ("zone 76k;")
 # a size that is none
 zone many;
@@ -467,3 +467,80 @@ upstream_table apps { zone 140k; file apps.json; }
 --- user_files eval
 ">>> ../conf/apps.json\n" . '{"h0.test": {"backends": [], "vars": {"v": "' . "v" x 80 . '"}}, "h1.test": {"backends": [], "vars": {"v": "' . "v" x 160 . '"}}, "h2.test": {"backends": [], "vars": {"v": "' . "v" x 240 . '"}}, "h3.test": {"backends": [], "vars": {"v": "' . "v" x 320 . '"}}, "h4.test": {"backends": [], "vars": {"v": "' . "v" x 400 . '"}}, "h5.test": {"backends": [], "vars": {"v": "' . "v" x 480 . '"}}, "h6.test": {"backends": [], "vars": {"v": "' . "v" x 560 . '"}}, "h7.test": {"backends": [], "vars": {"v": "' . "v" x 640 . '"}}, "h8.test": {"backends": [], "vars": {"v": "' . "v" x 720 . '"}}, "h9.test": {"backends": [], "vars": {"v": "' . "v" x 800 . '"}}, "h10.test": {"backends": [], "vars": {"v": "' . "v" x 880 . '"}}, "h11.test": {"backends": [], "vars": {"v": "' . "v" x 960 . '"}}}'
 --- config_ok
+
+=== TEST 18: the parameters of upstream_api
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+--- config
+location /a/ { CASE }
+--- user_files
+>>> ../conf/apps.json
+{}
+>>> ../conf/key
+k
+--- conf_cases
+# all of them
+upstream_api apps write=off key_file=key body_max=1m;
+=> ok
+# twice
+upstream_api apps; upstream_api apps;
+=> "upstream_api" directive is duplicate
+# a parameter twice
+upstream_api apps write=on write=on;
+=> duplicate parameter "write" in "upstream_api" directive
+# neither on nor off
+upstream_api apps write=yes;
+=> invalid value "yes" in "write" of "upstream_api" directive, it must be "on" or "off"
+# a word it does not know
+upstream_api apps read=on;
+=> invalid parameter "read=on" in "upstream_api" directive
+# a size that is none
+upstream_api apps body_max=long;
+=> invalid value "body_max=long" in "upstream_api" directive
+# a key that is not there
+upstream_api apps key_file=none;
+=> cannot load key file "*/conf/none" (2: No such file or directory) in "upstream_api" directive
+# no path
+upstream_api apps key_file=;
+=> invalid parameter "key_file=" in "upstream_api" directive
+# another table
+upstream_api none;
+=> unknown upstream_table "none" in "upstream_api" directive
+
+=== TEST 19: where upstream_api may stand
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+--- config
+CASE
+--- user_files
+>>> ../conf/apps.json
+{}
+--- conf_cases
+# a path without a slash at its end
+location /a { upstream_api apps; }
+=> "upstream_api" directive must stand in a location that is a prefix and ends in "/", such as "location /_apps/"
+# one path
+location = /a/ { upstream_api apps; }
+=> "upstream_api" directive must stand in a location that is a prefix and ends in "/", such as "location /_apps/"
+# a pattern
+location ~ /a/ { upstream_api apps; }
+=> "upstream_api" directive must stand in a location that is a prefix and ends in "/", such as "location /_apps/"
+# a name
+location @a/ { upstream_api apps; }
+=> "upstream_api" directive must stand in a location that is a prefix and ends in "/", such as "location /_apps/"
+# a prefix before patterns
+location ^~ /a/ { upstream_api apps; }
+=> ok
+
+=== TEST 20: a table that only the API fills
+--- http_config
+upstream_table apps { zone 1m; }
+--- config
+location /a/ { CASE }
+--- conf_cases
+# that may write
+upstream_api apps write=on;
+=> ok
+# that may not
+upstream_api apps;
+=> [warn] upstream_table "apps" has no "file" and no "upstream_api" with "write=on", it stays empty @ nginx.conf

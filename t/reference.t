@@ -56,6 +56,7 @@ location / {
     geoip_address $http_x;
     proxy_pass http://apps;
 }
+location /_apps/ { upstream_api apps write=on body_max=1m; }
 --- user_files
 >>> ../conf/apps.json
 {}

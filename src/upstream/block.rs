@@ -3,13 +3,11 @@
 use crate::Gatehouse;
 use crate::words::{duplicate, http_status};
 use gatehouse_base::words;
-use gatehouse_live::table::{Brake, Hosts, RouteFiles};
+use gatehouse_live::table::{Brake, RouteFiles};
 use gatehouse_nginx::{Conf, Error};
 use gatehouse_table::route::Match;
 use gatehouse_table::table::Passive;
-use std::cell::RefCell;
 use std::ops::RangeInclusive;
-use std::rc::Rc;
 
 /// The lines of a block.
 #[derive(Default)]
@@ -194,12 +192,7 @@ fn route_files(cf: &mut Conf<'_, Gatehouse>, words: &[&str]) -> Result<RouteFile
     Ok(RouteFiles {
         paths,
         reload_ms: reload_ms.unwrap_or(RELOAD_MS),
-        hosts: Rc::clone(
-            cf.main()
-                .upstream
-                .hosts
-                .get_or_insert_with(|| Rc::new(RefCell::new(Hosts::of_new_configuration()))),
-        ),
+        hosts: cf.main().upstream.hosts(),
     })
 }
 

@@ -14,6 +14,8 @@ use std::rc::Rc;
 pub(crate) struct Main {
     pub(super) tables: Vec<UpstreamTable>,
     pub(super) uses: Vec<Rc<TableRef>>,
+    /// Where routes may come from besides a table's own lines.
+    pub(super) writers: Vec<Rc<TableRef>>,
     pub(super) lookups: Vec<Rc<Lookup>>,
     pub(super) variables: Vec<Definition>,
     /// Addresses of host names, for all tables.
@@ -89,6 +91,12 @@ impl Main {
     /// Whether any `upstream` looks its backends up.
     pub(crate) fn in_use(&self) -> bool {
         !self.lookups.is_empty()
+    }
+
+    /// The addresses of host names, for all who need some.
+    pub(super) fn hosts(&mut self) -> Rc<RefCell<Hosts>> {
+        let new = || Rc::new(RefCell::new(Hosts::of_new_configuration()));
+        Rc::clone(self.hosts.get_or_insert_with(new))
     }
 
     pub(super) fn table(&self, used: &TableRef) -> Option<&UpstreamTable> {

@@ -1,5 +1,6 @@
 //! `upstream_…`: which backends serve a host, from a table that changes without a reload.
 
+mod api;
 mod balance;
 mod block;
 mod conf;
@@ -7,6 +8,7 @@ mod keys;
 mod table;
 mod variables;
 
+pub(crate) use api::Loc;
 pub(crate) use balance::cache_use;
 pub(crate) use conf::{Main, Srv};
 pub(crate) use variables::{Local, Record};
@@ -16,9 +18,10 @@ use crate::family::Family;
 use balance::Routed;
 use conf::{Lookup, use_table};
 use gatehouse_base::words;
-use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level};
+use gatehouse_nginx::{Args, Conf, ConfLine, Contexts, Directive, Error, Level};
 use gatehouse_table::balance::{self as policies, POLICIES};
 use std::rc::Rc;
+use table::UpstreamTable;
 use variables::VARIABLES;
 
 /// What this family brings.
@@ -29,7 +32,12 @@ pub(crate) const FAMILY: Family = Family {
     variables: VARIABLES,
     #[cfg(feature = "hooks")]
     words: block::reference,
-    complete: |cf| complete(&cf.main().upstream),
+    merge: api::merge,
+    complete: |cf| {
+        complete(&cf.main().upstream)?;
+        warn_of_empty_tables(cf);
+        Ok(())
+    },
     ..Family::NONE
 };
 
@@ -65,6 +73,15 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
         text: include_str!("docs/upstream_variable.md"),
         set: variables::set,
     },
+    Directive {
+        name: c"upstream_api",
+        syntax: "table [write=on|off] [key_file=path] [body_max=size]",
+        default: None,
+        contexts: Contexts::LOCATION,
+        args: Args::Between(1, 4),
+        text: include_str!("docs/upstream_api.md"),
+        set: api::set,
+    },
 ];
 
 fn set_lookup(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
@@ -95,6 +112,23 @@ fn set_lookup(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     cf.srv().upstream.lookup = Some(Rc::clone(&lookup));
     cf.main().upstream.lookups.push(lookup);
     cf.balancer::<Routed>()
+}
+
+/// Warns of tables that nothing can bring a route into.
+fn warn_of_empty_tables(cf: &mut Conf<'_, Gatehouse>) {
+    let main = &cf.main().upstream;
+    let is_empty =
+        |table: &&UpstreamTable| !main.writers.iter().any(|one| one.name == table.name());
+    let empty = main.tables.iter().filter(is_empty);
+    let lines: Vec<(String, ConfLine)> = empty
+        .filter_map(|table| Some((table.name().to_owned(), table.no_source()?.clone())))
+        .collect();
+    for (name, place) in lines {
+        let text = format!(
+            "upstream_table \"{name}\" has no \"file\" and no \"upstream_api\" with \"write=on\", it stays empty"
+        );
+        cf.log_at(&place, Level::Warn, &text);
+    }
 }
 
 /// The word of `balance=` that holds without one.

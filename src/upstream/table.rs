@@ -5,7 +5,7 @@ use crate::Gatehouse;
 use gatehouse_live::nginx::{Process, Reading};
 use gatehouse_live::table::{Feed, Plan, RouteFeeder, SharedTable};
 use gatehouse_nginx::shm::ZoneState;
-use gatehouse_nginx::{Conf, Error, Level, Zone};
+use gatehouse_nginx::{Conf, ConfLine, Error, Zone};
 use gatehouse_table::route::Match;
 use gatehouse_table::table::{Passive, Table};
 use std::cell::RefCell;
@@ -15,6 +15,8 @@ use std::sync::atomic::AtomicU64;
 /// A table as requests use it.
 pub(super) struct UpstreamTable {
     shared: Rc<SharedTable<Zone>>,
+    /// Where its block stands, if no line of it says where routes come from.
+    no_source: Option<ConfLine>,
     miss: u16,
     passive: Passive,
 }
@@ -37,10 +39,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let size = block
         .size
         .ok_or_else(|| Error::at(&place, format!("upstream_table \"{name}\" has no \"zone\"")))?;
-    if block.files.is_none() {
-        let text = format!("upstream_table \"{name}\" has no \"file\" and stays empty");
-        cf.log_at(&place, Level::Warn, &text);
-    }
+    let has_no_file = block.files.is_none();
     let mode = block.mode.unwrap_or(Match::Host);
     let brake = block.brake.unwrap_or_default();
     let feed = Rc::new(RefCell::new(Feed::new(block.files.as_ref())));
@@ -59,6 +58,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         .change(|scheduler| scheduler.add(seat, vec![Box::new(feeder)]));
     main.upstream.tables.push(UpstreamTable {
         shared,
+        no_source: has_no_file.then_some(place),
         miss: block.miss.unwrap_or(404),
         passive: block.passive.unwrap_or_default(),
     });
@@ -87,6 +87,11 @@ impl UpstreamTable {
         self.shared.name()
     }
 
+    /// The table in its zone, as feeders and the API have it.
+    pub(super) fn shared(&self) -> &Rc<SharedTable<Zone>> {
+        &self.shared
+    }
+
     /// What answers a miss.
     pub(super) fn miss(&self) -> u16 {
         self.miss
@@ -95,6 +100,11 @@ impl UpstreamTable {
     /// When backends are left out.
     pub(super) fn passive(&self) -> &Passive {
         &self.passive
+    }
+
+    /// Where its block stands, if no line of it says where routes come from.
+    pub(super) fn no_source(&self) -> Option<&ConfLine> {
+        self.no_source.as_ref()
     }
 
     /// How keys are compared.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// Bytes that are never shown and are wiped on drop.
@@ -12,6 +13,11 @@ impl Secret {
     /// Takes over a buffer that holds a secret.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
+    }
+
+    /// Whether a client has presented this secret, in a time that tells no more than its length.
+    pub fn is(&self, presented: &[u8]) -> bool {
+        self.0.as_slice().ct_eq(presented).into()
     }
 
     /// The secret itself; for hashing only.
@@ -29,6 +35,15 @@ impl fmt::Debug for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_same_bytes_are_the_secret() {
+        let secret = Secret::new(b"hunter2".to_vec());
+        assert!(secret.is(b"hunter2"));
+        for other in [&b"hunter1"[..], b"hunter", b"hunter22", b""] {
+            assert!(!secret.is(other));
+        }
+    }
 
     #[test]
     fn debug_shows_nothing() {

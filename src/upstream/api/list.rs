@@ -1,0 +1,141 @@
+//! All routes, or a page of them, written while the client takes them.
+
+use super::gate::{Call, Expected};
+use super::problem::{Problem, head};
+use gatehouse_live::table::SharedTable;
+use gatehouse_live::{Slice, SystemClock};
+use gatehouse_nginx::http::reply::{Next, Producer, Reply};
+use gatehouse_nginx::{Request, Zone};
+use gatehouse_table::api::{ETag, Query};
+use gatehouse_table::route::{Key, write_text};
+use gatehouse_table::table::{Listing, Owner, RouteView, Table};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Bytes of a piece, about.
+const PIECE: usize = 32 * 1024;
+/// How long the making of a piece may take.
+const SLICE: Duration = Duration::from_millis(3);
+
+/// The tag of all routes: that of the table's generation.
+pub(super) fn tag(routes: &Table<'_>) -> ETag {
+    ETag(routes.own_number(), routes.generation())
+}
+
+/// `GET /`
+pub(super) fn all(r: Request<'_>, call: &Call<'_>) -> Result<Reply, Problem> {
+    let query = Query::parse(r.args(), &["after", "limit", "owner"])?;
+    let routes = call.table.routes().ok_or_else(Problem::busy)?;
+    // A key that is none finds its place in the order as well.
+    let after = query.after.map(|text| {
+        Key::parse(&text, call.table.mode()).map_or(text, |key| key.as_bytes().to_vec())
+    });
+    let tag = tag(&routes);
+    if Expected::of(r).is_known(tag) {
+        return Ok(head(304).header("ETag", &tag.to_string()).bytes(""));
+    }
+    // One more than wanted tells whether there are more.
+    let wanted = query.limit.map(|limit| limit.saturating_add(1));
+    let pages = Pages {
+        listing: Listing::new(
+            &routes,
+            after.as_deref(),
+            wanted.filter(|_| query.owner.is_none()),
+        ),
+        table: Rc::clone(call.table.shared()),
+        owner: query.owner,
+        limit: query.limit.unwrap_or(u64::MAX),
+        count: 0,
+        last: Vec::new(),
+        stage: Stage::Begin,
+    };
+    Ok(head(200).header("ETag", &tag.to_string()).stream(pages))
+}
+
+/// The text of a list, made piece by piece.
+struct Pages {
+    table: Rc<SharedTable<Zone>>,
+    listing: Listing,
+    owner: Option<Owner>,
+    limit: u64,
+    count: u64,
+    last: Vec<u8>,
+    stage: Stage,
+}
+
+enum Stage {
+    Begin,
+    Routes,
+    /// There are more than wanted.
+    Cut,
+    End,
+}
+
+impl Producer for Pages {
+    fn next(&mut self, out: &mut Vec<u8>) -> Next {
+        let table = Rc::clone(&self.table);
+        let Some(routes) = table.routes() else {
+            return Next::Failed;
+        };
+        if matches!(self.stage, Stage::Begin) {
+            out.extend_from_slice(b"{\"version\":1,\"routes\":{");
+            self.stage = Stage::Routes;
+        }
+        let clock = SystemClock::start();
+        let slice = Slice::new(&clock, SLICE);
+        while matches!(self.stage, Stage::Routes) {
+            self.step(&routes, out);
+            if out.len() >= PIECE || slice.is_over() {
+                return Next::More;
+            }
+        }
+        out.push(b'}');
+        if matches!(self.stage, Stage::Cut) {
+            out.extend_from_slice(b",\"next\":");
+            write_text(&String::from_utf8_lossy(&self.last), out);
+        }
+        out.extend_from_slice(b"}\n");
+        Next::End
+    }
+}
+
+impl Pages {
+    fn step(&mut self, routes: &Table<'_>, out: &mut Vec<u8>) {
+        let Self {
+            listing,
+            owner,
+            limit,
+            count,
+            last,
+            ..
+        } = self;
+        let mut cut = false;
+        let more = listing.step(routes, &mut |view| {
+            if owner.is_some_and(|owner| view.owner() != Some(owner)) {
+                return true;
+            }
+            cut = *count >= *limit;
+            if cut {
+                return false;
+            }
+            out.extend_from_slice(if *count > 0 { b",\n" } else { b"\n" });
+            write_member(&view, out);
+            *count = count.saturating_add(1);
+            last.clear();
+            last.extend_from_slice(view.key());
+            true
+        });
+        if cut {
+            self.stage = Stage::Cut;
+        } else if !more {
+            self.stage = Stage::End;
+        }
+    }
+}
+
+/// `"KEY":{…}`
+fn write_member(view: &RouteView<'_>, out: &mut Vec<u8>) {
+    write_text(&String::from_utf8_lossy(view.key()), out);
+    out.push(b':');
+    view.written().write_json(out);
+}

@@ -1,0 +1,99 @@
+//! One route, and what else is read or set at once.
+
+use super::gate::{Call, Expected};
+use super::problem::{Problem, head, json};
+use gatehouse_live::table::Refused;
+use gatehouse_nginx::Request;
+use gatehouse_nginx::http::reply::Reply;
+use gatehouse_table::api::{ETag, Query};
+use gatehouse_table::route::{Backend, Host, Key, Route, parse_backend_url};
+use gatehouse_table::table::BackendView;
+use std::net::SocketAddr;
+
+/// The key that a path names.
+pub(super) fn key(call: &Call<'_>, text: &[u8]) -> Result<Key, Problem> {
+    if std::str::from_utf8(text).is_err() {
+        return Err(Problem::new(400, "invalid_key", "the key is not UTF-8"));
+    }
+    Ok(Key::parse(text, call.table.mode())?)
+}
+
+/// A route with its tag.
+pub(super) fn reply(status: u16, route: &Route, tag: ETag) -> Reply {
+    let mut text = Vec::new();
+    route.write_json(&mut text);
+    text.push(b'\n');
+    json(status, text).header("ETag", &tag.to_string())
+}
+
+/// `GET /KEY`
+pub(super) fn show(r: Request<'_>, call: &Call<'_>, text: &[u8]) -> Result<Reply, Problem> {
+    Query::parse(r.args(), &[])?;
+    let key = key(call, text)?;
+    let routes = call.table.routes().ok_or(Refused::NoTable)?;
+    let found = call.table.shared().current(&key)?;
+    let (taken, version) = found.ok_or_else(Problem::no_route)?;
+    let tag = ETag(routes.own_number(), version);
+    if Expected::of(r).is_known(tag) {
+        return Ok(head(304).header("ETag", &tag.to_string()).bytes(""));
+    }
+    Ok(reply(200, &taken.view().written(), tag))
+}
+
+/// The backend that `url=` names.
+pub(super) fn backend(r: Request<'_>) -> Result<Backend, Problem> {
+    let query = Query::parse(r.args(), &["url"])?;
+    let missing = || Problem::new(400, "invalid_argument", "missing argument \"url\"");
+    let url = query.url.ok_or_else(missing)?;
+    parse_backend_url(&url, false).map_err(|why| Problem::new(400, "invalid_argument", why))
+}
+
+/// There is no such backend in the route.
+pub(super) fn no_backend() -> Problem {
+    Problem::new(404, "no_backend", "the route has no backend of this URL")
+}
+
+/// `POST /KEY/backends/reset?url=URL`
+pub(super) fn reset(r: Request<'_>, call: &Call<'_>, text: &[u8]) -> Result<Reply, Problem> {
+    let (key, wanted) = (key(call, text)?, backend(r)?);
+    let routes = call.table.routes().ok_or(Refused::NoTable)?;
+    let found = call.table.shared().current(&key)?;
+    let (taken, _) = found.ok_or_else(Problem::no_route)?;
+    let view = taken.view();
+    let mut found = false;
+    for backend in view.backends().filter(|one| is_of(one, &wanted)) {
+        found = true;
+        if let Some(peer) = routes.peer(backend.peer()) {
+            peer.reset();
+        }
+    }
+    if !found {
+        return Err(no_backend());
+    }
+    Ok(Reply::new(204)
+        .header("Cache-Control", "no-store")
+        .bytes(""))
+}
+
+/// Whether an address in the table is one of this backend's.
+fn is_of(stored: &BackendView<'_>, wanted: &Backend) -> bool {
+    let endpoint = stored.endpoint();
+    let address = endpoint.address.to_string();
+    stored.tls() == wanted.tls
+        && match &wanted.host {
+            Host::Unix(path) => address.strip_prefix("unix:") == Some(path),
+            Host::Ip(ip) => {
+                endpoint.name.is_none() && address == SocketAddr::new(*ip, wanted.port).to_string()
+            }
+            Host::Name(name) => {
+                endpoint.name == Some(name) && address.ends_with(&format!(":{}", wanted.port))
+            }
+        }
+}
+
+/// `GET /-/version`
+pub(super) fn version() -> Reply {
+    let (version, nginx) = (env!("CARGO_PKG_VERSION"), env!("GATEHOUSE_NGINX_VERSION"));
+    let text = format!("{{\"version\":\"{version}\",\"nginx\":\"{nginx}\"}}\n");
+    json(200, text.into_bytes())
+}
