@@ -12,6 +12,8 @@ use std::cell::Cell;
 #[derive(Default)]
 pub(crate) struct Local<'r> {
     pub(super) remembered: Cell<Option<Remembered<'r>>>,
+    /// Where `upstream_variable` has read last.
+    read: Cell<Option<Read<'r>>>,
     /// For which upstream, and what stands in front of its cache key.
     pub(super) cache_part: Cell<Option<(usize, &'r [u8])>>,
 }
@@ -44,6 +46,37 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     cf.add_variable::<Value>(&word(1), number)
 }
 
+/// A route that variables were read from; all that a request reads there is of one version of the route.
+#[derive(Clone, Copy)]
+struct Read<'r> {
+    /// The table's index.
+    table: usize,
+    key: &'r [u8],
+    found: Found<'r>,
+}
+
+/// The route that a variable is read from, found when the first variable is.
+fn read<'r>(r: Request<'r>, definition: &Definition) -> Option<Found<'r>> {
+    let key = definition.key.eval(r)?;
+    let index = definition.table.index.get();
+    let memo = &r.local::<Gatehouse>()?.upstream.read;
+    let known = memo.get();
+    if let Some(known) = known.filter(|known| known.table == index && known.key == key) {
+        return Some(known.found);
+    }
+    let table = r
+        .main_conf::<Gatehouse>()
+        .upstream
+        .table(&definition.table)?;
+    let found = balance::find(r, table, key)?;
+    memo.set(Some(Read {
+        table: index,
+        key,
+        found,
+    }));
+    Some(found)
+}
+
 struct Value;
 
 impl Getter for Value {
@@ -52,11 +85,7 @@ impl Getter for Value {
         let Some(definition) = main.variables.get(number) else {
             return Answer::Failed;
         };
-        let (Some(key), Some(table)) = (definition.key.eval(r), main.table(&definition.table))
-        else {
-            return Answer::Failed;
-        };
-        let Some(found) = balance::find(r, table, key) else {
+        let Some(found) = read(r, definition) else {
             return Answer::Failed;
         };
         let value = found

@@ -51,6 +51,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("upstream_websocket", upstream::websocket),
     Scenario::new("upstream_many", upstream::many),
     Scenario::new("tenants_keys_change", tenants::keys_change),
+    Scenario::new("tenants_one_version", tenants::one_version),
     Scenario::new("refusals_logged_once", refusals::logged_once),
     Scenario::new("reload_under_load", reload::under_load),
     Scenario::new("reload_changes", reload::changes),

@@ -1,9 +1,12 @@
-//! Keys of routes that change while requests are judged by them.
+//! What a request goes by while the routes of its tenant change: the key, and the values of its variables.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use nginx_prove::backend::Backend;
 use nginx_prove::env::Env;
 use nginx_prove::poll;
 use nginx_prove::server::{Server, Setup, request_to};
@@ -116,4 +119,67 @@ fn change(server: &mut Server, round: usize) -> Result<(), String> {
         opens.then_some(())
     };
     poll::until(SOON, changed).ok_or_else(|| format!("round {round}: the key did not change"))
+}
+
+const VARIABLES: &str = "
+http {
+    upstream_table sites { zone 1m; file sites.json reload=20ms; }
+    upstream_variable $token sites $host token default=none;
+    upstream_variable $plan sites $host plan default=none;
+    server {
+        listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
+        location / {
+            set $first $token;
+            proxy_set_header X-First $first;
+            proxy_set_header X-Second $token-$plan;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A;
+        }
+        location = /now { return 200 $token-$plan; }
+    }
+}";
+
+const SLOW: &[u8] = b"POST / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// All variables of a request come from the route as it was when the first one was read, however long the request
+/// takes; the next request reads the new one.
+pub(super) fn one_version(env: &Env) -> Result<(), String> {
+    let a = Backend::http("a")?;
+    let vars = |value: &str| {
+        format!(
+            r#"{{"a.test": {{"backends": [], "vars": {{"token": "{value}", "plan": "{value}"}}}}}}"#
+        )
+    };
+    let server = Setup::new(env)?
+        .name("PORT_A", &a.port().to_string())
+        .file("conf/sites.json", vars("old").as_bytes())?
+        .start(VARIABLES)?;
+    let text = |e: std::io::Error| e.to_string();
+    let mut slow = TcpStream::connect(("127.0.0.1", server.port(0))).map_err(text)?;
+    slow.set_read_timeout(Some(SOON)).map_err(text)?;
+    slow.write_all(SLOW).map_err(text)?;
+    // nginx asks for the body when it has come to the proxy.
+    let mut asked = [0; CONTINUE.len()];
+    slow.read_exact(&mut asked).map_err(text)?;
+    if asked != CONTINUE {
+        return Err(String::from_utf8_lossy(&asked).into_owned());
+    }
+    let shows = |value: &str| {
+        let wanted = format!("{value}-{value}");
+        let answer = server.get("/now", "Host: a.test");
+        answer.is_ok_and(|r| r.text() == wanted).then_some(())
+    };
+    server.write_file("conf/sites.json", vars("new").as_bytes())?;
+    poll::until(SOON, || shows("new")).ok_or("the new routes are not there")?;
+    slow.write_all(b"xx").map_err(text)?;
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).map_err(text)?;
+    // nginx waits for the client's end, too.
+    drop(slow);
+    for line in ["X-First: old", "X-Second: old-old"] {
+        if !answer.contains(line) {
+            return Err(format!("no `{line}` in:\n{answer}"));
+        }
+    }
+    server.stop()
 }
