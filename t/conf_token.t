@@ -520,6 +520,9 @@ message "{timestamp}{lifetime}$uri"; from query=a,b,c;
 # a name without a lifetime
 message "{expires}$uri"; from query=a,b,c;
 => token_profile "p" has three names in "from", but no "{lifetime}" in its "message"
+# a path that cannot carry the token
+message "{expires}$uri"; encoding base64; from query path;
+=> token_profile "p" has "from path", but a token with "encoding base64" may have a "/", which ends it in a path: use "base64url"
 # an expiry beside a lifetime
 message "{expires}{lifetime}$uri"; from query=a,b,c;
 => unknown "{lifetime}" in "message" directive, it must be "{key}" or "{expires}"

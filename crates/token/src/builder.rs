@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use gatehouse_base::encoding::Encoding;
+
 use crate::claims::AddressBinding;
 use crate::error::Error;
 use crate::keys::{Key, KeyEncoding, Secret};
@@ -138,6 +140,13 @@ impl ProfileBuilder {
         let mut terms = settings.terms;
         terms.require_exp = scheme.always_expires || settings.require_exp == Some(true);
         let locations = locations(settings.from, scheme)?;
+        if settings.options.encoding == Some(Encoding::Base64)
+            && locations.contains(&TokenLocation::Path)
+        {
+            return Err(Error::new(
+                "has \"from path\", but a token with \"encoding base64\" may have a \"/\", which ends it in a path: use \"base64url\"",
+            ));
+        }
         let names = locations.iter().filter_map(TokenLocation::names);
         let names: Vec<usize> = names.map(Names::count).collect();
         let verifier = (scheme.build)(&VerifierConfig {

@@ -197,6 +197,10 @@ fn configurations_that_cannot_be_meant() {
             "has three names in \"from\", but no \"{lifetime}\" in its \"message\"",
         ),
         (
+            &["message {expires}$uri", "encoding base64", "from path"],
+            "has \"from path\", but a token with \"encoding base64\" may have a \"/\", which ends it in a path: use \"base64url\"",
+        ),
+        (
             &["message {expires}{lifetime}", "from query=a,b,c"],
             "unknown \"{lifetime}\" in \"message\" directive, it must be \"{key}\" or \"{expires}\"",
         ),
