@@ -4,12 +4,11 @@ use crate::Gatehouse;
 use crate::words::duplicate;
 use gatehouse_geo::{Database, Facts, Field, Fields};
 use gatehouse_live::geoip::{
-    DatabaseFeeder, DatabaseFile, Loaded, SharedDatabase, load, prepare, too_old,
+    DatabaseFeeder, DatabaseFile, Loaded, Pending, SharedDatabase, load, too_old,
 };
 use gatehouse_live::nginx::Process;
 use gatehouse_nginx::shm::slots::{Published, Slots};
 use gatehouse_nginx::{Conf, Error, Level, Zone, ffi::process};
-use std::cell::Cell;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -85,15 +84,13 @@ impl Written {
         Ok(Some(loaded))
     }
 
-    /// Its zone; the master puts the database into a new one, or notes in `replaces` which generation workers are to
-    /// replace.
+    /// Its zone, for a file of `length` bytes; the master puts the database into a new one.
     fn zone(
         &self,
         cf: &Conf<'_, Gatehouse>,
-        loaded: Option<Rc<Loaded>>,
-        replaces: Rc<Cell<u64>>,
+        length: usize,
+        pending: Rc<Pending>,
     ) -> Result<Zone, Error> {
-        let length = loaded.as_ref().map_or(0, |loaded| loaded.bytes.len());
         let size = self.size.unwrap_or_else(|| {
             let slot = (length.saturating_add(length / 2) / SLOT_STEP)
                 .saturating_add(1)
@@ -102,10 +99,8 @@ impl Written {
         });
         let (shown, name) = (self.shown(), format!("geoip_db {}", self.name));
         cf.zone(&name, size, move |zone, _| {
-            let Some(read) = &loaded else { return Ok(()) };
-            let generation = prepare(zone, read).map_err(|why| format!("{shown}: {why}"))?;
-            replaces.set(generation);
-            Ok(())
+            let prepared = pending.prepare(zone);
+            prepared.map_err(|why| format!("{shown}: {why}"))
         })
     }
 
@@ -122,18 +117,18 @@ impl Db {
         if cf.main().geoip.databases.iter().any(|db| db.name == name) {
             return Err(Error::new(format!("duplicate geoip_db \"{name}\"")));
         }
-        let loaded = written.load(cf)?.map(Rc::new);
+        let loaded = written.load(cf)?;
         let fields = loaded.as_ref().map(|loaded| loaded.database().fields());
-        let replaces = Rc::new(Cell::new(0));
-        let zone = written.zone(cf, loaded.clone(), Rc::clone(&replaces))?;
+        let length = loaded.as_ref().map_or(0, |loaded| loaded.bytes.len());
+        let pending = Rc::new(Pending::new(loaded));
+        let zone = written.zone(cf, length, Rc::clone(&pending))?;
         let shared = Rc::new(SharedDatabase::new(zone));
         let file = DatabaseFile {
             path: written.path,
             reload_ms: written.reload_ms,
             max_age_s: written.max_age_s,
             fields,
-            loaded,
-            replaces,
+            pending,
         };
         let feeder = DatabaseFeeder::new(file, Rc::clone(&shared), Rc::new(Process));
         let seat = Rc::clone(&shared);

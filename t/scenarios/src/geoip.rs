@@ -11,7 +11,9 @@ use bstr::ByteSlice;
 use nginx_prove::env::Env;
 use nginx_prove::load::Load;
 use nginx_prove::poll;
+use nginx_prove::process;
 use nginx_prove::server::{Server, Setup};
+use nix::sys::signal::Signal;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -306,6 +308,62 @@ pub(super) fn two_reloads(env: &Env) -> Result<(), String> {
         return Err(format!("two databases in {taken:?}"));
     }
     server.stop()
+}
+
+/// A worker that stands still with the zone's lock holds nobody up: neither requests, nor a reload's new workers.
+pub(super) fn stopped(env: &Env) -> Result<(), String> {
+    let conf = CONF
+        .replacen("worker_processes 2;", "", 1)
+        .replace("geoip_db other", "test_stop_feeder stop; geoip_db other");
+    let server = setup(env, &data(env, "geo.mmdb")?)?.start(&conf)?;
+    let feeder = server.worker_pids().first().copied().ok_or("no worker")?;
+    let stop = server.root().join("conf/stop");
+    fs::write(&stop, b"").map_err(|e| e.to_string())?;
+    fs::set_permissions(
+        server.root().join("conf"),
+        fs::Permissions::from_mode(0o777),
+    )
+    .map_err(|e| e.to_string())?;
+    server.write_file("conf/geo.mmdb", &data(env, "geo2.mmdb")?)?;
+    poll::until(DEADLINE, || (!stop.exists()).then_some(())).ok_or("the feeder did not stop")?;
+    // The master reads the new database, which a new worker then wants to put into the zone.
+    server.signal(Signal::SIGHUP)?;
+    let answered = || {
+        countries(&server)
+            .ok()
+            .filter(|words| words[2] != feeder.to_string())
+    };
+    let answered = poll::until(DEADLINE, answered).ok_or("no new worker answers");
+    process::send(feeder, Signal::SIGCONT)?;
+    answered?;
+    wait_for(&server, 0, NEW)?;
+    server.stop()
+}
+
+/// Once a database is in its zone, the master keeps no copy of the file for itself.
+pub(super) fn kept_once(env: &Env) -> Result<(), String> {
+    const SIZE: usize = 48 << 20;
+    let (old, new) = (data(env, "geo.mmdb")?, data(env, "geo2.mmdb")?);
+    let server = setup(env, &padded(&old, SIZE)?)?.start(CONF)?;
+    wait_for(&server, 0, OLD)?;
+    let private = private_memory(server.master_pid())?;
+    if private > SIZE / 2 {
+        return Err(format!("the master has {private} bytes of its own"));
+    }
+    server.write_file("conf/geo.mmdb", &padded(&new, SIZE)?)?;
+    wait_for(&server, 0, NEW)?;
+    server.stop()
+}
+
+/// Bytes of memory that belong to no file and to no zone.
+fn private_memory(pid: u32) -> Result<usize, String> {
+    let path = format!("/proc/{pid}/status");
+    let status = fs::read_to_string(&path).map_err(|e| format!("{path}: {e}"))?;
+    let line = status.lines().find_map(|l| l.strip_prefix("RssAnon:"));
+    let number = line.and_then(|l| l.trim().strip_suffix(" kB")?.parse::<usize>().ok());
+    number
+        .map(|kib| kib * 1024)
+        .ok_or(format!("{path}: no RssAnon"))
 }
 
 /// The same database with unused bytes before its metadata.

@@ -37,6 +37,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("geoip_two_reloads", geoip::two_reloads),
     Scenario::new("geoip_root_only", geoip::root_only).needs(&["root"]),
     Scenario::new("geoip_grows", geoip::grows),
+    Scenario::new("geoip_stopped", geoip::stopped).needs(&["hooks"]),
+    Scenario::new("geoip_kept_once", geoip::kept_once),
     Scenario::new("geoip_max_age", geoip::max_age),
     Scenario::new("geoip_logged_once", geoip::logged_once),
     Scenario::new(

@@ -1,6 +1,7 @@
 //! Replaces a database under load: one worker reads the file, verifies it and puts it into the zone.
 
-use super::loading::{Loaded, unreadable};
+use super::loading::unreadable;
+use super::pending::Pending;
 use super::shared::SharedDatabase;
 use super::work::{Outcome, Terms, Work};
 use crate::BEAT_MS;
@@ -11,7 +12,6 @@ use crate::world::{Level, World};
 use gatehouse_geo::Fields;
 use gatehouse_nginx::ffi::process;
 use gatehouse_nginx::shm::slots::{Outcome as Published, Slots};
-use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -38,10 +38,8 @@ pub struct DatabaseFile {
     pub max_age_s: u64,
     /// Fields that rules may rely on: every later database must have them.
     pub fields: Option<Fields>,
-    /// What the master read.
-    pub loaded: Option<Rc<Loaded>>,
-    /// After a reload with another file: the generation that it replaces; else 0.
-    pub replaces: Rc<Cell<u64>>,
+    /// What the master read, as long as it is not in the zone.
+    pub pending: Rc<Pending>,
 }
 
 /// The pause before the next try, when somebody may still read the slot.
@@ -100,20 +98,19 @@ impl DatabaseFeeder {
     /// Publishes what the master read at a reload, now that the reload has succeeded. Whichever new worker comes first
     /// does it; not one that starts later, when a newer file may be in use.
     fn take_over(&self) {
-        let replaces = self.file.replaces.take();
-        let Some(read) = self.file.loaded.as_ref().filter(|_| replaces != 0) else {
+        let (Some(slots), Some((read, replaces))) =
+            (self.database.slots(), self.file.pending.replacement())
+        else {
             return;
         };
-        let (Some(slots), Some(lock)) = (self.database.slots(), self.database.zone.lock()) else {
+        // Another process has the lock for a moment, or stands still with it: a later poll tries again.
+        let Some(lock) = self.database.zone.try_lock() else {
             return;
         };
-        if slots.generation() != replaces {
-            return;
-        }
-        let done = slots.publish(&lock, &read.bytes, read.stamp, self.world.now_ms());
-        if done == Published::TooSoon {
-            // A later poll tries again.
-            self.file.replaces.set(replaces);
+        let is_next = slots.generation() == replaces;
+        let publish = || slots.publish(&lock, &read.bytes, read.stamp, self.world.now_ms());
+        if !is_next || publish() != Published::TooSoon {
+            self.file.pending.settle();
         }
     }
 
@@ -135,18 +132,12 @@ impl DatabaseFeeder {
         let Some(slots) = self.database.slots() else {
             return;
         };
-        let replaces = self.file.replaces.get();
-        if replaces != 0 {
-            let pending = self
-                .file
-                .loaded
-                .as_ref()
-                .filter(|_| slots.generation() == replaces);
-            self.work = pending.map(|loaded| Work::of_master(Rc::clone(loaded)));
-            if self.work.is_some() {
+        if let Some((loaded, replaces)) = self.file.pending.replacement() {
+            if slots.generation() == replaces {
+                self.work = Some(Work::of_master(loaded));
                 return;
             }
-            self.file.replaces.set(0);
+            self.file.pending.settle();
         }
         if self.watch.next_in(self.world.now_ms()) > 0 {
             return;
@@ -183,7 +174,7 @@ impl DatabaseFeeder {
         while let Some(mut work) = self.work.take() {
             let terms = Terms {
                 fields: self.file.fields,
-                replaces: self.file.replaces.get(),
+                replaces: self.file.pending.replaces(),
             };
             let (database, world) = (self.database.as_ref(), self.world.as_ref());
             let outcome = work.step(database, world, &terms, turn.leader.is_some());
@@ -225,7 +216,7 @@ impl DatabaseFeeder {
                 }
             }
             Outcome::InUse => self.in_use(),
-            Outcome::TakenOver => self.file.replaces.set(0),
+            Outcome::TakenOver => self.file.pending.settle(),
             Outcome::Replaced { built } => {
                 let again = if self.watch.accepted() {
                     "is good again: "

@@ -6,6 +6,8 @@
 mod feeder;
 pub(crate) mod loading;
 #[cfg(feature = "nginx")]
+mod pending;
+#[cfg(feature = "nginx")]
 mod shared;
 #[cfg(feature = "nginx")]
 mod work;
@@ -14,4 +16,6 @@ mod work;
 pub use feeder::{DatabaseFeeder, DatabaseFile, too_old};
 pub use loading::{Loaded, load};
 #[cfg(feature = "nginx")]
-pub use shared::{SharedDatabase, prepare};
+pub use pending::Pending;
+#[cfg(feature = "nginx")]
+pub use shared::SharedDatabase;

@@ -1,12 +1,10 @@
 //! A database in a zone, as requests and feeders use it.
 
-use super::loading::Loaded;
 use crate::election::Seat;
 use crate::memory::Memory;
 use gatehouse_geo::{Database, Facts, FactsCache, Lookup, Shape};
 use gatehouse_nginx::Zone;
-use gatehouse_nginx::ffi::process;
-use gatehouse_nginx::shm::slots::{Outcome, Published, Slots};
+use gatehouse_nginx::shm::slots::{Published, Slots};
 use gatehouse_table::table::Lease;
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -116,30 +114,6 @@ impl Seat for SharedDatabase {
 
     fn try_locked(&self, work: &mut dyn FnMut()) -> bool {
         Memory::try_locked(&self.zone, work)
-    }
-}
-
-/// Puts a database into a new zone. A zone that is kept serves the running configuration and stays as it is.
-///
-/// Gives the generation that workers are to replace, 0 when there is nothing to do.
-///
-/// # Errors
-/// The database does not fit.
-pub fn prepare(zone: &Zone, read: &Loaded) -> Result<u64, String> {
-    let fits = |slots: &Slots<'_>| !zone.is_too_small() && read.bytes.len() <= slots.capacity();
-    let slots = zone.slots().filter(fits);
-    let slots = slots.ok_or_else(|| too_small(zone, read.bytes.len()))?;
-    let same = |published: Published<'_>| published.as_ref() == read.bytes;
-    match slots.generation() {
-        0 => {
-            let lock = zone.lock().ok_or("no memory")?;
-            match slots.publish(&lock, &read.bytes, read.stamp, process::now_ms()) {
-                Outcome::Done => Ok(0),
-                _ => Err("internal error".into()),
-            }
-        }
-        _ if slots.current().is_some_and(same) => Ok(0),
-        generation => Ok(generation),
     }
 }
 

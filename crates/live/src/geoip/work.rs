@@ -25,7 +25,11 @@ pub(super) struct Work {
 enum Stage {
     Reading(Reading),
     /// So many bytes are those of the database in use.
-    Comparing(usize),
+    Comparing {
+        at: usize,
+        /// Its generation, once some have been compared.
+        with: u64,
+    },
     Checking(Box<Checking>),
     /// It is good, and may be put into the zone when nobody reads the slot any more.
     Waiting(Rc<Shape>),
@@ -130,7 +134,7 @@ impl Work {
         }
         match self.stage {
             Stage::Reading(_) => self.read(database, world),
-            Stage::Comparing(_) => self.compare(database),
+            Stage::Comparing { .. } => self.compare(database),
             Stage::Checking(_) => self.check(terms.fields),
             Stage::Waiting(_) => self.wait(database, world, terms.replaces),
             Stage::Putting(..) => self.put(database, world),
@@ -158,35 +162,44 @@ impl Work {
 
     /// The bytes that have been read are those of the replacement.
     pub(super) fn take_bytes(&mut self) {
-        if let Stage::Reading(reading) = std::mem::replace(&mut self.stage, Stage::Comparing(0)) {
+        let next = Stage::Comparing { at: 0, with: 0 };
+        if let Stage::Reading(reading) = std::mem::replace(&mut self.stage, next) {
             self.bytes = Bytes::Own(reading.bytes);
         }
     }
 
     fn compare(&mut self, database: &SharedDatabase) -> Outcome {
-        let Stage::Comparing(at) = &mut self.stage else {
+        let Stage::Comparing { at, with } = &mut self.stage else {
             return Outcome::Over;
         };
         let (Some(slots), new) = (database.slots(), self.bytes.as_slice()) else {
             return Outcome::Over;
         };
+        if *at == 0 {
+            *with = slots.generation();
+        }
         let used = slots.current();
         let used = used.as_ref().map_or(&[][..], AsRef::as_ref);
         let end = at.saturating_add(PIECE).min(new.len());
         let same = used.len() == new.len() && used.get(*at..end) == new.get(*at..end);
         *at = end;
-        if same && end < new.len() {
+        if !same {
+            return self.begin_to_check();
+        }
+        if end < new.len() {
             return Outcome::More;
         }
-        if same {
-            let Some(lock) = database.zone.lock() else {
-                return Outcome::Over;
-            };
-            slots.set_stamp(&lock, self.stamp);
-            self.stage = Stage::Freeing;
-            return Outcome::InUse;
+        let Some(lock) = database.zone.try_lock() else {
+            return Outcome::Wait;
+        };
+        if slots.generation() != *with {
+            // Somebody has put another one there meanwhile.
+            self.stage = Stage::Comparing { at: 0, with: 0 };
+            return Outcome::More;
         }
-        self.begin_to_check()
+        slots.set_stamp(&lock, self.stamp);
+        self.stage = Stage::Freeing;
+        Outcome::InUse
     }
 
     fn begin_to_check(&mut self) -> Outcome {
@@ -222,10 +235,11 @@ impl Work {
     }
 
     fn wait(&mut self, database: &SharedDatabase, world: &dyn World, replaces: u64) -> Outcome {
-        let (Stage::Waiting(shape), Some(slots), Some(lock)) =
-            (&self.stage, database.slots(), database.zone.lock())
-        else {
+        let (Stage::Waiting(shape), Some(slots)) = (&self.stage, database.slots()) else {
             return Outcome::Over;
+        };
+        let Some(lock) = database.zone.try_lock() else {
+            return Outcome::Wait;
         };
         if matches!(self.bytes, Bytes::Master(_)) && slots.generation() != replaces {
             self.stage = Stage::Freeing;
@@ -242,12 +256,14 @@ impl Work {
     /// Puts one piece into the zone; the last one publishes it. When another process has begun to do the same, the file
     /// is looked at again later.
     fn put(&mut self, database: &SharedDatabase, world: &dyn World) -> Outcome {
-        world.before_change();
-        let (Stage::Putting(shape, draft), Some(slots), Some(lock)) =
-            (&mut self.stage, database.slots(), database.zone.lock())
+        let (Stage::Putting(shape, draft), Some(slots)) = (&mut self.stage, database.slots())
         else {
             return Outcome::Over;
         };
+        let Some(lock) = database.zone.try_lock() else {
+            return Outcome::Wait;
+        };
+        world.before_change();
         let bytes = self.bytes.as_slice();
         let end = draft.len().saturating_add(PIECE).min(bytes.len());
         let piece = bytes.get(draft.len()..end).unwrap_or_default();
