@@ -47,12 +47,20 @@ const GEOIP: &[Row] = &[
         Refuses,
         "geoip_deny country=JP; geoip_status STATUS;",
     ),
+    ("policy-ok", Allows, "geoip_use jp;"),
+    ("policy-silent", Silent, "geoip_use anywhere;"),
+    (
+        "policy-refused",
+        Refuses,
+        "geoip_use fr; geoip_status STATUS;",
+    ),
 ];
 
 /// Only with `ok` the request has a token.
 const TOKEN: &[Row] = &[
     ("off", Silent, ""),
     ("ok", Allows, "token_auth video;"),
+    ("open", Allows, "token_auth $free;"),
     (
         "dry-run",
         Silent,
@@ -121,6 +129,11 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     let conf = format!(
         "http {{ geoip_db $TEST_NGINX_DATA/geo.mmdb;
             token_profile video {{ format scalesimple; key text={KEY}; }}
+            token_profile free {{ format open; }}
+            map $host $free {{ default free; }}
+            geoip_policy jp {{ allow country=JP; deny all; }}
+            geoip_policy fr {{ allow country=FR; deny all; }}
+            geoip_policy anywhere {{ }}
             {servers} }}"
     );
     let server = Setup::new(env)?
