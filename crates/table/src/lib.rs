@@ -1,6 +1,6 @@
 //! Which backends serve a host: routes as people write them ([`route`]), the table that keeps them in memory shared by
-//! all workers ([`table`]), the choice of a route's backend ([`balance`]), and what requests to the HTTP API say
-//! ([`api`]). Pure: no nginx type, no unsafe.
+//! all workers ([`table`]), the choice of a route's backend ([`balance`]), what requests to the HTTP API say ([`api`]),
+//! and routes as a Redis store keeps them ([`hipache`]). Pure: no nginx type, no unsafe.
 //!
 //! Arrows go one way: `balance` and `api` use `table`, and all use `route`.
 #![forbid(unsafe_code)]
@@ -9,5 +9,6 @@
 
 pub mod api;
 pub mod balance;
+pub mod hipache;
 pub mod route;
 pub mod table;
