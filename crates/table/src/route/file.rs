@@ -31,7 +31,7 @@ pub struct ReadSummary {
     pub keys: KeySet,
 }
 
-/// The keys of one file or of several, as hashes.
+/// The keys of one file, of several, or of a store, as hashes.
 #[derive(Debug, Default)]
 pub struct KeySet {
     hash: Hash128,
@@ -49,7 +49,12 @@ impl KeySet {
         self.hashes.insert_tagged(self.hash.of(key), file)
     }
 
-    /// Whether a file has this key (in normal form).
+    /// Adds a key of a store (in normal form); false when it was there.
+    pub fn add(&mut self, key: &[u8]) -> bool {
+        self.insert(key, 0).is_ok()
+    }
+
+    /// Whether this key (in normal form) is among them.
     #[must_use]
     pub fn contains(&self, key: &[u8]) -> bool {
         self.hashes.contains(self.hash.of(key))

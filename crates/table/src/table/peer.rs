@@ -143,6 +143,15 @@ impl<W: Word> Peer<'_, W> {
         }
     }
 
+    /// Somebody else has seen it fail: it is out until then, as if its own failures had taken it out.
+    pub fn fail_until(&self, until_ms: u64, passive: &Passive) {
+        let fails = u64::from(passive.fails);
+        self.update(FAILS, |found| (found < fails).then_some(fails));
+        let since = until_ms.saturating_sub(passive.window_ms);
+        self.set(ACCESSED, since);
+        self.set(CHECKED, since);
+    }
+
     /// Failures counted so far.
     #[must_use]
     pub fn fails(&self) -> u64 {

@@ -91,6 +91,7 @@ pub struct Writer<'a, W = AtomicU64> {
     table: Table<'a, W>,
     now_ms: u64,
     repaired: bool,
+    heir_of: Option<Owner>,
 }
 
 /// Why a process may not write now.
@@ -143,6 +144,7 @@ impl<'a, W: Word> Table<'a, W> {
             table: *self,
             now_ms,
             repaired,
+            heir_of: None,
         })
     }
 }
@@ -180,6 +182,12 @@ impl<'a, W: Word> Writer<'a, W> {
         self.repaired
     }
 
+    /// Keys of that owner are taken over by the changes that follow, without a moment in which they have no route: the
+    /// configuration has no such owner any more.
+    pub fn take_over(&mut self, from: Owner) {
+        self.heir_of = Some(from);
+    }
+
     /// The table.
     #[must_use]
     pub fn table(&self) -> &Table<'a, W> {
@@ -213,7 +221,7 @@ impl<'a, W: Word> Writer<'a, W> {
         if let Some(other) = old
             .as_ref()
             .and_then(|o| RouteView::from_words(o.words).owner())
-            .filter(|o| *o != owner)
+            .filter(|o| *o != owner && Some(*o) != self.heir_of)
         {
             return Err(ApplyError::Foreign(other));
         }

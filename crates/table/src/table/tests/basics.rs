@@ -396,3 +396,32 @@ fn a_scan_shows_every_route_once() {
         names
     );
 }
+
+#[test]
+fn an_owner_may_take_over_from_another() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1])).unwrap();
+    put(&table, "b", &route(&[1])).unwrap();
+    let (a, b, routed) = (key("a"), key("b"), route(&[1]));
+    let change = Change::Put {
+        key: &a,
+        route: &routed,
+        owner: Owner::Redis,
+    };
+    let mut writer = writer(&table, 0);
+    assert_eq!(writer.apply(&change), Err(ApplyError::Foreign(Owner::File)));
+    writer.take_over(Owner::Api);
+    assert_eq!(writer.apply(&change), Err(ApplyError::Foreign(Owner::File)));
+    writer.take_over(Owner::File);
+    assert_eq!(writer.apply(&change), Ok(Applied::Replaced));
+    assert_eq!(writer.apply(&change), Ok(Applied::Unchanged));
+    let gone = Change::Remove {
+        key: &b,
+        owner: Owner::Redis,
+    };
+    assert_eq!(writer.apply(&gone), Ok(Applied::Removed));
+    let mut buf = [0; 64];
+    let hit = table.lookup(b"a", &mut buf).unwrap().unwrap();
+    assert_eq!(hit.route.owner(), Some(Owner::Redis));
+}

@@ -125,3 +125,31 @@ fn what_is_known_of_a_peer_moves_with_it() {
     assert_eq!(moved.in_flight(), 0, "those end at the old line");
     super::audit(&table);
 }
+
+#[test]
+fn a_mark_of_somebody_else_ends_at_its_time_or_is_taken_back() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1])).unwrap();
+    let peer = table.peer(peer_of(&table, "a")).unwrap();
+    let passive = Passive {
+        fails: 3,
+        window_ms: 10_000,
+    };
+    // Longer and shorter than the window.
+    for until in [130_000, 103_000] {
+        peer.fail_until(until, &passive);
+        assert!(!peer.available(100_000, &passive) && !peer.available(until, &passive));
+        assert!(peer.available(until + 1, &passive));
+        peer.reset();
+        assert!(peer.available(100_000, &passive));
+    }
+    peer.fail_until(
+        130_000,
+        &Passive {
+            fails: 0,
+            window_ms: 10_000,
+        },
+    );
+    assert!(peer.available(100_000, &passive) && peer.fails() == 0);
+}
