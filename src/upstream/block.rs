@@ -1,5 +1,6 @@
 //! The words of an `upstream_table` block, a row each, like directives.
 
+use super::store::{self, StoreWord};
 use crate::Gatehouse;
 use crate::words::{duplicate, http_status};
 use gatehouse_base::words;
@@ -18,6 +19,7 @@ pub(super) struct Block {
     pub passive: Option<Passive>,
     pub files: Option<RouteFiles>,
     pub brake: Option<Brake>,
+    pub store: Option<StoreWord>,
 }
 
 /// How often a file is looked at unless the line says otherwise.
@@ -77,6 +79,13 @@ const WORDS: &[Word] = &[
             };
             Ok(block.brake.replace(brake).is_some())
         },
+    },
+    Word {
+        name: "redis",
+        args: 1..=usize::MAX,
+        syntax: "address… [sentinel=name] [user=name] [password_file=path] [db=number] [prefix=string] [tls] [tls_ca=path] [tls_name=name] [tls_verify=on|off]",
+        text: include_str!("docs/table/redis.md"),
+        set: |cf, words, block| Ok(block.store.replace(store::read(cf, words)?).is_some()),
     },
     Word {
         name: "miss",

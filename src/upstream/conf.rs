@@ -3,10 +3,11 @@
 use super::table::UpstreamTable;
 use crate::Gatehouse;
 use gatehouse_live::table::Hosts;
+use gatehouse_nginx::event::resolver::Resolver;
 use gatehouse_nginx::http::upstream::Slot;
 use gatehouse_nginx::{Conf, ConfLine, Expression};
 use gatehouse_table::balance::{Policy, Rules};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 /// `http`: the tables, who uses them, and the variables that read them.
@@ -20,6 +21,10 @@ pub(crate) struct Main {
     pub(super) variables: Vec<Definition>,
     /// Addresses of host names, for all tables.
     pub(super) hosts: Option<Rc<RefCell<Hosts>>>,
+    /// Whom stores ask for names; None until the configuration is read.
+    pub(super) resolver: Rc<OnceCell<Resolver>>,
+    /// A store may have to ask.
+    pub(super) needs_resolver: bool,
 }
 
 /// One `upstream` block.
@@ -88,15 +93,15 @@ pub(super) fn use_table(cf: &mut Conf<'_, Gatehouse>, name: String) -> Rc<TableR
 }
 
 impl Main {
-    /// Whether any `upstream` looks its backends up.
-    pub(crate) fn in_use(&self) -> bool {
-        !self.lookups.is_empty()
-    }
-
-    /// The addresses of host names, for all who need some.
+    /// The addresses of host names, for all tables.
     pub(super) fn hosts(&mut self) -> Rc<RefCell<Hosts>> {
         let new = || Rc::new(RefCell::new(Hosts::of_new_configuration()));
         Rc::clone(self.hosts.get_or_insert_with(new))
+    }
+
+    /// Whether any `upstream` looks its backends up.
+    pub(crate) fn in_use(&self) -> bool {
+        !self.lookups.is_empty()
     }
 
     pub(super) fn table(&self, used: &TableRef) -> Option<&UpstreamTable> {

@@ -5,6 +5,7 @@ mod balance;
 mod block;
 mod conf;
 mod keys;
+mod store;
 mod table;
 mod variables;
 
@@ -16,7 +17,7 @@ pub(crate) use variables::{Local, Record};
 use crate::Gatehouse;
 use crate::family::Family;
 use balance::Routed;
-use conf::{Lookup, use_table};
+use conf::{Lookup, TableRef, use_table};
 use gatehouse_base::words;
 use gatehouse_nginx::{Args, Conf, ConfLine, Contexts, Directive, Error, Level};
 use gatehouse_table::balance::{self as policies, POLICIES};
@@ -34,7 +35,7 @@ pub(crate) const FAMILY: Family = Family {
     words: block::reference,
     merge: api::merge,
     complete: |cf| {
-        complete(&cf.main().upstream)?;
+        complete(cf)?;
         warn_of_empty_tables(cf);
         Ok(())
     },
@@ -134,8 +135,34 @@ fn warn_of_empty_tables(cf: &mut Conf<'_, Gatehouse>) {
 /// The word of `balance=` that holds without one.
 const DEFAULT_POLICY: &str = "round_robin";
 
+/// What can be said when all of the configuration is there.
+fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    if cf.main().upstream.needs_resolver {
+        let resolver = cf.resolver()?;
+        // There is one for each configuration.
+        let _ = cf.main().upstream.resolver.set(resolver);
+    }
+    find_tables(&cf.main().upstream)?;
+    refuse_writers_beside_stores(&cf.main().upstream)
+}
+
+/// A store owns all routes of its table: what something else wrote there, no other nginx would know.
+fn refuse_writers_beside_stores(main: &Main) -> Result<(), Error> {
+    let has_store = |used: &TableRef| main.table(used).is_some_and(UpstreamTable::has_store);
+    match main.writers.iter().find(|used| has_store(used)) {
+        None => Ok(()),
+        Some(used) => Err(Error::at(
+            &used.place,
+            format!(
+                "\"{}\" cannot have \"write=on\": upstream_table \"{}\" has \"redis\", and its routes are written there",
+                used.directive, used.name
+            ),
+        )),
+    }
+}
+
 /// Finds the tables that are used, and refuses a lookup that another method has replaced.
-fn complete(main: &Main) -> Result<(), Error> {
+fn find_tables(main: &Main) -> Result<(), Error> {
     for used in &main.uses {
         let number = main
             .tables

@@ -2,6 +2,7 @@
 
 use super::block;
 use crate::Gatehouse;
+use gatehouse_live::Feeder;
 use gatehouse_live::nginx::{Process, Reading};
 use gatehouse_live::table::{Feed, Plan, RouteFeeder, SharedTable};
 use gatehouse_nginx::shm::ZoneState;
@@ -17,6 +18,7 @@ pub(super) struct UpstreamTable {
     shared: Rc<SharedTable<Zone>>,
     /// Where its block stands, if no line of it says where routes come from.
     no_source: Option<ConfLine>,
+    has_store: bool,
     miss: u16,
     passive: Passive,
 }
@@ -39,7 +41,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let size = block
         .size
         .ok_or_else(|| Error::at(&place, format!("upstream_table \"{name}\" has no \"zone\"")))?;
-    let has_no_file = block.files.is_none();
+    let has_no_source = block.files.is_none() && block.store.is_none();
     let mode = block.mode.unwrap_or(Match::Host);
     let brake = block.brake.unwrap_or_default();
     let feed = Rc::new(RefCell::new(Feed::new(block.files.as_ref())));
@@ -48,19 +50,34 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         mode,
         brake,
         files: block.files.clone(),
+        has_store: block.store.is_some(),
     };
     let zone = prepared_zone(cf, size, plan, Rc::clone(&feed))?;
     let shared = Rc::new(SharedTable::new(name, zone, mode, brake));
-    let feeder = RouteFeeder::new(Rc::clone(&shared), block.files, feed, Rc::new(Process));
+    let passive = block.passive.unwrap_or_default();
+    let has_store = block.store.is_some();
+    let feeder: Box<dyn Feeder> = match block.store {
+        Some(store) => {
+            let hosts = cf.main().upstream.hosts();
+            store.feeder(Rc::clone(&shared), passive, hosts)
+        }
+        None => Box::new(RouteFeeder::new(
+            Rc::clone(&shared),
+            block.files,
+            feed,
+            Rc::new(Process),
+        )),
+    };
     let seat = Rc::clone(&shared);
     let main = cf.main();
     main.feeds
-        .change(|scheduler| scheduler.add(seat, vec![Box::new(feeder)]));
+        .change(|scheduler| scheduler.add(seat, vec![feeder]));
     main.upstream.tables.push(UpstreamTable {
         shared,
-        no_source: has_no_file.then_some(place),
+        has_store,
+        no_source: has_no_source.then_some(place),
         miss: block.miss.unwrap_or(404),
-        passive: block.passive.unwrap_or_default(),
+        passive,
     });
     Ok(())
 }
@@ -90,6 +107,11 @@ impl UpstreamTable {
     /// The table in its zone, as feeders and the API have it.
     pub(super) fn shared(&self) -> &Rc<SharedTable<Zone>> {
         &self.shared
+    }
+
+    /// Whether it follows a store.
+    pub(super) fn has_store(&self) -> bool {
+        self.has_store
     }
 
     /// What answers a miss.

@@ -4,9 +4,9 @@ use nginx_prove::scenario::Scenario;
 
 use crate::{
     event_connections, event_requests, event_resolver, event_tasks, examples, exiting,
-    feeder_panics, fuzz, geoip, pages, panic, refusals, reload, reload_stock, rollback, satisfy,
-    tenants, token_paths, upgrade, upstream, upstream_feed, upstream_lease, upstream_zone,
-    worker_kill,
+    feeder_panics, fuzz, geoip, hipache, pages, panic, redis, redis_ways, refusals, reload,
+    reload_stock, rollback, satisfy, tenants, token_paths, upgrade, upstream, upstream_feed,
+    upstream_lease, upstream_zone, worker_kill,
 };
 
 /// All of them.
@@ -85,4 +85,29 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("upstream_given_back", upstream_zone::given_back),
     Scenario::new("upstream_zone_reused", upstream_zone::zone_reused),
     Scenario::new("token_paths", token_paths::run),
+    Scenario::new("hipache_matching", hipache::matching).needs(REDIS),
+    Scenario::new("hipache_odd_requests", hipache::odd_requests).needs(REDIS),
+    Scenario::new("hipache_backends", hipache::backends).needs(REDIS),
+    Scenario::new("redis_wrong_input", hipache::wrong_input).needs(REDIS),
+    Scenario::new("redis_follow", redis::follow).needs(REDIS),
+    Scenario::new("redis_worker_killed", redis::worker_killed).needs(REDIS),
+    Scenario::new("redis_killed", redis::killed).needs(REDIS),
+    Scenario::new("redis_paused", redis::paused).needs(REDIS),
+    Scenario::new("redis_blackholed", redis::blackholed).needs(REDIS),
+    Scenario::new("redis_slow", redis::slow).needs(REDIS),
+    Scenario::new("redis_wrong_password", redis::wrong_password).needs(REDIS),
+    Scenario::new("redis_restarted_empty", redis::restarted_empty).needs(REDIS),
+    Scenario::new("redis_flushed", redis::flushed).needs(REDIS),
+    Scenario::new("redis_starts_first", redis::starts_first).needs(REDIS),
+    Scenario::new("redis_login", redis_ways::login).needs(REDIS),
+    Scenario::new("redis_tls", redis_ways::tls).needs(&[
+        "file /usr/bin/redis-server",
+        "file /usr/bin/openssl",
+        "with http_ssl_module",
+    ]),
+    Scenario::new("redis_several", redis_ways::several).needs(REDIS),
+    Scenario::new("redis_failover", redis_ways::failover).needs(REDIS),
 ];
+
+/// A real server.
+const REDIS: &[&str] = &["file /usr/bin/redis-server"];

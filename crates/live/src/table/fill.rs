@@ -34,6 +34,8 @@ pub struct Plan {
     pub brake: Brake,
     /// The files it follows.
     pub files: Option<RouteFiles>,
+    /// It follows a store: the files only fill a new table, until the store has been read.
+    pub has_store: bool,
 }
 
 /// The files as they were read.
@@ -82,9 +84,21 @@ impl Plan {
             table: &table,
         };
         match &self.files {
+            // What it has is the store's, or what the store is to take over.
+            _ if is_kept && self.has_store => Ok(()),
+            None if self.has_store => Ok(()),
             Some(files) if is_kept => filling.check(files, feed),
             Some(files) => filling.fill(files, feed),
             None => filling.empty(feed),
+        }
+    }
+
+    /// Whom the routes of the files belong to.
+    fn owner(&self) -> Owner {
+        if self.has_store {
+            Owner::Redis
+        } else {
+            Owner::File
         }
     }
 
@@ -95,7 +109,7 @@ impl Plan {
         };
         let mut content = Content::default();
         let said = &NameSet::default();
-        let why = match read_all(world, files, self.mode, None, &mut content, said) {
+        let why = match read_all(world, files, self, None, &mut content, said) {
             Ok(()) => Failure::Whole(room::refusal(zone, &content.read.demand)),
             Err(failure) => failure,
         };
@@ -200,7 +214,7 @@ impl<M: Memory> Filling<'_, M> {
         content: &mut Content,
         feed: &Feed,
     ) -> Result<(), Failure> {
-        read_all(self.world, files, self.plan.mode, new, content, &feed.said)?;
+        read_all(self.world, files, self.plan, new, content, &feed.said)?;
         room::check(self.zone, &content.read.demand).map_err(Failure::Whole)
     }
 
@@ -238,7 +252,7 @@ impl Content {
 fn read_all(
     world: &dyn World,
     files: &RouteFiles,
-    mode: Match,
+    plan: &Plan,
     table: Option<&Table<'_, AtomicU64>>,
     content: &mut Content,
     said: &NameSet,
@@ -250,7 +264,7 @@ fn read_all(
         .transpose()
         .map_err(|e| Failure::Whole(e.to_string()))?;
     let mut source = Source::of_files(content.found.clone());
-    let mut reading = Reading::new(mode);
+    let mut reading = Reading::new(plan.mode);
     let mut hosts = files.hosts.borrow_mut();
     loop {
         let bytes = match source.read(world)? {
@@ -268,7 +282,7 @@ fn read_all(
         let caller = Caller {
             resolver: &mut |name, port| hosts.ask_system(world, name, port),
             said,
-            take: &mut |key, route, _| put_new(&mut writer, key, route),
+            take: &mut |key, route, _| put_new(&mut writer, key, route, plan.owner()),
         };
         reading.read(&bytes, &source, caller)?;
         if let Some(spool) = &mut content.spool {
@@ -281,15 +295,16 @@ fn read_all(
 }
 
 /// Puts a route into a new table, if there is one.
-fn put_new(writer: &mut Option<Writer<'_>>, key: &Key, route: &Resolved<'_>) -> Result<(), String> {
+fn put_new(
+    writer: &mut Option<Writer<'_>>,
+    key: &Key,
+    route: &Resolved<'_>,
+    owner: Owner,
+) -> Result<(), String> {
     let Some(filling) = writer else {
         return Ok(());
     };
-    let change = Change::Put {
-        key,
-        route,
-        owner: Owner::File,
-    };
+    let change = Change::Put { key, route, owner };
     match filling.apply(&change) {
         Ok(_) => Ok(()),
         // What is too much is refused when all of it has been counted.

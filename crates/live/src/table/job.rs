@@ -212,7 +212,7 @@ impl Job {
         let (gone, tally, keys) = (&mut self.gone, &mut self.tally, &self.read.keys);
         let mut has_memory = true;
         let more = routes.scan(cursor, BUCKETS, &mut |route| {
-            if route.owner() == Some(Owner::File) {
+            if matches!(route.owner(), Some(Owner::File | Owner::Redis)) {
                 tally.before = tally.before.saturating_add(1);
                 if !keys.contains(route.key()) {
                     has_memory &= gone.push(route.key());
@@ -254,6 +254,8 @@ impl Job {
             Err(NoWriter::LeaseLost) => return Step::Lost,
         };
         self.tally.repaired |= writer.repaired();
+        // A table with a file of its own has no store any more.
+        writer.take_over(Owner::Redis);
         if !self.search.is_made(&mut writer) {
             return Step::More;
         }

@@ -12,6 +12,7 @@ mod job;
 mod local_names;
 mod look;
 mod reading;
+pub mod redis;
 mod room;
 mod search;
 mod shared;

@@ -57,6 +57,7 @@ impl Site {
             mode: Match::Host,
             brake: self.brake,
             files: files.clone(),
+            has_store: false,
         };
         let world = self.world.as_ref();
         plan.prepare(&self.memory, self.is_new, world, &mut feed)?;

@@ -18,4 +18,7 @@ pub mod task;
 pub mod timer;
 #[cfg(ngx_feature = "ssl")]
 pub mod tls;
+#[cfg(not(ngx_feature = "ssl"))]
+#[path = "no_tls.rs"]
+pub mod tls;
 pub(crate) mod worker;

@@ -1,0 +1,200 @@
+//! hipache's marks: backends that other proxies have seen fail, by their place in the list of a host.
+//!
+//! A mark takes a backend out as its own failures would, until the mark ends: for all routes, since a backend's health is
+//! one. The list is read together with the marks, so that a place means what it meant when the mark was made.
+
+use super::dialogue::{Ask, Dialogue, items};
+use super::store::Store;
+use crate::memory::Memory;
+use crate::table::shared::SharedTable;
+use crate::world::World;
+use gatehouse_table::hipache::{KeySpace, MAX_ELEMENTS, read_list};
+use gatehouse_table::route::{Address, Backend, Host, Key};
+use gatehouse_table::table::{BackendView, MAX_RECORD_WORDS, PeerId, RouteView};
+use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
+
+/// Most hosts whose marks are to be read, and most whose marks are remembered.
+const HOSTS: usize = 10_000;
+
+/// Commands on their way while marks are asked for.
+const WINDOW: usize = 128;
+
+/// The longest a mark holds, and how long one holds that has no end.
+const LONGEST_MS: u64 = 300_000;
+const ENDLESS_MS: u64 = 30_000;
+
+/// Marks to be read, and those that hold.
+#[derive(Default)]
+pub(super) struct Marks {
+    scan: Option<Vec<u8>>,
+    hosts: VecDeque<Key>,
+    known: HashSet<Key>,
+    /// What is known of the host whose answers are coming.
+    now: Option<Answers>,
+    marked: HashMap<Key, Vec<PeerId>>,
+}
+
+struct Answers {
+    host: Key,
+    places: Vec<usize>,
+    lasts_ms: u64,
+}
+
+impl Marks {
+    /// The connection has gone: what was on its way does not come. Marks end by themselves.
+    pub(super) fn hang_up(&mut self) {
+        *self = Self {
+            marked: std::mem::take(&mut self.marked),
+            ..Self::default()
+        };
+    }
+
+    /// All marks are to be read, from this place of `SCAN` on.
+    pub(super) fn scan_from(&mut self, cursor: Option<Vec<u8>>) {
+        self.scan = cursor;
+    }
+
+    /// The place of `SCAN` to ask for.
+    pub(super) fn take_scan(&mut self) -> Option<Vec<u8>> {
+        self.scan.take()
+    }
+
+    /// The marks of a host have changed.
+    pub(super) fn changed(&mut self, host: Key) {
+        if self.hosts.len() < HOSTS && self.known.insert(host.clone()) {
+            self.hosts.push_back(host);
+        }
+    }
+
+    /// Asks for the marks of some hosts, and for the lists they count in.
+    pub(super) fn ask<M: Memory>(
+        &mut self,
+        dialogue: &mut Dialogue,
+        table: &SharedTable<M>,
+        keys: &KeySpace,
+    ) {
+        while dialogue.waiting() < WINDOW {
+            let Some(host) = self.hosts.pop_front() else {
+                return;
+            };
+            self.known.remove(&host);
+            let mut buf = [0; MAX_RECORD_WORDS];
+            let Some(key) = route_of(table, &host, &mut buf)
+                .and_then(|route| Key::parse(route.key(), table.mode).ok())
+            else {
+                continue;
+            };
+            let (marks, list) = (keys.marks_key(&host), keys.route_key(&key));
+            dialogue.ask(Ask::Marks(host), &[b"SMEMBERS", &marks]);
+            dialogue.ask(Ask::Lasts, &[b"PTTL", &marks]);
+            let last = MAX_ELEMENTS.to_string();
+            let words: [&[u8]; 4] = [b"LRANGE", &list, b"0", last.as_bytes()];
+            dialogue.ask(Ask::MarkedList, &words);
+        }
+    }
+
+    /// What this host has is no set of marks.
+    pub(super) fn none(&mut self) {
+        self.now = None;
+    }
+
+    /// The marks of a host.
+    pub(super) fn members(&mut self, host: Key, value: Option<OwnedFrame>) {
+        let members = value.and_then(items).unwrap_or_default();
+        let place = |member: &OwnedFrame| member.as_str()?.parse().ok();
+        self.now = Some(Answers {
+            host,
+            places: members.iter().filter_map(place).collect(),
+            lasts_ms: 0,
+        });
+    }
+
+    /// For how long they hold.
+    pub(super) fn last(&mut self, value: Option<&OwnedFrame>) {
+        let Some(now) = &mut self.now else { return };
+        now.lasts_ms = match value {
+            Some(OwnedFrame::Number { data: -1, .. }) => ENDLESS_MS,
+            Some(OwnedFrame::Number { data, .. }) => {
+                u64::try_from(*data).unwrap_or(0).min(LONGEST_MS)
+            }
+            _ => 0,
+        };
+    }
+
+    /// The list in which they count: marks what is marked, and forgives what is marked no more.
+    pub(super) fn apply<M: Memory>(
+        &mut self,
+        table: &SharedTable<M>,
+        store: &Store,
+        world: &dyn World,
+        list: &[OwnedFrame],
+    ) {
+        let (Some(now), Some(routes)) = (self.now.take(), table.routes()) else {
+            return;
+        };
+        let mut buf = [0; MAX_RECORD_WORDS];
+        let peers = match route_of(table, &now.host, &mut buf) {
+            Some(route) if now.lasts_ms > 0 => marked_peers(&route, &now.places, list),
+            _ => Vec::new(),
+        };
+        let until_ms = world.now_ms().saturating_add(now.lasts_ms);
+        for peer in peers.iter().filter_map(|id| routes.peer(*id)) {
+            peer.fail_until(until_ms, &store.passive);
+        }
+        let before = self.marked.remove(&now.host).unwrap_or_default();
+        for id in before.iter().filter(|id| !peers.contains(id)) {
+            if let Some(peer) = routes.peer(*id) {
+                peer.reset();
+            }
+        }
+        if !peers.is_empty() && self.marked.len() < HOSTS {
+            self.marked.insert(now.host, peers);
+        }
+    }
+}
+
+/// The route that serves a host.
+fn route_of<'b, M: Memory>(
+    table: &SharedTable<M>,
+    host: &Key,
+    buf: &'b mut [u64],
+) -> Option<RouteView<'b>> {
+    let hit = table.routes()?.lookup(host.as_bytes(), buf).ok()??;
+    Some(hit.route)
+}
+
+/// The peers of the backends at these places of a list.
+fn marked_peers(route: &RouteView<'_>, places: &[usize], list: &[OwnedFrame]) -> Vec<PeerId> {
+    let bytes = list.iter().map(|e| e.as_bytes().unwrap_or_default());
+    let Ok(list) = read_list(bytes) else {
+        return Vec::new();
+    };
+    let backend = |place: &usize| {
+        let number = list.positions.get(*place).copied().flatten()?;
+        list.route.backends.get(number)
+    };
+    let backends: Vec<&Backend> = places.iter().filter_map(backend).collect();
+    let is_marked = |view: &BackendView<'_>| backends.iter().any(|backend| is_at(backend, view));
+    route
+        .backends()
+        .filter(is_marked)
+        .map(|view| view.peer())
+        .collect()
+}
+
+/// Whether this is one of the backend's addresses.
+fn is_at(backend: &Backend, view: &BackendView<'_>) -> bool {
+    if backend.tls != view.tls() {
+        return false;
+    }
+    match (&backend.host, view.address) {
+        (Host::Ip(ip), Address::Ip(at)) => {
+            view.name.is_none() && SocketAddr::new(*ip, backend.port) == at
+        }
+        (Host::Name(name), Address::Ip(at)) => view.name == Some(name) && at.port() == backend.port,
+        (Host::Unix(path), Address::Unix(at)) => path == at,
+        _ => false,
+    }
+}

@@ -1,0 +1,32 @@
+//! What the configuration says about a store.
+
+use gatehouse_table::hipache::KeySpace;
+use gatehouse_table::table::Passive;
+use zeroize::Zeroizing;
+
+/// A store, as its feeder needs it.
+pub struct Store {
+    /// Who logs in; empty for Redis's `default`.
+    pub user: String,
+    /// The password, if one is needed.
+    pub password: Option<Password>,
+    /// The database's number.
+    pub db: u32,
+    /// Which keys are the table's.
+    pub keys: KeySpace,
+    /// Only a master will do: Sentinels say which one it is.
+    pub wants_master: bool,
+    /// When backends are left out.
+    pub passive: Passive,
+}
+
+/// A password: wiped when it is dropped.
+pub struct Password(pub(super) Zeroizing<Vec<u8>>);
+
+impl Password {
+    /// A copy of these bytes.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(bytes.to_vec()))
+    }
+}

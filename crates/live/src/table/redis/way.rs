@@ -1,0 +1,107 @@
+//! The way to a server: its addresses, a connection, TLS.
+
+use super::feeder::Line;
+use super::follow::Lost;
+use super::server::{Place, Server};
+use crate::memory::Memory;
+use gatehouse_nginx::event::address::Address;
+use gatehouse_nginx::event::connection::Connection;
+use gatehouse_nginx::event::resolver::Resolver;
+use gatehouse_nginx::event::sleep::within;
+use gatehouse_nginx::event::tls::Tls;
+use std::cell::OnceCell;
+use std::future::poll_fn;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// Where a store is, and how to get there.
+#[derive(Clone)]
+pub struct Way {
+    /// Its servers, or the Sentinels that know its master.
+    pub servers: Vec<Server>,
+    /// The name that Sentinels know the master by.
+    pub master: Option<String>,
+    /// TLS, with the name to be verified if it is not that of the server.
+    pub tls: Option<(Tls, Option<String>)>,
+    /// Whom to ask for names, once the configuration is read.
+    pub resolver: Rc<OnceCell<Resolver>>,
+}
+
+/// How long one step of making a connection may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+/// Lets the event loop turn once.
+pub(super) async fn turn() {
+    let mut asked = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut asked, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+pub(super) fn text(error: std::io::Error) -> Lost {
+    Lost::Store(error.to_string())
+}
+
+/// A connection to a server.
+pub(super) async fn connect<M: Memory>(
+    way: &Way,
+    server: &Server,
+    line: &Line<M>,
+) -> Result<Connection, Lost> {
+    let addresses = match &server.place {
+        Place::Unix(path) => vec![Address::Unix(path.clone())],
+        Place::Inet(address) => vec![Address::Inet(*address)],
+        Place::Name(name, port) => {
+            let at = |ip: IpAddr| Address::Inet(SocketAddr::new(ip, *port));
+            let found = find(way, name, line).await.map_err(Lost::Store)?;
+            found.into_iter().map(at).collect()
+        }
+    };
+    let mut lost = Lost::Store("no address".into());
+    for address in addresses {
+        let made = match Connection::connect(&address, PATIENCE).await {
+            Ok(connection) => secure(way, server, connection).await,
+            Err(error) => Err(error),
+        };
+        match made {
+            Ok(connection) => return Ok(connection),
+            Err(error) => lost = text(error),
+        }
+    }
+    Err(lost)
+}
+
+async fn secure(way: &Way, server: &Server, connection: Connection) -> std::io::Result<Connection> {
+    match &way.tls {
+        None => Ok(connection),
+        Some((tls, name)) => {
+            let name = name.clone().unwrap_or_else(|| server.name());
+            connection.secure(tls, &name, PATIENCE).await
+        }
+    }
+}
+
+/// The addresses of a name: from /etc/hosts, else from name servers.
+async fn find<M: Memory>(way: &Way, name: &str, line: &Line<M>) -> Result<Vec<IpAddr>, String> {
+    let (hosts, world) = line.surroundings();
+    hosts.borrow_mut().refresh(world.as_ref());
+    while hosts.borrow_mut().step() {
+        turn().await;
+    }
+    let local = hosts.borrow().find_local(name);
+    if !local.is_empty() {
+        return Ok(local);
+    }
+    let resolver = way.resolver.get().ok_or("no resolver")?;
+    match within(PATIENCE, resolver.lookup(name)).await {
+        Ok(Ok(found)) => Ok(found.addresses.iter().map(|one| one.address.ip()).collect()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("the name server timed out".into()),
+    }
+}
