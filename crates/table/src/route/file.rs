@@ -5,8 +5,7 @@
 
 use super::error::member;
 use super::json::{self, Json};
-use super::{Key, Match, Route, RouteError};
-use gatehouse_base::hashes::{Hash128, HashShards};
+use super::{Key, KeySet, Match, Route, RouteError};
 
 /// Most bytes of one route's text in a file.
 pub(super) const MAX_ENTRY: usize = 256 * 1024;
@@ -29,36 +28,6 @@ pub struct ReadSummary {
     pub routes: usize,
     /// Their keys: what a table has beyond them is gone from the file.
     pub keys: KeySet,
-}
-
-/// The keys of one file, of several, or of a store, as hashes.
-#[derive(Debug, Default)]
-pub struct KeySet {
-    hash: Hash128,
-    hashes: HashShards,
-}
-
-impl KeySet {
-    /// Frees a part of the memory; false when there is none left. All at once would take long.
-    pub fn shrink(&mut self) -> bool {
-        self.hashes.shrink()
-    }
-
-    /// Adds a key of a file; gives the number of the file that has it already.
-    fn insert(&mut self, key: &[u8], file: u32) -> Result<(), u32> {
-        self.hashes.insert_tagged(self.hash.of(key), file)
-    }
-
-    /// Adds a key of a store (in normal form); false when it was there.
-    pub fn add(&mut self, key: &[u8]) -> bool {
-        self.insert(key, 0).is_ok()
-    }
-
-    /// Whether this key (in normal form) is among them.
-    #[must_use]
-    pub fn contains(&self, key: &[u8]) -> bool {
-        self.hashes.contains(self.hash.of(key))
-    }
 }
 
 /// Whose members are being read.
