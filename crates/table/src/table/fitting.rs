@@ -58,6 +58,20 @@ mod tests {
     }
 
     #[test]
+    fn a_name_keeps_all_addresses_where_there_is_room() {
+        let key = Key::parse(b"a.test", Match::Host).unwrap();
+        let route = parse_route(br#"{"backends": ["http://n.test:1"]}"#).unwrap();
+        let mut found = |_: &str, port| {
+            let address = |n| SocketAddr::from(([10, 0, 0, n], port));
+            Ok((0..7).map(address).collect())
+        };
+        let resolved = resolve(&key, &route, &mut found, &mut |_| {
+            panic!("none is left out")
+        });
+        assert_eq!(resolved.endpoints.len(), 7);
+    }
+
+    #[test]
     fn a_route_that_is_too_long_by_itself_stays_so() {
         let key = Key::parse(b"a.test", Match::Host).unwrap();
         let name = format!("{0}.{0}.{0}.test", "n".repeat(60));

@@ -47,3 +47,17 @@ fn another_file_is_never_outdated_by_the_one_before() {
     assert!(table.is_outdated(handed) && table.is_fed_from(b"other.json"));
     assert!(!table.is_outdated(old_workers));
 }
+
+#[test]
+fn a_reading_that_ends_later_is_noted_after_that_of_another_file() {
+    let memory = memory();
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let first = table.take_ticket(b"apps.json");
+    let second = table.take_ticket(b"other.json");
+    let third = table.take_ticket(b"apps.json");
+    table.finish_ticket(first);
+    table.finish_ticket(third);
+    assert!(table.is_outdated(third), "it was applied to its end");
+    table.finish_ticket(second);
+    assert!(table.is_outdated(second));
+}

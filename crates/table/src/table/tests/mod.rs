@@ -10,6 +10,7 @@ mod demand;
 mod fed;
 mod late;
 mod lease;
+mod limits;
 mod listing;
 mod model;
 mod peer;
