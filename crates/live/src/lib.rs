@@ -18,6 +18,7 @@ pub mod geoip;
 mod memory;
 #[cfg(feature = "nginx")]
 pub mod nginx;
+mod pace;
 mod scheduler;
 mod slice;
 mod stamp;
@@ -33,7 +34,8 @@ pub use election::Seat;
 pub use feeder::{Feeder, Next, Turn};
 pub use gatehouse_table::table::Candidate;
 pub use memory::Memory;
-pub use scheduler::{BEAT_MS, Round, Scheduler};
+pub use pace::{Pace, Usage};
+pub use scheduler::{BEAT_MS, PAUSE_MS, Round, Scheduler};
 pub use slice::{Clock, Slice, SystemClock};
 pub use stamp::Stamp;
 pub use watch::{Found, Watch};

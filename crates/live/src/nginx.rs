@@ -1,7 +1,8 @@
 //! The world of an nginx process, and the timer that polls its feeders.
 
 use crate::memory::Memory;
-use crate::scheduler::{Round, Scheduler};
+use crate::pace::{LONG as SLICE, Pace, Usage};
+use crate::scheduler::{PAUSE_MS, Round, Scheduler};
 use crate::slice::{Slice, SystemClock};
 use crate::stamp::Stamp;
 use crate::world::{self, Listing, OpenFile, World};
@@ -9,6 +10,8 @@ use gatehouse_nginx::event::timer::{self, Slot, Tick};
 use gatehouse_nginx::ffi::process::{self, Role};
 use gatehouse_nginx::ffi::{files, guard, log};
 use gatehouse_nginx::{Kind, Level, Zone, running};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::time::{ClockId, clock_gettime};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,10 +19,6 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// The longest slice of work; the event loop goes on between slices. With the step in which it ends that is less than
-/// 5 ms.
-const SLICE: Duration = Duration::from_millis(3);
 
 /// How long after its start a worker begins to poll.
 const START_MS: u64 = 1;
@@ -34,35 +33,65 @@ pub trait Live: Kind {
 }
 
 /// The feeders of one configuration.
-pub struct Feeds(RefCell<Scheduler>);
+pub struct Feeds {
+    scheduler: RefCell<Scheduler>,
+    pace: RefCell<Pace>,
+}
 
 impl Default for Feeds {
     /// Those of a configuration that is being read.
     fn default() -> Self {
         static GENERATION: AtomicU16 = AtomicU16::new(0);
         let generation = GENERATION.fetch_add(1, Ordering::Relaxed);
-        Self(RefCell::new(Scheduler::new(generation)))
+        Self {
+            scheduler: RefCell::new(Scheduler::new(generation)),
+            pace: RefCell::default(),
+        }
     }
 }
 
 impl Feeds {
     /// Calls `change` with the scheduler, to add feeders to it.
     pub fn change(&self, change: impl FnOnce(&mut Scheduler)) {
-        if let Ok(mut scheduler) = self.0.try_borrow_mut() {
+        if let Ok(mut scheduler) = self.scheduler.try_borrow_mut() {
             change(&mut scheduler);
         }
     }
 
     /// One slice; milliseconds until the next.
     fn run(&self, exiting: bool) -> Option<u64> {
-        let mut scheduler = self.0.try_borrow_mut().ok()?;
-        scheduler.run(&Round {
+        let mut scheduler = self.scheduler.try_borrow_mut().ok()?;
+        let mut pace = self.pace.try_borrow_mut().ok()?;
+        let begun = usage();
+        let length = match pace.begin(&begun) {
+            Ok(length) => length,
+            // A worker that exits has memory to free, and few requests.
+            Err(_) if exiting => SLICE,
+            Err(pause) => return Some(pause),
+        };
+        let next = scheduler.run(&Round {
             pid: process::pid(),
             now_ms: process::now_ms(),
-            slice: &Slice::new(&SystemClock::start(), SLICE),
+            slice: &Slice::new(&SystemClock::start(), length),
             exiting,
             guard: &guard::contain,
-        })
+        });
+        if next == Some(PAUSE_MS) {
+            return Some(pace.end(&begun, &usage()));
+        }
+        pace.rest();
+        next
+    }
+}
+
+/// What this worker has used.
+fn usage() -> Usage {
+    let spent = |clock| clock_gettime(clock).map_or(Duration::ZERO, Duration::from);
+    let sleeps = getrusage(UsageWho::RUSAGE_THREAD).map_or(0, |u| u.voluntary_context_switches());
+    Usage {
+        time: spent(ClockId::CLOCK_MONOTONIC),
+        processor: spent(ClockId::CLOCK_THREAD_CPUTIME_ID),
+        sleeps: sleeps.unsigned_abs(),
     }
 }
 

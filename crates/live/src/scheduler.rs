@@ -9,8 +9,8 @@ use std::rc::Rc;
 /// How often a worker looks who leads, at least, and what leaders have done.
 pub const BEAT_MS: u64 = 250;
 
-/// The pause between two slices of work: the event loop turns once.
-const PAUSE_MS: u64 = 1;
+/// The shortest pause between two slices of work: the event loop turns once.
+pub const PAUSE_MS: u64 = 1;
 
 /// How long a feeder that panicked is left alone: twice as long each time, up to the second figure.
 const AFTER_PANIC_MS: u64 = 1_000;

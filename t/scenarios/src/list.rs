@@ -6,7 +6,7 @@ use crate::{
     event_connections, event_requests, event_resolver, event_tasks, examples, exiting,
     feeder_panics, fuzz, geoip, hipache, pages, panic, redis, redis_ways, refusals, reload,
     reload_stock, rollback, satisfy, tenants, token_paths, upgrade, upstream, upstream_feed,
-    upstream_lease, upstream_zone, worker_kill,
+    upstream_lease, upstream_scale, upstream_zone, worker_kill,
 };
 
 /// All of them.
@@ -77,6 +77,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         upstream_feed::shrunk_by_another,
     ),
     Scenario::new("upstream_several_files", upstream_feed::several_files),
+    Scenario::new("upstream_scale", upstream_scale::run),
     Scenario::new("upstream_emptied", upstream_feed::emptied),
     Scenario::new("upstream_root_only", upstream_feed::root_only).needs(&["root"]),
     Scenario::new("upstream_overwritten", upstream_feed::overwritten),

@@ -32,6 +32,7 @@ mod upgrade;
 mod upstream;
 mod upstream_feed;
 mod upstream_lease;
+mod upstream_scale;
 mod upstream_site;
 mod upstream_zone;
 mod worker_kill;

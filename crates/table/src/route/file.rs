@@ -154,7 +154,16 @@ impl FileReader {
         bytes: &[u8],
         take: &mut Take<'_>,
     ) -> Result<(), RouteError> {
-        for &byte in bytes {
+        let mut rest = bytes;
+        while let Some((&byte, after)) = rest.split_first() {
+            let (run, behind) = rest.split_at(self.plain(rest));
+            if !run.is_empty() {
+                self.push(run)?;
+                self.column = self.column.saturating_add(run.len());
+                rest = behind;
+                continue;
+            }
+            rest = after;
             if byte == b'\n' {
                 self.line = self.line.saturating_add(1);
                 self.column = 0;
@@ -248,7 +257,7 @@ impl FileReader {
                 _ => return Err(self.syntax("key must be a string")),
             },
             State::InKey { escaped } => {
-                self.push(byte)?;
+                self.push(&[byte])?;
                 match (escaped, byte) {
                     (false, b'"') => self.end_key()?,
                     _ => {
@@ -269,10 +278,10 @@ impl FileReader {
                     self.after_value(byte)?;
                 }
                 _ if space => self.end_value(take)?,
-                _ => self.push(byte)?,
+                _ => self.push(&[byte])?,
             },
             State::InString { escaped } => {
-                self.push(byte)?;
+                self.push(&[byte])?;
                 match (escaped, byte) {
                     (false, b'"') => self.end_value(take)?,
                     _ => {
@@ -287,7 +296,7 @@ impl FileReader {
                 string,
                 escaped,
             } => {
-                self.push(byte)?;
+                self.push(&[byte])?;
                 self.nested(byte, depth, string, escaped, take)?;
             }
             State::CommaOrEnd => self.after_value(byte)?,
@@ -296,11 +305,31 @@ impl FileReader {
         Ok(())
     }
 
-    fn push(&mut self, byte: u8) -> Result<(), RouteError> {
-        if self.text.len() >= MAX_ENTRY {
+    /// How many of the next bytes are only collected: inside a value or a string, up to one that means something.
+    fn plain(&self, bytes: &[u8]) -> usize {
+        let in_string = |byte: &u8| matches!(byte, b'"' | b'\\' | b'\n');
+        let between = |byte: &u8| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b'\n');
+        let end = match self.state {
+            State::InKey { escaped: false }
+            | State::InString { escaped: false }
+            | State::InNested {
+                string: true,
+                escaped: false,
+                ..
+            } => bytes.iter().position(in_string),
+            State::InNested { string: false, .. } => bytes.iter().position(between),
+            _ => Some(0),
+        };
+        end.unwrap_or(bytes.len())
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Result<(), RouteError> {
+        let room = MAX_ENTRY.saturating_sub(self.text.len());
+        if bytes.len() > room {
+            self.column = self.column.saturating_add(room);
             return Err(self.syntax("route too long"));
         }
-        self.text.push(byte);
+        self.text.extend_from_slice(bytes);
         Ok(())
     }
 
