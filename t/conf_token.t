@@ -446,7 +446,7 @@ token_profile later { format secure_link; key file=key; include profiles/message
 format scalesimple;
 from header;
 >>> ../conf/profiles/message.inc
-message "$uri{expires}{key}";
+message "$uri {expires}{key}";
 --- config_ok
 --- no_error_log
 [warn]

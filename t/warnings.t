@@ -120,11 +120,12 @@ token_profile a { format secure_link; key file=key; message "$uri {key}"; }
 token_profile b { format secure_link; key file=key; message "{expires}$uri"; }
 token_profile c { format secure_link; key file=key; message "{expires} {key}"; }
 token_profile d { format secure_link; key file=key; message "{expires}$uri {key}"; }
+token_profile e { format secure_link; key file=key; message "$uri{expires} {key}"; }
 >>> ../conf/key
 secret
 --- config_ok
 --- error_log eval
-[qr{\[warn\] .*"message" has no "\{expires\}": a link never expires in \S+/conf/profiles\.conf:1$}, qr{\[warn\] .*"message" has no "\{key\}": it is the text of an HMAC-MD5 in \S+/conf/profiles\.conf:2$}, qr{\[warn\] .*"message" has no variable: a token opens every URL in \S+/conf/profiles\.conf:3$}]
+[qr{\[warn\] .*"message" has no "\{expires\}": a link never expires in \S+/conf/profiles\.conf:1$}, qr{\[warn\] .*"message" has no "\{key\}": it is the text of an HMAC-MD5 in \S+/conf/profiles\.conf:2$}, qr{\[warn\] .*"message" has no variable: a token opens every URL in \S+/conf/profiles\.conf:3$}, qr{\[warn\] .*"message" joins a value of the token to one that the client chooses: .* in \S+/conf/profiles\.conf:5$}]
 --- no_error_log
 profiles.conf:4
 

@@ -61,8 +61,8 @@ impl Message {
         Err(Error::about("message", text))
     }
 
-    /// Whether a value of the token touches a variable that the client chooses: then both may be
-    /// written differently and make the same text.
+    /// Whether a value of the token touches a variable that the client chooses, or stands at the end of a path: then
+    /// both may be written differently and make the same text.
     pub(crate) fn touches_client(&self) -> bool {
         self.0.windows(2).any(|pair| match pair {
             [Segment::Value(_), Segment::Text(text)] => {
@@ -74,7 +74,7 @@ impl Message {
                     let end = name
                         .strip_prefix('{')
                         .map_or(name, |braced| braced.strip_suffix('}').unwrap_or_default());
-                    is_word(end) && is_of_client(end)
+                    is_word(end) && (is_of_client(end) || is_path(end))
                 })
             }
             _ => false,
@@ -131,9 +131,17 @@ fn hole<'a>(
     Err(Error::about("message", text))
 }
 
-/// Whether a variable's name, perhaps in braces, begins as those do whose value the client writes.
+/// Whether a variable's name is that of a path: its end may be digits, though it begins with a slash.
+fn is_path(name: &str) -> bool {
+    ["uri", "document_uri", "request_uri"]
+        .iter()
+        .any(|path| name.eq_ignore_ascii_case(path))
+}
+
+/// Whether a variable's name, perhaps in braces, begins as those do whose value the client writes. nginx does not tell
+/// upper from lower case in names.
 fn is_of_client(name: &str) -> bool {
-    let name = name.strip_prefix('{').unwrap_or(name);
+    let name = name.strip_prefix('{').unwrap_or(name).to_ascii_lowercase();
     ["arg_", "cookie_", "http_", "args", "query_string"]
         .iter()
         .any(|begin| name.starts_with(begin))
@@ -170,11 +178,17 @@ mod tests {
             "{expires}${cookie_a}x",
             "$uri$args{expires}",
             "${http_a}{expires}",
+            "{expires}$ARG_user",
+            "{key}$uri{expires}",
+            "${request_uri}{expires}",
+            "$Document_URI{expires}",
         ] {
             assert!(touches(text), "{text}");
         }
         for text in [
             "{expires}$uri$arg_user",
+            "$uri {expires}",
+            "$uri_of_mine{expires}",
             "{expires}|$arg_user",
             "$arg_user|{expires}",
             "$arg_user {expires}",
