@@ -168,7 +168,7 @@ fn run(args: &Args, project: &Project) -> Result<Summary, String> {
         for scenario in scenarios(project, &names)? {
             jobs.push(Job {
                 title: format!("live: {}", scenario.name),
-                serial: true,
+                serial: scenario.serial,
                 run: Box::new(|| run_scenario(&env, scenario)),
             });
         }
