@@ -2,7 +2,7 @@
 //! all workers ([`table`]), the choice of a route's backend ([`balance`]), what requests to the HTTP API say ([`api`]),
 //! and routes as a Redis store keeps them ([`hipache`]). Pure: no nginx type, no unsafe.
 //!
-//! Arrows go one way: `balance` and `api` use `table`, and all use `route`.
+//! Arrows go one way: `balance`, `api` and `snapshot` use `table`, and all use `route`.
 #![forbid(unsafe_code)]
 #![deny(unreachable_pub)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))] // an overflow fails the test
@@ -11,4 +11,5 @@ pub mod api;
 pub mod balance;
 pub mod hipache;
 pub mod route;
+pub mod snapshot;
 pub mod table;

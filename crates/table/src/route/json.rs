@@ -306,3 +306,9 @@ fn meta(json: &Json, at: &str) -> Result<String, RouteError> {
         _ => Err(RouteError::new("not an object", at)),
     }
 }
+
+/// Whether a route may have this text as its `meta`.
+#[must_use]
+pub fn is_meta(text: &str) -> bool {
+    text.len() <= MAX_VARS && matches!(Json::parse(text.as_bytes()), Ok(Json::Object(_)))
+}

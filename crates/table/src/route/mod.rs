@@ -28,14 +28,14 @@ mod tests;
 pub use error::RouteError;
 pub(crate) use error::one_of;
 pub use file::{Entry, FileReader, ReadSummary, Sink, parse_all};
-pub use json::parse_route;
+pub use json::{is_meta, parse_route};
 pub use key::{EXACT_MAX, HOST_MAX, Key, KeyError, Match, normalize};
 pub use key_set::KeySet;
 pub use names::{Answer, LeftOut, NameSet, Names};
 pub use options::{Options, Protocol, ProxyHeader};
 pub use patch::{BackendPatch, PatchEntry, PatchReader, PatchSink, RoutePatch, parse_backend};
 pub use secret::Secret;
-pub use url::parse_backend_url;
+pub use url::{is_host_name, is_unix_path, parse_backend_url};
 pub use write::write_text;
 
 use std::net::{IpAddr, SocketAddr};

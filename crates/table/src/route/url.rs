@@ -67,10 +67,24 @@ fn unix_path(path: &str, tls: bool) -> Result<Host, String> {
     if path.len() > max {
         return Err(format!("unix socket path longer than {max} bytes"));
     }
-    if !path.starts_with('/') || path.bytes().any(|b| b < 0x20 || b == 0x7f || b == b':') {
+    if !is_unix_path(path, tls) {
         return Err("invalid unix socket path".into());
     }
     Ok(Host::Unix(path.into()))
+}
+
+/// Whether a backend may have this path of a unix socket.
+#[must_use]
+pub fn is_unix_path(path: &str, tls: bool) -> bool {
+    let max = if tls { UNIX_MAX_TLS } else { UNIX_MAX };
+    let is_odd = |b: u8| b < 0x20 || b == 0x7f || b == b':';
+    path.len() <= max && path.starts_with('/') && !path.bytes().any(is_odd)
+}
+
+/// Whether a backend may have this name, for itself or for TLS.
+#[must_use]
+pub fn is_host_name(name: &str) -> bool {
+    check_name(name).is_ok()
 }
 
 fn host_port(rest: &str, default: u16) -> Result<(Host, u16), String> {

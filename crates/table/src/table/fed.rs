@@ -39,6 +39,12 @@ fn fingerprint(source: &[u8]) -> u32 {
     (rapidhash_v3(source) as u32).max(1)
 }
 
+/// Whether [`Table::source`] is this for a table that was fed from `source`.
+#[must_use]
+pub fn is_source(number: u32, source: &[u8]) -> bool {
+    number == fingerprint(source)
+}
+
 impl<W: Word> Table<'_, W> {
     /// Begins to read `source` (a file's path). Changes nothing that is served.
     #[must_use]
@@ -65,8 +71,14 @@ impl<W: Word> Table<'_, W> {
     /// Whether what the table holds was read from `source`.
     #[must_use]
     pub fn is_fed_from(&self, source: &[u8]) -> bool {
+        is_source(self.source(), source)
+    }
+
+    /// What the table was last fed from, as a number that means the same in any process and build; 0 for nothing.
+    #[must_use]
+    pub fn source(&self) -> u32 {
         let last = Ticket::from_word(self.mem.load(head::FED));
-        last.is_some_and(|last| last.source == fingerprint(source))
+        last.map_or(0, |last| last.source)
     }
 
     /// All of a reading has been applied; the caller holds the zone's mutex, or no other process knows the table yet.

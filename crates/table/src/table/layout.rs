@@ -100,6 +100,8 @@ pub(super) mod head {
     /// How many readings of files have begun, and the last one that was applied (see `fed`).
     pub(crate) const TICKETS: usize = 22;
     pub(crate) const FED: usize = 23;
+    /// Which file the table was last written to, and at which generation (see `saved`).
+    pub(crate) const SAVED: usize = 26;
     /// Peer and cell pages with room (page number + 1).
     pub(crate) const PEER_PAGES: usize = 24;
     pub(crate) const CELL_PAGES: usize = 25;

@@ -24,7 +24,7 @@ pub struct Hit<'b> {
 /// How far a walk over a table has come ([`Table::scan`]).
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor {
-    bucket: usize,
+    pub(super) bucket: usize,
     moves: u64,
 }
 
@@ -73,7 +73,7 @@ impl fmt::Display for LookupError {
 impl std::error::Error for LookupError {}
 
 /// Attempts before a lookup gives up: each failed one means that a writer changed this very slot meanwhile.
-const ATTEMPTS: usize = 1000;
+pub(super) const ATTEMPTS: usize = 1000;
 
 /// What came of reading a slot once.
 enum Attempt {

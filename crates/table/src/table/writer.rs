@@ -6,7 +6,7 @@ use super::layout::{EMPTY, WRITING, class_of, head, slot};
 use super::lease::Candidate;
 use super::pages::Kind;
 use super::parts::Parts;
-use super::record::{First, Owner};
+use super::record::{First, Owner, PeerSlot};
 use super::view::RouteView;
 use super::{Table, Word};
 use crate::route::{Key, Match, Resolved};
@@ -97,7 +97,8 @@ pub struct Writer<'a, W = AtomicU64> {
 /// Why a process may not write now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoWriter {
-    /// Another process has the feeders' lease: whatever this one meant to write is old, and it must drop it.
+    /// Another process has the feeders' lease, or another table has taken over: whatever this one meant to write is old,
+    /// and it must drop it.
     LeaseLost,
     /// An earlier writer was killed, and one slice of the repair has been done. Give up the lock, come back soon.
     Repairing,
@@ -124,7 +125,7 @@ impl<'a, W: Word> Table<'a, W> {
     /// # Errors
     /// [`NoWriter`].
     pub fn feeding_writer(&self, who: Candidate, now_ms: u64) -> Result<Writer<'a, W>, NoWriter> {
-        if !self.is_led_by(who) {
+        if self.is_superseded() || !self.is_led_by(who) {
             return Err(NoWriter::LeaseLost);
         }
         self.writer(now_ms)
@@ -248,7 +249,11 @@ impl<'a, W: Word> Writer<'a, W> {
         let before = old.as_ref().map_or(&nothing, |old| &old.parts);
         let kept = self.table.same_attached(&before.attached, &content);
         let there = Parts {
-            peers: self.table.peers_there(&route.endpoints, before),
+            // A new route is compared with nothing: only the length of its record counts.
+            peers: match &old {
+                Some(_) => self.table.peers_there(&route.endpoints, before),
+                None => vec![PeerSlot::NOWHERE; route.endpoints.len()],
+            },
             attached: if kept {
                 before.attached.clone()
             } else {
@@ -268,7 +273,7 @@ impl<'a, W: Word> Writer<'a, W> {
             return Ok(Applied::Unchanged);
         }
         self.begin();
-        let result = self.replace(&new, old.as_ref(), record.len());
+        let result = self.replace(&new, old.as_ref(), record);
         self.end();
         result.map(|()| {
             if old.is_some() {
@@ -279,19 +284,20 @@ impl<'a, W: Word> Writer<'a, W> {
         })
     }
 
-    /// Takes what the new record of `words` needs, writes it and publishes it; on failure gives everything back.
+    /// Takes what the new record needs, writes it and publishes it; on failure gives everything back. The record has
+    /// everything but references to that.
     fn replace(
         &mut self,
         new: &New<'_>,
         old: Option<&Old<'_>>,
-        words: usize,
+        mut record: Vec<u64>,
     ) -> Result<(), ApplyError> {
         let table = self.table;
         let slot_at = match old {
             Some(old) => old.slot_at,
             None => table.free_slot(new.hash).ok_or(ApplyError::Full)?,
         };
-        let class = class_of(words).ok_or(ApplyError::TooBig)?;
+        let class = class_of(record.len()).ok_or(ApplyError::TooBig)?;
         let at = self
             .table
             .pressing(|table| table.take_block(Kind::Records(class)))
@@ -307,7 +313,7 @@ impl<'a, W: Word> Writer<'a, W> {
             table.free_block(at);
             return Err(ApplyError::Full);
         };
-        let record = new.encode(&parts)?;
+        parts.put_into(&mut record);
         for (word, value) in (at..).zip(&record) {
             table.mem.store(word, *value);
         }
