@@ -63,6 +63,12 @@ pub trait Kind: Listed {
     fn start_worker(main: &Self::Main) {
         let _ = main;
     }
+
+    /// The master ends, when all its workers have (or the only process does): the last moment at which the zones are
+    /// there.
+    fn end_master(main: &Self::Main) {
+        let _ = main;
+    }
 }
 
 /// The answer of a callback that completes the configuration.

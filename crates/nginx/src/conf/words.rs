@@ -178,11 +178,20 @@ impl Words<'_> {
 
     /// A file name relative to the configuration's directory, made absolute.
     pub fn path(&self, name: &str) -> Result<PathBuf, Error> {
+        // SAFETY: the cycle being built.
+        Self::below(unsafe { (*self.raw().cycle).conf_prefix }, name)
+    }
+
+    /// A file name relative to nginx's prefix, made absolute.
+    pub fn path_of_prefix(&self, name: &str) -> Result<PathBuf, Error> {
+        // SAFETY: the cycle being built.
+        Self::below(unsafe { (*self.raw().cycle).prefix }, name)
+    }
+
+    fn below(prefix: sys::ngx_str_t, name: &str) -> Result<PathBuf, Error> {
         if name.starts_with('/') {
             return Ok(name.into());
         }
-        // SAFETY: the cycle being built.
-        let prefix = unsafe { (*self.raw().cycle).conf_prefix };
         // SAFETY: a string of that cycle's pool.
         let prefix = unsafe { bytes::slice(prefix) };
         let prefix = std::str::from_utf8(prefix).map_err(|_| Error::new("prefix is not UTF-8"))?;

@@ -3,7 +3,7 @@
 
 use super::{shutdown, task, worker};
 use crate::conf::{Kind, main_of_cycle};
-use crate::ffi::{guard, log, process};
+use crate::ffi::{cycle, guard, log, process};
 use crate::sys;
 use std::ptr;
 
@@ -12,18 +12,20 @@ pub const fn living<M: Kind>(mut module: sys::ngx_module_t) -> sys::ngx_module_t
     module.init_module = Some(init_module::<M>);
     module.init_process = Some(init_process::<M>);
     module.exit_process = Some(exit_process);
+    module.exit_master = Some(exit_master::<M>);
     module
 }
 
 /// Never reports a failure: nginx would exit.
-unsafe extern "C" fn init_module<M: Kind>(cycle: *mut sys::ngx_cycle_t) -> isize {
+unsafe extern "C" fn init_module<M: Kind>(new: *mut sys::ngx_cycle_t) -> isize {
     // SAFETY: nginx passes the cycle that is about to run.
-    let cycle_log = unsafe { (*cycle).log };
+    let cycle_log = unsafe { (*new).log };
     let body = || {
+        cycle::take_over();
         if worker::on_loop() {
             // A reload of `master_process off`: the worker goes on with another configuration.
             // SAFETY: the cycle that is about to run, and the module's static.
-            unsafe { end_with_cycle(cycle, M::module()) };
+            unsafe { end_with_cycle(new, M::module()) };
         }
         if process::role() != process::Role::Test {
             // SAFETY: the cycle's log, open by now.
@@ -61,6 +63,20 @@ unsafe extern "C" fn exit_process(cycle: *mut sys::ngx_cycle_t) {
     let log = unsafe { (*cycle).log };
     // SAFETY: the cycle's log.
     unsafe { guard::run(log, "ending a worker", (), end) }
+}
+
+/// The workers have gone.
+unsafe extern "C" fn exit_master<M: Kind>(cycle: *mut sys::ngx_cycle_t) {
+    // SAFETY: nginx passes the running cycle.
+    let log = unsafe { (*cycle).log };
+    let body = || {
+        // SAFETY: the cycle is the running one.
+        if let Some(main) = unsafe { main_of_cycle::<M>(cycle) } {
+            M::end_master(main);
+        }
+    };
+    // SAFETY: the cycle's log.
+    unsafe { guard::run(log, "ending the master", (), body) };
 }
 
 /// A worker begins; called in the thread that will run its loop.

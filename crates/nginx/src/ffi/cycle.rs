@@ -2,6 +2,20 @@
 
 use crate::sys;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Configurations that were taken over by this process.
+static TAKEN_OVER: AtomicUsize = AtomicUsize::new(0);
+
+/// A configuration is taken over: from here on it cannot be refused.
+pub(crate) fn take_over() {
+    TAKEN_OVER.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many have been.
+pub(crate) fn taken_over() -> usize {
+    TAKEN_OVER.load(Ordering::Relaxed)
+}
 
 /// nginx's own pointer to it; null only before nginx has begun. It changes between callbacks only.
 pub(crate) fn running() -> *mut sys::ngx_cycle_t {

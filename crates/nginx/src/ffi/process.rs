@@ -58,6 +58,25 @@ pub fn worker_number() -> usize {
     unsafe { sys::ngx_worker }
 }
 
+/// User and group of the workers of a configuration, where the master gives up its own.
+///
+/// # Safety
+/// The cycle is live, its directives read.
+pub(crate) unsafe fn workers_of(cycle: *const sys::ngx_cycle_t) -> Option<(u32, u32)> {
+    // SAFETY: promised by the caller.
+    let contexts = unsafe { (*cycle).conf_ctx };
+    // SAFETY: nginx's own static; only `index` is read.
+    let core = unsafe { sys::ngx_core_module.index };
+    // SAFETY: conf_ctx has one slot for each module.
+    let context = unsafe { contexts.add(core) };
+    // SAFETY: as above.
+    let context = unsafe { context.read() }.cast::<sys::ngx_core_conf_t>();
+    // SAFETY: null, or the core module's own configuration.
+    let conf = unsafe { context.as_ref()? };
+    // NGX_CONF_UNSET_UINT: nobody's rights are given up.
+    (conf.user != u32::MAX).then_some((conf.user, conf.group))
+}
+
 /// This process's number.
 pub fn pid() -> u32 {
     std::process::id()

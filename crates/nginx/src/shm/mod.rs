@@ -1,5 +1,6 @@
 //! Shared memory zones.
 
+pub mod old;
 pub mod slots;
 
 use crate::conf::{ConfLine, Error, Words};
@@ -7,9 +8,10 @@ use crate::ffi::bytes;
 use crate::ffi::guard;
 use crate::ffi::log::{self, Level};
 use crate::ffi::pool;
+use crate::ffi::process;
 use crate::sys;
 use ngx::core::Status;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
@@ -35,12 +37,17 @@ struct Spec {
     /// Bytes, as the directive gives them.
     size: usize,
     known: Rc<Known>,
+    /// What is done at the end of the configuration.
+    at_end: RefCell<Option<Box<dyn FnOnce()>>>,
 }
 
 impl Drop for Spec {
     fn drop(&mut self) {
         // nginx destroys the cycle, and the zone's record with it.
         self.known.raw.set(ptr::null_mut());
+        if let Some(work) = self.at_end.take() {
+            work();
+        }
     }
 }
 
@@ -222,6 +229,13 @@ impl Zone {
         words_in(free.saturating_mul(page)).saturating_sub(1)
     }
 
+    /// While the zone is prepared: user and group of the workers that its configuration starts.
+    pub fn workers(&self) -> Option<(u32, u32)> {
+        let is_preparing = self.known.is_preparing.get();
+        // SAFETY: the cycle that is being built.
+        is_preparing.then(|| unsafe { process::workers_of(self.known.cycle) })?
+    }
+
     /// Writes to the log of the configuration that declared the zone: while zones are prepared it is not yet the
     /// running one's.
     pub fn log(&self, level: Level, text: &str) {
@@ -391,6 +405,7 @@ impl Words<'_> {
             name: name.into(),
             size,
             known: Rc::clone(&known),
+            at_end: RefCell::default(),
         };
         zone.data = self.keep(spec)?.cast();
         zone.init = Some(init);
