@@ -66,6 +66,10 @@ impl Kind for Gatehouse {
             (family.start_worker)(main);
         }
     }
+
+    fn end_master(main: &Main) {
+        gatehouse_live::nginx::end_master(&main.feeds);
+    }
 }
 
 impl Live for Gatehouse {

@@ -72,6 +72,15 @@ shrink=any; shrink=any;
 # shrink without its value
 shrink any;
 => unknown directive "shrink" in upstream_table
+# a state without a path
+state "";
+=> invalid value "" in "state" directive
+# a state and too many words
+state a b;
+=> invalid number of arguments in "state" directive
+# two states
+state a; state b;
+=> "state" directive is duplicate
 # fails that is no number
 passive fails=some;
 => invalid value "fails=some" in "passive" directive
@@ -198,6 +207,10 @@ include extra.conf;
 upstream_table apps { zone 1m; file apps.json; }
 upstream_table apps { zone 1m; }
 => duplicate upstream_table "apps"
+# two tables with one state
+upstream_table apps { zone 1m; state apps.state; }
+upstream_table more { zone 1m; state apps.state; }
+=> state "*/apps.state" is that of upstream_table "apps" already @ nginx.conf
 # a block without its end
 upstream_table apps { zone 1m;
 => unexpected "{" @ nginx.conf
@@ -408,7 +421,7 @@ Host: a.test
 upstream_variable $a apps $host a default=;
 upstream_variable $b apps $host b;
 upstream_table apps { zone 256k; match exact; shrink=any; miss 444; passive fails=0 window=1m; }
-upstream_table more { zone 2m; }
+upstream_table more { zone 2m; state none.state; }
 upstream one { zone one 64k; server 127.0.0.1:1 backup; upstream_lookup apps "$host$uri" balance=round_robin; keepalive 2; }
 upstream two { upstream_lookup more $host; }
 --- config_ok

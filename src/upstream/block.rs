@@ -9,6 +9,7 @@ use gatehouse_nginx::{Conf, Error};
 use gatehouse_table::route::Match;
 use gatehouse_table::table::Passive;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 /// The lines of a block.
 #[derive(Default)]
@@ -20,6 +21,7 @@ pub(super) struct Block {
     pub files: Option<RouteFiles>,
     pub brake: Option<Brake>,
     pub store: Option<StoreWord>,
+    pub state: Option<PathBuf>,
 }
 
 /// How often a file is looked at unless the line says otherwise.
@@ -86,6 +88,19 @@ const WORDS: &[Word] = &[
         syntax: "address… [sentinel=name] [user=name] [password_file=path] [db=number] [prefix=string] [tls] [tls_ca=path] [tls_name=name] [tls_verify=on|off]",
         text: include_str!("docs/table/redis.md"),
         set: |cf, words, block| Ok(block.store.replace(store::read(cf, words)?).is_some()),
+    },
+    Word {
+        name: "state",
+        args: 1..=1,
+        syntax: "path",
+        text: include_str!("docs/table/state.md"),
+        set: |cf, words, block| {
+            let path = first(words);
+            if path.is_empty() {
+                return Err(cf.invalid(path));
+            }
+            Ok(block.state.replace(cf.path_of_prefix(path)?).is_some())
+        },
     },
     Word {
         name: "miss",

@@ -4,7 +4,7 @@ use super::block;
 use crate::Gatehouse;
 use gatehouse_live::Feeder;
 use gatehouse_live::nginx::{Process, Reading};
-use gatehouse_live::table::{Feed, Plan, RouteFeeder, SharedTable};
+use gatehouse_live::table::{Before, Feed, Plan, RouteFeeder, SharedTable, StateFeeder, StateFile};
 use gatehouse_nginx::shm::ZoneState;
 use gatehouse_nginx::{Conf, ConfLine, Error, Zone};
 use gatehouse_table::route::Match;
@@ -19,6 +19,7 @@ pub(super) struct UpstreamTable {
     /// Where its block stands, if no line of it says where routes come from.
     no_source: Option<ConfLine>,
     has_store: bool,
+    state: Option<Rc<StateFile>>,
     miss: u16,
     passive: Passive,
 }
@@ -41,16 +42,26 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let size = block
         .size
         .ok_or_else(|| Error::at(&place, format!("upstream_table \"{name}\" has no \"zone\"")))?;
-    let has_no_source = block.files.is_none() && block.store.is_none();
+    let has_no_source = block.files.is_none() && block.store.is_none() && block.state.is_none();
     let mode = block.mode.unwrap_or(Match::Host);
     let brake = block.brake.unwrap_or_default();
     let feed = Rc::new(RefCell::new(Feed::new(block.files.as_ref())));
+    let state = block.state.map(|path| Rc::new(StateFile::new(path)));
+    if let Some(state) = &state {
+        let mut others = cf.main().upstream.tables.iter();
+        if let Some(other) = others.find(|other| other.keeps(state)) {
+            let (path, other) = (state.path().display(), other.name());
+            let text = format!("state \"{path}\" is that of upstream_table \"{other}\" already");
+            return Err(Error::at(&place, text));
+        }
+    }
     let plan = Plan {
         name: name.clone(),
         mode,
         brake,
         files: block.files.clone(),
         has_store: block.store.is_some(),
+        state: state.clone(),
     };
     let zone = prepared_zone(cf, size, plan, Rc::clone(&feed))?;
     let shared = Rc::new(SharedTable::new(name, zone, mode, brake));
@@ -68,13 +79,18 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
             Rc::new(Process),
         )),
     };
+    let mut feeders = vec![feeder];
+    if let Some(state) = &state {
+        let (table, state) = (Rc::clone(&shared), Rc::clone(state));
+        feeders.push(Box::new(StateFeeder::new(table, state, Rc::new(Process))));
+    }
     let seat = Rc::clone(&shared);
     let main = cf.main();
-    main.feeds
-        .change(|scheduler| scheduler.add(seat, vec![feeder]));
+    main.feeds.change(|scheduler| scheduler.add(seat, feeders));
     main.upstream.tables.push(UpstreamTable {
         shared,
         has_store,
+        state,
         no_source: has_no_source.then_some(place),
         miss: block.miss.unwrap_or(404),
         passive,
@@ -91,9 +107,19 @@ fn prepared_zone(
 ) -> Result<Zone, Error> {
     let name = format!("upstream_table {}", plan.name);
     cf.zone(&name, size, move |zone, state| {
-        let is_new = state == ZoneState::New;
-        let mut feed = feed.borrow_mut();
-        let prepared = plan.prepare(zone, is_new, &Reading(zone), &mut feed);
+        let old = zone.predecessor();
+        let before = match (state, &old) {
+            (ZoneState::Inherited, _) => Before::Kept,
+            (ZoneState::New, Some(old)) => Before::Replaced(old),
+            (ZoneState::New, None) => Before::Nothing,
+        };
+        // Workers of a configuration that stays after all go on to change their table.
+        zone.if_refused(|old| {
+            if let Ok(table) = Table::attach(old) {
+                table.set_superseded(false);
+            }
+        });
+        let prepared = plan.prepare(zone, &before, &Reading(zone), &mut feed.borrow_mut());
         prepared.map_err(|e| format!("upstream_table \"{}\": {e}", plan.name))
     })
 }
@@ -102,6 +128,12 @@ impl UpstreamTable {
     /// Its name.
     pub(super) fn name(&self) -> &str {
         self.shared.name()
+    }
+
+    /// Whether its routes are kept in this file.
+    fn keeps(&self, state: &StateFile) -> bool {
+        let own = self.state.as_ref();
+        own.is_some_and(|own| own.path() == state.path())
     }
 
     /// The table in its zone, as feeders and the API have it.

@@ -20,6 +20,15 @@ pub trait Feeder {
     /// Gives up the work in hand: another worker leads now, this one exits, or the work panicked. What is left to be
     /// freed is freed by later polls.
     fn abandon(&mut self);
+
+    /// This worker exits: it gives up its work, and whatever other processes wait for.
+    fn leave(&mut self) {
+        self.abandon();
+    }
+
+    /// In the master, when all its workers have gone and it is about to go as well: what is to outlive nginx is written
+    /// down, and may take its time.
+    fn finish(&mut self) {}
 }
 
 /// What a feeder is told when it is polled.

@@ -33,7 +33,7 @@ pub use chunks::{Position, Stack};
 pub use election::Seat;
 pub use feeder::{Feeder, Next, Turn};
 pub use gatehouse_table::table::Candidate;
-pub use memory::Memory;
+pub use memory::{Memory, OldZone};
 pub use pace::{Pace, Usage};
 pub use scheduler::{BEAT_MS, PAUSE_MS, Round, Scheduler};
 pub use slice::{Clock, Slice, SystemClock};

@@ -16,3 +16,12 @@ pub trait Memory {
     /// Bytes of the smallest zone whose number of words is `enough`.
     fn size_for(&self, enough: &dyn Fn(usize) -> bool) -> usize;
 }
+
+/// A zone that serves workers of the configuration that runs, while another one takes its place.
+pub trait OldZone {
+    /// Its words; None if no zone of ours has ever been there.
+    fn words(&self) -> Option<&[AtomicU64]>;
+
+    /// Does something under its lock; false, and nothing is done, when another process does not let go of it.
+    fn locked(&self, work: &mut dyn FnMut()) -> bool;
+}

@@ -1,6 +1,6 @@
 //! The world of an nginx process, and the timer that polls its feeders.
 
-use crate::memory::Memory;
+use crate::memory::{Memory, OldZone};
 use crate::pace::{LONG as SLICE, Pace, Usage};
 use crate::scheduler::{PAUSE_MS, Round, Scheduler};
 use crate::slice::{Slice, SystemClock};
@@ -9,7 +9,7 @@ use crate::world::{self, Listing, OpenFile, World};
 use gatehouse_nginx::event::timer::{self, Slot, Tick};
 use gatehouse_nginx::ffi::process::{self, Role};
 use gatehouse_nginx::ffi::{files, guard, log};
-use gatehouse_nginx::{Kind, Level, Zone, running};
+use gatehouse_nginx::{Kind, Level, Predecessor, Zone, running};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
 use std::cell::RefCell;
@@ -107,6 +107,11 @@ pub fn start_worker<M: Live>(feeds: &Feeds) {
     }
 }
 
+/// The master ends: what is to outlive nginx is written down.
+pub fn end_master(feeds: &Feeds) {
+    feeds.change(|scheduler| scheduler.finish(&guard::contain));
+}
+
 /// Polls the feeders of the running configuration.
 struct Polling<M>(PhantomData<M>);
 
@@ -149,6 +154,23 @@ impl Memory for Zone {
 
     fn size_for(&self, enough: &dyn Fn(usize) -> bool) -> usize {
         Zone::size_for(self, enough)
+    }
+}
+
+/// How long the master waits for the lock of a zone that it replaces.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl OldZone for Predecessor<'_> {
+    fn words(&self) -> Option<&[AtomicU64]> {
+        Predecessor::words(self)
+    }
+
+    fn locked(&self, work: &mut dyn FnMut()) -> bool {
+        let lock = self.lock_within(PATIENCE);
+        if lock.is_some() {
+            work();
+        }
+        lock.is_some()
     }
 }
 
@@ -258,6 +280,14 @@ impl World for Reading<'_> {
 
     fn explain(&self, error: &io::Error) -> String {
         Process.explain(error)
+    }
+
+    fn writes(&self) -> bool {
+        process::role() != Role::Test
+    }
+
+    fn workers(&self) -> Option<(u32, u32)> {
+        self.0.workers()
     }
 }
 

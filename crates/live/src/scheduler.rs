@@ -95,6 +95,13 @@ impl Scheduler {
         }
     }
 
+    /// The master ends, and with it all that it has started.
+    pub fn finish(&mut self, guard: &dyn Fn(&str, &mut dyn FnMut()) -> bool) {
+        for entry in &mut self.feeders {
+            guard(&entry.feeder.name(), &mut || entry.feeder.finish());
+        }
+    }
+
     /// One slice; milliseconds until the next one, None when there will be nothing to do any more.
     pub fn run(&mut self, round: &Round<'_>) -> Option<u64> {
         let who = Candidate {
@@ -145,7 +152,8 @@ impl Scheduler {
         }
         for entry in &mut self.feeders {
             entry.due_ms = 0;
-            entry.abandon(round);
+            let feeder = &mut entry.feeder;
+            (round.guard)(&feeder.name(), &mut || feeder.leave());
         }
         for zone in &mut self.zones {
             zone.leads = false;

@@ -61,6 +61,16 @@ pub trait World {
     /// An error in the words of nginx: `2: No such file or directory`.
     fn explain(&self, error: &io::Error) -> String;
 
+    /// Whether this process may write files: `nginx -t` does not.
+    fn writes(&self) -> bool {
+        true
+    }
+
+    /// User and group of the workers that will be started; None where they keep those of this process.
+    fn workers(&self) -> Option<(u32, u32)> {
+        None
+    }
+
     /// A feeder is about to change a zone. Tests stop it here.
     fn before_change(&self) {}
 }

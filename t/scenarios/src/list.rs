@@ -6,7 +6,7 @@ use crate::{
     event_connections, event_requests, event_resolver, event_tasks, examples, exiting,
     feeder_panics, fuzz, geoip, hipache, pages, panic, redis, redis_ways, refusals, reload,
     reload_stock, rollback, satisfy, tenants, token_paths, upgrade, upstream, upstream_feed,
-    upstream_lease, upstream_scale, upstream_zone, worker_kill,
+    upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
 /// All of them, the longest first: those that measure time or load the machine run alone, after the others.
@@ -102,6 +102,18 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("upstream_given_back", upstream_zone::given_back),
     Scenario::new("upstream_zone_reused", upstream_zone::zone_reused).beside_others(),
     Scenario::new("token_paths", token_paths::run).beside_others(),
+    Scenario::new("upstream_state", upstream_state::restart).beside_others(),
+    Scenario::new("upstream_state_api", upstream_state::api).beside_others(),
+    Scenario::new("upstream_state_damaged", upstream_state::damaged).beside_others(),
+    Scenario::new("upstream_state_killed", upstream_state::killed).beside_others(),
+    Scenario::new("upstream_state_upgrade", upstream_state::upgrade).beside_others(),
+    Scenario::new("upstream_state_single", upstream_state::single_process).beside_others(),
+    Scenario::new("upstream_state_two", upstream_state::two).beside_others(),
+    Scenario::new("upstream_state_root_only", upstream_state::root_only)
+        .needs(&["root"])
+        .beside_others(),
+    Scenario::new("upstream_resized", upstream_state::resized),
+    Scenario::new("upstream_resize_refused", upstream_state::given_back).beside_others(),
     Scenario::new("hipache_matching", hipache::matching).needs(REDIS),
     Scenario::new("hipache_odd_requests", hipache::odd_requests).needs(REDIS),
     Scenario::new("hipache_backends", hipache::backends).needs(REDIS),

@@ -34,6 +34,7 @@ mod upstream_feed;
 mod upstream_lease;
 mod upstream_scale;
 mod upstream_site;
+mod upstream_state;
 mod upstream_zone;
 mod worker_kill;
 

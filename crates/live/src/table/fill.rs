@@ -1,21 +1,27 @@
 //! What the master does with a table's files at start and at reload, before the new workers exist.
 //!
-//! A new zone is filled from them. A kept one serves workers of the running configuration: nothing of it may change
-//! before the reload has succeeded, so what the files have is checked and left to the new workers.
+//! A new zone begins with the routes that were there before it, and is filled from the files. A kept one serves workers of
+//! the running configuration: nothing of it may change before the reload has succeeded, so what the files have is checked
+//! and left to the new workers.
 
 use super::brake::Brake;
+use super::earlier::{Before, Earlier, Wanted};
 use super::feeder::{Feed, Snapshot};
 use super::look::{Found, Look};
+use super::plan::Plan;
 use super::reading::{Caller, ReadOut, Reading};
+use super::restore::{NotRestored, demand, earlier, restore};
 use super::room;
 use super::shared::{RouteFiles, STAYS};
 use super::source::{Failure, Piece, Source};
 use super::spool::Spool;
+use super::state::Told;
+use super::tally::Tally;
 use crate::memory::Memory;
 use crate::world::{Level, World};
-use gatehouse_table::route::{Key, KeySet, Match, NameSet, Resolved};
+use gatehouse_table::route::{Key, KeySet, NameSet, Resolved};
 use gatehouse_table::table::{
-    ApplyError, Change, Demand, LayoutError, Owner, RouteView, Table, Ticket, TooSmall, Writer,
+    ApplyError, Change, NoWriter, Owner, RouteView, Table, Ticket, TooSmall, Writer, is_source,
 };
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
@@ -24,94 +30,112 @@ use std::sync::atomic::AtomicU64;
 /// Buckets of a table that are looked at in one go.
 const BUCKETS: usize = 1024;
 
-/// What a table's block says about its filling.
-pub struct Plan {
-    /// The table's name.
-    pub name: String,
-    /// How its keys are compared.
-    pub mode: Match,
-    /// Whether most of its routes may go at once.
-    pub brake: Brake,
-    /// The files it follows.
-    pub files: Option<RouteFiles>,
-    /// It follows a store: the files only fill a new table, until the store has been read.
-    pub has_store: bool,
-}
-
 /// The files as they were read.
 #[derive(Default)]
 struct Content {
     /// What they had, if it is kept.
     spool: Option<Spool>,
     read: ReadOut,
+    /// What came of putting it into a new table.
+    tally: Tally,
+    /// There was no room for all of it beside the earlier routes.
+    is_full: bool,
     /// Which files and which content it was, as soon as that is known.
     found: Found,
 }
 
 impl Plan {
-    /// Makes the table in a new zone and fills it, or checks that an inherited zone's table is ours and leaves in `feed`
-    /// what workers are to bring it to.
+    /// Makes the table in a new zone and fills it, or checks that a kept zone's table is ours and leaves in `feed` what
+    /// workers are to bring it to.
+    ///
+    /// A table that is replaced takes no change any more: whoever refuses the configuration afterwards must take that
+    /// back ([`Table::set_superseded`]).
     ///
     /// # Errors
     /// Why the configuration is refused.
     pub fn prepare(
         &self,
         zone: &impl Memory,
-        is_new: bool,
+        before: &Before<'_>,
         world: &dyn World,
         feed: &mut Feed,
     ) -> Result<(), String> {
+        self.prepare_state(world);
         let words = zone.words().ok_or("no memory")?;
-        let (table, is_kept) = match Table::attach(words) {
-            Ok(table) if !is_new && table.mode() != self.mode => {
+        if matches!(before, Before::Kept) {
+            let table = Table::attach(words);
+            let table = table.map_err(|e| format!("the zone in use has {e}, restart nginx"))?;
+            if table.mode() != self.mode {
                 return Err("\"match\" cannot change while the table is in use, restart nginx or name another table".into());
             }
-            Ok(table) if !is_new => (table, true),
-            // A zone of another build's layout cannot be read; its routes come from the file again.
-            Ok(_)
-            | Err(LayoutError::NoTable | LayoutError::OtherVersion(_) | LayoutError::OtherSize) => {
-                let key = RandomState::new().hash_one(self.name.as_str());
-                match Table::format(words, self.mode, key) {
-                    Ok(table) => (table, false),
-                    Err(TooSmall) => return Err(self.too_small(zone, world)),
-                }
+            let filling = Filling {
+                plan: self,
+                zone,
+                world,
+                table: &table,
+                earlier: &Earlier::Nothing,
+                words,
+                seed: 0,
+            };
+            return filling.keep(feed);
+        }
+        let mut earlier = earlier(self, before, world);
+        let seed = RandomState::new().hash_one(self.name.as_str());
+        loop {
+            let Ok(table) = Table::format(words, self.mode, seed) else {
+                return Err(self.needs(zone, &earlier, world));
+            };
+            let filling = Filling {
+                plan: self,
+                zone,
+                world,
+                table: &table,
+                earlier: &earlier,
+                words,
+                seed,
+            };
+            match filling.begin(feed) {
+                Ok(()) => return Ok(()),
+                Err(NotRestored::Refused(why)) => return Err(why),
+                Err(NotRestored::Full) => return Err(self.needs(zone, &earlier, world)),
+                Err(NotRestored::Unusable) => earlier = Earlier::Nothing,
             }
-        };
-        let filling = Filling {
-            plan: self,
-            zone,
-            world,
-            table: &table,
-        };
-        match &self.files {
-            // What it has is the store's, or what the store is to take over.
-            _ if is_kept && self.has_store => Ok(()),
-            None if self.has_store => Ok(()),
-            Some(files) if is_kept => filling.check(files, feed),
-            Some(files) => filling.fill(files, feed),
-            None => filling.empty(feed),
         }
     }
 
-    /// Whom the routes of the files belong to.
-    fn owner(&self) -> Owner {
-        if self.has_store {
-            Owner::Redis
-        } else {
-            Owner::File
+    /// Says what will go wrong with the state, and opens its lock.
+    fn prepare_state(&self, world: &dyn World) {
+        let Some(state) = &self.state else {
+            return;
+        };
+        let shown = state.shown();
+        if let Some(why) = state.obstacle(world.workers()) {
+            let text = format!("{shown} cannot be written while nginx runs: {why}");
+            self.log(world, Level::Warn, &text);
+        }
+        if !world.writes() {
+            return;
+        }
+        if let Err(error) = state.prepare() {
+            let why = world.explain(&error);
+            let text = format!("{shown} is not kept: its lock file cannot be opened ({why})");
+            self.log(world, Level::Error, &text);
         }
     }
 
-    /// Why a zone is refused that has no room for any table: its files say how large it must be.
-    fn too_small(&self, zone: &impl Memory, world: &dyn World) -> String {
+    /// Why a zone is refused that has no room for what is there: how large it must be.
+    fn needs(&self, zone: &impl Memory, earlier: &Earlier<'_>, world: &dyn World) -> String {
+        let needed = demand(self, earlier, self.wanted(), world);
         let Some(files) = &self.files else {
-            return room::refusal(zone, &Demand::default());
+            return room::refusal(zone, &needed);
         };
-        let mut content = Content::default();
-        let said = &NameSet::default();
-        let why = match read_all(world, files, self, None, &mut content, said) {
+        let (mut content, said) = (Content::default(), NameSet::default());
+        let reading = Reading::besides(self.mode, needed);
+        let why = match read_all(world, files, reading, None, &mut content, &said) {
             Ok(()) => Failure::Whole(room::refusal(zone, &content.read.demand)),
-            Err(failure) => failure,
+            Err(failure) if matches!(earlier, Earlier::Nothing) => failure,
+            // The routes that they brought earlier are to stay.
+            Err(_) => return room::refusal(zone, &demand(self, earlier, Wanted::All, world)),
         };
         why.text(&files.shown(), world)
     }
@@ -123,9 +147,23 @@ struct Filling<'f, M> {
     zone: &'f M,
     world: &'f dyn World,
     table: &'f Table<'f, AtomicU64>,
+    earlier: &'f Earlier<'f>,
+    words: &'f [AtomicU64],
+    /// What the table's hash is keyed with.
+    seed: u64,
 }
 
 impl<M: Memory> Filling<'_, M> {
+    /// What workers are to do with a table that serves.
+    fn keep(&self, feed: &mut Feed) -> Result<(), String> {
+        match &self.plan.files {
+            // What it has is the store's, or what the store is to take over.
+            _ if self.plan.has_store => Ok(()),
+            Some(files) => self.check(files, feed),
+            None => self.empty(feed),
+        }
+    }
+
     /// Without files: what earlier ones brought goes.
     fn empty(&self, feed: &mut Feed) -> Result<(), String> {
         if self.table.stats().routes > 0 {
@@ -136,15 +174,75 @@ impl<M: Memory> Filling<'_, M> {
     }
 
     /// Fills a new table.
-    fn fill(&self, files: &RouteFiles, feed: &mut Feed) -> Result<(), String> {
+    fn begin(&self, feed: &mut Feed) -> Result<(), NotRestored> {
+        let told = self.restore(self.plan.wanted())?;
+        // The files of a table that follows a store fill an empty one only.
+        let is_filled = self.plan.has_store && self.table.stats().routes > 0;
+        if let Some(files) = self.plan.files.as_ref().filter(|_| !is_filled) {
+            self.fill(files, told, feed)?;
+        }
+        let state = self.plan.state.as_ref();
+        if state.is_some_and(|state| state.exists()) {
+            self.table.set_unsaved();
+        }
+        Ok(())
+    }
+
+    fn restore(&self, wanted: Wanted) -> Result<Option<Told>, NotRestored> {
+        restore(self.plan, self.earlier, self.table, wanted, self.world)
+    }
+
+    /// Fills a new table from the files. Where these cannot be used, the routes that they brought earlier stay.
+    fn fill(
+        &self,
+        files: &RouteFiles,
+        told: Option<Told>,
+        feed: &mut Feed,
+    ) -> Result<(), NotRestored> {
         let ticket = self.table.take_ticket(&files.source());
         let mut content = Content::default();
-        self.read(files, Some(self.table), &mut content, feed)
-            .map_err(|failure| failure.text(&files.shown(), self.world))?;
+        let reading = Reading::new(self.plan.mode);
+        let table = Some((self.table, self.plan.owner()));
+        let read = read_all(self.world, files, reading, table, &mut content, &feed.said);
+        let fits = room::check(self.zone, &content.read.demand).is_ok() && !content.is_full;
+        if read.is_ok() && !fits {
+            return Err(NotRestored::Full);
+        }
+        let failure = match read.and_then(|()| self.check_replaced(&content.read.keys)) {
+            Ok(()) => {
+                self.table.finish_ticket(ticket);
+                feed.watch.note(content.found.content);
+                if let Some(text) = content.tally.refusal() {
+                    self.log(&format!("{}: {text}", files.shown()));
+                }
+                self.took(files, content, feed);
+                return Ok(());
+            }
+            Err(failure) => failure,
+        };
+        if !told.is_some_and(|told| is_source(told.source, &files.source())) {
+            let why = failure.text(&files.shown(), self.world);
+            return Err(NotRestored::Refused(why));
+        }
+        // Some of it may be in the table.
+        Table::format(self.words, self.plan.mode, self.seed)
+            .map_err(|TooSmall| NotRestored::Full)?;
+        self.restore(Wanted::All)?;
+        let ticket = self.table.take_ticket(&files.source());
         self.table.finish_ticket(ticket);
-        feed.watch.note(content.found.content);
-        self.took(files, content, feed);
+        self.stay(files, &failure, &content, feed);
         Ok(())
+    }
+
+    /// The files cannot be used, and what they brought earlier stays.
+    fn stay(&self, files: &RouteFiles, failure: &Failure, content: &Content, feed: &mut Feed) {
+        let why = failure.text(&files.shown(), self.world);
+        let why = format!("{why}, {STAYS}");
+        self.log(&why);
+        feed.watch.refused(&why, 0);
+        if !failure.may_pass() {
+            feed.watch.note(content.found.content);
+        }
     }
 
     /// Checks the files of a table that serves, and leaves what they have to the workers.
@@ -157,18 +255,12 @@ impl<M: Memory> Filling<'_, M> {
             self.took(files, content, feed);
             return Ok(());
         };
-        let why = failure.text(&files.shown(), self.world);
         // Its own routes, read when the files were good, serve on: a file that is half written is no reason to refuse
-        // all else that a reload brings. Files that are new here have none, and a new zone (of another size) neither.
+        // all else that a reload brings. Files that are new here have none.
         if !self.table.is_fed_from(&files.source()) {
-            return Err(why);
+            return Err(failure.text(&files.shown(), self.world));
         }
-        let why = format!("{why}, {STAYS}");
-        self.log(&why);
-        feed.watch.refused(&why, 0);
-        if !failure.may_pass() {
-            feed.watch.note(content.found.content);
-        }
+        self.stay(files, &failure, &content, feed);
         Ok(())
     }
 
@@ -179,23 +271,35 @@ impl<M: Memory> Filling<'_, M> {
         feed: &Feed,
     ) -> Result<(), Failure> {
         *content = Content::keeping()?;
-        self.read(files, None, content, feed)?;
+        let reading = Reading::new(self.plan.mode);
+        read_all(self.world, files, reading, None, content, &feed.said)?;
+        room::check(self.zone, &content.read.demand).map_err(Failure::Whole)?;
         self.check_shrinkage(&content.read.keys)
-            .map_err(Failure::Whole)
     }
 
     /// Counts the routes that would go. The workers count them again: until then the old ones may follow the file.
-    fn check_shrinkage(&self, keys: &KeySet) -> Result<(), String> {
-        let (mut before, mut gone) = (0_usize, 0_usize);
+    fn check_shrinkage(&self, keys: &KeySet) -> Result<(), Failure> {
+        let mut shrinkage = Shrinkage::default();
         let mut cursor = self.table.cursor();
-        let mut count = |route: RouteView<'_>| {
-            if route.owner() == Some(Owner::File) {
-                before = before.saturating_add(1);
-                gone = gone.saturating_add(usize::from(!keys.contains(route.key())));
-            }
-        };
+        let mut count = |route: RouteView<'_>| shrinkage.count(route.owner(), route.key(), keys);
         while self.table.scan(&mut cursor, BUCKETS, &mut count) {}
-        self.plan.brake.check(before, gone)
+        shrinkage.check(self.plan.brake)
+    }
+
+    /// The same where the table is replaced by one of another size. A start is no change: it takes the files as they are.
+    fn check_replaced(&self, keys: &KeySet) -> Result<(), Failure> {
+        if self.plan.brake == Brake::Off || !matches!(self.earlier, Earlier::Table(..)) {
+            return Ok(());
+        }
+        let mut shrinkage = Shrinkage::default();
+        let (name, mode) = (&self.plan.name, self.plan.mode);
+        let counted = self
+            .earlier
+            .each(name, mode, self.world, &mut |owner, key, _| {
+                shrinkage.count(Some(owner), key.as_bytes(), keys);
+                Ok(())
+            });
+        counted.map_or(Ok(()), |_| shrinkage.check(self.plan.brake))
     }
 
     fn leave(&self, ticket: Ticket, content: &mut Content, feed: &mut Feed) {
@@ -204,18 +308,6 @@ impl<M: Memory> Filling<'_, M> {
             spool: Rc::new(spool),
             found: content.found.clone(),
         });
-    }
-
-    /// Reads the files without the lock: nobody else knows a new table, and names are resolved as slowly as they like.
-    fn read(
-        &self,
-        files: &RouteFiles,
-        new: Option<&Table<'_, AtomicU64>>,
-        content: &mut Content,
-        feed: &Feed,
-    ) -> Result<(), Failure> {
-        read_all(self.world, files, self.plan, new, content, &feed.said)?;
-        room::check(self.zone, &content.read.demand).map_err(Failure::Whole)
     }
 
     /// Good files were read.
@@ -231,8 +323,27 @@ impl<M: Memory> Filling<'_, M> {
 
     /// What does not refuse the configuration.
     fn log(&self, text: &str) {
-        let line = format!("upstream table \"{}\": {text}", self.plan.name);
-        self.world.log(Level::Error, &line);
+        self.plan.log(self.world, Level::Error, text);
+    }
+}
+
+/// How many routes of the files before are to go.
+#[derive(Default)]
+struct Shrinkage {
+    before: usize,
+    gone: usize,
+}
+
+impl Shrinkage {
+    fn count(&mut self, owner: Option<Owner>, key: &[u8], keys: &KeySet) {
+        if owner == Some(Owner::File) {
+            self.before = self.before.saturating_add(1);
+            self.gone = self.gone.saturating_add(usize::from(!keys.contains(key)));
+        }
+    }
+
+    fn check(&self, brake: Brake) -> Result<(), Failure> {
+        brake.check(self.before, self.gone).map_err(Failure::Whole)
     }
 }
 
@@ -248,23 +359,23 @@ impl Content {
     }
 }
 
-/// Reads all files: into the table if there is one.
+/// Reads all files: into the table if there is one. Without the lock: nobody else knows a new table, and names are
+/// resolved as slowly as they like.
 fn read_all(
     world: &dyn World,
     files: &RouteFiles,
-    plan: &Plan,
-    table: Option<&Table<'_, AtomicU64>>,
+    mut reading: Reading,
+    table: Option<(&Table<'_, AtomicU64>, Owner)>,
     content: &mut Content,
     said: &NameSet,
 ) -> Result<(), Failure> {
     let found = Look::new(&files.paths).finish(world);
     content.found = found.map_err(Failure::Unreadable)?;
-    let writer = table.map(|table| table.writer(world.now_ms()));
+    let writer = table.map(|(table, owner)| Ok((table.writer(world.now_ms())?, owner)));
     let mut writer = writer
         .transpose()
-        .map_err(|e| Failure::Whole(e.to_string()))?;
+        .map_err(|e: NoWriter| Failure::Whole(e.to_string()))?;
     let mut source = Source::of_files(content.found.clone());
-    let mut reading = Reading::new(plan.mode);
     let mut hosts = files.hosts.borrow_mut();
     loop {
         let bytes = match source.read(world)? {
@@ -279,10 +390,14 @@ fn read_all(
             }
             Piece::End => break,
         };
+        let (tally, is_full) = (&mut content.tally, &mut content.is_full);
         let caller = Caller {
             resolver: &mut |name, port| hosts.ask_system(world, name, port),
             said,
-            take: &mut |key, route, _| put_new(&mut writer, key, route, plan.owner()),
+            take: &mut |key, route, _| {
+                *is_full |= !put_new(&mut writer, key, route, tally)?;
+                Ok(())
+            },
         };
         reading.read(&bytes, &source, caller)?;
         if let Some(spool) = &mut content.spool {
@@ -294,23 +409,32 @@ fn read_all(
     Ok(())
 }
 
-/// Puts a route into a new table, if there is one.
+/// Puts a route into a new table, if there is one; false when there is no room.
 fn put_new(
-    writer: &mut Option<Writer<'_>>,
+    writer: &mut Option<(Writer<'_>, Owner)>,
     key: &Key,
     route: &Resolved<'_>,
-    owner: Owner,
-) -> Result<(), String> {
-    let Some(filling) = writer else {
-        return Ok(());
+    tally: &mut Tally,
+) -> Result<bool, String> {
+    let Some((filling, owner)) = writer else {
+        return Ok(true);
     };
-    let change = Change::Put { key, route, owner };
-    match filling.apply(&change) {
-        Ok(_) => Ok(()),
+    let put = filling.apply(&Change::Put {
+        key,
+        route,
+        owner: *owner,
+    });
+    tally.total = tally.total.saturating_add(1);
+    match put {
         // What is too much is refused when all of it has been counted.
         Err(ApplyError::Full) => {
             *writer = None;
-            Ok(())
+            Ok(false)
+        }
+        // Somebody else's key, who had it before.
+        Ok(_) | Err(ApplyError::Foreign(_)) => {
+            tally.count(put);
+            Ok(true)
         }
         Err(error) => Err(error.to_string()),
     }

@@ -5,19 +5,23 @@ mod bulk;
 mod change;
 #[cfg(feature = "nginx")]
 mod changing;
+mod earlier;
 mod feeder;
 mod fill;
 mod hosts;
 mod job;
 mod local_names;
 mod look;
+mod plan;
 mod reading;
 pub mod redis;
+mod restore;
 mod room;
 mod search;
 mod shared;
 mod source;
 mod spool;
+mod state;
 mod tally;
 
 pub use brake::Brake;
@@ -25,7 +29,9 @@ pub use bulk::{Bulk, Counts, Progress};
 pub use change::{Attempt, Attempts, Condition, Made, Refused, Wanted};
 #[cfg(feature = "nginx")]
 pub use changing::{change, change_all};
+pub use earlier::Before;
 pub use feeder::{Feed, RouteFeeder};
-pub use fill::Plan;
 pub use hosts::Hosts;
+pub use plan::Plan;
 pub use shared::{RouteFiles, SharedTable};
+pub use state::{StateFeeder, StateFile};

@@ -44,6 +44,13 @@ impl Reading {
         }
     }
 
+    /// A reading whose routes come to others that need this.
+    pub(super) fn besides(mode: Match, demand: Demand) -> Self {
+        let mut reading = Self::new(mode);
+        reading.rest.demand = demand;
+        reading
+    }
+
     /// Reads the next bytes of a file.
     pub(super) fn read(
         &mut self,

@@ -87,8 +87,10 @@ impl<M: Memory> SharedTable<M> {
 }
 
 impl<M: Memory> Seat for SharedTable<M> {
+    /// Nobody leads a table that another one has replaced.
     fn lease(&self) -> Option<Lease<'_>> {
-        self.routes()?.lease()
+        let routes = self.routes().filter(|routes| !routes.is_superseded());
+        routes?.lease()
     }
 
     fn try_locked(&self, work: &mut dyn FnMut()) -> bool {

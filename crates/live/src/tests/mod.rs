@@ -8,6 +8,8 @@ mod redis;
 mod scale;
 mod scheduler;
 mod site;
+mod state;
+mod state_files;
 mod store;
 mod table;
 mod watch;

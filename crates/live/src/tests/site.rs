@@ -2,10 +2,12 @@
 
 use super::world::{TestMemory, TestWorld, Ticking};
 use crate::slice::Slice;
-use crate::table::{Brake, Feed, Hosts, Plan, RouteFeeder, RouteFiles, SharedTable};
+use crate::table::{
+    Before, Brake, Feed, Hosts, Plan, RouteFeeder, RouteFiles, SharedTable, StateFeeder, StateFile,
+};
 use crate::{Candidate, Feeder, Next, Seat, Turn, World};
-use gatehouse_table::route::Match;
-use gatehouse_table::table::MAX_RECORD_WORDS;
+use gatehouse_table::route::{Key, Match, Resolved, Secret};
+use gatehouse_table::table::{Change, MAX_RECORD_WORDS, Owner};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -18,9 +20,15 @@ pub(crate) struct Site {
     pub(crate) world: Rc<TestWorld>,
     pub(crate) memory: Rc<TestMemory>,
     pub(crate) brake: Brake,
+    /// The table follows a store.
+    pub(crate) has_store: bool,
     /// What the table follows.
     pub(crate) paths: Vec<&'static str>,
+    /// Where the table's state is, if it has one.
+    pub(crate) state: Option<PathBuf>,
     is_new: bool,
+    /// The zone before, which a reload is to replace.
+    old: Option<Rc<TestMemory>>,
     generation: u16,
 }
 
@@ -28,6 +36,8 @@ pub(crate) struct Site {
 pub(crate) struct Worker {
     pub(crate) table: Rc<SharedTable<Rc<TestMemory>>>,
     pub(crate) feeder: RouteFeeder<Rc<TestMemory>>,
+    /// What writes the state, if there is one.
+    pub(crate) keeper: Option<StateFeeder<Rc<TestMemory>>>,
     pub(crate) who: Candidate,
     world: Rc<TestWorld>,
 }
@@ -38,10 +48,29 @@ impl Site {
             world: Rc::default(),
             memory: Rc::new(TestMemory::new(kib)),
             brake: Brake::default(),
+            has_store: false,
             paths: vec![FILE],
+            state: None,
             is_new: true,
+            old: None,
             generation: 0,
         }
+    }
+
+    /// The next configuration has a zone of this size.
+    pub(crate) fn resize(&mut self, kib: usize) {
+        let new = Rc::new(TestMemory::new(kib));
+        let before = std::mem::replace(&mut self.memory, new);
+        // A zone that was refused has never served.
+        if !std::mem::replace(&mut self.is_new, true) {
+            self.old = Some(before);
+        }
+    }
+
+    /// nginx has ended: the next one begins anew.
+    pub(crate) fn end(&mut self, kib: usize) {
+        self.resize(kib);
+        self.old = None;
     }
 
     /// The master reads a configuration with this file, then starts a worker: a start or a reload.
@@ -52,16 +81,24 @@ impl Site {
             hosts: Rc::new(RefCell::new(Hosts::default())),
         });
         let mut feed = Feed::new(files.as_ref());
+        let state = self.state.clone().map(|path| Rc::new(StateFile::new(path)));
         let plan = Plan {
             name: "apps".into(),
             mode: Match::Host,
             brake: self.brake,
             files: files.clone(),
-            has_store: false,
+            has_store: self.has_store,
+            state: state.clone(),
         };
         let world = self.world.as_ref();
-        plan.prepare(&self.memory, self.is_new, world, &mut feed)?;
+        let before = match &self.old {
+            _ if !self.is_new => Before::Kept,
+            Some(old) => Before::Replaced(old),
+            None => Before::Nothing,
+        };
+        plan.prepare(&self.memory, &before, world, &mut feed)?;
         self.is_new = false;
+        self.old = None;
         self.generation += 1;
         let table = SharedTable::new(
             "apps".into(),
@@ -72,7 +109,12 @@ impl Site {
         let table = Rc::new(table);
         let feed = Rc::new(RefCell::new(feed));
         let world = Rc::clone(&self.world);
+        let keeper = state.map(|state| {
+            let world = Rc::clone(&world) as Rc<dyn World>;
+            StateFeeder::new(Rc::clone(&table), state, world)
+        });
         Ok(Worker {
+            keeper,
             feeder: RouteFeeder::new(
                 Rc::clone(&table),
                 files,
@@ -107,6 +149,45 @@ impl Worker {
             now_ms: self.world.ms.get(),
             leader: leads.then_some(self.who),
         })
+    }
+
+    /// One poll of what writes the state, for one step.
+    pub(crate) fn keep_step(&mut self) -> Next {
+        self.world.advance(1);
+        self.keeper.as_mut().unwrap().poll(&Turn {
+            slice: &Slice::new(&Ticking::default(), Duration::ZERO),
+            now_ms: self.world.ms.get(),
+            leader: Some(self.who),
+        })
+    }
+
+    /// Writes the state, if there is anything to write; gives the number of polls.
+    pub(crate) fn keep(&mut self) -> usize {
+        self.lead();
+        self.world.advance(1_000);
+        let polls = std::iter::from_fn(|| (self.keep_step() == Next::Soon).then_some(()));
+        polls.take(1_000_000).count() + 1
+    }
+
+    /// Changes a route as another owner does; without a value it goes.
+    pub(crate) fn change(&self, owner: Owner, key: &str, value: Option<&str>) {
+        let key = Key::parse(key.as_bytes(), Match::Host).unwrap();
+        let secret = Secret::new(format!("secret of {value:?}"));
+        let route = Resolved {
+            vars: vec![("v", value.unwrap_or_default())],
+            keys: vec![("token", &secret)],
+            ..Resolved::default()
+        };
+        let change = match value {
+            Some(_) => Change::Put {
+                key: &key,
+                route: &route,
+                owner,
+            },
+            None => Change::Remove { key: &key, owner },
+        };
+        let routes = self.table.routes().unwrap();
+        routes.writer(0).unwrap().apply(&change).unwrap();
     }
 
     /// Leads until nothing is to be done; gives the number of polls.

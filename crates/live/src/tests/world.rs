@@ -1,6 +1,6 @@
 //! A world for tests: its clocks stand still until they are moved, its files are in memory, its log is a list.
 
-use crate::memory::Memory;
+use crate::memory::{Memory, OldZone};
 use crate::slice::Clock;
 use crate::stamp::Stamp;
 use crate::world::{Level, Listing, OpenFile, World};
@@ -23,6 +23,8 @@ pub(crate) struct Content {
 #[derive(Default)]
 pub(crate) struct TestWorld {
     pub(crate) ms: Cell<u64>,
+    /// `nginx -t`.
+    pub(crate) only_tests: Cell<bool>,
     files: RefCell<HashMap<PathBuf, Rc<RefCell<Content>>>>,
     /// Directories that may be empty.
     pub(crate) directories: RefCell<HashSet<PathBuf>>,
@@ -164,6 +166,10 @@ impl World for TestWorld {
     fn explain(&self, error: &io::Error) -> String {
         format!("{:?}", error.kind())
     }
+
+    fn writes(&self) -> bool {
+        !self.only_tests.get()
+    }
 }
 
 /// Zeroed memory and its lock.
@@ -207,6 +213,16 @@ impl Memory for Rc<TestMemory> {
             .map(|kib| kib * 1024)
             .find(|size| enough(size / 8))
             .unwrap()
+    }
+}
+
+impl OldZone for Rc<TestMemory> {
+    fn words(&self) -> Option<&[AtomicU64]> {
+        Some(&self.words)
+    }
+
+    fn locked(&self, work: &mut dyn FnMut()) -> bool {
+        self.try_locked(work)
     }
 }
 
