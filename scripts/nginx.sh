@@ -66,12 +66,15 @@ up_to_date() {
     [ -e "$3/ngx_auto_config.h" ]
 }
 
+# configure_of DIR: a release has it at the top, a checkout does not.
+configure_of() { if [ -e "$1/configure" ]; then echo configure; else echo auto/configure; fi; }
+
 # compile_nginx VERSION FLAVOUR: build/src/nginx-VERSION -> build/nginx-VERSION[-FLAVOUR].
 compile_nginx() {
   local src=$build/src/nginx-$1 objs=objs${2:+-$2} prefix=$build/nginx-$1${2:+-$2}
   local cc_opt='-O2 -g -Wno-error' ld_opt='' args stamp
   case $2 in
-    debug) cc_opt='-O0 -g -Wno-error' ;;
+    debug | stream) cc_opt='-O0 -g -Wno-error' ;;
     asan)
       cc_opt='-O1 -g -Wno-error -fno-omit-frame-pointer -fsanitize=address -DNGX_DEBUG_PALLOC=1'
       ld_opt='-fsanitize=address'
@@ -96,13 +99,11 @@ compile_nginx() {
   stamp="$(cat "$src/.source") ${args[*]}"
   up_to_date "$prefix" "$stamp" "$src/$objs" && return
   note "compiling nginx $1${2:+ ($2)}"
-  local configure=configure
-  [ -e "$src/configure" ] || configure=auto/configure
   rm -f "$prefix/.stamp"
   # The leak checker would fail configure's own test programs.
   export ASAN_OPTIONS=detect_leaks=0
   (cd "$src" &&
-    quiet "nginx-$1-configure" sh "$configure" "${args[@]}" &&
+    quiet "nginx-$1-configure" sh "$(configure_of .)" "${args[@]}" &&
     quiet "nginx-$1-make" make -f "$objs/Makefile" -j "$(nproc)" &&
     quiet "nginx-$1-install" make -f "$objs/Makefile" install) ||
     die "cannot compile nginx $1 (see build/log/)"

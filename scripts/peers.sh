@@ -28,7 +28,7 @@ unpack_peer() {
 # build/nginx-VERSION/peers. Says why when one is left out; the bench skips its rows.
 build_peers() {
   local src=$build/src/nginx-$1 prefix=$build/nginx-$1 out=$build/nginx-$1/peers
-  local stamp added=() args=() configure=configure
+  local stamp added=() args=()
   unpack_peer ndk && unpack_peer set-misc &&
     added+=("--add-dynamic-module=$build/src/peer-ndk" "--add-dynamic-module=$build/src/peer-set-misc") ||
     note "no set-misc: its source cannot be fetched"
@@ -45,9 +45,8 @@ build_peers() {
   mkdir "$out"
   [ ${#added[@]} -gt 0 ] || return 0
   eval "args=($("$prefix/sbin/nginx" -V 2>&1 | sed -n 's/^configure arguments: //p'))"
-  [ -e "$src/configure" ] || configure=auto/configure
   (cd "$src" &&
-    quiet peers-configure sh "$configure" "${args[@]}" --builddir=objs-peers "${added[@]}" &&
+    quiet peers-configure sh "$(configure_of .)" "${args[@]}" --builddir=objs-peers "${added[@]}" &&
     quiet peers-make make -f objs-peers/Makefile -j "$(nproc)" modules &&
     cp objs-peers/*.so "$out/") || { note "no peers: they do not compile (see build/log/)"; return 0; }
   echo "$stamp" >"$out/.stamp"

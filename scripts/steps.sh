@@ -3,7 +3,14 @@
 
 passed=0 failed=0 skipped=0
 
-begin() { printf '\n## %s\n' "$1"; }
+# begin NAME: also says how long the step before took.
+begin() {
+  end
+  begun=$SECONDS
+  printf '\n## %s\n' "$1"
+}
+
+end() { [ -z "${begun:-}" ] || printf '(%d s)\n' $((SECONDS - begun)); }
 
 # check NAME COMMAND…: a step without a count of its own is one check.
 check() {
@@ -62,6 +69,7 @@ summaries() {
 
 # The closing line; false when anything failed.
 finish() {
+  end
   printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
   [ "$failed" = 0 ]
 }
