@@ -263,7 +263,7 @@ location = /ask { internal; token_auth t; if ($token_auth_status = ok) { return 
 --- error_code eval
 [200, 403]
 
-=== TEST 17: no key and no expected token is in a log or an answer
+=== TEST 17: neither a secret nor an expected token is in a log or an answer
 --- http_upstream: u
 --- http_config eval
 $::P . 'token_profile h { format hmac; key table=sites name=token; message "{expires}|$uri"; }'
