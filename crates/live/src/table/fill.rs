@@ -433,7 +433,7 @@ fn put_new(
         }
         // Somebody else's key, who had it before.
         Ok(_) | Err(ApplyError::Foreign(_)) => {
-            tally.count(put);
+            tally.count(key, put);
             Ok(true)
         }
         Err(error) => Err(error.to_string()),

@@ -19,6 +19,9 @@ use zeroize::Zeroizing;
 const BUCKETS: usize = 64;
 const CHANGES: usize = 16;
 
+/// A comparison that is disturbed again and again is taken as it is in the end.
+const RESTARTS: u32 = 8;
+
 const NO_MEMORY: &str = "no memory";
 
 /// A reading and how far it has come.
@@ -35,6 +38,8 @@ pub(super) struct Job {
     names: NameSet,
     search: Search,
     tally: Tally,
+    /// How often the comparison has begun anew.
+    restarts: u32,
 }
 
 enum Stage {
@@ -85,6 +90,7 @@ impl Job {
             names: NameSet::default(),
             search: Search::default(),
             tally: Tally::default(),
+            restarts: 0,
         }
     }
 
@@ -104,7 +110,7 @@ impl Job {
     }
 
     pub(super) fn tally(&self) -> Tally {
-        self.tally
+        self.tally.clone()
     }
 
     /// Which reading of the files this is.
@@ -222,6 +228,14 @@ impl Job {
         if !has_memory {
             return Err(Failure::Passing(NO_MEMORY.into()));
         }
+        if !more && routes.disturbed(cursor) && self.restarts < RESTARTS {
+            // An entry moved, for a change of another owner: a route may not have been seen.
+            self.restarts = self.restarts.saturating_add(1);
+            self.tally.before = 0;
+            self.gone = Stack::default();
+            self.stage = Stage::Comparing(routes.cursor());
+            return Ok(Step::More);
+        }
         if !more {
             // A table that is to have no file any more loses what came from one.
             if site.files.is_some() {
@@ -253,6 +267,10 @@ impl Job {
             // Whoever has the lease now may have applied newer routes while this process stood still.
             Err(NoWriter::LeaseLost) => return Step::Lost,
         };
+        // This one may have lost the lease and got it back meanwhile.
+        if routes.is_outdated(self.ticket) {
+            return Step::Lost;
+        }
         self.tally.repaired |= writer.repaired();
         // A table with a file of its own has no store any more.
         writer.take_over(Owner::Redis);
@@ -262,7 +280,7 @@ impl Job {
         for _ in 0..CHANGES {
             if let Some(key) = self.gone.last() {
                 if let Ok(key) = Key::parse(key, site.table.mode) {
-                    self.tally.count(remove(&mut writer, &key));
+                    self.tally.count(&key, remove(&mut writer, &key));
                 }
                 self.gone.pop();
             } else if self.changed.is_empty() {
@@ -290,7 +308,7 @@ impl Job {
             // Its place is free: this cannot fail.
             return !self.changed.push(&words);
         }
-        self.tally.count(put);
+        self.tally.count(&key, put);
         true
     }
 

@@ -1,9 +1,10 @@
 //! What a reading did to the table.
 
+use gatehouse_table::route::Key;
 use gatehouse_table::table::{Applied, ApplyError};
 
 /// What was done to the table.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Tally {
     /// Routes of the file before.
     pub(super) before: usize,
@@ -12,14 +13,15 @@ pub(super) struct Tally {
     pub(super) changed: usize,
     pub(super) removed: usize,
     refused: usize,
-    why: Option<ApplyError>,
+    /// Why the first of them was, and its key.
+    why: Option<(ApplyError, String)>,
     /// The writer before was killed at work.
     pub(super) repaired: bool,
 }
 
 impl Tally {
-    /// Counts a change.
-    pub(super) fn count(&mut self, result: Result<Applied, ApplyError>) {
+    /// Counts a change of a key.
+    pub(super) fn count(&mut self, key: &Key, result: Result<Applied, ApplyError>) {
         let more = |n: &mut usize| *n = n.saturating_add(1);
         match result {
             Ok(Applied::Unchanged | Applied::Missing) => {}
@@ -30,7 +32,8 @@ impl Tally {
             Ok(Applied::Created | Applied::Replaced) => more(&mut self.changed),
             Err(error) => {
                 more(&mut self.refused);
-                self.why = Some(error);
+                let name = || String::from_utf8_lossy(key.as_bytes()).into_owned();
+                self.why.get_or_insert_with(|| (error, name()));
             }
         }
     }
@@ -38,8 +41,14 @@ impl Tally {
     /// Changes that the table refused, if any.
     pub(super) fn refusal(&self) -> Option<String> {
         let (refused, total) = (self.refused, self.total);
-        let why = self.why?;
-        Some(format!("{refused} of {total} changes refused: {why}"))
+        let (why, key) = self.why.as_ref()?;
+        let more = match refused.saturating_sub(1) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Some(format!(
+            "{refused} of {total} changes refused: {why} (\"{key}\"{more})"
+        ))
     }
 
     /// `3 routes, 1 changed`

@@ -78,7 +78,7 @@ fn a_key_keeps_its_owner_over_a_start() {
     assert_eq!(
         site.world.take_lines(),
         [
-            r#"[Error] upstream table "apps": file "/apps.json": 1 of 2 changes refused: key belongs to the API"#
+            r#"[Error] upstream table "apps": file "/apps.json": 1 of 2 changes refused: key belongs to the API ("h0.test")"#
         ]
     );
 }

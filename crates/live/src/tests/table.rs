@@ -1,10 +1,12 @@
 //! How a table follows its file.
 
-use super::site::{FILE, Site, routes};
+use super::site::{FILE, Site, Worker, routes};
 use super::world::Ticking;
 use crate::slice::Slice;
 use crate::table::Brake;
-use crate::{Feeder, Next};
+use crate::{Feeder, Next, Seat};
+use gatehouse_table::route::{Key, Match, parse_route};
+use gatehouse_table::table::{Applied, ApplyError, Change, Owner, resolve};
 use std::time::Duration;
 
 fn site(file: &str) -> Site {
@@ -326,4 +328,100 @@ fn most_of_many_routes_do_not_go_at_once() {
     let mut worker = site.start(false).unwrap();
     worker.work();
     assert_eq!(worker.value("h0.test"), None);
+}
+
+#[test]
+fn a_leader_that_comes_back_does_not_go_on_with_what_is_old() {
+    let mut site = site(&routes(500, "1"));
+    let mut slow = site.start(true).unwrap();
+    site.world.replace(FILE, routes(500, "2"));
+    site.world.advance(1_000);
+    slow.lead();
+    while slow.value("h499.test").as_deref() == Some("1") {
+        assert_eq!(slow.step(), Next::Soon);
+    }
+    // It stands still; another worker takes over, reads a newer file and exits.
+    site.world.replace(FILE, routes(500, "3"));
+    site.world.advance(10_000);
+    let mut quick = site.start(true).unwrap();
+    quick.work();
+    quick.table.lease().unwrap().release(quick.who);
+    site.world.take_lines();
+    // It is elected again, and does not know that it was not the leader meanwhile.
+    slow.lead();
+    while slow.step() == Next::Soon {
+        for host in ["h0.test", "h499.test"] {
+            assert_eq!(quick.value(host).as_deref(), Some("3"), "{host}");
+        }
+    }
+    assert!(site.world.take_lines().is_empty());
+}
+
+/// Puts a route that belongs to the API.
+fn put_by_api(worker: &Worker, host: &str) -> Result<Applied, ApplyError> {
+    let key = Key::parse(host.as_bytes(), Match::Host).unwrap();
+    let route = parse_route(br#"{"backends": ["http://10.9.9.9:80"], "vars": {"v": "api"}}"#);
+    let route = route.unwrap();
+    let mut resolver = |_: &str, _| Err("no names here".into());
+    let routes = worker.table.routes().unwrap();
+    routes.writer(0).unwrap().apply(&Change::Put {
+        key: &key,
+        route: &resolve(&key, &route, &mut resolver, &mut |_| {}),
+        owner: Owner::Api,
+    })
+}
+
+#[test]
+fn keys_of_another_owner_are_counted_and_hold_up_no_other_change() {
+    let mut site = site(&routes(3, "1"));
+    let mut worker = site.start(true).unwrap();
+    for host in ["h3.test", "h4.test"] {
+        assert_eq!(put_by_api(&worker, host), Ok(Applied::Created));
+    }
+    site.world.replace(FILE, routes(7, "2"));
+    site.world.advance(1_000);
+    worker.lead();
+    while worker.value("h5.test").is_none() {
+        assert_eq!(worker.step(), Next::Soon);
+    }
+    worker.work();
+    let said = site.world.take_lines();
+    assert_eq!(
+        said,
+        [
+            r#"[Error] upstream table "apps": file "/apps.json": 2 of 7 changes refused: key belongs to the API ("h4.test" and 1 more)"#
+        ]
+    );
+    for (n, v) in [(0, "2"), (3, "api"), (4, "api"), (6, "2")] {
+        assert_eq!(
+            worker.value(&format!("h{n}.test")).as_deref(),
+            Some(v),
+            "{n}"
+        );
+    }
+}
+
+#[test]
+fn what_others_change_hides_no_route_that_is_gone() {
+    let mut site = Site::new(1024);
+    site.world.replace(FILE, routes(2_000, "1"));
+    site.world.advance(10_000);
+    let mut worker = site.start(true).unwrap();
+    site.world.replace(FILE, routes(1_001, "1"));
+    site.world.advance(1_000);
+    worker.lead();
+    // Entries of the index move where it gets full.
+    let (mut others, mut is_full) = (0, false);
+    let begin = worker.table.routes().unwrap().cursor();
+    while worker.value("h1001.test").is_some() && worker.step() == Next::Soon {
+        for _ in 0..400 {
+            others += 1;
+            let host = format!("other-{others}.test");
+            is_full = is_full || put_by_api(&worker, &host).is_err();
+        }
+    }
+    assert!(worker.table.routes().unwrap().disturbed(&begin));
+    worker.work();
+    let left = (0..2_000).filter(|n| worker.value(&format!("h{n}.test")).is_some());
+    assert_eq!(left.count(), 1_001, "{others} others");
 }
