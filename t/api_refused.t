@@ -97,7 +97,27 @@ correct-horse
 --- response_body_like eval
 ["foreign_origin", "foreign_origin", "foreign_origin", "foreign_origin", "foreign_origin", "file.test", "", "Content-Type must be application/json\"", "or application/merge-patch.json", "unsupported_media_type"]
 
-=== TEST 5: wrong routes, with the place of the fault
+=== TEST 5: a condition is looked at once, by the API
+--- http_upstream: a
+--- http_config eval: $::Http
+--- user_files eval: $::Apps
+--- config eval: $::Config
+--- request eval
+["PUT /_apps/a.test
+{\"backends\": []}", "PUT /_apps/a.test
+{\"backends\": []}", "PUT /_apps/a.test
+{\"backends\": [], \"id\": \"b\"}", "PUT /_apps/a.test
+{\"backends\": []}", "GET /_apps/a.test", "GET /_apps/a.test", "GET /_apps/", "GET /_apps/a.test", "PUT /_apps/a.test
+{\"backends\": []}", "DELETE /_apps/none.test"]
+--- more_headers eval
+["Content-Type: application/json\nIf-None-Match: *", "Content-Type: application/json\nIf-None-Match: *", "Content-Type: application/json\nIf-Match: *", "Content-Type: application/json\nIf-Match: \"0-0\"",
+ "If-Match: \"0-0\"", "If-None-Match: *", "If-None-Match: *", "If-Modified-Since: Fri, 01 Jan 2038 00:00:00 GMT", "Content-Type: application/json\nIf-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT", "If-Match: *"]
+--- error_code eval
+[201, 412, 200, 412, 200, 304, 304, 200, 200, 412]
+--- response_body_like eval
+["", "precondition_failed", "\"id\":\"b\"", "precondition_failed", "\"id\":\"b\"", "^\$", "^\$", "\"id\":\"b\"", "^\\{\"backends\":\\[\\]\\}", "precondition_failed"]
+
+=== TEST 6: wrong routes, with the place of the fault
 --- http_upstream: a
 --- http_config eval: $::Http
 --- user_files eval: $::Apps
@@ -122,7 +142,7 @@ Content-Type: application/json
 ["\"code\":\"invalid_json\",\"message\":\"expected ident at line 1 column 2\"\\}\\}", "\"invalid_json\",\"message\":\"unfinished value at line 1 column 0\"", "invalid port in backend .*\"pointer\":\"/backends/0\"", "duplicate member .*\"pointer\":\"/backends\"",
  "\"message\":\"not an array\",\"pointer\":\"/backends\"", "unknown member .*\"pointer\":\"/x~0~1y\"", "invalid_json", "recursion limit exceeded", "invalid host in backend \\\\\"http://a\\\\u0000b:1\\\\\"\",\"pointer\":\"/backends/0\"", "trailing characters", "no_route"]
 
-=== TEST 6: wrong keys and arguments
+=== TEST 7: wrong keys and arguments
 --- http_upstream: a
 --- http_config eval: $::Http
 --- user_files eval: $::Apps
@@ -140,7 +160,7 @@ Content-Type: application/json
 --- response_body_like eval
 ["\"invalid_key\",\"message\":\"key too long\"", "\"invalid_key\",\"message\":\"invalid host name\"", "not UTF-8", "invalid argument .\"limit", "duplicate argument", "it must be .\"after.\", .\"limit.\" or .\"owner", "there is none here", "missing argument", "scheme is neither", "no_route"]
 
-=== TEST 7: bodies that are too long
+=== TEST 8: bodies that are too long
 --- http_upstream: a
 --- http_config eval: $::Http
 --- user_files eval: $::Apps
@@ -153,7 +173,7 @@ Content-Type: application/json
 --- response_body
 {"error":{"code":"too_large","message":"the body is too large"}}
 
-=== TEST 8: a longer body than it said it would be
+=== TEST 9: a longer body than it said it would be
 --- http_upstream: a
 --- http_config eval: $::Http
 --- user_files eval: $::Apps
@@ -164,7 +184,7 @@ Content-Type: application/json
 --- no_error_log
 [alert]
 
-=== TEST 9: routes of the file are the file's, its marks may be reset
+=== TEST 10: routes of the file are the file's, its marks may be reset
 --- http_upstream: a
 --- http_config eval: $::Http
 --- user_files eval: $::Apps
@@ -181,7 +201,7 @@ Content-Type: application/json
 --- response_body_like eval
 ["owned_by_file", "owned_by_file", "owned_by_file", "owned_by_file", "^\$"]
 
-=== TEST 10: a full zone loses nothing
+=== TEST 11: a full zone loses nothing
 --- http_config
 upstream_table small { zone 128k; }
 --- config

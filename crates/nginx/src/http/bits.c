@@ -96,6 +96,12 @@ gatehouse_request_header_only(const ngx_http_request_t *r)
     return r->header_only;
 }
 
+void
+gatehouse_request_own_conditions(ngx_http_request_t *r)
+{
+    r->disable_not_modified = 1;
+}
+
 ngx_int_t
 gatehouse_request_limit_body(ngx_http_request_t *r, off_t limit)
 {

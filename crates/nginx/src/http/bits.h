@@ -31,6 +31,9 @@ ngx_int_t gatehouse_request_watch_client(ngx_http_request_t *r);
 void gatehouse_request_timed_out(ngx_http_request_t *r);
 ngx_uint_t gatehouse_request_header_only(const ngx_http_request_t *r);
 
+/* What If-Match and its like say of the answer is looked at by who makes it, and not by nginx's filter. */
+void gatehouse_request_own_conditions(ngx_http_request_t *r);
+
 /* The longest body of this one request; its location's own client_max_body_size counts no more. */
 ngx_int_t gatehouse_request_limit_body(ngx_http_request_t *r, off_t limit);
 

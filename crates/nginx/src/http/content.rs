@@ -231,6 +231,9 @@ fn set_head(r: Request<'_>, reply: &Reply) -> Option<()> {
         Source::Bytes(bytes) => sys::off_t::try_from(bytes.len()).ok()?,
         Source::Producer(_) => -1,
     };
+    // nginx would answer a change that was made with 412: its tag is not the one that was expected any more.
+    // SAFETY: a live request.
+    unsafe { bits::gatehouse_request_own_conditions(r.raw()) };
     // SAFETY: a plain structure of the live request, which nginx reads when the header is sent.
     let out = unsafe { &mut (*r.raw()).headers_out };
     out.status = reply.status.into();

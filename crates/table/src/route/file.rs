@@ -182,6 +182,7 @@ impl FileReader {
     pub fn check_end(&self) -> Result<(), RouteError> {
         if self.state != State::Done {
             return Err(match self.state {
+                State::Start if self.of_patches => self.syntax("nothing is there"),
                 State::Start => RouteError::new("file is empty", ""),
                 _ if self.of_patches => self.syntax("unexpected end"),
                 _ => self.syntax("unexpected end of file"),
