@@ -3,10 +3,10 @@
 use nginx_prove::scenario::Scenario;
 
 use crate::{
-    event_connections, event_requests, event_resolver, event_tasks, examples, exiting,
-    feeder_panics, fuzz, geoip, hipache, pages, panic, redis, redis_ways, refusals, reload,
-    reload_stock, rollback, satisfy, tenants, token_paths, upgrade, upstream, upstream_feed,
-    upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
+    api, api_openapi, event_connections, event_requests, event_resolver, event_tasks, examples,
+    exiting, feeder_panics, fuzz, geoip, hipache, pages, panic, redis, redis_ways, refusals,
+    reload, reload_stock, rollback, satisfy, tenants, token_paths, upgrade, upstream,
+    upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
 /// All of them, the longest first: those that measure time or load the machine run alone, after the others.
@@ -114,6 +114,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .beside_others(),
     Scenario::new("upstream_resized", upstream_state::resized),
     Scenario::new("upstream_resize_refused", upstream_state::given_back).beside_others(),
+    Scenario::new("upstream_zone_reused", upstream_zone::zone_reused),
+    Scenario::new("api_races", api::races).beside_others(),
+    Scenario::new("api_one_makes", api::one_makes).beside_others(),
+    Scenario::new("api_owned", api::owned).beside_others(),
+    Scenario::new("api_bulk", api::bulk),
+    Scenario::new("api_bulk_interrupted", api::bulk_interrupted),
+    Scenario::new("api_openapi", api_openapi::run).beside_others(),
+    Scenario::new("token_paths", token_paths::run),
     Scenario::new("hipache_matching", hipache::matching).needs(REDIS),
     Scenario::new("hipache_odd_requests", hipache::odd_requests).needs(REDIS),
     Scenario::new("hipache_backends", hipache::backends).needs(REDIS),

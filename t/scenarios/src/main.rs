@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::arithmetic_side_effects)] // tests: an overflow is a panic
 
+mod api;
+mod api_openapi;
 mod event_connections;
 mod event_requests;
 mod event_resolver;
