@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_millis(5);
 const DISTURBED: usize = 2;
 const AT_ALL: Duration = Duration::from_millis(50);
 
-fn processor_time() -> Duration {
+pub(crate) fn processor_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
         .unwrap()
         .into()

@@ -1,6 +1,7 @@
 //! Tests of what links without nginx.
 
 mod change;
+mod change_cost;
 mod cost;
 mod files;
 mod geoip;
