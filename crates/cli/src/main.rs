@@ -1,9 +1,10 @@
-//! The companion program: makes and reads country databases, signs links.
+//! The companion program: makes and reads country databases, signs links, changes routes.
 #![forbid(unsafe_code)]
 
 mod files;
 mod geoip;
 mod outcome;
+mod routes;
 mod token;
 
 use std::io::{ErrorKind, Write};
@@ -32,6 +33,9 @@ enum Command {
     /// Make, check and read MaxMind DB files.
     #[command(subcommand)]
     Geoip(geoip::Command),
+    /// Read and change the routes of a running nginx, and check files of routes.
+    #[command(subcommand)]
+    Routes(Box<routes::Command>),
     /// Sign and verify links.
     #[command(subcommand)]
     Token(token::Command),
@@ -41,6 +45,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
         Command::Geoip(command) => geoip::run(command),
+        Command::Routes(command) => routes::run(command),
         Command::Token(command) => token::run(command),
     };
     match result.and_then(print) {

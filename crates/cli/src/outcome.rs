@@ -36,6 +36,8 @@ pub(crate) enum Failure {
     Refused(String),
     /// The arguments make no sense, or a file they name cannot be used.
     Wrong(String),
+    /// Nobody answers, or not now.
+    Unreachable(String),
 }
 
 impl Failure {
@@ -44,6 +46,17 @@ impl Failure {
         match self {
             Self::Refused(message) => (message, REFUSED),
             Self::Wrong(message) => (message, WRONG_USE),
+            Self::Unreachable(message) => (message, UNREACHABLE),
+        }
+    }
+
+    /// The same, with what it is about.
+    pub(crate) fn about(self, what: &str) -> Self {
+        let longer = |message: String| format!("{what}: {message}");
+        match self {
+            Self::Refused(message) => Self::Refused(longer(message)),
+            Self::Wrong(message) => Self::Wrong(longer(message)),
+            Self::Unreachable(message) => Self::Unreachable(longer(message)),
         }
     }
 }
@@ -51,3 +64,4 @@ impl Failure {
 /// The exit code of a no.
 pub(crate) const REFUSED: u8 = 1;
 const WRONG_USE: u8 = 2;
+const UNREACHABLE: u8 = 3;

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use nginx_prove::backend::Backend;
 use nginx_prove::env::Env;
-use nginx_prove::http::Response;
+use nginx_prove::http::{self, Packet, Response};
 use nginx_prove::load::Load;
 use nginx_prove::poll;
 use nginx_prove::process;
-use nginx_prove::server::{Server, Setup, request_to};
+use nginx_prove::server::{Server, Setup};
 use nix::sys::signal::Signal;
 
 const HTTP: &str = "
@@ -29,6 +29,8 @@ const HTTP: &str = "
 const JSON: &str = "Content-Type: application/json";
 /// Whatever is waited for comes in much less, on a machine with nothing else to do.
 const SOON: Duration = Duration::from_secs(20);
+/// A client of a large document has more, on a machine that has other work.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn start(env: &Env, workers: usize) -> Result<Server, String> {
     let file = br#"{"file.test": {"backends": ["http://127.0.0.1:1"]}}"#;
@@ -42,7 +44,13 @@ fn conf(workers: usize) -> String {
 }
 
 fn send(port: u16, request: &str, headers: &str) -> Result<Response, String> {
-    request_to(port, request, &format!("{JSON}\n{headers}"))
+    let (headers, chunked) = http::more_headers(format!("{JSON}\n{headers}").as_bytes());
+    let data = http::build(request.as_bytes(), &headers, chunked, "close")?;
+    let delay = Duration::ZERO;
+    let received = http::exchange(port, &[Packet { data, delay }], PATIENCE)?;
+    let (response, _) =
+        http::parse(&received.bytes, false, true).map_err(|_| "no whole response".to_owned())?;
+    Ok(response)
 }
 
 /// Sends a request that must be answered so.

@@ -114,14 +114,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .beside_others(),
     Scenario::new("upstream_resized", upstream_state::resized),
     Scenario::new("upstream_resize_refused", upstream_state::given_back).beside_others(),
-    Scenario::new("upstream_zone_reused", upstream_zone::zone_reused),
-    Scenario::new("api_races", api::races).beside_others(),
-    Scenario::new("api_one_makes", api::one_makes).beside_others(),
-    Scenario::new("api_owned", api::owned).beside_others(),
-    Scenario::new("api_bulk", api::bulk),
-    Scenario::new("api_bulk_interrupted", api::bulk_interrupted),
-    Scenario::new("api_openapi", api_openapi::run).beside_others(),
-    Scenario::new("token_paths", token_paths::run),
     Scenario::new("hipache_matching", hipache::matching).needs(REDIS),
     Scenario::new("hipache_odd_requests", hipache::odd_requests).needs(REDIS),
     Scenario::new("hipache_backends", hipache::backends).needs(REDIS),
@@ -144,6 +136,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ]),
     Scenario::new("redis_several", redis_ways::several).needs(REDIS),
     Scenario::new("redis_failover", redis_ways::failover).needs(REDIS),
+    Scenario::new("api_races", api::races).beside_others(),
+    Scenario::new("api_one_makes", api::one_makes).beside_others(),
+    Scenario::new("api_owned", api::owned).beside_others(),
+    Scenario::new("api_openapi", api_openapi::run).beside_others(),
+    Scenario::new("api_bulk", api::bulk),
+    Scenario::new("api_bulk_interrupted", api::bulk_interrupted),
 ];
 
 /// A real server.
