@@ -3,7 +3,8 @@
 use super::site::{FILE, Site, Worker, routes};
 use crate::feeder::Feeder;
 use crate::{Memory, Next, Seat};
-use gatehouse_table::table::Owner;
+use gatehouse_table::route::{Key, Match, Resolved};
+use gatehouse_table::table::{Change, Owner};
 use std::fs;
 use std::path::Path;
 use std::rc::Rc;
@@ -313,4 +314,52 @@ fn routes_of_a_store_come_back_while_it_is_followed() {
     let worker = site.start(true).unwrap();
     assert_eq!(worker.value("stored.test"), None);
     assert_eq!(worker.value("h0.test").as_deref(), Some("seed"));
+}
+
+/// In an index that is nearly full, entries move for each new one: from places to come to places that have been walked
+/// over.
+#[test]
+fn no_route_is_missed_because_it_moves() {
+    let (mut site, _folder) = site("{}");
+    site.end(512);
+    let mut worker = site.start(false).unwrap();
+    let put = |worker: &Worker, key: String| {
+        let key = Key::parse(key.as_bytes(), Match::Host).unwrap();
+        let change = Change::Put {
+            key: &key,
+            route: &Resolved::default(),
+            owner: Owner::Api,
+        };
+        let routes = worker.table.routes().unwrap();
+        let done = routes.writer(0).unwrap().apply(&change);
+        done.is_ok()
+    };
+    let old = (0..4_700)
+        .take_while(|n| put(&worker, format!("old{n}.test")))
+        .count();
+    assert_eq!(old, 4_700);
+    worker.lead();
+    site.world.advance(1_000);
+    let start = worker.table.routes().unwrap().cursor();
+    let mut new = 0;
+    while worker.keep_step() == Next::Soon {
+        for _ in 0..20 {
+            put(&worker, format!("new{new}.test"));
+            new += 1;
+        }
+    }
+    assert!(
+        worker.table.routes().unwrap().disturbed(&start),
+        "nothing moved"
+    );
+    drop(worker);
+    site.end(2048);
+    let worker = site.start(false).unwrap();
+    let routes = worker.table.routes().unwrap();
+    let is_there = |n: &usize| {
+        let key = format!("old{n}.test");
+        matches!(routes.lookup(key.as_bytes(), &mut [0; 64]), Ok(Some(_)))
+    };
+    let missed: Vec<usize> = (0..old).filter(|n| !is_there(n)).collect();
+    assert!(missed.is_empty(), "{} of {old}: {missed:?}", missed.len());
 }
