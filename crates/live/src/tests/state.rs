@@ -285,6 +285,24 @@ fn a_zone_of_another_layout_is_replaced_from_the_state() {
     );
 }
 
+/// The state still has what the file has no more: it is written though the new table has never had a route.
+#[test]
+fn a_table_without_routes_is_written_over_a_state_that_has_some() {
+    let (mut site, _folder) = site(&routes(10, "1"));
+    let mut worker = site.start(true).unwrap();
+    worker.keep();
+    drop(worker);
+    site.end(KIB);
+    site.world.replace(FILE, "{}");
+    let mut worker = site.start(true).unwrap();
+    assert!(worker.keep() > 1);
+    drop(worker);
+    site.end(KIB);
+    site.world.replace(FILE, "{");
+    let worker = site.start(true).unwrap();
+    assert_eq!(worker.value("h0.test"), None);
+}
+
 /// A store that is away at a start is one that the state stands in for; one that is no longer followed is not.
 #[test]
 fn routes_of_a_store_come_back_while_it_is_followed() {

@@ -205,6 +205,23 @@ fn who_has_lost_the_lease_renames_nothing() {
     assert!(!place.beside(".tmp").exists());
 }
 
+/// Nor when the other one has not begun to write yet.
+#[test]
+fn who_has_lost_the_lease_leaves_the_file_as_it_is() {
+    let mut place = Place::new();
+    let mut slow = place.written();
+    slow.change(Owner::Api, "api.test", Some("old"));
+    slow.lead();
+    place.site.world.advance(1_000);
+    assert_eq!(slow.keep_step(), Next::Soon);
+    let there = fs::read(&place.state).unwrap();
+    place.site.start(false).unwrap().lead();
+    for _ in 0..1000 {
+        slow.keep_step();
+    }
+    assert_eq!(fs::read(&place.state).unwrap(), there);
+}
+
 #[test]
 fn two_nginx_do_not_write_one_state() {
     let mut place = Place::new();
