@@ -4,8 +4,8 @@ use nginx_prove::scenario::Scenario;
 
 use crate::{
     api, api_openapi, event_connections, event_requests, event_resolver, event_tasks, examples,
-    exiting, feeder_panics, fuzz, geoip, hipache, pages, panic, redis, redis_ways, refusals,
-    reload, reload_stock, rollback, satisfy, tenants, token_paths, upgrade, upstream,
+    exiting, feeder_panics, fuzz, geoip, hipache, pages, panic, redis, redis_scale, redis_ways,
+    refusals, reload, reload_stock, rollback, satisfy, tenants, token_paths, upgrade, upstream,
     upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
@@ -114,28 +114,68 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .beside_others(),
     Scenario::new("upstream_resized", upstream_state::resized),
     Scenario::new("upstream_resize_refused", upstream_state::given_back).beside_others(),
-    Scenario::new("hipache_matching", hipache::matching).needs(REDIS),
-    Scenario::new("hipache_odd_requests", hipache::odd_requests).needs(REDIS),
-    Scenario::new("hipache_backends", hipache::backends).needs(REDIS),
-    Scenario::new("redis_wrong_input", hipache::wrong_input).needs(REDIS),
-    Scenario::new("redis_follow", redis::follow).needs(REDIS),
-    Scenario::new("redis_worker_killed", redis::worker_killed).needs(REDIS),
-    Scenario::new("redis_killed", redis::killed).needs(REDIS),
-    Scenario::new("redis_paused", redis::paused).needs(REDIS),
-    Scenario::new("redis_blackholed", redis::blackholed).needs(REDIS),
-    Scenario::new("redis_slow", redis::slow).needs(REDIS),
-    Scenario::new("redis_wrong_password", redis::wrong_password).needs(REDIS),
-    Scenario::new("redis_restarted_empty", redis::restarted_empty).needs(REDIS),
-    Scenario::new("redis_flushed", redis::flushed).needs(REDIS),
-    Scenario::new("redis_starts_first", redis::starts_first).needs(REDIS),
-    Scenario::new("redis_login", redis_ways::login).needs(REDIS),
-    Scenario::new("redis_tls", redis_ways::tls).needs(&[
-        "file /usr/bin/redis-server",
-        "file /usr/bin/openssl",
-        "with http_ssl_module",
-    ]),
-    Scenario::new("redis_several", redis_ways::several).needs(REDIS),
-    Scenario::new("redis_failover", redis_ways::failover).needs(REDIS),
+    Scenario::new("hipache_matching", hipache::matching)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("hipache_odd_requests", hipache::odd_requests)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("hipache_backends", hipache::backends)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_wrong_input", hipache::wrong_input)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_follow", redis::follow)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_worker_killed", redis::worker_killed)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_killed", redis::killed)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_paused", redis::paused)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_blackholed", redis::blackholed)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_slow", redis::slow)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_wrong_password", redis::wrong_password)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_restarted_empty", redis::restarted_empty)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_flushed", redis::flushed)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_starts_first", redis::starts_first)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_changes_source", redis::changes_source)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_scale", redis_scale::run).needs(REDIS),
+    Scenario::new("redis_login", redis_ways::login)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_tls", redis_ways::tls)
+        .beside_others()
+        .needs(&[
+            "file /usr/bin/redis-server",
+            "file /usr/bin/openssl",
+            "with http_ssl_module",
+        ]),
+    Scenario::new("redis_several", redis_ways::several)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_failover", redis_ways::failover)
+        .beside_others()
+        .needs(REDIS),
     Scenario::new("api_races", api::races).beside_others(),
     Scenario::new("api_one_makes", api::one_makes).beside_others(),
     Scenario::new("api_owned", api::owned).beside_others(),

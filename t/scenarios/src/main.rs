@@ -20,6 +20,7 @@ mod name_server;
 mod pages;
 mod panic;
 mod redis;
+mod redis_scale;
 mod redis_server;
 mod redis_site;
 mod redis_ways;

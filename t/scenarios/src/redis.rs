@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 
 use crate::redis_server::Redis;
 use crate::redis_site::{
-    NOTICED, Relay, SOON, answer, conf, expect_answer, start, url, wait_answer,
+    NOTICED, Relay, SOON, answer, conf, cpu_of, expect_answer, start, url, wait_answer,
 };
 
 /// nginx with two backends and a store that knows `a.test`.
@@ -81,19 +81,6 @@ impl Site {
         }
         self.server.stop()
     }
-}
-
-/// Processor time of all workers, in hundredths of a second.
-fn cpu_of(server: &Server) -> Result<u64, String> {
-    let mut sum = 0;
-    for pid in server.worker_pids() {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-        let stat = stat.map_err(|e| e.to_string())?;
-        let words: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split(' ').collect();
-        let number = |n: usize| words.get(n).and_then(|w| w.parse::<u64>().ok());
-        sum += number(12).unwrap_or(0) + number(13).unwrap_or(0);
-    }
-    Ok(sum)
 }
 
 /// Routes come, change and go in the store; each change costs one command.
@@ -301,4 +288,36 @@ pub(super) fn starts_first(env: &Env) -> Result<(), String> {
     // The store has routes now, and the file's are not among them.
     wait_answer(&server, "old.test", "404")?;
     server.stop()
+}
+
+/// A reload from the store to a file and back: each takes over from the other, and no request fails.
+pub(super) fn changes_source(env: &Env) -> Result<(), String> {
+    let site = Site::start(env)?;
+    let server = &site.server;
+    site.redis.route("gone.test", &[&url(site.one.port())])?;
+    wait_answer(server, "gone.test", "one")?;
+    let address = format!("127.0.0.1:{}", site.relay.port());
+    let load = Load::start(server.port(0), "/", "Host: a.test", 2, 200);
+    let file = format!(
+        r#"{{"a.test": {{"backends": ["{}"]}}}}"#,
+        url(site.two.port())
+    );
+    server.write_file("conf/apps.json", file.as_bytes())?;
+    let of_file = conf("REDIS", "").replace("redis REDIS;", "file apps.json;");
+    for _ in 0..2 {
+        server.write_conf(&of_file)?;
+        server.reload()?;
+        wait_answer(server, "a.test", "two")?;
+        wait_answer(server, "gone.test", "404")?;
+        server.write_conf(&conf(&address, ""))?;
+        server.reload()?;
+        wait_answer(server, "a.test", "one")?;
+        wait_answer(server, "gone.test", "one")?;
+    }
+    site.follows("b.test")?;
+    let tally = load.stop();
+    if tally.bad > 0 {
+        return Err(format!("requests failed: {tally:?}"));
+    }
+    site.server.stop()
 }

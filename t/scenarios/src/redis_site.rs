@@ -136,3 +136,16 @@ fn relay(mut from: TcpStream, mut to: TcpStream, delay_ms: &AtomicU64) {
     }
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
+
+/// Processor time of all workers, in hundredths of a second.
+pub(super) fn cpu_of(server: &Server) -> Result<u64, String> {
+    let mut sum = 0;
+    for pid in server.worker_pids() {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        let stat = stat.map_err(|e| e.to_string())?;
+        let words: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split(' ').collect();
+        let number = |n: usize| words.get(n).and_then(|w| w.parse::<u64>().ok());
+        sum += number(12).unwrap_or(0) + number(13).unwrap_or(0);
+    }
+    Ok(sum)
+}

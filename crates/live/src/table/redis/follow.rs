@@ -8,6 +8,7 @@ use super::news::News;
 use super::queue::Queue;
 use super::said::Said;
 use super::store::Store;
+use crate::election::Seat;
 use crate::feeder::Next;
 use crate::memory::Memory;
 use crate::slice::Slice;
@@ -162,6 +163,10 @@ impl<M: Memory> Follower<M> {
 
     /// Works until there is nothing to do or the slice is over.
     pub(super) fn work(&mut self, slice: &Slice<'_>, who: Candidate) -> Result<Next, Lost> {
+        // A connection of no use is closed at once, not when there is something to write.
+        if !self.table.lease().is_some_and(|lease| lease.is_held(who)) {
+            return Err(Lost::Lead);
+        }
         let result = loop {
             let must_wait = match self.step(who)? {
                 Did::Something => false,

@@ -148,6 +148,8 @@ fn who_does_not_lead_any_more_changes_nothing() {
             .unwrap()
             .acquire(other, site.world.ms.get())
     );
+    // Also while there is nothing to do.
+    assert_eq!(site.work(), Err(Lost::Lead));
     site.store.put("new.test", &["", "http://10.0.0.1"]);
     assert_eq!(site.work(), Err(Lost::Lead));
     assert!(!site.has("new.test"));
@@ -233,4 +235,45 @@ fn marks_of_others_take_backends_out_by_their_place() {
     site.store.mark("a.test", &["2"], 15_000);
     site.work().unwrap();
     assert!(!site.is_out("a.test", 0));
+}
+
+#[test]
+fn what_comes_behind_the_scan_stays() {
+    let mut site = Site::new();
+    site.fill(30);
+    assert!(
+        site.table
+            .lease()
+            .unwrap()
+            .acquire(WHO, site.world.ms.get())
+    );
+    site.poll(true);
+    site.store.accept();
+    let line = site.line();
+    line.connected("r:6379");
+    let clock = Ticking::default();
+    while site
+        .store
+        .commands
+        .iter()
+        .filter(|c| c.starts_with("SCAN"))
+        .count()
+        < 3
+    {
+        line.work(&Slice::new(&clock, Duration::ZERO)).unwrap();
+        site.store.answer(&line.take_out());
+        line.receive(&site.store.take_out());
+    }
+    // It stands before what has been scanned, and is read before the scan has come to its end.
+    site.store.put("0new.test", &["", "http://10.0.0.1"]);
+    while !site.has("0new.test") {
+        assert!(!line.is_following(), "it was not read in time");
+        site.world.advance(1);
+        line.work(&Slice::new(&clock, Duration::ZERO)).unwrap();
+        site.store.answer(&line.take_out());
+        line.receive(&site.store.take_out());
+    }
+    site.work().unwrap();
+    assert!(site.has("0new.test"));
+    assert_eq!(site.count(), 31);
 }
