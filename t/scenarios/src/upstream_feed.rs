@@ -278,7 +278,8 @@ pub(super) fn several_files(env: &Env) -> Result<(), String> {
         expect_value(&server, host, v, "while a key comes twice")?;
     }
     fs::remove_file(&b).map_err(|e| e.to_string())?;
-    wait_value(&server, "b.test", "2", SOON)?;
+    // A file that goes while it is looked at is looked for once more.
+    wait_value(&server, "b.test", "2", TAKEN_OVER)?;
     expect_value(&server, "c.test", "none", "when its file has another key")?;
     server.wait_log(
         r#"\[notice\] .*files ".*apps\.json", ".*apps\.d" are good again"#,
