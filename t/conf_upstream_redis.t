@@ -79,7 +79,7 @@ location /a/ { upstream_api apps CASE; }
 --- conf_cases
 # nobody else writes
 write=on
-=> "upstream_api" cannot have "write=on": upstream_table "apps" has "redis", and its routes are written there
+=> "upstream_api" cannot write to upstream_table "apps": it has "redis", and its routes are written there
 # everybody may read
 write=off
 => ok

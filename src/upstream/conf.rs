@@ -17,6 +17,8 @@ pub(crate) struct Main {
     pub(super) uses: Vec<Rc<TableRef>>,
     /// Where routes may come from besides a table's own lines.
     pub(super) writers: Vec<Rc<TableRef>>,
+    /// Where backends register themselves.
+    pub(super) registers: Vec<Rc<TableRef>>,
     pub(super) lookups: Vec<Rc<Lookup>>,
     pub(super) variables: Vec<Definition>,
     /// Addresses of host names, for all tables.

@@ -5,13 +5,15 @@ mod balance;
 mod block;
 mod conf;
 mod keys;
+mod loc;
+mod register;
 mod store;
 mod table;
 mod variables;
 
-pub(crate) use api::Loc;
 pub(crate) use balance::cache_use;
 pub(crate) use conf::{Main, Srv};
+pub(crate) use loc::Loc;
 pub(crate) use variables::{Local, Record};
 
 use crate::Gatehouse;
@@ -33,7 +35,10 @@ pub(crate) const FAMILY: Family = Family {
     variables: VARIABLES,
     #[cfg(feature = "hooks")]
     words: block::reference,
-    merge: api::merge,
+    merge: |cf, parent, child| {
+        register::merge(cf, parent, child);
+        api::merge(cf, parent, child)
+    },
     complete: |cf| {
         complete(cf)?;
         warn_of_empty_tables(cf);
@@ -83,6 +88,15 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
         text: include_str!("docs/upstream_api.md"),
         set: api::set,
     },
+    Directive {
+        name: c"upstream_register",
+        syntax: "table hosts=PATTERN[,…] (key_file=path | insecure) [ttl=time] [max_ttl=time] [max=N]",
+        default: None,
+        contexts: Contexts::LOCATION,
+        args: Args::Between(1, 6),
+        text: include_str!("docs/upstream_register.md"),
+        set: register::set,
+    },
 ];
 
 fn set_lookup(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
@@ -126,7 +140,7 @@ fn warn_of_empty_tables(cf: &mut Conf<'_, Gatehouse>) {
         .collect();
     for (name, place) in lines {
         let text = format!(
-            "upstream_table \"{name}\" has no \"file\" and no \"upstream_api\" with \"write=on\", it stays empty"
+            "upstream_table \"{name}\" has no \"file\", no \"upstream_api\" with \"write=on\" and no \"upstream_register\", it stays empty"
         );
         cf.log_at(&place, Level::Warn, &text);
     }
@@ -154,7 +168,7 @@ fn refuse_writers_beside_stores(main: &Main) -> Result<(), Error> {
         Some(used) => Err(Error::at(
             &used.place,
             format!(
-                "\"{}\" cannot have \"write=on\": upstream_table \"{}\" has \"redis\", and its routes are written there",
+                "\"{}\" cannot write to upstream_table \"{}\": it has \"redis\", and its routes are written there",
                 used.directive, used.name
             ),
         )),
@@ -177,6 +191,16 @@ fn find_tables(main: &Main) -> Result<(), Error> {
                 ),
             )
         })?);
+    }
+    for used in &main.registers {
+        let Some(table) = main.table(used) else {
+            continue;
+        };
+        if !register::accepts(table) {
+            let text = "\"upstream_register\" needs an upstream_table with \"match host\"";
+            return Err(Error::at(&used.place, text));
+        }
+        table.shared().take_registrations();
     }
     match main
         .lookups

@@ -4,7 +4,9 @@ use super::block;
 use crate::Gatehouse;
 use gatehouse_live::Feeder;
 use gatehouse_live::nginx::{Process, Reading};
-use gatehouse_live::table::{Before, Feed, Plan, RouteFeeder, SharedTable, StateFeeder, StateFile};
+use gatehouse_live::table::{
+    Before, Expiry, Feed, Plan, RouteFeeder, SharedTable, StateFeeder, StateFile,
+};
 use gatehouse_nginx::shm::ZoneState;
 use gatehouse_nginx::{Conf, ConfLine, Error, Zone};
 use gatehouse_table::route::Match;
@@ -79,7 +81,8 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
             Rc::new(Process),
         )),
     };
-    let mut feeders = vec![feeder];
+    let expiry = Expiry::new(Rc::clone(&shared), Rc::new(Process));
+    let mut feeders = vec![feeder, Box::new(expiry)];
     if let Some(state) = &state {
         let (table, state) = (Rc::clone(&shared), Rc::clone(state));
         feeders.push(Box::new(StateFeeder::new(table, state, Rc::new(Process))));

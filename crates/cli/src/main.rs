@@ -1,8 +1,9 @@
-//! The companion program: makes and reads country databases, signs links, changes routes.
+//! The companion program: makes and reads country databases, signs links, changes routes, registers backends.
 #![forbid(unsafe_code)]
 
 mod files;
 mod geoip;
+mod join;
 mod outcome;
 mod routes;
 mod token;
@@ -36,6 +37,7 @@ enum Command {
     /// Read and change the routes of a running nginx, and check files of routes.
     #[command(subcommand)]
     Routes(Box<routes::Command>),
+    Join(join::Arguments),
     /// Sign and verify links.
     #[command(subcommand)]
     Token(token::Command),
@@ -44,18 +46,22 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
+        Command::Join(arguments) => return join::run(arguments).unwrap_or_else(failed),
         Command::Geoip(command) => geoip::run(command),
         Command::Routes(command) => routes::run(command),
         Command::Token(command) => token::run(command),
     };
     match result.and_then(print) {
         Ok(refused) => ExitCode::from(if refused { REFUSED } else { 0 }),
-        Err(failure) => {
-            let (message, code) = failure.parts();
-            let _ = writeln!(std::io::stderr(), "gatehouse: {message}");
-            ExitCode::from(code)
-        }
+        Err(failure) => failed(failure),
     }
+}
+
+/// Says why nothing was done; the exit code.
+fn failed(failure: Failure) -> ExitCode {
+    let (message, code) = failure.parts();
+    let _ = writeln!(std::io::stderr(), "gatehouse: {message}");
+    ExitCode::from(code)
 }
 
 /// Writes to standard output, warnings to standard error; whether the answer is no.

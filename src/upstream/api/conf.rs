@@ -8,14 +8,8 @@ use gatehouse_nginx::event::resolver::Resolver;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-/// One level of locations.
-#[derive(Default)]
-pub(crate) struct Loc {
-    pub(super) api: Option<Rc<Api>>,
-}
-
 /// One `upstream_api`.
-pub(super) struct Api {
+pub(crate) struct Api {
     pub(super) table: Rc<TableRef>,
     pub(super) write: bool,
     pub(super) key: Option<Secret>,

@@ -4,6 +4,7 @@ use super::conf::Api;
 use super::problem::Problem;
 use crate::Gatehouse;
 use crate::upstream::table::UpstreamTable;
+use gatehouse_base::secret::Secret;
 use gatehouse_nginx::Request;
 use gatehouse_table::api::{ETag, Place, Tags, is_foreign, is_json, place};
 
@@ -66,7 +67,7 @@ pub(super) fn admit<'r>(r: Request<'r>) -> Result<Call<'r>, Problem> {
     let main = &r.main_conf::<Gatehouse>().upstream;
     let api = loc.api.as_deref().ok_or_else(Problem::nowhere)?;
     let table = main.table(&api.table).ok_or_else(Problem::nowhere)?;
-    authorize(r, api)?;
+    authorize(r, api.key.as_ref())?;
     let call = Call {
         api,
         table,
@@ -81,8 +82,9 @@ pub(super) fn admit<'r>(r: Request<'r>) -> Result<Call<'r>, Problem> {
     Ok(call)
 }
 
-fn authorize(r: Request<'_>, api: &Api) -> Result<(), Problem> {
-    let Some(key) = &api.key else {
+/// Looks at the key that a request presents, where one is needed.
+pub(crate) fn authorize(r: Request<'_>, key: Option<&Secret>) -> Result<(), Problem> {
+    let Some(key) = key else {
         return Ok(());
     };
     const SCHEME: &[u8] = b"bearer ";
@@ -96,7 +98,7 @@ fn authorize(r: Request<'_>, api: &Api) -> Result<(), Problem> {
 }
 
 /// A page that somebody looks at in a browser must not change routes behind their back.
-fn check_sender(r: Request<'_>) -> Result<(), Problem> {
+pub(crate) fn check_sender(r: Request<'_>) -> Result<(), Problem> {
     let header = |name: &[u8]| r.header(name);
     let (origin, site) = (header(b"origin"), header(b"sec-fetch-site"));
     if is_foreign(origin, site, header(b"host")) {

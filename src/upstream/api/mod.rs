@@ -3,18 +3,18 @@
 mod bulk;
 mod conf;
 mod edit;
-mod gate;
+pub(super) mod gate;
 mod list;
 mod names;
 mod one;
-mod problem;
+pub(super) mod problem;
 
-pub(crate) use conf::Loc;
+pub(super) use conf::Api;
 
 use super::conf::use_table;
 use crate::words::duplicate;
 use crate::{Gatehouse, Loc as Locations, keys};
-use conf::{Api, BODY_MAX, ROUTE_MAX};
+use conf::{BODY_MAX, ROUTE_MAX};
 use gate::{Call, Method};
 use gatehouse_base::words;
 use gatehouse_nginx::http::body::Body;
@@ -30,6 +30,9 @@ use std::rc::Rc;
 pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     if cf.loc().upstream.api.is_some() {
         return Err(cf.error("is duplicate"));
+    }
+    if cf.loc().upstream.register.is_some() {
+        return Err(cf.error("cannot share its location with \"upstream_register\""));
     }
     if !cf
         .prefix_location()

@@ -7,7 +7,7 @@ use gatehouse_table::route::{KeyError, RouteError, write_text};
 use gatehouse_table::table::{ApplyError, Owner};
 
 /// Why a request is not done.
-pub(super) struct Problem {
+pub(crate) struct Problem {
     status: u16,
     code: &'static str,
     message: String,
@@ -17,7 +17,7 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
             code,
@@ -28,43 +28,43 @@ impl Problem {
     }
 
     /// The same with a header line.
-    pub(super) fn with(mut self, name: &'static str, value: &'static str) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.header = Some((name, value));
         self
     }
 
     /// The same about a place in the body.
-    pub(super) fn at(mut self, pointer: impl Into<String>) -> Self {
+    pub(crate) fn at(mut self, pointer: impl Into<String>) -> Self {
         self.pointer = Some(pointer.into());
         self
     }
 
     /// There is nothing at this path.
-    pub(super) fn nowhere() -> Self {
+    pub(crate) fn nowhere() -> Self {
         Self::new(404, "unknown_path", "there is nothing at this path")
     }
 
     /// There is no route of this key.
-    pub(super) fn no_route() -> Self {
+    pub(crate) fn no_route() -> Self {
         Self::new(404, "no_route", "there is no route of this key")
     }
 
     /// The route is not what the request's conditions say.
-    pub(super) fn condition() -> Self {
+    pub(crate) fn condition() -> Self {
         let text = "what is there is not what If-Match or If-None-Match says";
         Self::new(412, "precondition_failed", text)
     }
 
-    pub(super) fn busy() -> Self {
+    pub(crate) fn busy() -> Self {
         Self::from(Refused::Busy)
     }
 
-    pub(super) fn no_memory() -> Self {
+    pub(crate) fn no_memory() -> Self {
         Self::from(Refused::NoMemory)
     }
 
     /// The key's route is somebody else's.
-    pub(super) fn foreign(owner: Owner) -> Self {
+    pub(crate) fn foreign(owner: Owner) -> Self {
         let code = match owner {
             Owner::File => "owned_by_file",
             Owner::Api => "owned_by_api",
@@ -133,12 +133,12 @@ impl From<Problem> for Reply {
 }
 
 /// A reply with a JSON text.
-pub(super) fn json(status: u16, text: Vec<u8>) -> Reply {
+pub(crate) fn json(status: u16, text: Vec<u8>) -> Reply {
     head(status).bytes(text)
 }
 
 /// The headers that every JSON reply has.
-pub(super) fn head(status: u16) -> Reply {
+pub(crate) fn head(status: u16) -> Reply {
     Reply::new(status)
         .header("Content-Type", "application/json")
         .header("Cache-Control", "no-store")

@@ -18,11 +18,12 @@ use nginx_prove::ws;
 const KEY: &[u8] = b"example";
 
 /// Files that the pages of the book name, below `conf/`.
-const BESIDE: [(&str, &[u8]); 6] = [
+const BESIDE: [(&str, &[u8]); 7] = [
     ("keys/video.key", KEY),
     ("keys/ws.key", KEY),
     ("keys/dl.key", KEY),
     ("keys/next.key", b"another"),
+    ("keys/join.key", KEY),
     ("editors.htpasswd", b"ann:{PLAIN}example\n"),
     ("lists/closed", b"# one code a line\nUS\nCA\n"),
 ];
@@ -69,6 +70,7 @@ pub(super) fn ask_all(server: Running, text: &str) -> Result<usize, String> {
         return Err(format!("nginx -t refuses it: {said}"));
     }
     no_warnings(&said)?;
+    let text = server.with_ports(text);
     let asks = text
         .lines()
         .filter_map(request_line)
@@ -180,6 +182,13 @@ impl<'a> Stage<'a> {
 fn with_ports(text: &str, fronts: [u16; 2], backends: &[(&str, Backend)]) -> String {
     let mut ports: Vec<(&str, u16)> = backends.iter().map(|(p, b)| (*p, b.port())).collect();
     let mut text = text.to_owned();
+    for (written, backend) in backends {
+        let (from, to) = (
+            format!("&port={written}"),
+            format!("&port={}", backend.port()),
+        );
+        text = text.replace(&from, &to);
+    }
     for (written, port) in [FRONT, SECURE_FRONT].into_iter().zip(fronts) {
         ports.push((written, port));
         let listen = format!("listen {written}");

@@ -5,8 +5,9 @@ use nginx_prove::scenario::Scenario;
 use crate::{
     api, api_openapi, event_connections, event_requests, event_resolver, event_tasks, examples,
     exiting, feeder_panics, fuzz, geoip, hipache, pages, panic, redis, redis_scale, redis_ways,
-    refusals, reload, reload_stock, rollback, satisfy, tenants, token_paths, upgrade, upstream,
-    upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
+    refusals, register, reload, reload_stock, rollback, satisfy, tenants, token_paths, upgrade,
+    upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone,
+    worker_kill,
 };
 
 /// All of them, the longest first: those that measure time or load the machine run alone, after the others.
@@ -101,6 +102,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .needs(&["hooks"]),
     Scenario::new("upstream_given_back", upstream_zone::given_back),
     Scenario::new("upstream_zone_reused", upstream_zone::zone_reused).beside_others(),
+    Scenario::new("register_come_and_go", register::come_and_go),
+    Scenario::new("register_held", register::held),
+    Scenario::new("register_reloads", register::reloads),
+    Scenario::new("register_many", register::many).beside_others(),
     Scenario::new("token_paths", token_paths::run).beside_others(),
     Scenario::new("upstream_state", upstream_state::restart).beside_others(),
     Scenario::new("upstream_state_api", upstream_state::api).beside_others(),

@@ -25,6 +25,7 @@ mod redis_server;
 mod redis_site;
 mod redis_ways;
 mod refusals;
+mod register;
 mod reload;
 mod reload_stock;
 mod rollback;

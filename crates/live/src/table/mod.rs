@@ -6,6 +6,7 @@ mod change;
 #[cfg(feature = "nginx")]
 mod changing;
 mod earlier;
+mod expiry;
 mod feeder;
 mod fill;
 mod hosts;
@@ -15,6 +16,7 @@ mod look;
 mod plan;
 mod reading;
 pub mod redis;
+mod registering;
 mod restore;
 mod room;
 mod search;
@@ -30,8 +32,10 @@ pub use change::{Attempt, Attempts, Condition, Made, Refused, Wanted};
 #[cfg(feature = "nginx")]
 pub use changing::{change, change_all};
 pub use earlier::Before;
+pub use expiry::Expiry;
 pub use feeder::{Feed, RouteFeeder};
 pub use hosts::Hosts;
 pub use plan::Plan;
+pub use registering::{Act, Outcome, Registering, Unregistered};
 pub use shared::{RouteFiles, SharedTable};
 pub use state::{StateFeeder, StateFile};

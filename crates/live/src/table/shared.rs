@@ -6,7 +6,7 @@ use crate::election::Seat;
 use crate::memory::Memory;
 use gatehouse_table::route::Match;
 use gatehouse_table::table::{Known, Lease, Table};
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -21,6 +21,7 @@ pub struct SharedTable<M> {
     pub(super) memory: M,
     pub(super) mode: Match,
     pub(super) brake: Brake,
+    pub(super) takes_registrations: Cell<bool>,
     /// What was computed of the table when it was first used.
     known: OnceCell<Known>,
 }
@@ -64,6 +65,7 @@ impl<M: Memory> SharedTable<M> {
             memory,
             mode,
             brake,
+            takes_registrations: Cell::new(false),
             known: OnceCell::new(),
         }
     }
@@ -71,6 +73,11 @@ impl<M: Memory> SharedTable<M> {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Says that backends may register themselves here.
+    pub fn take_registrations(&self) {
+        self.takes_registrations.set(true);
     }
 
     /// How keys are compared.

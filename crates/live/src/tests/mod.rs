@@ -6,6 +6,7 @@ mod cost;
 mod files;
 mod geoip;
 mod redis;
+mod registering;
 mod scale;
 mod scheduler;
 mod site;

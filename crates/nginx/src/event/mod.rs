@@ -9,6 +9,7 @@ mod bits;
 pub mod connection;
 #[doc(hidden)]
 pub mod life;
+pub mod listening;
 pub(crate) mod own;
 pub mod resolver;
 mod shutdown;

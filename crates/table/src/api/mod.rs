@@ -12,4 +12,5 @@ mod tests;
 pub use browser::{is_foreign, is_json};
 pub use etag::{ETag, Tags};
 pub use place::{Place, place};
+pub(crate) use query::arguments;
 pub use query::{Query, QueryError};

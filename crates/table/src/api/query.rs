@@ -33,21 +33,10 @@ impl Query {
     ///
     /// # Errors
     /// [`QueryError`].
-    pub fn parse(text: &[u8], known: &[&str]) -> Result<Self, QueryError> {
+    pub fn parse(text: &[u8], known: &[&'static str]) -> Result<Self, QueryError> {
         let mut query = Self::default();
-        for argument in text.split(|b| *b == b'&').filter(|a| !a.is_empty()) {
-            let mut halves = argument.splitn(2, |b| *b == b'=');
-            let name = halves.next().unwrap_or_default();
-            let name = known.iter().find(|known| known.as_bytes() == name);
-            let name = *name.ok_or_else(|| {
-                let known = match known {
-                    [] => "there is none here".to_owned(),
-                    _ => format!("it must be {}", crate::route::one_of(known)),
-                };
-                QueryError(format!("unknown argument, {known}"))
-            })?;
-            let value = decode(halves.next().unwrap_or_default());
-            let value = value.ok_or_else(|| invalid(name))?;
+        for argument in arguments(text, known) {
+            let (name, value) = argument?;
             if query.set(name, value).ok_or_else(|| invalid(name))? {
                 return Err(QueryError(format!("duplicate argument \"{name}\"")));
             }
@@ -72,6 +61,28 @@ impl Query {
             }
         })
     }
+}
+
+/// The arguments of a resource that takes those of `known`, percent-decoded.
+pub(crate) fn arguments<'a>(
+    text: &'a [u8],
+    known: &'a [&'static str],
+) -> impl Iterator<Item = Result<(&'static str, Vec<u8>), QueryError>> + 'a {
+    let arguments = text.split(|b| *b == b'&').filter(|a| !a.is_empty());
+    arguments.map(|argument| {
+        let mut halves = argument.splitn(2, |b| *b == b'=');
+        let name = halves.next().unwrap_or_default();
+        let name = known.iter().find(|known| known.as_bytes() == name);
+        let name = *name.ok_or_else(|| {
+            let known = match known {
+                [] => "there is none here".to_owned(),
+                _ => format!("it must be {}", crate::route::one_of(known)),
+            };
+            QueryError(format!("unknown argument, {known}"))
+        })?;
+        let value = decode(halves.next().unwrap_or_default());
+        Ok((name, value.ok_or_else(|| invalid(name))?))
+    })
 }
 
 fn invalid(name: &str) -> QueryError {
