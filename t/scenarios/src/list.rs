@@ -89,7 +89,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         upstream_feed::shrunk_by_another,
     )
     .beside_others(),
-    Scenario::new("upstream_several_files", upstream_feed::several_files),
+    Scenario::new("upstream_several_files", upstream_feed::several_files).beside_others(),
     Scenario::new("upstream_scale", upstream_scale::run),
     Scenario::new("upstream_emptied", upstream_feed::emptied).beside_others(),
     Scenario::new("upstream_root_only", upstream_feed::root_only)
