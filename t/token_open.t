@@ -97,3 +97,17 @@ server { listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1; location / { token_auth free;
 # chosen by a variable
 server { listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1; location / { token_auth $http_x; } }
 => ok
+
+=== TEST 7: a name with a newline at its end is no profile, and not the open one of the default
+--- http_config eval
+$::P . 'upstream_variable $chosen apps $host token default=free; upstream_table apps { zone 1m; file apps.json; }'
+--- user_files eval
+$::Files . ">>> ../conf/apps.json\n" . '{"a.test": {"backends": [], "vars": {"token": "p\\n"}}, "b.test": {"backends": [], "vars": {"token": "p"}}, "c.test": {"backends": []}}'
+--- config
+location / { token_auth $chosen; root html; }
+--- request eval
+["GET /v", "GET /v", "GET /v", "GET /v"]
+--- more_headers eval
+["Host: a.test", "Host: b.test", "Host: c.test", "Host: d.test"]
+--- error_code eval
+[500, 403, 200, 200]

@@ -86,7 +86,7 @@ GET /
 --- more_headers
 Host: a.test
 --- response_body chomp
-[none][]
+[][]
 
 === TEST 5: keys of a route cannot be read
 --- http_config
@@ -132,3 +132,21 @@ location / { return 200 $upstream_lookup_id; }
 --- request
 GET /
 --- response_body: mine
+
+=== TEST 8: the default does not stand in for a value that may not be shown
+--- http_config
+upstream_variable $token apps $host token default=none;
+upstream_table apps { zone 1m; file apps.json; }
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": [], "vars": {"token": "gold\n"}},
+ "b.test": {"backends": [], "vars": {"token": "\u0000"}},
+ "c.test": {"backends": [], "vars": {}}}
+--- config
+location / { return 200 "[$token]"; }
+--- request eval
+["GET /", "GET /", "GET /"]
+--- more_headers eval
+["Host: a.test", "Host: b.test", "Host: c.test"]
+--- response_body eval
+["[]", "[]", "[none]"]

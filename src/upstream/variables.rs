@@ -91,8 +91,10 @@ impl Getter for Value {
         let value = found
             .route
             .and_then(|(_, route)| route.var(definition.name.as_bytes()));
-        if let Some(clean) = shown(value.map(str::as_bytes)) {
-            return Answer::Value(clean);
+        // A value that may not be shown is no reason for the default: that may be the name of a profile that asks for
+        // nothing.
+        if value.is_some() {
+            return Answer::from(shown(value.map(str::as_bytes)));
         }
         match definition.default.as_ref().map(|default| default.eval(r)) {
             None => Answer::NotFound,
