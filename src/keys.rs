@@ -44,3 +44,16 @@ pub(crate) fn read(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<Secret, Error
         Error::new(format!("{shown} is empty in \"{directive}\" directive"))
     })
 }
+
+/// Reads the key that clients send as `Authorization: Bearer KEY`: one that no header can carry is refused.
+pub(crate) fn read_bearer(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<Secret, Error> {
+    let key = read(cf, name)?;
+    let is_carried = key.as_bytes().iter().all(u8::is_ascii_graphic);
+    if is_carried {
+        return Ok(key);
+    }
+    let text = format!(
+        "has a \"key_file={name}\" whose key has a blank, a control character or a byte that is not ASCII, a header cannot carry it"
+    );
+    Err(cf.error(&text))
+}

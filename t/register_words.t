@@ -170,3 +170,13 @@ has an invalid "max=65", it must be 1 to 64
 --- must_die
 --- error_log
 "upstream_register" cannot write to upstream_table "shared": it has "redis"
+
+=== TEST 20: a key that no header can carry
+--- http_config eval: $::Http
+--- user_files eval
+">>> ../conf/blank\nsekret \n"
+--- config
+    location = /_join { upstream_register apps hosts=* key_file=blank; }
+--- must_die
+--- error_log
+"upstream_register" directive has a "key_file=blank" whose key has a blank

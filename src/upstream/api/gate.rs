@@ -6,7 +6,7 @@ use crate::Gatehouse;
 use crate::upstream::table::UpstreamTable;
 use gatehouse_base::secret::Secret;
 use gatehouse_nginx::Request;
-use gatehouse_table::api::{ETag, Place, Tags, is_foreign, is_json, place};
+use gatehouse_table::api::{ETag, Place, Tags, is_foreign, is_json, may_be_rebound, place};
 
 /// A request that may be served.
 pub(super) struct Call<'r> {
@@ -76,7 +76,7 @@ pub(super) fn admit<'r>(r: Request<'r>) -> Result<Call<'r>, Problem> {
     };
     call.check_method()?;
     if call.method.changes() {
-        check_sender(r)?;
+        check_sender(r, api.key.is_some())?;
         call.check_type(r)?;
     }
     Ok(call)
@@ -98,11 +98,15 @@ pub(crate) fn authorize(r: Request<'_>, key: Option<&Secret>) -> Result<(), Prob
 }
 
 /// A page that somebody looks at in a browser must not change routes behind their back.
-pub(crate) fn check_sender(r: Request<'_>) -> Result<(), Problem> {
+pub(crate) fn check_sender(r: Request<'_>, has_key: bool) -> Result<(), Problem> {
     let header = |name: &[u8]| r.header(name);
     let (origin, site) = (header(b"origin"), header(b"sec-fetch-site"));
     if is_foreign(origin, site, header(b"host")) {
         let text = "a page of another site may not change routes";
+        return Err(Problem::new(403, "foreign_origin", text));
+    }
+    if !has_key && may_be_rebound(origin, site, header(b"host")) {
+        let text = "without a key a browser may change routes only where the host is an address or localhost";
         return Err(Problem::new(403, "foreign_origin", text));
     }
     Ok(())

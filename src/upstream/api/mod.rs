@@ -46,7 +46,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         let twice = match word.split_once('=') {
             Some(("write", value)) => write.replace(flag(cf, value)?).is_some(),
             Some(("key_file", path)) if !path.is_empty() => {
-                key.replace(keys::read(cf, path)?).is_some()
+                key.replace(keys::read_bearer(cf, path)?).is_some()
             }
             Some(("body_max", size)) => {
                 let size = cf.size(size).map_err(|_| cf.invalid(word))?;

@@ -85,7 +85,7 @@ impl Given {
                 self.hosts.replace(list).is_some()
             }
             Some(("key_file", path)) if !path.is_empty() => {
-                self.key.replace(keys::read(cf, path)?).is_some()
+                self.key.replace(keys::read_bearer(cf, path)?).is_some()
             }
             Some(("ttl", time)) => self.ttl_ms.replace(ttl(cf, word, time)?).is_some(),
             Some(("max_ttl", time)) => self.max_ttl_ms.replace(ttl(cf, word, time)?).is_some(),

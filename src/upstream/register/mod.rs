@@ -91,7 +91,7 @@ fn serve(r: Request<'_>) -> Result<Answer, Problem> {
             return Err(Problem::new(405, "method_not_allowed", text).with("Allow", ALLOWED));
         }
     };
-    check_sender(r)?;
+    check_sender(r, register.key.is_some())?;
     if register.key.is_none() && !leaves && !is_json(r.header(b"content-type"), false) {
         let text = "Content-Type must be application/json";
         return Err(Problem::new(415, "unsupported_media_type", text));

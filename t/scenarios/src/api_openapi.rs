@@ -312,7 +312,7 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
             "conf/apps.json",
             br#"{"file.test": {"backends": ["http://10.0.0.1:80"]}}"#,
         )?
-        .file("conf/key", b"a key")?
+        .file("conf/key", b"a-key")?
         .start(&format!("http {{{HTTP}}}"))?;
     let mut seen = BTreeSet::new();
     let mut wrong = Vec::new();

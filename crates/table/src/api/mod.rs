@@ -9,7 +9,7 @@ mod query;
 #[cfg(test)]
 mod tests;
 
-pub use browser::{is_foreign, is_json};
+pub use browser::{is_foreign, is_json, may_be_rebound};
 pub use etag::{ETag, Tags};
 pub use place::{Place, place};
 pub(crate) use query::arguments;

@@ -26,6 +26,8 @@ pub enum Place {
 pub fn place(location: &[u8], uri: &[u8], target: &[u8]) -> Place {
     let segments = match raw_segments(location, uri, target) {
         Some(segments) => segments,
+        // What `..` made of a key with an encoded slash is not that key.
+        None if has_encoded_slash(target) => return Place::Unknown,
         None => match uri.strip_prefix(location) {
             Some(rest) => rest.split(|b| *b == b'/').map(<[u8]>::to_vec).collect(),
             None => return Place::Unknown,
@@ -41,6 +43,13 @@ pub fn place(location: &[u8], uri: &[u8], target: &[u8]) -> Place {
         [key, b"backends", b"reset"] => Place::Reset(key.to_vec()),
         _ => Place::Unknown,
     }
+}
+
+/// Whether a segment of a target has an encoded slash.
+fn has_encoded_slash(target: &[u8]) -> bool {
+    let path = target.split(|b| *b == b'?' || *b == b'#').next();
+    let mut segments = path.unwrap_or_default().split(|b| *b == b'/');
+    segments.any(|raw| decode(raw).is_none_or(|segment| segment.contains(&b'/')))
 }
 
 /// The decoded segments behind the location, if the target leads to `uri` by decoding alone.

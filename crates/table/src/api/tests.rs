@@ -1,6 +1,6 @@
 //! Requests to the API, as strangers may send them.
 
-use super::{ETag, Place, Query, Tags, is_foreign, is_json, place};
+use super::{ETag, Place, Query, Tags, is_foreign, is_json, may_be_rebound, place};
 use crate::table::Owner;
 use proptest::prelude::*;
 
@@ -176,4 +176,53 @@ proptest! {
     fn no_arguments_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..60)) {
         let _ = Query::parse(&text, &["after", "limit", "owner", "url"]);
     }
+}
+
+#[test]
+fn a_name_that_somebody_else_may_own_is_no_proof() {
+    let page = |host: &str| may_be_rebound(Some(b"http://x"), None, Some(host.as_bytes()));
+    for own in [
+        "127.0.0.1",
+        "127.0.0.1:8081",
+        "[::1]",
+        "[::1]:8081",
+        "localhost",
+        "LOCALHOST:8081",
+    ] {
+        assert!(!page(own), "{own}");
+    }
+    for other in [
+        "evil.test",
+        "evil.test:8081",
+        "localhost.evil.test",
+        "127.0.0.1.evil.test",
+        "",
+        "::1:x",
+        "[::1",
+    ] {
+        assert!(page(other), "{other}");
+    }
+    let host = Some(b"evil.test".as_slice());
+    assert!(may_be_rebound(None, Some(b"same-origin"), host));
+    assert!(!may_be_rebound(None, None, host) && !may_be_rebound(None, Some(b"none"), host));
+}
+
+#[test]
+fn what_dots_make_of_a_key_is_not_that_key() {
+    let place = |uri: &str, target: &str| place(b"/_apps/", uri.as_bytes(), target.as_bytes());
+    for (uri, target) in [
+        ("/_apps/c", "/_apps/a%2f..%2fc"),
+        ("/_apps/c", "/_apps/..%2f_apps/c"),
+        ("/_apps/a/b", "/v1/a%2Fb"),
+    ] {
+        assert_eq!(place(uri, target), Place::Unknown, "{target}");
+    }
+    let key = |text: &str| Place::Route(text.as_bytes().to_vec());
+    assert_eq!(place("/_apps/c", "/_apps/x/../c"), key("c"));
+    assert_eq!(place("/_apps/a/b", "/_apps/a%2fb"), key("a/b"));
+    assert_eq!(place("/_apps/c", "/_apps/c"), Place::Route(b"c".to_vec()));
+    assert_eq!(
+        place("/_apps/a..b", "/_apps/a..b"),
+        Place::Route(b"a..b".to_vec())
+    );
 }
