@@ -73,6 +73,8 @@ pub(super) struct Dialogue {
     /// Bytes to be sent; a password may be among them.
     out: Zeroizing<Vec<u8>>,
     asked: VecDeque<Ask>,
+    /// How many commands have been answered.
+    answered: u64,
 }
 
 impl Dialogue {
@@ -89,6 +91,12 @@ impl Dialogue {
     /// Commands without an answer.
     pub(super) fn waiting(&self) -> usize {
         self.asked.len()
+    }
+
+    /// How many commands have been answered; the number runs in a circle.
+    #[cfg(feature = "nginx")]
+    pub(super) fn answered(&self) -> u64 {
+        self.answered
     }
 
     /// Sends a command.
@@ -121,6 +129,7 @@ impl Dialogue {
     fn answer(&mut self, value: Option<OwnedFrame>) -> Result<Heard, String> {
         let ask = self.asked.pop_front();
         let ask = ask.ok_or("answers what nobody asked")?;
+        self.answered = self.answered.wrapping_add(1);
         Ok(Heard::Answer(ask, value))
     }
 }

@@ -155,6 +155,12 @@ impl<M: Memory> Line<M> {
         self.follower.borrow().dialogue.waiting()
     }
 
+    /// How many commands have been answered; the number runs in a circle.
+    #[cfg(feature = "nginx")]
+    pub(super) fn answered(&self) -> u64 {
+        self.follower.borrow().dialogue.answered()
+    }
+
     /// Whether all of the store has been read over this connection.
     pub fn is_following(&self) -> bool {
         self.follower.borrow().is_following()

@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// How long a server may be silent when it was asked something.
 const SILENCE_MS: u64 = 3_000;
+/// A server whose bytes never become an answer is as useless as a silent one.
+const ANSWER_MS: u64 = 15_000;
 /// So many looks must have found nothing besides: this process may have stood still itself.
 const LOOKS: u32 = 3;
 /// How often it is looked whether all is well, and how often an idle server is asked for a sign of life.
@@ -197,6 +199,7 @@ async fn talk<M: Memory>(
     let mut buffer = vec![0; PIECE];
     loop {
         let next = line.work(&Slice::new(&SystemClock::start(), SLICE))?;
+        life.follow(line)?;
         if is_moved.get() {
             return Err(Lost::Store("is the master no more".into()));
         }
@@ -236,6 +239,10 @@ struct Life {
     sign_ms: u64,
     /// Looks that have found nothing.
     looks: u32,
+    /// How many answers have come, when the last one was, and how many turns of work there were since.
+    answered: u64,
+    answered_ms: u64,
+    turns: u32,
 }
 
 impl Life {
@@ -245,7 +252,26 @@ impl Life {
             heard_ms: now_ms,
             sign_ms: now_ms,
             looks: 0,
+            answered: 0,
+            answered_ms: now_ms,
+            turns: 0,
         }
+    }
+
+    /// What is asked is answered in time, piece by piece or not.
+    fn follow<M: Memory>(&mut self, line: &Line<M>) -> Result<(), Lost> {
+        let (now_ms, answered) = (process::now_ms(), line.answered());
+        if line.waiting() == 0 || answered != self.answered {
+            (self.answered, self.answered_ms, self.turns) = (answered, now_ms, 0);
+            return Ok(());
+        }
+        self.turns = self.turns.saturating_add(1);
+        let is_late = now_ms.saturating_sub(self.answered_ms) >= ANSWER_MS;
+        // This process may have stood still itself.
+        if is_late && self.turns > 10 * LOOKS {
+            return Err(Lost::Store("does not answer".into()));
+        }
+        Ok(())
     }
 
     fn heard(&mut self) {
