@@ -23,3 +23,14 @@ pub(crate) fn unusable(path: &Path, error: &io::Error) -> Failure {
 pub(crate) fn refused(path: &Path, reason: &dyn Display) -> Failure {
     Failure::Refused(format!("{}: {reason}", path.display()))
 }
+
+/// The key in a file, without the newline at its end.
+pub(crate) fn key(path: &Path) -> Result<String, Failure> {
+    let text = String::from_utf8(read(path)?).map_err(|_| refused(path, &"is not UTF-8"))?;
+    let key = text.strip_suffix('\n').unwrap_or(&text);
+    let key = key.strip_suffix('\r').unwrap_or(key);
+    if key.is_empty() || key.contains(char::is_control) {
+        return Err(refused(path, &"there is no key, or more than one line"));
+    }
+    Ok(key.to_owned())
+}

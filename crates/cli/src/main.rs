@@ -3,6 +3,7 @@
 
 mod files;
 mod geoip;
+mod http;
 mod join;
 mod outcome;
 mod routes;

@@ -6,7 +6,9 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::http::{Address, encode};
+use serde_json::Value;
+
+use crate::http::{self, Client, Error, Uri, encoded};
 
 /// The thread that keeps a registration.
 pub(super) struct Keeper {
@@ -20,16 +22,15 @@ pub(super) struct Wanted {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) ttl: Duration,
-    pub(super) key: Option<String>,
 }
 
 /// What it knows.
 struct Work {
-    address: Address,
+    client: Client,
+    /// The registration's URL, with host and port.
+    url: String,
     port: u16,
     host: String,
-    query: String,
-    key: Option<String>,
     ttl: Duration,
     stop: Receiver<()>,
     /// What was said last, so that it is said once.
@@ -44,25 +45,14 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 impl Keeper {
     /// Begins to wait for the command's port.
-    pub(super) fn start(address: Address, wanted: Wanted) -> Self {
+    pub(super) fn start(client: Client, address: &Uri, wanted: Wanted) -> Self {
         let (stop, stopped) = mpsc::channel();
-        let Wanted {
-            host,
-            port,
-            ttl,
-            key,
-        } = wanted;
-        let query = format!(
-            "host={}&port={port}&ttl={}ms",
-            encode(&host),
-            ttl.as_millis()
-        );
+        let Wanted { host, port, ttl } = wanted;
         let mut work = Work {
-            address,
+            client,
+            url: format!("{address}?host={}&port={port}", encoded(&host)),
             port,
             host,
-            query,
-            key,
             ttl,
             stop: stopped,
             said: String::new(),
@@ -105,10 +95,7 @@ impl Work {
             }
         }
         // Also when the last answer was none: nginx may have heard it. Where it has not, the time runs out.
-        let _ = self.send(
-            "DELETE",
-            &format!("host={}&port={}", encode(&self.host), self.port),
-        );
+        let _ = self.send("DELETE", &self.url);
     }
 
     /// Whether somebody takes connections at the command's port on this machine.
@@ -130,20 +117,14 @@ impl Work {
 
     /// Registers, or renews; whether nginx has agreed.
     fn register(&mut self) -> bool {
-        let (text, is_good) = match self.send("POST", &self.query) {
-            Ok(answer) if matches!(answer.status, 200 | 201) => {
-                (format!("registered for \"{}\"", self.host), true)
-            }
-            Ok(answer) => {
-                let message = answer.message;
-                (
-                    format!("not registered: {} {message}", answer.status)
-                        .trim_end()
-                        .to_owned(),
-                    false,
-                )
-            }
-            Err(error) => (format!("not registered: {error}"), false),
+        let renewed = self.send(
+            "POST",
+            &format!("{}&ttl={}ms", self.url, self.ttl.as_millis()),
+        );
+        let is_good = renewed.is_ok();
+        let text = match renewed {
+            Ok(()) => format!("registered for \"{}\"", self.host),
+            Err(why) => format!("not registered: {why}"),
         };
         if self.said != text {
             let _ = writeln!(std::io::stderr(), "gatehouse: {text}");
@@ -152,7 +133,19 @@ impl Work {
         is_good
     }
 
-    fn send(&self, method: &str, query: &str) -> Result<super::http::Answer, String> {
-        self.address.send(method, query, self.key.as_deref())
+    /// Sends a request; the error says why nginx has not done what it asks for.
+    fn send(&self, method: &str, url: &str) -> Result<(), String> {
+        let response = self.client.send(method, url, None).map_err(|e| match e {
+            Error::Io(error) => error.to_string(),
+            other => other.to_string(),
+        })?;
+        let status = response.status().as_u16();
+        if matches!(status, 200 | 201) {
+            return Ok(());
+        }
+        let error = http::error(response);
+        let message = error.get("message").and_then(Value::as_str);
+        let text = format!("{status} {}", message.unwrap_or_default());
+        Err(text.trim_end().to_owned())
     }
 }

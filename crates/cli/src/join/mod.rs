@@ -1,6 +1,6 @@
 //! `gatehouse join`: runs a command, and keeps it registered at an nginx while it runs.
 
-mod http;
+mod address;
 mod keeper;
 
 use std::os::unix::process::ExitStatusExt;
@@ -14,7 +14,7 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 
 use crate::Failure;
-use http::Address;
+use crate::http::{self, Client};
 use keeper::{Keeper, Wanted};
 
 /// Run a command, and register it as a backend while it runs.
@@ -55,13 +55,16 @@ enum Event {
     Ended(std::io::Result<ExitStatus>),
 }
 
+/// The longest that connecting, sending a request, the head of an answer and its body may take, each.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The longest that the end of a registration may hold a signal up.
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Runs the command; its exit code.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let address = Address::parse(&arguments.url).map_err(Failure::Wrong)?;
-    let key = arguments.key_file.as_deref().map(read_key).transpose()?;
+    let address = address::parse(&arguments.url).map_err(Failure::Wrong)?;
+    let client = client(arguments.key_file.as_deref())?;
     let (send, events) = mpsc::channel();
     watch_signals(send.clone())?;
     let child = start(&arguments.command)?;
@@ -72,28 +75,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         host: arguments.host.clone(),
         port: arguments.port,
         ttl: arguments.ttl,
-        key,
     };
-    let keeper = Keeper::start(address, wanted);
+    let keeper = Keeper::start(client, &address, wanted);
     let status = wait(&events, pid, keeper);
     status
         .map(exit_code)
         .map_err(|e| Failure::Wrong(format!("the command cannot be waited for: {e}")))
 }
 
-/// The key in a file, without the newline at its end.
-fn read_key(path: &Path) -> Result<String, Failure> {
-    let text = String::from_utf8(crate::files::read(path)?);
-    let text = text.map_err(|_| crate::files::refused(path, &"the key is not a text"))?;
-    let key = text.strip_suffix('\n').unwrap_or(&text);
-    let key = key.strip_suffix('\r').unwrap_or(key);
-    if key.is_empty() || key.contains(char::is_control) {
-        return Err(crate::files::refused(
-            path,
-            &"there is no key, or more than one line",
-        ));
-    }
-    Ok(key.to_owned())
+/// One connection for each request, and each has an end: whoever is to leave must not wait for an old answer.
+fn client(key_file: Option<&Path>) -> Result<Client, Failure> {
+    let settings = http::settings()
+        .timeout_connect(Some(PATIENCE))
+        .timeout_send_request(Some(PATIENCE))
+        .timeout_recv_response(Some(PATIENCE))
+        .timeout_recv_body(Some(PATIENCE))
+        .max_idle_connections(0);
+    Client::new(settings.build(), key_file)
 }
 
 fn start(command: &[String]) -> Result<Child, Failure> {

@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::client::{Client, Reply, encoded};
+use super::client::{Client, Reply};
 use super::words::Owner;
+use crate::http::encoded;
 use crate::{Failure, Outcome};
 
 pub(super) fn list(client: &Client, owner: Option<Owner>, json: bool) -> Result<Outcome, Failure> {
