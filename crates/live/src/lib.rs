@@ -36,7 +36,7 @@ pub use gatehouse_table::table::Candidate;
 pub use memory::{Memory, OldZone};
 pub use pace::{Pace, Usage};
 pub use scheduler::{BEAT_MS, PAUSE_MS, Round, Scheduler};
-pub use slice::{Clock, Slice, SystemClock};
+pub use slice::{Clock, Slice, SystemClock, TURN};
 pub use stamp::Stamp;
 pub use watch::{Found, Watch};
 pub use world::{Level, Listing, OpenFile, World};

@@ -1,11 +1,12 @@
 //! The world of an nginx process, and the timer that polls its feeders.
 
 use crate::memory::{Memory, OldZone};
-use crate::pace::{LONG as SLICE, Pace, Usage};
+use crate::pace::{Pace, Usage};
 use crate::scheduler::{PAUSE_MS, Round, Scheduler};
-use crate::slice::{Slice, SystemClock};
+use crate::slice::{Slice, SystemClock, TURN};
 use crate::stamp::Stamp;
 use crate::world::{self, Listing, OpenFile, World};
+use gatehouse_nginx::event::sleep::sleep;
 use gatehouse_nginx::event::timer::{self, Slot, Tick};
 use gatehouse_nginx::ffi::process::{self, Role};
 use gatehouse_nginx::ffi::{files, guard, log};
@@ -66,7 +67,7 @@ impl Feeds {
         let length = match pace.begin(&begun) {
             Ok(length) => length,
             // A worker that exits has memory to free, and few requests.
-            Err(_) if exiting => SLICE,
+            Err(_) if exiting => TURN,
             Err(pause) => return Some(pause),
         };
         let next = scheduler.run(&Round {
@@ -110,6 +111,20 @@ pub fn start_worker<M: Live>(feeds: &Feeds) {
 /// The master ends: what is to outlive nginx is written down.
 pub fn end_master(feeds: &Feeds) {
     feeds.change(|scheduler| scheduler.finish(&guard::contain));
+}
+
+/// Takes steps until one of them says that nothing is left; requests go on in between.
+pub async fn in_slices(mut step: impl FnMut() -> bool) {
+    loop {
+        let clock = SystemClock::start();
+        let slice = Slice::new(&clock, TURN);
+        while !slice.is_over() {
+            if !step() {
+                return;
+            }
+        }
+        sleep(Duration::ZERO).await;
+    }
 }
 
 /// Polls the feeders of the running configuration.

@@ -1,10 +1,9 @@
 //! How much of a worker's time its feeders take: what requests leave, and a small part of a worker that has none to
 //! spare.
 
+use crate::slice::TURN;
 use std::time::Duration;
 
-/// A slice of a worker that has little else to do. With the step in which it ends that is less than 5 ms.
-pub(crate) const LONG: Duration = Duration::from_millis(3);
 /// A slice of a worker that serves requests: these wait that long at most, and one of its steps.
 const SHORT: Duration = Duration::from_millis(1);
 
@@ -64,7 +63,7 @@ impl Pace {
         } else {
             1000
         };
-        Ok(if self.load < LITTLE { LONG } else { SHORT })
+        Ok(if self.load < LITTLE { TURN } else { SHORT })
     }
 
     /// A slice is over that began at `begun`, and there is more to do: milliseconds until the next one.

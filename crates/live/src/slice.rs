@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// How long work may take of one turn of the event loop. With the step in which it ends that is less than 5 ms.
+pub const TURN: Duration = Duration::from_millis(3);
+
 /// A clock that only goes forward.
 pub trait Clock {
     /// The time since some moment.

@@ -4,23 +4,22 @@ use super::gate::{Call, Expected};
 use super::list::tag;
 use super::names::Names;
 use super::problem::{Problem, json};
+use gatehouse_live::nginx::in_slices;
 use gatehouse_live::table::{Bulk, Counts, Refused, SharedTable, change_all};
-use gatehouse_live::{Slice, SystemClock};
+use gatehouse_live::{Slice, SystemClock, TURN};
 use gatehouse_nginx::event::sleep::sleep;
 use gatehouse_nginx::http::body::{Body, BodyReader};
 use gatehouse_nginx::http::content::Answer;
 use gatehouse_nginx::http::reply::Reply;
 use gatehouse_nginx::{Level, Request, Zone, ffi::log};
 use gatehouse_table::api::Query;
-use gatehouse_table::route::{KeySet, PatchEntry, PatchReader, RouteError};
+use gatehouse_table::route::{PatchEntry, PatchReader, RouteError};
 use gatehouse_table::table::{Owner, Prepared};
 use std::rc::Rc;
 use std::time::Duration;
 
 /// Bytes read at once: what is done with them takes well below a millisecond.
 const PIECE: usize = 8 * 1024;
-/// How long the reading may take of one turn of the loop.
-const SLICE: Duration = Duration::from_millis(3);
 
 /// `PATCH /`
 pub(super) fn patch(r: Request<'_>, call: &Call<'_>, body: Body<'_>) -> Result<Answer, Problem> {
@@ -60,7 +59,8 @@ impl Patching {
             reader,
             ..
         } = self;
-        free(reader.into_keys()).await;
+        let mut keys = reader.into_keys();
+        in_slices(|| keys.shrink()).await;
         if let Err(problem) = read {
             bulk.give_up();
             // Nothing was made: this frees its memory.
@@ -97,7 +97,7 @@ impl Patching {
     async fn read(&mut self) -> Result<(), Problem> {
         loop {
             let clock = SystemClock::start();
-            let slice = Slice::new(&clock, SLICE);
+            let slice = Slice::new(&clock, TURN);
             while !slice.is_over() {
                 let piece = self.body.read(PIECE)?;
                 if piece.is_empty() {
@@ -163,23 +163,6 @@ impl Patching {
 fn pointer(key: &[u8]) -> String {
     let name = String::from_utf8_lossy(key);
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
-}
-
-/// Frees the keys of a document in slices.
-async fn free(mut keys: KeySet) {
-    loop {
-        let clock = SystemClock::start();
-        let slice = Slice::new(&clock, SLICE);
-        while keys.shrink() {
-            if slice.is_over() {
-                break;
-            }
-        }
-        if !slice.is_over() {
-            return;
-        }
-        sleep(Duration::ZERO).await;
-    }
 }
 
 fn text(counts: Counts) -> Vec<u8> {

@@ -1,11 +1,10 @@
 //! Addresses of backends' names: asked for before a route is stored, without anybody waiting but the one who stores it.
 
 use super::problem::Problem;
-use gatehouse_live::nginx::Process;
+use gatehouse_live::nginx::{Process, in_slices};
 use gatehouse_live::table::Hosts;
-use gatehouse_live::{Slice, SystemClock};
 use gatehouse_nginx::event::resolver::{LookupError, Resolver};
-use gatehouse_nginx::event::sleep::{sleep, within};
+use gatehouse_nginx::event::sleep::within;
 use gatehouse_nginx::ffi::process;
 use gatehouse_table::route::{Host, Key, Resolved, Route};
 use gatehouse_table::table::{RouteView, resolve};
@@ -17,8 +16,6 @@ use std::time::Duration;
 
 /// How long all names of one request may take.
 const PATIENCE_MS: u64 = 30_000;
-/// How long /etc/hosts is read at a time.
-const SLICE: Duration = Duration::from_millis(3);
 
 /// The names of one request.
 pub(super) struct Names {
@@ -112,19 +109,7 @@ impl Names {
     /// Looks again at /etc/hosts, which may be long.
     async fn read_hosts(&self) {
         self.hosts.borrow_mut().refresh(&Process);
-        loop {
-            let clock = SystemClock::start();
-            let slice = Slice::new(&clock, SLICE);
-            while self.hosts.borrow_mut().step() {
-                if slice.is_over() {
-                    break;
-                }
-            }
-            if !slice.is_over() {
-                return;
-            }
-            sleep(Duration::ZERO).await;
-        }
+        in_slices(|| self.hosts.borrow_mut().step()).await;
     }
 }
 

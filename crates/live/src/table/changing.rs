@@ -5,7 +5,8 @@ use super::bulk::{Bulk, Counts, Progress};
 use super::change::{Attempt, Attempts, Made, Refused, Wanted};
 use super::shared::SharedTable;
 use crate::memory::Memory;
-use crate::slice::{Slice, SystemClock};
+use crate::nginx::in_slices;
+use crate::slice::{Slice, SystemClock, TURN};
 use gatehouse_nginx::event::sleep::sleep;
 use gatehouse_nginx::ffi::process;
 use gatehouse_table::route::Key;
@@ -37,9 +38,6 @@ pub async fn change<M: Memory>(
     }
 }
 
-/// How long changes that belong together may take of one turn of the loop.
-const SLICE: Duration = Duration::from_millis(3);
-
 /// Makes changes that belong together, from any worker. What the memory of `bulk` holds is freed meanwhile.
 ///
 /// # Errors
@@ -51,7 +49,7 @@ pub async fn change_all<M: Memory>(
     let mut until = process::now_ms().saturating_add(PATIENCE_MS);
     let result = loop {
         let clock = SystemClock::start();
-        let slice = Slice::new(&clock, SLICE);
+        let slice = Slice::new(&clock, TURN);
         let progress = loop {
             let progress = bulk.attempt(table, process::now_ms());
             if progress != Progress::More || slice.is_over() {
@@ -75,17 +73,6 @@ pub async fn change_all<M: Memory>(
         };
         sleep(pause).await;
     };
-    loop {
-        let clock = SystemClock::start();
-        let slice = Slice::new(&clock, SLICE);
-        while bulk.shrink() {
-            if slice.is_over() {
-                break;
-            }
-        }
-        if !slice.is_over() {
-            return result;
-        }
-        sleep(Duration::ZERO).await;
-    }
+    in_slices(|| bulk.shrink()).await;
+    result
 }
