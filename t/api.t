@@ -192,7 +192,7 @@ Content-Type: application/json
 --- response_body_like eval
 ["", "^\\{\"backends\":\\[\\]\\}\n\$", "\n\"a/B//% \xc3\xa9\":", "unknown_path", "the key is not UTF-8", "reserved", "unknown_path"]
 
-=== TEST 9: a body in a file, and one without a length
+=== TEST 9: a body in a file
 --- http_upstream: a
 --- http_config eval: $::Http
 --- user_files eval: $::Apps

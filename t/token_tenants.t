@@ -4,6 +4,13 @@ use Test::Nginx::Socket 'no_plan';
 
 # ScaleSimple tokens, with the KEY of a route and an EXP of 4000000000 (2096) or 1000000000 (2001):
 #   printf %s "$KEY$(printf %s "$EXP$URL$KEY" | md5sum | cut -c-32)" | md5sum
+# A request with a token of key-a, key-b, key-w, key-o or key-f:
+our $A = 'GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000';
+our $B = 'GET /v?ss_token=032ae4324f551190cf58dfe9292fed95&ss_expiration=4000000000';
+our $W = 'GET /v?ss_token=0cbf4d1b70d0c69df9f63f9b8a0c206d&ss_expiration=4000000000';
+our $O = 'GET /v?ss_token=24e8554fe9eda85fca59835d6c569eee&ss_expiration=4000000000';
+our $F = 'GET /v?ss_token=b9591d1e8997f2f984bb03fbcfceb050&ss_expiration=4000000000';
+
 our $P = 'upstream_table sites { zone 1m; file sites.json; }
 token_profile t { format scalesimple; key table=sites name=token; }
 ';
@@ -35,7 +42,7 @@ __DATA__
 location / { token_auth t; root html; }
 --- user_files eval: $::Files
 --- request eval
-["GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=032ae4324f551190cf58dfe9292fed95&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=032ae4324f551190cf58dfe9292fed95&ss_expiration=4000000000", "GET /v?ss_token=0cbf4d1b70d0c69df9f63f9b8a0c206d&ss_expiration=4000000000", "GET /v"]
+[$::A, $::B, $::A, $::B, $::W, "GET /v"]
 --- more_headers eval
 ["Host: a.test", "Host: b.test", "Host: b.test", "Host: a.test", "Host: a.test", "Host: a.test"]
 --- error_code eval
@@ -53,7 +60,7 @@ of its route
 location / { token_auth t; root html; }
 --- user_files eval: $::Files
 --- request eval
-["GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=032ae4324f551190cf58dfe9292fed95&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=5df10bf5aa74a7eef34a69f7d3aecd73&ss_expiration=4000000000", "GET /v?ss_token=5df10bf5aa74a7eef34a69f7d3aecd73&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000"]
+[$::A, $::A, $::A, $::A, $::B, $::A, "GET /v?ss_token=5df10bf5aa74a7eef34a69f7d3aecd73&ss_expiration=4000000000", "GET /v?ss_token=5df10bf5aa74a7eef34a69f7d3aecd73&ss_expiration=4000000000", $::A, $::A]
 --- more_headers eval
 ["Host: A.Test", "Host: a.test:8080", "Host: a.test.", "Host: A.TEST.:80", "Host: A.TEST", "Host: b.test:80", "Host: [::1]:8080", "Host: [::1]", "Host: xa.test", "Host: a.test.b.test"]
 --- error_code eval
@@ -65,7 +72,7 @@ location / { token_auth t; root html; }
 location / { token_auth t; root html; }
 --- user_files eval: $::Files
 --- request eval
-["GET /v?ss_token=0cbf4d1b70d0c69df9f63f9b8a0c206d&ss_expiration=4000000000", "GET /v?ss_token=0cbf4d1b70d0c69df9f63f9b8a0c206d&ss_expiration=4000000000", "GET /v?ss_token=0cbf4d1b70d0c69df9f63f9b8a0c206d&ss_expiration=4000000000", "GET /v?ss_token=0cbf4d1b70d0c69df9f63f9b8a0c206d&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000"]
+[$::W, $::W, $::W, $::W, $::A]
 --- more_headers eval
 ["Host: x.w.test", "Host: y.x.w.test", "Host: bare.w.test", "Host: w.test", "Host: x.w.test"]
 --- error_code eval
@@ -79,7 +86,7 @@ token refused: invalid, profile "t", no key "token" for its host in upstream_tab
 location / { token_auth t; root html; }
 --- user_files eval: $::Files
 --- request eval
-["GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=758d298b6f78f867e474a58844d1baa1&ss_expiration=4000000000", "GET /v?ss_token=758d298b6f78f867e474a58844d1baa1&ss_expiration=4000000000", "GET /v", "GET /v?ss_token=x&ss_expiration=1"]
+[$::A, $::A, $::A, "GET /v?ss_token=758d298b6f78f867e474a58844d1baa1&ss_expiration=4000000000", "GET /v?ss_token=758d298b6f78f867e474a58844d1baa1&ss_expiration=4000000000", "GET /v", "GET /v?ss_token=x&ss_expiration=1"]
 --- more_headers eval
 ["Host: none.test", "Host: other.test", "Host: empty.test", "Host: empty.test", "Host: none.test", "Host: none.test", "Host: none.test"]
 --- error_code eval
@@ -96,7 +103,7 @@ token refused: malformed, profile "t",
 location / { token_auth t; root html; }
 --- user_files eval: $::Files
 --- pipelined_requests eval
-["GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=032ae4324f551190cf58dfe9292fed95&ss_expiration=4000000000", "GET /v?ss_token=032ae4324f551190cf58dfe9292fed95&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000"]
+[$::A, $::A, $::B, $::B, $::A]
 --- more_headers eval
 ["Host: a.test", "Host: b.test", "Host: b.test", "Host: a.test", "Host: a.test"]
 --- error_code eval
@@ -145,7 +152,7 @@ location / { token_auth t; root html;
     add_header X-Token "$token_auth_status $token_auth_action $token_auth_key_id $token_auth_expires" always; }
 --- user_files eval: $::Files
 --- request eval
-["GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=9cdc1f733e9849a1d043839a24bb9553&ss_expiration=1000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000"]
+[$::A, "GET /v?ss_token=9cdc1f733e9849a1d043839a24bb9553&ss_expiration=1000000000", $::A]
 --- more_headers eval
 ["Host: a.test", "Host: a.test", "Host: b.test"]
 --- error_code eval
@@ -163,7 +170,7 @@ token_profile t { format scalesimple; key table=sites name=token; key id=before 
 location / { token_auth t; root html; add_header X-Key $token_auth_key_id always; }
 --- user_files eval: $::Files
 --- request eval
-["GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=24e8554fe9eda85fca59835d6c569eee&ss_expiration=4000000000", "GET /v?ss_token=24e8554fe9eda85fca59835d6c569eee&ss_expiration=4000000000", "GET /v?ss_token=b9591d1e8997f2f984bb03fbcfceb050&ss_expiration=4000000000", "GET /v?ss_token=b9591d1e8997f2f984bb03fbcfceb050&ss_expiration=4000000000", "GET /v?ss_token=b9591d1e8997f2f984bb03fbcfceb050&ss_expiration=4000000000"]
+[$::A, $::O, $::O, $::F, $::F, $::F]
 --- more_headers eval
 ["Host: a.test", "Host: a.test", "Host: b.test", "Host: a.test", "Host: b.test", "Host: none.test"]
 --- error_code eval
@@ -210,7 +217,7 @@ location / { token_auth t; root html; }
 >>> v
 shown
 --- request eval
-["GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=032ae4324f551190cf58dfe9292fed95&ss_expiration=4000000000", "GET /v?ss_token=0cbf4d1b70d0c69df9f63f9b8a0c206d&ss_expiration=4000000000"]
+[$::A, $::A, $::B, $::W]
 --- more_headers eval
 ["Host: a.test", "Host: A.test:80", "Host: B.test", "Host: x.test"]
 --- error_code eval
@@ -225,7 +232,7 @@ location = /inner { token_auth t; root html; try_files /v =404; add_header X-Key
 location = /refused { token_auth t; add_header X-Key "$token_auth_status $token_auth_action" always; return 403; }
 --- user_files eval: $::Files
 --- request eval
-["GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000"]
+[$::A, $::A]
 --- more_headers eval
 ["Host: a.test", "Host: b.test"]
 --- error_code eval
@@ -242,7 +249,7 @@ location /try { token_auth t; token_auth_dry_run on; add_header X-A $token_auth_
 location /guard { token_auth t; if ($token_auth_status != ok) { return 410; } return 204; }
 --- user_files eval: $::Files
 --- request eval
-["GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /try?ss_token=1fe4c5c73237caa4809a3e490f9fd0a6&ss_expiration=4000000000", "GET /guard?ss_token=3c6fbdf64dcd2db68500b78384660976&ss_expiration=4000000000", "GET /guard?ss_token=3c6fbdf64dcd2db68500b78384660976&ss_expiration=4000000000"]
+[$::A, $::A, "GET /try?ss_token=1fe4c5c73237caa4809a3e490f9fd0a6&ss_expiration=4000000000", "GET /guard?ss_token=3c6fbdf64dcd2db68500b78384660976&ss_expiration=4000000000", "GET /guard?ss_token=3c6fbdf64dcd2db68500b78384660976&ss_expiration=4000000000"]
 --- more_headers eval
 ["Host: a.test", "Host: b.test", "Host: a.test", "Host: a.test", "Host: b.test"]
 --- error_code eval
@@ -257,7 +264,7 @@ location / { token_auth t; root html; auth_request /ask; }
 location = /ask { internal; token_auth t; if ($token_auth_status = ok) { return 204; } return 401; }
 --- user_files eval: $::Files
 --- request eval
-["GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000", "GET /v?ss_token=bfb386bd8bd0a688991b794888e538e7&ss_expiration=4000000000"]
+[$::A, $::A]
 --- more_headers eval
 ["Host: a.test", "Host: b.test"]
 --- error_code eval
@@ -290,14 +297,15 @@ FTuY4X-aBLWxSN1hITKM2Uw_ftr1E5e4No69zuZFhgw
 --- http_config eval: $::P
 --- config
 location / { token_auth t; root html; }
---- user_files
->>> ../conf/sites.json
-{"a.test": {"backends": [], "keys": {"other": "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy", "token": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}},
+--- user_files eval
+'>>> ../conf/sites.json
+{"a.test": {"backends": [], "keys": {"other": "' . ("y" x 80) . '", "token": "' . ("x" x 900) . '"}},
  "b.test": {"backends": [], "keys": {"k0": "v", "k1": "v", "k2": "v", "k3": "v", "k4": "v", "k5": "v", "k6": "v", "k7": "v", "k8": "v", "k9": "v", "k10": "v", "k11": "v", "k12": "v", "k13": "v", "k14": "v", "k15": "v", "k16": "v", "k17": "v", "k18": "v", "k19": "v", "k20": "v", "k21": "v", "k22": "v", "k23": "v", "k24": "v", "k25": "v", "k26": "v", "k27": "v", "k28": "v", "k29": "v", "k30": "v", "k31": "v", "k32": "v", "k33": "v", "k34": "v", "k35": "v", "k36": "v", "k37": "v", "k38": "v", "k39": "v", "k40": "v", "k41": "v", "k42": "v", "k43": "v", "k44": "v", "k45": "v", "k46": "v", "k47": "v", "k48": "v", "k49": "v", "k50": "v", "k51": "v", "k52": "v", "k53": "v", "k54": "v", "k55": "v", "k56": "v", "k57": "v", "k58": "v", "k59": "v", "k60": "v", "k61": "v", "k62": "v", "k63": "v", "k64": "v", "k65": "v", "k66": "v", "k67": "v", "k68": "v", "k69": "v", "k70": "v", "k71": "v", "k72": "v", "k73": "v", "k74": "v", "k75": "v", "k76": "v", "k77": "v", "k78": "v", "k79": "v", "k80": "v", "k81": "v", "k82": "v", "k83": "v", "k84": "v", "k85": "v", "k86": "v", "k87": "v", "k88": "v", "k89": "v", "k90": "v", "k91": "v", "k92": "v", "k93": "v", "k94": "v", "k95": "v", "k96": "v", "k97": "v", "k98": "v", "k99": "v", "k100": "v", "k101": "v", "k102": "v", "k103": "v", "k104": "v", "k105": "v", "k106": "v", "k107": "v", "k108": "v", "k109": "v", "k110": "v", "k111": "v", "k112": "v", "k113": "v", "k114": "v", "k115": "v", "k116": "v", "k117": "v", "k118": "v", "k119": "v", "k120": "v", "k121": "v", "k122": "v", "k123": "v", "k124": "v", "k125": "v", "k126": "v", "k127": "v", "k128": "v", "k129": "v", "k130": "v", "k131": "v", "k132": "v", "k133": "v", "k134": "v", "k135": "v", "k136": "v", "k137": "v", "k138": "v", "k139": "v", "k140": "v", "k141": "v", "k142": "v", "k143": "v", "k144": "v", "k145": "v", "k146": "v", "k147": "v", "k148": "v", "k149": "v", "k150": "v", "k151": "v", "k152": "v", "k153": "v", "k154": "v", "k155": "v", "k156": "v", "k157": "v", "k158": "v", "k159": "v", "k160": "v", "k161": "v", "k162": "v", "k163": "v", "k164": "v", "k165": "v", "k166": "v", "k167": "v", "k168": "v", "k169": "v", "k170": "v", "k171": "v", "k172": "v", "k173": "v", "k174": "v", "k175": "v", "k176": "v", "k177": "v", "k178": "v", "k179": "v", "k180": "v", "k181": "v", "k182": "v", "k183": "v", "k184": "v", "k185": "v", "k186": "v", "k187": "v", "k188": "v", "k189": "v", "k190": "v", "k191": "v", "k192": "v", "k193": "v", "k194": "v", "k195": "v", "k196": "v", "k197": "v", "k198": "v", "k199": "v", "token": "key-b"}}}
 >>> v
 shown
+'
 --- request eval
-["GET /v?ss_token=775e72239b44c4d868c2c46c29cc96c3&ss_expiration=4000000000", "GET /v?ss_token=032ae4324f551190cf58dfe9292fed95&ss_expiration=4000000000", "GET /v?ss_token=e6a4c1772fee9c0fc76d074607f3d8d2&ss_expiration=4000000000", "GET /v?ss_token=8eb60705ea3fbe234218884c96152263&ss_expiration=4000000000"]
+["GET /v?ss_token=775e72239b44c4d868c2c46c29cc96c3&ss_expiration=4000000000", $::B, "GET /v?ss_token=e6a4c1772fee9c0fc76d074607f3d8d2&ss_expiration=4000000000", "GET /v?ss_token=8eb60705ea3fbe234218884c96152263&ss_expiration=4000000000"]
 --- more_headers eval
 ["Host: a.test", "Host: b.test", "Host: a.test", "Host: b.test"]
 --- error_code eval
