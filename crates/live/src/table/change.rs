@@ -151,7 +151,7 @@ pub(super) fn make(writer: &mut Writer<'_>, wanted: &Wanted<'_>) -> Result<Made,
 pub(super) fn current(routes: &Table<'_>, key: &Key) -> Result<Option<(Taken, u64)>, Refused> {
     let taken = routes.take_out(key).map_err(|_| Refused::Busy)?;
     Ok(taken.map(|taken| {
-        let version = routes.version_of(&taken.view());
+        let version = routes.version_of(&taken);
         (taken, version)
     }))
 }

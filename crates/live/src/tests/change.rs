@@ -179,8 +179,9 @@ fn all(worker: &super::site::Worker) -> Vec<(String, u64)> {
     let routes = worker.table.routes().unwrap();
     let mut found = Vec::new();
     routes.scan(&mut routes.cursor(), usize::MAX, &mut |view| {
-        let key = String::from_utf8(view.key().to_vec()).unwrap();
-        found.push((key, routes.version_of(&view)));
+        let name = String::from_utf8(view.key().to_vec()).unwrap();
+        let (_, version) = worker.table.current(&key(&name)).unwrap().unwrap();
+        found.push((name, version));
     });
     found.sort();
     found

@@ -73,14 +73,16 @@ impl<W: Word> Table<'_, W> {
         Err(LookupError::Busy)
     }
 
-    /// A number for what a route is: another one when anything of it changes, its keys among it. It may change without
-    /// that too, when memory was short. Nobody can compute it who cannot read the table.
+    /// A number for what a route is: another one when anything of it changes, its keys among it, and the same one
+    /// wherever it moves. Nobody can compute it who cannot read the table.
     #[must_use]
-    pub fn version_of(&self, route: &RouteView<'_>) -> u64 {
-        let mut words = route.words().to_vec();
+    pub fn version_of(&self, route: &Taken) -> u64 {
+        let mut words = route.words.clone();
+        let view = route.view();
         let nowhere = Parts {
-            peers: vec![PeerSlot::NOWHERE; route.backend_count()],
-            attached: route.attached().map(AttachedRef::nowhere).collect(),
+            peers: vec![PeerSlot::NOWHERE; view.backend_count()],
+            // The keys themselves are among the words.
+            attached: view.attached().map(|_| AttachedRef::NOWHERE).collect(),
         };
         nowhere.put_into(&mut words);
         let bytes = bytemuck::cast_slice(&words);

@@ -254,10 +254,8 @@ impl AttachedRef {
         }
     }
 
-    /// The same block, wherever it is.
-    pub(super) fn nowhere(self) -> Self {
-        Self { at: 0, ..self }
-    }
+    /// That of any block, in a record that is only compared.
+    pub(super) const NOWHERE: Self = Self { at: 0, first: 0 };
 
     pub(super) fn words(self) -> [u64; 2] {
         [self.at as u64, self.first]
