@@ -10,7 +10,7 @@ use crate::{
     worker_kill,
 };
 
-/// All of them, the longest first: those that measure time or load the machine run alone, after the others.
+/// All of them: those that measure time or load the machine run alone, after the others.
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("reload_two_hundred", reload::two_hundred).beside_others(),
     Scenario::new("satisfy", satisfy::run).beside_others(),
@@ -159,6 +159,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .beside_others()
         .needs(REDIS),
     Scenario::new("redis_starts_first", redis::starts_first)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_state", redis::kept_in_state)
         .beside_others()
         .needs(REDIS),
     Scenario::new("redis_changes_source", redis::changes_source)

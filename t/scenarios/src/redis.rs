@@ -301,6 +301,27 @@ pub(super) fn starts_first(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
+/// nginx starts again while its store is away, and has the routes of its state; then the store comes back without any.
+pub(super) fn kept_in_state(env: &Env) -> Result<(), String> {
+    let mut redis = Redis::start(&[])?;
+    let (one, two) = (Backend::http("one")?, Backend::http("two")?);
+    redis.route("a.test", &[&url(one.port())])?;
+    let state = format!("state {}/apps.state;", redis.dir().display());
+    let conf = conf(&format!("127.0.0.1:{}", redis.port()), &state);
+    let server = start(env, &conf)?;
+    wait_answer(&server, "a.test", "one")?;
+    server.stop()?;
+    redis.kill();
+    let server = start(env, &conf)?;
+    expect_answer(&server, "a.test", "one")?;
+    redis.run()?;
+    server.wait_log("has no routes: 1 stay in use", NOTICED)?;
+    expect_answer(&server, "a.test", "one")?;
+    redis.route("b.test", &[&url(two.port())])?;
+    wait_answer(&server, "b.test", "two")?;
+    server.stop()
+}
+
 /// A reload from the store to a file and back: each takes over from the other, and no request fails.
 pub(super) fn changes_source(env: &Env) -> Result<(), String> {
     let site = Site::start(env)?;
