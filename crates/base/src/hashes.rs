@@ -3,8 +3,8 @@
 use memmap2::MmapMut;
 use std::hash::{BuildHasher, RandomState};
 
-/// A set of hashes, of which 104 bits count, each with a tag. It is kept as many small sets, so that it never takes long to grow, and it can be freed a
-/// part at a time.
+/// A set of hashes, of which 104 bits count, each with a tag. It is kept as many small sets, so that it never takes long
+/// to grow, and it can be freed a part at a time.
 #[derive(Debug)]
 pub struct HashShards {
     shards: Vec<Shard>,

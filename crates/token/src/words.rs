@@ -278,19 +278,18 @@ impl<'w> KeyWords<'w> {
     fn read(words: &[&'w str]) -> Result<Self, Error> {
         let mut line = Self::default();
         for word in words {
-            let place = match word.split_once('=') {
-                Some(("id", _)) => &mut line.id,
-                Some(("encoding", _)) => &mut line.encoding,
-                Some(("text", _)) => &mut line.text,
-                Some(("file", path)) if !path.is_empty() => &mut line.file,
-                Some(("table", table)) if !table.is_empty() => &mut line.table,
-                Some(("name", name)) if !name.is_empty() => &mut line.name,
+            let (place, value) = match word.split_once('=') {
+                Some(("id", id)) => (&mut line.id, id),
+                Some(("encoding", encoding)) => (&mut line.encoding, encoding),
+                Some(("text", text)) => (&mut line.text, text),
+                Some(("file", path)) if !path.is_empty() => (&mut line.file, path),
+                Some(("table", table)) if !table.is_empty() => (&mut line.table, table),
+                Some(("name", name)) if !name.is_empty() => (&mut line.name, name),
                 _ => {
                     let text = format!("invalid parameter \"{word}\" in \"key\" directive");
                     return Err(Error::new(text));
                 }
             };
-            let value = word.split_once('=').map_or("", |(_, value)| value);
             if place.replace(value).is_some() {
                 return Err(words::duplicate(word, "key").into());
             }
