@@ -64,14 +64,8 @@ impl<'a> Compiled<'a> {
             files: BTreeMap::new(),
             out: BTreeSet::new(),
         };
-        let names: BTreeSet<&String> = mutants.iter().map(|mutant| &mutant.file).collect();
-        for name in names {
-            compiled.write(name)?;
-        }
         for file in tree.sources(room) {
-            if !compiled.files.contains_key(&file) {
-                compiled.write(&file)?;
-            }
+            compiled.write(&file)?;
         }
         Ok(compiled)
     }

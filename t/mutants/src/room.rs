@@ -7,7 +7,7 @@ use clap::ValueEnum;
 /// A room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Room {
-    /// `src/`, `crates/nginx` and what of `crates/live` needs nginx, tested by `t/`.
+    /// `src/` and `crates/nginx`, tested by `t/`.
     Module,
     /// `crates/base`, tested by its own tests, as are all below.
     Base,

@@ -170,7 +170,7 @@ impl Switched {
         self.copied.push((from..self.text.len(), range.start));
     }
 
-    /// The faults that an error at this byte is about: those whose code it is in, the innermost first.
+    /// The fault that an error at this byte is about: the innermost whose code it is in.
     pub(crate) fn at(&self, byte: usize) -> Option<u32> {
         let around = self
             .places
