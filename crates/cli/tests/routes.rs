@@ -255,7 +255,9 @@ fn the_linter_names_file_and_place() {
     assert_eq!(bad(weight), (Some(1), text.to_owned()));
     let text = "unexpected end of file at line 1 column 1\n";
     assert_eq!(bad("{"), (Some(1), text.to_owned()));
-    let text = format!("key is in \"{good}\", too at /A.test\n");
+    let text = format!(
+        "duplicate key \"A.test\", it is \"a.test\" at /A.test, file \"{good}\" has it too\n"
+    );
     assert_eq!(bad(r#"{"A.test": {"backends": []}}"#), (Some(1), text));
     let exact = gatehouse(&[
         "check",
