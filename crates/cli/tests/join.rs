@@ -65,6 +65,18 @@ fn next(came: &Receiver<String>) -> String {
     came.recv_timeout(SOON).unwrap()
 }
 
+/// Waits until the program has said that.
+fn read_until(child: &mut Child, wanted: &str) {
+    let said = child.stderr.as_mut().unwrap();
+    let mut text = String::new();
+    let mut piece = [0; 256];
+    while !text.contains(wanted) {
+        let count = said.read(&mut piece).unwrap();
+        assert!(count > 0, "{text}");
+        text.push_str(std::str::from_utf8(&piece[..count]).unwrap());
+    }
+}
+
 fn signal(child: &Child, name: &str) {
     let pid = child.id().to_string();
     assert!(
@@ -158,13 +170,7 @@ fn an_answer_that_comes_byte_by_byte_is_not_waited_for() {
     });
     let (_app, port) = app();
     let mut child = join(router_port, port, &[], "exec sleep 60");
-    let mut said = [0; 256];
-    let count = child.stderr.take().unwrap().read(&mut said).unwrap();
-    let said = std::str::from_utf8(&said[..count]).unwrap();
-    assert!(
-        said.starts_with("gatehouse: not registered: timeout"),
-        "{said}"
-    );
+    read_until(&mut child, "not registered: timeout");
     signal(&child, "-TERM");
     assert_eq!(child.wait().unwrap().code(), Some(143));
 }
@@ -175,23 +181,13 @@ fn nginx_may_start_later_or_say_no() {
     drop(listener);
     let (_app, port) = app();
     let mut child = join(router_port, port, &[], "exec sleep 60");
-    let mut said = child.stderr.take().unwrap();
-    let mut text = String::new();
-    let mut piece = [0; 256];
-    let mut read_until = |wanted: &str| {
-        while !text.contains(wanted) {
-            let count = said.read(&mut piece).unwrap();
-            assert!(count > 0, "{text}");
-            text.push_str(std::str::from_utf8(&piece[..count]).unwrap());
-        }
-    };
-    read_until("not registered: Connection refused");
+    read_until(&mut child, "not registered: Connection refused");
     let came = router(
         TcpListener::bind(("127.0.0.1", router_port)).unwrap(),
         "403 Forbidden",
     );
     assert!(next(&came).starts_with("POST "));
-    read_until("not registered: 403 not here");
+    read_until(&mut child, "not registered: 403 not here");
     signal(&child, "-TERM");
     // `sh` has become `sleep`, which SIGTERM ends.
     assert_eq!(child.wait().unwrap().code(), Some(143));
