@@ -217,6 +217,14 @@ fn what_cannot_be_done_is_said() {
         let (code, said) = with(more);
         assert_eq!(code, Some(2), "{more:?}: {said}");
     }
+    let (code, said) = with(&["--key-file", "/dev/null", "--", "true"]);
+    assert_eq!(
+        (code, &*said),
+        (
+            Some(1),
+            "gatehouse: /dev/null: there is no key, or more than one line\n"
+        )
+    );
     assert_eq!(
         run(&[
             "join",
