@@ -73,12 +73,13 @@ fn bytes(body: Body<'_>) -> Result<&[u8], Problem> {
 
 impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
-        let code = match error {
-            BodyError::TooLarge => return Self::new(413, "too_large", error.to_string()),
-            BodyError::Unreadable => "unreadable",
-            BodyError::NoMemory => "no_memory",
-        };
-        Self::new(503, code, error.to_string())
+        match error {
+            BodyError::TooLarge => Self::new(413, "too_large", error.to_string()),
+            BodyError::Unreadable => {
+                Self::new(503, "unreadable", error.to_string()).with("Retry-After", "1")
+            }
+            BodyError::NoMemory => Self::no_memory(),
+        }
     }
 }
 
