@@ -5,11 +5,10 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::client::{Client, Reply};
-use super::words::Owner;
 use crate::http::encoded;
 use crate::{Failure, Outcome};
 
-pub(super) fn list(client: &Client, owner: Option<Owner>, json: bool) -> Result<Outcome, Failure> {
+pub(super) fn list(client: &Client, owner: Option<&str>, json: bool) -> Result<Outcome, Failure> {
     let document = client.send("GET", &all(owner), None)?.json()?;
     if json {
         return Ok(Outcome::done(format!("{document}\n")));
@@ -25,8 +24,8 @@ pub(super) fn list(client: &Client, owner: Option<Owner>, json: bool) -> Result<
 }
 
 /// The path of all routes.
-pub(super) fn all(owner: Option<Owner>) -> String {
-    owner.map_or(String::new(), |owner| format!("?owner={}", owner.word()))
+pub(super) fn all(owner: Option<&str>) -> String {
+    owner.map_or(String::new(), |owner| format!("?owner={owner}"))
 }
 
 /// A backend in the short form.

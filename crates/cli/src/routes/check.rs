@@ -3,12 +3,19 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use gatehouse_table::route::{Entry, FileReader, Host, Match, RouteError};
 use gatehouse_table::table::{Demand, resolve};
 use serde_json::json;
 
-use super::words::Mode;
 use crate::{Failure, Outcome, files};
+
+/// The `match` of a table.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Mode {
+    Host,
+    Exact,
+}
 
 /// What files hold together.
 #[derive(Default)]

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::change::all;
 use super::client::Client;
-use super::words::Owner;
 use crate::{Failure, Outcome, files};
 
 /// A text file; `-` is standard input.
@@ -24,7 +23,7 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
 
 pub(super) fn export(
     client: &Client,
-    owner: Option<Owner>,
+    owner: Option<&str>,
     file: Option<&Path>,
 ) -> Result<Outcome, Failure> {
     let mut text = String::new();

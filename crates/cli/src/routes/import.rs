@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 use super::change::all;
 use super::client::Client;
 use super::files::read;
-use super::words::Owner;
 use crate::{Failure, Outcome, files};
 
 /// Bytes of one request, about: below the `body_max` that the API has unless it says otherwise.
@@ -29,7 +28,7 @@ pub(super) fn import(
     };
     let wanted =
         routes_of(wanted).ok_or_else(|| files::refused(path, &"\"routes\" is no object"))?;
-    let there = client.send("GET", &all(Some(Owner::Api)), None)?.json()?;
+    let there = client.send("GET", &all(Some("api")), None)?.json()?;
     let there = there.get("routes").and_then(Value::as_object);
     let there = there.cloned().unwrap_or_default();
     let patches = patches(path, there, wanted, prune)?;

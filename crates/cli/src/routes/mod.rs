@@ -5,15 +5,15 @@ mod check;
 mod client;
 mod files;
 mod import;
-mod words;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use gatehouse_table::api::OWNERS;
 
 use crate::{Failure, Outcome};
+use check::Mode;
 use client::Client;
-use words::{Mode, Owner};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -22,8 +22,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         server: Server,
         /// Only the routes of this owner.
-        #[arg(long)]
-        owner: Option<Owner>,
+        #[arg(long, value_parser = OWNERS.map(|row| row.0))]
+        owner: Option<String>,
         /// One JSON document, as a file of routes.
         #[arg(long)]
         json: bool,
@@ -79,8 +79,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         server: Server,
         /// Only the routes of this owner.
-        #[arg(long)]
-        owner: Option<Owner>,
+        #[arg(long, value_parser = OWNERS.map(|row| row.0))]
+        owner: Option<String>,
         /// Where to; without it to standard output.
         file: Option<PathBuf>,
     },
@@ -144,7 +144,7 @@ pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
             server,
             owner,
             json,
-        } => change::list(&server.client()?, *owner, *json),
+        } => change::list(&server.client()?, owner.as_deref(), *json),
         Command::Get { server, key, json } => change::get(&server.client()?, key, *json),
         Command::Put {
             server,
@@ -174,7 +174,7 @@ pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
             server,
             owner,
             file,
-        } => files::export(&server.client()?, *owner, file.as_deref()),
+        } => files::export(&server.client()?, owner.as_deref(), file.as_deref()),
         Command::Import {
             server,
             file,

@@ -21,7 +21,7 @@ pub struct Query {
 pub struct QueryError(pub String);
 
 /// The words of `owner=`.
-const OWNERS: [(&str, Owner); 4] = [
+pub const OWNERS: [(&str, Owner); 4] = [
     ("file", Owner::File),
     ("api", Owner::Api),
     ("registration", Owner::Registration),
