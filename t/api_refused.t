@@ -231,3 +231,21 @@ Content-Type: application/json
 ["Host: evil.test:81\nOrigin: http://evil.test:81\nSec-Fetch-Site: same-origin\nContent-Type: application/json", "Host: evil.test\nSec-Fetch-Site: same-origin", "Host: 127.0.0.1:81\nOrigin: http://127.0.0.1:81\nContent-Type: application/json", "Host: admin.test\nOrigin: http://admin.test\nContent-Type: application/json\nAuthorization: Bearer correct-horse"]
 --- error_code eval
 [403, 403, 201, 200]
+
+=== TEST 13: a password in the URL of a backend is neither in the answer nor in a log
+--- http_upstream: a
+--- http_config eval: $::Http
+--- user_files eval: $::Apps
+--- config eval: $::Config
+--- request eval
+["PUT /_apps/new.test
+{\"backends\": [\"http://user:s3cret\@10.0.0.1:80\"]}", "PATCH /_apps/
+{\"new.test\": {\"backends\": [\"http://user:s3cret\@10.0.0.1:80\"]}}", "POST /_apps/file.test/backends/reset?url=http://user\@10.0.0.1:80"]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[400, 400, 400]
+--- response_body_like eval
+["user name not allowed in backend ..http://\\*\\*\\*\@10.0.0.1:80", "user name not allowed in backend ..http://\\*\\*\\*\@10.0.0.1:80", "http://\\*\\*\\*\@10.0.0.1:80"]
+--- no_error_log
+s3cret

@@ -16,25 +16,42 @@ const OPTIONS: &[&str] = &["weight", "backup", "drain", "sni"];
 /// With `options`, a fragment such as `#weight=5&drain=1&backup=1&sni=name` is read too.
 ///
 /// # Errors
-/// A human-readable error.
+/// A human-readable error, without what could be a password.
 pub fn parse_backend_url(url: &str, options: bool) -> Result<Backend, String> {
+    read_url(url, options).map_err(|why| format!("{why} in backend \"{}\"", shown(url)))
+}
+
+fn read_url(url: &str, options: bool) -> Result<Backend, String> {
     let (address, fragment) = match url.split_once('#') {
         Some((address, fragment)) => (address, Some(fragment)),
         None => (url, None),
     };
-    let mut backend =
-        parse_authority(address).map_err(|why| format!("{why} in backend \"{url}\""))?;
+    let mut backend = parse_authority(address)?;
     match fragment {
         None => {}
-        Some(_) if !options => return Err(format!("fragment not allowed in backend \"{url}\"")),
+        Some(_) if !options => return Err("fragment not allowed".into()),
+        // This may be the end of a password; errors of options show what they are about.
+        Some(list) if list.contains('@') => return Err("invalid fragment".into()),
         Some(list) => {
             for option in list.split('&') {
-                apply_option(&mut backend, option)
-                    .map_err(|why| format!("{why} in backend \"{url}\""))?;
+                apply_option(&mut backend, option)?;
             }
         }
     }
     Ok(backend)
+}
+
+/// A URL that is refused, as messages have it: what stands before an `@` is a user's name and password.
+fn shown(url: &str) -> String {
+    let Some((before, rest)) = url.rsplit_once('@') else {
+        return url.to_owned();
+    };
+    let is_scheme = |text: &&str| text.bytes().all(|b| b.is_ascii_alphanumeric());
+    let scheme = before.split_once("://").map(|(scheme, _)| scheme);
+    match scheme.filter(is_scheme) {
+        Some(scheme) => format!("{scheme}://***@{rest}"),
+        None => format!("***@{rest}"),
+    }
 }
 
 /// `scheme://host:port`, and nothing behind it.
