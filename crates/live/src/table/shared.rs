@@ -86,8 +86,19 @@ impl<M: Memory> SharedTable<M> {
     }
 
     /// The table itself; None before the zone is mapped.
+    #[inline]
     pub fn routes(&self) -> Option<Table<'_, AtomicU64>> {
-        let table = Table::attach_with(self.memory.words()?, self.known.get()).ok()?;
+        let words = self.memory.words()?;
+        match self.known.get() {
+            Some(known) => Table::attach_with(words, Some(known)).ok(),
+            None => self.first(words),
+        }
+    }
+
+    /// The same for the first time.
+    #[cold]
+    fn first<'t>(&self, words: &'t [AtomicU64]) -> Option<Table<'t, AtomicU64>> {
+        let table = Table::attach(words).ok()?;
         self.known.get_or_init(|| table.known());
         Some(table)
     }

@@ -229,9 +229,13 @@ impl<'a, W: Word> Table<'a, W> {
         if mem.load(head::WORDS) != words.len() as u64 {
             return Err(LayoutError::OtherSize);
         }
+        let new;
         let known = match known.filter(|known| known.is_of(mem)) {
-            Some(known) => *known,
-            None => Known::of(mem).ok_or(LayoutError::OtherSize)?,
+            Some(known) => known,
+            None => {
+                new = Known::of(mem).ok_or(LayoutError::OtherSize)?;
+                &new
+            }
         };
         Ok(Self {
             mem,
