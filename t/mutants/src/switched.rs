@@ -75,7 +75,11 @@ fn add(edits: &mut Edits, text: &str, mutant: &Mutant, site: Site) -> Option<()>
         Site::Expression(around) => {
             let head = text.get(around.start..mutant.part.start)?;
             let tail = text.get(mutant.part.end..around.end)?;
-            let faulty = format!("{head}{}{tail}", mutant.replacement);
+            let faulty = match (head.trim(), tail.trim()) {
+                ("", _) | (_, "") => format!("{head}{}{tail}", mutant.replacement),
+                // The operands stay what they are, however the new operator binds.
+                (left, right) => format!("({left}) {} ({right})", mutant.replacement),
+            };
             let entry = edits
                 .entry((around.start, Reverse(around.end)))
                 .or_default();
@@ -240,6 +244,17 @@ mod tests {
         }
         let end = switched.text.rfind('}').expect("it ends");
         assert_eq!(switched.original(end), TEXT.rfind('}'));
+    }
+
+    #[test]
+    fn an_operator_keeps_its_operands() {
+        let (switched, apart) = with(&[fault(2, "<", "*")]);
+        assert!(apart.is_empty(), "{apart:?}");
+        let text = switched.text;
+        assert!(
+            text.contains("{ (a + 1) * (b) } else { a + 1 < b }"),
+            "{text}"
+        );
     }
 
     #[test]
