@@ -1,6 +1,6 @@
 //! The list of a route.
 
-use crate::route::{Backend, Host, MAX_BACKENDS, MAX_ID, Options, Route, parse_backend_url};
+use crate::route::{Backend, MAX_BACKENDS, MAX_ID, Options, Route, parse_backend_url};
 use std::fmt;
 
 /// Most elements of a list.
@@ -164,13 +164,6 @@ fn written(backend: &Backend) -> Result<String, Unwritable> {
     if backend.options != Options::default() {
         return Err(Unwritable { member: "options" });
     }
-    let scheme = if backend.tls { "https" } else { "http" };
-    let port = backend.port;
-    let address = match &backend.host {
-        Host::Name(name) => format!("{name}:{port}"),
-        Host::Ip(ip) => std::net::SocketAddr::new(*ip, port).to_string(),
-        Host::Unix(path) => format!("unix:{path}"),
-    };
     let mut options = Vec::new();
     if backend.weight != 1 {
         options.push(format!("weight={}", backend.weight));
@@ -185,5 +178,5 @@ fn written(backend: &Backend) -> Result<String, Unwritable> {
         options.push(format!("sni={sni}"));
     }
     let sign = if options.is_empty() { "" } else { "#" };
-    Ok(format!("{scheme}://{address}{sign}{}", options.join("&")))
+    Ok(format!("{}{sign}{}", backend.url(), options.join("&")))
 }

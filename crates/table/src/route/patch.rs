@@ -135,7 +135,9 @@ impl BackendPatch {
     /// # Errors
     /// What is wrong with the patch, and where.
     pub fn apply(&self, current: &Backend) -> Result<Backend, RouteError> {
-        let merged = merge(current.to_json(), self.0.clone(), "")?;
+        let mut text = Vec::new();
+        current.write_object(&mut text);
+        let merged = merge(Json::parse(&text)?, self.0.clone(), "")?;
         let mut patched = json::backend_object(merged, "")?;
         patched.options = current.options;
         if patched.is_at(current) {

@@ -1,6 +1,5 @@
 //! A route as JSON again, in the spelling that the file and the API read.
 
-use super::json::Json;
 use super::{Backend, Host, Route};
 use std::net::IpAddr;
 
@@ -66,6 +65,11 @@ impl Backend {
         if is_plain {
             return write_text(&self.url(), out);
         }
+        self.write_object(out);
+    }
+
+    /// An object, whatever is said.
+    pub(super) fn write_object(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"url\":");
         write_text(&self.url(), out);
         if self.weight != 1 {
@@ -81,19 +85,6 @@ impl Backend {
             write_text(sni, out);
         }
         out.push(b'}');
-    }
-
-    /// The backend as an object with all that is said of it.
-    pub(super) fn to_json(&self) -> Json {
-        let mut members = vec![("url".to_owned(), Json::String(self.url()))];
-        let mut add = |name: &str, value: Json| members.push((name.to_owned(), value));
-        add("weight", Json::Number(self.weight.into()));
-        add("backup", Json::Bool(self.backup));
-        add("drain", Json::Bool(self.drain));
-        if let Some(sni) = &self.sni {
-            add("sni", Json::String(sni.clone()));
-        }
-        Json::Object(members)
     }
 }
 
