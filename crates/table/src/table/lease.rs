@@ -107,7 +107,9 @@ impl<'a, W: Word> Table<'a, W> {
         self.mem.words.get(head::LEASE).map(Lease::new)
     }
 
-    pub(super) fn is_led_by(&self, who: Candidate) -> bool {
-        self.lease().is_some_and(|lease| lease.is_held(who))
+    /// Whether this process may feed the table: it has the lease, and no other table has taken over.
+    #[must_use]
+    pub fn is_led_by(&self, who: Candidate) -> bool {
+        !self.is_superseded() && self.lease().is_some_and(|lease| lease.is_held(who))
     }
 }

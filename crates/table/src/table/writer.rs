@@ -125,7 +125,7 @@ impl<'a, W: Word> Table<'a, W> {
     /// # Errors
     /// [`NoWriter`].
     pub fn feeding_writer(&self, who: Candidate, now_ms: u64) -> Result<Writer<'a, W>, NoWriter> {
-        if self.is_superseded() || !self.is_led_by(who) {
+        if !self.is_led_by(who) {
             return Err(NoWriter::LeaseLost);
         }
         self.writer(now_ms)

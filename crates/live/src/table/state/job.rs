@@ -172,13 +172,10 @@ fn rename<M: Memory>(
     table: &SharedTable<M>,
     who: Candidate,
 ) -> io::Result<Option<Replaced>> {
-    let routes = table.routes().filter(|routes| !routes.is_superseded());
+    let routes = table.routes().filter(|routes| routes.is_led_by(who));
     let Some(routes) = routes else {
         return Ok(None);
     };
-    if !routes.lease().is_some_and(|lease| lease.is_held(who)) {
-        return Ok(None);
-    }
     let replaced = writing.draft.commit()?;
     routes.set_saved(writing.saved);
     Ok(Some(replaced))
