@@ -3,7 +3,7 @@
 use super::state::{Failure, StateFile, Take, Told, load};
 use crate::memory::OldZone;
 use crate::world::World;
-use gatehouse_table::route::{Key, Match, Secret};
+use gatehouse_table::route::{Key, Match};
 use gatehouse_table::table::{Keys, LayoutError, Owner, RouteView, Table, Walk};
 use std::sync::atomic::AtomicU64;
 
@@ -115,10 +115,7 @@ impl Walk for Copying<'_, '_> {
             self.left_out = self.left_out.saturating_add(1);
             return;
         };
-        let secrets: Vec<(&str, Secret)> = keys
-            .iter()
-            .map(|(name, value)| (name, Secret::new(String::from_utf8_lossy(value).into())))
-            .collect();
+        let secrets = keys.secrets();
         let mut route = view.resolved();
         route.keys = secrets
             .iter()

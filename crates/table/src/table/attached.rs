@@ -16,7 +16,7 @@ use super::reader::LookupError;
 use super::record::{AttachedRef, EXTRA_KEY, MAX_ATTACHED, from_sevens, push_bytes, sevens};
 use super::view::RouteView;
 use super::{Table, Word};
-use crate::route::Resolved;
+use crate::route::{Resolved, Secret};
 use std::sync::atomic::Ordering;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -125,6 +125,16 @@ impl<'b> Keys<'b> {
             let name = std::str::from_utf8(name).unwrap_or("");
             (kind == EXTRA_KEY).then_some((name, value))
         })
+    }
+
+    /// All of them, in memory that is wiped.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<(&'b str, Secret)> {
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        let secrets = self
+            .iter()
+            .map(|(name, value)| (name, Secret::new(text(value))));
+        secrets.collect()
     }
 }
 

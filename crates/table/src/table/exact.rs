@@ -5,7 +5,7 @@ use super::parts::Parts;
 use super::record::{AttachedRef, PeerSlot};
 use super::view::RouteView;
 use super::{LookupError, MAX_RECORD_WORDS, Table, Word};
-use crate::route::{Key, Route, Secret};
+use crate::route::{Key, Route};
 use rapidhash::v3::rapidhash_v3_nano_inline;
 use zeroize::Zeroizing;
 
@@ -38,10 +38,9 @@ impl Taken {
     pub fn written(&self) -> Route {
         let mut route = self.view().written();
         let keys = Keys::from_words(self.words.get(self.record..).unwrap_or_default());
-        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        let keys = keys.iter();
+        let keys = keys.secrets().into_iter();
         route.keys = keys
-            .map(|(name, value)| (name.to_owned(), Secret::new(text(value))))
+            .map(|(name, secret)| (name.to_owned(), secret))
             .collect();
         route
     }
