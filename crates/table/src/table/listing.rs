@@ -122,10 +122,8 @@ impl Listing {
 
     fn read<W: Word>(&mut self, table: &Table<'_, W>, bucket: usize, moves: u64, readings: u32) {
         let to = bucket.saturating_add(BUCKETS).min(table.geo.buckets);
-        let from_slot = table.geo.bucket_at(bucket);
-        let slots = to.saturating_sub(bucket).saturating_mul(BUCKET);
         let tags = self.from..self.to;
-        for word in table.mem.slice(from_slot, slots).unwrap_or(&[]) {
+        for word in table.slots_of(bucket, to) {
             let slot = word.load(Ordering::Acquire);
             if slot == EMPTY || !tags.contains(&(slot >> 48)) {
                 continue;

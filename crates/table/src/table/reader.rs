@@ -261,15 +261,9 @@ impl<W: Word> Table<'_, W> {
             .bucket
             .saturating_add(buckets.max(1))
             .min(self.geo.buckets);
-        for bucket in cursor.bucket..to {
-            for word in self
-                .mem
-                .slice(self.geo.bucket_at(bucket), BUCKET)
-                .unwrap_or(&[])
-            {
-                if let Some(len) = self.copy_slot(word, &mut buf) {
-                    show(RouteView::from_words(buf.get(..len).unwrap_or(&[])));
-                }
+        for word in self.slots_of(cursor.bucket, to) {
+            if let Some(len) = self.copy_slot(word, &mut buf) {
+                show(RouteView::from_words(buf.get(..len).unwrap_or(&[])));
             }
         }
         cursor.bucket = to;
@@ -281,6 +275,13 @@ impl<W: Word> Table<'_, W> {
     #[must_use]
     pub fn disturbed(&self, cursor: &Cursor) -> bool {
         self.moves() != cursor.moves
+    }
+
+    /// The slots from one bucket to another.
+    pub(super) fn slots_of(&self, from: usize, to: usize) -> &[W] {
+        let count = to.saturating_sub(from).saturating_mul(BUCKET);
+        let slots = self.mem.slice(self.geo.bucket_at(from), count);
+        slots.unwrap_or(&[])
     }
 
     /// Whatever record a slot has.

@@ -1,7 +1,7 @@
 //! A walk over the routes of one owner, in no order: routes that move meanwhile may be missed, and are found by the
 //! next walk. Of other routes it reads one word.
 
-use super::layout::{BUCKET, EMPTY, slot_record};
+use super::layout::{EMPTY, slot_record};
 use super::record::First;
 use super::view::RouteView;
 use super::{MAX_RECORD_WORDS, Owner, Table, Word};
@@ -25,10 +25,8 @@ impl Sweep {
         show: &mut dyn FnMut(RouteView<'_>),
     ) -> bool {
         let to = self.bucket.saturating_add(BUCKETS).min(table.geo.buckets);
-        let slots = to.saturating_sub(self.bucket).saturating_mul(BUCKET);
-        let from_slot = table.geo.bucket_at(self.bucket);
         let mut buffer = vec![0; MAX_RECORD_WORDS];
-        for word in table.mem.slice(from_slot, slots).unwrap_or(&[]) {
+        for word in table.slots_of(self.bucket, to) {
             let slot = word.load(Ordering::Acquire);
             if slot == EMPTY {
                 continue;

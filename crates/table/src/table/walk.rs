@@ -18,7 +18,7 @@ pub trait Walk {
 }
 
 impl<W: Word> Table<'_, W> {
-    /// As [`Table::scan`], for a caller that knows the table's slots: `wanted` is told the number of each slot in use and
+    /// As [`Table::scan`], for a caller that knows the table's slots: `walk` is told the number of each slot in use and
     /// what it holds, and of those that it wants the route is shown, with its keys.
     ///
     /// What a slot holds differs whenever its route does, and stays the same when the entry moves.
@@ -28,14 +28,11 @@ impl<W: Word> Table<'_, W> {
             .bucket
             .saturating_add(buckets.max(1))
             .min(self.geo.buckets);
-        for bucket in cursor.bucket..to {
-            let words = self.mem.slice(self.geo.bucket_at(bucket), BUCKET);
-            for (number, word) in words.unwrap_or(&[]).iter().enumerate() {
-                let slot = word.load(Ordering::Acquire);
-                let number = bucket.saturating_mul(BUCKET).saturating_add(number);
-                if slot != EMPTY && walk.wants(number, slot) {
-                    self.show_slot(word, &mut buf, walk);
-                }
+        let first = cursor.bucket.saturating_mul(BUCKET);
+        for (number, word) in (first..).zip(self.slots_of(cursor.bucket, to)) {
+            let slot = word.load(Ordering::Acquire);
+            if slot != EMPTY && walk.wants(number, slot) {
+                self.show_slot(word, &mut buf, walk);
             }
         }
         cursor.bucket = to;
