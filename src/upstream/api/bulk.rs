@@ -70,7 +70,7 @@ impl Patching {
         let made = change_all(&*table, bulk).await;
         let counts = made.map_err(|(refused, key, lost)| {
             if lost > 0 {
-                let text = format!("upstream table \"{}\": {lost} routes of a refused PATCH could not be taken back: the zone is full", table.name());
+                let text = format!("upstream table \"{}\": {lost} routes of a refused PATCH could not be taken back: the zone is full, or another one has taken its place", table.name());
                 log::cycle(Level::Error, &text);
             }
             let problem = match refused {

@@ -62,7 +62,7 @@ pub enum Progress {
     /// All changes are made.
     Made(Counts),
     /// None is made: why, and which one was refused. So many could not be taken back, which takes a zone that others have
-    /// filled at that very moment.
+    /// filled at that very moment, or one that another zone has replaced, with these changes in it.
     Refused(Refused, Option<Key>, usize),
 }
 

@@ -13,7 +13,7 @@ fn route(url: &str) -> Route {
     parse_route(format!(r#"{{"backends": ["{url}"]}}"#).as_bytes()).unwrap()
 }
 
-fn resolved(route: &Route) -> Resolved<'_> {
+pub(super) fn resolved(route: &Route) -> Resolved<'_> {
     route.resolve(1, &mut |_, _| Ok(Vec::new()), &mut |_| {})
 }
 
@@ -276,4 +276,32 @@ fn changes_that_do_not_fit_are_taken_back() {
     );
     assert_eq!(all(&worker), before);
     while bulk.shrink() {}
+}
+
+/// A reload has taken the routes over into another zone, with what was made of the changes.
+#[test]
+fn changes_of_a_table_that_is_replaced_meanwhile_are_refused() {
+    let mut site = Site::new(512);
+    let worker = site.start(false).unwrap();
+    let mut bulk = Bulk::new(Owner::Api, Match::Host, None);
+    for n in 0..100 {
+        let name = format!("h{n}.test");
+        let new = prepared(&name, "http://10.0.0.2:80");
+        assert!(bulk.push(&key(&name), None, Some(&new)));
+    }
+    assert_eq!(bulk.attempt(&worker.table, 0), Progress::More);
+    worker.table.routes().unwrap().set_superseded(true);
+    let taken_over = all(&worker);
+    assert!(!taken_over.is_empty() && taken_over.len() < 100);
+    let superseded = Refused::Table(ApplyError::Superseded);
+    let next = key(&format!("h{}.test", 99 - taken_over.len()));
+    assert_eq!(
+        make(&worker, &mut bulk),
+        Progress::Refused(superseded, Some(next), taken_over.len())
+    );
+    assert_eq!(
+        all(&worker),
+        taken_over,
+        "nothing of it is changed any more"
+    );
 }

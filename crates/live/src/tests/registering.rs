@@ -132,6 +132,31 @@ fn what_is_not_renewed_ends_within_a_second() {
     assert!(!has_route(&worker));
 }
 
+/// A route of the API may say in its `meta` whatever it likes.
+#[test]
+fn only_registrations_end() {
+    let mut site = Site::new(512);
+    let worker = site.start(false).unwrap();
+    worker.table.take_registrations();
+    let text = br#"{"backends": ["http://10.0.0.1:3000"], "meta": {"until":[1]}}"#;
+    let route = gatehouse_table::route::parse_route(text).unwrap();
+    let resolved = super::change::resolved(&route);
+    let wanted = Wanted {
+        key: &key("a.test"),
+        owner: Owner::Api,
+        only_if: Condition::Absent,
+        route: Some(&resolved),
+    };
+    let made = Attempts::default().attempt(&worker.table, 0, &wanted);
+    assert!(matches!(made, Attempt::Over(Ok(_))), "{made:?}");
+    let world = Rc::clone(&site.world) as Rc<dyn World>;
+    let mut expiry = Expiry::new(Rc::clone(&worker.table), world);
+    for now_ms in [2, 60_000, 10_000_000_000] {
+        walk(&mut expiry, &worker, now_ms);
+        assert_eq!(worker.backends("a.test"), [ONE]);
+    }
+}
+
 #[test]
 fn a_table_without_registrations_is_hardly_looked_at() {
     let mut site = Site::new(512);
