@@ -94,7 +94,7 @@ impl Dialogue {
     }
 
     /// How many commands have been answered; the number runs in a circle.
-    #[cfg(feature = "nginx")]
+    #[cfg(any(test, feature = "nginx"))]
     pub(super) fn answered(&self) -> u64 {
         self.answered
     }

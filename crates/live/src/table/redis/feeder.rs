@@ -156,7 +156,7 @@ impl<M: Memory> Line<M> {
     }
 
     /// How many commands have been answered; the number runs in a circle.
-    #[cfg(feature = "nginx")]
+    #[cfg(any(test, feature = "nginx"))]
     pub(super) fn answered(&self) -> u64 {
         self.follower.borrow().dialogue.answered()
     }

@@ -11,6 +11,8 @@ mod feeder;
 mod follow;
 mod frame;
 mod full;
+#[cfg(any(test, feature = "nginx"))]
+mod life;
 mod marks;
 mod news;
 mod queue;
@@ -26,6 +28,8 @@ mod wire;
 
 pub use feeder::{Line, StoreFeeder};
 pub use follow::Lost;
+#[cfg(test)]
+pub(crate) use life::Life;
 pub use server::{Place, Server};
 pub use store::{Password, Store};
 #[cfg(feature = "nginx")]

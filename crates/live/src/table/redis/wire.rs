@@ -2,6 +2,7 @@
 
 use super::feeder::Line;
 use super::follow::Lost;
+use super::life::{LOOK_MS, Life};
 use super::sentinel;
 use super::server::Server;
 use super::way::{PATIENCE, Way, connect, text, turn};
@@ -18,16 +19,6 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
-
-/// How long a server may be silent when it was asked something.
-const SILENCE_MS: u64 = 3_000;
-/// A server whose bytes never become an answer is as useless as a silent one.
-const ANSWER_MS: u64 = 15_000;
-/// So many looks must have found nothing besides: this process may have stood still itself.
-const LOOKS: u32 = 3;
-/// How often it is looked whether all is well, and how often an idle server is asked for a sign of life.
-const LOOK_MS: u64 = 500;
-const SIGN_MS: u64 = 1_000;
 
 /// Bytes read at once.
 const PIECE: usize = 32 * 1024;
@@ -195,17 +186,15 @@ async fn talk<M: Memory>(
 ) -> Result<Never, Lost> {
     let mut connection = connect(way, server, line).await?;
     line.connected(&server.to_string());
-    let mut life = Life::begin();
+    let mut life = Life::begin(process::now_ms());
     let mut buffer = vec![0; PIECE];
     loop {
         let next = line.work(&Slice::new(&SystemClock::start(), SLICE))?;
-        life.follow(line)?;
         if is_moved.get() {
             return Err(Lost::Store("is the master no more".into()));
         }
         let out = line.take_out();
         if !out.is_empty() {
-            life.asked();
             connection.write_all(&out, PATIENCE).await.map_err(text)?;
         }
         drop(out);
@@ -217,93 +206,17 @@ async fn talk<M: Memory>(
             Next::In(ms) => ms.min(LOOK_MS),
         };
         let read = connection.read(&mut buffer, PATIENCE);
-        match within(Duration::from_millis(wait_ms), read).await {
+        let heard = match within(Duration::from_millis(wait_ms), read).await {
             Ok(Ok(0)) => return Err(Lost::Store("the connection was closed".into())),
             Ok(Ok(count)) => {
-                life.heard();
                 let bytes = buffer.get(..count).unwrap_or_default();
                 line.receive(bytes);
                 turn().await;
+                true
             }
             Ok(Err(error)) => return Err(text(error)),
-            Err(_) => life.look(line)?,
-        }
-        life.sign(line);
-    }
-}
-
-/// Whether a server lives.
-struct Life {
-    heard_ms: u64,
-    /// When it was asked for a sign of life.
-    sign_ms: u64,
-    /// Looks that have found nothing.
-    looks: u32,
-    /// How many answers have come, when the last one was, and how many turns of work there were since.
-    answered: u64,
-    answered_ms: u64,
-    turns: u32,
-}
-
-impl Life {
-    fn begin() -> Self {
-        let now_ms = process::now_ms();
-        Self {
-            heard_ms: now_ms,
-            sign_ms: now_ms,
-            looks: 0,
-            answered: 0,
-            answered_ms: now_ms,
-            turns: 0,
-        }
-    }
-
-    /// What is asked is answered in time, piece by piece or not.
-    fn follow<M: Memory>(&mut self, line: &Line<M>) -> Result<(), Lost> {
-        let (now_ms, answered) = (process::now_ms(), line.answered());
-        if line.waiting() == 0 || answered != self.answered {
-            (self.answered, self.answered_ms, self.turns) = (answered, now_ms, 0);
-            return Ok(());
-        }
-        self.turns = self.turns.saturating_add(1);
-        let is_late = now_ms.saturating_sub(self.answered_ms) >= ANSWER_MS;
-        // This process may have stood still itself.
-        if is_late && self.turns > 10 * LOOKS {
-            return Err(Lost::Store("does not answer".into()));
-        }
-        Ok(())
-    }
-
-    fn heard(&mut self) {
-        self.heard_ms = process::now_ms();
-        self.looks = 0;
-    }
-
-    /// Something is asked: an idle server has from now on to answer.
-    fn asked(&mut self) {
-        if self.looks == 0 {
-            self.heard_ms = process::now_ms();
-        }
-    }
-
-    fn look<M: Memory>(&mut self, line: &Line<M>) -> Result<(), Lost> {
-        let silent_ms = process::now_ms().saturating_sub(self.heard_ms);
-        if line.waiting() == 0 {
-            self.looks = 0;
-            return Ok(());
-        }
-        self.looks = self.looks.saturating_add(1);
-        if silent_ms >= SILENCE_MS && self.looks >= LOOKS {
-            return Err(Lost::Store("does not answer".into()));
-        }
-        Ok(())
-    }
-
-    fn sign<M: Memory>(&mut self, line: &Line<M>) {
-        let now_ms = process::now_ms();
-        if now_ms.saturating_sub(self.sign_ms) >= SIGN_MS {
-            self.sign_ms = now_ms;
-            line.ping();
-        }
+            Err(_) => false,
+        };
+        life.look(line, heard, process::now_ms())?;
     }
 }

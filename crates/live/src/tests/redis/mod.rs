@@ -1,6 +1,7 @@
 //! A table that follows a Redis store.
 
 mod faults;
+mod life;
 mod reading;
 
 use super::store::TestStore;
