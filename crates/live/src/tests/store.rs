@@ -15,6 +15,8 @@ pub(crate) struct TestStore {
     /// The commands that came.
     pub(crate) commands: Vec<String>,
     pub(crate) role: &'static str,
+    /// `SCAN` of keys with this lead goes round in a circle.
+    pub(crate) circle: Option<&'static str>,
     tracks: bool,
     out: Vec<u8>,
 }
@@ -142,7 +144,11 @@ impl TestStore {
         let keys: Vec<&String> = all.filter(|key| key.starts_with(lead)).collect();
         let from: usize = cursor.parse().unwrap();
         let to = (from + 3).min(keys.len());
-        let next = if to == keys.len() { 0 } else { to };
+        let next = match self.circle {
+            Some(circle) if lead == circle => from % 5 + 1,
+            _ if to == keys.len() => 0,
+            _ => to,
+        };
         let shown = &keys[from.saturating_sub(1).min(to)..to];
         let texts: String = shown.iter().map(|key| bulk(key)).collect();
         format!(

@@ -137,8 +137,7 @@ impl<M: Memory> Follower<M> {
         if full.number != number {
             return Ok(());
         }
-        full.is_asked = false;
-        full.cursor = cursor;
+        full.scan.go_on(cursor)?;
         for key in keys {
             let Some(stored) = key.as_bytes() else {
                 continue;
@@ -162,7 +161,8 @@ impl<M: Memory> Follower<M> {
                 self.marks.changed(host);
             }
         }
-        self.marks.scan_from(cursor);
+        // The store is of use all the same: marks also come one by one.
+        let _ = self.marks.scan.go_on(cursor);
         Ok(())
     }
 

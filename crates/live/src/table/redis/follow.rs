@@ -7,6 +7,7 @@ use super::marks::Marks;
 use super::news::News;
 use super::queue::Queue;
 use super::said::Said;
+use super::scan::Scan;
 use super::store::Store;
 use crate::election::Seat;
 use crate::feeder::Next;
@@ -291,7 +292,7 @@ impl<M: Memory> Follower<M> {
     fn complete(&mut self, full: Full, held: Option<String>) {
         let (found, changed) = (full.found, std::mem::take(&mut self.batch.changed));
         self.garbage.push(full);
-        self.marks.scan_from(Some(b"0".to_vec()));
+        self.marks.scan = Scan::begin();
         if let Some(routes) = self.table.routes() {
             routes.finish_ticket(routes.take_ticket(b"redis"));
         }
@@ -367,15 +368,14 @@ impl<M: Memory> Follower<M> {
             ask_list(&mut self.dialogue, stored, None);
         }
         match &mut self.stage {
-            Stage::Reading(full) if !full.is_asked && self.dialogue.waiting() < PIECE => {
-                if let Some(cursor) = full.cursor.take() {
-                    full.is_asked = true;
+            Stage::Reading(full) if self.dialogue.waiting() < PIECE => {
+                if let Some(cursor) = full.scan.ask() {
                     let lead = self.store.keys.routes();
                     ask_scan(&mut self.dialogue, Ask::Scan(full.number), &cursor, &lead);
                 }
             }
             Stage::Following if self.dialogue.waiting() < PIECE => {
-                if let Some(cursor) = self.marks.take_scan() {
+                if let Some(cursor) = self.marks.scan.ask() {
                     let lead = self.store.keys.marks();
                     ask_scan(&mut self.dialogue, Ask::ScanMarks, &cursor, &lead);
                 }

@@ -1,6 +1,7 @@
 //! A full read of the store: which routes it has, and which ones of the table it has no more.
 
 use super::batch::Site;
+use super::scan::Scan;
 use crate::chunks::Stack;
 use crate::memory::Memory;
 use crate::table::brake::Brake;
@@ -18,10 +19,7 @@ const WALKS: u32 = 3;
 pub(super) struct Full {
     /// Tells its commands from those of a read that was given up.
     pub(super) number: u32,
-    /// Where `SCAN` goes on; None at its end.
-    pub(super) cursor: Option<Vec<u8>>,
-    /// `SCAN` is on its way.
-    pub(super) is_asked: bool,
+    pub(super) scan: Scan,
     /// Lists on their way.
     pub(super) unread: usize,
     /// Somebody has emptied the store: that it has no routes is to be believed.
@@ -57,8 +55,7 @@ impl Full {
     pub(super) fn new(number: u32, is_emptied: bool) -> Self {
         Self {
             number,
-            cursor: Some(b"0".to_vec()),
-            is_asked: false,
+            scan: Scan::begin(),
             unread: 0,
             is_emptied,
             seen: KeySet::default(),
@@ -78,7 +75,7 @@ impl Full {
 
     /// Whether all of the store has been read.
     pub(super) fn is_read(&self) -> bool {
-        self.cursor.is_none() && !self.is_asked && self.unread == 0
+        self.scan.is_over() && self.unread == 0
     }
 
     /// Removes what the store has no more, a little at a time. All that was read is in the table.

@@ -4,6 +4,7 @@
 //! one. The list is read together with the marks, so that a place means what it meant when the mark was made.
 
 use super::dialogue::{Ask, Dialogue, items};
+use super::scan::Scan;
 use super::store::Store;
 use crate::memory::Memory;
 use crate::table::shared::SharedTable;
@@ -28,7 +29,8 @@ const ENDLESS_MS: u64 = 30_000;
 /// Marks to be read, and those that hold.
 #[derive(Default)]
 pub(super) struct Marks {
-    scan: Option<Vec<u8>>,
+    /// All marks are to be read.
+    pub(super) scan: Scan,
     hosts: VecDeque<Key>,
     known: HashSet<Key>,
     /// What is known of the host whose answers are coming.
@@ -49,16 +51,6 @@ impl Marks {
             marked: std::mem::take(&mut self.marked),
             ..Self::default()
         };
-    }
-
-    /// All marks are to be read, from this place of `SCAN` on.
-    pub(super) fn scan_from(&mut self, cursor: Option<Vec<u8>>) {
-        self.scan = cursor;
-    }
-
-    /// The place of `SCAN` to ask for.
-    pub(super) fn take_scan(&mut self) -> Option<Vec<u8>> {
-        self.scan.take()
     }
 
     /// The marks of a host have changed.

@@ -17,6 +17,7 @@ mod marks;
 mod news;
 mod queue;
 mod said;
+mod scan;
 #[cfg(feature = "nginx")]
 mod sentinel;
 mod server;

@@ -72,6 +72,27 @@ fn what_is_no_redis_is_given_up() {
 }
 
 #[test]
+fn a_scan_that_goes_round_in_a_circle_ends() {
+    let circle = Lost::Store("SCAN: never ends".into());
+    for (lead, lost_to) in [("frontend:", Some(circle)), ("dead:", None)] {
+        let mut site = Site::new();
+        site.fill(20);
+        site.store.circle = Some(lead);
+        site.begin();
+        let mut lost = None;
+        for _ in 0..200 {
+            lost = lost.or(site.turn().err());
+        }
+        assert_eq!(lost, lost_to);
+        // Without its marks the store is of use.
+        assert_eq!(site.line().is_following(), lost.is_none());
+        let is_scan = |command: &&String| command.contains(lead) && command.starts_with("SCAN");
+        let scans = site.store.commands.iter().filter(is_scan).count();
+        assert!((10..=15).contains(&scans), "{lead} {scans}");
+    }
+}
+
+#[test]
 fn an_empty_store_is_believed_when_somebody_has_emptied_it() {
     let mut site = Site::new();
     site.fill(5);

@@ -93,6 +93,12 @@ impl Site {
 
     /// Leads, connects and works until all is quiet.
     fn connect(&mut self) -> Result<(), Lost> {
+        self.begin();
+        self.work()
+    }
+
+    /// Leads and connects.
+    fn begin(&mut self) {
         assert!(
             self.table
                 .lease()
@@ -102,7 +108,15 @@ impl Site {
         self.poll(true);
         self.store.accept();
         self.line().connected("r:6379");
-        self.work()
+    }
+
+    /// One piece of work, and what the store says to it.
+    fn turn(&mut self) -> Result<(), Lost> {
+        let line = self.line();
+        line.work(&Slice::new(&Ticking::default(), Duration::ZERO))?;
+        self.store.answer(&line.take_out());
+        line.receive(&self.store.take_out());
+        Ok(())
     }
 
     fn line(&self) -> TestLine {

@@ -241,17 +241,7 @@ fn marks_of_others_take_backends_out_by_their_place() {
 fn what_comes_behind_the_scan_stays() {
     let mut site = Site::new();
     site.fill(30);
-    assert!(
-        site.table
-            .lease()
-            .unwrap()
-            .acquire(WHO, site.world.ms.get())
-    );
-    site.poll(true);
-    site.store.accept();
-    let line = site.line();
-    line.connected("r:6379");
-    let clock = Ticking::default();
+    site.begin();
     while site
         .store
         .commands
@@ -260,18 +250,14 @@ fn what_comes_behind_the_scan_stays() {
         .count()
         < 3
     {
-        line.work(&Slice::new(&clock, Duration::ZERO)).unwrap();
-        site.store.answer(&line.take_out());
-        line.receive(&site.store.take_out());
+        site.turn().unwrap();
     }
     // It stands before what has been scanned, and is read before the scan has come to its end.
     site.store.put("0new.test", &["", "http://10.0.0.1"]);
     while !site.has("0new.test") {
-        assert!(!line.is_following(), "it was not read in time");
+        assert!(!site.line().is_following(), "it was not read in time");
         site.world.advance(1);
-        line.work(&Slice::new(&clock, Duration::ZERO)).unwrap();
-        site.store.answer(&line.take_out());
-        line.receive(&site.store.take_out());
+        site.turn().unwrap();
     }
     site.work().unwrap();
     assert!(site.has("0new.test"));
