@@ -53,12 +53,6 @@ impl Hosts {
         self.names.recall(name, port, &mut |name| local.find(name))
     }
 
-    /// The addresses of a name in /etc/hosts.
-    #[cfg(feature = "nginx")]
-    pub(super) fn find_local(&self, name: &str) -> Vec<IpAddr> {
-        self.local.find(name)
-    }
-
     /// Looks again at /etc/hosts: once for each reading of a file of routes.
     pub fn refresh(&mut self, world: &dyn World) {
         self.local.refresh(world);

@@ -94,7 +94,7 @@ async fn find<M: Memory>(way: &Way, name: &str, line: &Line<M>) -> Result<Vec<Ip
     while hosts.borrow_mut().step() {
         turn().await;
     }
-    let local = hosts.borrow().find_local(name);
+    let local = hosts.borrow().local(name);
     if !local.is_empty() {
         return Ok(local);
     }
