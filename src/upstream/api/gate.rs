@@ -99,17 +99,16 @@ pub(crate) fn authorize(r: Request<'_>, key: Option<&Secret>) -> Result<(), Prob
 
 /// A page that somebody looks at in a browser must not change routes behind their back.
 pub(crate) fn check_sender(r: Request<'_>, has_key: bool) -> Result<(), Problem> {
-    let header = |name: &[u8]| r.header(name);
-    let (origin, site) = (header(b"origin"), header(b"sec-fetch-site"));
-    if is_foreign(origin, site, header(b"host")) {
-        let text = "a page of another site may not change routes";
-        return Err(Problem::new(403, "foreign_origin", text));
-    }
-    if !has_key && may_be_rebound(origin, site, header(b"host")) {
-        let text = "without a key a browser may change routes only where the host is an address or localhost";
-        return Err(Problem::new(403, "foreign_origin", text));
-    }
-    Ok(())
+    let (origin, site) = (r.header(b"origin"), r.header(b"sec-fetch-site"));
+    let host = r.header(b"host");
+    let text = if is_foreign(origin, site, host) {
+        "a page of another site may not change routes"
+    } else if !has_key && may_be_rebound(origin, site, host) {
+        "without a key a browser may change routes only where the host is an address or localhost"
+    } else {
+        return Ok(());
+    };
+    Err(Problem::new(403, "foreign_origin", text))
 }
 
 impl Call<'_> {
