@@ -181,6 +181,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("redis_several", redis_ways::several)
         .beside_others()
         .needs(REDIS),
+    Scenario::new("redis_dribbling", redis_ways::dribbling)
+        .beside_others()
+        .needs(REDIS),
     Scenario::new("redis_failover", redis_ways::failover)
         .beside_others()
         .needs(REDIS),

@@ -137,6 +137,23 @@ fn relay(mut from: TcpStream, mut to: TcpStream, delay_ms: &AtomicU64) {
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
 
+/// A server whose first answer is one byte at a time, without an end; gives its port.
+pub(super) fn dribble() -> Result<u16, String> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
+    let port = listener.local_addr().map_err(|e| e.to_string())?.port();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let _ = client.write_all(b"$100000\r\n");
+                while client.write_all(b"x").is_ok() {
+                    thread::sleep(Duration::from_millis(100));
+                }
+            });
+        }
+    });
+    Ok(port)
+}
+
 /// Processor time of all workers, in hundredths of a second.
 pub(super) fn cpu_of(server: &Server) -> Result<u64, String> {
     let mut sum = 0;

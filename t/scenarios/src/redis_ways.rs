@@ -10,7 +10,7 @@ use nginx_prove::poll;
 use nginx_prove::server::{Server, Setup};
 
 use crate::redis_server::{Client, Redis};
-use crate::redis_site::{NOTICED, answer, conf, expect_answer, start, url, wait_answer};
+use crate::redis_site::{NOTICED, answer, conf, dribble, expect_answer, start, url, wait_answer};
 
 /// What the page about Redis says a user needs, and no more.
 const ACL: &str = "user gate on >s3cr3t-word %R~app:frontend:* %R~app:dead:* resetchannels -@all +hello +select +client|tracking +scan +lrange +smembers +pttl +ping +role";
@@ -169,6 +169,25 @@ pub(super) fn several(env: &Env) -> Result<(), String> {
     if tally.bad > 0 {
         return Err(format!("requests failed: {tally:?}"));
     }
+    server.stop()
+}
+
+/// A Sentinel whose answer never ends is left for the next one.
+pub(super) fn dribbling(env: &Env) -> Result<(), String> {
+    let redis = Redis::start(&[])?;
+    let one = Backend::http("one")?;
+    redis.route("a.test", &[&url(one.port())])?;
+    let sentinel = Redis::start(&[&format!(
+        "sentinel monitor main 127.0.0.1 {} 1",
+        redis.port()
+    )])?;
+    let (first, second) = (dribble()?, sentinel.port());
+    let way = format!("127.0.0.1:{first} 127.0.0.1:{second} sentinel=main");
+    let server = start(env, &conf(&way, ""))?;
+    wait_answer(&server, "a.test", "one")?;
+    let line =
+        format!(r"redis 127.0.0.1:{first} not available, .*\(as a Sentinel: does not answer\)");
+    server.wait_log(&line, NOTICED)?;
     server.stop()
 }
 

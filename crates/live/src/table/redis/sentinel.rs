@@ -6,6 +6,8 @@ use super::follow::Lost;
 use super::server::Server;
 use super::way::{PATIENCE, Way, connect};
 use crate::memory::Memory;
+use gatehouse_nginx::event::connection::Connection;
+use gatehouse_nginx::event::sleep::within;
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
 
 /// Asks a Sentinel for the master of this name.
@@ -19,7 +21,13 @@ pub(super) async fn master<M: Memory>(
         Lost::Store(why) => why,
         Lost::Lead => "another worker leads".to_owned(),
     };
-    let mut connection = connect(way, sentinel, line).await.map_err(why)?;
+    let connection = connect(way, sentinel, line).await.map_err(why)?;
+    // However many pieces the answer comes in.
+    let answer = within(PATIENCE, ask(connection, name)).await;
+    answer.unwrap_or_else(|_| Err("does not answer".into()))
+}
+
+async fn ask(mut connection: Connection, name: &str) -> Result<Server, String> {
     let mut dialogue = Dialogue::default();
     dialogue.ask(Ask::Hello, &[b"HELLO", b"3"]);
     let words: [&[u8]; 3] = [b"SENTINEL", b"get-master-addr-by-name", name.as_bytes()];

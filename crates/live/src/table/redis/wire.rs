@@ -8,7 +8,7 @@ use super::server::Server;
 use super::way::{PATIENCE, Way, connect, text, turn};
 use crate::feeder::Next;
 use crate::memory::Memory;
-use crate::slice::{Slice, SystemClock};
+use crate::slice::{Slice, SystemClock, TURN};
 use gatehouse_nginx::event::sleep::{sleep, within};
 use gatehouse_nginx::event::task;
 use gatehouse_nginx::ffi::process;
@@ -22,8 +22,7 @@ use std::time::Duration;
 
 /// Bytes read at once.
 const PIECE: usize = 32 * 1024;
-/// The longest slice of work, and the pause behind it.
-const SLICE: Duration = Duration::from_millis(3);
+/// The shortest pause between two slices of work.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Pauses between attempts: twice as long each time.
@@ -189,7 +188,7 @@ async fn talk<M: Memory>(
     let mut life = Life::begin(process::now_ms());
     let mut buffer = vec![0; PIECE];
     loop {
-        let next = line.work(&Slice::new(&SystemClock::start(), SLICE))?;
+        let next = line.work(&Slice::new(&SystemClock::start(), TURN))?;
         if is_moved.get() {
             return Err(Lost::Store("is the master no more".into()));
         }
