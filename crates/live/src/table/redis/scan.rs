@@ -1,7 +1,5 @@
 //! A walk over all keys with `SCAN`.
 
-use super::follow::Lost;
-
 /// How far the walk has come. One that has not begun is over.
 #[derive(Default)]
 pub(super) struct Scan {
@@ -36,10 +34,10 @@ impl Scan {
     ///
     /// # Errors
     /// It leads round in a circle: the walk never comes to its end.
-    pub(super) fn go_on(&mut self, next: Option<Vec<u8>>) -> Result<(), Lost> {
+    pub(super) fn go_on(&mut self, next: Option<Vec<u8>>) -> Result<(), String> {
         if let Some(cursor) = &next {
             if *cursor == self.seen {
-                return Err(Lost::Store("SCAN: never ends".into()));
+                return Err("SCAN: never ends".into());
             }
             if self.steps >= self.lap {
                 self.seen.clone_from(cursor);
