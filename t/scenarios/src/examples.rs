@@ -11,8 +11,14 @@ use std::time::Duration;
 use nginx_prove::backend::Backend;
 use nginx_prove::env::Env;
 use nginx_prove::http;
+use nginx_prove::poll;
 use nginx_prove::server::{Server, Setup, request_to};
 use nginx_prove::ws;
+
+use crate::redis_server::Redis;
+
+/// A Redis has answered by then.
+const SOON: Duration = Duration::from_secs(5);
 
 /// What the links in the examples are signed with.
 const KEY: &[u8] = b"example";
@@ -42,22 +48,38 @@ const CERTIFICATES: [(&str, &str); 7] = [
 /// Ports as the examples have them: the first and the second of the server's.
 const FRONT: &str = "8080";
 const SECURE_FRONT: &str = "8443";
+/// How the examples name a Redis, and the lines of their comments that fill it.
+const STORE: &str = "redis 127.0.0.1:6379";
+const TO_STORE: &str = "#   redis-cli ";
 const BACKENDS: [(&str, &str); 3] = [("3001", "one"), ("3002", "two"), ("3003", "sockets")];
 
+/// Those that need no store.
 pub(super) fn run(env: &Env) -> Result<(), String> {
-    let names = files(&env.base.join("nginx-conf"), "conf")?;
-    if names.is_empty() {
-        return Err("nginx-conf/ has no examples".into());
-    }
-    for name in names {
-        example(env, &name).map_err(|e| format!("nginx-conf/{name}: {e}"))?;
-    }
-    Ok(())
+    examples(env, false)
 }
 
-fn example(env: &Env, name: &str) -> Result<(), String> {
-    let text = read(&env.base.join("nginx-conf").join(name))?;
-    match ask_all(Stage::new(env)?.start(&text)?, &text)? {
+/// Those that follow a Redis.
+pub(super) fn redis(env: &Env) -> Result<(), String> {
+    examples(env, true)
+}
+
+fn examples(env: &Env, with_store: bool) -> Result<(), String> {
+    let mut count = 0_u32;
+    for name in files(&env.base.join("nginx-conf"), "conf")? {
+        let text = read(&env.base.join("nginx-conf").join(&name))?;
+        if text.contains(STORE) == with_store {
+            example(env, &text).map_err(|e| format!("nginx-conf/{name}: {e}"))?;
+            count = count.saturating_add(1);
+        }
+    }
+    match count {
+        0 => Err("nginx-conf/ has no such example".into()),
+        _ => Ok(()),
+    }
+}
+
+fn example(env: &Env, text: &str) -> Result<(), String> {
+    match ask_all(Stage::new(env)?.start(text)?, text)? {
         0 => Err("its comments name no request".into()),
         _ => Ok(()),
     }
@@ -76,6 +98,10 @@ pub(super) fn ask_all(server: Running, text: &str) -> Result<usize, String> {
         .filter_map(request_line)
         .map(Ask::parse)
         .collect::<Result<Vec<Ask>, String>>()?;
+    if let (Some(_), Some(first)) = (&server.store, asks.first()) {
+        // The routes come with the store's first answer.
+        poll::until(SOON, || first.check(&server).ok());
+    }
     for ask in &asks {
         ask.check(&server)
             .map_err(|e| format!("{} {}: {e}", ask.method, ask.url))?;
@@ -106,10 +132,11 @@ pub(super) struct Stage<'a> {
     backends: Vec<(&'static str, Backend)>,
 }
 
-/// An nginx and the backends behind it.
+/// An nginx, the backends behind it and the store it follows.
 pub(super) struct Running {
     server: Server,
     backends: Vec<(&'static str, Backend)>,
+    store: Option<Redis>,
 }
 
 impl std::ops::Deref for Running {
@@ -170,12 +197,26 @@ impl<'a> Stage<'a> {
 
     pub(super) fn start(self, conf: &str) -> Result<Running, String> {
         let fronts = [0, 1].map(|number| self.setup.port(number));
-        let conf = with_ports(conf, fronts, &self.backends);
+        let mut conf = with_ports(conf, fronts, &self.backends);
+        let store = conf.contains(STORE).then(|| filled_store(&conf)).transpose()?;
+        if let Some(store) = &store {
+            conf = replace_ports(&conf, &[("6379", store.port())]);
+        }
         Ok(Running {
             server: self.setup.start(&conf)?,
             backends: self.backends,
+            store,
         })
     }
+}
+
+/// A Redis with what the comments of a configuration write to it.
+fn filled_store(conf: &str) -> Result<Redis, String> {
+    let store = Redis::start(&[])?;
+    for command in conf.lines().filter_map(|line| line.strip_prefix(TO_STORE)) {
+        store.ask(&command.split(' ').collect::<Vec<_>>())?;
+    }
+    Ok(store)
 }
 
 /// Puts the ports of this run for those of the examples.

@@ -18,6 +18,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("examples", examples::run)
         .beside_others()
         .needs(&["file /usr/bin/curl"]),
+    Scenario::new("examples_redis", examples::redis)
+        .beside_others()
+        .needs(REDIS),
     Scenario::new("pages", pages::run)
         .beside_others()
         .needs(&["file /usr/bin/curl"]),
