@@ -15,11 +15,14 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /gatehouse
 COPY . .
+# The program is static: any image can take it with COPY --from.
 RUN scripts/build --nginx "${NGINX_VERSION}" \
-    && cargo build --release --locked -p gatehouse-cli --target-dir "target/nginx-${NGINX_VERSION}" \
+    && host=$(rustc -vV | sed -n 's/^host: //p') \
+    && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked -p gatehouse-cli \
+        --target "$host" --target-dir target/program \
     && ln -s "nginx-${NGINX_VERSION}" build/image \
-    && ln -s "nginx-${NGINX_VERSION}" target/image \
-    && target/image/release/gatehouse geoip make nginx-conf/countries.csv build/country.mmdb
+    && ln -s "$host/release" target/program/image \
+    && target/program/image/gatehouse geoip make nginx-conf/countries.csv build/country.mmdb
 
 FROM build AS test
 ARG NGINX_VERSION=1.28.3
@@ -32,7 +35,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --home-dir /srv/gatehouse --create-home gatehouse
 COPY --from=build /gatehouse/build/image/sbin/nginx /usr/local/sbin/nginx
-COPY --from=build /gatehouse/target/image/release/gatehouse /usr/local/bin/gatehouse
+COPY --from=build /gatehouse/target/program/image/gatehouse /usr/local/bin/gatehouse
 WORKDIR /srv/gatehouse
 COPY --from=build /gatehouse/build/image/modules modules
 COPY --from=build /gatehouse/build/image/conf/mime.types conf/mime.types
