@@ -198,7 +198,10 @@ impl<'a> Stage<'a> {
     pub(super) fn start(self, conf: &str) -> Result<Running, String> {
         let fronts = [0, 1].map(|number| self.setup.port(number));
         let mut conf = with_ports(conf, fronts, &self.backends);
-        let store = conf.contains(STORE).then(|| filled_store(&conf)).transpose()?;
+        let store = conf
+            .contains(STORE)
+            .then(|| filled_store(&conf))
+            .transpose()?;
         if let Some(store) = &store {
             conf = replace_ports(&conf, &[("6379", store.port())]);
         }

@@ -222,6 +222,7 @@ fn crafted_data_is_refused() {
     assert!(fault(&crafted(b"\xe1\x41a\x20\xff")).contains("leads to no value"));
     assert!(fault(&crafted(b"\xe1\xc1\x07\x41a")).contains("key is no string"));
     assert!(fault(&crafted(b"\xe1\x41\xff\xe0")).contains("not UTF-8"));
+    assert!(fault(&crafted(b"\xe1\x41a\x41\xff")).contains("not UTF-8"));
     assert!(fault(&crafted(b"\xe1\x41a\x5d")).contains("unreadable value"));
     assert!(
         fault(&crafted(b"\xff\xff\xff\xff")).contains("unreadable value"),
@@ -234,6 +235,26 @@ fn crafted_data_is_refused() {
     let mut loops = b"\xe1\x41a".repeat(10_000);
     loops.extend_from_slice(b"\x20\x00");
     assert!(fault(&crafted(&loops)).contains("too deep"));
+}
+
+#[test]
+fn strings_that_overlap_too_much_are_refused() {
+    // An array of 500 pointers into bytes of which each begins a string of 122 bytes.
+    let mut data = vec![0x1e, 0x04, 0x00, 0xd7];
+    for at in 0..500_u16 {
+        data.extend_from_slice(&(0x2000 | (1004 + at)).to_be_bytes());
+    }
+    data.extend_from_slice(&[b']'; 500 + 124]);
+    assert!(fault(&crafted(&data)).contains("overlap too much"));
+}
+
+#[test]
+fn a_check_that_is_given_up_is_freed_in_parts() {
+    // Two bits for a byte of data: 5 MiB, a MiB of each kind at a time.
+    let bytes = crafted(&vec![0xe0; 20 << 20]);
+    let database = Database::open(bytes.as_slice()).unwrap();
+    let mut check = Verification::new(&database).unwrap();
+    assert_eq!([(); 4].map(|()| check.shrink()), [true, true, false, false]);
 }
 
 #[test]

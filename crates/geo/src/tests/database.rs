@@ -250,6 +250,9 @@ fn facts_add_up() {
         }
     );
     assert_eq!(Facts::UNKNOWN.or(Facts::UNKNOWN), Facts::UNKNOWN);
+    for one in [first, second] {
+        assert!(one.or(Facts::UNKNOWN).found && Facts::UNKNOWN.or(one).found);
+    }
 }
 
 #[test]
