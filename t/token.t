@@ -833,3 +833,14 @@ Cache-Control: no-store
 ! Upgrade
 --- error_log
 token refused: missing, profile "p"
+
+=== TEST 58: a line longer than the log takes is cut, and the request refused all the same
+--- http_config eval: "token_profile " . "\xc3\xa9" x 1500 . " { format scalesimple; key file=key; }"
+--- config eval: "location / { satisfy any; token_auth " . "\xc3\xa9" x 1500 . "; deny all; root html; }"
+--- user_files eval: $::Files
+--- request eval
+["GET /v", "GET /w"]
+--- error_code eval
+[403, 403]
+--- error_log eval
+[qr{token refused: missing, profile "(\xc3\xa9){900}}]

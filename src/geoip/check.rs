@@ -3,10 +3,11 @@
 use super::conf::{Loc, Policy};
 use super::policy::policy_of;
 use crate::{Gatehouse, refusal};
-use gatehouse_geo::{Action, Facts, Rule};
+use gatehouse_geo::{Action, Code, Facts, Rule};
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Level, Outcome, Phase, Request};
 use std::cell::{Cell, OnceCell};
+use std::fmt;
 use std::net::IpAddr;
 
 /// What was refused; kept for the log after an internal redirect.
@@ -95,7 +96,7 @@ fn enforce<'r>(
     if let Some(by) = denied_by {
         refusal::doubt(all);
         let level = loc.log_level.unwrap_or(Level::Error);
-        refusal::log(r, all, level, &refusal_text(r, by, dry_run));
+        refusal::log(r, all, level, &RefusedCountry { r, by, dry_run });
     }
     match (denied_by, verdict) {
         _ if dry_run => Outcome::Declined,
@@ -109,21 +110,28 @@ fn enforce<'r>(
     }
 }
 
-fn refusal_text(r: Request<'_>, by: Decided<'_>, dry_run: bool) -> String {
-    let facts = address(r).map_or(Facts::UNKNOWN, |address| facts(r, address));
-    let country = facts
-        .country
-        .map_or_else(|| "unknown".to_owned(), |code| code.to_string());
-    let prefix = if dry_run { "dry run, " } else { "" };
-    let policy = by
-        .policy
-        .map(|policy| format!(", policy \"{}\"", policy.name));
-    format!(
-        "{prefix}country refused: {country}, rule \"{}\" in {}{}",
-        by.rule.text(),
-        by.rule.place(),
-        policy.unwrap_or_default()
-    )
+/// What the error log says of a refused country.
+struct RefusedCountry<'r> {
+    r: Request<'r>,
+    by: Decided<'r>,
+    dry_run: bool,
+}
+
+impl fmt::Display for RefusedCountry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (r, rule) = (self.r, self.by.rule);
+        if self.dry_run {
+            f.write_str("dry run, ")?;
+        }
+        let facts = address(r).map_or(Facts::UNKNOWN, |address| facts(r, address));
+        let country = facts.country.as_ref().map_or("unknown", Code::as_str);
+        let (text, place) = (rule.text(), rule.place());
+        write!(f, "country refused: {country}, rule \"{text}\" in {place}")?;
+        match self.by.policy {
+            Some(policy) => write!(f, ", policy \"{}\"", policy.name),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The rule by which this request was refused.
@@ -191,7 +199,7 @@ pub(super) fn parse(r: Request<'_>, text: &[u8]) -> Option<IpAddr> {
     if address.is_none() {
         r.log(
             Level::Info,
-            &format!("geoip: \"{}\" is no address", String::from_utf8_lossy(text)),
+            format_args!("geoip: \"{}\" is no address", String::from_utf8_lossy(text)),
         );
     }
     address

@@ -5,9 +5,11 @@ mod record;
 pub(crate) use record::Refusal;
 
 use crate::{Gatehouse, Record};
+use gatehouse_nginx::ffi::log::LineRoom;
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Level, Outcome, Phase, Request};
 use record::Place;
+use std::fmt::Display;
 
 /// Refuses a request with `status`. Under `satisfy any` somebody else may still allow it.
 pub(crate) fn refuse<'r>(r: Request<'r>, record: &Record<'r>, status: u16) -> Outcome<'r> {
@@ -23,22 +25,28 @@ pub(crate) fn refuse<'r>(r: Request<'r>, record: &Record<'r>, status: u16) -> Ou
 
 /// Says in the error log that a request is refused, or in a dry run would be. Under `satisfy any`
 /// nothing is said before nobody has allowed the request ([`Standing`]).
-pub(crate) fn log<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &str) {
-    if record.refusal.has_line(text) {
-        return;
-    }
-    let deferred = r.satisfy_any();
-    let kept = record.refusal.keep_line(r, level, text, !deferred);
-    if !deferred || !kept {
-        r.log(level, text);
-    }
+pub(crate) fn log<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &dyn Display) {
+    say(r, record, level, text, r.satisfy_any());
 }
 
 /// Says something once for a request, whoever comes upon it again.
-pub(crate) fn log_once<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &str) {
-    if !record.refusal.has_line(text) {
-        record.refusal.keep_line(r, level, text, true);
-        r.log(level, text);
+pub(crate) fn log_once<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &dyn Display) {
+    say(r, record, level, text, false);
+}
+
+/// What no log takes is not even put together.
+fn say<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &dyn Display, deferred: bool) {
+    if !r.logs(level) {
+        return;
+    }
+    let mut room = LineRoom::empty();
+    let line = room.line(text);
+    if record.refusal.has_line(line) {
+        return;
+    }
+    let kept = record.refusal.keep_line(r, level, line, !deferred);
+    if !deferred || !kept {
+        r.log_line(level, line);
     }
 }
 

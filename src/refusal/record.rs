@@ -1,5 +1,6 @@
 //! What is remembered about the refusal of a main request.
 
+use gatehouse_nginx::ffi::log::Line;
 use gatehouse_nginx::{Level, Request};
 use std::cell::Cell;
 
@@ -8,7 +9,7 @@ use std::cell::Cell;
 pub(crate) struct Refusal<'r> {
     pub(super) status: Cell<u16>,
     /// What the error log has about it or is to have, the newest line first.
-    pub(super) lines: Cell<Option<&'r Line<'r>>>,
+    pub(super) lines: Cell<Option<&'r KeptLine<'r>>>,
     /// The upstream the request had then ([`Request::upstream_mark`]).
     pub(super) upstream: Cell<usize>,
     /// Nobody else can allow the request any more: nginx answers with the refusal.
@@ -37,21 +38,21 @@ pub(super) enum Place {
 }
 
 /// A line of the error log.
-pub(super) struct Line<'r> {
+pub(super) struct KeptLine<'r> {
     pub(super) level: Level,
-    pub(super) text: &'r [u8],
+    pub(super) line: Line<'r>,
     pub(super) written: Cell<bool>,
-    pub(super) before: Option<&'r Line<'r>>,
+    pub(super) before: Option<&'r KeptLine<'r>>,
 }
 
 impl<'r> Refusal<'r> {
-    pub(super) fn has_line(&self, text: &str) -> bool {
-        let mut line = self.lines.get();
-        while let Some(one) = line {
-            if one.text == text.as_bytes() {
+    pub(super) fn has_line(&self, line: Line<'_>) -> bool {
+        let mut kept = self.lines.get();
+        while let Some(one) = kept {
+            if one.line == line {
                 return true;
             }
-            line = one.before;
+            kept = one.before;
         }
         false
     }
@@ -61,32 +62,32 @@ impl<'r> Refusal<'r> {
         &self,
         r: Request<'r>,
         level: Level,
-        text: &str,
+        line: Line<'_>,
         written: bool,
     ) -> bool {
-        let line = r.text(&text, text.len()).and_then(|text| {
-            r.place(Line {
+        let kept = r.keep_line(line).and_then(|line| {
+            r.place(KeptLine {
                 level,
-                text,
+                line,
                 written: Cell::new(written),
                 before: self.lines.get(),
             })
         });
-        let kept = line.is_some();
-        if let Some(line) = line {
-            self.lines.set(Some(line));
+        let is_kept = kept.is_some();
+        if let Some(kept) = kept {
+            self.lines.set(Some(kept));
         }
-        kept
+        is_kept
     }
 
     /// Writes what was deferred, the oldest line first.
     pub(super) fn write_lines(&self, r: Request<'_>) {
-        fn write(r: Request<'_>, line: Option<&Line<'_>>) {
-            let Some(line) = line.filter(|line| !line.written.replace(true)) else {
+        fn write(r: Request<'_>, kept: Option<&KeptLine<'_>>) {
+            let Some(kept) = kept.filter(|kept| !kept.written.replace(true)) else {
                 return;
             };
-            write(r, line.before);
-            r.log(line.level, &String::from_utf8_lossy(line.text));
+            write(r, kept.before);
+            r.log_line(kept.level, kept.line);
         }
         write(r, self.lines.get());
     }

@@ -10,6 +10,7 @@ use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Level, Outcome, Phase, Request, ffi::process};
 use gatehouse_token::{HttpStatuses, InPath, Reason};
 use std::cell::Cell;
+use std::fmt;
 
 /// The verdict of a profile on the request as received, made at most once after realip.
 pub(super) fn judge<'r>(
@@ -101,7 +102,11 @@ fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
     if let Some(reason) = judged.verdict.refused {
         refusal::doubt(all);
         let level = loc.log_level.unwrap_or(Level::Error);
-        let text = refusal_text(named, judged, dry_run);
+        let text = RefusedToken {
+            named,
+            judged,
+            dry_run,
+        };
         refusal::log(r, all, level, &text);
         if !dry_run {
             let own = named.profile.scheme().statuses;
@@ -123,31 +128,47 @@ fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
     })
 }
 
-fn refusal_text(named: &Named, judged: &CachedVerdict<'_>, dry_run: bool) -> String {
-    let verdict = &judged.verdict;
-    let prefix = if dry_run { "dry run, " } else { "" };
-    let key = verdict.key.and_then(|key| named.profile.key_id(key));
-    let key = key.map(|id| format!(", key \"{id}\"")).unwrap_or_default();
-    let reason = verdict.as_str();
-    let lacks = judged
-        .lacks
-        .filter(|_| verdict.refused == Some(Reason::Invalid));
-    let lacks = lacks.map(|lacks| lacking_text(named, lacks));
-    format!(
-        "{prefix}token refused: {reason}, profile \"{}\"{key}{}",
-        named.name,
-        lacks.unwrap_or_default()
-    )
+/// What the error log says of a refused token.
+struct RefusedToken<'v> {
+    named: &'v Named,
+    judged: &'v CachedVerdict<'v>,
+    dry_run: bool,
 }
 
-/// Why the key of a request's route verifies nothing.
-fn lacking_text(named: &Named, lacks: Lacking) -> String {
-    let Some(key) = named.profile.route_keys().get(lacks.line) else {
-        return String::new();
-    };
-    let (name, table) = (&key.name, &key.table);
-    match lacks.why {
-        Some(why) => format!(", key \"{name}\" of its route in upstream_table \"{table}\" {why}"),
-        None => format!(", no key \"{name}\" for its host in upstream_table \"{table}\""),
+impl fmt::Display for RefusedToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = &self.judged.verdict;
+        if self.dry_run {
+            f.write_str("dry run, ")?;
+        }
+        let (reason, name) = (verdict.as_str(), &self.named.name);
+        write!(f, "token refused: {reason}, profile \"{name}\"")?;
+        if let Some(id) = verdict.key.and_then(|key| self.named.profile.key_id(key)) {
+            write!(f, ", key \"{id}\"")?;
+        }
+        match self.judged.lacks {
+            Some(lacks) if verdict.refused == Some(Reason::Invalid) => self.write_lack(f, lacks),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl RefusedToken<'_> {
+    /// Why the key of the request's route verifies nothing.
+    fn write_lack(&self, f: &mut fmt::Formatter<'_>, lacks: Lacking) -> fmt::Result {
+        let Some(key) = self.named.profile.route_keys().get(lacks.line) else {
+            return Ok(());
+        };
+        let (name, table) = (&key.name, &key.table);
+        match lacks.why {
+            Some(why) => write!(
+                f,
+                ", key \"{name}\" of its route in upstream_table \"{table}\" {why}"
+            ),
+            None => write!(
+                f,
+                ", no key \"{name}\" for its host in upstream_table \"{table}\""
+            ),
+        }
     }
 }

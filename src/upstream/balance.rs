@@ -169,7 +169,9 @@ impl Balancer for Routed {
             let key = String::from_utf8_lossy(route.key());
             r.log(
                 Level::Error,
-                &format!("upstream_lookup: the backends of \"{key}\" need \"proxy_pass https://\""),
+                format_args!(
+                    "upstream_lookup: the backends of \"{key}\" need \"proxy_pass https://\""
+                ),
             );
         }
         let tries = selection.tries().max(1);
@@ -212,7 +214,7 @@ impl Balancer for Routed {
         #[cfg(feature = "hooks")]
         r.log(
             Level::Info,
-            &format!(
+            format_args!(
                 "a try ended: failed {}, {} ms, status {}",
                 sample.failed, sample.ms, sample.status
             ),

@@ -84,7 +84,7 @@ impl Words<'_> {
     /// One line in the error log about a line read earlier.
     pub fn log_at(&self, line: impl std::fmt::Display, level: Level, text: &str) {
         // SAFETY: the log of the configuration being read.
-        unsafe { log::write(self.raw().log, level, &format!("{text} in {line}")) };
+        unsafe { log::write(self.raw().log, level, &format_args!("{text} in {line}")) };
     }
 
     /// The line being read; None once the file is closed.

@@ -29,7 +29,7 @@ unsafe extern "C" fn init_module<M: Kind>(new: *mut sys::ngx_cycle_t) -> isize {
         }
         if process::role() != process::Role::Test {
             // SAFETY: the cycle's log, open by now.
-            M::takes_over(&|level, text| unsafe { log::write(cycle_log, level, text) });
+            M::takes_over(&|level, text| unsafe { log::write(cycle_log, level, &text) });
         }
     };
     // SAFETY: the cycle's log.

@@ -3,13 +3,14 @@
 use crate::event::address;
 use crate::ffi::bytes;
 use crate::ffi::guard;
-use crate::ffi::log::{self, Level};
+use crate::ffi::log::{self, Level, Line};
 use crate::ffi::pool;
 use crate::http::bits;
 use crate::http::kind::{HttpKind, conf_of, slot};
 use crate::sys;
 use std::cell::Cell;
 use std::ffi::c_void;
+use std::fmt::Display;
 use std::hint::black_box;
 use std::marker::PhantomData;
 use std::net::IpAddr;
@@ -191,7 +192,7 @@ impl<'r> Request<'r> {
 
     /// What `value` displays, in the request's pool; None when it is longer than `most` bytes or
     /// memory is short.
-    pub fn text(self, value: &impl std::fmt::Display, most: usize) -> Option<&'r [u8]> {
+    pub fn text(self, value: &impl Display, most: usize) -> Option<&'r [u8]> {
         let out = self.alloc(most)?;
         let mut rest = &mut *out;
         std::io::Write::write_fmt(&mut rest, format_args!("{value}")).ok()?;
@@ -351,9 +352,26 @@ impl<'r> Request<'r> {
     }
 
     /// One line in the request's error log.
-    pub fn log(self, level: Level, text: &str) {
+    pub fn log(self, level: Level, text: impl Display) {
         // SAFETY: the connection's log is live.
-        unsafe { log::write(self.log_ptr(), level, text) };
+        unsafe { log::write(self.log_ptr(), level, &text) };
+    }
+
+    /// The same with a text that is put together already.
+    pub fn log_line(self, level: Level, line: Line<'_>) {
+        // SAFETY: the connection's log is live.
+        unsafe { log::write_line(self.log_ptr(), level, line) };
+    }
+
+    /// A line that lives as long as the request; None when memory is short.
+    pub fn keep_line(self, line: Line<'_>) -> Option<Line<'r>> {
+        self.concat(&[line.0]).map(Line)
+    }
+
+    /// Whether the error log takes lines of this level.
+    pub fn logs(self, level: Level) -> bool {
+        // SAFETY: the connection's log is live.
+        unsafe { log::takes(self.log_ptr(), level) }
     }
 }
 

@@ -243,7 +243,7 @@ impl Zone {
             .record()
             .map_or(ptr::null_mut(), |record| record.shm.log);
         // SAFETY: null or that log, which lives as long as the configuration.
-        unsafe { log::write(log, level, text) };
+        unsafe { log::write(log, level, &text) };
     }
 
     /// Turns the slab's free pages into one block of words.
