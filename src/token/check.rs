@@ -8,7 +8,7 @@ use super::view::View;
 use crate::{Gatehouse, refusal};
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Level, Outcome, Phase, Request, ffi::process};
-use gatehouse_token::{HttpStatuses, InPath, Reason};
+use gatehouse_token::{HttpStatuses, Reason};
 use std::cell::Cell;
 use std::fmt;
 
@@ -30,7 +30,7 @@ pub(super) fn judge<'r>(
         record,
         named,
         as_received,
-        serves_target: in_path != InPath::Cancelled,
+        in_path,
         lacks: Cell::new(None),
         failed: Cell::new(false),
     };

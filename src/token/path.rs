@@ -26,10 +26,10 @@ pub(super) fn find<'r>(
 /// The decoded path as received, without its token. None when memory is short.
 pub(super) fn signed<'r>(
     r: Request<'r>,
-    named: &Named,
+    in_path: InPath<'_>,
     received: AsReceived<'r>,
 ) -> Option<&'r [u8]> {
-    match find(r, named, received.target, received.uri)? {
+    match in_path {
         InPath::Nowhere | InPath::Cancelled => Some(received.uri),
         InPath::Both { path, .. } => {
             let out = r.alloc(received.uri.len())?;

@@ -6,7 +6,7 @@ use super::record::{AsReceived, Lacking, Record};
 use crate::Gatehouse;
 use crate::lender::Lent;
 use gatehouse_nginx::Request;
-use gatehouse_token::{BadKey, RequestView, strip as bytes};
+use gatehouse_token::{BadKey, InPath, RequestView, strip as bytes};
 use std::cell::Cell;
 use std::net::IpAddr;
 
@@ -16,7 +16,8 @@ pub(super) struct View<'v, 'r> {
     pub record: &'v Record<'r>,
     pub named: &'r Named,
     pub as_received: AsReceived<'r>,
-    pub serves_target: bool,
+    /// Where its path token stands.
+    pub in_path: InPath<'r>,
     /// The first key of the request's route that could not be used.
     pub lacks: Cell<Option<Lacking>>,
     /// A key could not be looked for.
@@ -67,7 +68,7 @@ impl RequestView for View<'_, '_> {
         let r = self.r;
         let main = &r.main_conf::<Gatehouse>().token;
         let now = (r.uri(), r.args(), r.target());
-        r.set_uri(path::signed(r, self.named, self.as_received)?);
+        r.set_uri(path::signed(r, self.in_path, self.as_received)?);
         r.set_args(self.as_received.args);
         r.set_target(self.as_received.target);
         let value = expression.eval_anew(r, &main.anew);
@@ -78,7 +79,7 @@ impl RequestView for View<'_, '_> {
     }
 
     fn path(&self) -> Option<&[u8]> {
-        path::signed(self.r, self.named, self.as_received)
+        path::signed(self.r, self.in_path, self.as_received)
     }
 
     fn address(&self) -> Option<IpAddr> {
@@ -105,7 +106,7 @@ impl RequestView for View<'_, '_> {
     }
 
     fn serves_target(&self) -> bool {
-        self.serves_target
+        self.in_path != InPath::Cancelled
     }
 }
 

@@ -9,6 +9,7 @@ use crate::conf::{Conf, Error};
 use crate::ffi::bytes;
 use crate::ffi::log::Level;
 use crate::http::bits;
+pub use crate::http::cache_use::{CacheGuard, CacheUse};
 use crate::http::conf::Merging;
 use crate::http::kind::{HttpKind, conf_of};
 use crate::http::request::Request;
@@ -17,26 +18,6 @@ use crate::http::variable::{Answer, Getter};
 use crate::sys;
 use std::cell::RefCell;
 use std::mem::offset_of;
-
-/// What a request may do with a cache.
-#[derive(Clone, Copy, Debug)]
-pub enum CacheUse<'r> {
-    /// As the configuration says.
-    Free,
-    /// As the configuration says, with these bytes in front of its key. They must not be the beginning of any other
-    /// such bytes.
-    KeyedBy(&'r [u8]),
-    /// Nothing is looked up and nothing stored.
-    Never,
-}
-
-/// Decides for each request that comes to a cache.
-pub trait CacheGuard: 'static {
-    /// The module it belongs to.
-    type Module: HttpKind;
-    /// May be asked several times for one request, and must then say the same.
-    fn decide(r: Request<'_>) -> CacheUse<'_>;
-}
 
 /// The two variables, and the lists made with them so far.
 #[derive(Default)]

@@ -1,28 +1,10 @@
 //! An nginx built `--without-http-cache`: there is nothing to guard.
 
 use crate::conf::{Conf, Error};
+pub use crate::http::cache_use::{CacheGuard, CacheUse};
 use crate::http::conf::Merging;
 use crate::http::kind::HttpKind;
 use crate::http::request::Request;
-
-/// What a request may do with a cache.
-#[derive(Clone, Copy, Debug)]
-pub enum CacheUse<'r> {
-    /// As the configuration says.
-    Free,
-    /// With these bytes in front of its key.
-    KeyedBy(&'r [u8]),
-    /// Nothing is looked up and nothing stored.
-    Never,
-}
-
-/// Decides for each request that comes to a cache.
-pub trait CacheGuard: 'static {
-    /// The module it belongs to.
-    type Module: HttpKind;
-    /// May be asked several times for one request, and must then say the same.
-    fn decide(r: Request<'_>) -> CacheUse<'_>;
-}
 
 /// What is kept of the configuration: nothing.
 #[derive(Default)]

@@ -9,6 +9,7 @@ pub mod cache;
 #[cfg(not(ngx_feature = "http_cache"))]
 #[path = "cache_absent.rs"]
 pub mod cache;
+mod cache_use;
 pub mod chain;
 pub mod conf;
 pub mod content;

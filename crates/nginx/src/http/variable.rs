@@ -131,16 +131,9 @@ impl<M: HttpKind> Conf<'_, M> {
     /// nobody could compute these again. Only before nginx has read all of `http`.
     pub fn computed_variables(&mut self) -> Vec<Index> {
         // SAFETY: nginx's own settings, live.
-        let keys = unsafe { (*self.core_main()).variables_keys };
-        // SAFETY: null, or the names collected so far, live while `http` is read.
-        let keys = unsafe { keys.as_ref() };
-        // SAFETY: an initialised array of hash keys (ngx_http_variables_add_core_vars).
-        let keys = keys.map_or(&[][..], |all| unsafe {
-            all.keys.as_slice::<sys::ngx_hash_key_t>()
-        });
-        let definitions = keys.iter().filter_map(|key| {
-            let variable = key.value.cast::<sys::ngx_http_variable_t>();
-            // SAFETY: the value of each key is a variable.
+        let definitions = unsafe { definitions(self.core_main()) };
+        let definitions = definitions.filter_map(|(_, variable)| {
+            // SAFETY: null or a variable of the configuration.
             unsafe { variable.as_ref() }
         });
         let names: HashSet<&[u8]> = definitions
@@ -156,18 +149,32 @@ impl<M: HttpKind> Conf<'_, M> {
     /// as in `HttpModule::complete`; empty after that.
     pub fn defined_variables(&self) -> Vec<String> {
         // SAFETY: nginx's own settings, live.
-        let keys = unsafe { (*self.core_main()).variables_keys };
-        // SAFETY: null, or the names collected so far, live while `http` is read.
-        let keys = unsafe { keys.as_ref() };
-        // SAFETY: an initialised array of hash keys (ngx_http_variables_add_core_vars).
-        let keys = keys.map_or(&[][..], |all| unsafe {
-            all.keys.as_slice::<sys::ngx_hash_key_t>()
-        });
-        keys.iter()
-            // SAFETY: names live in the configuration's pool.
-            .map(|key| String::from_utf8_lossy(unsafe { bytes::slice(key.key) }).into_owned())
+        unsafe { definitions(self.core_main()) }
+            .map(|(name, _)| String::from_utf8_lossy(name).into_owned())
             .collect()
     }
+}
+
+/// What defines variables so far: names in lower case, and the variables. Nothing once nginx has read all of `http`.
+///
+/// # Safety
+/// `core` is the live main configuration of nginx's http core.
+pub(crate) unsafe fn definitions<'c>(
+    core: *const sys::ngx_http_core_main_conf_t,
+) -> impl Iterator<Item = (&'c [u8], *const sys::ngx_http_variable_t)> {
+    // SAFETY: promised by the caller.
+    let keys = unsafe { (*core).variables_keys };
+    // SAFETY: null, or the names collected so far, live while `http` is read.
+    let keys = unsafe { keys.as_ref() };
+    // SAFETY: an initialised array of hash keys (ngx_http_variables_add_core_vars).
+    let keys = keys.map_or(&[][..], |all| unsafe {
+        all.keys.as_slice::<sys::ngx_hash_key_t>()
+    });
+    keys.iter().map(|key| {
+        // SAFETY: names live in the configuration's pool.
+        let name = unsafe { bytes::slice(key.key) };
+        (name, key.value.cast_const().cast())
+    })
 }
 
 impl Request<'_> {

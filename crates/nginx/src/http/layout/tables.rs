@@ -4,6 +4,7 @@
 use super::moved::{Moved, expect};
 use crate::ffi::bytes;
 use crate::http::kind::conf_of;
+use crate::http::variable::definitions;
 use crate::sys;
 use std::mem::offset_of;
 
@@ -199,14 +200,6 @@ unsafe fn variables(cf: *mut sys::ngx_conf_t) -> Variables {
     // SAFETY: the core module's own slot.
     let core: *const sys::ngx_http_core_main_conf_t = unsafe { conf_of(table, core) };
     // SAFETY: its main configuration.
-    let keys = unsafe { (*core).variables_keys };
-    // SAFETY: made by the core's preconfiguration, which comes before ours.
-    let keys = unsafe { &(*keys).keys };
-    // SAFETY: an array of keys.
-    let keys = unsafe { keys.as_slice::<sys::ngx_hash_key_t>() };
-    Variables(
-        keys.iter()
-            .map(|key| key.value.cast_const().cast())
-            .collect(),
-    )
+    let definitions = unsafe { definitions(core) };
+    Variables(definitions.map(|(_, variable)| variable).collect())
 }
