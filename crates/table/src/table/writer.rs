@@ -91,7 +91,8 @@ pub struct Writer<'a, W = AtomicU64> {
     table: Table<'a, W>,
     now_ms: u64,
     repaired: bool,
-    heir_of: Option<Owner>,
+    /// Whose keys are taken over.
+    heir_of: Vec<Owner>,
 }
 
 /// Why a process may not write now.
@@ -145,7 +146,7 @@ impl<'a, W: Word> Table<'a, W> {
             table: *self,
             now_ms,
             repaired,
-            heir_of: None,
+            heir_of: Vec::new(),
         })
     }
 }
@@ -184,9 +185,9 @@ impl<'a, W: Word> Writer<'a, W> {
     }
 
     /// Keys of that owner are taken over by the changes that follow, without a moment in which they have no route: the
-    /// configuration has no such owner any more.
+    /// configuration has no such owner any more. This may be said of several.
     pub fn take_over(&mut self, from: Owner) {
-        self.heir_of = Some(from);
+        self.heir_of.push(from);
     }
 
     /// The table.
@@ -222,7 +223,7 @@ impl<'a, W: Word> Writer<'a, W> {
         if let Some(other) = old
             .as_ref()
             .and_then(|o| RouteView::from_words(o.words).owner())
-            .filter(|o| *o != owner && Some(*o) != self.heir_of)
+            .filter(|o| *o != owner && !self.heir_of.contains(o))
         {
             return Err(ApplyError::Foreign(other));
         }

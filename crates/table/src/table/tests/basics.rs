@@ -414,6 +414,7 @@ fn an_owner_may_take_over_from_another() {
     writer.take_over(Owner::Api);
     assert_eq!(writer.apply(&change), Err(ApplyError::Foreign(Owner::File)));
     writer.take_over(Owner::File);
+    writer.take_over(Owner::Registration);
     assert_eq!(writer.apply(&change), Ok(Applied::Replaced));
     assert_eq!(writer.apply(&change), Ok(Applied::Unchanged));
     let gone = Change::Remove {
