@@ -130,8 +130,7 @@ impl Batch {
             Err(NoWriter::LeaseLost) => return Outcome::Lost,
         };
         self.repaired |= writer.repaired();
-        // What a file brought is the store's now.
-        writer.take_over(Owner::File);
+        take_over(&mut writer);
         if let Some(room) = &mut self.ordering {
             if !writer.make_room(room) {
                 self.ordering = None;
@@ -245,6 +244,13 @@ impl Loss {
         self.removed = removed;
         Ok(())
     }
+}
+
+/// What others brought before the table followed a store is the store's now.
+pub(super) fn take_over(writer: &mut Writer<'_>) {
+    writer.take_over(Owner::File);
+    writer.take_over(Owner::Api);
+    writer.take_over(Owner::Registration);
 }
 
 fn change(

@@ -1,6 +1,6 @@
 //! A full read of the store: which routes it has, and which ones of the table it has no more.
 
-use super::batch::Site;
+use super::batch::{Site, take_over};
 use super::scan::Scan;
 use crate::chunks::Stack;
 use crate::memory::Memory;
@@ -98,7 +98,8 @@ impl Full {
         let (seen, gone, before) = (&self.seen, &mut self.gone, &mut walk.before);
         let mut has_memory = true;
         let more = routes.scan(&mut walk.cursor, BUCKETS, &mut |route| {
-            if matches!(route.owner(), Some(Owner::Redis | Owner::File)) {
+            // Registrations of before end by themselves.
+            if matches!(route.owner(), Some(Owner::Redis | Owner::File | Owner::Api)) {
                 *before = before.saturating_add(1);
                 if !seen.contains(route.key()) {
                     has_memory &= gone.push(route.key());
@@ -158,7 +159,7 @@ impl Full {
             Err(NoWriter::Repairing) => return Step::More,
             Err(NoWriter::LeaseLost) => return Step::Lost,
         };
-        writer.take_over(Owner::File);
+        take_over(&mut writer);
         for _ in 0..REMOVALS {
             let Some(text) = self.gone.last() else { break };
             // It may have come meanwhile.
