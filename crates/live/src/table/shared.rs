@@ -80,6 +80,16 @@ impl<M: Memory> SharedTable<M> {
         self.takes_registrations.set(true);
     }
 
+    /// Whether so many routes may go at once.
+    ///
+    /// # Errors
+    /// They are too many.
+    pub fn check_loss(&self, gone: usize) -> Result<(), String> {
+        let routes = self.routes().map_or(0, |routes| routes.stats().routes);
+        let routes = usize::try_from(routes).unwrap_or(usize::MAX);
+        self.brake.check(routes, gone)
+    }
+
     /// How keys are compared.
     pub fn mode(&self) -> Match {
         self.mode

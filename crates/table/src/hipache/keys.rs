@@ -4,6 +4,8 @@ use crate::route::{Key, KeyError, Match};
 
 const ROUTES: &[u8] = b"frontend:";
 const MARKS: &[u8] = b"dead:";
+const REGISTRATIONS: &[u8] = b"join:";
+const REGISTERED: &[u8] = b"joins";
 
 /// Which keys of the store belong to a table.
 #[derive(Clone, Debug)]
@@ -57,6 +59,18 @@ impl KeySpace {
     #[must_use]
     pub fn marks_key(&self, host: &Key) -> Vec<u8> {
         [&self.prefix, MARKS, host.as_bytes()].concat()
+    }
+
+    /// The key of the set of a host's registrations: backends, with the time when each ends.
+    #[must_use]
+    pub fn registrations_key(&self, host: &Key) -> Vec<u8> {
+        [&self.prefix, REGISTRATIONS, host.as_bytes()].concat()
+    }
+
+    /// The key of the set of hosts with registrations, with the time when the first of each ends.
+    #[must_use]
+    pub fn registered_key(&self) -> Vec<u8> {
+        [&self.prefix, REGISTERED].concat()
     }
 
     /// The pattern of `SCAN … MATCH` for keys that begin so.

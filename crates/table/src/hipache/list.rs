@@ -1,6 +1,6 @@
 //! The list of a route.
 
-use crate::route::{Backend, MAX_BACKENDS, MAX_ID, Options, Route, parse_backend_url};
+use crate::route::{Backend, Host, MAX_BACKENDS, MAX_ID, Options, Route, parse_backend_url};
 use std::fmt;
 
 /// Most elements of a list.
@@ -125,15 +125,15 @@ fn place(route: &mut Route, backend: Backend) -> Result<usize, String> {
 }
 
 /// Why a route has no list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unwritable {
-    /// What hipache's schema has no place for.
-    pub member: &'static str,
+    /// The JSON pointer of what hipache's schema has no place for.
+    pub pointer: String,
 }
 
 impl fmt::Display for Unwritable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" cannot be kept in redis", self.member)
+        write!(f, "\"{}\" cannot be kept in redis", self.pointer)
     }
 }
 
@@ -150,20 +150,36 @@ pub fn write_list(route: &Route) -> Result<Vec<String>, Unwritable> {
         ("meta", route.meta.is_some()),
     ] {
         if is_there {
-            return Err(Unwritable { member });
+            let pointer = format!("/{member}");
+            return Err(Unwritable { pointer });
         }
     }
     let mut list = vec![route.id.clone().unwrap_or_default()];
-    for backend in &route.backends {
-        list.push(written(backend)?);
+    for (number, backend) in route.backends.iter().enumerate() {
+        if backend.options != Options::default() {
+            let pointer = format!("/backends/{number}");
+            return Err(Unwritable { pointer });
+        }
+        list.push(written(backend));
     }
     Ok(list)
 }
 
-fn written(backend: &Backend) -> Result<String, Unwritable> {
-    if backend.options != Options::default() {
-        return Err(Unwritable { member: "options" });
-    }
+/// Whether a table has in `there` what a list says in `wanted`. Names without an address are left out of a table.
+#[must_use]
+pub fn is_route_of(there: &Route, wanted: &Route) -> bool {
+    let is_name = |backend: &&Backend| matches!(backend.host, Host::Name(_));
+    let known = |route: &'_ Route| -> Vec<Backend> {
+        let known = route.backends.iter().filter(|backend| !is_name(backend));
+        known.cloned().collect()
+    };
+    let mut names = there.backends.iter().filter(is_name);
+    there.id == wanted.id
+        && known(there) == known(wanted)
+        && names.all(|backend| wanted.backends.contains(backend))
+}
+
+fn written(backend: &Backend) -> String {
     let mut options = Vec::new();
     if backend.weight != 1 {
         options.push(format!("weight={}", backend.weight));
@@ -178,5 +194,5 @@ fn written(backend: &Backend) -> Result<String, Unwritable> {
         options.push(format!("sni={sni}"));
     }
     let sign = if options.is_empty() { "" } else { "#" };
-    Ok(format!("{}{sign}{}", backend.url(), options.join("&")))
+    format!("{}{sign}{}", backend.url(), options.join("&"))
 }

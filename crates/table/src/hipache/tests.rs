@@ -1,7 +1,7 @@
 //! Lists and keys as hipache, planb and their users write them.
 
-use super::{KeySpace, MAX_ELEMENTS, Named, read_list, write_list};
-use crate::route::{Backend, Host, Key, MAX_BACKENDS, Match, Options, Route};
+use super::{KeySpace, MAX_ELEMENTS, Named, is_route_of, read_list, write_list};
+use crate::route::{Backend, Host, Key, MAX_BACKENDS, Match, Options, Route, parse_route};
 use proptest::prelude::*;
 
 fn read(elements: &[&str]) -> super::List {
@@ -162,6 +162,80 @@ fn a_host_has_one_key() {
     }
     let bytes = KeySpace::new("", Match::Exact);
     assert!(matches!(bytes.read(b"frontend:A:80"), Named::Route(_)));
+}
+
+#[test]
+fn registrations_have_keys_beside_the_lists() {
+    let keys = KeySpace::new("app:", Match::Host);
+    let host = Key::parse(b"a.test", Match::Host).unwrap();
+    assert_eq!(keys.registrations_key(&host), b"app:join:a.test");
+    assert_eq!(keys.registered_key(), b"app:joins");
+    for stored in [keys.registrations_key(&host), keys.registered_key()] {
+        assert_eq!(keys.read(&stored), Named::Other);
+    }
+}
+
+#[test]
+fn what_the_schema_has_no_place_for_is_named() {
+    for (text, pointer) in [
+        (r#"{"backends": [], "vars": {"a": "b"}}"#, "/vars"),
+        (r#"{"backends": [], "keys": {"a": "b"}}"#, "/keys"),
+        (r#"{"backends": [], "meta": {}}"#, "/meta"),
+    ] {
+        let route = parse_route(text.as_bytes()).unwrap();
+        let why = write_list(&route).unwrap_err();
+        assert_eq!(why.pointer, pointer);
+        assert_eq!(
+            why.to_string(),
+            format!("\"{pointer}\" cannot be kept in redis")
+        );
+    }
+    let mut route = read(&["", "http://10.0.0.1:1", "http://10.0.0.2:1"]).route;
+    route.backends[1].options.max_conns = 5;
+    assert_eq!(write_list(&route).unwrap_err().pointer, "/backends/1");
+}
+
+#[test]
+fn a_table_has_a_list_but_for_names_without_an_address() {
+    let wanted = read(&[
+        "x",
+        "http://10.0.0.1:1",
+        "http://a.test:1",
+        "http://10.0.0.2:1",
+    ])
+    .route;
+    let has = |elements: &[&str]| is_route_of(&read(elements).route, &wanted);
+    for there in [
+        &[
+            "x",
+            "http://10.0.0.1:1",
+            "http://a.test:1",
+            "http://10.0.0.2:1",
+        ][..],
+        &["x", "http://10.0.0.1:1", "http://10.0.0.2:1"],
+    ] {
+        assert!(has(there), "{there:?}");
+    }
+    for other in [
+        &["y", "http://10.0.0.1:1", "http://10.0.0.2:1"][..],
+        &["x", "http://10.0.0.2:1", "http://10.0.0.1:1"],
+        &["x", "http://10.0.0.1:1"],
+        &["x", "http://10.0.0.1:1#weight=2", "http://10.0.0.2:1"],
+        &[
+            "x",
+            "http://10.0.0.1:1",
+            "http://b.test:1",
+            "http://10.0.0.2:1",
+        ],
+        &[
+            "x",
+            "http://10.0.0.1:1",
+            "http://10.0.0.2:1",
+            "http://10.0.0.3:1",
+        ],
+    ] {
+        assert!(!has(other), "{other:?}");
+    }
 }
 
 #[test]

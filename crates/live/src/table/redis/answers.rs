@@ -49,8 +49,6 @@ impl<M: Memory> Follower<M> {
                 Ok(())
             }
             (Ask::Ping, None) => Ok(()),
-            #[cfg(feature = "nginx")]
-            (Ask::Master, None) => Ok(()),
             (Ask::Scan(number), None) => self.scanned(number, value),
             (Ask::ScanMarks, None) => self.scanned_marks(value),
             (Ask::List(stored, read), None) => {

@@ -31,9 +31,6 @@ pub(super) enum Ask {
     Lasts,
     /// The list they count in.
     MarkedList,
-    /// `SENTINEL get-master-addr-by-name`
-    #[cfg(feature = "nginx")]
-    Master,
 }
 
 impl Ask {
@@ -49,8 +46,6 @@ impl Ask {
             Self::List(..) | Self::MarkedList => "LRANGE",
             Self::Marks(_) => "SMEMBERS",
             Self::Lasts => "PTTL",
-            #[cfg(feature = "nginx")]
-            Self::Master => "SENTINEL",
         }
     }
 }

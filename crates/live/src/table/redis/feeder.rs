@@ -186,8 +186,11 @@ impl<M: Memory> Line<M> {
 
     /// Names, and the process around: for whoever makes the connection.
     #[cfg(feature = "nginx")]
-    pub(super) fn surroundings(&self) -> (Rc<RefCell<Hosts>>, Rc<dyn World>) {
+    pub(super) fn around(&self) -> super::way::Around {
         let follower = self.follower.borrow();
-        (Rc::clone(&follower.hosts), Rc::clone(&follower.world))
+        super::way::Around {
+            hosts: Rc::clone(&follower.hosts),
+            world: Rc::clone(&follower.world),
+        }
     }
 }

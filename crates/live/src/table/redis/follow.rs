@@ -127,17 +127,7 @@ impl<M: Memory> Follower<M> {
     pub(super) fn connected(&mut self, server: &str) {
         self.hang_up();
         self.news.connected(server);
-        let user = match self.store.user.as_str() {
-            "" => "default",
-            user => user,
-        };
-        match &self.store.password {
-            Some(password) => {
-                let words: [&[u8]; 5] = [b"HELLO", b"3", b"AUTH", user.as_bytes(), &password.0];
-                self.dialogue.ask(Ask::Hello, &words);
-            }
-            None => self.dialogue.ask(Ask::Hello, &[b"HELLO", b"3"]),
-        }
+        self.dialogue.ask(Ask::Hello, &self.store.hello());
     }
 
     /// The connection has gone, or is given up.

@@ -3,12 +3,21 @@
 //!
 //! The store tells of every change (`CLIENT TRACKING ON BCAST`), so nothing is ever asked for in vain. All of this is
 //! plain logic over bytes; with the feature `nginx`, `wire` is the connection on nginx's event loop.
+//!
+//! Who changes routes changes them in the store (`writer`), under WATCH, so that of two at the same time one wins; the
+//! table has it from there like any other change.
 
 mod answers;
 mod batch;
+#[cfg(feature = "nginx")]
+mod client;
+#[cfg(any(test, feature = "nginx"))]
+mod commands;
 mod dialogue;
 mod feeder;
 mod follow;
+#[cfg(any(test, feature = "nginx"))]
+mod found;
 mod frame;
 mod full;
 #[cfg(any(test, feature = "nginx"))]
@@ -21,19 +30,37 @@ mod scan;
 #[cfg(feature = "nginx")]
 mod sentinel;
 mod server;
+#[cfg(feature = "nginx")]
+mod shown;
 mod store;
+#[cfg(any(test, feature = "nginx"))]
+mod transaction;
+#[cfg(any(test, feature = "nginx"))]
+mod unwritten;
 #[cfg(feature = "nginx")]
 mod way;
 #[cfg(feature = "nginx")]
 mod wire;
+#[cfg(feature = "nginx")]
+mod writer;
 
 pub use feeder::{Line, StoreFeeder};
 pub use follow::Lost;
+#[cfg(any(test, feature = "nginx"))]
+pub use found::Found;
 #[cfg(test)]
 pub(crate) use life::Life;
 pub use server::{Place, Server};
+#[cfg(feature = "nginx")]
+pub use shown::{Shown, version, wait_shown};
 pub use store::{Password, Store};
+#[cfg(any(test, feature = "nginx"))]
+pub use transaction::Transaction;
+#[cfg(any(test, feature = "nginx"))]
+pub use unwritten::Unwritten;
 #[cfg(feature = "nginx")]
 pub use way::Way;
 #[cfg(feature = "nginx")]
 pub use wire::begin;
+#[cfg(feature = "nginx")]
+pub use writer::{Session, StoreWriter};

@@ -1,63 +1,36 @@
 //! Sentinels: they know which server is the master.
 
-use super::dialogue::{Ask, Dialogue, Heard, error_of, items};
-use super::feeder::Line;
-use super::follow::Lost;
+use super::client::Client;
+use super::commands::{Answer, Commands};
+use super::dialogue::{error_of, items};
 use super::server::Server;
-use super::way::{PATIENCE, Way, connect};
-use crate::memory::Memory;
-use gatehouse_nginx::event::connection::Connection;
+use super::way::{Around, PATIENCE, Way, connect};
 use gatehouse_nginx::event::sleep::within;
-use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
+use redis_protocol::resp3::types::Resp3Frame;
 
 /// Asks a Sentinel for the master of this name.
-pub(super) async fn master<M: Memory>(
+pub(super) async fn master(
     way: &Way,
     sentinel: &Server,
     name: &str,
-    line: &Line<M>,
+    around: &Around,
 ) -> Result<Server, String> {
-    let why = |lost| match lost {
-        Lost::Store(why) => why,
-        Lost::Lead => "another worker leads".to_owned(),
-    };
-    let connection = connect(way, sentinel, line).await.map_err(why)?;
+    let mut client = Client::new(connect(way, sentinel, around).await?);
+    let mut commands = Commands::default();
+    commands.push(&[b"HELLO", b"3"]);
+    commands.push(&[b"SENTINEL", b"get-master-addr-by-name", name.as_bytes()]);
     // However many pieces the answer comes in.
-    let answer = within(PATIENCE, ask(connection, name)).await;
-    answer.unwrap_or_else(|_| Err("does not answer".into()))
-}
-
-async fn ask(mut connection: Connection, name: &str) -> Result<Server, String> {
-    let mut dialogue = Dialogue::default();
-    dialogue.ask(Ask::Hello, &[b"HELLO", b"3"]);
-    let words: [&[u8]; 3] = [b"SENTINEL", b"get-master-addr-by-name", name.as_bytes()];
-    dialogue.ask(Ask::Master, &words);
-    let out = dialogue.take_out();
-    let sent = connection.write_all(&out, PATIENCE).await;
-    sent.map_err(|e| e.to_string())?;
-    let mut buffer = vec![0; 4096];
-    loop {
-        while let Some(heard) = dialogue.next()? {
-            match heard {
-                Heard::Answer(Ask::Master, value) => return named(value, name),
-                Heard::Answer(ask, Some(value)) => {
-                    if let Some(error) = error_of(&value) {
-                        return Err(format!("{}: {error}", ask.name()));
-                    }
-                }
-                _ => {}
-            }
-        }
-        let count = connection.read(&mut buffer, PATIENCE).await;
-        match count.map_err(|e| e.to_string())? {
-            0 => return Err("the connection was closed".into()),
-            count => dialogue.receive(buffer.get(..count).unwrap_or_default()),
-        }
+    let answers = within(PATIENCE, client.ask(&commands)).await;
+    let answers = answers.unwrap_or_else(|_| Err("does not answer".to_owned().into()));
+    let mut answers = answers.map_err(|gone| gone.why)?.into_iter();
+    if let Some(error) = answers.next().flatten().as_ref().and_then(error_of) {
+        return Err(format!("HELLO: {error}"));
     }
+    named(answers.next().flatten(), name)
 }
 
 /// Host and port, or nothing.
-fn named(value: Option<OwnedFrame>, name: &str) -> Result<Server, String> {
+fn named(value: Answer, name: &str) -> Result<Server, String> {
     let value = value.ok_or("answer is too long")?;
     if let Some(error) = error_of(&value) {
         return Err(format!("SENTINEL: {error}"));

@@ -20,6 +20,23 @@ pub struct Store {
     pub passive: Passive,
 }
 
+impl Store {
+    /// The words of `HELLO`, which log in.
+    pub(super) fn hello(&self) -> Vec<&[u8]> {
+        hello(&self.user, self.password.as_ref())
+    }
+}
+
+/// The words of `HELLO` for this user, or for nobody.
+fn hello<'w>(user: &'w str, password: Option<&'w Password>) -> Vec<&'w [u8]> {
+    let mut words: Vec<&[u8]> = vec![b"HELLO", b"3"];
+    if let Some(password) = password {
+        let user = if user.is_empty() { "default" } else { user };
+        words.extend([b"AUTH".as_slice(), user.as_bytes(), &password.0]);
+    }
+    words
+}
+
 /// A password: wiped when it is dropped.
 pub struct Password(pub(super) Zeroizing<Vec<u8>>);
 

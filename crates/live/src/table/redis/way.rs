@@ -1,15 +1,14 @@
 //! The way to a server: its addresses, a connection, TLS.
 
-use super::feeder::Line;
-use super::follow::Lost;
 use super::server::{Place, Server};
-use crate::memory::Memory;
+use crate::table::hosts::Hosts;
+use crate::world::World;
 use gatehouse_nginx::event::address::Address;
 use gatehouse_nginx::event::connection::Connection;
 use gatehouse_nginx::event::resolver::Resolver;
 use gatehouse_nginx::event::sleep::within;
 use gatehouse_nginx::event::tls::Tls;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -44,26 +43,29 @@ pub(super) async fn turn() {
     .await;
 }
 
-pub(super) fn text(error: std::io::Error) -> Lost {
-    Lost::Store(error.to_string())
+/// Names, and the process around: for whoever makes a connection.
+#[derive(Clone)]
+pub(super) struct Around {
+    pub(super) hosts: Rc<RefCell<Hosts>>,
+    pub(super) world: Rc<dyn World>,
 }
 
 /// A connection to a server.
-pub(super) async fn connect<M: Memory>(
+pub(super) async fn connect(
     way: &Way,
     server: &Server,
-    line: &Line<M>,
-) -> Result<Connection, Lost> {
+    around: &Around,
+) -> Result<Connection, String> {
     let addresses = match &server.place {
         Place::Unix(path) => vec![Address::Unix(path.clone())],
         Place::Inet(address) => vec![Address::Inet(*address)],
         Place::Name(name, port) => {
             let at = |ip: IpAddr| Address::Inet(SocketAddr::new(ip, *port));
-            let found = find(way, name, line).await.map_err(Lost::Store)?;
+            let found = find(way, name, around).await?;
             found.into_iter().map(at).collect()
         }
     };
-    let mut lost = Lost::Store("no address".into());
+    let mut why = "no address".to_owned();
     for address in addresses {
         let made = match Connection::connect(&address, PATIENCE).await {
             Ok(connection) => secure(way, server, connection).await,
@@ -71,10 +73,10 @@ pub(super) async fn connect<M: Memory>(
         };
         match made {
             Ok(connection) => return Ok(connection),
-            Err(error) => lost = text(error),
+            Err(error) => why = error.to_string(),
         }
     }
-    Err(lost)
+    Err(why)
 }
 
 async fn secure(way: &Way, server: &Server, connection: Connection) -> std::io::Result<Connection> {
@@ -88,9 +90,9 @@ async fn secure(way: &Way, server: &Server, connection: Connection) -> std::io::
 }
 
 /// The addresses of a name: from /etc/hosts, else from name servers.
-async fn find<M: Memory>(way: &Way, name: &str, line: &Line<M>) -> Result<Vec<IpAddr>, String> {
-    let (hosts, world) = line.surroundings();
-    hosts.borrow_mut().refresh(world.as_ref());
+async fn find(way: &Way, name: &str, around: &Around) -> Result<Vec<IpAddr>, String> {
+    let hosts = &around.hosts;
+    hosts.borrow_mut().refresh(around.world.as_ref());
     while hosts.borrow_mut().step() {
         turn().await;
     }

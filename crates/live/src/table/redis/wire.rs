@@ -5,7 +5,7 @@ use super::follow::Lost;
 use super::life::{LOOK_MS, Life};
 use super::sentinel;
 use super::server::Server;
-use super::way::{PATIENCE, Way, connect, text, turn};
+use super::way::{PATIENCE, Way, connect, turn};
 use crate::feeder::Next;
 use crate::memory::Memory;
 use crate::slice::{Slice, SystemClock, TURN};
@@ -109,6 +109,10 @@ struct Stop {
     was_good: bool,
 }
 
+fn text(error: std::io::Error) -> Lost {
+    Lost::Store(error.to_string())
+}
+
 enum Never {}
 
 async fn stay<M: Memory>(way: &Way, server: &Server, line: &Line<M>) -> Result<Never, Stop> {
@@ -123,7 +127,7 @@ async fn stay_with_master<M: Memory>(
     name: &str,
     line: &Line<M>,
 ) -> Result<Never, Stop> {
-    let master = match sentinel::master(way, sentinel, name, line).await {
+    let master = match sentinel::master(way, sentinel, name, &line.around()).await {
         Ok(master) => master,
         Err(why) => {
             return Err(Stop {
@@ -154,7 +158,7 @@ async fn watch<M: Memory>(
     loop {
         sleep(SENTINEL).await;
         for sentinel in &way.servers {
-            if let Ok(now) = sentinel::master(way, sentinel, name, line).await {
+            if let Ok(now) = sentinel::master(way, sentinel, name, &line.around()).await {
                 is_moved.set(now != *master);
                 break;
             }
@@ -183,7 +187,8 @@ async fn talk<M: Memory>(
     line: &Line<M>,
     is_moved: &Cell<bool>,
 ) -> Result<Never, Lost> {
-    let mut connection = connect(way, server, line).await?;
+    let connection = connect(way, server, &line.around()).await;
+    let mut connection = connection.map_err(Lost::Store)?;
     line.connected(&server.to_string());
     let mut life = Life::begin(process::now_ms());
     let mut buffer = vec![0; PIECE];
