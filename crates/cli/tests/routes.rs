@@ -149,6 +149,8 @@ const THERE: &str = r#"{"version":1,"routes":{
 "same.test":{"backends":[{"url":"http://10.0.0.1:80","weight":2}]},
 "gone.test":{"backends":[]}}}"#;
 
+const OF_STORE: &str = r#"{"version":1,"routes":{"stored.test":{"backends":[]}}}"#;
+
 #[test]
 fn an_import_sends_what_differs() {
     let wanted = r#"{"version": 1, "routes": {
@@ -158,6 +160,7 @@ fn an_import_sends_what_differs() {
     let path = file("wanted.json", wanted);
     let (url, heard) = server(vec![
         (200, THERE),
+        (200, OF_STORE),
         (200, r#"{"created":1,"replaced":1,"removed":1}"#),
     ]);
     let done = gatehouse(&["import", "--api", &url, "--prune", path.to_str().unwrap()]);
@@ -167,6 +170,7 @@ fn an_import_sends_what_differs() {
         "{done:?}"
     );
     assert_eq!(heard.recv().unwrap(), "GET /_apps/?owner=api\n");
+    assert_eq!(heard.recv().unwrap(), "GET /_apps/?owner=redis\n");
     let sent = heard.recv().unwrap();
     let body = sent.lines().last().unwrap();
     let patch: serde_json::Value = serde_json::from_str(body).unwrap();
@@ -174,6 +178,7 @@ fn an_import_sends_what_differs() {
         "A.test": {"backends": ["http://10.0.0.2:80"], "vars": null, "keys": {"k": "s"}},
         "new.test": {"backends": []},
         "gone.test": null,
+        "stored.test": null,
     });
     assert_eq!(patch, expected);
 }
@@ -181,7 +186,7 @@ fn an_import_sends_what_differs() {
 #[test]
 fn an_export_is_a_file_that_the_linter_likes_and_an_import_of_it_sends_nothing() {
     let path = file("exported.json", "old");
-    let (url, _heard) = server(vec![(200, THERE), (200, THERE)]);
+    let (url, _heard) = server(vec![(200, THERE), (200, THERE), (200, "{}")]);
     let export = ["export", "--api", &url, path.to_str().unwrap()];
     assert!(gatehouse(&export).status.success());
     assert_eq!(fs::read_to_string(&path).unwrap(), THERE);

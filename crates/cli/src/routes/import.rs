@@ -12,7 +12,9 @@ use super::files::read;
 use crate::{Failure, Outcome, files};
 
 /// Bytes of one request, about: below the `body_max` that the API has unless it says otherwise.
-const PART: usize = 8 << 20;
+const PART: usize = 4 << 20;
+/// Routes of one request, at most: a store does nothing else while it takes them.
+const ROUTES: usize = 5_000;
 
 pub(super) fn import(
     client: &Client,
@@ -28,9 +30,13 @@ pub(super) fn import(
     };
     let wanted =
         routes_of(wanted).ok_or_else(|| files::refused(path, &"\"routes\" is no object"))?;
-    let there = client.send("GET", &all(Some("api")), None)?.json()?;
-    let there = there.get("routes").and_then(Value::as_object);
-    let there = there.cloned().unwrap_or_default();
+    let mut there = Map::new();
+    // A store owns all routes of a table that follows it.
+    for owner in ["api", "redis"] {
+        let answer = client.send("GET", &all(Some(owner)), None)?.json()?;
+        let routes = answer.get("routes").and_then(Value::as_object);
+        there.extend(routes.cloned().unwrap_or_default());
+    }
     let patches = patches(path, there, wanted, prune)?;
     let mut done = BTreeMap::from(["created", "replaced", "removed"].map(|name| (name, 0)));
     for part in parts(patches) {
@@ -133,13 +139,16 @@ fn difference(from: &Value, to: &Value) -> Value {
 /// The documents to be sent.
 fn parts(patches: Vec<(String, Value)>) -> Vec<String> {
     let mut parts = Vec::new();
-    let mut part = String::new();
+    let (mut part, mut count) = (String::new(), 0_usize);
     for (key, patch) in patches {
         let member = format!("{}:{patch}", Value::from(key));
-        if part.len().saturating_add(member.len()) > PART {
+        let is_full = part.len().saturating_add(member.len()) > PART || count >= ROUTES;
+        if is_full && !part.is_empty() {
             parts.push(format!("{{{part}}}"));
             part.clear();
+            count = 0;
         }
+        count = count.saturating_add(1);
         if !part.is_empty() {
             part.push(',');
         }
