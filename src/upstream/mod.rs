@@ -157,13 +157,16 @@ fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         let _ = cf.main().upstream.resolver.set(resolver);
     }
     find_tables(&cf.main().upstream)?;
-    refuse_writers_beside_stores(&cf.main().upstream)
+    refuse_registers_beside_stores(&cf.main().upstream)
 }
 
-/// A store owns all routes of its table: what something else wrote there, no other nginx would know.
-fn refuse_writers_beside_stores(main: &Main) -> Result<(), Error> {
-    let has_store = |used: &TableRef| main.table(used).is_some_and(UpstreamTable::has_store);
-    match main.writers.iter().find(|used| has_store(used)) {
+/// Registrations in a store are not there yet.
+fn refuse_registers_beside_stores(main: &Main) -> Result<(), Error> {
+    let has_store = |used: &TableRef| {
+        main.table(used)
+            .is_some_and(|table| table.store().is_some())
+    };
+    match main.registers.iter().find(|used| has_store(used)) {
         None => Ok(()),
         Some(used) => Err(Error::at(
             &used.place,

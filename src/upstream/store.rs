@@ -5,7 +5,9 @@ use crate::keys;
 use crate::words::duplicate;
 use gatehouse_live::Feeder;
 use gatehouse_live::nginx::Process;
-use gatehouse_live::table::redis::{Password, Place, Server, Store, StoreFeeder, Way, begin};
+use gatehouse_live::table::redis::{
+    Password, Place, Server, Store, StoreFeeder, StoreWriter, Way, begin,
+};
 use gatehouse_live::table::{Hosts, SharedTable};
 use gatehouse_nginx::event::tls::Tls;
 use gatehouse_nginx::ffi::files;
@@ -185,24 +187,31 @@ fn password(cf: &Conf<'_, Gatehouse>, path: &str) -> Result<Password, Error> {
 }
 
 impl StoreWord {
-    /// The feeder of a table that follows the store.
-    pub(super) fn feeder(
+    /// The feeder of a table that follows the store, and what writes to it.
+    pub(super) fn parts(
         self,
         table: Rc<SharedTable<Zone>>,
         passive: Passive,
         hosts: Rc<RefCell<Hosts>>,
-    ) -> Box<dyn Feeder> {
-        let store = Store {
+    ) -> (Box<dyn Feeder>, Rc<StoreWriter>) {
+        let store = Rc::new(Store {
             user: self.user,
             password: self.password,
             db: self.db,
             keys: KeySpace::new(&self.prefix, table.mode()),
             wants_master: self.way.master.is_some(),
             passive,
-        };
+        });
+        let world = Rc::new(Process);
+        let writer = StoreWriter::new(
+            self.way.clone(),
+            Rc::clone(&store),
+            Rc::clone(&hosts),
+            Rc::<Process>::clone(&world),
+        );
         let way = self.way;
         let begin = Box::new(move |line| begin(&way, line));
-        let (store, world) = (Rc::new(store), Rc::new(Process));
-        Box::new(StoreFeeder::new(table, store, hosts, world, begin))
+        let feeder = StoreFeeder::new(table, store, hosts, world, begin);
+        (Box::new(feeder), Rc::new(writer))
     }
 }

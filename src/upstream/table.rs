@@ -4,6 +4,7 @@ use super::block;
 use crate::Gatehouse;
 use gatehouse_live::Feeder;
 use gatehouse_live::nginx::{Process, Reading};
+use gatehouse_live::table::redis::StoreWriter;
 use gatehouse_live::table::{
     Before, Expiry, Feed, Plan, RouteFeeder, SharedTable, StateFeeder, StateFile,
 };
@@ -20,7 +21,8 @@ pub(super) struct UpstreamTable {
     shared: Rc<SharedTable<Zone>>,
     /// Where its block stands, if no line of it says where routes come from.
     no_source: Option<ConfLine>,
-    has_store: bool,
+    /// What writes to the store that it follows.
+    store: Option<Rc<StoreWriter>>,
     state: Option<Rc<StateFile>>,
     miss: u16,
     passive: Passive,
@@ -68,11 +70,13 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let zone = prepared_zone(cf, size, plan, Rc::clone(&feed))?;
     let shared = Rc::new(SharedTable::new(name, zone, mode, brake));
     let passive = block.passive.unwrap_or_default();
-    let has_store = block.store.is_some();
+    let mut writer = None;
     let feeder: Box<dyn Feeder> = match block.store {
         Some(store) => {
             let hosts = cf.main().upstream.hosts();
-            store.feeder(Rc::clone(&shared), passive, hosts)
+            let (feeder, store) = store.parts(Rc::clone(&shared), passive, hosts);
+            writer = Some(store);
+            feeder
         }
         None => Box::new(RouteFeeder::new(
             Rc::clone(&shared),
@@ -92,7 +96,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     main.feeds.change(|scheduler| scheduler.add(seat, feeders));
     main.upstream.tables.push(UpstreamTable {
         shared,
-        has_store,
+        store: writer,
         state,
         no_source: has_no_source.then_some(place),
         miss: block.miss.unwrap_or(404),
@@ -144,9 +148,9 @@ impl UpstreamTable {
         &self.shared
     }
 
-    /// Whether it follows a store.
-    pub(super) fn has_store(&self) -> bool {
-        self.has_store
+    /// What writes to the store that it follows, if it does.
+    pub(super) fn store(&self) -> Option<&Rc<StoreWriter>> {
+        self.store.as_ref()
     }
 
     /// What answers a miss.

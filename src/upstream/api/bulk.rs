@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// Bytes read at once: what is done with them takes well below a millisecond.
-const PIECE: usize = 8 * 1024;
+pub(super) const PIECE: usize = 8 * 1024;
 
 /// `PATCH /`
 pub(super) fn patch(r: Request<'_>, call: &Call<'_>, body: Body<'_>) -> Result<Answer, Problem> {
@@ -165,7 +165,7 @@ fn pointer(key: &[u8]) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-fn text(counts: Counts) -> Vec<u8> {
+pub(super) fn text(counts: Counts) -> Vec<u8> {
     let Counts {
         created,
         replaced,

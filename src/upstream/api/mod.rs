@@ -3,11 +3,14 @@
 mod bulk;
 mod conf;
 mod edit;
+mod editing;
 pub(super) mod gate;
 mod list;
 mod names;
 mod one;
 pub(super) mod problem;
+mod stored;
+mod stored_bulk;
 
 pub(super) use conf::Api;
 
@@ -15,6 +18,7 @@ use super::conf::use_table;
 use crate::words::duplicate;
 use crate::{Gatehouse, Loc as Locations, keys};
 use conf::{BODY_MAX, ROUTE_MAX};
+use edit::Edit;
 use gate::{Call, Method};
 use gatehouse_base::words;
 use gatehouse_nginx::http::body::Body;
@@ -22,6 +26,7 @@ use gatehouse_nginx::http::content::{Answer, Content};
 use gatehouse_nginx::http::reply::Reply;
 use gatehouse_nginx::{Conf, Error, Merging, Request};
 use gatehouse_table::api::Place;
+use gatehouse_table::route::Key;
 use problem::Problem;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -142,12 +147,27 @@ fn serve(r: Request<'_>, call: &Call<'_>, body: Body<'_>) -> Result<Answer, Prob
             Ok(reply.bytes("").into())
         }
         (Place::All, Get | Head) => list::all(r, call).map(Answer::from),
-        (Place::All, Patch) => bulk::patch(r, call, body),
+        (Place::All, Patch) => match call.table.store() {
+            Some(store) => stored_bulk::patch(r, call, Rc::clone(store), body),
+            None => bulk::patch(r, call, body),
+        },
         (Place::Route(key), Get | Head) => one::show(r, call, key).map(Answer::from),
-        (Place::Route(key), Put | Patch | Delete) => edit::route(r, call, key, body),
-        (Place::Backends(key), Post | Patch | Delete) => edit::backends(r, call, key, body),
+        (Place::Route(key), Put | Patch | Delete) => {
+            Ok(change(r, call, edit::route(r, call, key, body)?))
+        }
+        (Place::Backends(key), Post | Patch | Delete) => {
+            Ok(change(r, call, edit::backends(r, call, key, body)?))
+        }
         (Place::Reset(key), Post) => one::reset(r, call, key).map(Answer::from),
         (Place::Version, Get | Head) => Ok(one::version().into()),
         _ => Err(Problem::nowhere()),
+    }
+}
+
+/// Changes a route, in the store if there is one.
+fn change(r: Request<'_>, call: &Call<'_>, (key, edit): (Key, Edit)) -> Answer {
+    match call.table.store() {
+        Some(store) => stored::begin(r, call, Rc::clone(store), key, edit),
+        None => editing::begin(r, call, key, edit),
     }
 }

@@ -1,6 +1,7 @@
 //! What the API answers when it does not do what is asked: a status, and a JSON object that says why.
 
 use gatehouse_live::table::Refused;
+use gatehouse_live::table::redis::Unwritten;
 use gatehouse_nginx::http::reply::Reply;
 use gatehouse_table::api::QueryError;
 use gatehouse_table::route::{KeyError, RouteError, write_text};
@@ -88,6 +89,22 @@ impl From<Refused> for Problem {
             Refused::Table(ApplyError::Foreign(owner)) => Self::foreign(owner),
             Refused::Table(ApplyError::Full) => Self::new(507, "zone_full", text),
             Refused::Table(ApplyError::TooBig) => Self::new(400, "invalid_route", text),
+        }
+    }
+}
+
+impl From<Unwritten> for Problem {
+    fn from(why: Unwritten) -> Self {
+        let text = why.to_string();
+        match why {
+            Unwritten::Away(_) => {
+                Self::new(503, "store_unavailable", text).with("Retry-After", "1")
+            }
+            Unwritten::Unknown(_) => {
+                Self::new(503, "outcome_unknown", text).with("Retry-After", "1")
+            }
+            Unwritten::Full(_) => Self::new(507, "store_full", text),
+            Unwritten::Forbidden(_) => Self::new(403, "store_refused", text),
         }
     }
 }

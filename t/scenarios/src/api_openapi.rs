@@ -28,6 +28,8 @@ const FOREIGN: &str = "Content-Type: application/json\nOrigin: http://evil.test"
 const OLD: &str = "Content-Type: application/json\nIf-Match: \"0-0\"";
 const ROUTE: &str = r#"{"backends": ["http://10.0.0.1:80"]}"#;
 const UNKNOWN: &str = r#"{"backends": ["http://nobody.invalid:80"]}"#;
+/// The answer of a table that is behind its store: there is none here.
+const STORED: u16 = 202;
 const ALL: &str = "/";
 const ONE: &str = "/{key}";
 const BACKENDS: &str = "/{key}/backends";
@@ -261,7 +263,10 @@ fn documented(env: &Env) -> Result<BTreeSet<(String, String, u16)>, String> {
     for (path, item) in members(document.get("paths")) {
         for (method, operation) in members(Some(item)) {
             for status in members(operation.get("responses")).map(|row| row.0) {
-                if let Ok(status) = status.parse() {
+                // The scenario redis_api_late shows that one.
+                if let Ok(status) = status.parse()
+                    && status != STORED
+                {
                     all.insert((path.clone(), method.clone(), status));
                 }
             }

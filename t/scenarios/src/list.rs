@@ -5,9 +5,9 @@ use nginx_prove::scenario::Scenario;
 use crate::{
     api, api_openapi, event_connections, event_requests, event_resolver, event_tasks, examples,
     exiting, feeder_panics, fuzz, geoip, hipache, pages, panic, redis, redis_scale, redis_ways,
-    refusals, register, reload, reload_stock, rollback, satisfy, tenants, token_paths, upgrade,
-    upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone,
-    worker_kill,
+    redis_write, refusals, register, reload, reload_stock, rollback, satisfy, tenants, token_paths,
+    upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
+    upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -188,6 +188,24 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .beside_others()
         .needs(REDIS),
     Scenario::new("redis_failover", redis_ways::failover)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_api", redis_write::api)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_api_refusals", redis_write::refusals)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_api_late", redis_write::late)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_api_races", redis_write::races)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_api_reloads", redis_write::reloads)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_api_failover", redis_write::failover)
         .beside_others()
         .needs(REDIS),
     Scenario::new("api_races", api::races).beside_others(),

@@ -24,6 +24,7 @@ mod redis_scale;
 mod redis_server;
 mod redis_site;
 mod redis_ways;
+mod redis_write;
 mod refusals;
 mod register;
 mod reload;

@@ -124,7 +124,7 @@ pub(super) fn tls(env: &Env) -> Result<(), String> {
     Ok(())
 }
 
-fn replica_of(master: &Redis) -> Result<Redis, String> {
+pub(super) fn replica_of(master: &Redis) -> Result<Redis, String> {
     let replica = Redis::start(&[
         &format!("replicaof 127.0.0.1 {}", master.port()),
         "repl-diskless-sync-delay 0",
@@ -191,12 +191,8 @@ pub(super) fn dribbling(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
-/// Three nginx, a master with a replica, and a Sentinel through a failover.
-pub(super) fn failover(env: &Env) -> Result<(), String> {
-    let mut master = Redis::start(&[])?;
-    let (one, two) = (Backend::http("one")?, Backend::http("two")?);
-    master.route("a.test", &[&url(one.port())])?;
-    let replica = replica_of(&master)?;
+/// A Sentinel that knows both.
+pub(super) fn sentinel_of(master: &Redis, replica: &Redis) -> Result<Redis, String> {
     let sentinel = Redis::start(&[
         &format!("sentinel monitor main 127.0.0.1 {} 1", master.port()),
         "sentinel down-after-milliseconds main 1000",
@@ -208,6 +204,16 @@ pub(super) fn failover(env: &Env) -> Result<(), String> {
         answer.contains(&replica.port().to_string()).then_some(())
     };
     poll::until(NOTICED, knows).ok_or("the Sentinel knows no replica")?;
+    Ok(sentinel)
+}
+
+/// Three nginx, a master with a replica, and a Sentinel through a failover.
+pub(super) fn failover(env: &Env) -> Result<(), String> {
+    let mut master = Redis::start(&[])?;
+    let (one, two) = (Backend::http("one")?, Backend::http("two")?);
+    master.route("a.test", &[&url(one.port())])?;
+    let replica = replica_of(&master)?;
+    let sentinel = sentinel_of(&master, &replica)?;
     let way = format!("127.0.0.1:1 127.0.0.1:{} sentinel=main", sentinel.port());
     let mut servers = Vec::new();
     for _ in 0..3 {
