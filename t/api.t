@@ -267,3 +267,19 @@ Content-Type: application/json
 --- response_body_like eval
 ["^\\{\"backends\":\\[\"http://localhost:\\d+\"\\]\\}\n\$", "^\\{\"backends\":\\[\"http://localhost:\\d+\"\\]\\}\n\$", "^name=a", "\"no_name_server\",\"message\":\"host not found .\"nobody.invalid.\" .*\"pointer\":\"/backends/1\"", "no_route", "\"pointer\":\"/gone.test/backends/0\"", "no_route"]
 --- no_check
+
+=== TEST 14: a connection goes on after a change
+--- http_upstream: a
+--- http_config eval: $::Http
+--- user_files eval: $::Apps
+--- config eval: $::Config
+--- request eval
+["PUT /_apps/new.test
+{\"backends\": [\"http://127.0.0.1:\$TEST_NGINX_PORT_A\"]}", "GET /_apps/new.test"]
+--- more_headers
+Content-Type: application/json
+Connection: keep-alive
+--- error_code eval
+[201, 200]
+--- response_headers eval
+["Connection: keep-alive", "Connection: keep-alive"]

@@ -108,7 +108,8 @@ gatehouse_request_limit_body(ngx_http_request_t *r, off_t limit)
     void                     **conf;
     ngx_http_core_loc_conf_t  *clcf;
 
-    conf = ngx_palloc(r->pool, ngx_http_max_module * sizeof(void *));
+    /* The last one is the table that this one stands in for. */
+    conf = ngx_palloc(r->pool, (ngx_http_max_module + 1) * sizeof(void *));
     clcf = ngx_palloc(r->pool, sizeof(ngx_http_core_loc_conf_t));
 
     if (conf == NULL || clcf == NULL) {
@@ -120,9 +121,16 @@ gatehouse_request_limit_body(ngx_http_request_t *r, off_t limit)
 
     clcf->client_max_body_size = limit;
     conf[ngx_http_core_module.ctx_index] = clcf;
+    conf[ngx_http_max_module] = r->loc_conf;
     r->loc_conf = conf;
 
     return NGX_OK;
+}
+
+void
+gatehouse_request_unlimit_body(ngx_http_request_t *r)
+{
+    r->loc_conf = r->loc_conf[ngx_http_max_module];
 }
 
 ngx_uint_t

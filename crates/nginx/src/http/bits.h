@@ -37,6 +37,10 @@ void gatehouse_request_own_conditions(ngx_http_request_t *r);
 /* The longest body of this one request; its location's own client_max_body_size counts no more. */
 ngx_int_t gatehouse_request_limit_body(ngx_http_request_t *r, off_t limit);
 
+/* Takes back the last limit, before the request ends: a connection that is kept alive has nginx look at the settings of the
+   location when the request's memory is gone (ngx_http_set_keepalive). */
+void gatehouse_request_unlimit_body(ngx_http_request_t *r);
+
 /* Takes the settings of a location: whether it is one by the beginning of a path. */
 ngx_uint_t gatehouse_location_is_prefix(const ngx_http_core_loc_conf_t *clcf);
 

@@ -85,13 +85,16 @@ unsafe extern "C" fn content<C: Content>(r: *mut sys::ngx_http_request_t) -> isi
                 return unsafe { without_body(r, too_large::<C>) };
             }
             let limit = sys::off_t::try_from(limit).unwrap_or(sys::off_t::MAX);
+            let settings = request.fields().loc_conf;
             // SAFETY: a live request whose body nobody has begun to read.
             if unsafe { bits::gatehouse_request_limit_body(r, limit) } != sys::NGX_OK as isize {
                 return SERVER_ERROR;
             }
             // SAFETY: a live request in its content phase; nginx takes a count for the handler.
-            let read = unsafe { sys::ngx_http_read_client_request_body(r, Some(answer::<C>)) };
+            let read = unsafe { sys::ngx_http_read_client_request_body(r, Some(answer_read::<C>)) };
             if read >= sys::NGX_HTTP_SPECIAL_RESPONSE as isize {
+                // SAFETY: still live: the content phase ends it with this status.
+                unsafe { (*r).loc_conf = settings };
                 return read;
             }
             DONE
@@ -128,6 +131,14 @@ unsafe fn count_up(main: *mut sys::ngx_http_request_t) {
     // SAFETY: promised by the caller; `count` is in the word that bindgen reaches (see bits.rs).
     let main = unsafe { &mut *main };
     main.set_count(main.count().wrapping_add(1));
+}
+
+/// Called by nginx when it has read all of the body, with a count of the request.
+unsafe extern "C" fn answer_read<C: Content>(r: *mut sys::ngx_http_request_t) {
+    // SAFETY: nginx passes a live request, whose body was limited before it was read.
+    unsafe { bits::gatehouse_request_unlimit_body(r) };
+    // SAFETY: as above, with that count.
+    unsafe { answer::<C>(r) };
 }
 
 /// Called with all of the body, and a count of the request.
