@@ -91,7 +91,41 @@ pub(crate) fn one_of(words: &[&str]) -> String {
     text
 }
 
-/// `parent` followed by the member `name`, escaped as RFC 6901 section 3 says.
+/// Where a value stands. It becomes a JSON pointer when there is something to say about it: a million routes are read
+/// without one.
+#[derive(Clone, Copy)]
+pub(crate) enum At<'a> {
+    /// The value with this pointer.
+    Top(&'a str),
+    /// A member of an object.
+    Member(&'a At<'a>, &'a str),
+    /// An element of an array.
+    Element(&'a At<'a>, usize),
+}
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Top(pointer) => f.write_str(pointer),
+            Self::Element(array, index) => write!(f, "{array}/{index}"),
+            // RFC 6901 section 3.
+            Self::Member(object, name) => {
+                write!(f, "{object}/{}", name.replace('~', "~0").replace('/', "~1"))
+            }
+        }
+    }
+}
+
+impl From<At<'_>> for String {
+    fn from(at: At<'_>) -> Self {
+        at.to_string()
+    }
+}
+
+/// The pointer of the member `name` of the value at `parent`.
 pub(crate) fn member(parent: &str, name: &str) -> String {
-    format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1"))
+    if !name.contains(['~', '/']) {
+        return [parent, "/", name].concat();
+    }
+    At::Member(&At::Top(parent), name).into()
 }

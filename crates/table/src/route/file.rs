@@ -3,8 +3,9 @@
 //! A small machine finds the members of the outer object and hands each value's text to the JSON reader; at no time
 //! is more than one route held.
 
-use super::error::member;
+use super::error::{At, member};
 use super::json::{self, Json};
+use super::nested::Nested;
 use super::{Key, KeySet, Match, Route, RouteError};
 
 /// Most bytes of one route's text in a file.
@@ -52,20 +53,12 @@ enum State {
     Start,
     FirstKeyOrEnd,
     Key,
-    InKey {
-        escaped: bool,
-    },
+    InKey { escaped: bool },
     Colon,
     Value,
     InScalar,
-    InString {
-        escaped: bool,
-    },
-    InNested {
-        depth: u32,
-        string: bool,
-        escaped: bool,
-    },
+    InString { escaped: bool },
+    InNested(Nested),
     CommaOrEnd,
     Done,
 }
@@ -139,7 +132,7 @@ impl FileReader {
     /// What is wrong and where, or the sink's error.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<(), RouteError> {
         self.feed_json(bytes, &mut |key, json, pointer| {
-            let route = json::route(json, &pointer)?;
+            let route = json::route(json, At::Top(&pointer))?;
             sink(Entry {
                 key,
                 route,
@@ -156,20 +149,26 @@ impl FileReader {
     ) -> Result<(), RouteError> {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
+            if let State::InNested(mut nested) = self.state {
+                let (run, behind) = rest.split_at(nested.follow(rest));
+                self.push(run)?;
+                self.advance(run);
+                self.state = State::InNested(nested);
+                if nested.depth == 0 {
+                    self.end_value(take)?;
+                }
+                rest = behind;
+                continue;
+            }
             let (run, behind) = rest.split_at(self.plain(rest));
             if !run.is_empty() {
                 self.push(run)?;
-                self.column = self.column.saturating_add(run.len());
+                self.advance(run);
                 rest = behind;
                 continue;
             }
             rest = after;
-            if byte == b'\n' {
-                self.line = self.line.saturating_add(1);
-                self.column = 0;
-            } else {
-                self.column = self.column.saturating_add(1);
-            }
+            self.advance(&[byte]);
             self.step(byte, take)?;
         }
         Ok(())
@@ -292,42 +291,39 @@ impl FileReader {
                     }
                 }
             }
-            State::InNested {
-                depth,
-                string,
-                escaped,
-            } => {
-                self.push(&[byte])?;
-                self.nested(byte, depth, string, escaped, take)?;
-            }
+            // Followed in one go, see `feed_json`.
+            State::InNested(_) => {}
             State::CommaOrEnd => self.after_value(byte)?,
             State::Done => return Err(self.syntax("trailing characters")),
         }
         Ok(())
     }
 
-    /// How many of the next bytes are only collected: inside a value or a string, up to one that means something.
+    /// How many of the next bytes are only collected: inside a string, up to one that means something.
     fn plain(&self, bytes: &[u8]) -> usize {
-        let in_string = |byte: &u8| matches!(byte, b'"' | b'\\' | b'\n');
-        let between = |byte: &u8| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b'\n');
-        let end = match self.state {
-            State::InKey { escaped: false }
-            | State::InString { escaped: false }
-            | State::InNested {
-                string: true,
-                escaped: false,
-                ..
-            } => bytes.iter().position(in_string),
-            State::InNested { string: false, .. } => bytes.iter().position(between),
-            _ => Some(0),
+        match self.state {
+            State::InKey { escaped: false } | State::InString { escaped: false } => {
+                memchr::memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len())
+            }
+            _ => 0,
+        }
+    }
+
+    /// Goes on behind these bytes.
+    fn advance(&mut self, bytes: &[u8]) {
+        let Some(last) = memchr::memrchr(b'\n', bytes) else {
+            self.column = self.column.saturating_add(bytes.len());
+            return;
         };
-        end.unwrap_or(bytes.len())
+        let lines = memchr::memchr_iter(b'\n', bytes).count();
+        self.line = self.line.saturating_add(lines);
+        self.column = bytes.len().saturating_sub(last).saturating_sub(1);
     }
 
     fn push(&mut self, bytes: &[u8]) -> Result<(), RouteError> {
         let room = MAX_ENTRY.saturating_sub(self.text.len());
         if bytes.len() > room {
-            self.column = self.column.saturating_add(room);
+            self.advance(bytes.get(..room).unwrap_or_default());
             return Err(self.syntax("route too long"));
         }
         self.text.extend_from_slice(bytes);
@@ -349,48 +345,12 @@ impl FileReader {
             return Ok(());
         }
         match byte {
-            b'{' | b'[' => self.begin(
-                byte,
-                State::InNested {
-                    depth: 1,
-                    string: false,
-                    escaped: false,
-                },
-            ),
+            b'{' | b'[' => self.begin(byte, State::InNested(Nested::BEGIN)),
             b'"' => self.begin(byte, State::InString { escaped: false }),
             b',' | b'}' | b']' | b':' => return Err(self.syntax("expected value")),
             _ => self.begin(byte, State::InScalar),
         }
         Ok(())
-    }
-
-    /// Follows brackets and strings; whether they match is the JSON reader's to say.
-    fn nested(
-        &mut self,
-        byte: u8,
-        depth: u32,
-        string: bool,
-        escaped: bool,
-        take: &mut Take<'_>,
-    ) -> Result<(), RouteError> {
-        let (depth, string, escaped) = match (string, byte) {
-            (true, b'"') if !escaped => (depth, false, false),
-            (true, _) => (depth, true, !escaped && byte == b'\\'),
-            (false, b'"') => (depth, true, false),
-            (false, b'{' | b'[') => (depth.saturating_add(1), false, false),
-            (false, b'}' | b']') => (depth.saturating_sub(1), false, false),
-            (false, _) => (depth, false, false),
-        };
-        self.state = State::InNested {
-            depth,
-            string,
-            escaped,
-        };
-        if depth == 0 {
-            self.end_value(take)
-        } else {
-            Ok(())
-        }
     }
 
     /// What the collected text says.
@@ -411,7 +371,11 @@ impl FileReader {
             (Level::Wrapper, "version") => &mut self.has_version,
             (Level::Wrapper, "routes") => &mut self.has_routes,
             (Level::Wrapper, name) => {
-                return Err(json::unknown(name, WRAPPER_MEMBERS, member("", name)));
+                return Err(json::unknown(
+                    name,
+                    WRAPPER_MEMBERS,
+                    At::Member(&At::Top(""), name),
+                ));
             }
             _ => {
                 self.state = State::Colon;

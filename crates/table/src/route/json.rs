@@ -1,6 +1,6 @@
 //! A route in JSON: read strictly, each error with the JSON pointer of its cause.
 
-use super::error::{member, one_of};
+use super::error::{At, one_of};
 use super::url::{parse_backend_url, parse_sni};
 use super::{Backend, MAX_BACKENDS, MAX_ID, MAX_VARS, Route, RouteError, Secret};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -118,24 +118,24 @@ impl<'de> Visitor<'de> for JsonVisitor {
 /// # Errors
 /// Not JSON (with line and column), an unknown or repeated member, a wrong type or value (with its JSON pointer).
 pub fn parse_route(text: &[u8]) -> Result<Route, RouteError> {
-    route(Json::parse(text)?, "")
+    route(Json::parse(text)?, At::Top(""))
 }
 
 /// A route from JSON already read; `at` is its pointer.
-pub(super) fn route(json: Json, at: &str) -> Result<Route, RouteError> {
+pub(super) fn route(json: Json, at: At<'_>) -> Result<Route, RouteError> {
     let mut route = Route::default();
     let mut has_backends = false;
     for (name, value) in object(json, at)? {
-        let here = member(at, &name);
+        let here = At::Member(&at, &name);
         match name.as_str() {
-            "id" => route.id = Some(bounded(string(value, &here)?, MAX_ID, &here)?),
+            "id" => route.id = Some(bounded(string(value, here)?, MAX_ID, here)?),
             "backends" => {
                 has_backends = true;
-                route.backends = backends(value, &here)?;
+                route.backends = backends(value, here)?;
             }
-            "vars" => route.vars = strings(value, &here)?,
-            "keys" => route.keys = secrets(strings(value, &here)?),
-            "meta" => route.meta = Some(meta(&value, &here)?),
+            "vars" => route.vars = strings(value, here)?,
+            "keys" => route.keys = secrets(strings(value, here)?),
+            "meta" => route.meta = Some(meta(&value, here)?),
             _ => return Err(unknown(&name, ROUTE_MEMBERS, here)),
         }
     }
@@ -146,7 +146,7 @@ pub(super) fn route(json: Json, at: &str) -> Result<Route, RouteError> {
     Ok(route)
 }
 
-fn backends(json: Json, at: &str) -> Result<Vec<Backend>, RouteError> {
+fn backends(json: Json, at: At<'_>) -> Result<Vec<Backend>, RouteError> {
     let Json::Array(items) = json else {
         return Err(RouteError::new("not an array", at));
     };
@@ -159,11 +159,11 @@ fn backends(json: Json, at: &str) -> Result<Vec<Backend>, RouteError> {
     items
         .into_iter()
         .enumerate()
-        .map(|(i, item)| backend(item, &format!("{at}/{i}")))
+        .map(|(i, item)| backend(item, At::Element(&at, i)))
         .collect()
 }
 
-pub(super) fn backend(json: Json, at: &str) -> Result<Backend, RouteError> {
+pub(super) fn backend(json: Json, at: At<'_>) -> Result<Backend, RouteError> {
     match json {
         Json::String(url) => parse_backend_url(&url, true).map_err(|why| RouteError::new(why, at)),
         Json::Object(_) => backend_object(json, at),
@@ -171,27 +171,27 @@ pub(super) fn backend(json: Json, at: &str) -> Result<Backend, RouteError> {
     }
 }
 
-pub(super) fn backend_object(json: Json, at: &str) -> Result<Backend, RouteError> {
+pub(super) fn backend_object(json: Json, at: At<'_>) -> Result<Backend, RouteError> {
     let mut members = object(json, at)?;
     let Some(index) = members.iter().position(|(name, _)| name == "url") else {
         return Err(RouteError::new("missing member \"url\"", at));
     };
-    let here = member(at, "url");
-    let url = string(members.swap_remove(index).1, &here)?;
+    let here = At::Member(&at, "url");
+    let url = string(members.swap_remove(index).1, here)?;
     let mut backend = parse_backend_url(&url, false).map_err(|why| RouteError::new(why, here))?;
     for (name, value) in members {
-        let here = member(at, &name);
+        let here = At::Member(&at, &name);
         match name.as_str() {
-            "weight" => backend.weight = weight(&value, &here)?,
-            "backup" => backend.backup = boolean(&value, &here)?,
-            "drain" => backend.drain = boolean(&value, &here)?,
+            "weight" => backend.weight = weight(&value, here)?,
+            "backup" => backend.backup = boolean(&value, here)?,
+            "drain" => backend.drain = boolean(&value, here)?,
             "sni" => {
                 backend.sni = Some(
-                    parse_sni(&string(value, &here)?).map_err(|why| RouteError::new(why, here))?,
+                    parse_sni(&string(value, here)?).map_err(|why| RouteError::new(why, here))?,
                 )
             }
-            "max_conns" => zero(&value, &Json::Number(0.into()), &here)?,
-            "slow_start" => zero(&value, &Json::String("0s".into()), &here)?,
+            "max_conns" => zero(&value, &Json::Number(0.into()), here)?,
+            "slow_start" => zero(&value, &Json::String("0s".into()), here)?,
             _ => return Err(unknown(&name, BACKEND_MEMBERS, here)),
         }
     }
@@ -203,43 +203,52 @@ const ROUTE_MEMBERS: &[&str] = &["id", "backends", "vars", "keys", "meta"];
 const BACKEND_MEMBERS: &[&str] = &["url", "weight", "backup", "drain", "sni"];
 
 /// Refuses a member, and says which ones there are.
-pub(super) fn unknown(name: &str, known: &[&str], at: String) -> RouteError {
+pub(super) fn unknown(name: &str, known: &[&str], at: At<'_>) -> RouteError {
     let known = one_of(known);
     RouteError::new(format!("unknown member \"{name}\", it must be {known}"), at)
 }
 
 /// The members of an object, each name once.
-pub(super) fn object(json: Json, at: &str) -> Result<Vec<(String, Json)>, RouteError> {
+pub(super) fn object(json: Json, at: At<'_>) -> Result<Vec<(String, Json)>, RouteError> {
     let Json::Object(members) = json else {
         return Err(RouteError::new("not an object", at));
     };
-    let mut seen = std::collections::HashSet::with_capacity(members.len());
-    for (name, _) in &members {
-        if !seen.insert(name.as_str()) {
-            return Err(RouteError::new(
-                format!("duplicate member \"{name}\""),
-                member(at, name),
-            ));
-        }
+    match first_repeated(&members) {
+        None => Ok(members),
+        Some(name) => Err(RouteError::new(
+            format!("duplicate member \"{name}\""),
+            At::Member(&at, name),
+        )),
     }
-    Ok(members)
 }
 
-fn string(json: Json, at: &str) -> Result<String, RouteError> {
+/// A name that an earlier member has. A few are compared one by one: that is the fastest, and most objects have a few.
+fn first_repeated(members: &[(String, Json)]) -> Option<&str> {
+    const FEW: usize = 8;
+    let names = || members.iter().map(|(name, _)| name.as_str());
+    if members.len() <= FEW {
+        let is_repeated = |(index, name): &(usize, &str)| names().take(*index).any(|n| n == *name);
+        return names().enumerate().find(is_repeated).map(|(_, name)| name);
+    }
+    let mut seen = std::collections::HashSet::with_capacity(members.len());
+    names().find(|name| !seen.insert(*name))
+}
+
+fn string(json: Json, at: At<'_>) -> Result<String, RouteError> {
     match json {
         Json::String(text) => Ok(text),
         _ => Err(RouteError::new("not a string", at)),
     }
 }
 
-fn boolean(json: &Json, at: &str) -> Result<bool, RouteError> {
+fn boolean(json: &Json, at: At<'_>) -> Result<bool, RouteError> {
     match json {
         Json::Bool(value) => Ok(*value),
         _ => Err(RouteError::new("neither true nor false", at)),
     }
 }
 
-fn weight(json: &Json, at: &str) -> Result<u16, RouteError> {
+fn weight(json: &Json, at: At<'_>) -> Result<u16, RouteError> {
     let number = match json {
         Json::Number(n) => n.as_u64(),
         _ => None,
@@ -251,7 +260,7 @@ fn weight(json: &Json, at: &str) -> Result<u16, RouteError> {
 }
 
 /// A member that is known, but may only have its default so far.
-fn zero(json: &Json, default: &Json, at: &str) -> Result<(), RouteError> {
+fn zero(json: &Json, default: &Json, at: At<'_>) -> Result<(), RouteError> {
     if json == default {
         Ok(())
     } else {
@@ -259,7 +268,7 @@ fn zero(json: &Json, default: &Json, at: &str) -> Result<(), RouteError> {
     }
 }
 
-fn bounded(text: String, max: usize, at: &str) -> Result<String, RouteError> {
+fn bounded(text: String, max: usize, at: At<'_>) -> Result<String, RouteError> {
     if text.len() <= max {
         Ok(text)
     } else {
@@ -268,11 +277,11 @@ fn bounded(text: String, max: usize, at: &str) -> Result<String, RouteError> {
 }
 
 /// An object of strings, all together at most [`MAX_VARS`] bytes.
-pub(super) fn strings(json: Json, at: &str) -> Result<Vec<(String, String)>, RouteError> {
+pub(super) fn strings(json: Json, at: At<'_>) -> Result<Vec<(String, String)>, RouteError> {
     let mut total: usize = 0;
     let mut list = Vec::new();
     for (name, value) in object(json, at)? {
-        let value = string(value, &member(at, &name))?;
+        let value = string(value, At::Member(&at, &name))?;
         total = total.saturating_add(name.len()).saturating_add(value.len());
         list.push((name, value));
     }
@@ -290,7 +299,7 @@ pub(super) fn secrets(strings: Vec<(String, String)>) -> Vec<(String, Secret)> {
 }
 
 /// The bound of [`strings`], for secrets that come from two places.
-pub(super) fn check_keys(keys: &[(String, Secret)], at: &str) -> Result<(), RouteError> {
+pub(super) fn check_keys(keys: &[(String, Secret)], at: At<'_>) -> Result<(), RouteError> {
     let lengths = keys
         .iter()
         .map(|(name, value)| name.len().saturating_add(value.text().len()));
@@ -300,7 +309,7 @@ pub(super) fn check_keys(keys: &[(String, Secret)], at: &str) -> Result<(), Rout
     Ok(())
 }
 
-fn meta(json: &Json, at: &str) -> Result<String, RouteError> {
+fn meta(json: &Json, at: At<'_>) -> Result<String, RouteError> {
     match json {
         Json::Object(_) => bounded(json.to_value().to_string(), MAX_VARS, at),
         _ => Err(RouteError::new("not an object", at)),

@@ -9,6 +9,7 @@ mod json;
 mod key;
 mod key_set;
 mod names;
+mod nested;
 mod options;
 mod patch;
 mod secret;

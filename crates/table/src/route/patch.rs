@@ -1,5 +1,6 @@
 //! Changes of a route in JSON: a merge patch (RFC 7396) of a route, of one backend, and a document of many.
 
+use super::error::At;
 use super::file::FileReader;
 use super::json::{self, Json};
 use super::{Backend, Key, Match, Route, RouteError, Secret};
@@ -33,6 +34,7 @@ impl RoutePatch {
         if self.removes() {
             return Ok(None);
         }
+        let at = At::Top(at);
         let (mut patch, mut keys) = (json::object(self.0, at)?, None);
         if let Some(place) = patch.iter().position(|(name, _)| name == "keys") {
             keys = Some(patch.swap_remove(place).1);
@@ -60,7 +62,7 @@ fn route_json(route: &Route) -> Result<Json, RouteError> {
 }
 
 /// Merges a patch as RFC 7396 section 2 says. A member that comes twice is refused.
-fn merge(target: Json, patch: Json, at: &str) -> Result<Json, RouteError> {
+fn merge(target: Json, patch: Json, at: At<'_>) -> Result<Json, RouteError> {
     if !matches!(patch, Json::Object(_)) {
         return Ok(patch);
     }
@@ -76,16 +78,19 @@ fn merge(target: Json, patch: Json, at: &str) -> Result<Json, RouteError> {
         merged.push(Some((name, value)));
     }
     for (name, value) in patch {
-        let below = super::error::member(at, &name);
         let place = places.get(&name).and_then(|place| merged.get_mut(*place));
         match (place, value) {
             (None, Json::Null) => {}
             (Some(place), Json::Null) => *place = None,
             (Some(place), value) => {
                 let before = place.take().map_or(Json::Null, |(_, value)| value);
-                *place = Some((name, merge(before, value, &below)?));
+                let merged = merge(before, value, At::Member(&at, &name))?;
+                *place = Some((name, merged));
             }
-            (None, value) => merged.push(Some((name, merge(Json::Null, value, &below)?))),
+            (None, value) => {
+                let value = merge(Json::Null, value, At::Member(&at, &name))?;
+                merged.push(Some((name, value)));
+            }
         }
     }
     Ok(Json::Object(merged.into_iter().flatten().collect()))
@@ -95,22 +100,22 @@ fn merge(target: Json, patch: Json, at: &str) -> Result<Json, RouteError> {
 fn merge_keys(
     before: Vec<(String, Secret)>,
     patch: Json,
-    at: &str,
+    at: At<'_>,
 ) -> Result<Vec<(String, Secret)>, RouteError> {
-    let at = super::error::member(at, "keys");
+    let at = At::Member(&at, "keys");
     if patch == Json::Null {
         return Ok(Vec::new());
     }
     let mut after = before;
     let mut named = Vec::new();
-    for (name, value) in json::object(patch, &at)? {
+    for (name, value) in json::object(patch, at)? {
         after.retain(|(known, _)| *known != name);
         if value != Json::Null {
             named.push((name, value));
         }
     }
-    after.extend(json::secrets(json::strings(Json::Object(named), &at)?));
-    json::check_keys(&after, &at)?;
+    after.extend(json::secrets(json::strings(Json::Object(named), at)?));
+    json::check_keys(&after, at)?;
     Ok(after)
 }
 
@@ -137,8 +142,8 @@ impl BackendPatch {
     pub fn apply(&self, current: &Backend) -> Result<Backend, RouteError> {
         let mut text = Vec::new();
         current.write_object(&mut text);
-        let merged = merge(Json::parse(&text)?, self.0.clone(), "")?;
-        let mut patched = json::backend_object(merged, "")?;
+        let merged = merge(Json::parse(&text)?, self.0.clone(), At::Top(""))?;
+        let mut patched = json::backend_object(merged, At::Top(""))?;
         patched.options = current.options;
         if patched.is_at(current) {
             Ok(patched)
@@ -154,7 +159,7 @@ impl BackendPatch {
 /// # Errors
 /// As [`super::parse_route`].
 pub fn parse_backend(text: &[u8]) -> Result<Backend, RouteError> {
-    json::backend(Json::parse(text)?, "")
+    json::backend(Json::parse(text)?, At::Top(""))
 }
 
 /// One member of a document of patches.
