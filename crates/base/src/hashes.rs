@@ -204,6 +204,30 @@ mod tests {
     }
 
     #[test]
+    fn hashes_are_spread() {
+        let (mut set, hash) = (HashShards::default(), Hash128::default());
+        let mut seen = 0;
+        for n in 0..1_000_u32 {
+            let hash = hash.of(&n.to_le_bytes());
+            seen |= hash;
+            set.insert(hash);
+        }
+        assert_eq!(seen, u128::MAX, "each bit is of use");
+        let used = set.shards.iter().filter(|shard| shard.len > 0).count();
+        assert!(used > SHARDS / 2, "{used}");
+    }
+
+    #[test]
+    fn a_shard_is_never_full() {
+        let mut set = HashShards::default();
+        for n in 1..10_000 {
+            set.insert(n << 8);
+            let (len, room) = (set.shards[0].len, set.shards[0].slots.as_slice().len());
+            assert!(len * 4 <= room * 3, "{len} of {room}");
+        }
+    }
+
+    #[test]
     fn a_hash_that_comes_twice_gives_the_tag_of_the_first() {
         let mut set = HashShards::default();
         assert_eq!(set.insert_tagged(7 << 20, 3), Ok(()));

@@ -39,5 +39,6 @@ mod tests {
         ] {
             assert_eq!(parse(bad), None, "{bad}");
         }
+        assert!(invalid("4o3", "geoip_status").contains("\"4o3\" in \"geoip_status\""));
     }
 }

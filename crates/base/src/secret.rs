@@ -40,6 +40,7 @@ mod tests {
     fn only_the_same_bytes_are_the_secret() {
         let secret = Secret::new(b"hunter2".to_vec());
         assert!(secret.is(b"hunter2"));
+        assert_eq!(secret.as_bytes(), b"hunter2");
         for other in [&b"hunter1"[..], b"hunter", b"hunter22", b""] {
             assert!(!secret.is(other));
         }
