@@ -3,7 +3,7 @@
 
 use gatehouse_table::api::{ETag, Place, Query, Tags, is_foreign, is_json, place};
 use gatehouse_table::route::{
-    BackendPatch, Match, PatchReader, Route, RoutePatch, parse_backend, parse_backend_url,
+    BackendPatch, Match, PatchReader, Route, RoutePatch, parse_backend, parse_backend_place, parse_backend_url,
     parse_route,
 };
 use libfuzzer_sys::fuzz_target;
@@ -35,7 +35,7 @@ fuzz_target!(|input: (&[u8], &[u8], &[u8])| {
         }
     }
     if let Ok(backend) = parse_backend(document) {
-        assert_eq!(parse_backend_url(&backend.url(), false).map(|one| one.is_at(&backend)), Ok(true));
+        assert_eq!(parse_backend_place(&backend.place()).map(|one| one.is_at(&backend)), Ok(true));
     }
     let current = parse_route(first).unwrap_or_default();
     if let Ok(patch) = RoutePatch::parse(document) {

@@ -23,10 +23,8 @@ pub(crate) struct Main {
     pub(super) variables: Vec<Definition>,
     /// Addresses of host names, for all tables.
     pub(super) hosts: Option<Rc<RefCell<Hosts>>>,
-    /// Whom stores ask for names; None until the configuration is read.
+    /// Who is asked for names of backends and of stores; None until the configuration is read.
     pub(super) resolver: Rc<OnceCell<Resolver>>,
-    /// A store may have to ask.
-    pub(super) needs_resolver: bool,
 }
 
 /// One `upstream` block.

@@ -151,7 +151,7 @@ const DEFAULT_POLICY: &str = "round_robin";
 
 /// What can be said when all of the configuration is there.
 fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
-    if cf.main().upstream.needs_resolver {
+    if !cf.main().upstream.tables.is_empty() {
         let resolver = cf.resolver()?;
         // There is one for each configuration.
         let _ = cf.main().upstream.resolver.set(resolver);

@@ -78,9 +78,7 @@ pub(super) fn read(cf: &mut Conf<'_, Gatehouse>, words: &[&str]) -> Result<Store
     let db = said
         .db
         .map_or(Ok(0), |db| db.parse().map_err(|_| cf.invalid(db)))?;
-    let is_named = |server: &Server| matches!(server.place, Place::Name(..));
     let main = &mut cf.main().upstream;
-    main.needs_resolver |= said.sentinel.is_some() || servers.iter().any(is_named);
     Ok(StoreWord {
         way: Way {
             servers,

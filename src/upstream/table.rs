@@ -6,7 +6,8 @@ use gatehouse_live::Feeder;
 use gatehouse_live::nginx::{Process, Reading};
 use gatehouse_live::table::redis::StoreWriter;
 use gatehouse_live::table::{
-    Before, Expiry, Feed, Plan, RouteFeeder, SharedTable, StateFeeder, StateFile,
+    Before, Expiry, Feed, NameFeeder, NameServers, Plan, RouteFeeder, SharedTable, StateFeeder,
+    StateFile,
 };
 use gatehouse_nginx::shm::ZoneState;
 use gatehouse_nginx::{Conf, ConfLine, Error, Zone};
@@ -86,7 +87,8 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         )),
     };
     let expiry = Expiry::new(Rc::clone(&shared), Rc::new(Process));
-    let mut feeders = vec![feeder, Box::new(expiry)];
+    let names = names(cf, &shared);
+    let mut feeders = vec![feeder, Box::new(expiry), Box::new(names)];
     if let Some(state) = &state {
         let (table, state) = (Rc::clone(&shared), Rc::clone(state));
         feeders.push(Box::new(StateFeeder::new(table, state, Rc::new(Process))));
@@ -103,6 +105,13 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         passive,
     });
     Ok(())
+}
+
+/// What asks for the names of a table's backends.
+fn names(cf: &mut Conf<'_, Gatehouse>, shared: &Rc<SharedTable<Zone>>) -> NameFeeder<Zone> {
+    let main = &mut cf.main().upstream;
+    let servers = Box::new(NameServers::new(Rc::clone(&main.resolver)));
+    NameFeeder::new(Rc::clone(shared), main.hosts(), Rc::new(Process), servers)
 }
 
 /// The table's zone; the master fills it, or leaves in `feed` what workers are to bring it to.

@@ -141,7 +141,7 @@ impl Patching {
                 None => None,
                 Some(route) => {
                     let names = &mut self.names;
-                    let resolved = names.resolve(&key, &route, view, true, &pointer).await?;
+                    let resolved = names.resolve(&key, &route, view, true).await;
                     let prepared = Prepared::new(&key, Owner::Api, &resolved);
                     Some(prepared.map_err(|error| {
                         Problem::from(Refused::Table(error)).at(pointer.as_str())

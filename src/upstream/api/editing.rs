@@ -57,11 +57,10 @@ impl Editing {
             let after = self.edit.apply(before)?;
             let is_whole = matches!(self.edit, Edit::Put(_));
             let resolved = match &after {
-                Some(route) => Some(
-                    self.names
-                        .resolve(&self.key, route, view, !is_whole, "")
-                        .await?,
-                ),
+                Some(route) => {
+                    let names = &mut self.names;
+                    Some(names.resolve(&self.key, route, view, !is_whole).await)
+                }
                 None => None,
             };
             let made = change(

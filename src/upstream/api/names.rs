@@ -1,27 +1,27 @@
-//! Addresses of backends' names: asked for before a route is stored, without anybody waiting but the one who stores it.
+//! Addresses of backends' names: asked for before a route is stored, and nobody waits but the one who stores it.
 
-use super::problem::Problem;
 use gatehouse_live::nginx::{Process, in_slices};
-use gatehouse_live::table::Hosts;
-use gatehouse_nginx::event::resolver::{LookupError, Resolver};
+use gatehouse_live::table::{Hosts, ask};
+use gatehouse_nginx::event::resolver::Resolver;
 use gatehouse_nginx::event::sleep::within;
 use gatehouse_nginx::ffi::process;
-use gatehouse_table::route::{Host, Key, Resolved, Route};
+use gatehouse_table::route::{Endpoint, Key, Located, Resolved, Route, Sought};
 use gatehouse_table::table::{RouteView, resolve};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long all names of one request may take.
-const PATIENCE_MS: u64 = 30_000;
+/// How long all names of one request may take. Whoever changes routes waits, so it is not long: what has no address by
+/// then is stored without one.
+const PATIENCE_MS: u64 = 5_000;
 
 /// The names of one request.
 pub(super) struct Names {
     hosts: Rc<RefCell<Hosts>>,
     resolver: Option<Resolver>,
-    known: HashMap<String, Result<Vec<IpAddr>, LookupError>>,
+    /// None: nobody knows it.
+    known: HashMap<String, Option<Vec<Located>>>,
     until: Option<u64>,
 }
 
@@ -35,75 +35,60 @@ impl Names {
         }
     }
 
-    /// Resolves a route; `at` is its JSON pointer. With `keep`, a name that the stored route has keeps the addresses it
-    /// has there: a change of something else does not depend on name servers. Without, they count where no name server
-    /// answers.
+    /// Resolves a route. With `keep`, a name that the stored route has keeps the addresses it has there: a change of
+    /// something else does not depend on name servers. A name that is not found is stored without an address, or with
+    /// those that it had: the leader asks for it again.
     pub(super) async fn resolve<'w>(
         &mut self,
         key: &Key,
         route: &'w Route,
         stored: Option<RouteView<'_>>,
         keep: bool,
-        at: &str,
-    ) -> Result<Resolved<'w>, Problem> {
-        let mut found: HashMap<&str, Vec<IpAddr>> = HashMap::new();
-        for (index, backend) in route.backends.iter().enumerate() {
-            let Host::Name(name) = &backend.host else {
-                continue;
-            };
-            if found.contains_key(name.as_str()) {
-                continue;
-            }
-            let before = stored
-                .map(|view| addresses_in(&view, name))
-                .unwrap_or_default();
-            let addresses = if keep && !before.is_empty() {
-                before
-            } else {
-                match self.addresses(name).await {
-                    Ok(addresses) => addresses,
-                    Err(error) if error != LookupError::NotFound && !before.is_empty() => before,
-                    Err(error) => {
-                        return Err(unresolved(name, error, &format!("{at}/backends/{index}")));
-                    }
-                }
-            };
-            found.insert(name, addresses);
+    ) -> Resolved<'w> {
+        let kept = |sought: Sought<'_>| {
+            let mut backends = stored.iter().flat_map(RouteView::backends);
+            let is_there = |one: Endpoint<'_>| one.sought() == Some(sought) && !one.is_waiting();
+            keep && backends.any(|one| is_there(one.endpoint()))
+        };
+        for sought in route.names().filter(|sought| !kept(*sought)) {
+            self.find(sought).await;
         }
-        let mut ask = |name: &str, port: u16| {
-            let addresses = found.get(name).into_iter().flatten();
-            Ok(addresses.map(|ip| SocketAddr::new(*ip, port)).collect())
+        let known = &self.known;
+        let mut ask = |sought: Sought<'_>| {
+            let found = known.get(sought.text().as_ref()).cloned().flatten();
+            // The table keeps those that it has.
+            found.filter(|_| !kept(sought)).ok_or_else(String::new)
         };
         // A name with more addresses than there is room for keeps the first ones.
-        Ok(resolve(key, route, &mut ask, &mut |_| {}))
+        resolve(key, route, &mut ask, &mut |_| {})
     }
 
-    async fn addresses(&mut self, name: &str) -> Result<Vec<IpAddr>, LookupError> {
+    async fn find(&mut self, sought: Sought<'_>) {
         if self.until.is_none() {
             self.until = Some(process::now_ms().saturating_add(PATIENCE_MS));
             self.read_hosts().await;
         }
-        if let Some(known) = self.known.get(name) {
-            return known.clone();
+        let text = sought.text();
+        if self.known.contains_key(text.as_ref()) {
+            return;
         }
-        let local = self.hosts.borrow().local(name);
-        let answer = if local.is_empty() {
-            self.ask(name).await
-        } else {
-            Ok(local)
-        };
-        self.known.insert(name.to_owned(), answer.clone());
-        answer
+        let mut found = self.hosts.borrow().located(sought);
+        if found.is_empty() {
+            found = self.ask(sought).await;
+        }
+        let found = Some(found).filter(|found| !found.is_empty());
+        self.known.insert(text.into_owned(), found);
     }
 
-    async fn ask(&self, name: &str) -> Result<Vec<IpAddr>, LookupError> {
+    async fn ask(&self, sought: Sought<'_>) -> Vec<Located> {
         let Some(resolver) = &self.resolver else {
-            return Err(LookupError::NotAsked);
+            return Vec::new();
         };
         let left = self.until.unwrap_or(0).saturating_sub(process::now_ms());
-        let answer = within(Duration::from_millis(left), resolver.lookup(name)).await;
-        let found = answer.map_err(|_| LookupError::TimedOut)??;
-        Ok(found.addresses.iter().map(|one| one.address.ip()).collect())
+        let heard = within(Duration::from_millis(left), ask(resolver, sought)).await;
+        heard.map_or(Vec::new(), |heard| {
+            heard.map_or(Vec::new(), |heard| heard.found)
+        })
     }
 
     /// Looks again at /etc/hosts, which may be long.
@@ -111,25 +96,4 @@ impl Names {
         self.hosts.borrow_mut().refresh(&Process);
         in_slices(|| self.hosts.borrow_mut().step()).await;
     }
-}
-
-/// The addresses that a stored route has of a name.
-fn addresses_in(view: &RouteView<'_>, name: &str) -> Vec<IpAddr> {
-    let of_name = view.backends().filter(|one| one.name == Some(name));
-    let ip = |address: String| address.parse::<SocketAddr>().ok().map(|at| at.ip());
-    let mut found: Vec<IpAddr> = of_name
-        .filter_map(|one| ip(one.address.to_string()))
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
-fn unresolved(name: &str, error: LookupError, at: &str) -> Problem {
-    let text = format!("host not found \"{name}\" ({error})");
-    let problem = match error {
-        LookupError::NotFound => Problem::new(400, "host_not_found", text),
-        _ => Problem::new(503, "no_name_server", text).with("Retry-After", "1"),
-    };
-    problem.at(at)
 }

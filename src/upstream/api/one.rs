@@ -6,9 +6,7 @@ use gatehouse_live::table::Refused;
 use gatehouse_nginx::Request;
 use gatehouse_nginx::http::reply::Reply;
 use gatehouse_table::api::{ETag, Query};
-use gatehouse_table::route::{Backend, Host, Key, Route, parse_backend_url};
-use gatehouse_table::table::BackendView;
-use std::net::SocketAddr;
+use gatehouse_table::route::{Backend, Key, Route, parse_backend_place};
 
 /// The key that a path names.
 pub(super) fn key(call: &Call<'_>, text: &[u8]) -> Result<Key, Problem> {
@@ -45,7 +43,7 @@ pub(super) fn backend(r: Request<'_>) -> Result<Backend, Problem> {
     let query = Query::parse(r.args(), &["url"])?;
     let missing = || Problem::new(400, "invalid_argument", "missing argument \"url\"");
     let url = query.url.ok_or_else(missing)?;
-    parse_backend_url(&url, false).map_err(|why| Problem::new(400, "invalid_argument", why))
+    parse_backend_place(&url).map_err(|why| Problem::new(400, "invalid_argument", why))
 }
 
 /// There is no such backend in the route.
@@ -61,7 +59,7 @@ pub(super) fn reset(r: Request<'_>, call: &Call<'_>, text: &[u8]) -> Result<Repl
     let (taken, _) = found.ok_or_else(Problem::no_route)?;
     let view = taken.view();
     let mut found = false;
-    for backend in view.backends().filter(|one| is_of(one, &wanted)) {
+    for backend in view.backends().filter(|one| one.endpoint().is_of(&wanted)) {
         found = true;
         if let Some(peer) = routes.peer(backend.peer()) {
             peer.reset();
@@ -73,22 +71,6 @@ pub(super) fn reset(r: Request<'_>, call: &Call<'_>, text: &[u8]) -> Result<Repl
     Ok(Reply::new(204)
         .header("Cache-Control", "no-store")
         .bytes(""))
-}
-
-/// Whether an address in the table is one of this backend's.
-fn is_of(stored: &BackendView<'_>, wanted: &Backend) -> bool {
-    let endpoint = stored.endpoint();
-    let address = endpoint.address.to_string();
-    stored.tls() == wanted.tls
-        && match &wanted.host {
-            Host::Unix(path) => address.strip_prefix("unix:") == Some(path),
-            Host::Ip(ip) => {
-                endpoint.name.is_none() && address == SocketAddr::new(*ip, wanted.port).to_string()
-            }
-            Host::Name(name) => {
-                endpoint.name == Some(name) && address.ends_with(&format!(":{}", wanted.port))
-            }
-        }
 }
 
 /// `GET /-/version`

@@ -5,7 +5,6 @@
 
 use super::edit::Edit;
 use super::gate::{Call, Expected};
-use super::names::Names;
 use super::one;
 use super::problem::{Problem, json};
 use gatehouse_live::table::redis::{
@@ -19,8 +18,8 @@ use gatehouse_nginx::http::reply::Reply;
 use gatehouse_nginx::{Request, Zone};
 use gatehouse_table::api::ETag;
 use gatehouse_table::hipache::{read_list, write_list};
-use gatehouse_table::route::{Key, Route};
-use gatehouse_table::table::{Owner, Prepared};
+use gatehouse_table::route::{Key, Route, Sought};
+use gatehouse_table::table::{Owner, Prepared, resolve};
 use std::rc::Rc;
 use std::slice;
 use std::time::Duration;
@@ -39,7 +38,6 @@ pub(super) fn begin(
 ) -> Answer {
     let storing = Storing {
         table: Rc::clone(call.table.shared()),
-        names: call.api.names(),
         expected: Expected::of(r),
         store,
         key,
@@ -52,7 +50,6 @@ pub(super) fn begin(
 struct Storing {
     table: Rc<SharedTable<Zone>>,
     store: Rc<StoreWriter>,
-    names: Names,
     expected: Expected,
     key: Key,
     edit: Edit,
@@ -130,10 +127,7 @@ impl Storing {
             .as_ref()
             .is_none_or(|list| list.faults.is_empty());
         if let Some(route) = &target.route {
-            let taken = self.table.current(&self.key)?;
-            let view = taken.as_ref().map(|(taken, _)| taken.view());
-            let is_whole = matches!(self.edit, Edit::Put(_));
-            check(&mut self.names, &self.key, route, view, !is_whole, "").await?;
+            check(&self.key, route, "")?;
         }
         Ok(target)
     }
@@ -227,16 +221,10 @@ pub(super) fn write(
     }
 }
 
-/// Whether a table can have this route.
-pub(super) async fn check(
-    names: &mut Names,
-    key: &Key,
-    route: &Route,
-    stored: Option<gatehouse_table::table::RouteView<'_>>,
-    keep: bool,
-    at: &str,
-) -> Result<(), Problem> {
-    let resolved = names.resolve(key, route, stored, keep, at).await?;
+/// Whether a table can have this route. Whoever follows the store asks for its names.
+pub(super) fn check(key: &Key, route: &Route, at: &str) -> Result<(), Problem> {
+    let mut ask = |_: Sought<'_>| Err(String::new());
+    let resolved = resolve(key, route, &mut ask, &mut |_| {});
     let prepared = Prepared::new(key, Owner::Redis, &resolved);
     prepared
         .map(drop)

@@ -3,7 +3,6 @@
 use super::bulk::{PIECE, text};
 use super::gate::{Call, Expected};
 use super::list::tag;
-use super::names::Names;
 use super::problem::{Problem, json};
 use super::stored::{before, check, target, write};
 use gatehouse_live::nginx::in_slices;
@@ -38,7 +37,6 @@ pub(super) fn patch(
     let patching = Patching {
         reader: PatchReader::new(table.mode()),
         body: body.reader()?,
-        names: call.api.names(),
         transaction: Transaction::default(),
         made: Vec::new(),
         counts: Counts::default(),
@@ -56,7 +54,6 @@ struct Patching {
     store: Rc<StoreWriter>,
     reader: PatchReader,
     body: BodyReader,
-    names: Names,
     transaction: Transaction,
     /// What the transaction makes.
     made: Vec<(Key, Option<Route>)>,
@@ -131,9 +128,7 @@ impl Patching {
         let after = patch.apply(there, &pointer)?;
         let target = target(there, after.as_ref(), &pointer)?;
         if let Some(route) = &target.route {
-            let taken = self.table.current(&key)?;
-            let view = taken.as_ref().map(|(taken, _)| taken.view());
-            check(&mut self.names, &key, route, view, true, &pointer).await?;
+            check(&key, route, &pointer)?;
         }
         if target.is_there {
             if there.is_some() {

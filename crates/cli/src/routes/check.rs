@@ -1,10 +1,10 @@
 //! Checks files of routes as nginx would, without one.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use gatehouse_table::route::{Entry, FileReader, Host, Match, RouteError};
+use gatehouse_table::route::{Entry, FileReader, Host, Match, RouteError, Sought};
 use gatehouse_table::table::{Demand, resolve};
 use serde_json::json;
 
@@ -89,7 +89,7 @@ impl Found {
         self.backends = self.backends.saturating_add(backends.len());
         self.routes = self.routes.saturating_add(1);
         // Any address will do: which one a name has is not known here.
-        let mut ask = |_: &str, port| Ok(vec![SocketAddr::from(([192, 0, 2, 1], port))]);
+        let mut ask = |_: Sought<'_>| Ok(vec![IpAddr::from([192, 0, 2, 1]).into()]);
         let route = resolve(&entry.key, &entry.route, &mut ask, &mut |_| {});
         let added = self.demand.add(&entry.key, &route);
         added.map_err(|error| RouteError::new(error.to_string(), entry.pointer.as_str()))

@@ -392,7 +392,8 @@ fn read_all(
         };
         let (tally, is_full) = (&mut content.tally, &mut content.is_full);
         let caller = Caller {
-            resolver: &mut |name, port| hosts.ask_system(world, name, port),
+            resolver: &mut |sought| hosts.ask_system(world, sought),
+            asks: true,
             said,
             take: &mut |key, route, _| {
                 *is_full |= !put_new(&mut writer, key, route, tally)?;

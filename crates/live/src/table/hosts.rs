@@ -1,13 +1,14 @@
 //! Addresses of host names in routes.
 //!
-//! The master asks the system, as nginx does for `server` lines. A worker must not wait for a
-//! name server: it knows what the master resolved and what stands in /etc/hosts.
+//! The master asks the system, as nginx does for `server` lines. A worker must not wait for a name server: it knows what
+//! name servers said last (see [`names`](super::names)), what stands in /etc/hosts, and what the master resolved.
 
 use super::local_names::LocalNames;
+use super::names::Answers;
 use crate::world::World;
-use gatehouse_table::route::{Answer, Names};
+use gatehouse_table::route::{Answer, Located, Names, Sought};
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,21 +37,65 @@ impl Hosts {
         *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.names.followed());
     }
 
-    /// Asks the system, which may take its time.
+    /// Asks the system, which may take its time. It does not know of services: a worker asks for those.
     pub(super) fn ask_system(
         &mut self,
         world: &dyn World,
-        name: &str,
-        port: u16,
-    ) -> Result<Vec<SocketAddr>, String> {
+        sought: Sought<'_>,
+    ) -> Result<Vec<Located>, String> {
+        if sought.service.is_some() {
+            return Err("services are asked for by a worker".into());
+        }
         let ask = &mut |name: &str| ask(world, name);
-        self.names.resolve(name, port, ask)
+        let found = self.names.resolve(sought.name, ask)?;
+        Ok(found.into_iter().map(Located::from).collect())
     }
 
-    /// Answers at once, from memory or /etc/hosts.
-    pub(super) fn ask_here(&mut self, name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
-        let local = &mut self.local;
-        self.names.recall(name, port, &mut |name| local.find(name))
+    /// Answers at once: what name servers said last, or /etc/hosts says.
+    pub(super) fn ask_here(
+        &self,
+        answers: &Answers,
+        sought: Sought<'_>,
+    ) -> Result<Vec<Located>, String> {
+        if let Some(found) = answers.get(sought) {
+            return Ok(found.to_vec());
+        }
+        let local = self.located(sought);
+        if !local.is_empty() {
+            return Ok(local);
+        }
+        // A name that only the system can resolve. Before all names are asked for, what the table has may be newer.
+        let last = self.names.last(sought.name);
+        let last = last.filter(|_| answers.is_complete() && sought.service.is_none());
+        let last = last.ok_or_else(|| "not known yet".to_owned())?;
+        Ok(last.iter().copied().map(Located::from).collect())
+    }
+
+    /// The same for what the master has read just now: what the system said then comes first.
+    pub(super) fn ask_master(
+        &self,
+        answers: &Answers,
+        sought: Sought<'_>,
+    ) -> Result<Vec<Located>, String> {
+        let asked = self.names.asked(sought.name);
+        match asked.filter(|_| sought.service.is_none()) {
+            Some(asked) => Ok(asked.iter().copied().map(Located::from).collect()),
+            None => self.ask_here(answers, sought),
+        }
+    }
+
+    /// Whether the master has said that a name is not found.
+    pub(super) fn has_failed(&self, sought: Sought<'_>) -> bool {
+        sought.service.is_none() && self.names.has_failed(sought.name)
+    }
+
+    /// What /etc/hosts says of a name; it knows of no services.
+    pub fn located(&self, sought: Sought<'_>) -> Vec<Located> {
+        if sought.service.is_some() {
+            return Vec::new();
+        }
+        let found = self.local.find(sought.name).into_iter();
+        found.map(Located::from).collect()
     }
 
     /// Looks again at /etc/hosts: once for each reading of a file of routes.

@@ -9,7 +9,7 @@ use super::tally::Tally;
 use crate::chunks::Stack;
 use crate::memory::Memory;
 use crate::world::World;
-use gatehouse_table::route::{Key, Match, NameSet};
+use gatehouse_table::route::{Key, Located, Match, NameSet, Sought};
 use gatehouse_table::table::{
     ApplyError, Candidate, Cursor, NoWriter, Owner, RouteView, Ticket, Writer,
 };
@@ -60,6 +60,19 @@ pub(super) struct Site<'s, M> {
     pub(super) world: &'s dyn World,
     /// Host names that were reported before.
     pub(super) said: &'s NameSet,
+}
+
+impl<M> Site<'_, M> {
+    /// The addresses of a name, as far as they are known at once.
+    fn address(&self, sought: Sought<'_>, is_of_master: bool) -> Result<Vec<Located>, String> {
+        let files = self.files.ok_or("no file")?;
+        let (hosts, answers) = (files.hosts.borrow(), self.table.answers.borrow());
+        if is_of_master {
+            hosts.ask_master(&answers, sought)
+        } else {
+            hosts.ask_here(&answers, sought)
+        }
+    }
 }
 
 /// What came of a step.
@@ -160,16 +173,15 @@ impl Job {
             }
             Piece::End => return Ok(Step::Ended),
         };
+        let is_of_master = source.is_of_master();
         let changed = &mut self.changed;
         let mut has_memory = true;
         let read = reading.read(
             &bytes,
             source,
             Caller {
-                resolver: &mut |name, port| match site.files {
-                    Some(files) => files.hosts.borrow_mut().ask_here(name, port),
-                    None => Err("no file".into()),
-                },
+                resolver: &mut |sought| site.address(sought, is_of_master),
+                asks: false,
                 said: site.said,
                 take: &mut |_, _, prepared| {
                     has_memory = routes.has(prepared) || changed.push(prepared.words());

@@ -13,6 +13,7 @@ mod hosts;
 mod job;
 mod local_names;
 mod look;
+mod names;
 mod plan;
 mod reading;
 pub mod redis;
@@ -35,6 +36,9 @@ pub use earlier::Before;
 pub use expiry::Expiry;
 pub use feeder::{Feed, RouteFeeder};
 pub use hosts::Hosts;
+pub use names::{Ask, Heard, NameFeeder, Reply};
+#[cfg(feature = "nginx")]
+pub use names::{NameServers, ask};
 pub use plan::Plan;
 pub use registering::{Act, Outcome, Registering, Unregistered};
 pub use shared::{RouteFiles, SharedTable};

@@ -27,6 +27,8 @@ pub(super) struct ReadOut {
 pub(super) struct Caller<'c> {
     /// Addresses of host names.
     pub(super) resolver: &'c mut Resolver<'c>,
+    /// The resolver asks for names: one that is not found now is worth a line.
+    pub(super) asks: bool,
     /// Host names that were reported before.
     pub(super) said: &'c NameSet,
     /// Takes the route; an error ends the reading.
@@ -60,6 +62,7 @@ impl Reading {
     ) -> Result<(), Failure> {
         let Caller {
             resolver,
+            asks,
             said,
             take,
         } = caller;
@@ -72,7 +75,12 @@ impl Reading {
         let read = self.reader.feed(bytes, &mut |entry| {
             let (key, at) = (&entry.key, entry.pointer.as_str());
             let route = resolve(key, &entry.route, resolver, &mut |backend| {
-                left_out.note(at, backend, said);
+                // Services are asked for by a worker.
+                let is_service = entry.route.backends.get(backend.index);
+                let is_service = is_service.is_some_and(|one| one.service.is_some());
+                if backend.partly || asks && !is_service {
+                    left_out.note(at, backend, said);
+                }
             });
             let measured = Prepared::new(key, Owner::File, &route)
                 .and_then(|prepared| demand.add_prepared(&prepared, &route).map(|()| prepared));

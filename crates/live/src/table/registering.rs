@@ -4,7 +4,7 @@ use super::change::{Attempt, Attempts, Condition, Refused, Wanted};
 use super::shared::SharedTable;
 use crate::memory::Memory;
 use gatehouse_table::registration::{TooMany, join, leave, until};
-use gatehouse_table::route::{Key, MAX_BACKENDS, Resolved, Route};
+use gatehouse_table::route::{Key, MAX_BACKENDS, Resolved, Route, Sought};
 use gatehouse_table::table::{ApplyError, Owner};
 use std::net::SocketAddr;
 
@@ -189,6 +189,6 @@ impl Registering {
 
 /// A route of addresses only, as the table takes it; None when it has no backend.
 pub(super) fn resolved(route: &Route) -> Option<Resolved<'_>> {
-    let mut no_name = |_: &str, _| Ok(Vec::new());
+    let mut no_name = |_: Sought<'_>| Ok(Vec::new());
     (!route.backends.is_empty()).then(|| route.resolve(MAX_BACKENDS, &mut no_name, &mut |_| {}))
 }

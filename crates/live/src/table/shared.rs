@@ -2,6 +2,7 @@
 
 use super::brake::Brake;
 use super::hosts::Hosts;
+use super::names::Answers;
 use crate::election::Seat;
 use crate::memory::Memory;
 use gatehouse_table::route::Match;
@@ -22,6 +23,8 @@ pub struct SharedTable<M> {
     pub(super) mode: Match,
     pub(super) brake: Brake,
     pub(super) takes_registrations: Cell<bool>,
+    /// Addresses of names, as far as this worker has asked for them.
+    pub(super) answers: RefCell<Answers>,
     /// What was computed of the table when it was first used.
     known: OnceCell<Known>,
 }
@@ -66,6 +69,7 @@ impl<M: Memory> SharedTable<M> {
             mode,
             brake,
             takes_registrations: Cell::new(false),
+            answers: RefCell::default(),
             known: OnceCell::new(),
         }
     }

@@ -81,6 +81,11 @@ impl Source {
         Self::new(found, Origin::Spool(spool, 0))
     }
 
+    /// Whether it is what the master has read.
+    pub(super) fn is_of_master(&self) -> bool {
+        matches!(self.origin, Origin::Spool(..))
+    }
+
     fn new(found: Found, origin: Origin) -> Self {
         Self {
             found,

@@ -14,7 +14,7 @@ fn route(url: &str) -> Route {
 }
 
 pub(super) fn resolved(route: &Route) -> Resolved<'_> {
-    route.resolve(1, &mut |_, _| Ok(Vec::new()), &mut |_| {})
+    route.resolve(1, &mut |_| Ok(Vec::new()), &mut |_| {})
 }
 
 fn change(

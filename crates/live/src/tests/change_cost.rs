@@ -59,7 +59,7 @@ fn patch(worker: &Worker, text: &str) -> (Duration, Duration) {
                     .apply(before.as_ref(), &entry.pointer)
                     .unwrap()
                     .unwrap();
-                let resolved = route.resolve(1, &mut |_, _| Ok(Vec::new()), &mut |_| {});
+                let resolved = route.resolve(1, &mut |_| Ok(Vec::new()), &mut |_| {});
                 let prepared = Prepared::new(&entry.key, Owner::Api, &resolved).unwrap();
                 assert!(bulk.push(&entry.key, version, Some(&prepared)));
             }
@@ -92,7 +92,7 @@ fn single(worker: &Worker, routes: u32) -> Duration {
     });
     let resolved = backends
         .each_ref()
-        .map(|route| route.resolve(1, &mut |_, _| Ok(Vec::new()), &mut |_| {}));
+        .map(|route| route.resolve(1, &mut |_| Ok(Vec::new()), &mut |_| {}));
     let keys: Vec<_> = (0..CHANGES)
         .map(|n| {
             let host = format!("h{}.example.test", n.wrapping_mul(2_654_435_761) % routes);

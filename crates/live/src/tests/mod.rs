@@ -5,6 +5,7 @@ mod change_cost;
 mod cost;
 mod files;
 mod geoip;
+mod names;
 mod redis;
 mod registering;
 mod scale;

@@ -78,7 +78,7 @@ fn a_registration_that_was_made_anew_is_not_the_one_before() {
 fn a_route_of_somebody_else_is_left_alone() {
     let worker = Site::new(512).start(false).unwrap();
     let route = gatehouse_table::route::Route::default();
-    let resolved = route.resolve(1, &mut |_, _| Ok(Vec::new()), &mut |_| {});
+    let resolved = route.resolve(1, &mut |_| Ok(Vec::new()), &mut |_| {});
     let (key, route) = (key("a.test"), Some(&resolved));
     let wanted = Wanted {
         key: &key,

@@ -8,7 +8,8 @@ use std::fmt::Write;
 
 const HOSTS: usize = 1_000_000 / PART;
 const PEERS: usize = 200_000 / PART;
-const KIB: usize = 160 * 1024 / PART;
+/// Enough for routes by name, which take more room than addresses.
+const KIB: usize = 256 * 1024 / PART;
 
 /// Two backends each out of [`PEERS`], an id, a variable.
 fn file(value: u32) -> String {
@@ -66,7 +67,7 @@ fn no_step_takes_long_and_memory_comes_back() {
     assert!(lines[0].contains("unexpected end of file"), "{lines:?}");
     let dead = file_of(3, |n| format!("dead-{n}.invalid"));
     let lines = follow(&mut worker, "no backend has an address", dead);
-    assert_eq!(lines.len(), 12, "{lines:?}");
+    assert_eq!(lines.len(), 1, "{lines:?}");
     let lines = follow(&mut worker, "all have one again", file(1));
     assert_eq!(lines.len(), 1, "{lines:?}");
 

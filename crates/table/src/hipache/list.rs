@@ -1,6 +1,6 @@
 //! The list of a route.
 
-use crate::route::{Backend, Host, MAX_BACKENDS, MAX_ID, Options, Route, parse_backend_url};
+use crate::route::{Backend, MAX_BACKENDS, MAX_ID, Options, Route, parse_backend_url};
 use std::fmt;
 
 /// Most elements of a list.
@@ -165,20 +165,6 @@ pub fn write_list(route: &Route) -> Result<Vec<String>, Unwritable> {
     Ok(list)
 }
 
-/// Whether a table has in `there` what a list says in `wanted`. Names without an address are left out of a table.
-#[must_use]
-pub fn is_route_of(there: &Route, wanted: &Route) -> bool {
-    let is_name = |backend: &&Backend| matches!(backend.host, Host::Name(_));
-    let known = |route: &'_ Route| -> Vec<Backend> {
-        let known = route.backends.iter().filter(|backend| !is_name(backend));
-        known.cloned().collect()
-    };
-    let mut names = there.backends.iter().filter(is_name);
-    there.id == wanted.id
-        && known(there) == known(wanted)
-        && names.all(|backend| wanted.backends.contains(backend))
-}
-
 fn written(backend: &Backend) -> String {
     let mut options = Vec::new();
     if backend.weight != 1 {
@@ -192,6 +178,9 @@ fn written(backend: &Backend) -> String {
     }
     if let Some(sni) = &backend.sni {
         options.push(format!("sni={sni}"));
+    }
+    if let Some(service) = &backend.service {
+        options.push(format!("service={service}"));
     }
     let sign = if options.is_empty() { "" } else { "#" };
     format!("{}{sign}{}", backend.url(), options.join("&"))

@@ -11,4 +11,4 @@ mod list;
 mod tests;
 
 pub use keys::{KeySpace, Named};
-pub use list::{Fault, List, MAX_ELEMENTS, Unwritable, is_route_of, read_list, write_list};
+pub use list::{Fault, List, MAX_ELEMENTS, Unwritable, read_list, write_list};

@@ -1,6 +1,6 @@
 //! Lists and keys as hipache, planb and their users write them.
 
-use super::{KeySpace, MAX_ELEMENTS, Named, is_route_of, read_list, write_list};
+use super::{KeySpace, MAX_ELEMENTS, Named, read_list, write_list};
 use crate::route::{Backend, Host, Key, MAX_BACKENDS, Match, Options, Route, parse_route};
 use proptest::prelude::*;
 
@@ -196,49 +196,6 @@ fn what_the_schema_has_no_place_for_is_named() {
 }
 
 #[test]
-fn a_table_has_a_list_but_for_names_without_an_address() {
-    let wanted = read(&[
-        "x",
-        "http://10.0.0.1:1",
-        "http://a.test:1",
-        "http://10.0.0.2:1",
-    ])
-    .route;
-    let has = |elements: &[&str]| is_route_of(&read(elements).route, &wanted);
-    for there in [
-        &[
-            "x",
-            "http://10.0.0.1:1",
-            "http://a.test:1",
-            "http://10.0.0.2:1",
-        ][..],
-        &["x", "http://10.0.0.1:1", "http://10.0.0.2:1"],
-    ] {
-        assert!(has(there), "{there:?}");
-    }
-    for other in [
-        &["y", "http://10.0.0.1:1", "http://10.0.0.2:1"][..],
-        &["x", "http://10.0.0.2:1", "http://10.0.0.1:1"],
-        &["x", "http://10.0.0.1:1"],
-        &["x", "http://10.0.0.1:1#weight=2", "http://10.0.0.2:1"],
-        &[
-            "x",
-            "http://10.0.0.1:1",
-            "http://b.test:1",
-            "http://10.0.0.2:1",
-        ],
-        &[
-            "x",
-            "http://10.0.0.1:1",
-            "http://10.0.0.2:1",
-            "http://10.0.0.3:1",
-        ],
-    ] {
-        assert!(!has(other), "{other:?}");
-    }
-}
-
-#[test]
 fn a_prefix_is_no_pattern() {
     assert_eq!(KeySpace::pattern(b"a*[b]?\\:"), br"a\*\[b\]\?\\:*");
 }
@@ -260,7 +217,7 @@ prop_compose! {
         sni in prop::option::of("[a-z]{1,8}"),
     ) -> Backend {
         let port = if matches!(host, Host::Unix(_)) { 0 } else { port };
-        Backend { tls, host, port, weight, backup, drain, sni, options: Options::default() }
+        Backend { tls, host, port, weight, backup, drain, sni, service: None, options: Options::default() }
     }
 }
 

@@ -92,6 +92,7 @@ fn backend(at: SocketAddr) -> Backend {
         backup: false,
         drain: false,
         sni: None,
+        service: None,
         options: Options::default(),
     }
 }

@@ -2,9 +2,10 @@
 
 use super::file::MAX_ENTRY;
 use super::{
-    Address, Host, MAX_BACKENDS, Match, normalize, parse_all, parse_backend_url, parse_route,
+    Address, Host, Located, MAX_BACKENDS, Match, normalize, parse_all, parse_backend_url,
+    parse_route,
 };
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 fn error_of(text: &str) -> String {
     parse_all(text.as_bytes(), Match::Exact)
@@ -76,10 +77,10 @@ fn as_many_backends_as_allowed() {
     // Names count by their addresses.
     let route = read(1).unwrap();
     let resolve = |count: u16| {
-        let found = (1..=count).map(|port| SocketAddr::from(([10, 0, 0, 1], port)));
-        let found: Vec<SocketAddr> = found.collect();
+        let ip = |n: u16| IpAddr::from([10, 0, (n >> 8) as u8, n as u8]);
+        let found: Vec<Located> = (1..=count).map(|n| ip(n).into()).collect();
         let mut missing = 0;
-        let resolved = route.resolve(MAX_BACKENDS, &mut |_, _| Ok(found.clone()), &mut |_| {
+        let resolved = route.resolve(MAX_BACKENDS, &mut |_| Ok(found.clone()), &mut |_| {
             missing += 1
         });
         (resolved.endpoints.len(), missing)
@@ -150,13 +151,11 @@ fn an_address_is_written_where_it_fits() {
 #[test]
 fn a_name_is_missing_wholly_or_partly() {
     let route = parse_route(br#"{"backends": ["http://a"]}"#).unwrap();
-    let partly = |found: &[u16]| {
-        let found = found
-            .iter()
-            .map(|port| SocketAddr::from(([10, 0, 0, 1], *port)));
-        let found: Vec<SocketAddr> = found.collect();
+    let partly = |found: &[u8]| {
+        let found = found.iter().map(|n| IpAddr::from([10, 0, 0, *n]).into());
+        let found: Vec<Located> = found.collect();
         let mut said = None;
-        route.resolve(1, &mut |_, _| Ok(found.clone()), &mut |missing| {
+        route.resolve(1, &mut |_| Ok(found.clone()), &mut |missing| {
             said = Some((missing.name, missing.partly));
         });
         said

@@ -1,7 +1,7 @@
 //! A route in JSON: read strictly, each error with the JSON pointer of its cause.
 
 use super::error::{At, one_of};
-use super::url::{parse_backend_url, parse_sni};
+use super::url::{BareUrl, finished, parse_backend_url, parse_bare_url, parse_service, parse_sni};
 use super::{Backend, MAX_BACKENDS, MAX_ID, MAX_VARS, Route, RouteError, Secret};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -178,7 +178,11 @@ pub(super) fn backend_object(json: Json, at: At<'_>) -> Result<Backend, RouteErr
     };
     let here = At::Member(&at, "url");
     let url = string(members.swap_remove(index).1, here)?;
-    let mut backend = parse_backend_url(&url, false).map_err(|why| RouteError::new(why, here))?;
+    let bare = parse_bare_url(&url).map_err(|why| RouteError::new(why, here))?;
+    let BareUrl {
+        mut backend,
+        has_port,
+    } = bare;
     for (name, value) in members {
         let here = At::Member(&at, &name);
         match name.as_str() {
@@ -190,17 +194,22 @@ pub(super) fn backend_object(json: Json, at: At<'_>) -> Result<Backend, RouteErr
                     parse_sni(&string(value, here)?).map_err(|why| RouteError::new(why, here))?,
                 )
             }
+            "service" => {
+                let text = string(value, here)?;
+                let service = parse_service(&text).map_err(|why| RouteError::new(why, here))?;
+                backend.service = Some(service);
+            }
             "max_conns" => zero(&value, &Json::Number(0.into()), here)?,
             "slow_start" => zero(&value, &Json::String("0s".into()), here)?,
             _ => return Err(unknown(&name, BACKEND_MEMBERS, here)),
         }
     }
-    Ok(backend)
+    finished(backend, has_port).map_err(|why| RouteError::new(why, at))
 }
 
 const ROUTE_MEMBERS: &[&str] = &["id", "backends", "vars", "keys", "meta"];
 /// Those that may have any value; `max_conns` and `slow_start` may only have their default.
-const BACKEND_MEMBERS: &[&str] = &["url", "weight", "backup", "drain", "sni"];
+const BACKEND_MEMBERS: &[&str] = &["url", "weight", "backup", "drain", "sni", "service"];
 
 /// Refuses a member, and says which ones there are.
 pub(super) fn unknown(name: &str, known: &[&str], at: At<'_>) -> RouteError {

@@ -8,6 +8,7 @@ mod file;
 mod json;
 mod key;
 mod key_set;
+mod located;
 mod names;
 mod nested;
 mod options;
@@ -22,6 +23,8 @@ mod edge_tests;
 #[cfg(test)]
 mod file_tests;
 #[cfg(test)]
+mod located_tests;
+#[cfg(test)]
 mod patch_tests;
 #[cfg(test)]
 mod tests;
@@ -32,11 +35,12 @@ pub use file::{Entry, FileReader, ReadSummary, Sink, parse_all};
 pub use json::{is_meta, parse_route};
 pub use key::{EXACT_MAX, HOST_MAX, Key, KeyError, Match, normalize};
 pub use key_set::KeySet;
+pub use located::{Located, Sought};
 pub use names::{Answer, LeftOut, NameSet, Names};
 pub use options::{Options, Protocol, ProxyHeader};
 pub use patch::{BackendPatch, PatchEntry, PatchReader, PatchSink, RoutePatch, parse_backend};
 pub use secret::Secret;
-pub use url::{is_host_name, is_unix_path, parse_backend_url};
+pub use url::{is_host_name, is_service, is_unix_path, parse_backend_place, parse_backend_url};
 pub use write::write_text;
 
 use std::net::{IpAddr, SocketAddr};
@@ -70,7 +74,7 @@ pub struct Backend {
     pub tls: bool,
     /// Where it is.
     pub host: Host,
-    /// TCP port; 0 for a unix socket.
+    /// TCP port; 0 for a unix socket and for a service.
     pub port: u16,
     /// Share of requests, 1 to 65535.
     pub weight: u16,
@@ -80,6 +84,8 @@ pub struct Backend {
     pub drain: bool,
     /// Name for SNI and for verifying the certificate; `None` means the host name, if it is one.
     pub sni: Option<String>,
+    /// The name is one of a service (SRV), which gives port, weight and backups.
+    pub service: Option<String>,
     /// Its other options.
     pub options: Options,
 }
@@ -100,7 +106,7 @@ pub enum Host {
 pub struct Resolved<'r> {
     /// See [`Route::id`]; empty means none.
     pub id: &'r str,
-    /// One entry per address.
+    /// One entry per address; one for a name that has none yet.
     pub endpoints: Vec<Endpoint<'r>>,
     /// See [`Route::vars`].
     pub vars: Vec<(&'r str, &'r str)>,
@@ -127,6 +133,8 @@ pub struct Endpoint<'r> {
     pub name: Option<&'r str>,
     /// SNI and verified name, when TLS has one.
     pub sni: Option<&'r str>,
+    /// See [`Backend::service`].
+    pub service: Option<&'r str>,
     /// See [`Backend::options`].
     pub options: Options,
 }
@@ -176,16 +184,16 @@ pub struct Unresolved<'r> {
 /// Takes each backend of which [`Route::resolve`] found no or not all addresses.
 pub type Missing<'f> = dyn FnMut(Unresolved<'_>) + 'f;
 
-/// How the caller turns a host name and port into addresses; the error is human-readable.
-pub type Resolver<'f> = dyn FnMut(&str, u16) -> Result<Vec<SocketAddr>, String> + 'f;
+/// How the caller turns a name into addresses; the error is human-readable.
+pub type Resolver<'f> = dyn FnMut(Sought<'_>) -> Result<Vec<Located>, String> + 'f;
 
 impl Route {
     /// Resolves the backends' host names through `ask`. A name with several addresses gives a peer for each, as in
     /// nginx; they are sorted, so that a name server's rotation is not a change.
     ///
-    /// The answer of a name server never refuses a route. A name without addresses takes out its own backend only. A
-    /// name with more than `most`, or than there is room for ([`MAX_BACKENDS`]), keeps the first ones. Both go to
-    /// `missing`.
+    /// The answer of a name server never refuses a route. A backend whose name has no address waits for one: no request
+    /// goes there. A name with more than `most`, or than there is room for ([`MAX_BACKENDS`]), keeps the first ones. Both
+    /// go to `missing`.
     pub fn resolve<'r>(
         &'r self,
         most: usize,
@@ -194,30 +202,37 @@ impl Route {
     ) -> Resolved<'r> {
         let mut endpoints = Vec::with_capacity(self.backends.len());
         for (index, backend) in self.backends.iter().enumerate() {
-            match &backend.host {
+            let name = match &backend.host {
                 Host::Ip(ip) => {
                     endpoints.push(backend.at(Address::Ip(SocketAddr::new(*ip, backend.port))));
+                    continue;
                 }
-                Host::Unix(path) => endpoints.push(backend.at(Address::Unix(path))),
-                Host::Name(name) => {
-                    // Every backend still to come has room for one address.
-                    let to_come = self.backends.len().saturating_sub(index).saturating_sub(1);
-                    let room = MAX_BACKENDS
-                        .saturating_sub(endpoints.len())
-                        .saturating_sub(to_come)
-                        .min(most);
-                    let (found, why) = addresses(name, backend.port, room, ask);
-                    if let Some(why) = why {
-                        let partly = !found.is_empty();
-                        missing(Unresolved {
-                            index,
-                            name,
-                            why,
-                            partly,
-                        });
-                    }
-                    endpoints.extend(found.into_iter().map(|at| backend.at(Address::Ip(at))));
+                Host::Unix(path) => {
+                    endpoints.push(backend.at(Address::Unix(path)));
+                    continue;
                 }
+                Host::Name(name) => name,
+            };
+            // Every backend still to come has room for one address.
+            let to_come = self.backends.len().saturating_sub(index).saturating_sub(1);
+            let room = MAX_BACKENDS
+                .saturating_sub(endpoints.len())
+                .saturating_sub(to_come)
+                .min(most);
+            let (found, why) = addresses(backend, room, ask);
+            if let Some(why) = why {
+                let partly = !found.is_empty();
+                missing(Unresolved {
+                    index,
+                    name,
+                    why,
+                    partly,
+                });
+            }
+            let waiting = backend.waiting();
+            endpoints.extend(found.iter().map(|to| waiting.moved(to)));
+            if found.is_empty() {
+                endpoints.push(waiting);
             }
         }
         Resolved {
@@ -253,29 +268,29 @@ impl Backend {
             } else {
                 None
             },
+            service: self.service.as_deref(),
             options: self.options,
         }
     }
 }
 
-/// At most `room` addresses of a name, in order; and what is wrong if those are not all it should have.
+/// At most `room` addresses of a backend's name, in order; and what is wrong if those are not all it should have.
 fn addresses(
-    name: &str,
-    port: u16,
+    backend: &Backend,
     room: usize,
     ask: &mut Resolver<'_>,
-) -> (Vec<SocketAddr>, Option<String>) {
-    let found = match ask(name, port) {
+) -> (Vec<Located>, Option<String>) {
+    let Some(sought) = backend.sought() else {
+        return (Vec::new(), None);
+    };
+    let name = sought.name;
+    let mut found = match ask(sought) {
         Ok(found) => found,
         Err(why) => return (Vec::new(), Some(why)),
     };
-    // An IPv6 scope is not kept.
-    let mut found: Vec<_> = found
-        .into_iter()
-        .map(|a| SocketAddr::new(a.ip(), a.port()))
-        .collect();
-    found.sort();
-    found.dedup();
+    found.retain(|one| one.is_usable(sought));
+    found.sort_unstable();
+    found.dedup_by_key(|one| one.at);
     let why = if found.is_empty() {
         Some(format!("host not found \"{name}\""))
     } else if found.len() > room {

@@ -1,12 +1,12 @@
 //! Host names of backends and their addresses. The caller does the asking.
 //!
-//! A name that does not resolve takes out its own backend only. While name servers do not answer, the addresses of the
+//! A name that does not resolve holds back its own backend only. While name servers do not answer, the addresses of the
 //! configuration before stay in use, and after [`PATIENCE`] spent waiting no further name is asked for.
 
 use super::Unresolved;
 use gatehouse_base::hashes::{Hash128, HashShards};
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How long one configuration waits, all in all, for name servers that do not answer.
@@ -29,7 +29,7 @@ pub enum Answer {
 /// Names and what is known about them.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    known: HashMap<String, Result<Vec<IpAddr>, String>>,
+    known: HashMap<String, Known>,
     /// From the configuration before.
     before: HashMap<String, Vec<IpAddr>>,
     /// Names that have the addresses of the configuration before, and why.
@@ -37,12 +37,20 @@ pub struct Names {
     waited: Duration,
 }
 
+/// What is known about a name.
+#[derive(Clone, Debug)]
+struct Known {
+    found: Result<Vec<IpAddr>, String>,
+    /// It is of the configuration before: no name server has answered since.
+    is_old: bool,
+}
+
 impl Names {
     /// The names of the next configuration: where name servers do not answer, it uses what is known here.
     #[must_use]
     pub fn followed(&self) -> Self {
-        let good = |(name, found): (&String, &Result<Vec<IpAddr>, String>)| {
-            Some((name.clone(), found.as_ref().ok()?.clone()))
+        let good = |(name, known): (&String, &Known)| {
+            Some((name.clone(), known.found.as_ref().ok()?.clone()))
         };
         Self {
             before: self.known.iter().filter_map(good).collect(),
@@ -57,67 +65,60 @@ impl Names {
     pub fn resolve(
         &mut self,
         name: &str,
-        port: u16,
         ask: &mut dyn FnMut(&str) -> (Answer, Duration),
-    ) -> Result<Vec<SocketAddr>, String> {
-        if !self.known.contains_key(name) {
-            let (answer, took) = if self.waited < PATIENCE {
-                ask(name)
-            } else {
-                let why = "not asked, name servers do not answer".into();
-                (Answer::NoAnswer(why), Duration::ZERO)
-            };
-            let found = match answer {
-                Answer::Found(addresses) => Ok(addresses),
-                Answer::NotFound(why) => Err(why),
-                Answer::NoAnswer(why) => {
-                    self.waited = self.waited.saturating_add(took);
-                    match self.before.get(name) {
-                        Some(addresses) => {
-                            self.kept.insert(name.to_owned(), why);
-                            Ok(addresses.clone())
-                        }
-                        None => Err(why),
+    ) -> Result<Vec<IpAddr>, String> {
+        if let Some(known) = self.known.get(name) {
+            return known.found.clone();
+        }
+        let (answer, took) = if self.waited < PATIENCE {
+            ask(name)
+        } else {
+            let why = "not asked, name servers do not answer".into();
+            (Answer::NoAnswer(why), Duration::ZERO)
+        };
+        let mut is_old = false;
+        let found = match answer {
+            Answer::Found(addresses) => Ok(addresses),
+            Answer::NotFound(why) => Err(why),
+            Answer::NoAnswer(why) => {
+                self.waited = self.waited.saturating_add(took);
+                match self.before.get(name) {
+                    Some(addresses) => {
+                        is_old = true;
+                        self.kept.insert(name.to_owned(), why);
+                        Ok(addresses.clone())
                     }
+                    None => Err(why),
                 }
-            };
-            let found = found.map_err(|why| format!("host not found \"{name}\" ({why})"));
-            self.known.insert(name.to_owned(), found);
-        }
-        self.known(name, port)
-            .unwrap_or_else(|| Err("internal error".into()))
+            }
+        };
+        let found = found.map_err(|why| format!("host not found \"{name}\" ({why})"));
+        let known = Known {
+            found: found.clone(),
+            is_old,
+        };
+        self.known.insert(name.to_owned(), known);
+        found
     }
 
-    /// The addresses of a name as far as they are known without asking a name server, or `local` knows them.
-    ///
-    /// # Errors
-    /// Why there are none, as a human-readable text.
-    pub fn recall(
-        &self,
-        name: &str,
-        port: u16,
-        local: &mut dyn FnMut(&str) -> Vec<IpAddr>,
-    ) -> Result<Vec<SocketAddr>, String> {
-        let known = self.known(name, port);
-        if let Some(Ok(addresses)) = known {
-            return Ok(addresses);
-        }
-        let found = local(name);
-        match known {
-            _ if !found.is_empty() => Ok(at_port(&found, port)),
-            Some(failure) => failure,
-            None => Err(format!(
-                "host not found \"{name}\" (new and not in /etc/hosts, name servers are asked at a reload)"
-            )),
-        }
+    /// The addresses that a name had when the configuration was read.
+    #[must_use]
+    pub fn asked(&self, name: &str) -> Option<&[IpAddr]> {
+        let known = self.known.get(name).filter(|known| !known.is_old);
+        known?.found.as_deref().ok()
     }
 
-    fn known(&self, name: &str, port: u16) -> Option<Result<Vec<SocketAddr>, String>> {
-        let found = self.known.get(name)?;
-        Some(match found {
-            Ok(addresses) => Ok(at_port(addresses, port)),
-            Err(why) => Err(why.clone()),
-        })
+    /// The same, or those of an earlier configuration.
+    #[must_use]
+    pub fn last(&self, name: &str) -> Option<&[IpAddr]> {
+        self.known.get(name)?.found.as_deref().ok()
+    }
+
+    /// Whether it was not found when the configuration was read, which has been reported.
+    #[must_use]
+    pub fn has_failed(&self, name: &str) -> bool {
+        let known = self.known.get(name);
+        known.is_some_and(|known| known.found.is_err())
     }
 
     /// What is to be said about names that name servers did not answer for, once.
@@ -129,11 +130,6 @@ impl Names {
         let kept: Vec<_> = kept.into_iter().collect();
         shortened(kept.iter().map(line), kept.len())
     }
-}
-
-fn at_port(addresses: &[IpAddr], port: u16) -> Vec<SocketAddr> {
-    let at = |ip: &IpAddr| SocketAddr::new(*ip, port);
-    addresses.iter().map(at).collect()
 }
 
 /// Host names that were reported, as hashes.
@@ -268,12 +264,12 @@ mod tests {
     fn a_name_is_asked_for_once() {
         let mut names = Names::default();
         let mut asked = 0;
-        for port in [80, 81] {
-            let found = names.resolve("app", port, &mut |_| {
+        for _ in 0..2 {
+            let found = names.resolve("app", &mut |_| {
                 asked += 1;
                 (Answer::Found(vec![ip("10.0.0.1")]), Duration::ZERO)
             });
-            assert_eq!(found, Ok(vec![SocketAddr::new(ip("10.0.0.1"), port)]));
+            assert_eq!(found, Ok(vec![ip("10.0.0.1")]));
         }
         assert_eq!(asked, 1);
     }
@@ -283,7 +279,7 @@ mod tests {
         let mut names = Names::default();
         let mut asked = 0;
         for number in 0..1000 {
-            let found = names.resolve(&format!("h{number}"), 80, &mut |_| {
+            let found = names.resolve(&format!("h{number}"), &mut |_| {
                 asked += 1;
                 let answer = Answer::NoAnswer("Temporary failure".into());
                 (answer, Duration::from_secs(5))
@@ -292,9 +288,7 @@ mod tests {
         }
         assert_eq!(asked, 3);
         assert_eq!(
-            names
-                .resolve("h999", 80, &mut |_| panic!("asked"))
-                .unwrap_err(),
+            names.resolve("h999", &mut |_| panic!("asked")).unwrap_err(),
             "host not found \"h999\" (not asked, name servers do not answer)"
         );
     }
@@ -304,7 +298,7 @@ mod tests {
         let mut names = Names::default();
         let mut asked = 0;
         for number in 0..1000 {
-            let found = names.resolve(&format!("h{number}"), 80, &mut |_| {
+            let found = names.resolve(&format!("h{number}"), &mut |_| {
                 asked += 1;
                 let answer = Answer::NotFound("Name or service not known".into());
                 (answer, Duration::from_secs(1))
@@ -318,11 +312,11 @@ mod tests {
     fn without_an_answer_the_addresses_of_the_last_configuration_stay() {
         let mut first = Names::default();
         let mut found = |_: &str| (Answer::Found(vec![ip("10.0.0.1")]), Duration::ZERO);
-        let good = first.resolve("app", 80, &mut found);
+        let good = first.resolve("app", &mut found);
         let mut second = first.followed();
         let mut silent = |_: &str| (Answer::NoAnswer("Temporary failure".into()), PATIENCE);
-        assert_eq!(second.resolve("app", 80, &mut silent), good);
-        assert!(second.resolve("new", 80, &mut silent).is_err());
+        assert_eq!(second.resolve("app", &mut silent), good);
+        assert!(second.resolve("new", &mut silent).is_err());
         assert_eq!(
             second.take_kept(),
             ["host \"app\" keeps the addresses of the last configuration (Temporary failure)"]
@@ -330,36 +324,33 @@ mod tests {
         assert!(second.take_kept().is_empty());
         // And on to the next one; but a name that is gone is gone.
         let mut third = second.followed();
-        assert_eq!(third.resolve("app", 80, &mut silent), good);
+        assert_eq!(third.resolve("app", &mut silent), good);
         let mut fourth = third.followed();
         let mut gone = |_: &str| (Answer::NotFound("unknown".into()), Duration::ZERO);
         assert_eq!(
-            fourth.resolve("app", 80, &mut gone).unwrap_err(),
+            fourth.resolve("app", &mut gone).unwrap_err(),
             "host not found \"app\" (unknown)"
         );
     }
 
     #[test]
-    fn a_worker_asks_nobody() {
-        let mut names = Names::default();
+    fn what_the_master_asked_is_told_from_what_it_kept() {
+        let mut first = Names::default();
         let mut found = |_: &str| (Answer::Found(vec![ip("10.0.0.1")]), Duration::ZERO);
-        let mut gone = |_: &str| (Answer::NotFound("unknown".into()), Duration::ZERO);
-        let known = names.resolve("known", 80, &mut found);
-        let _ = names.resolve("dead", 80, &mut gone);
-        let mut nothing = |_: &str| Vec::new();
-        assert_eq!(names.recall("known", 80, &mut nothing), known);
+        let _ = first.resolve("app", &mut found);
+        let addresses = [ip("10.0.0.1")];
+        assert_eq!(first.asked("app"), Some(&addresses[..]));
+        let mut second = first.followed();
+        let mut silent = |_: &str| (Answer::NoAnswer("Try again".into()), PATIENCE);
+        let _ = second.resolve("app", &mut silent);
+        let _ = second.resolve("dead", &mut silent);
         assert_eq!(
-            names.recall("dead", 80, &mut nothing).unwrap_err(),
-            "host not found \"dead\" (unknown)"
+            (second.asked("app"), second.last("app")),
+            (None, Some(&addresses[..]))
         );
-        assert_eq!(
-            names.recall("new", 80, &mut nothing).unwrap_err(),
-            "host not found \"new\" (new and not in /etc/hosts, name servers are asked at a reload)"
-        );
-        let mut local = |_: &str| vec![ip("::1")];
-        let here = Ok(vec![SocketAddr::new(ip("::1"), 80)]);
-        assert_eq!(names.recall("dead", 80, &mut local), here);
-        assert_eq!(names.recall("new", 80, &mut local), here);
+        assert_eq!((second.asked("dead"), second.last("dead")), (None, None));
+        let failed = ["app", "dead", "new"].map(|name| second.has_failed(name));
+        assert_eq!(failed, [false, true, false]);
     }
 
     #[test]

@@ -1,10 +1,8 @@
 //! Tests of routes.
 
 use super::{
-    Address, Backend, Endpoint, Host, Key, KeyError, MAX_BACKENDS, Match, Options, Resolver, Route,
-    normalize, parse_backend_url, parse_route,
+    Backend, Host, Key, KeyError, Match, Options, normalize, parse_backend_url, parse_route,
 };
-use std::net::SocketAddr;
 
 fn backend(host: Host, port: u16) -> Backend {
     Backend {
@@ -15,6 +13,7 @@ fn backend(host: Host, port: u16) -> Backend {
         backup: false,
         drain: false,
         sni: None,
+        service: None,
         options: Options::default(),
     }
 }
@@ -101,7 +100,7 @@ fn a_url_with_anything_else_is_refused() {
         ("http://a#sni=a b", "invalid sni \"a b\""),
         (
             "http://a#x=1",
-            "unknown option \"x\", it must be \"weight\", \"backup\", \"drain\" or \"sni\"",
+            "unknown option \"x\", it must be \"weight\", \"backup\", \"drain\", \"sni\" or \"service\"",
         ),
     ] {
         assert_eq!(
@@ -238,7 +237,7 @@ fn what_is_wrong_with_a_route_is_said_with_its_place() {
         ),
         (
             r#"{"backends": [{"url": "http://a", "wieght": 1}]}"#,
-            "unknown member \"wieght\", it must be \"url\", \"weight\", \"backup\", \"drain\" or \"sni\" at /backends/0/wieght",
+            "unknown member \"wieght\", it must be \"url\", \"weight\", \"backup\", \"drain\", \"sni\" or \"service\" at /backends/0/wieght",
         ),
         (
             r#"{"backends": [{"url": "http://a", "weight": 0}]}"#,
@@ -298,89 +297,6 @@ fn what_is_wrong_with_a_route_is_said_with_its_place() {
             .to_string()
             .starts_with("recursion limit exceeded")
     );
-}
-
-#[test]
-fn names_become_all_their_addresses() {
-    let text = br#"{"id": "x", "backends": ["https://app:1", {"url": "http://app:2", "backup": true}, "http://unix:/s"]}"#;
-    let route = parse_route(text).unwrap();
-    let mut ask = |name: &str, port: u16| {
-        assert_eq!(name, "app");
-        Ok(["10.0.0.2", "10.0.0.1", "10.0.0.2"]
-            .map(|ip| SocketAddr::new(ip.parse().unwrap(), port))
-            .to_vec())
-    };
-    let resolved = route.resolve(MAX_BACKENDS, &mut ask, &mut |missing| panic!("{missing:?}"));
-    let shown: Vec<_> = resolved
-        .endpoints
-        .iter()
-        .map(|e| (e.address.to_string(), e.sni, e.backup))
-        .collect();
-    let expected = [
-        ("10.0.0.1:1", Some("app"), false),
-        ("10.0.0.2:1", Some("app"), false),
-        ("10.0.0.1:2", None, true),
-        ("10.0.0.2:2", None, true),
-        ("unix:/s", None, false),
-    ];
-    assert_eq!(shown, expected.map(|(a, s, b)| (a.to_string(), s, b)));
-    let unix = Endpoint {
-        address: Address::Unix("/s"),
-        tls: false,
-        weight: 1,
-        backup: false,
-        drain: false,
-        name: None,
-        sni: None,
-        options: Options::default(),
-    };
-    assert_eq!(resolved.endpoints[4], unix);
-}
-
-/// The addresses a route has left, and what is said about its names.
-fn resolved(route: &Route, ask: &mut Resolver<'_>) -> (Vec<String>, Vec<(usize, String)>) {
-    let mut said = Vec::new();
-    let resolved = route.resolve(MAX_BACKENDS, ask, &mut |m| said.push((m.index, m.why)));
-    let left = resolved.endpoints.iter().map(|e| e.address.to_string());
-    (left.collect(), said)
-}
-
-#[test]
-fn a_name_without_addresses_takes_out_its_own_backend() {
-    let text = br#"{"backends": ["http://10.0.0.1:1", "http://dead:2", "http://app:3"]}"#;
-    let route = parse_route(text).unwrap();
-    let at = |ip: &str, port| SocketAddr::new(ip.parse().unwrap(), port);
-    let (left, said) = resolved(&route, &mut |name, port| match name {
-        "app" => Ok(vec![at("10.0.0.3", port)]),
-        name => Err(format!("no such name \"{name}\"")),
-    });
-    assert_eq!(left, ["10.0.0.1:1", "10.0.0.3:3"]);
-    assert_eq!(said, [(1, "no such name \"dead\"".to_owned())]);
-
-    let (left, said) = resolved(&route, &mut |_, _| Ok(Vec::new()));
-    assert_eq!(left, ["10.0.0.1:1"]);
-    let why = |index, name: &str| (index, format!("host not found \"{name}\""));
-    assert_eq!(said, [why(1, "dead"), why(2, "app")]);
-}
-
-#[test]
-fn a_name_with_many_addresses_leaves_room_for_the_other_backends() {
-    let text = br#"{"backends": ["http://big:1", "http://10.1.0.1:2", "http://big:3"]}"#;
-    let route = parse_route(text).unwrap();
-    let mut all = |_: &str, port| {
-        let address = |n: u16| SocketAddr::from(([10, 0, (n / 256) as u8, n as u8], port));
-        Ok((0..300).map(address).collect())
-    };
-    let (left, said) = resolved(&route, &mut all);
-    assert_eq!(left.len(), MAX_BACKENDS);
-    assert_eq!(left[0], "10.0.0.0:1");
-    assert_eq!(left[254..], ["10.1.0.1:2", "10.0.0.0:3"]);
-    let why = |room| {
-        format!(
-            "only {room} of the 300 addresses of \"big\" are used, a route has no room for more"
-        )
-    };
-    assert_eq!(said, [(0, why(254)), (2, why(1))]);
 }
 
 #[test]

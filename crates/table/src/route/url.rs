@@ -10,23 +10,72 @@ const UNIX_MAX: usize = 107;
 const UNIX_MAX_TLS: usize = 99;
 
 /// The options of a short form's fragment.
-const OPTIONS: &[&str] = &["weight", "backup", "drain", "sni"];
+const OPTIONS: &[&str] = &["weight", "backup", "drain", "sni", "service"];
+/// Longest name of a service.
+const SERVICE_MAX: usize = 127;
 
 /// Reads a backend's URL: scheme `http` or `https`, host (name, IPv4, `[IPv6]`, `unix:path`), port; nothing else.
-/// With `options`, a fragment such as `#weight=5&drain=1&backup=1&sni=name` is read too.
+/// With `options`, a fragment such as `#weight=5&drain=1&backup=1&sni=name&service=http` is read too.
 ///
 /// # Errors
 /// A human-readable error, without what could be a password.
 pub fn parse_backend_url(url: &str, options: bool) -> Result<Backend, String> {
-    read_url(url, options).map_err(|why| format!("{why} in backend \"{}\"", shown(url)))
+    let read = || {
+        let url = read_url(url, options)?;
+        finished(url.backend, url.has_port)
+    };
+    read().map_err(|why| format!("{why} in backend \"{}\"", shown(url)))
 }
 
-fn read_url(url: &str, options: bool) -> Result<Backend, String> {
+/// Reads what tells a backend from others: its URL and, if it is one of a service, `#service=NAME`.
+///
+/// # Errors
+/// As [`parse_backend_url`].
+pub fn parse_backend_place(url: &str) -> Result<Backend, String> {
+    let has_service = url
+        .split_once('#')
+        .is_some_and(|(_, fragment)| fragment.starts_with("service=") && !fragment.contains('&'));
+    parse_backend_url(url, has_service)
+}
+
+/// The URL of a backend whose options stand elsewhere.
+pub(super) fn parse_bare_url(url: &str) -> Result<BareUrl, String> {
+    read_url(url, false).map_err(|why| format!("{why} in backend \"{}\"", shown(url)))
+}
+
+/// What a URL says.
+pub(super) struct BareUrl {
+    pub(super) backend: Backend,
+    pub(super) has_port: bool,
+}
+
+/// A backend whose options are all known.
+pub(super) fn finished(mut backend: Backend, has_port: bool) -> Result<Backend, String> {
+    if backend.service.is_none() {
+        return Ok(backend);
+    }
+    if !matches!(backend.host, Host::Name(_)) {
+        return Err("service needs a host name".into());
+    }
+    for (name, is_there) in [
+        ("a port", has_port),
+        ("weight", backend.weight != 1),
+        ("backup", backend.backup),
+    ] {
+        if is_there {
+            return Err(format!("{name} beside service: its records say that"));
+        }
+    }
+    backend.port = 0;
+    Ok(backend)
+}
+
+fn read_url(url: &str, options: bool) -> Result<BareUrl, String> {
     let (address, fragment) = match url.split_once('#') {
         Some((address, fragment)) => (address, Some(fragment)),
         None => (url, None),
     };
-    let mut backend = parse_authority(address)?;
+    let mut read = parse_authority(address)?;
     match fragment {
         None => {}
         Some(_) if !options => return Err("fragment not allowed".into()),
@@ -34,11 +83,11 @@ fn read_url(url: &str, options: bool) -> Result<Backend, String> {
         Some(list) if list.contains('@') => return Err("invalid fragment".into()),
         Some(list) => {
             for option in list.split('&') {
-                apply_option(&mut backend, option)?;
+                apply_option(&mut read.backend, option)?;
             }
         }
     }
-    Ok(backend)
+    Ok(read)
 }
 
 /// A URL that is refused, as messages have it: what stands before an `@` is a user's name and password.
@@ -55,25 +104,33 @@ fn shown(url: &str) -> String {
 }
 
 /// `scheme://host:port`, and nothing behind it.
-fn parse_authority(address: &str) -> Result<Backend, String> {
+fn parse_authority(address: &str) -> Result<BareUrl, String> {
     let (tls, rest) = match address.split_once("://") {
         Some((s, rest)) if s.eq_ignore_ascii_case("http") => (false, rest),
         Some((s, rest)) if s.eq_ignore_ascii_case("https") => (true, rest),
         _ => return Err("scheme is neither http:// nor https://".into()),
     };
-    let (host, port) = match rest.strip_prefix("unix:") {
-        Some(path) => (unix_path(path, tls)?, 0),
-        None => host_port(rest, if tls { 443 } else { 80 })?,
+    let (host, written, default) = match rest.strip_prefix("unix:") {
+        Some(path) => (unix_path(path, tls)?, None, 0),
+        None => {
+            let (host, port) = host_port(rest)?;
+            (host, port, if tls { 443 } else { 80 })
+        }
     };
-    Ok(Backend {
+    let backend = Backend {
         tls,
         host,
-        port,
+        port: written.unwrap_or(default),
         weight: 1,
         backup: false,
         drain: false,
         sni: None,
+        service: None,
         options: Options::default(),
+    };
+    Ok(BareUrl {
+        backend,
+        has_port: written.is_some(),
     })
 }
 
@@ -104,7 +161,8 @@ pub fn is_host_name(name: &str) -> bool {
     check_name(name).is_ok()
 }
 
-fn host_port(rest: &str, default: u16) -> Result<(Host, u16), String> {
+/// The host, and the port if there is one.
+fn host_port(rest: &str) -> Result<(Host, Option<u16>), String> {
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     for (sign, what) in [('@', "user name"), ('/', "path"), ('?', "query")] {
         if authority.contains(sign) {
@@ -129,7 +187,7 @@ fn host_port(rest: &str, default: u16) -> Result<(Host, u16), String> {
             None => (named_host(authority)?, None),
         },
     };
-    Ok((host, port.map_or(Ok(default), parse_port)?))
+    Ok((host, port.map(parse_port).transpose()?))
 }
 
 /// An IPv4 address or a host name; what looks like neither is refused, not asked for.
@@ -177,6 +235,7 @@ fn apply_option(backend: &mut Backend, option: &str) -> Result<(), String> {
         "drain" => backend.drain = parse_flag(option, value)?,
         "backup" => backend.backup = parse_flag(option, value)?,
         "sni" => backend.sni = Some(parse_sni(value)?),
+        "service" => backend.service = Some(parse_service(value)?),
         _ => {
             let known = super::error::one_of(OPTIONS);
             return Err(format!("unknown option \"{name}\", it must be {known}"));
@@ -207,4 +266,23 @@ fn parse_flag(option: &str, value: &str) -> Result<bool, String> {
 pub(super) fn parse_sni(value: &str) -> Result<String, String> {
     check_name(value).map_err(|()| format!("invalid sni \"{value}\""))?;
     Ok(value.trim_end_matches('.').to_ascii_lowercase())
+}
+
+/// A service as nginx's `service=` has it: `http`, `_http._tcp`, `_http._tcp.eu`.
+pub(super) fn parse_service(value: &str) -> Result<String, String> {
+    if is_service(value) {
+        Ok(value.to_ascii_lowercase())
+    } else {
+        Err(format!("invalid service \"{value}\""))
+    }
+}
+
+/// Whether a backend may have this service.
+#[must_use]
+pub fn is_service(value: &str) -> bool {
+    let label = |label: &str| {
+        let is_good = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        !label.is_empty() && label.len() <= 63 && label.bytes().all(is_good)
+    };
+    value.len() <= SERVICE_MAX && value.split('.').all(label)
 }

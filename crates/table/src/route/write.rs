@@ -41,11 +41,12 @@ impl Route {
 }
 
 impl Backend {
-    /// Its URL, the port always written.
+    /// Its URL, the port always written where it has one.
     #[must_use]
     pub fn url(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
         match &self.host {
+            Host::Name(name) if self.service.is_some() => format!("{scheme}://{name}"),
             Host::Name(name) => format!("{scheme}://{name}:{}", self.port),
             Host::Ip(IpAddr::V4(ip)) => format!("{scheme}://{ip}:{}", self.port),
             Host::Ip(IpAddr::V6(ip)) => format!("{scheme}://[{ip}]:{}", self.port),
@@ -53,15 +54,29 @@ impl Backend {
         }
     }
 
-    /// Whether both have one URL.
+    /// What tells it from others: see [`parse_backend_place`](super::parse_backend_place).
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.service {
+            None => self.url(),
+            Some(service) => format!("{}#service={service}", self.url()),
+        }
+    }
+
+    /// Whether both have one URL, and one service if they have any.
     #[must_use]
     pub fn is_at(&self, other: &Self) -> bool {
-        (self.tls, &self.host, self.port) == (other.tls, &other.host, other.port)
+        let place = |one: &Self| (one.tls, one.port, one.service.clone());
+        place(self) == place(other) && self.host == other.host
     }
 
     /// A URL alone where nothing else is said, else an object.
     fn write_json(&self, out: &mut Vec<u8>) {
-        let is_plain = self.weight == 1 && !self.backup && !self.drain && self.sni.is_none();
+        let is_plain = self.weight == 1
+            && !self.backup
+            && !self.drain
+            && self.sni.is_none()
+            && self.service.is_none();
         if is_plain {
             return write_text(&self.url(), out);
         }
@@ -83,6 +98,10 @@ impl Backend {
         if let Some(sni) = &self.sni {
             out.extend_from_slice(b",\"sni\":");
             write_text(sni, out);
+        }
+        if let Some(service) = &self.service {
+            out.extend_from_slice(b",\"service\":");
+            write_text(service, out);
         }
         out.push(b'}');
     }

@@ -2,7 +2,7 @@
 
 use crate::route::{
     Address, Endpoint, MAX_BACKENDS, MAX_ID, MAX_VARS, Options, Resolved, is_host_name, is_meta,
-    is_unix_path,
+    is_service, is_unix_path,
 };
 
 pub(super) fn is_good(route: &Resolved<'_>) -> bool {
@@ -17,6 +17,7 @@ pub(super) fn is_good(route: &Resolved<'_>) -> bool {
 
 fn is_good_endpoint(endpoint: &Endpoint<'_>) -> bool {
     let is_place = match endpoint.address {
+        Address::Ip(_) if endpoint.service.is_some() && endpoint.is_waiting() => true,
         Address::Ip(address) => address.port() > 0,
         Address::Unix(path) => is_unix_path(path, endpoint.tls),
     };
@@ -25,6 +26,8 @@ fn is_good_endpoint(endpoint: &Endpoint<'_>) -> bool {
         && endpoint.weight > 0
         && endpoint.name.is_none_or(is_host_name)
         && endpoint.sni.is_none_or(is_host_name)
+        && endpoint.service.is_none_or(is_service)
+        && (endpoint.service.is_none() || endpoint.name.is_some())
         && (endpoint.sni.is_none() || endpoint.tls)
         && options.max_conns <= Options::MOST_CONNS
         && options.slow_start_ms <= Options::MOST_SLOW_START_MS

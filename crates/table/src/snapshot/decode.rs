@@ -1,6 +1,8 @@
 //! A route from bytes that may be anything.
 
-use super::encode::{BACKUP, DRAIN, KIND, NAME, OPTIONS, SNI, TLS, UNIX, V4, V6, owner_code};
+use super::encode::{
+    BACKUP, DRAIN, KIND, NAME, OPTIONS, SERVICE, SNI, TLS, UNIX, V4, V6, owner_code,
+};
 use crate::route::{Address, Endpoint, Options, Protocol, ProxyHeader, Resolved, Secret};
 use crate::table::Owner;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -91,7 +93,12 @@ impl<'b> Bytes<'b> {
     }
 
     fn endpoint(&mut self) -> Option<Endpoint<'b>> {
-        let flags = self.byte()?;
+        let mut flags = self.byte()?;
+        let mut service = None;
+        if flags == SERVICE << KIND {
+            service = Some(self.text()?);
+            flags = self.byte()?;
+        }
         let has = |bit: u8| flags & bit != 0;
         let address = match flags >> KIND {
             V4 => self.ip::<4>(|octets| Ipv4Addr::from(octets).into())?,
@@ -107,6 +114,7 @@ impl<'b> Bytes<'b> {
             weight: u16::try_from(self.number()?).ok()?,
             name: if has(NAME) { Some(self.text()?) } else { None },
             sni: if has(SNI) { Some(self.text()?) } else { None },
+            service,
             options: if has(OPTIONS) {
                 self.options()?
             } else {

@@ -15,6 +15,8 @@ pub(super) const KIND: u32 = 6;
 pub(super) const V4: u8 = 0;
 pub(super) const V6: u8 = 1;
 pub(super) const UNIX: u8 = 2;
+/// Of a service: the byte of kind [`SERVICE`] comes before its name, and then that of the backend with its address.
+pub(super) const SERVICE: u8 = 3;
 
 /// The number of an owner.
 pub(super) fn owner_code(owner: Owner) -> u8 {
@@ -75,6 +77,10 @@ fn endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>) {
         Address::Unix(_) => UNIX,
     };
     let flag = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
+    if let Some(service) = endpoint.service {
+        out.push(SERVICE << KIND);
+        bytes(out, service.as_bytes());
+    }
     out.push(
         flag(endpoint.tls, TLS)
             | flag(endpoint.backup, BACKUP)

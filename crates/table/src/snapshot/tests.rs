@@ -125,6 +125,19 @@ fn full_table(memory: &[AtomicU64]) -> (Table<'_>, Content) {
                 ..endpoint(0, 1)
             },
             Endpoint {
+                address: Address::Ip("10.0.0.9:8080".parse().unwrap()),
+                name: Some("shop.internal"),
+                service: Some("http"),
+                ..endpoint(0, 30)
+            },
+            Endpoint {
+                address: Address::Ip("0.0.0.0:0".parse().unwrap()),
+                name: Some("later.internal"),
+                service: Some("http"),
+                drain: true,
+                ..endpoint(0, 1)
+            },
+            Endpoint {
                 address: Address::Unix("/run/app.sock"),
                 drain: true,
                 backup: true,

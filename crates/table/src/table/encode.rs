@@ -27,7 +27,7 @@ fn pack(endpoint: &Endpoint<'_>, slot: PeerSlot, box_at: usize) -> Packed {
     let flags = kind
         | u64::from(endpoint.tls) << 2
         | u64::from(endpoint.backup) << 3
-        | u64::from(endpoint.drain) << 4;
+        | u64::from(endpoint.drain || endpoint.is_waiting()) << 4;
     let first = flags << 31;
     let (port, ip) = match endpoint.address {
         Address::Ip(SocketAddr::V4(a)) => (a.port(), u64::from(a.ip().to_bits())),
@@ -44,7 +44,8 @@ fn pack(endpoint: &Endpoint<'_>, slot: PeerSlot, box_at: usize) -> Packed {
 }
 
 /// The box of a backend that does not fit two words: options, if there are any; lengths of name, sni and path, 13 bits
-/// each, and the top bytes of an IPv6 address's halves; the address; the texts.
+/// each, the top bytes of an IPv6 address's halves, and whether `drain` was said of a backend that waits for an address
+/// (it gets no request, as if that were said); the address; the texts. The path's place is a service's where there is none.
 fn push_box(out: &mut Vec<u64>, endpoint: &Endpoint<'_>) -> Option<()> {
     if endpoint.options != Options::default() {
         out.push(options_word(&endpoint.options)?);
@@ -53,9 +54,11 @@ fn push_box(out: &mut Vec<u64>, endpoint: &Endpoint<'_>) -> Option<()> {
     let sni = endpoint.sni.unwrap_or("");
     let path = match endpoint.address {
         Address::Unix(path) => path,
-        Address::Ip(_) => "",
+        Address::Ip(_) => endpoint.service.unwrap_or(""),
     };
-    let lengths = name.len() as u64 | (sni.len() as u64) << 13 | (path.len() as u64) << 26;
+    let drain = u64::from(endpoint.drain && endpoint.is_waiting());
+    let lengths =
+        name.len() as u64 | (sni.len() as u64) << 13 | (path.len() as u64) << 26 | drain << 55;
     match endpoint.address {
         Address::Ip(SocketAddr::V4(a)) => out.extend([lengths, a.ip().to_bits().into()]),
         Address::Ip(SocketAddr::V6(a)) => {

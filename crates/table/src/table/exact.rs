@@ -2,7 +2,7 @@
 
 use super::attached::Keys;
 use super::parts::Parts;
-use super::record::{AttachedRef, PeerSlot};
+use super::record::{AttachedRef, Owner, PeerSlot, options_word};
 use super::view::RouteView;
 use super::{LookupError, MAX_RECORD_WORDS, Table, Word};
 use crate::route::{Key, Route};
@@ -46,6 +46,28 @@ impl Taken {
     }
 }
 
+impl Taken {
+    /// All of it but the addresses of its names, as bytes that may hold secrets.
+    fn without_addresses(&self) -> Zeroizing<Vec<u8>> {
+        let keys = self.words.get(self.record..).unwrap_or_default();
+        let keys: &[u8] = bytemuck::cast_slice(keys);
+        let route = self.view().written();
+        let mut text = Vec::new();
+        route.write_json(&mut text);
+        for backend in &route.backends {
+            let options = options_word(&backend.options).unwrap_or(0);
+            text.extend(options.to_le_bytes());
+        }
+        text.extend(self.view().owner().map_or(0, Owner::code).to_le_bytes());
+        // With room for all of it from the start, no copy is left behind by growing.
+        let len = text.len().saturating_add(keys.len());
+        let mut all = Zeroizing::new(Vec::with_capacity(len));
+        all.extend_from_slice(&text);
+        all.extend_from_slice(keys);
+        all
+    }
+}
+
 impl<W: Word> Table<'_, W> {
     /// The route of this very key: wildcards are keys like others here.
     ///
@@ -73,9 +95,13 @@ impl<W: Word> Table<'_, W> {
     }
 
     /// A number for what a route is: another one when anything of it changes, its keys among it, and the same one
-    /// wherever it moves. Nobody can compute it who cannot read the table.
+    /// wherever it moves and whatever addresses its names have. Nobody can compute it who cannot read the table.
     #[must_use]
     pub fn version_of(&self, route: &Taken) -> u64 {
+        if route.view().has_names() {
+            let text = route.without_addresses();
+            return rapidhash_v3_nano_inline::<true, false>(&text, &self.secrets);
+        }
         let mut words = route.words.clone();
         let view = route.view();
         let nowhere = Parts {

@@ -33,8 +33,12 @@ fn has_room(key: &Key, route: &Resolved<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::{Match, parse_route};
-    use std::net::SocketAddr;
+    use crate::route::{Located, Match, Sought, parse_route};
+    use std::net::IpAddr;
+
+    fn address(n: u8) -> Located {
+        IpAddr::from([10, 0, 0, n]).into()
+    }
 
     #[test]
     fn a_name_with_more_addresses_than_a_record_holds_keeps_some() {
@@ -42,11 +46,7 @@ mod tests {
         let name = format!("{0}.{0}.{0}.test", "n".repeat(60));
         let text = format!(r#"{{"backends": ["http://127.0.0.1:1", "https://{name}:2"]}}"#);
         let route = parse_route(text.as_bytes()).unwrap();
-        let mut found = |_: &str, port| {
-            Ok((0..200)
-                .map(|n: u8| SocketAddr::from(([10, 0, 0, n], port)))
-                .collect())
-        };
+        let mut found = |_: Sought<'_>| Ok((0..200).map(address).collect());
         let mut said = Vec::new();
         let resolved = resolve(&key, &route, &mut found, &mut |m| said.push(m.why.clone()));
         assert!(has_room(&key, &resolved));
@@ -61,10 +61,7 @@ mod tests {
     fn a_name_keeps_all_addresses_where_there_is_room() {
         let key = Key::parse(b"a.test", Match::Host).unwrap();
         let route = parse_route(br#"{"backends": ["http://n.test:1"]}"#).unwrap();
-        let mut found = |_: &str, port| {
-            let address = |n| SocketAddr::from(([10, 0, 0, n], port));
-            Ok((0..7).map(address).collect())
-        };
+        let mut found = |_: Sought<'_>| Ok((0..7).map(address).collect());
         let resolved = resolve(&key, &route, &mut found, &mut |_| {
             panic!("none is left out")
         });
@@ -77,12 +74,7 @@ mod tests {
         let name = format!("{0}.{0}.{0}.test", "n".repeat(60));
         let backends = vec![format!("\"https://{name}\""); 100].join(",");
         let route = parse_route(format!(r#"{{"backends": [{backends}]}}"#).as_bytes()).unwrap();
-        let mut found = |_: &str, port| {
-            Ok(vec![
-                SocketAddr::from(([10, 0, 0, 1], port)),
-                SocketAddr::from(([10, 0, 0, 2], port)),
-            ])
-        };
+        let mut found = |_: Sought<'_>| Ok((1..3).map(address).collect());
         let resolved = resolve(&key, &route, &mut found, &mut |_| {});
         assert!(!has_room(&key, &resolved));
         assert_eq!(resolved.endpoints.len(), 100);

@@ -15,7 +15,7 @@
 /// `gatehous` as a word.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"gatehous");
 /// Raised with every change of this layout, of a record's encoding or of the hash.
-pub(super) const VERSION: u64 = 3;
+pub(super) const VERSION: u64 = 4;
 
 /// [`head::DIRTY`] of a table that a writer is changing.
 pub(super) const WRITING: u64 = 1;
@@ -105,6 +105,11 @@ pub(super) mod head {
     /// Peer and cell pages with room (page number + 1).
     pub(crate) const PEER_PAGES: usize = 24;
     pub(crate) const CELL_PAGES: usize = 25;
+    /// Raised by every change of a route with names, once it can be seen (see `named`).
+    pub(crate) const NAMED: usize = 27;
+    /// Names that the leader knows, and those of them that have no address or are not found any more.
+    pub(crate) const NAMES: usize = 28;
+    pub(crate) const UNRESOLVED: usize = 29;
     /// Record pages with room, one list per size.
     pub(crate) const CLASSES: usize = 32;
 }

@@ -16,6 +16,7 @@ mod layout;
 mod lease;
 mod listing;
 mod live;
+mod named;
 mod pages;
 mod parts;
 mod peer;
@@ -163,6 +164,10 @@ pub struct Stats {
     pub peers: u64,
     /// Balancing cells in use.
     pub cells: u64,
+    /// Names of backends that the leader asks for.
+    pub names: u64,
+    /// Those of them that have no address, or are not found any more.
+    pub unresolved: u64,
     /// Words in records that serve, and in what is attached to them.
     pub record_words: u64,
     /// Words in retired blocks, which wait for a second.
@@ -292,6 +297,8 @@ impl<'a, W: Word> Table<'a, W> {
             wildcards: read(head::WILDCARDS),
             peers: read(head::PEERS),
             cells: read(head::CELLS),
+            names: read(head::NAMES),
+            unresolved: read(head::UNRESOLVED),
             record_words: read(head::RECORD_WORDS),
             retired_words: read(head::RETIRED),
             free_pages: read(head::FREE_PAGES),

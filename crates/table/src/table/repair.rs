@@ -48,6 +48,8 @@ impl<W: Word> Table<'_, W> {
             self.mem.publish(head::WILDCARDS, wildcards);
             let generation = self.mem.load(head::GENERATION).wrapping_add(1);
             self.mem.publish(head::GENERATION, generation);
+            // Whoever was killed may have changed a route with names.
+            self.note_named();
         }
         self.mem.publish(head::DIRTY, next);
         next == 0

@@ -130,14 +130,22 @@ impl<'b> RouteView<'b> {
         );
         let text = |from, len| self.text(at.saturating_add(text_at), from, len);
         let some = |from, len| (len > 0).then(|| text(from, len));
+        let third = some(name.saturating_add(sni), path);
+        let is_waiting = name > 0 && ip.is_some_and(|ip| ip.is_unspecified());
         BackendView {
             packed,
             address: match ip {
                 Some(ip) => Address::Ip(SocketAddr::new(ip, packed.port())),
-                None => Address::Unix(text(name.saturating_add(sni), path)),
+                None => Address::Unix(third.unwrap_or("")),
             },
             name: some(0, name),
             sni: some(name, sni),
+            service: ip.and(third),
+            drain: if is_waiting {
+                bits(lengths, 55, 1) != 0
+            } else {
+                packed.drain()
+            },
             options: if packed.option_words() > 0 {
                 options_of(self.words.get(options_at).copied().unwrap_or(0))
             } else {
@@ -150,6 +158,14 @@ impl<'b> RouteView<'b> {
         let first = self.first();
         let from = first.words().saturating_sub(first.extras_words());
         Extras(self.bytes(from, 0, first.extras_len()))
+    }
+
+    /// Whether a backend is one by name.
+    #[must_use]
+    pub fn has_names(&self) -> bool {
+        let is_boxed = |packed: &Packed| packed.kind() != KIND_V4;
+        let mut boxed = self.packed().filter(is_boxed);
+        boxed.any(|packed| self.unpack(packed).name.is_some())
     }
 
     /// The value of a variable of the route's `vars`.
@@ -207,6 +223,10 @@ pub struct BackendView<'b> {
     pub name: Option<&'b str>,
     /// SNI and verified name, for TLS backends that have one.
     pub sni: Option<&'b str>,
+    /// The service that its name is one of.
+    pub service: Option<&'b str>,
+    /// Gets no new requests. (One that waits for an address gets none either.)
+    pub drain: bool,
     /// Its other options.
     pub options: Options,
 }
@@ -236,12 +256,6 @@ impl<'b> BackendView<'b> {
         self.packed.backup()
     }
 
-    /// Gets no new requests.
-    #[must_use]
-    pub fn drain(&self) -> bool {
-        self.packed.drain()
-    }
-
     /// The backend as it was put.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint<'b> {
@@ -250,9 +264,10 @@ impl<'b> BackendView<'b> {
             tls: self.tls(),
             weight: self.weight(),
             backup: self.backup(),
-            drain: self.drain(),
+            drain: self.drain,
             name: self.name,
             sni: self.sni,
+            service: self.service,
             options: self.options,
         }
     }

@@ -4,12 +4,13 @@ use super::attached::Content;
 use super::encode::encode;
 use super::layout::{EMPTY, WRITING, class_of, head, slot};
 use super::lease::Candidate;
+use super::named::with_addresses_of;
 use super::pages::Kind;
 use super::parts::Parts;
 use super::record::{First, Owner, PeerSlot};
 use super::view::RouteView;
 use super::{Table, Word};
-use crate::route::{Key, Match, Resolved};
+use crate::route::{Key, MAX_BACKENDS, Match, Resolved};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -228,7 +229,9 @@ impl<'a, W: Word> Writer<'a, W> {
             return Err(ApplyError::Foreign(other));
         }
         match (change, old) {
-            (Change::Put { route, .. }, old) => self.put(key, hash, route, owner, old),
+            (Change::Put { route, .. }, old) => {
+                self.put_keeping(key, hash, route, owner, old.as_ref())
+            }
             (Change::Remove { .. }, None) => Ok(Applied::Missing),
             (Change::Remove { .. }, Some(old)) => {
                 self.remove(key, &old);
@@ -237,21 +240,42 @@ impl<'a, W: Word> Writer<'a, W> {
         }
     }
 
+    /// Puts a route; a name without an address keeps those that the old route has of it, if there is room for them.
+    fn put_keeping(
+        &mut self,
+        key: &[u8],
+        hash: u64,
+        route: &Resolved<'_>,
+        owner: Owner,
+        old: Option<&Old<'_>>,
+    ) -> Result<Applied, ApplyError> {
+        let before = old.map(|old| RouteView::from_words(old.words));
+        let mut most = MAX_BACKENDS;
+        while let Some(kept) = before.and_then(|before| with_addresses_of(route, before, most)) {
+            let put = self.put(key, hash, &kept, owner, old);
+            if most == 0 || put != Err(ApplyError::TooBig) {
+                return put;
+            }
+            most /= 2;
+        }
+        self.put(key, hash, route, owner, old)
+    }
+
     fn put(
         &mut self,
         key: &[u8],
         hash: u64,
         route: &Resolved<'_>,
         owner: Owner,
-        old: Option<Old<'_>>,
+        old: Option<&Old<'_>>,
     ) -> Result<Applied, ApplyError> {
         let content = Content::of(route).ok_or(ApplyError::TooBig)?;
         let nothing = Parts::default();
-        let before = old.as_ref().map_or(&nothing, |old| &old.parts);
+        let before = old.map_or(&nothing, |old| &old.parts);
         let kept = self.table.same_attached(&before.attached, &content);
         let there = Parts {
             // A new route is compared with nothing: only the length of its record counts.
-            peers: match &old {
+            peers: match old {
                 Some(_) => self.table.peers_there(&route.endpoints, before),
                 None => vec![PeerSlot::NOWHERE; route.endpoints.len()],
             },
@@ -270,11 +294,15 @@ impl<'a, W: Word> Writer<'a, W> {
             kept,
         };
         let record = new.encode(&there)?;
-        if old.as_ref().is_some_and(|old| old.words == record) {
+        if old.is_some_and(|old| old.words == record) {
             return Ok(Applied::Unchanged);
         }
         self.begin();
-        let result = self.replace(&new, old.as_ref(), record);
+        let result = self.replace(&new, old, record);
+        let has_names = |old: &Old<'_>| RouteView::from_words(old.words).has_names();
+        if route.endpoints.iter().any(|one| one.name.is_some()) || old.is_some_and(has_names) {
+            self.table.note_named();
+        }
         self.end();
         result.map(|()| {
             if old.is_some() {
@@ -334,6 +362,9 @@ impl<'a, W: Word> Writer<'a, W> {
         self.table.mem.publish(old.slot_at, EMPTY);
         self.table.count_route(key, -1, head::WILDCARDS);
         self.retire_record(old, &Parts::default());
+        if RouteView::from_words(old.words).has_names() {
+            self.table.note_named();
+        }
         self.end();
     }
 

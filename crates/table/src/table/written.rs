@@ -5,7 +5,7 @@ use crate::route::{Address, Backend, Endpoint, Host, Route};
 use std::net::SocketAddr;
 
 impl RouteView<'_> {
-    /// The route as it was written, but for its `keys` and for names that had no address.
+    /// The route as it was written, but for its `keys`.
     #[must_use]
     pub fn written(&self) -> Route {
         let route = self.resolved();
@@ -36,18 +36,23 @@ fn is_next_address(before: &Endpoint<'_>, endpoint: &Endpoint<'_>) -> bool {
     let (Address::Ip(left), Address::Ip(right)) = (before.address, endpoint.address) else {
         return false;
     };
-    let said = |e: &Endpoint<'_>| (e.tls, e.weight, e.backup, e.drain);
+    // The records of a service say what its addresses have of their own.
+    let said = |e: &Endpoint<'_>, port| {
+        let own = e.service.is_none().then_some((port, e.weight, e.backup));
+        (e.tls, e.drain, own)
+    };
     endpoint.name.is_some()
-        && before.name == endpoint.name
+        && before.sought() == endpoint.sought()
         && left < right
-        && left.port() == right.port()
-        && said(before) == said(endpoint)
+        && said(before, left.port()) == said(endpoint, right.port())
         && before.sni == endpoint.sni
         && before.options == endpoint.options
 }
 
 fn backend(endpoint: &Endpoint<'_>) -> Backend {
+    let is_service = endpoint.service.is_some();
     let (host, port) = match (endpoint.name, endpoint.address) {
+        (Some(name), Address::Ip(_)) if is_service => (Host::Name(name.to_owned()), 0),
         (Some(name), Address::Ip(at)) => (Host::Name(name.to_owned()), at.port()),
         (None, Address::Ip(at)) => (Host::Ip(SocketAddr::ip(&at)), at.port()),
         (_, Address::Unix(path)) => (Host::Unix(path.to_owned()), 0),
@@ -58,10 +63,11 @@ fn backend(endpoint: &Endpoint<'_>) -> Backend {
         tls: endpoint.tls,
         host,
         port,
-        weight: endpoint.weight,
-        backup: endpoint.backup,
+        weight: if is_service { 1 } else { endpoint.weight },
+        backup: endpoint.backup && !is_service,
         drain: endpoint.drain,
         sni: sni.map(str::to_owned),
+        service: endpoint.service.map(str::to_owned),
         options: endpoint.options,
     }
 }

@@ -4,7 +4,7 @@ use crate::memory::Memory;
 use crate::table::hosts::Hosts;
 use crate::table::shared::SharedTable;
 use crate::world::World;
-use gatehouse_table::route::{Key, Resolved, Route};
+use gatehouse_table::route::{Key, Resolved, Route, Sought};
 use gatehouse_table::table::{
     Applied, ApplyError, Candidate, Change, MAX_RECORD_WORDS, NoWriter, Owner, Room, Writer,
     resolve,
@@ -189,19 +189,17 @@ impl Batch {
 
     fn resolve<'w, M>(&mut self, site: &Site<'_, M>, one: &'w Wanted) -> Option<Resolved<'w>> {
         let route = one.route.as_ref()?;
-        let mut hosts = site.hosts.borrow_mut();
-        let ask = &mut |name: &str, port| hosts.ask_here(name, port);
-        let mut missing = Vec::new();
+        let (hosts, answers) = (site.hosts.borrow(), site.table.answers.borrow());
+        let ask = &mut |sought: Sought<'_>| hosts.ask_here(&answers, sought);
+        let mut cut = Vec::new();
         let resolved = resolve(&one.key, route, ask, &mut |backend| {
-            let left_out = if backend.partly {
-                ""
-            } else {
-                ", this backend is left out"
-            };
-            missing.push(format!("{}{left_out}", backend.why));
+            // Names are asked for after this.
+            if backend.partly {
+                cut.push(backend.why);
+            }
         });
-        if !missing.is_empty() {
-            self.complain(&one.stored, missing.join("; "));
+        if !cut.is_empty() {
+            self.complain(&one.stored, cut.join("; "));
         }
         Some(resolved)
     }

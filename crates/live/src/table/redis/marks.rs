@@ -10,11 +10,10 @@ use crate::memory::Memory;
 use crate::table::shared::SharedTable;
 use crate::world::World;
 use gatehouse_table::hipache::{KeySpace, MAX_ELEMENTS, read_list};
-use gatehouse_table::route::{Address, Backend, Host, Key};
+use gatehouse_table::route::{Backend, Key};
 use gatehouse_table::table::{BackendView, MAX_RECORD_WORDS, PeerId, RouteView};
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::SocketAddr;
 
 /// Most hosts whose marks are to be read, and most whose marks are remembered.
 const HOSTS: usize = 10_000;
@@ -168,25 +167,13 @@ fn marked_peers(route: &RouteView<'_>, places: &[usize], list: &[OwnedFrame]) ->
         list.route.backends.get(number)
     };
     let backends: Vec<&Backend> = places.iter().filter_map(backend).collect();
-    let is_marked = |view: &BackendView<'_>| backends.iter().any(|backend| is_at(backend, view));
+    let is_marked = |view: &BackendView<'_>| {
+        let endpoint = view.endpoint();
+        backends.iter().any(|backend| endpoint.is_of(backend))
+    };
     route
         .backends()
         .filter(is_marked)
         .map(|view| view.peer())
         .collect()
-}
-
-/// Whether this is one of the backend's addresses.
-fn is_at(backend: &Backend, view: &BackendView<'_>) -> bool {
-    if backend.tls != view.tls() {
-        return false;
-    }
-    match (&backend.host, view.address) {
-        (Host::Ip(ip), Address::Ip(at)) => {
-            view.name.is_none() && SocketAddr::new(*ip, backend.port) == at
-        }
-        (Host::Name(name), Address::Ip(at)) => view.name == Some(name) && at.port() == backend.port,
-        (Host::Unix(path), Address::Unix(at)) => path == at,
-        _ => false,
-    }
 }

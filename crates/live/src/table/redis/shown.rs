@@ -6,7 +6,7 @@ use crate::table::change::Refused;
 use crate::table::shared::SharedTable;
 use gatehouse_nginx::event::sleep::sleep;
 use gatehouse_nginx::ffi::process;
-use gatehouse_table::hipache::{is_route_of, read_list};
+use gatehouse_table::hipache::read_list;
 use gatehouse_table::route::{Key, Route};
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub fn version<M: Memory>(
 ) -> Result<Result<Option<u64>, ()>, Refused> {
     Ok(match (table.current(key)?, wanted) {
         (None, None) => Ok(None),
-        (Some((taken, version)), Some(wanted)) if is_route_of(&taken.view().written(), wanted) => {
+        (Some((taken, version)), Some(wanted)) if taken.view().written() == *wanted => {
             Ok(Some(version))
         }
         _ => Err(()),

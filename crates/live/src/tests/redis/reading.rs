@@ -108,7 +108,7 @@ fn what_a_file_brought_is_the_stores() {
         ("api.test", Owner::Api),
     ] {
         let key = Key::parse(host.as_bytes(), Match::Host).unwrap();
-        let resolved = route.resolve(9, &mut |_, _| Ok(vec![]), &mut |_| {});
+        let resolved = route.resolve(9, &mut |_| Ok(vec![]), &mut |_| {});
         let mut writer = site.table.routes().unwrap();
         let change = Change::Put {
             key: &key,

@@ -226,6 +226,7 @@ proptest! {
         let endpoints: Vec<_> = endpoints.iter().map(|(address, port, weight, text, flags, options)| Endpoint {
             address: match flags & 3 {
                 0 => Address::Unix("/run/a.sock"),
+                2 if *weight % 4 == 0 => Address::Ip(([0; 4], *port).into()),
                 1 => Address::Ip((std::net::Ipv6Addr::from_bits(*address), *port).into()),
                 _ => Address::Ip((std::net::Ipv4Addr::from_bits(*address as u32), *port).into()),
             },
@@ -235,6 +236,8 @@ proptest! {
             drain: flags & 16 != 0,
             name: Some(text.as_str()).filter(|t| flags & 32 != 0 && !t.is_empty()),
             sni: Some(text.as_str()).filter(|t| flags & 64 != 0 && !t.is_empty()),
+            // Only a backend by name is one of a service.
+            service: Some("http").filter(|_| flags & 3 != 0 && flags & 160 == 160 && !text.is_empty()),
             options: *options,
         }).collect();
         let route = Resolved {

@@ -1,11 +1,11 @@
 //! Walks in the order of hashes, single routes, and stored routes as they were written.
 
 use super::{key, memory, put, remove, route, writer};
-use crate::route::{Match, Resolved, Route, Secret, parse_route};
+use crate::route::{Located, Match, Resolved, Route, Secret, Sought, parse_route};
 use crate::table::{Listing, Room, Table};
 use proptest::prelude::*;
-use std::collections::{BTreeSet, HashMap};
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 
 /// The keys of a walk, in its order.
 fn list(table: &Table<'_>, after: Option<&str>, most: usize) -> Vec<String> {
@@ -106,7 +106,7 @@ fn a_version_changes_with_the_route_and_only_then() {
         put(
             &table,
             "a.test",
-            &route.resolve(1, &mut |_, _| Ok(Vec::new()), &mut |_| {}),
+            &route.resolve(1, &mut |_| Ok(Vec::new()), &mut |_| {}),
         )
         .unwrap();
         version()
@@ -146,16 +146,33 @@ fn a_route_that_only_moves_keeps_its_version() {
     assert!(before.iter().zip(all()).all(|(a, b)| a.1 == b.1));
 }
 
-fn names() -> HashMap<&'static str, Vec<SocketAddr>> {
-    let at = |n: u8| SocketAddr::from(([10, 1, 0, n], 0));
-    HashMap::from([
-        ("one.test", vec![at(1)]),
-        ("three.test", vec![at(2), at(3), at(4)]),
-    ])
+fn names(sought: Sought<'_>) -> Vec<Located> {
+    let at = |n: u8| Located::from(IpAddr::from([10, 1, 0, n]));
+    let service = |n: u8, port: u16, backup| Located {
+        at: SocketAddr::from(([10, 2, 0, n], port)),
+        weight: u16::from(n),
+        backup,
+    };
+    match sought.name {
+        _ if sought.service.is_some() => vec![
+            service(2, 81, false),
+            service(2, 80, true),
+            service(1, 90, false),
+        ],
+        "one.test" => vec![at(1)],
+        "three.test" => vec![at(2), at(3), at(4)],
+        _ => Vec::new(),
+    }
 }
 
 fn a_backend() -> impl Strategy<Value = String> {
-    let host = prop::sample::select(vec!["10.0.0.5", "[::1]", "one.test", "three.test"]);
+    let host = prop::sample::select(vec![
+        "10.0.0.5",
+        "[::1]",
+        "one.test",
+        "three.test",
+        "none.test",
+    ]);
     let tls = any::<bool>();
     let sni = prop::sample::select(vec!["", "shop.internal"]);
     (host, tls, 1..3_u16, 1..400_u16, any::<bool>(), any::<bool>(), sni).prop_map(
@@ -167,6 +184,11 @@ fn a_backend() -> impl Strategy<Value = String> {
             } else {
                 String::new()
             };
+            if host == "three.test" && port == 2 {
+                return format!(
+                    r#"{{"url":"{scheme}://{host}","service":"http","drain":{drain}{sni}}}"#
+                );
+            }
             format!(
                 r#"{{"url":"{scheme}://{host}:{port}","weight":{weight},"backup":{backup},"drain":{drain}{sni}}}"#
             )
@@ -185,12 +207,8 @@ proptest! {
             r#"{{"id":"x","backends":[{}],"vars":{{"v":{var}}},"meta":{{"a":[1,{{"b":null}}]}}}}"#,
             backends.join(",")
         );
-        let known = names();
         let written: Route = parse_route(text.as_bytes()).unwrap();
-        let resolved = written.resolve(9, &mut |name, port| {
-            let at = |a: &SocketAddr| SocketAddr::new(a.ip(), port);
-            Ok(known[name].iter().map(at).collect())
-        }, &mut |_| {});
+        let resolved = written.resolve(9, &mut |sought| Ok(names(sought)), &mut |_| {});
         let memory = memory(512);
         let table = Table::format(&memory, Match::Host, 3).unwrap();
         put(&table, "a.test", &resolved).unwrap();

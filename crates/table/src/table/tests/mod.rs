@@ -13,6 +13,7 @@ mod lease;
 mod limits;
 mod listing;
 mod model;
+mod named;
 mod peer;
 mod prepared;
 mod races;
@@ -42,6 +43,7 @@ pub(crate) fn endpoint(n: u32, weight: u16) -> Endpoint<'static> {
         drain: false,
         name: None,
         sni: None,
+        service: None,
         options: Options::default(),
     }
 }
