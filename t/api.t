@@ -245,7 +245,7 @@ rewrite ^/v1/(.*)$ /_apps/$1;
 --- error_code eval
 [200, 200, 200, 403, 403, 403]
 
-=== TEST 13: names from /etc/hosts, and one that nobody knows
+=== TEST 13: names from /etc/hosts, and one that nobody knows: it holds up no change
 --- http_upstream: a
 --- http_config eval: $::Http
 --- user_files eval: $::Apps
@@ -263,9 +263,9 @@ location / { proxy_pass http://backend; proxy_set_header Host $host; }
 Host: local.test
 Content-Type: application/json
 --- error_code eval
-[201, 200, 200, 503, 404, 503, 404]
+[201, 200, 200, 201, 200, 200, 200]
 --- response_body_like eval
-["^\\{\"backends\":\\[\"http://localhost:\\d+\"\\]\\}\n\$", "^\\{\"backends\":\\[\"http://localhost:\\d+\"\\]\\}\n\$", "^name=a", "\"no_name_server\",\"message\":\"host not found .\"nobody.invalid.\" .*\"pointer\":\"/backends/1\"", "no_route", "\"pointer\":\"/gone.test/backends/0\"", "no_route"]
+["^\\{\"backends\":\\[\"http://localhost:\\d+\"\\]\\}\n\$", "^\\{\"backends\":\\[\"http://localhost:\\d+\"\\]\\}\n\$", "^name=a", "nobody.invalid", "^\\{\"backends\":\\[\"http://10.0.0.1:80\",\"http://nobody.invalid:80\"\\]\\}\n\$", "\"created\":1,\"replaced\":1", "^\\{\"backends\":\\[\\]\\}\n\$"]
 --- no_check
 
 === TEST 14: a connection goes on after a change

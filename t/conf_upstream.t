@@ -304,7 +304,7 @@ CASE
 => upstream_table "apps": file "*/conf/apps.json": version is not 1 at /version
 # an unknown member, by its JSON pointer
 {"version": 1, "routes": {"a.test": {"backends": [{"url": "http://127.0.0.1", "wait": 1}]}}}
-=> upstream_table "apps": file "*/conf/apps.json": unknown member "wait", it must be "url", "weight", "backup", "drain" or "sni" at /routes/a.test/backends/0/wait
+=> upstream_table "apps": file "*/conf/apps.json": unknown member "wait", it must be "url", "weight", "backup", "drain", "sni" or "service" at /routes/a.test/backends/0/wait
 # an unknown member of a route in a bare file
 {"a.test": {"backend": []}}
 => upstream_table "apps": file "*/conf/apps.json": unknown member "backend", it must be "id", "backends", "vars", "keys" or "meta" at /a.test/backend
@@ -326,6 +326,18 @@ CASE
 # a URL of another scheme
 {"a.test": {"backends": ["ftp://127.0.0.1"]}}
 => upstream_table "apps": file "*/conf/apps.json": scheme is neither http:// nor https:// in backend "ftp://127.0.0.1" at /a.test/backends/0
+# a service of an address
+{"a.test": {"backends": ["http://127.0.0.1#service=http"]}}
+=> upstream_table "apps": file "*/conf/apps.json": service needs a host name in backend "http://127.0.0.1#service=http" at /a.test/backends/0
+# a service beside a port
+{"a.test": {"backends": ["http://n.test:80#service=http"]}}
+=> upstream_table "apps": file "*/conf/apps.json": a port beside service: its records say that in backend "http://n.test:80#service=http" at /a.test/backends/0
+# a service beside a weight
+{"a.test": {"backends": [{"url": "http://n.test", "service": "http", "weight": 2}]}}
+=> upstream_table "apps": file "*/conf/apps.json": weight beside service: its records say that at /a.test/backends/0
+# a name that no service has
+{"a.test": {"backends": ["http://n.test#service=a..b"]}}
+=> upstream_table "apps": file "*/conf/apps.json": invalid service "a..b" in backend "http://n.test#service=a..b" at /a.test/backends/0
 # a port that is none
 {"a.test": {"backends": ["http://127.0.0.1:65536"]}}
 => upstream_table "apps": file "*/conf/apps.json": invalid port in backend "http://127.0.0.1:65536" at /a.test/backends/0
@@ -345,7 +357,7 @@ CASE
 => upstream_table "apps": file "*/conf/apps.json": not a string at /a.test/vars/a\x1B[2J\x7Fb\x0Anginx: x
 # unknown members are told which ones there are: of a backend
 {"a.test": {"backends": [{"url": "http://127.0.0.1", "wieght": 1}]}}
-=> upstream_table "apps": file "*/conf/apps.json": unknown member "wieght", it must be "url", "weight", "backup", "drain" or "sni" at /a.test/backends/0/wieght
+=> upstream_table "apps": file "*/conf/apps.json": unknown member "wieght", it must be "url", "weight", "backup", "drain", "sni" or "service" at /a.test/backends/0/wieght
 # of a route
 {"a.test": {"backend": []}}
 => upstream_table "apps": file "*/conf/apps.json": unknown member "backend", it must be "id", "backends", "vars", "keys" or "meta" at /a.test/backend
@@ -354,7 +366,7 @@ CASE
 => upstream_table "apps": file "*/conf/apps.json": unknown member "route", it must be "version" or "routes" at /route
 # options of a short form
 {"a.test": {"backends": ["http://127.0.0.1#wieght=2"]}}
-=> upstream_table "apps": file "*/conf/apps.json": unknown option "wieght", it must be "weight", "backup", "drain" or "sni" in backend "http://127.0.0.1#wieght=2" at /a.test/backends/0
+=> upstream_table "apps": file "*/conf/apps.json": unknown option "wieght", it must be "weight", "backup", "drain", "sni" or "service" in backend "http://127.0.0.1#wieght=2" at /a.test/backends/0
 # a trailing comma
 {"a.test": {"backends": []},
 }

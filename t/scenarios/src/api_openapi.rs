@@ -11,8 +11,6 @@ const HTTP: &str = "
     access_log off;
     server {
         listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
-        resolver 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
-        resolver_timeout 100ms;
         location /w/ { upstream_api apps write=on body_max=64k; }
         location /r/ { upstream_api apps; }
         location /k/ { upstream_api apps write=on key_file=key; }
@@ -27,7 +25,6 @@ const JSON: &str = "Content-Type: application/json";
 const FOREIGN: &str = "Content-Type: application/json\nOrigin: http://evil.test";
 const OLD: &str = "Content-Type: application/json\nIf-Match: \"0-0\"";
 const ROUTE: &str = r#"{"backends": ["http://10.0.0.1:80"]}"#;
-const UNKNOWN: &str = r#"{"backends": ["http://nobody.invalid:80"]}"#;
 /// The answer of a table that is behind its store: there is none here.
 const STORED: u16 = 202;
 const ALL: &str = "/";
@@ -36,8 +33,8 @@ const BACKENDS: &str = "/{key}/backends";
 const RESET: &str = "/{key}/backends/reset";
 const U: &str = "url=http://10.0.0.1:80";
 
-/// In this order: later ones need what earlier ones have made. `U` stands for a backend's URL, `R` for a route, `N` for
-/// one whose name nobody resolves, `L` for a very long text.
+/// In this order: later ones need what earlier ones have made. `U` stands for a backend's URL, `R` for a route, `L`
+/// for a very long text.
 const ROWS: &[Row] = &[
     (ALL, "get", 200, "GET /w/?limit=1", ""),
     (ALL, "get", 304, "GET /w/", "If-None-Match: *"),
@@ -52,7 +49,6 @@ const ROWS: &[Row] = &[
     (ALL, "patch", 412, "PATCH /w/\n{}", OLD),
     (ALL, "patch", 413, "PATCH /w/\nL", JSON),
     (ALL, "patch", 415, "PATCH /w/\n{}", ""),
-    (ALL, "patch", 503, "PATCH /w/\n{\"x.test\": N}", JSON),
     (ALL, "patch", 507, "PATCH /s/\nF", JSON),
     (ONE, "get", 200, "GET /w/a.test", ""),
     (ONE, "get", 304, "GET /w/a.test", "If-None-Match: *"),
@@ -69,7 +65,6 @@ const ROWS: &[Row] = &[
     (ONE, "put", 412, "PUT /w/b.test\nR", OLD),
     (ONE, "put", 413, "PUT /w/b.test\nL", JSON),
     (ONE, "put", 415, "PUT /w/b.test\nR", ""),
-    (ONE, "put", 503, "PUT /w/x.test\nN", JSON),
     (ONE, "put", 507, "PUT /s/x.test\nB", JSON),
     (ONE, "patch", 200, "PATCH /w/b.test\n{\"id\": \"b\"}", JSON),
     (ONE, "patch", 400, "PATCH /w/b.test\n{\"x\": 1}", JSON),
@@ -81,7 +76,6 @@ const ROWS: &[Row] = &[
     (ONE, "patch", 412, "PATCH /w/b.test\n{}", OLD),
     (ONE, "patch", 413, "PATCH /w/b.test\nL", JSON),
     (ONE, "patch", 415, "PATCH /w/b.test\n{}", ""),
-    (ONE, "patch", 503, "PATCH /w/b.test\nN", JSON),
     (ONE, "patch", 507, "PATCH /s/a.test\nB", JSON),
     (
         BACKENDS,
@@ -140,13 +134,6 @@ const ROWS: &[Row] = &[
     ),
     (BACKENDS, "post", 413, "POST /w/a.test/backends\nL", JSON),
     (BACKENDS, "post", 415, "POST /w/a.test/backends\n{}", ""),
-    (
-        BACKENDS,
-        "post",
-        503,
-        "POST /w/a.test/backends\n\"http://nobody.invalid:80\"",
-        JSON,
-    ),
     (
         BACKENDS,
         "patch",
@@ -254,7 +241,10 @@ const ROWS: &[Row] = &[
     ("/-/version", "get", 401, "GET /k/-/version", ""),
 ];
 
-/// Every path, method and status of the document.
+/// A table that is busy or has been replaced: no request alone brings that about.
+const BUSY: u16 = 503;
+
+/// Every path, method and status of the document, but for [`BUSY`] and [`STORED`].
 fn documented(env: &Env) -> Result<BTreeSet<(String, String, u16)>, String> {
     let path = env.base.join("docs/openapi.json");
     let text = std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -265,7 +255,7 @@ fn documented(env: &Env) -> Result<BTreeSet<(String, String, u16)>, String> {
             for status in members(operation.get("responses")).map(|row| row.0) {
                 // The scenario redis_api_late shows that one.
                 if let Ok(status) = status.parse()
-                    && status != STORED
+                    && ![STORED, BUSY].contains(&status)
                 {
                     all.insert((path.clone(), method.clone(), status));
                 }
@@ -299,13 +289,10 @@ fn filled(request: &str) -> String {
         "L" => "x".repeat(300 << 10),
         "F" => format!("{{{}}}", routes.join(",")),
         "B" => large(900),
-        other => other
-            .replace(": R}", &format!(": {ROUTE}}}"))
-            .replace(": N}", &format!(": {UNKNOWN}}}")),
+        other => other.replace(": R}", &format!(": {ROUTE}}}")),
     };
     let body = match body.as_str() {
         "R" => ROUTE.to_owned(),
-        "N" => UNKNOWN.to_owned(),
         _ => body,
     };
     format!("{}\n{body}", head.replace("?U", &format!("?{U}")))

@@ -4,9 +4,9 @@ use nginx_prove::scenario::Scenario;
 
 use crate::{
     api, api_openapi, event_connections, event_requests, event_resolver, event_tasks, examples,
-    exiting, feeder_panics, fuzz, geoip, hipache, pages, panic, redis, redis_scale, redis_ways,
-    redis_write, refusals, register, reload, reload_stock, rollback, satisfy, tenants, token_paths,
-    upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
+    exiting, feeder_panics, fuzz, geoip, hipache, names, pages, panic, redis, redis_scale,
+    redis_ways, redis_write, refusals, register, reload, reload_stock, rollback, satisfy, tenants,
+    token_paths, upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
     upstream_zone, worker_kill,
 };
 
@@ -110,6 +110,15 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("register_reloads", register::reloads),
     Scenario::new("register_many", register::many).beside_others(),
     Scenario::new("token_paths", token_paths::run).beside_others(),
+    Scenario::new("names_change", names::change).beside_others(),
+    Scenario::new("names_lost", names::lost).beside_others(),
+    Scenario::new("names_unknown", names::unknown).beside_others(),
+    Scenario::new("names_api", names::api).beside_others(),
+    Scenario::new("names_services", names::services).beside_others(),
+    Scenario::new("names_leaders", names::leaders).beside_others(),
+    Scenario::new("names_redis", names::redis)
+        .beside_others()
+        .needs(REDIS),
     Scenario::new("upstream_state", upstream_state::restart).beside_others(),
     Scenario::new("upstream_state_api", upstream_state::api).beside_others(),
     Scenario::new("upstream_state_damaged", upstream_state::damaged).beside_others(),

@@ -17,6 +17,7 @@ mod geoip;
 mod hipache;
 mod list;
 mod name_server;
+mod names;
 mod pages;
 mod panic;
 mod redis;

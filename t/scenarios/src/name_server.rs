@@ -1,18 +1,38 @@
-//! A name server for tests: a few names, on UDP.
+//! A name server for tests, on UDP: a few names that stay, and others that tests make and change.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 const A: u16 = 1;
+const AAAA: u16 = 28;
 const SRV: u16 = 33;
+
+/// What is said of a name that a test has made.
+#[derive(Clone, Debug)]
+pub(crate) enum Said {
+    /// These addresses hold for so many seconds.
+    Addresses(u32, Vec<IpAddr>),
+    /// These records of a service do: priority, weight, port, target.
+    Services(u32, Vec<(u16, u16, u16, &'static str)>),
+    /// Nothing at all.
+    Silence,
+    /// There is no such name.
+    Missing,
+    /// The server has failed.
+    Failure,
+}
+
+type Book = Arc<Mutex<HashMap<String, Said>>>;
 
 /// Answers until it is dropped.
 pub(crate) struct NameServer {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
+    book: Book,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -29,6 +49,8 @@ impl NameServer {
             Arc::<Mutex<Vec<String>>>::default(),
             Arc::<AtomicBool>::default(),
         );
+        let book = Book::default();
+        let names = Arc::clone(&book);
         let (count, end) = (Arc::clone(&asked), Arc::clone(&stop));
         let thread = std::thread::spawn(move || {
             let mut question = [0; 512];
@@ -41,7 +63,7 @@ impl NameServer {
                     let mut asked = count.lock().unwrap_or_else(PoisonError::into_inner);
                     asked.push(name);
                 }
-                if let Some(answer) = answer(question) {
+                if let Some(answer) = answer(question, &names) {
                     let _ = socket.send_to(&answer, client);
                 }
             }
@@ -49,6 +71,7 @@ impl NameServer {
         Ok(Self {
             address,
             asked,
+            book,
             stop,
             thread: Some(thread),
         })
@@ -57,6 +80,12 @@ impl NameServer {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From now on this is said of a name.
+    pub(crate) fn say(&self, name: &str, said: Said) {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        book.insert(name.to_owned(), said);
     }
 
     /// How many questions about that name have come.
@@ -75,11 +104,63 @@ impl Drop for NameServer {
     }
 }
 
+/// An answer: its code and its records.
+type Answer = (u8, Vec<Vec<u8>>);
+
 /// None: it keeps silent.
-fn answer(question: &[u8]) -> Option<Vec<u8>> {
+fn answer(question: &[u8], book: &Book) -> Option<Vec<u8>> {
     let (name, after) = read_name(question.get(12..)?)?;
     let kind = u16::from_be_bytes(question.get(12 + after..14 + after)?.try_into().ok()?);
-    let (code, records): (u8, Vec<Vec<u8>>) = match (name.as_str(), kind) {
+    let made = book.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = made.get(name.as_str()).cloned();
+    let (code, records) = match made {
+        Some(said) => of_test(said, kind)?,
+        None => of_all(&name, kind)?,
+    };
+    let mut out = question.get(..2)?.to_vec();
+    out.extend([
+        0x81,
+        0x80 | code,
+        0,
+        1,
+        0,
+        u8::try_from(records.len()).ok()?,
+        0,
+        0,
+        0,
+        0,
+    ]);
+    out.extend(question.get(12..16 + after)?);
+    out.extend(records.concat());
+    Some(out)
+}
+
+/// What a test has made.
+fn of_test(said: Said, kind: u16) -> Option<Answer> {
+    let records = match said {
+        Said::Silence => return None,
+        Said::Missing => return Some((3, Vec::new())),
+        Said::Failure => return Some((2, Vec::new())),
+        Said::Addresses(ttl, ips) => ips
+            .into_iter()
+            .filter_map(|ip| match ip {
+                IpAddr::V4(ip) if kind == A => Some(record(A, ttl, &ip.octets())),
+                IpAddr::V6(ip) if kind == AAAA => Some(record(AAAA, ttl, &ip.octets())),
+                _ => None,
+            })
+            .collect(),
+        Said::Services(ttl, records) if kind == SRV => records
+            .into_iter()
+            .map(|(priority, weight, port, target)| service(ttl, priority, weight, port, target))
+            .collect(),
+        Said::Services(..) => Vec::new(),
+    };
+    Some((0, records))
+}
+
+/// What every name server of the tests knows.
+fn of_all(name: &str, kind: u16) -> Option<Answer> {
+    Some(match (name, kind) {
         ("one.test", A) => (0, vec![address(600, [127, 0, 0, 5])]),
         ("two.test", A) => (
             0,
@@ -98,23 +179,7 @@ fn answer(question: &[u8]) -> Option<Vec<u8>> {
         // They are there, and have no record of that kind.
         ("one.test" | "two.test" | "empty.test", _) => (0, Vec::new()),
         _ => (3, Vec::new()),
-    };
-    let mut out = question.get(..2)?.to_vec();
-    out.extend([
-        0x81,
-        0x80 | code,
-        0,
-        1,
-        0,
-        u8::try_from(records.len()).ok()?,
-        0,
-        0,
-        0,
-        0,
-    ]);
-    out.extend(question.get(12..16 + after)?);
-    out.extend(records.concat());
-    Some(out)
+    })
 }
 
 /// The name at the beginning and its length there.

@@ -11,6 +11,7 @@ use nginx_prove::process;
 use nginx_prove::server::{Server, Setup};
 use nix::sys::signal::Signal;
 
+use crate::name_server::NameServer;
 use crate::upstream_site::{
     SOON, TAKEN_OVER, conf, expect_value, lines, many_routes, remove_file, route_file, routes,
     start, wait_lines, wait_value,
@@ -144,7 +145,11 @@ pub(super) fn half_written_new(env: &Env) -> Result<(), String> {
 /// Names that a changed file brings and nobody knows: reported once, everything else of the file is followed.
 pub(super) fn dead_names(env: &Env) -> Result<(), String> {
     let a = Backend::http("a")?;
-    let server = start(env, "worker_processes 2;", &routes(a.port(), "0"))?;
+    let names = NameServer::start(("127.0.0.1", 0))?;
+    let resolver = format!("access_log off; resolver {} ipv6=off;", names.address());
+    let server = Setup::new(env)?
+        .file("conf/apps.json", &routes(a.port(), "0"))?
+        .start(&conf("worker_processes 2;").replace("access_log off;", &resolver))?;
     let file = |v: &str| {
         let port = a.port();
         format!(
@@ -172,9 +177,10 @@ pub(super) fn dead_names(env: &Env) -> Result<(), String> {
         ));
     }
     server.wait_log(
-        r#"\[error\] .*upstream table "apps": file ".*apps\.json": host not found "new\.invalid" \(.*\) at /a\.test/backends/0, this backend and 1 more are left out"#,
+        r#"\[error\] .*upstream table "apps": host not found "new\.invalid" \(.*\), first in route "[ab]\.test", its backends are left out"#,
         SOON,
     )?;
+    server.wait_log(r#"host not found "newer\.invalid""#, SOON)?;
     for name in ["\"new.invalid\"", "\"newer.invalid\""] {
         let said = lines(&server, name);
         if said != 1 {
