@@ -99,13 +99,16 @@ fn what_changes_while_all_is_read_is_right_in_the_end() {
 }
 
 #[test]
-fn what_a_file_brought_is_the_stores() {
+fn what_others_brought_is_the_stores() {
     let mut site = Site::new();
     let route = parse_route(br#"{"backends": ["http://10.9.9.9:80"]}"#).unwrap();
     for (host, owner) in [
         ("h0.test", Owner::File),
         ("old.test", Owner::File),
-        ("api.test", Owner::Api),
+        ("h1.test", Owner::Api),
+        ("removed.test", Owner::Api),
+        ("h2.test", Owner::Registration),
+        ("ends.test", Owner::Registration),
     ] {
         let key = Key::parse(host.as_bytes(), Match::Host).unwrap();
         let resolved = route.resolve(9, &mut |_| Ok(vec![]), &mut |_| {});
@@ -118,19 +121,16 @@ fn what_a_file_brought_is_the_stores() {
         writer.writer(0).unwrap().apply(&change).unwrap();
         let _ = &mut writer;
     }
-    site.fill(2);
-    site.store.put("api.test", &["", "http://10.0.0.1"]);
+    site.fill(3);
     site.connect().unwrap();
-    assert_eq!(site.backends("h0.test").unwrap(), ["10.0.0.1:80"]);
-    assert!(!site.has("old.test") && site.has("h1.test"));
-    assert_eq!(site.backends("api.test").unwrap(), ["10.9.9.9:80"]);
-    let lines = site.world.take_lines();
-    assert!(
-        lines
-            .iter()
-            .any(|l| l.ends_with("key \"frontend:api.test\": key belongs to the API")),
-        "{lines:?}"
-    );
+    for n in 0..3 {
+        let host = format!("h{n}.test");
+        assert_eq!(site.backends(&host).unwrap(), ["10.0.0.1:80"], "{host}");
+    }
+    assert!(!site.has("old.test") && !site.has("removed.test"));
+    // A registration that the store does not know ends when its time is over.
+    assert!(site.has("ends.test"));
+    assert_eq!(site.world.take_lines().len(), 1);
 }
 
 #[test]
