@@ -64,6 +64,10 @@ pub(crate) fn all(
             "dependencies compile with our oldest Rust",
             too_new(packages, &everything)?,
         ),
+        (
+            "no `if let … && …`, which Rust 1.85 does not know",
+            chained(sources),
+        ),
     ])
 }
 
@@ -142,10 +146,11 @@ fn upward(table: &Table, within: &Arrows, across: &Arrows) -> Vec<String> {
         .chain(across)
         .filter(|arrow| !table.knows(arrow))
     {
-        if let (Some(a), Some(b)) = (table.room(from), table.room(to))
-            && !a.may_use(b)
-        {
-            found.insert(format!("{} may not use {}: {from} -> {to}", a.name, b.name));
+        match (table.room(from), table.room(to)) {
+            (Some(a), Some(b)) if !a.may_use(b) => {
+                found.insert(format!("{} may not use {}: {from} -> {to}", a.name, b.name));
+            }
+            _ => {}
         }
     }
     found.into_iter().collect()
@@ -243,6 +248,11 @@ fn unsafe_code(table: &Table, sources: &[Source]) -> Vec<String> {
     let found = sources
         .iter()
         .filter(|source| source.identifiers.contains("unsafe") && !allowed(&source.path));
+    found.map(|source| source.path.clone()).collect()
+}
+
+fn chained(sources: &[Source]) -> Vec<String> {
+    let found = sources.iter().filter(|source| source.has_chains);
     found.map(|source| source.path.clone()).collect()
 }
 

@@ -8,6 +8,7 @@
 
 mod arrows;
 mod cargo;
+mod chains;
 mod checks;
 mod modules;
 mod paths;

@@ -118,6 +118,20 @@ impl Tree {
     }
 }
 
+/// What `#[path = "…"]` says.
+fn path_in(attribute: &Attribute) -> Option<String> {
+    let syn::Meta::NameValue(pair) = &attribute.meta else {
+        return None;
+    };
+    match &pair.value {
+        syn::Expr::Lit(syn::ExprLit {
+            lit: syn::Lit::Str(text),
+            ..
+        }) if pair.path.is_ident("path") => Some(text.value()),
+        _ => None,
+    }
+}
+
 /// `x.rs` or `x/mod.rs`, or what `#[path]` says.
 fn file_of(
     attributes: &[Attribute],
@@ -125,15 +139,9 @@ fn file_of(
     directory: &Path,
     parent_file: &Path,
 ) -> Result<PathBuf, String> {
-    for attribute in attributes {
-        if let syn::Meta::NameValue(pair) = &attribute.meta
-            && pair.path.is_ident("path")
-            && let syn::Expr::Lit(literal) = &pair.value
-            && let syn::Lit::Str(text) = &literal.lit
-        {
-            let near = parent_file.parent().unwrap_or(parent_file);
-            return Ok(near.join(text.value()));
-        }
+    if let Some(text) = attributes.iter().find_map(path_in) {
+        let near = parent_file.parent().unwrap_or(parent_file);
+        return Ok(near.join(text));
     }
     let places = [
         directory.join(format!("{name}.rs")),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{TokenStream, TokenTree};
 
 use crate::cargo::Package;
+use crate::chains;
 
 /// One file.
 pub(crate) struct Source {
@@ -17,6 +18,7 @@ pub(crate) struct Source {
     pub lines: usize,
     /// Every identifier, also inside of macros.
     pub identifiers: HashSet<String>,
+    pub has_chains: bool,
 }
 
 /// Reads the sources of the packages.
@@ -75,6 +77,7 @@ fn source(root: &Path, file: &Path, package: usize) -> Result<Source, String> {
         package,
         lines: text.lines().count(),
         identifiers,
+        has_chains: chains::are_in(&text).map_err(|e| failed(&e))?,
     })
 }
 

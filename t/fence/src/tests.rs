@@ -206,6 +206,22 @@ fn sizes_and_unsafe_code() {
 }
 
 #[test]
+fn chains() {
+    let with = |condition: &str| {
+        let code = format!("pub fn a() {{ low::c(); {condition} {{}} }}");
+        found(&[("high/src/lib.rs", &code)])
+    };
+    let plain = "if let Some(1) = b().filter(|n| *n > 0 && true)";
+    assert_eq!(with(plain), Vec::<String>::new());
+    for chain in [
+        "if let Some(1) = b() && true",
+        "while true && let Some(1) = b() && c()",
+    ] {
+        assert_eq!(with(chain), ["high/src/lib.rs"], "{chain}");
+    }
+}
+
+#[test]
 fn dependencies() {
     let unused = [(
         "high/src/lib.rs",

@@ -253,11 +253,10 @@ fn documented(env: &Env) -> Result<BTreeSet<(String, String, u16)>, String> {
     for (path, item) in members(document.get("paths")) {
         for (method, operation) in members(Some(item)) {
             for status in members(operation.get("responses")).map(|row| row.0) {
-                // The scenario redis_api_late shows that one.
-                if let Ok(status) = status.parse()
-                    && ![STORED, BUSY].contains(&status)
-                {
-                    all.insert((path.clone(), method.clone(), status));
+                match status.parse() {
+                    // Nobody asks for these here.
+                    Ok(STORED | BUSY) | Err(_) => {}
+                    Ok(status) => drop(all.insert((path.clone(), method.clone(), status))),
                 }
             }
         }

@@ -150,9 +150,8 @@ impl<M: Memory> RouteFeeder<M> {
             return;
         }
         let now_ms = self.world.now_ms();
-        if let Some(files) = &self.files
-            && feed.watch.next_in(now_ms) == 0
-        {
+        let due = || feed.watch.next_in(now_ms) == 0;
+        if let Some(files) = self.files.as_ref().filter(|_| due()) {
             feed.watch.wait(now_ms);
             feed.look = Some(Look::new(&files.paths));
         }
@@ -196,16 +195,20 @@ impl<M: Memory> RouteFeeder<M> {
 
     /// What is to be said about it.
     fn text(&self, failure: &Failure) -> String {
-        if let Failure::Unreadable(Unreadable { path, error, .. }) = failure
-            && error.kind() == ErrorKind::PermissionDenied
-        {
-            let (file, why) = (shown(path), self.world.explain(error));
-            return format!(
-                "{file}: cannot be read again by the workers ({why}), changes need a reload"
-            );
+        match failure {
+            Failure::Unreadable(Unreadable { path, error, .. })
+                if error.kind() == ErrorKind::PermissionDenied =>
+            {
+                let (file, why) = (shown(path), self.world.explain(error));
+                format!(
+                    "{file}: cannot be read again by the workers ({why}), changes need a reload"
+                )
+            }
+            _ => {
+                let text = failure.text(&self.source(), self.world.as_ref());
+                format!("{text}, {STAYS}")
+            }
         }
-        let text = failure.text(&self.source(), self.world.as_ref());
-        format!("{text}, {STAYS}")
     }
 
     /// One step of the work in hand.

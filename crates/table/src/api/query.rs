@@ -69,7 +69,7 @@ pub(crate) fn arguments<'a>(
     known: &'a [&'static str],
 ) -> impl Iterator<Item = Result<(&'static str, Vec<u8>), QueryError>> + 'a {
     let arguments = text.split(|b| *b == b'&').filter(|a| !a.is_empty());
-    arguments.map(|argument| {
+    arguments.map(move |argument| {
         let mut halves = argument.splitn(2, |b| *b == b'=');
         let name = halves.next().unwrap_or_default();
         let name = known.iter().find(|known| known.as_bytes() == name);
