@@ -37,6 +37,7 @@ pub use http::{
     variable::Answer,
 };
 pub use shm::Zone;
+pub use shm::counters::Counters;
 pub use shm::old::Predecessor;
 
 #[doc(hidden)]

@@ -1,5 +1,6 @@
-//! Shared memory zones.
+//! Shared memory: zones, and counters.
 
+pub mod counters;
 pub mod old;
 pub mod slots;
 
