@@ -51,6 +51,8 @@ const SECURE_FRONT: &str = "8443";
 /// How the examples name a Redis, and the lines of their comments that fill it.
 const STORE: &str = "redis 127.0.0.1:6379";
 const TO_STORE: &str = "#   redis-cli ";
+/// Where an example listens for those who operate it.
+const INNER_FRONT: &str = "8081";
 const BACKENDS: [(&str, &str); 3] = [("3001", "one"), ("3002", "two"), ("3003", "sockets")];
 
 /// Those that need no store.
@@ -150,7 +152,7 @@ impl std::ops::Deref for Running {
 impl Running {
     /// A text with the ports of the examples replaced by those of this run.
     pub(super) fn with_ports(&self, text: &str) -> String {
-        let fronts = [0, 1].map(|number| self.server.port(number));
+        let fronts = [0, 1, 2].map(|number| self.server.port(number));
         with_ports(text, fronts, &self.backends)
     }
 
@@ -181,7 +183,7 @@ impl<'a> Stage<'a> {
             ("snippets", "conf/snippets", "conf"),
         ] {
             for name in files(&env.base.join(from), ending)? {
-                let text = with_ports(&read(&env.base.join(from).join(&name))?, [0; 2], &backends);
+                let text = with_ports(&read(&env.base.join(from).join(&name))?, [0; 3], &backends);
                 setup = setup.file(&format!("{to}/{name}"), text.as_bytes())?;
             }
         }
@@ -190,13 +192,13 @@ impl<'a> Stage<'a> {
 
     /// Another route file in the place of nginx-conf/apps.json.
     pub(super) fn routes(mut self, text: &str) -> Result<Self, String> {
-        let text = with_ports(text, [0; 2], &self.backends);
+        let text = with_ports(text, [0; 3], &self.backends);
         self.setup = self.setup.file("conf/apps.json", text.as_bytes())?;
         Ok(self)
     }
 
     pub(super) fn start(self, conf: &str) -> Result<Running, String> {
-        let fronts = [0, 1].map(|number| self.setup.port(number));
+        let fronts = [0, 1, 2].map(|number| self.setup.port(number));
         let mut conf = with_ports(conf, fronts, &self.backends);
         let store = conf
             .contains(STORE)
@@ -223,7 +225,7 @@ fn filled_store(conf: &str) -> Result<Redis, String> {
 }
 
 /// Puts the ports of this run for those of the examples.
-fn with_ports(text: &str, fronts: [u16; 2], backends: &[(&str, Backend)]) -> String {
+fn with_ports(text: &str, fronts: [u16; 3], backends: &[(&str, Backend)]) -> String {
     let mut ports: Vec<(&str, u16)> = backends.iter().map(|(p, b)| (*p, b.port())).collect();
     let mut text = text.to_owned();
     for (written, backend) in backends {
@@ -233,7 +235,7 @@ fn with_ports(text: &str, fronts: [u16; 2], backends: &[(&str, Backend)]) -> Str
         );
         text = text.replace(&from, &to);
     }
-    for (written, port) in [FRONT, SECURE_FRONT].into_iter().zip(fronts) {
+    for (written, port) in [FRONT, SECURE_FRONT, INNER_FRONT].into_iter().zip(fronts) {
         ports.push((written, port));
         let listen = format!("listen {written}");
         text = text.replace(&listen, &format!("listen 127.0.0.1:{written}"));
@@ -334,8 +336,11 @@ impl Ask {
         } else if self.url.starts_with("https://") {
             self.ask_securely(server, authority, &path)?
         } else {
-            let response =
-                request_to(server.port(0), &format!("{} {path}", self.method), &headers)?;
+            let port = match authority.split_once(':') {
+                Some((_, port)) if port == server.port(2).to_string() => server.port(2),
+                _ => server.port(0),
+            };
+            let response = request_to(port, &format!("{} {path}", self.method), &headers)?;
             let head = String::from_utf8_lossy(&response.head).into_owned();
             (response.status, head + &response.text())
         };
