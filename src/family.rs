@@ -2,11 +2,12 @@
 //!
 //! A family is a folder here, a row of [`crate::FAMILIES`], and its fields in [`crate::module`].
 
+use crate::metric::Metric;
 use crate::module::{Gatehouse, Loc, Main};
 use gatehouse_nginx::conf::directive::Directive;
 use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Variable;
-use gatehouse_nginx::{Conf, Error, Merging};
+use gatehouse_nginx::{Conf, Counters, Error, Merging};
 
 /// A family: what nginx reads, what requests see, and what the reference says about it.
 // Only the hooks build writes the reference.
@@ -21,6 +22,8 @@ pub(crate) struct Family {
     pub directives: &'static [Directive<Gatehouse>],
     /// The variables that exist whenever the module is loaded.
     pub variables: &'static [Variable<Gatehouse>],
+    /// Its counters, and what else it shows as metrics.
+    pub metrics: &'static [Metric],
     /// The words of its block as a list of the reference, in place of `{words}` in a directive's text.
     #[cfg(feature = "hooks")]
     pub words: fn() -> String,
@@ -30,6 +33,8 @@ pub(crate) struct Family {
     pub complete: fn(&mut Conf<'_, Gatehouse>) -> Result<(), Error>,
     /// Adds the handlers that the configuration needs. In each phase the one added last runs first.
     pub install: fn(&mut Installer<'_, Gatehouse>) -> Result<(), Error>,
+    /// Whether it has all that it serves requests with; the error says what is missing.
+    pub ready: fn(&Main) -> Result<(), String>,
     /// A worker (or the only process) starts; it must not fail.
     pub start_worker: fn(&Main),
 }
@@ -41,11 +46,13 @@ impl Family {
         title: "",
         directives: &[],
         variables: &[],
+        metrics: &[],
         #[cfg(feature = "hooks")]
         words: String::new,
         merge: |_, _, _| Ok(()),
         complete: |_| Ok(()),
         install: |_| Ok(()),
+        ready: |_| Ok(()),
         start_worker: |_| (),
     };
 }
@@ -76,4 +83,15 @@ pub(crate) const fn variables<const N: usize>(
         at = at.saturating_add(1);
     }
     tables
+}
+
+/// Gives the metrics of `families` what they count in, now that all of the configuration has been read.
+pub(crate) fn register(main: &mut Main, families: &'static [Family]) -> Result<(), Error> {
+    for metric in families.iter().flat_map(|family| family.metrics) {
+        let name = metric.about.name;
+        (metric.register)(main, &mut |of, count| {
+            Counters::named(&format!("{name} {of}"), count)
+        })?;
+    }
+    Ok(())
 }

@@ -10,10 +10,14 @@ mod hooks;
 mod journey;
 mod keys;
 mod lender;
+mod metric;
 mod module;
+mod problem;
 #[cfg(feature = "hooks")]
 mod reference;
 mod refusal;
+mod report;
+mod status;
 mod token;
 mod upstream;
 mod version;
@@ -39,7 +43,7 @@ const FAMILIES: &[Family] = &[
     geoip::FAMILY,
     journey::FAMILY,
     upstream::FAMILY,
-    version::FAMILY,
+    status::FAMILY,
     #[cfg(feature = "hooks")]
     hooks::tasks::FAMILY,
     #[cfg(feature = "hooks")]
@@ -88,10 +92,7 @@ impl HttpModule for Gatehouse {
         &family::variables::<{ FAMILIES.len() }>(FAMILIES);
 
     fn prepare(cf: &mut Conf<'_, Self>) -> Result<(), Error> {
-        #[cfg(feature = "hooks")]
-        {
-            cf.main().families = FAMILIES;
-        }
+        cf.main().families = FAMILIES;
         cf.add_cache_variables::<cache::Guard>()
     }
 
@@ -102,7 +103,8 @@ impl HttpModule for Gatehouse {
 
     fn complete(cf: &mut Conf<'_, Self>) -> Result<(), Error> {
         let mut all = FAMILIES.iter();
-        all.try_for_each(|family| (family.complete)(cf))
+        all.try_for_each(|family| (family.complete)(cf))?;
+        family::register(cf.main(), FAMILIES)
     }
 
     fn install(installer: &mut Installer<'_, Self>) -> Result<(), Error> {

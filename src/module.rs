@@ -1,9 +1,10 @@
 //! The module and what nginx keeps for it: a field for each family, at each level and for each request.
 
+use crate::family::Family;
+#[cfg(feature = "hooks")]
+use crate::hooks;
 use crate::lender::Lender;
 use crate::{digest, geoip, refusal, token, upstream};
-#[cfg(feature = "hooks")]
-use crate::{family::Family, hooks};
 use gatehouse_live::nginx::Feeds;
 use gatehouse_nginx::HttpKind;
 use gatehouse_nginx::http::cache::CacheGuards;
@@ -27,8 +28,7 @@ pub struct Main {
     pub(crate) feeds: Feeds,
     #[cfg(feature = "hooks")]
     pub(crate) hooks: hooks::Main,
-    /// What the reference is written from.
-    #[cfg(feature = "hooks")]
+    /// What the metrics and the reference are written from.
     pub(crate) families: &'static [Family],
 }
 
@@ -44,6 +44,8 @@ pub struct Srv {
 /// Configuration of a level of locations.
 #[derive(Default)]
 pub struct Loc {
+    /// The directive that answers the requests of the location.
+    pub(crate) answered_by: Option<String>,
     pub(crate) geoip: geoip::Loc,
     pub(crate) token: token::Loc,
     pub(crate) upstream: upstream::Loc,

@@ -2,6 +2,7 @@
 
 use crate::family::Family;
 use crate::module::Gatehouse;
+use gatehouse_base::metrics::About;
 use gatehouse_nginx::conf::directive::{Args, Directive, Row, rows};
 use gatehouse_nginx::{Conf, Error, HttpModule};
 use std::fmt::Write;
@@ -45,6 +46,7 @@ fn compare(rows: &[Row], families: &'static [Family]) -> Result<(), Error> {
         }
         describe_well(directive)?;
     }
+    check_metrics(families)?;
     let variables = chapters(families).flat_map(|chapter| chapter.variables);
     let described: Vec<_> = variables.map(|variable| variable.name).collect();
     let mut known = Gatehouse::VARIABLES.iter().copied().flatten();
@@ -54,6 +56,25 @@ fn compare(rows: &[Row], families: &'static [Family]) -> Result<(), Error> {
         }
         None => Ok(()),
     }
+}
+
+/// Refuses metrics that Prometheus would misread, and one that stands on no page.
+fn check_metrics(families: &'static [Family]) -> Result<(), Error> {
+    let mut seen = Vec::new();
+    for family in families {
+        for metric in family.metrics {
+            let about = &metric.about;
+            let unique = !seen.contains(&about.name) && !family.title.is_empty();
+            match about.fault() {
+                Some(fault) => return Err(fault.into()),
+                None if unique => seen.push(about.name),
+                None => {
+                    return Err(format!("metric \"{}\" is not in the reference", about.name).into());
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a directive whose syntax contradicts its number of parameters, or that says nothing.
@@ -88,12 +109,28 @@ fn page(chapter: &Family) -> String {
     for variable in chapter.variables {
         let _ = writeln!(out, "- `${}`: {}", variable.name, variable.text);
     }
+    if !chapter.metrics.is_empty() {
+        out.push_str("\n## Metrics\n\n");
+    }
+    for metric in chapter.metrics {
+        describe_metric(&mut out, &metric.about);
+    }
     out.trim_end().to_owned() + "\n"
 }
 
-/// The first page: where each directive and variable is described.
+/// A line of the list of metrics.
+fn describe_metric(out: &mut String, about: &About) {
+    let labels = match about.labels {
+        [] => String::new(),
+        labels => format!("{{{}}}", labels.join(",")),
+    };
+    let (name, kind, unit) = (about.name, about.kind.as_str(), about.unit);
+    let _ = writeln!(out, "- `{name}{labels}` ({kind}, {unit}): {}", about.text);
+}
+
+/// The first page: where each directive, variable and metric is described.
 fn index(families: &'static [Family]) -> String {
-    let mut out = "# All directives and variables\n\n".to_owned();
+    let mut out = "# All directives, variables and metrics\n\n".to_owned();
     for chapter in chapters(families) {
         let page = chapter.page;
         let _ = writeln!(out, "## [{}]({page}.md)\n", chapter.title);
@@ -102,6 +139,9 @@ fn index(families: &'static [Family]) -> String {
         }
         for variable in chapter.variables {
             let _ = writeln!(out, "- [`${}`]({page}.md#variables)", variable.name);
+        }
+        for metric in chapter.metrics {
+            let _ = writeln!(out, "- [`{}`]({page}.md#metrics)", metric.about.name);
         }
         out.push('\n');
     }
@@ -115,6 +155,7 @@ fn describe(out: &mut String, directive: &Directive<Gatehouse>, words: fn() -> S
     } else {
         ";"
     };
+    let before = if directive.syntax.is_empty() { "" } else { " " };
     let default = match directive.default {
         None => "—".to_owned(),
         // The default of a parameter: without the directive there is nothing.
@@ -123,7 +164,7 @@ fn describe(out: &mut String, directive: &Directive<Gatehouse>, words: fn() -> S
     };
     let _ = write!(
         out,
-        "## {name}\n\n```text\nSyntax:  {name} {}{end}\nDefault: {default}\nContext: {}\n```\n\n{}\n\n",
+        "## {name}\n\n```text\nSyntax:  {name}{before}{}{end}\nDefault: {default}\nContext: {}\n```\n\n{}\n\n",
         directive.syntax,
         directive.context_names().join(", "),
         directive.text.trim().replace("{words}", &words()),

@@ -37,6 +37,26 @@ pub(crate) fn set_log_level(
     set_once(cf, field, level)
 }
 
+/// Notes that the directive answers the requests of its location: one of them at most can.
+pub(crate) fn answer_location(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let name = cf.name();
+    match cf.loc().answered_by.replace(name.clone()) {
+        None => Ok(()),
+        Some(other) if other == name => Err(cf.error("is duplicate")),
+        Some(other) => Err(cf.error(&format!("cannot share its location with \"{other}\""))),
+    }
+}
+
+/// Refuses a directive that answers everything below its location anywhere else than in such a one as `example`.
+pub(crate) fn below_location(cf: &Conf<'_, Gatehouse>, example: &str) -> Result<(), Error> {
+    match cf.prefix_location() {
+        Some(name) if name.ends_with(b"/") => Ok(()),
+        _ => Err(cf.error(&format!(
+            "must stand in a location that is a prefix and ends in \"/\", such as \"location {example}\""
+        ))),
+    }
+}
+
 /// The status of a refusal.
 pub(crate) fn http_status(cf: &Conf<'_, Gatehouse>, word: &str) -> Result<u16, Error> {
     http_status::parse(word).ok_or_else(|| http_status::invalid(word, &cf.name()).into())

@@ -57,6 +57,7 @@ location / {
     proxy_pass http://apps;
 }
 location /_apps/ { upstream_api apps write=on body_max=1m; }
+location /_gatehouse/ { gatehouse_status; }
 --- user_files
 >>> ../conf/apps.json
 {}

@@ -1,6 +1,7 @@
 //! Checking requests against the rules of their location.
 
 use super::conf::{Loc, Policy};
+use super::counters::{Word, count};
 use super::policy::policy_of;
 use crate::{Gatehouse, refusal};
 use gatehouse_geo::{Action, Code, Facts, Rule};
@@ -16,6 +17,8 @@ pub(crate) struct Record<'r> {
     refused: Cell<Option<Decided<'r>>>,
     /// What the access phase last did about the rules.
     enforced: Cell<Option<Enforced>>,
+    /// Which verdicts have been counted: a bit for each.
+    counted: Cell<u16>,
 }
 
 impl Record<'_> {
@@ -42,6 +45,18 @@ pub(super) enum Verdict<'r> {
     Nothing,
     /// The first rule that matched.
     Rule(Decided<'r>),
+}
+
+impl Verdict<'_> {
+    /// The verdict in a word.
+    #[inline]
+    pub(super) fn word(self) -> Word {
+        match self {
+            Self::Nothing => Word::None,
+            Self::Rule(by) if by.rule.action() == Action::Allow => Word::Allowed,
+            Self::Rule(_) => Word::Denied,
+        }
+    }
 }
 
 /// What decided a request.
@@ -80,7 +95,7 @@ impl Handler for Access {
 fn enforce<'r>(
     r: Request<'r>,
     loc: &Loc,
-    all: &crate::Record<'r>,
+    all: &'r crate::Record<'r>,
     verdict: Verdict<'r>,
 ) -> Outcome<'r> {
     let dry_run = loc.dry_run == Some(true);
@@ -97,6 +112,9 @@ fn enforce<'r>(
         refusal::doubt(all);
         let level = loc.log_level.unwrap_or(Level::Error);
         refusal::log(r, all, level, &RefusedCountry { r, by, dry_run });
+        refusal::count(r, all, count(r, &all.geoip.counted, Word::Denied));
+    } else {
+        count(r, &all.geoip.counted, verdict.word()).make();
     }
     match (denied_by, verdict) {
         _ if dry_run => Outcome::Declined,

@@ -3,7 +3,7 @@
 use super::database::Db;
 use crate::choice::{Choice, NameUse, Names};
 use gatehouse_geo::{Field, Path, RuleList};
-use gatehouse_nginx::{ConfLine, Expression, Level};
+use gatehouse_nginx::{ConfLine, Counters, Expression, Level};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -19,6 +19,8 @@ pub(crate) struct Main {
     /// The lists of rules in force somewhere, by their address, and whether `satisfy any` or a policy is in force
     /// at one of the places: there a rule that allows has its use.
     pub(super) lists: HashMap<*const RuleList, (Rc<RuleList>, bool)>,
+    /// Where verdicts are counted, once the configuration is complete.
+    pub(super) checks: Counters,
 }
 
 /// What a rule needs of the databases: a field, or (`unknown=`) any database.

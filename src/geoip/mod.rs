@@ -2,6 +2,7 @@
 
 mod check;
 mod conf;
+mod counters;
 mod database;
 mod policy;
 mod rule;
@@ -26,6 +27,7 @@ pub(crate) const FAMILY: Family = Family {
     title: "GeoIP",
     directives: DIRECTIVES,
     variables: VARIABLES,
+    metrics: counters::METRICS,
     merge: |cf, parent, child| {
         merge(cf, &parent.geoip, &mut child.geoip);
         Ok(())

@@ -166,9 +166,7 @@ pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
         "`allowed`, `denied` or `none`: what the rules say. Reading it runs the check without enforcing it.",
         |r| match verdict(r) {
             Err(()) => Answer::Failed,
-            Ok(Verdict::Nothing) => Answer::Value(b"none"),
-            Ok(Verdict::Rule(by)) if by.rule.action() == Action::Allow => Answer::Value(b"allowed"),
-            Ok(Verdict::Rule(_)) => Answer::Value(b"denied"),
+            Ok(verdict) => Answer::Value(verdict.word().as_str().as_bytes()),
         },
     ),
     Variable::new(

@@ -4,6 +4,7 @@ mod record;
 
 pub(crate) use record::Refusal;
 
+use crate::metric::Count;
 use crate::{Gatehouse, Record};
 use gatehouse_nginx::ffi::log::LineRoom;
 use gatehouse_nginx::http::phase::Handler;
@@ -47,6 +48,13 @@ fn say<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &dyn Display
     let kept = record.refusal.keep_line(r, level, line, !deferred);
     if !deferred || !kept {
         r.log_line(level, line);
+    }
+}
+
+/// Counts a refusal, or what in a dry run would be one. Under `satisfy any` that waits as its line does.
+pub(crate) fn count<'r>(r: Request<'r>, record: &Record<'r>, count: Count<'r>) {
+    if !r.satisfy_any() || !record.refusal.keep_count(r, count) {
+        count.make();
     }
 }
 
@@ -102,7 +110,7 @@ fn is_here(r: Request<'_>) -> bool {
 pub(crate) fn start_again(record: &Record<'_>) {
     record.refusal.status.set(0);
     record.refusal.place.set(Place::Passed);
-    record.refusal.drop_lines();
+    record.refusal.drop_pending();
     record.geoip.overrule();
 }
 
@@ -118,7 +126,7 @@ impl Handler for Standing {
             if is_here(r) {
                 record.refusal.is_final.set(true);
             }
-            record.refusal.write_lines(r);
+            record.refusal.stand(r);
         }
         Outcome::Declined
     }
@@ -133,7 +141,7 @@ impl Handler for Overrule {
 
     fn run(r: Request<'_>) -> Outcome<'_> {
         if let Some(record) = r.existing_record::<Gatehouse>().filter(|_| r.is_main()) {
-            record.refusal.drop_lines();
+            record.refusal.drop_pending();
             record.refusal.place.set(Place::Passed);
             if record.refusal.status.get() != 0 && is_here(r) {
                 record.refusal.status.set(0);
@@ -159,7 +167,7 @@ pub(crate) fn keep_out_of_caches(r: Request<'_>) {
         return;
     }
     // Somebody else has ended the request before all were asked.
-    refusal.write_lines(r);
+    refusal.stand(r);
     if refusal.status.get() != 0 {
         // Without memory the refusal goes out as it is.
         let _ = r.set_cache_control(b"no-store");

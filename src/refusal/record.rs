@@ -1,5 +1,6 @@
 //! What is remembered about the refusal of a main request.
 
+use crate::metric::Count;
 use gatehouse_nginx::ffi::log::Line;
 use gatehouse_nginx::{Level, Request};
 use std::cell::Cell;
@@ -10,6 +11,8 @@ pub(crate) struct Refusal<'r> {
     pub(super) status: Cell<u16>,
     /// What the error log has about it or is to have, the newest line first.
     pub(super) lines: Cell<Option<&'r KeptLine<'r>>>,
+    /// What is to be counted, the newest first.
+    pub(super) counts: Cell<Option<&'r KeptCount<'r>>>,
     /// The upstream the request had then ([`Request::upstream_mark`]).
     pub(super) upstream: Cell<usize>,
     /// Nobody else can allow the request any more: nginx answers with the refusal.
@@ -43,6 +46,12 @@ pub(super) struct KeptLine<'r> {
     pub(super) line: Line<'r>,
     pub(super) written: Cell<bool>,
     pub(super) before: Option<&'r KeptLine<'r>>,
+}
+
+/// Something that is counted when nobody has allowed the request.
+pub(super) struct KeptCount<'r> {
+    count: Count<'r>,
+    before: Option<&'r KeptCount<'r>>,
 }
 
 impl<'r> Refusal<'r> {
@@ -80,8 +89,23 @@ impl<'r> Refusal<'r> {
         is_kept
     }
 
-    /// Writes what was deferred, the oldest line first.
-    pub(super) fn write_lines(&self, r: Request<'_>) {
+    /// False when memory is short.
+    pub(super) fn keep_count(&self, r: Request<'r>, count: Count<'r>) -> bool {
+        let before = self.counts.get();
+        let kept = r.place(KeptCount { count, before });
+        let is_kept = kept.is_some();
+        if let Some(kept) = kept {
+            self.counts.set(Some(kept));
+        }
+        is_kept
+    }
+
+    /// The refusal stands: counts what was deferred and writes its lines, the oldest line first.
+    pub(super) fn stand(&self, r: Request<'_>) {
+        while let Some(kept) = self.counts.get() {
+            kept.count.make();
+            self.counts.set(kept.before);
+        }
         fn write(r: Request<'_>, kept: Option<&KeptLine<'_>>) {
             let Some(kept) = kept.filter(|kept| !kept.written.replace(true)) else {
                 return;
@@ -93,7 +117,8 @@ impl<'r> Refusal<'r> {
     }
 
     /// Forgets what was deferred: the next refusal is another one.
-    pub(super) fn drop_lines(&self) {
+    pub(super) fn drop_pending(&self) {
+        self.counts.set(None);
         while let Some(line) = self.lines.get().filter(|line| !line.written.get()) {
             self.lines.set(line.before);
         }

@@ -2,7 +2,7 @@
 
 use super::conf::{Named, RouteKeys};
 use crate::{Gatehouse, keys};
-use gatehouse_nginx::{Conf, ConfLine, Error, Level};
+use gatehouse_nginx::{Conf, ConfLine, Counters, Error, Level};
 use gatehouse_token::{Host, LineError, ProfileBuilder, Secret};
 
 /// The lines of a block.
@@ -50,6 +50,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         profile,
         message,
         route_keys: block.route_keys,
+        checks: Counters::default(),
     });
     Ok(())
 }

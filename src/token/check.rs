@@ -43,6 +43,7 @@ pub(super) fn judge<'r>(
         verdict,
         lacks: view.lacks.get(),
         early,
+        counted: Cell::default(),
         previous: record.verdicts.get(),
     })?;
     record.verdicts.set(Some(judged));
@@ -99,6 +100,7 @@ fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
     };
     record.enforced.set(Some((judged, action)));
     let named = r.main_conf::<Gatehouse>().token.profiles.get(index)?;
+    let count = named.count(judged);
     if let Some(reason) = judged.verdict.refused {
         refusal::doubt(all);
         let level = loc.log_level.unwrap_or(Level::Error);
@@ -108,6 +110,7 @@ fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
             dry_run,
         };
         refusal::log(r, all, level, &text);
+        refusal::count(r, all, count);
         if !dry_run {
             let own = named.profile.scheme().statuses;
             let status = match &loc.statuses {
@@ -116,6 +119,8 @@ fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
             };
             return Some(refusal::refuse(r, all, status));
         }
+    } else {
+        count.make();
     }
     if let Some((uri, args)) = path::without_token(r, record, index) {
         refusal::start_again(all);

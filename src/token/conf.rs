@@ -3,7 +3,7 @@
 use crate::choice::{Choice, Names};
 use crate::lender::Lender;
 use gatehouse_nginx::http::variable::Index;
-use gatehouse_nginx::{ConfLine, Expression, Level};
+use gatehouse_nginx::{ConfLine, Counters, Expression, Level};
 use gatehouse_token::{HttpStatuses, Profile};
 use std::rc::Rc;
 
@@ -28,6 +28,8 @@ pub(super) struct Named {
     pub(super) message: Vec<Expression>,
     /// Where its keys are that routes have; in the order of `Profile::route_keys`.
     pub(super) route_keys: Vec<RouteKeys>,
+    /// Where its verdicts are counted, once the configuration is complete.
+    pub(super) checks: Counters,
 }
 
 /// A `key table=…` line.

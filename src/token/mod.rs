@@ -3,6 +3,7 @@
 mod block;
 mod check;
 mod conf;
+mod counters;
 mod path;
 mod profile;
 mod record;
@@ -35,6 +36,7 @@ pub(crate) const FAMILY: Family = Family {
     title: "Tokens",
     directives: DIRECTIVES,
     variables: VARIABLES,
+    metrics: counters::METRICS,
     #[cfg(feature = "hooks")]
     words: gatehouse_token::reference,
     merge: |cf, parent, child| {

@@ -42,6 +42,8 @@ pub(super) struct CachedVerdict<'r> {
     pub(super) lacks: Option<Lacking>,
     /// It was made before the access phase, when realip may still change the client's address.
     pub(super) early: bool,
+    /// Whether it has been counted: a bit for its number.
+    pub(super) counted: Cell<u16>,
     pub(super) previous: Option<&'r CachedVerdict<'r>>,
 }
 

@@ -159,7 +159,7 @@ impl Balancer for Routed {
             return Init::Failed;
         };
         if let Some(record) = r.record::<Gatehouse>().filter(|_| r.is_main()) {
-            record.upstream.last.set(Some(found));
+            record.upstream.last.set(Some((lookup, found)));
         }
         let Some((_, route)) = found.route else {
             return miss(r, lookup);

@@ -4,6 +4,7 @@ mod api;
 mod balance;
 mod block;
 mod conf;
+mod counters;
 mod keys;
 mod loc;
 mod register;
@@ -33,6 +34,7 @@ pub(crate) const FAMILY: Family = Family {
     title: "Upstream lookup",
     directives: DIRECTIVES,
     variables: VARIABLES,
+    metrics: counters::METRICS,
     #[cfg(feature = "hooks")]
     words: block::reference,
     merge: |cf, parent, child| {
@@ -44,6 +46,13 @@ pub(crate) const FAMILY: Family = Family {
         warn_of_empty_tables(cf);
         Ok(())
     },
+    install: |installer| {
+        if installer.main().upstream.in_use() {
+            installer.phase::<counters::Counting>()?;
+        }
+        Ok(())
+    },
+    ready: counters::ready,
     ..Family::NONE
 };
 

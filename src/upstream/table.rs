@@ -2,18 +2,19 @@
 
 use super::block;
 use crate::Gatehouse;
-use gatehouse_live::Feeder;
+use crate::metric::Register;
 use gatehouse_live::nginx::{Process, Reading};
 use gatehouse_live::table::redis::StoreWriter;
 use gatehouse_live::table::{
-    Before, Expiry, Feed, NameFeeder, NameServers, Plan, RouteFeeder, SharedTable, StateFeeder,
-    StateFile,
+    Before, Expiry, Feed, NameFeeder, NameServers, Plan, Pulse, RouteFeeder, SharedTable,
+    StateFeeder, StateFile,
 };
+use gatehouse_live::{Feeder, World};
 use gatehouse_nginx::shm::ZoneState;
-use gatehouse_nginx::{Conf, ConfLine, Error, Zone};
+use gatehouse_nginx::{Conf, ConfLine, Counters, Error, Zone};
 use gatehouse_table::route::Match;
 use gatehouse_table::table::{Passive, Table};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
@@ -27,6 +28,12 @@ pub(super) struct UpstreamTable {
     state: Option<Rc<StateFile>>,
     miss: u16,
     passive: Passive,
+    /// What feeds it.
+    fed_by: Option<&'static str>,
+    /// How that does, once the configuration is complete.
+    pulse: Rc<OnceCell<Pulse>>,
+    /// Where the requests that look it up are counted, once the configuration is complete.
+    pub(super) requests: Counters,
 }
 
 /// Reads an `upstream_table` block.
@@ -50,6 +57,11 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let has_no_source = block.files.is_none() && block.store.is_none() && block.state.is_none();
     let mode = block.mode.unwrap_or(Match::Host);
     let brake = block.brake.unwrap_or_default();
+    let fed_by = match (&block.store, &block.files) {
+        (Some(_), _) => Some("redis"),
+        (None, Some(_)) => Some("file"),
+        (None, None) => None,
+    };
     let feed = Rc::new(RefCell::new(Feed::new(block.files.as_ref())));
     let state = block.state.map(|path| Rc::new(StateFile::new(path)));
     if let Some(state) = &state {
@@ -68,7 +80,8 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         has_store: block.store.is_some(),
         state: state.clone(),
     };
-    let zone = prepared_zone(cf, size, plan, Rc::clone(&feed))?;
+    let pulse = Rc::new(OnceCell::new());
+    let zone = prepared_zone(cf, size, plan, Rc::clone(&feed), Rc::clone(&pulse))?;
     let shared = Rc::new(SharedTable::new(name, zone, mode, brake));
     let passive = block.passive.unwrap_or_default();
     let mut writer = None;
@@ -103,6 +116,9 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         no_source: has_no_source.then_some(place),
         miss: block.miss.unwrap_or(404),
         passive,
+        fed_by,
+        pulse,
+        requests: Counters::default(),
     });
     Ok(())
 }
@@ -120,6 +136,7 @@ fn prepared_zone(
     size: usize,
     plan: Plan,
     feed: Rc<RefCell<Feed>>,
+    pulse: Rc<OnceCell<Pulse>>,
 ) -> Result<Zone, Error> {
     let name = format!("upstream_table {}", plan.name);
     cf.zone(&name, size, move |zone, state| {
@@ -135,8 +152,16 @@ fn prepared_zone(
                 table.set_superseded(false);
             }
         });
-        let prepared = plan.prepare(zone, &before, &Reading(zone), &mut feed.borrow_mut());
-        prepared.map_err(|e| format!("upstream_table \"{}\": {e}", plan.name))
+        if let (Before::Nothing, Some(pulse)) = (&before, pulse.get()) {
+            pulse.clear();
+        }
+        let mut feed = feed.borrow_mut();
+        let prepared = plan.prepare(zone, &before, &Reading(zone), &mut feed);
+        prepared.map_err(|e| format!("upstream_table \"{}\": {e}", plan.name))?;
+        if let Some(pulse) = pulse.get().filter(|_| plan.is_fed_by_files()) {
+            pulse.note(feed.is_well(), Process.time());
+        }
+        Ok(())
     })
 }
 
@@ -160,6 +185,35 @@ impl UpstreamTable {
     /// What writes to the store that it follows, if it does.
     pub(super) fn store(&self) -> Option<&Rc<StoreWriter>> {
         self.store.as_ref()
+    }
+
+    /// Has what feeds it note how it does.
+    pub(super) fn take_pulse(&mut self, counters: &mut Register<'_>) -> Result<(), Error> {
+        let Some(fed_by) = self.fed_by else {
+            return Ok(());
+        };
+        let set = counters(&format!("{} {fed_by}", self.name()), Pulse::NUMBERS)?;
+        if let Some(pulse) = Pulse::of(set.cells()) {
+            self.shared.set_pulse(pulse);
+            let _ = self.pulse.set(pulse);
+        }
+        Ok(())
+    }
+
+    /// What feeds it, and how that does.
+    pub(super) fn pulse(&self) -> Option<(&'static str, &Pulse)> {
+        self.fed_by.zip(self.pulse.get())
+    }
+
+    /// Whether it is there, and has been filled if something is to fill it.
+    pub(super) fn is_filled(&self) -> bool {
+        let Some(routes) = self.routes() else {
+            return false;
+        };
+        let fed = self
+            .pulse()
+            .is_none_or(|(_, pulse)| pulse.last_success() > 0);
+        fed || routes.stats().routes > 0
     }
 
     /// What answers a miss.

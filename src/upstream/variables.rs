@@ -1,7 +1,7 @@
 //! `$upstream_lookup_…` and the variables of `upstream_variable`.
 
 use super::balance;
-use super::conf::{Definition, use_table};
+use super::conf::{Definition, Lookup, use_table};
 use crate::Gatehouse;
 use balance::{Found, Remembered};
 use gatehouse_nginx::http::variable::{Getter, Variable};
@@ -21,7 +21,7 @@ pub(crate) struct Local<'r> {
 /// What the main request looked up last on its way to an upstream: shown where it goes on without one.
 #[derive(Default)]
 pub(crate) struct Record<'r> {
-    pub(super) last: Cell<Option<&'r Found<'r>>>,
+    pub(super) last: Cell<Option<(&'r Lookup, &'r Found<'r>)>>,
 }
 
 /// Reads an `upstream_variable` directive.
@@ -109,7 +109,7 @@ impl Getter for Value {
 fn found(r: Request<'_>) -> Option<&Found<'_>> {
     if !r.has_upstream_of_location() {
         let record = r.existing_record::<Gatehouse>().filter(|_| r.is_main());
-        return record?.upstream.last.get();
+        return record?.upstream.last.get().map(|(_, found)| found);
     }
     // First: the cache's key may have asked before the cache was looked at.
     if r.served_from_cache() {

@@ -141,6 +141,12 @@ impl Watch {
         news
     }
 
+    /// Whether nothing is wrong with the file, as far as is known.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.trouble.is_none()
+    }
+
     /// The file is good: whether it was not before.
     pub fn accepted(&mut self) -> bool {
         self.trouble.take().is_some()

@@ -15,8 +15,8 @@ mod stored_bulk;
 pub(super) use conf::Api;
 
 use super::conf::use_table;
-use crate::words::duplicate;
-use crate::{Gatehouse, Loc as Locations, keys};
+use crate::words::{answer_location, below_location, duplicate};
+use crate::{Gatehouse, Loc as Locations, keys, report};
 use conf::{BODY_MAX, ROUTE_MAX};
 use edit::Edit;
 use gate::{Call, Method};
@@ -33,18 +33,8 @@ use std::rc::Rc;
 
 /// Reads an `upstream_api` directive.
 pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
-    if cf.loc().upstream.api.is_some() {
-        return Err(cf.error("is duplicate"));
-    }
-    if cf.loc().upstream.register.is_some() {
-        return Err(cf.error("cannot share its location with \"upstream_register\""));
-    }
-    if !cf
-        .prefix_location()
-        .is_some_and(|name| name.ends_with(b"/"))
-    {
-        return Err(cf.error("must stand in a location that is a prefix and ends in \"/\", such as \"location /_apps/\""));
-    }
+    answer_location(cf)?;
+    below_location(cf, "/_apps/")?;
     let given = cf.words()?;
     let (mut write, mut key, mut body_max) = (None, None, None);
     for word in given.iter().skip(2) {
@@ -159,7 +149,7 @@ fn serve(r: Request<'_>, call: &Call<'_>, body: Body<'_>) -> Result<Answer, Prob
             Ok(change(r, call, edit::backends(r, call, key, body)?))
         }
         (Place::Reset(key), Post) => one::reset(r, call, key).map(Answer::from),
-        (Place::Version, Get | Head) => Ok(one::version().into()),
+        (Place::Report(of), Get | Head) => Ok(report::answer(r, *of).into()),
         _ => Err(Problem::nowhere()),
     }
 }

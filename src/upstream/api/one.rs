@@ -72,10 +72,3 @@ pub(super) fn reset(r: Request<'_>, call: &Call<'_>, text: &[u8]) -> Result<Repl
         .header("Cache-Control", "no-store")
         .bytes(""))
 }
-
-/// `GET /-/version`
-pub(super) fn version() -> Reply {
-    let (version, nginx) = (env!("CARGO_PKG_VERSION"), env!("GATEHOUSE_NGINX_VERSION"));
-    let text = format!("{{\"version\":\"{version}\",\"nginx\":\"{nginx}\"}}\n");
-    json(200, text.into_bytes())
-}

@@ -10,6 +10,7 @@ pub(super) use conf::Register;
 use super::api::gate::{authorize, check_sender};
 use super::api::problem::{Problem, json};
 use super::table::UpstreamTable;
+use crate::words::answer_location;
 use crate::{Gatehouse, Loc as Locations};
 use change::registered;
 use conf::SHORTEST_MS;
@@ -27,13 +28,7 @@ use std::rc::Rc;
 
 /// Reads an `upstream_register` directive.
 pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
-    let loc = &cf.loc().upstream;
-    if loc.register.is_some() {
-        return Err(cf.error("is duplicate"));
-    }
-    if loc.api.is_some() {
-        return Err(cf.error("cannot share its location with \"upstream_api\""));
-    }
+    answer_location(cf)?;
     let register = Rc::new(conf::read(cf)?);
     let main = &mut cf.main().upstream;
     main.writers.push(Rc::clone(&register.table));

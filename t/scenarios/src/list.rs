@@ -4,7 +4,7 @@ use nginx_prove::scenario::Scenario;
 
 use crate::{
     api, api_openapi, event_connections, event_requests, event_resolver, event_tasks, examples,
-    exiting, feeder_panics, fuzz, geoip, hipache, names, pages, panic, redis, redis_scale,
+    exiting, feeder_panics, fuzz, geoip, hipache, metrics, names, pages, panic, redis, redis_scale,
     redis_ways, redis_write, refusals, register, reload, reload_stock, rollback, satisfy, tenants,
     token_paths, upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
     upstream_zone, worker_kill,
@@ -41,6 +41,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "with http_v2_module",
     ]),
     Scenario::new("event_client_gone", event_requests::client_gone).needs(&["hooks"]),
+    Scenario::new("metrics_workers", metrics::workers).beside_others(),
+    Scenario::new("metrics_alone", metrics::alone).beside_others(),
+    Scenario::new("metrics_many", metrics::many).beside_others(),
+    Scenario::new("metrics_file", metrics::file).beside_others(),
+    Scenario::new("metrics_store", metrics::store)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("metrics_leaving", metrics::leaving).beside_others(),
     Scenario::new("geoip_replace", geoip::replace).beside_others(),
     Scenario::new("geoip_reload", geoip::reload).beside_others(),
     Scenario::new("geoip_two_reloads", geoip::two_reloads).beside_others(),

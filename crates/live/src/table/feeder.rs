@@ -56,6 +56,12 @@ impl Feed {
         }
     }
 
+    /// Whether the files can be used, as far as is known.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.watch.is_well()
+    }
+
     fn is_idle(&self) -> bool {
         self.look.is_none() && self.job.is_none()
     }
@@ -167,7 +173,9 @@ impl<M: Memory> RouteFeeder<M> {
         };
         match look.step(self.world.as_ref()) {
             Ok(None) => return,
-            Ok(Some(found)) if found.content.is_some_and(|c| feed.watch.knows(c)) => {}
+            Ok(Some(found)) if found.content.is_some_and(|c| feed.watch.knows(c)) => {
+                self.note(feed);
+            }
             Ok(Some(found)) => {
                 feed.watch.note(found.content);
                 // Before any file is opened: a later ticket is one of the same content or of a later one.
@@ -242,6 +250,7 @@ impl<M: Memory> RouteFeeder<M> {
                     Step::Applied => {
                         let (tally, ticket) = (job.tally(), job.ticket());
                         let was_bad = feed.watch.accepted();
+                        self.note(feed);
                         if let Some(snapshot) = &feed.pending_snapshot {
                             snapshot.release(ticket);
                         }
@@ -311,6 +320,14 @@ impl<M: Memory> RouteFeeder<M> {
     fn complain(&self, feed: &mut Feed, text: &str) {
         if feed.watch.refused(text, 0) {
             self.log(Level::Error, text);
+        }
+        self.note(feed);
+    }
+
+    /// Notes for all workers whether the files can be used.
+    fn note(&self, feed: &Feed) {
+        if self.files.is_some() {
+            self.table.note_feeding(feed.is_well(), self.world.time());
         }
     }
 

@@ -15,6 +15,7 @@ mod local_names;
 mod look;
 mod names;
 mod plan;
+mod pulse;
 mod reading;
 pub mod redis;
 mod registering;
@@ -40,6 +41,7 @@ pub use names::{Ask, Heard, NameFeeder, Reply};
 #[cfg(feature = "nginx")]
 pub use names::{NameServers, ask};
 pub use plan::Plan;
+pub use pulse::Pulse;
 pub use registering::{Act, Outcome, Registering, Unregistered};
 pub use shared::{RouteFiles, SharedTable};
 pub use state::{StateFeeder, StateFile};

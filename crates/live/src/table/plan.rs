@@ -26,6 +26,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether the files are what it follows.
+    #[must_use]
+    pub fn is_fed_by_files(&self) -> bool {
+        self.files.is_some() && !self.has_store
+    }
+
     /// Whom the routes of the files belong to.
     pub(super) fn owner(&self) -> Owner {
         if self.has_store {

@@ -3,6 +3,7 @@
 use super::brake::Brake;
 use super::hosts::Hosts;
 use super::names::Answers;
+use super::pulse::Pulse;
 use crate::election::Seat;
 use crate::memory::Memory;
 use gatehouse_table::route::Match;
@@ -12,6 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 /// What happens when they cannot be used.
 pub(super) const STAYS: &str = "the last good routes stay in use";
@@ -27,6 +29,8 @@ pub struct SharedTable<M> {
     pub(super) answers: RefCell<Answers>,
     /// What was computed of the table when it was first used.
     known: OnceCell<Known>,
+    /// How its feeder does.
+    pulse: OnceCell<Pulse>,
 }
 
 /// `file path… [reload=time]`
@@ -71,12 +75,26 @@ impl<M: Memory> SharedTable<M> {
             takes_registrations: Cell::new(false),
             answers: RefCell::default(),
             known: OnceCell::new(),
+            pulse: OnceCell::new(),
         }
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Has the table's feeder note there how it does.
+    pub fn set_pulse(&self, pulse: Pulse) {
+        // A table has one feeder, and the first place is as good as any.
+        let _ = self.pulse.set(pulse);
+    }
+
+    /// Notes whether what feeds the table can be used, at this time since 1970.
+    pub(super) fn note_feeding(&self, is_up: bool, time: Duration) {
+        if let Some(pulse) = self.pulse.get() {
+            pulse.note(is_up, time);
+        }
     }
 
     /// Says that backends may register themselves here.

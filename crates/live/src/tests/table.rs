@@ -3,10 +3,11 @@
 use super::site::{FILE, Site, Worker, routes};
 use super::world::Ticking;
 use crate::slice::Slice;
-use crate::table::Brake;
-use crate::{Feeder, Next, Seat};
+use crate::table::{Brake, Pulse};
+use crate::{Feeder, Next, Seat, World};
 use gatehouse_table::route::{Key, Match, Sought, parse_route};
 use gatehouse_table::table::{Applied, ApplyError, Change, Owner, resolve};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 fn site(file: &str) -> Site {
@@ -37,6 +38,37 @@ fn a_changed_file_is_followed_and_a_touched_one_changes_nothing() {
         site.world.take_lines(),
         [r#"[Notice] upstream table "apps": file "/apps.json": 900 routes, 1000 changed"#]
     );
+}
+
+#[test]
+fn the_pulse_says_whether_the_file_can_be_used_and_when_it_could() {
+    let numbers: &[AtomicU64] = Box::leak(Box::new([AtomicU64::new(0), AtomicU64::new(0)]));
+    assert!(Pulse::of(&numbers[1..]).is_none());
+    let pulse = Pulse::of(numbers).unwrap();
+    let mut site = site(&routes(10, "1"));
+    let mut worker = site.start(true).unwrap();
+    worker.table.set_pulse(pulse);
+    let mut look = |file: &str, site: &mut Site| {
+        site.world.replace(FILE, file);
+        site.world.advance(1_000);
+        worker.work();
+        (pulse.is_up(), pulse.last_success())
+    };
+    assert!(!pulse.is_up() && pulse.last_success() == 0);
+    let before = site.world.time().as_secs();
+    let (is_up, first) = look(&routes(10, "2"), &mut site);
+    let after = site.world.time().as_secs();
+    assert!(is_up, "{:?}", site.world.take_lines());
+    assert!(
+        (before..=after).contains(&first),
+        "{before} {first} {after}"
+    );
+    assert_eq!(look("{", &mut site), (false, first));
+    assert_eq!(look("{", &mut site), (false, first));
+    let (is_up, last) = look(&routes(10, "3"), &mut site);
+    assert!(is_up && last > first);
+    pulse.clear();
+    assert!(!pulse.is_up() && pulse.last_success() == 0);
 }
 
 #[test]

@@ -11,6 +11,6 @@ mod tests;
 
 pub use browser::{is_foreign, is_json, may_be_rebound};
 pub use etag::{ETag, Tags};
-pub use place::{Place, place};
+pub use place::{Place, Report, place};
 pub(crate) use query::arguments;
 pub use query::{OWNERS, Query, QueryError};

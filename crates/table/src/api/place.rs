@@ -11,10 +11,21 @@ pub enum Place {
     Backends(Vec<u8>),
     /// The dead mark of a route's backend.
     Reset(Vec<u8>),
-    /// What the module is.
-    Version,
+    /// What this nginx says of itself.
+    Report(Report),
     /// There is no such thing.
     Unknown,
+}
+
+/// What an nginx says of itself, besides its routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// Its metrics, as Prometheus reads them.
+    Metrics,
+    /// Whether it is ready to serve.
+    Ready,
+    /// Which version it is.
+    Version,
 }
 
 /// Finds the resource of a request in the location named `location`, a path that ends in `/`. `uri` is the path as nginx
@@ -36,7 +47,9 @@ pub fn place(location: &[u8], uri: &[u8], target: &[u8]) -> Place {
     let texts: Vec<&[u8]> = segments.iter().map(Vec::as_slice).collect();
     match texts.as_slice() {
         [b""] => Place::All,
-        [b"-", b"version"] => Place::Version,
+        [b"-", b"metrics"] => Place::Report(Report::Metrics),
+        [b"-", b"ready"] => Place::Report(Report::Ready),
+        [b"-", b"version"] => Place::Report(Report::Version),
         [b"-", ..] | [b"", ..] => Place::Unknown,
         [key] => Place::Route(key.to_vec()),
         [key, b"backends"] => Place::Backends(key.to_vec()),

@@ -1,6 +1,6 @@
 //! Requests to the API, as strangers may send them.
 
-use super::{ETag, Place, Query, Tags, is_foreign, is_json, may_be_rebound, place};
+use super::{ETag, Place, Query, Report, Tags, is_foreign, is_json, may_be_rebound, place};
 use crate::table::Owner;
 use proptest::prelude::*;
 
@@ -33,7 +33,16 @@ fn a_key_is_one_segment_decoded_once() {
         at("/_apps/a/backends/reset", "/_apps/a/backends/reset"),
         Place::Reset("a".into())
     );
-    assert_eq!(at("/_apps/-/version", "/_apps/-/version"), Place::Version);
+    for (name, report) in [
+        ("version", Report::Version),
+        ("ready", Report::Ready),
+        ("metrics", Report::Metrics),
+    ] {
+        let path = format!("/_apps/-/{name}");
+        assert_eq!(at(&path, &path), Place::Report(report));
+        let below = format!("{path}/x");
+        assert_eq!(at(&below, &below), Place::Unknown);
+    }
 }
 
 #[test]

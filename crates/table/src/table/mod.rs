@@ -178,6 +178,14 @@ pub struct Stats {
     pub pages: u64,
 }
 
+impl Stats {
+    /// Words in pages not in use.
+    #[must_use]
+    pub fn free_words(&self) -> u64 {
+        self.free_pages.saturating_mul(layout::PAGE as u64)
+    }
+}
+
 impl<'a, W: Word> Table<'a, W> {
     /// Makes an empty table, whatever the memory held; no other process may be using it. `seed` keys the hash and should be
     /// random. The memory's start should be 64-byte aligned (speed only).

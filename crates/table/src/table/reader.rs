@@ -42,7 +42,7 @@ pub enum LookupKind {
 impl LookupKind {
     /// The word of `$upstream_lookup_result`.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Exact => "exact",
             Self::Wildcard => "wildcard",

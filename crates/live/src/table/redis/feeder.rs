@@ -76,6 +76,7 @@ impl<M: Memory> Feeder for StoreFeeder<M> {
             self.not_before_ms = turn.now_ms.saturating_add(AFTER_END_MS);
             self.line.is_up.set((self.begin)(Rc::clone(&self.line)));
         }
+        self.line.note();
         Next::In(LOOK_MS)
     }
 
@@ -119,6 +120,14 @@ impl<M: Memory> Line<M> {
             }
         }
         Next::IDLE
+    }
+
+    /// Notes for all workers whether the store is followed.
+    fn note(&self) {
+        if let Ok(follower) = self.follower.try_borrow() {
+            let time = follower.world.time();
+            follower.table.note_feeding(follower.is_following(), time);
+        }
     }
 
     /// A connection to this server is there.

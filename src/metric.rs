@@ -1,0 +1,50 @@
+//! What a family counts or measures: its rows, where they count, and how requests are counted once.
+
+use crate::Main;
+use gatehouse_base::metrics::{About, Samples};
+use gatehouse_nginx::{Counters, Error};
+use std::cell::Cell;
+
+/// A metric of a family.
+#[derive(Clone, Copy)]
+pub(crate) struct Metric {
+    /// Its name, and what it says.
+    pub about: About,
+    /// Takes its counters into use, when all of the configuration has been read: all that it can ever count is known then.
+    pub register: fn(&mut Main, &mut Register<'_>) -> Result<(), Error>,
+    /// Writes the samples of one part of it, such as those of the first table; false: there is no part of that number.
+    pub write: fn(&Main, usize, &mut Samples<'_>) -> bool,
+}
+
+/// Gives a metric its counters: those of a name (of a profile, of a table), and how many.
+pub(crate) type Register<'g> = dyn FnMut(&str, usize) -> Result<Counters, Error> + 'g;
+
+impl Metric {
+    /// [`Metric::register`] of what is not counted but looked up when it is asked for.
+    pub(crate) const LOOKED_UP: fn(&mut Main, &mut Register<'_>) -> Result<(), Error> =
+        |_, _| Ok(());
+}
+
+/// Something that is counted once for a request, however often it comes to pass.
+#[derive(Clone, Copy)]
+pub(crate) struct Count<'r> {
+    /// What the request has counted of this kind: a bit for each number.
+    pub counted: &'r Cell<u16>,
+    /// Where it is counted.
+    pub counters: Counters,
+    /// The number there, below 16.
+    pub number: usize,
+}
+
+impl Count<'_> {
+    /// Counts it, unless that has been done.
+    #[inline]
+    pub(crate) fn make(self) {
+        let before = self.counted.get();
+        let after = before | 1_u16.wrapping_shl(self.number as u32);
+        if before != after {
+            self.counted.set(after);
+            self.counters.count(self.number);
+        }
+    }
+}

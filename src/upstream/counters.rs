@@ -1,0 +1,236 @@
+//! What is counted and known of tables: requests by what their lookup found, routes, memory, feeders.
+
+use super::balance::Found;
+use super::conf::{Lookup, Main};
+use super::table::UpstreamTable;
+use crate::Gatehouse;
+use crate::metric::Metric;
+use gatehouse_base::metrics::{About, CODES, Kind, Samples, code, code_word};
+use gatehouse_nginx::http::phase::Handler;
+use gatehouse_nginx::{Counters, Outcome, Phase, Request};
+use gatehouse_table::table::LookupKind;
+
+/// What a lookup can come to, as `$upstream_lookup_result` has it.
+const RESULTS: [&str; 4] = [
+    LookupKind::Exact.as_str(),
+    LookupKind::Wildcard.as_str(),
+    LookupKind::Default.as_str(),
+    "miss",
+];
+const MISS: usize = 3;
+
+pub(super) const METRICS: &[Metric] = &[
+    Metric {
+        about: About {
+            name: "gatehouse_requests_total",
+            kind: Kind::Counter,
+            unit: "requests",
+            labels: &["table", "result", "code"],
+            text: "Requests that looked up a table, by $upstream_lookup_result and the status that was sent.",
+        },
+        register: |main, counters| register(&mut main.upstream, counters),
+        write: |main, part, samples| {
+            each(main, part, samples, |table, samples| {
+                write_requests(table.name(), table.requests, samples);
+            })
+        },
+    },
+    Metric {
+        about: About {
+            name: "gatehouse_table_routes",
+            kind: Kind::Gauge,
+            unit: "routes",
+            labels: &["table"],
+            text: "Routes in the table.",
+        },
+        register: Metric::LOOKED_UP,
+        write: |main, part, samples| {
+            each(main, part, samples, |table, samples| {
+                if let Some(routes) = table.routes() {
+                    samples.put(&[table.name()], routes.stats().routes);
+                }
+            })
+        },
+    },
+    Metric {
+        about: About {
+            name: "gatehouse_table_changes_total",
+            kind: Kind::Counter,
+            unit: "changes",
+            labels: &["table"],
+            text: "Changes of routes since the table's zone was made.",
+        },
+        register: Metric::LOOKED_UP,
+        write: |main, part, samples| {
+            each(main, part, samples, |table, samples| {
+                if let Some(routes) = table.routes() {
+                    samples.put(&[table.name()], routes.generation());
+                }
+            })
+        },
+    },
+    Metric {
+        about: About {
+            name: "gatehouse_zone_bytes",
+            kind: Kind::Gauge,
+            unit: "bytes",
+            labels: &["table", "kind"],
+            text: "Memory of the table's zone: routes, what waits to be free again (retired), free pages, and all else (other).",
+        },
+        register: Metric::LOOKED_UP,
+        write: |main, part, samples| each(main, part, samples, write_memory),
+    },
+    Metric {
+        about: About {
+            name: "gatehouse_feeder_up",
+            kind: Kind::Gauge,
+            unit: "1 or 0",
+            labels: &["table", "feeder"],
+            text: "Whether what feeds the table (file, redis) could be used when it was looked at last.",
+        },
+        register: |main, counters| {
+            for table in &mut main.upstream.tables {
+                table.take_pulse(counters)?;
+            }
+            Ok(())
+        },
+        write: |main, part, samples| {
+            each(main, part, samples, |table, samples| {
+                if let Some((feeder, pulse)) = table.pulse() {
+                    samples.put(&[table.name(), feeder], pulse.is_up().into());
+                }
+            })
+        },
+    },
+    Metric {
+        about: About {
+            name: "gatehouse_feeder_last_success_timestamp_seconds",
+            kind: Kind::Gauge,
+            unit: "seconds since 1970",
+            labels: &["table", "feeder"],
+            text: "When what feeds the table could be used the last time; 0 for never.",
+        },
+        register: Metric::LOOKED_UP,
+        write: |main, part, samples| {
+            each(main, part, samples, |table, samples| {
+                if let Some((feeder, pulse)) = table.pulse() {
+                    samples.put(&[table.name(), feeder], pulse.last_success());
+                }
+            })
+        },
+    },
+];
+
+/// Writes samples of the table of that number; false: there is none.
+fn each(
+    main: &crate::Main,
+    number: usize,
+    samples: &mut Samples<'_>,
+    write: impl FnOnce(&UpstreamTable, &mut Samples<'_>),
+) -> bool {
+    let table = main.upstream.tables.get(number);
+    if let Some(table) = table {
+        write(table, samples);
+    }
+    table.is_some()
+}
+
+/// All lookups of a table count in one set.
+fn register(
+    main: &mut Main,
+    counters: &mut crate::metric::Register<'_>,
+) -> Result<(), gatehouse_nginx::Error> {
+    let length = RESULTS.len().saturating_mul(CODES);
+    for (number, table) in main.tables.iter_mut().enumerate() {
+        let mut lookups = main.lookups.iter();
+        if !lookups.any(|lookup| lookup.table.index.get() == number) {
+            continue;
+        }
+        let set = counters(table.name(), length)?;
+        table.requests = set;
+        for lookup in &main.lookups {
+            if lookup.table.index.get() == number {
+                // It is complete once.
+                let _ = lookup.requests.set(set);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Those that there were.
+fn write_requests(table: &str, requests: Counters, samples: &mut Samples<'_>) {
+    for (result, word) in RESULTS.iter().enumerate() {
+        for code in 0..CODES {
+            let count = requests.get(number(result, code));
+            if count > 0 {
+                samples.put(&[table, word, code_word(code)], count);
+            }
+        }
+    }
+}
+
+/// The number of a result's counter for a code.
+fn number(result: usize, code: usize) -> usize {
+    result.saturating_mul(CODES).saturating_add(code)
+}
+
+fn write_memory(table: &UpstreamTable, samples: &mut Samples<'_>) {
+    let Some(routes) = table.routes() else {
+        return;
+    };
+    let stats = routes.stats();
+    let parts = [
+        ("routes", stats.record_words),
+        ("retired", stats.retired_words),
+        ("free", stats.free_words()),
+    ];
+    let mut other = stats.words;
+    for (kind, words) in parts {
+        other = other.saturating_sub(words);
+        samples.put(&[table.name(), kind], words.saturating_mul(WORD));
+    }
+    samples.put(&[table.name(), "other"], other.saturating_mul(WORD));
+}
+
+/// Bytes of a word.
+const WORD: u64 = size_of::<u64>() as u64;
+
+/// Counts a main request by the lookup that it made last, when it is logged: once, whatever its way was.
+pub(super) struct Counting;
+
+impl Handler for Counting {
+    const PHASE: Phase = Phase::Log;
+    const NAME: &'static str = "counting a request";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        if r.is_main() {
+            let record = r.existing_record::<Gatehouse>();
+            if let Some((lookup, found)) = record.and_then(|record| record.upstream.last.get()) {
+                lookup.count(found, r.status());
+            }
+        }
+        Outcome::Declined
+    }
+}
+
+impl Lookup {
+    fn count(&self, found: &Found<'_>, status: u16) {
+        if let Some(requests) = self.requests.get() {
+            let result = found.route.map_or(MISS, |(kind, _)| kind as usize);
+            requests.count(number(result, code(status)));
+        }
+    }
+}
+
+/// Whether each table has what it is fed with; the error names one that has not.
+pub(super) fn ready(main: &crate::Main) -> Result<(), String> {
+    let mut tables = main.upstream.tables.iter();
+    match tables.find(|table| !table.is_filled()) {
+        None => Ok(()),
+        Some(table) => Err(format!(
+            "upstream_table \"{}\" has not been filled yet",
+            table.name()
+        )),
+    }
+}
