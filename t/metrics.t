@@ -301,3 +301,21 @@ location /a/ { upstream_api api write=on; gatehouse_status; }
 # in front of an API
 location /a/ { gatehouse_status; upstream_api api write=on; }
 => "upstream_api" directive cannot share its location with "gatehouse_status"
+
+=== TEST 18: a refusal that no log takes is counted all the same, by `satisfy any` too
+--- log_level: crit
+--- http_config eval: $::Http
+--- config eval
+$::Status . 'location /all/ { token_auth video; empty_gif; }
+location /any/ { satisfy any; geoip_deny country=RU; token_auth video; auth_basic r; auth_basic_user_file users; empty_gif; }'
+--- user_files eval: $::Key . $::Users
+--- request eval
+["GET /all/", "GET /any/", "GET /any/", "GET /_gatehouse/-/metrics"]
+--- more_headers eval
+[$::JP, "$::RU\n$::Login", $::RU, $::JP]
+--- error_code eval
+[403, 200, 401, 200]
+--- response_body_like eval
+["", "", "", "video\",status=\"ok\"\\} 0\n[^\n]+video\",status=\"missing\"\\} 2\n(?s:.*)verdict=\"denied\"\\} 1\n"]
+--- no_error_log
+refused
