@@ -3,6 +3,7 @@
 mod hosts;
 mod place;
 mod record;
+mod stored;
 mod wish;
 
 #[cfg(test)]
@@ -11,4 +12,5 @@ mod tests;
 pub use hosts::{HostList, HostListError};
 pub use place::{BadPlace, check_place};
 pub use record::{LONGEST_MS, MOST, TooMany, drop_expired, join, leave, until};
+pub use stored::{Registry, Wanted};
 pub use wish::Wish;

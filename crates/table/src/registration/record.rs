@@ -78,6 +78,26 @@ pub fn drop_expired(route: &mut Route, now_ms: u64) -> usize {
     left
 }
 
+/// A route with these registrations.
+pub(super) fn of_times(known: &[(SocketAddr, u64)]) -> Route {
+    let mut route = Route {
+        backends: known.iter().map(|(at, _)| backend(*at)).collect(),
+        ..Route::default()
+    };
+    let times: Vec<u64> = known.iter().map(|(_, time)| *time).collect();
+    note(&mut route, &times);
+    route
+}
+
+/// The registrations of a route.
+pub(super) fn each(route: &Route) -> impl Iterator<Item = (SocketAddr, u64)> {
+    let known = route.backends.iter().zip(times(route));
+    known.filter_map(|(one, time)| match one.host {
+        Host::Ip(ip) => Some((SocketAddr::new(ip, one.port), time)),
+        _ => None,
+    })
+}
+
 fn place(route: &Route, at: SocketAddr) -> Option<usize> {
     let is_at = |one: &Backend| one.port == at.port() && one.host == Host::Ip(at.ip());
     route.backends.iter().position(is_at)

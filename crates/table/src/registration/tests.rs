@@ -256,3 +256,65 @@ fn a_time_that_cannot_be_is_over() {
         assert!(route.backends.is_empty());
     }
 }
+
+fn set(members: &[(&str, u64)]) -> Vec<(Vec<u8>, u64)> {
+    let owned = |(backend, ends): &(&str, u64)| (backend.as_bytes().to_vec(), *ends);
+    members.iter().map(owned).collect()
+}
+
+fn elements(list: &[&str]) -> Vec<Vec<u8>> {
+    list.iter().map(|one| one.as_bytes().to_vec()).collect()
+}
+
+#[test]
+fn a_registration_is_written_beside_the_list_of_a_store() {
+    let mut registry = Registry::new(Vec::new(), &[]);
+    assert!(!registry.is_foreign());
+    assert_eq!(registry.wanted().list, elements(&[]));
+    join(&mut registry.route, at("10.0.0.1:80"), 5_000, 1_000, 2).unwrap();
+    join(&mut registry.route, at("[fd00::1]:81"), 9_000, 1_000, 2).unwrap();
+    let wanted = registry.wanted();
+    let list = ["", "http://10.0.0.1:80", "http://[fd00::1]:81"];
+    assert_eq!(wanted.list, elements(&list));
+    assert_eq!(
+        (wanted.first_ms(), wanted.ends_ms),
+        (Some(5_000), Some(9_000))
+    );
+    assert_eq!(wanted.set_ends_ms(), Some(69_000));
+
+    // As somebody else reads it, with an identifier of their own.
+    let members = set(&[
+        ("http://10.0.0.1:80", 5_000),
+        ("http://[fd00::1]:81", 9_000),
+    ]);
+    let list = elements(&["shop", "http://10.0.0.1:80", "http://[fd00::1]:81"]);
+    let mut registry = Registry::new(list.clone(), &members);
+    assert_eq!(registry.wanted().list, list);
+    assert_eq!(drop_expired(&mut registry.route, 5_000), 1);
+    let left = elements(&["shop", "http://[fd00::1]:81"]);
+    assert_eq!(registry.wanted().list, left);
+    assert!(leave(&mut registry.route, at("[fd00::1]:81")));
+    let wanted = registry.wanted();
+    assert_eq!((wanted.list, wanted.ends_ms), (elements(&[]), None));
+    assert_eq!(wanted.set, []);
+}
+
+#[test]
+fn what_others_have_in_the_list_of_a_store_stays_and_has_no_end() {
+    let list = elements(&["x", "http://10.0.0.9:80#weight=5", "http://10.0.0.1:80"]);
+    let mut registry = Registry::new(list.clone(), &set(&[("http://10.0.0.1:80", 5_000)]));
+    assert!(!registry.is_foreign());
+    assert_eq!(
+        (registry.wanted().list, registry.wanted().ends_ms),
+        (list, None)
+    );
+    assert!(leave(&mut registry.route, at("10.0.0.1:80")));
+    let left = elements(&["x", "http://10.0.0.9:80#weight=5"]);
+    assert_eq!(registry.wanted().list, left);
+    assert!(Registry::new(left.clone(), &[]).is_foreign());
+    // What is no registration in the set does not make it one.
+    for odd in ["nonsense", "http://a.test:80", "http://10.0.0.9", "\u{ff}"] {
+        let registry = Registry::new(left.clone(), &set(&[(odd, 5_000)]));
+        assert!(registry.is_foreign(), "{odd}");
+    }
+}
