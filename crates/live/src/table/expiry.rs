@@ -149,19 +149,22 @@ impl<M: Memory> Expiry<M> {
             Attempt::Again => false,
             Attempt::Over(made) => {
                 if made.is_ok() {
-                    self.log_ended(key, count);
+                    self.table.log_ended(self.world.as_ref(), key, count);
                 }
                 true
             }
         }
     }
+}
 
-    fn log_ended(&self, key: &Key, count: usize) {
-        let (table, host) = (self.table.name(), String::from_utf8_lossy(key.as_bytes()));
+impl<M> SharedTable<M> {
+    /// Says that registrations of a host are over.
+    pub(super) fn log_ended(&self, world: &dyn World, key: &Key, count: usize) {
+        let (table, host) = (&self.name, String::from_utf8_lossy(key.as_bytes()));
         let plural = if count == 1 { "" } else { "s" };
         let line = format!(
             "upstream table \"{table}\": \"{host}\" has {count} backend{plural} less, not registered any more"
         );
-        self.world.log(Level::Notice, &line);
+        world.log(Level::Notice, &line);
     }
 }

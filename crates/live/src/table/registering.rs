@@ -1,6 +1,7 @@
 //! Registrations: backends that callers add to a host and keep there, from any worker.
 
 use super::change::{Attempt, Attempts, Condition, Refused, Wanted};
+use super::redis::Unwritten;
 use super::shared::SharedTable;
 use crate::memory::Memory;
 use gatehouse_table::registration::{TooMany, join, leave, until};
@@ -47,14 +48,22 @@ pub enum Outcome {
 }
 
 /// Why nothing was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unregistered {
     /// The table refuses the change.
     Refused(Refused),
+    /// The store has not taken it.
+    Unwritten(Unwritten),
     /// The host has as many backends as it may have.
     TooMany,
     /// There is no such registration, or another one has taken its place.
     Gone,
+}
+
+impl From<Unwritten> for Unregistered {
+    fn from(why: Unwritten) -> Self {
+        Self::Unwritten(why)
+    }
 }
 
 impl From<Refused> for Unregistered {
@@ -119,7 +128,7 @@ impl Registering {
                 None => return Err(Refused::Busy.into()),
             }
         }
-        let outcome = self.alter(&mut route, now_ms)?;
+        let outcome = alter(self.act, self.at, &mut route, now_ms)?;
         let resolved = resolved(&route);
         let wanted = Wanted {
             key: &self.key,
@@ -132,57 +141,61 @@ impl Registering {
             Attempt::Over(made) => {
                 made?;
                 if let Outcome::Joined { is_new: true, .. } = outcome {
-                    self.forget_failures(table);
+                    forget_failures(table, &self.key, self.at);
                 }
                 Ok(Some(outcome))
             }
         }
     }
+}
 
-    /// Makes the change in a copy of the route.
-    fn alter(&self, route: &mut Route, now_ms: u64) -> Result<Outcome, Unregistered> {
-        let before = until(route, self.at);
-        let (ttl_ms, most) = match self.act {
-            Act::Leave { until_ms } => {
-                let is_meant = before.is_some() && (until_ms.is_none() || until_ms == before);
-                return if is_meant && leave(route, self.at) {
-                    Ok(Outcome::Left)
-                } else {
-                    Err(Unregistered::Gone)
-                };
-            }
-            Act::Renew { until_ms, .. } if before != Some(until_ms) => {
-                return Err(Unregistered::Gone);
-            }
-            Act::Renew { ttl_ms, .. } => (ttl_ms, usize::MAX),
-            Act::Join { ttl_ms, most } => (ttl_ms, most),
-        };
-        let mut until_ms = now_ms.saturating_add(ttl_ms);
-        // By its end a registration is known from the one before it.
-        if before == Some(until_ms) {
-            until_ms = until_ms.saturating_add(1);
+/// Makes a change in a copy of a route.
+pub(super) fn alter(
+    act: Act,
+    at: SocketAddr,
+    route: &mut Route,
+    now_ms: u64,
+) -> Result<Outcome, Unregistered> {
+    let before = until(route, at);
+    let (ttl_ms, most) = match act {
+        Act::Leave { until_ms } => {
+            let is_meant = before.is_some() && (until_ms.is_none() || until_ms == before);
+            return if is_meant && leave(route, at) {
+                Ok(Outcome::Left)
+            } else {
+                Err(Unregistered::Gone)
+            };
         }
-        match join(route, self.at, until_ms, now_ms, most) {
-            Ok(is_new) => Ok(Outcome::Joined { is_new, until_ms }),
-            Err(TooMany) => Err(Unregistered::TooMany),
+        Act::Renew { until_ms, .. } if before != Some(until_ms) => {
+            return Err(Unregistered::Gone);
         }
+        Act::Renew { ttl_ms, .. } => (ttl_ms, usize::MAX),
+        Act::Join { ttl_ms, most } => (ttl_ms, most),
+    };
+    let mut until_ms = now_ms.saturating_add(ttl_ms);
+    // By its end a registration is known from the one before it.
+    if before == Some(until_ms) {
+        until_ms = until_ms.saturating_add(1);
     }
+    match join(route, at, until_ms, now_ms, most) {
+        Ok(is_new) => Ok(Outcome::Joined { is_new, until_ms }),
+        Err(TooMany) => Err(Unregistered::TooMany),
+    }
+}
 
-    /// Who comes back is tried at once, whatever was before.
-    fn forget_failures<M: Memory>(&self, table: &SharedTable<M>) {
-        let (Ok(Some((taken, _))), Some(routes)) = (table.current(&self.key), table.routes())
-        else {
-            return;
-        };
-        let view = taken.view();
-        let text = self.at.to_string();
-        for backend in view
-            .backends()
-            .filter(|one| one.address.to_string() == text)
-        {
-            if let Some(peer) = routes.peer(backend.peer()) {
-                peer.reset();
-            }
+/// Who comes back is tried at once, whatever was before.
+pub(super) fn forget_failures<M: Memory>(table: &SharedTable<M>, key: &Key, at: SocketAddr) {
+    let (Ok(Some((taken, _))), Some(routes)) = (table.current(key), table.routes()) else {
+        return;
+    };
+    let view = taken.view();
+    let text = at.to_string();
+    for backend in view
+        .backends()
+        .filter(|one| one.address.to_string() == text)
+    {
+        if let Some(peer) = routes.peer(backend.peer()) {
+            peer.reset();
         }
     }
 }

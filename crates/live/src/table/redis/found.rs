@@ -4,6 +4,7 @@ use super::commands::{Answer, Commands};
 use super::dialogue::{error_of, items};
 use super::unwritten::Unwritten;
 use gatehouse_table::hipache::{KeySpace, List, MAX_ELEMENTS, read_list};
+use gatehouse_table::registration::Registry;
 use gatehouse_table::route::Key;
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
 
@@ -56,6 +57,88 @@ pub(super) fn read(answers: &[Answer]) -> Result<Found, Unwritten> {
         Err(why) => found.unreadable = Some(why),
     }
     Ok(found)
+}
+
+/// What the store has of a host and its registrations, at a time of the store's clock.
+pub(super) struct Registered {
+    pub(super) registry: Registry,
+    pub(super) now_ms: u64,
+}
+
+/// Asks for the registrations of a host, and watches them.
+pub(super) fn ask_registered(commands: &mut Commands, keys: &KeySpace, host: &Key) {
+    let (list, set) = (keys.route_key(host), keys.registrations_key(host));
+    let last = MAX_ELEMENTS.to_string();
+    commands.push(&[b"WATCH", &list, &set]);
+    commands.push(&[b"LRANGE", &list, b"0", last.as_bytes()]);
+    commands.push(&[b"ZRANGE", &set, b"0", b"-1", b"WITHSCORES"]);
+    commands.push(&[b"TIME"]);
+}
+
+/// Reads the answers to these. The inner error: there is something that is no list or set of ours.
+pub(super) fn read_registered(answers: &[Answer]) -> Result<Result<Registered, String>, Unwritten> {
+    let [watched, list, set, time] = answers else {
+        return Err(odd());
+    };
+    check(watched)?;
+    let now_ms = read_time(time)?;
+    let list = match elements(list)? {
+        Ok(list) => list,
+        Err(why) => return Ok(Err(why)),
+    };
+    Ok(scores(set)?.map(|set| Registered {
+        registry: Registry::new(list, &set),
+        now_ms,
+    }))
+}
+
+/// Of a time and hosts with the time when their first registration ends, those whose time is over.
+pub(super) fn over(answers: &[Answer]) -> Result<Vec<Vec<u8>>, Unwritten> {
+    let [time, hosts] = answers else {
+        return Err(odd());
+    };
+    let now_ms = read_time(time)?;
+    let hosts = scores(hosts)?.map_err(|why| Unwritten::of_error(&why))?;
+    let over = hosts.into_iter().filter(|(_, ends_ms)| *ends_ms <= now_ms);
+    Ok(over.map(|(host, _)| host).collect())
+}
+
+/// Members of a set with their scores.
+type Scores = Vec<(Vec<u8>, u64)>;
+
+/// The members of a set with their scores, or why it is none.
+fn scores(answer: &Answer) -> Result<Result<Scores, String>, Unwritten> {
+    let Some(answer) = answer else {
+        return Ok(Err("set is too long".into()));
+    };
+    if let Some(error) = error_of(answer) {
+        return if error.starts_with("WRONGTYPE") {
+            Ok(Err(error))
+        } else {
+            Err(Unwritten::of_error(&error))
+        };
+    }
+    let members = items(answer.clone()).ok_or_else(odd)?;
+    let pair = |member: OwnedFrame| {
+        let pair = items(member)?;
+        let [name, OwnedFrame::Double { data, .. }] = pair.as_slice() else {
+            return None;
+        };
+        // Anything that is no time has the time 0, which is over.
+        Some((name.as_bytes()?.to_vec(), *data as u64))
+    };
+    let members: Option<Scores> = members.into_iter().map(pair).collect();
+    Ok(Ok(members.ok_or_else(odd)?))
+}
+
+/// The store's clock in milliseconds.
+fn read_time(answer: &Answer) -> Result<u64, Unwritten> {
+    check(answer)?;
+    let parts = answer.clone().and_then(items).ok_or_else(odd)?;
+    let part = |n: usize| parts.get(n).and_then(Resp3Frame::as_str)?.parse().ok();
+    let parts: Option<(u64, u64)> = part(0).zip(part(1));
+    let (seconds, micros) = parts.ok_or_else(odd)?;
+    Ok(seconds.saturating_mul(1000).saturating_add(micros / 1000))
 }
 
 /// The elements of a list, or why it is none.
@@ -160,6 +243,52 @@ mod tests {
         }
         assert!(read(&answers(b"+OK\r\n*0\r\n:0\r\n")).is_err());
         assert!(read(&answers(b"+OK\r\n+x\r\n:0\r\n:0\r\n")).is_err());
+    }
+
+    #[test]
+    fn registrations_are_read_with_the_time() {
+        let of = |text: &str| read_registered(&answers(text.as_bytes()));
+        let list = "*2\r\n$0\r\n\r\n$17\r\nhttp://10.0.0.1:1\r\n";
+        let set =
+            "*2\r\n*2\r\n$17\r\nhttp://10.0.0.1:1\r\n,1700000000123\r\n*2\r\n$1\r\nx\r\n,nan\r\n";
+        let time = "*2\r\n$10\r\n1700000000\r\n$6\r\n456789\r\n";
+        let found = of(&format!("+OK\r\n{list}{set}{time}")).unwrap();
+        let found = found.unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(found.now_ms, 1_700_000_000_456);
+        let wanted = found.registry.wanted();
+        assert_eq!(
+            wanted.set,
+            [("http://10.0.0.1:1".to_owned(), 1_700_000_000_123)]
+        );
+        for odd in [
+            format!("+OK\r\n-WRONGTYPE x\r\n{set}{time}"),
+            format!("+OK\r\n{list}-WRONGTYPE x\r\n{time}"),
+        ] {
+            assert!(of(&odd).unwrap().is_err(), "{odd}");
+        }
+        for broken in [
+            format!("-NOPERM\r\n{list}{set}{time}"),
+            format!("+OK\r\n{list}-NOPERM\r\n{time}"),
+            format!("+OK\r\n{list}+x\r\n{time}"),
+            format!("+OK\r\n{list}*1\r\n:1\r\n{time}"),
+            format!("+OK\r\n{list}{set}-NOPERM\r\n"),
+            format!("+OK\r\n{list}{set}*0\r\n"),
+            format!("+OK\r\n{list}{set}"),
+        ] {
+            assert!(of(&broken).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn hosts_with_registrations_that_are_over_are_found() {
+        let of = |text: &str| over(&answers(text.as_bytes()));
+        let time = "*2\r\n$1\r\n5\r\n$1\r\n0\r\n";
+        let hosts = "*2\r\n*2\r\n$1\r\na\r\n,5000\r\n*2\r\n$1\r\nb\r\n,5001\r\n";
+        assert_eq!(of(&format!("{time}{hosts}")), Ok(vec![b"a".to_vec()]));
+        assert_eq!(of(&format!("{time}*0\r\n")), Ok(Vec::new()));
+        assert!(of(&format!("{time}-WRONGTYPE x\r\n")).is_err());
+        assert!(of(&format!("-NOPERM x\r\n{hosts}")).is_err());
+        assert!(of(time).is_err());
     }
 
     #[test]

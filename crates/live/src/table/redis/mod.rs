@@ -25,6 +25,8 @@ mod life;
 mod marks;
 mod news;
 mod queue;
+#[cfg(feature = "nginx")]
+mod registrar;
 mod said;
 mod scan;
 #[cfg(feature = "nginx")]
@@ -33,9 +35,10 @@ mod server;
 #[cfg(feature = "nginx")]
 mod shown;
 mod store;
+#[cfg(feature = "nginx")]
+mod sweeper;
 #[cfg(any(test, feature = "nginx"))]
 mod transaction;
-#[cfg(any(test, feature = "nginx"))]
 mod unwritten;
 #[cfg(feature = "nginx")]
 mod way;
@@ -50,13 +53,16 @@ pub use follow::Lost;
 pub use found::Found;
 #[cfg(test)]
 pub(crate) use life::Life;
+#[cfg(feature = "nginx")]
+pub use registrar::register;
 pub use server::{Place, Server};
 #[cfg(feature = "nginx")]
 pub use shown::{Shown, version, wait_shown};
 pub use store::{Password, Store};
+#[cfg(feature = "nginx")]
+pub use sweeper::Sweeper;
 #[cfg(any(test, feature = "nginx"))]
 pub use transaction::Transaction;
-#[cfg(any(test, feature = "nginx"))]
 pub use unwritten::Unwritten;
 #[cfg(feature = "nginx")]
 pub use way::Way;

@@ -17,6 +17,7 @@ pub enum Unwritten {
 
 impl Unwritten {
     /// What an error of the store means.
+    #[cfg(any(test, feature = "nginx"))]
     pub(super) fn of_error(text: &str) -> Self {
         let text = text.to_owned();
         match text.split(' ').next() {

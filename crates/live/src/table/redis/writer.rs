@@ -3,7 +3,7 @@
 use super::client::{Client, Gone};
 use super::commands::{Answer, Commands};
 use super::dialogue::items;
-use super::found::{self, COMMANDS, Found, check, made, odd};
+use super::found::{self, COMMANDS, Found, Registered, check, made, odd};
 use super::sentinel;
 use super::server::Server;
 use super::store::Store;
@@ -219,6 +219,30 @@ impl Session {
         let answers = self.first(&commands).await?;
         let answers = answers.chunks(COMMANDS).map(found::read);
         answers.collect()
+    }
+
+    /// Reads the registrations of a host, as [`Session::read`] does. The inner error: what is there are none.
+    pub(super) async fn read_registered(
+        &mut self,
+        host: &Key,
+    ) -> Result<Result<Registered, String>, Unwritten> {
+        let mut commands = Commands::default();
+        found::ask_registered(&mut commands, &self.writer.store.keys, host);
+        let answers = self.first(&commands).await?;
+        let read = found::read_registered(&answers);
+        self.judged(read)
+    }
+
+    /// Hosts with registrations that are over, some of them.
+    pub(super) async fn over(&mut self) -> Result<Vec<Vec<u8>>, Unwritten> {
+        let mut commands = Commands::default();
+        let hosts = self.writer.store.keys.registered_key();
+        commands.push(&[b"TIME"]);
+        commands.push(&[b"ZRANGE", &hosts, b"0", b"31", b"WITHSCORES"]);
+        let answers = self.first(&commands).await?;
+        self.is_watching = false;
+        let read = found::over(&answers);
+        self.judged(read)
     }
 
     /// Makes changes, if nothing of what was read has changed; whether it made them.
