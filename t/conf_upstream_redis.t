@@ -83,3 +83,13 @@ write=on
 # reading only
 write=off
 => ok
+
+=== TEST 4: registrations go to the store
+--- http_config
+upstream_table apps { zone 1m; redis 127.0.0.1; CASE }
+--- config
+location = /join { upstream_register apps hosts=*.test insecure; }
+--- conf_cases
+# hosts
+match host;
+=> ok

@@ -162,14 +162,21 @@ has a "ttl=" above its "max_ttl="
 --- error_log
 has an invalid "max=65", it must be 1 to 64
 
-=== TEST 19: a table that follows a store
+=== TEST 19: a table that follows a store, and the store is away
 --- http_config
     upstream_table shared { zone 1m; redis 127.0.0.1:1; }
 --- config
     location = /_join { upstream_register shared hosts=* insecure; }
---- must_die
---- error_log
-"upstream_register" cannot write to upstream_table "shared": it has "redis"
+--- request eval
+["POST /_join?host=a.test&port=3000", "DELETE /_join?host=a.test&port=3000"]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[503, 503]
+--- response_headers eval
+["Retry-After: 1", "Retry-After: 1"]
+--- response_body_like eval
+["store_unavailable", "store_unavailable"]
 
 === TEST 20: a key that no header can carry
 --- http_config eval: $::Http

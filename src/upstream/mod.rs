@@ -20,7 +20,7 @@ pub(crate) use variables::{Local, Record};
 use crate::Gatehouse;
 use crate::family::Family;
 use balance::Routed;
-use conf::{Lookup, TableRef, use_table};
+use conf::{Lookup, use_table};
 use gatehouse_base::words;
 use gatehouse_nginx::{Args, Conf, ConfLine, Contexts, Directive, Error, Level};
 use gatehouse_table::balance::{self as policies, POLICIES};
@@ -165,26 +165,7 @@ fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         // There is one for each configuration.
         let _ = cf.main().upstream.resolver.set(resolver);
     }
-    find_tables(&cf.main().upstream)?;
-    refuse_registers_beside_stores(&cf.main().upstream)
-}
-
-/// Registrations in a store are not there yet.
-fn refuse_registers_beside_stores(main: &Main) -> Result<(), Error> {
-    let has_store = |used: &TableRef| {
-        main.table(used)
-            .is_some_and(|table| table.store().is_some())
-    };
-    match main.registers.iter().find(|used| has_store(used)) {
-        None => Ok(()),
-        Some(used) => Err(Error::at(
-            &used.place,
-            format!(
-                "\"{}\" cannot write to upstream_table \"{}\": it has \"redis\", and its routes are written there",
-                used.directive, used.name
-            ),
-        )),
-    }
+    find_tables(&cf.main().upstream)
 }
 
 /// Finds the tables that are used, and refuses a lookup that another method has replaced.

@@ -4,7 +4,7 @@ use super::block;
 use crate::Gatehouse;
 use crate::metric::Register;
 use gatehouse_live::nginx::{Process, Reading};
-use gatehouse_live::table::redis::StoreWriter;
+use gatehouse_live::table::redis::{StoreWriter, Sweeper};
 use gatehouse_live::table::{
     Before, Expiry, Feed, NameFeeder, NameServers, Plan, Pulse, RouteFeeder, SharedTable,
     StateFeeder, StateFile,
@@ -102,6 +102,10 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let expiry = Expiry::new(Rc::clone(&shared), Rc::new(Process));
     let names = names(cf, &shared);
     let mut feeders = vec![feeder, Box::new(expiry), Box::new(names)];
+    if let Some(store) = &writer {
+        let (table, store) = (Rc::clone(&shared), Rc::clone(store));
+        feeders.push(Box::new(Sweeper::new(table, store, Rc::new(Process))));
+    }
     if let Some(state) = &state {
         let (table, state) = (Rc::clone(&shared), Rc::clone(state));
         feeders.push(Box::new(StateFeeder::new(table, state, Rc::new(Process))));

@@ -4,6 +4,7 @@ mod change;
 mod conf;
 mod hold;
 mod own;
+mod renewal;
 
 pub(super) use conf::Register;
 
@@ -12,13 +13,13 @@ use super::api::problem::{Problem, json};
 use super::table::UpstreamTable;
 use crate::words::answer_location;
 use crate::{Gatehouse, Loc as Locations};
-use change::registered;
+use change::Target;
 use conf::SHORTEST_MS;
-use gatehouse_live::table::{Act, Outcome, SharedTable, Unregistered};
+use gatehouse_live::table::{Act, Outcome, Unregistered};
 use gatehouse_nginx::http::body::Body;
 use gatehouse_nginx::http::content::{Answer, Content};
 use gatehouse_nginx::http::reply::Reply;
-use gatehouse_nginx::{Conf, Error, Merging, Request, Zone};
+use gatehouse_nginx::{Conf, Error, Merging, Request};
 use gatehouse_table::api::is_json;
 use gatehouse_table::registration::{Wish, check_place};
 use gatehouse_table::route::{Key, write_text};
@@ -99,7 +100,10 @@ fn serve(r: Request<'_>) -> Result<Answer, Problem> {
     let at = SocketAddr::new(address(r)?, wish.port);
     let ttl_ms = wish.ttl_ms.unwrap_or(register.ttl_ms);
     let asked = Asked {
-        table: Rc::clone(table.shared()),
+        target: Target {
+            table: Rc::clone(table.shared()),
+            store: table.store().cloned(),
+        },
         host: wish.host,
         at,
         ttl_ms: ttl_ms.clamp(SHORTEST_MS, register.max_ttl_ms),
@@ -131,7 +135,7 @@ fn address(r: Request<'_>) -> Result<IpAddr, Problem> {
 
 /// A request that may be served.
 struct Asked {
-    table: Rc<SharedTable<Zone>>,
+    target: Target,
     host: Key,
     at: SocketAddr,
     ttl_ms: u64,
@@ -142,7 +146,7 @@ impl Asked {
     async fn join(self, most: usize) -> Result<Reply, Problem> {
         let ttl_ms = self.ttl_ms;
         let act = Act::Join { ttl_ms, most };
-        let outcome = registered(&self.table, &self.host, self.at, act).await?;
+        let outcome = self.target.change(&self.host, self.at, act).await?;
         let Outcome::Joined { is_new, until_ms } = outcome else {
             return Err(Problem::busy());
         };
@@ -151,7 +155,7 @@ impl Asked {
         if !self.hold {
             return Ok(json(status, text));
         }
-        let hold = Hold::new(self.table, self.host, self.at, ttl_ms, until_ms, text);
+        let hold = Hold::new(self.target, self.host, self.at, ttl_ms, until_ms, text);
         Ok(super::api::problem::head(status)
             .header("X-Accel-Buffering", "no")
             .stream(hold))
@@ -159,7 +163,7 @@ impl Asked {
 
     async fn leave(self) -> Result<Reply, Problem> {
         let act = Act::Leave { until_ms: None };
-        registered(&self.table, &self.host, self.at, act).await?;
+        self.target.change(&self.host, self.at, act).await?;
         let reply = Reply::new(204).header("Cache-Control", "no-store");
         Ok(reply.bytes(""))
     }
@@ -178,6 +182,7 @@ impl From<Unregistered> for Problem {
     fn from(why: Unregistered) -> Self {
         match why {
             Unregistered::Refused(refused) => Self::from(refused),
+            Unregistered::Unwritten(why) => Self::from(why),
             Unregistered::TooMany => {
                 let text = "the host has as many backends as it may have";
                 Self::new(409, "too_many_backends", text)

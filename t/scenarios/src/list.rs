@@ -4,10 +4,10 @@ use nginx_prove::scenario::Scenario;
 
 use crate::{
     api, api_openapi, event_connections, event_requests, event_resolver, event_tasks, examples,
-    exiting, feeder_panics, fuzz, geoip, hipache, metrics, names, pages, panic, redis, redis_scale,
-    redis_ways, redis_write, refusals, register, reload, reload_stock, rollback, satisfy, tenants,
-    token_paths, upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
-    upstream_zone, worker_kill,
+    exiting, feeder_panics, fuzz, geoip, hipache, metrics, names, pages, panic, redis,
+    redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload, reload_stock,
+    rollback, satisfy, tenants, token_paths, upgrade, upstream, upstream_feed, upstream_lease,
+    upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -223,6 +223,18 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .beside_others()
         .needs(REDIS),
     Scenario::new("redis_api_failover", redis_write::failover)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_register_shared", redis_register::shared)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_register_orphaned", redis_register::orphaned)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_register_held", redis_register::held)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("redis_register_races", redis_register::races)
         .beside_others()
         .needs(REDIS),
     Scenario::new("api_races", api::races).beside_others(),

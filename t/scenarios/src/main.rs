@@ -23,6 +23,7 @@ mod names;
 mod pages;
 mod panic;
 mod redis;
+mod redis_register;
 mod redis_scale;
 mod redis_server;
 mod redis_site;

@@ -101,13 +101,13 @@ pub(super) fn come_and_go(env: &Env) -> Result<(), String> {
 }
 
 /// An answer that stays open.
-struct Held {
+pub(super) struct Held {
     stream: TcpStream,
     came: Vec<u8>,
 }
 
 impl Held {
-    fn begin(port: u16, host: &str, backend: u16, ttl: u64) -> Result<Held, String> {
+    pub(super) fn begin(port: u16, host: &str, backend: u16, ttl: u64) -> Result<Held, String> {
         let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|e| e.to_string())?;
         stream
             .set_read_timeout(Some(Duration::from_millis(20)))
