@@ -6,6 +6,7 @@ use crate::{Gatehouse, Main, refusal};
 use gatehouse_nginx::{Conf, ConfLine, Error, Expression, Level, Request};
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::rc::Rc;
 
 /// What a level says.
@@ -119,9 +120,9 @@ impl Choice {
 /// Says once for a request that data named a block that does not exist.
 pub(crate) fn say_unknown(r: Request<'_>, directive: &str, block: &str, name: &[u8]) {
     let shown = String::from_utf8_lossy(name);
-    let text = format_args!("{directive}: unknown {block} \"{shown}\"");
-    match r.record::<Gatehouse>() {
-        Some(record) => refusal::log_once(r, record, Level::Error, &text),
+    let say = |text: &dyn Display| match r.record::<Gatehouse>() {
+        Some(record) => refusal::log_once(r, record, Level::Error, text),
         None => r.log(Level::Error, text),
-    }
+    };
+    say(&format_args!("{directive}: unknown {block} \"{shown}\""));
 }

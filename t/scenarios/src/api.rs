@@ -307,7 +307,7 @@ pub(super) fn bulk_interrupted(env: &Env) -> Result<(), String> {
         let all = expect(&server, "GET /_apps/?owner=api", 200).ok()?.text();
         (all.matches("http://127.0.0.1:2\"").count() == count).then_some(())
     };
-    poll::until(SOON, all_made).ok_or("a client that went took its change away")?;
+    poll::until(PATIENCE, all_made).ok_or("a client that went took its change away")?;
     // A kill of whoever is at it.
     let before = tag(&server)?;
     let client = begin(&server, 3);

@@ -77,7 +77,7 @@ unsafe fn report(log: *mut ngx_log_t, what: &str, payload: Box<dyn std::any::Any
         (_, Some(text)) => text.as_str(),
         _ => "no message",
     };
-    let text = format_args!("gatehouse: internal error at {file}:{line}: {cause}, while {what}");
+    let text = format!("gatehouse: internal error at {file}:{line}: {cause}, while {what}");
     // SAFETY: promised by the caller.
     unsafe { log::write(log, Level::Alert, &text) };
     // A payload whose own drop panics must not get out either.

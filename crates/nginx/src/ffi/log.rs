@@ -91,8 +91,10 @@ impl LineRoom {
 
     /// What a value displays; its bytes below 0x20 and 0x7f become `\xHH`, as nginx shows clients' text.
     pub fn line(&mut self, text: &dyn Display) -> Line<'_> {
-        let clean = format_args!("{}", Printable(text));
-        Line(ngx::log::write_fmt(&mut self.0, clean))
+        Line(ngx::log::write_fmt(
+            &mut self.0,
+            format_args!("{}", Printable(text)),
+        ))
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 
 /// The name when this module was compiled, for a module built for Debian's own nginx.
 const BUILT: Option<&str> = option_env!("GATEHOUSE_NGINX_ABI");
@@ -17,7 +18,7 @@ pub(super) fn check() -> Result<(), String> {
         return Ok(());
     };
     let runs = fs::read_link("/proc/self/exe").ok();
-    if runs.is_none_or(|path| path != *"/usr/sbin/nginx") {
+    if runs.is_none_or(|path| path.as_path() != Path::new("/usr/sbin/nginx")) {
         return Ok(());
     }
     let Some(here) = File::open("/var/lib/dpkg/status")
