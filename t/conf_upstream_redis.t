@@ -46,6 +46,12 @@ unix:redis.sock
 # a user without a password
 127.0.0.1 user=nginx
 => "user" needs "password_file" in "redis" directive
+# a Sentinel's user without a password
+127.0.0.1 sentinel=main sentinel_user=nginx
+=> "sentinel_user" needs "sentinel_password_file" in "redis" directive
+# a Sentinel's password without a Sentinel
+127.0.0.1 sentinel_password_file=pass
+=> "sentinel_…" needs "sentinel" in "redis" directive
 # a password file that is not there
 127.0.0.1 password_file=none
 => cannot load key file "*/conf/none" (2: No such file or directory) in "redis" directive

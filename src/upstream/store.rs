@@ -6,7 +6,7 @@ use crate::words::duplicate;
 use gatehouse_live::Feeder;
 use gatehouse_live::nginx::Process;
 use gatehouse_live::table::redis::{
-    Password, Place, Server, Store, StoreFeeder, StoreWriter, Way, begin,
+    Login, Password, Place, Server, Store, StoreFeeder, StoreWriter, Way, begin,
 };
 use gatehouse_live::table::{Hosts, SharedTable};
 use gatehouse_nginx::event::tls::Tls;
@@ -38,6 +38,8 @@ pub(super) struct StoreWord {
 struct Parameters<'w> {
     addresses: Vec<&'w str>,
     sentinel: Option<&'w str>,
+    sentinel_user: Option<&'w str>,
+    sentinel_password_file: Option<&'w str>,
     user: Option<&'w str>,
     password_file: Option<&'w str>,
     db: Option<&'w str>,
@@ -75,6 +77,7 @@ pub(super) fn read(cf: &mut Conf<'_, Gatehouse>, words: &[&str]) -> Result<Store
         }
         None => None,
     };
+    let login = sentinel_login(cf, &said)?;
     let db = said
         .db
         .map_or(Ok(0), |db| db.parse().map_err(|_| cf.invalid(db)))?;
@@ -83,6 +86,7 @@ pub(super) fn read(cf: &mut Conf<'_, Gatehouse>, words: &[&str]) -> Result<Store
         way: Way {
             servers,
             master: said.sentinel.map(str::to_owned),
+            login,
             tls,
             resolver: Rc::clone(&main.resolver),
         },
@@ -91,6 +95,30 @@ pub(super) fn read(cf: &mut Conf<'_, Gatehouse>, words: &[&str]) -> Result<Store
         db,
         prefix: said.prefix.unwrap_or_default().to_owned(),
     })
+}
+
+/// Who logs in at Sentinels.
+fn sentinel_login(
+    cf: &Conf<'_, Gatehouse>,
+    said: &Parameters<'_>,
+) -> Result<Option<Rc<Login>>, Error> {
+    let (user, path) = (said.sentinel_user, said.sentinel_password_file);
+    if said.sentinel.is_none() && (user.is_some() || path.is_some()) {
+        let text = "\"sentinel_…\" needs \"sentinel\" in \"redis\" directive";
+        return Err(Error::new(text));
+    }
+    let Some(path) = path else {
+        return match user {
+            None => Ok(None),
+            Some(_) => Err(Error::new(
+                "\"sentinel_user\" needs \"sentinel_password_file\" in \"redis\" directive",
+            )),
+        };
+    };
+    Ok(Some(Rc::new(Login {
+        user: user.unwrap_or_default().to_owned(),
+        password: password(cf, path)?,
+    })))
 }
 
 fn no_address(text: &str) -> Error {
@@ -115,6 +143,8 @@ fn parameters<'w>(cf: &Conf<'_, Gatehouse>, words: &[&'w str]) -> Result<Paramet
                 continue;
             }
             "sentinel" => &mut said.sentinel,
+            "sentinel_user" => &mut said.sentinel_user,
+            "sentinel_password_file" => &mut said.sentinel_password_file,
             "user" => &mut said.user,
             "password_file" => &mut said.password_file,
             "db" => &mut said.db,

@@ -198,6 +198,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             "file /usr/bin/openssl",
             "with http_ssl_module",
         ]),
+    Scenario::new("redis_sentinel_login", redis_ways::sentinel_login)
+        .beside_others()
+        .needs(REDIS),
     Scenario::new("redis_several", redis_ways::several)
         .beside_others()
         .needs(REDIS),

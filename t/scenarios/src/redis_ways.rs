@@ -191,6 +191,36 @@ pub(super) fn dribbling(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
+/// A Sentinel that wants a password, with the rights that are documented.
+pub(super) fn sentinel_login(env: &Env) -> Result<(), String> {
+    let redis = Redis::start(&[])?;
+    let one = Backend::http("one")?;
+    redis.route("a.test", &[&url(one.port())])?;
+    let sentinel = Redis::start(&[
+        &format!("sentinel monitor main 127.0.0.1 {} 1", redis.port()),
+        "requirepass other-word",
+        "user gate on >s3cr3t-word -@all +hello +sentinel|get-master-addr-by-name",
+    ])?;
+    let way = format!("127.0.0.1:{} sentinel=main", sentinel.port());
+    for login in [
+        "sentinel_user=gate sentinel_password_file=pass",
+        "sentinel_password_file=other",
+    ] {
+        let server = Setup::new(env)?
+            .file("conf/pass", b"s3cr3t-word\n")?
+            .file("conf/other", b"other-word\n")?
+            .start(&conf(&format!("{way} {login}"), ""))?;
+        wait_answer(&server, "a.test", "one")?;
+        if server.log().contains("-word") {
+            return Err("a password is in the log".into());
+        }
+        server.stop()?;
+    }
+    let server = start(env, &conf(&way, ""))?;
+    server.wait_log(r"\(as a Sentinel: .*NOAUTH", NOTICED)?;
+    server.stop()
+}
+
 /// A Sentinel that knows both.
 pub(super) fn sentinel_of(master: &Redis, replica: &Redis) -> Result<Redis, String> {
     let sentinel = Redis::start(&[

@@ -58,7 +58,7 @@ pub use registrar::register;
 pub use server::{Place, Server};
 #[cfg(feature = "nginx")]
 pub use shown::{Shown, version, wait_shown};
-pub use store::{Password, Store};
+pub use store::{Login, Password, Store};
 #[cfg(feature = "nginx")]
 pub use sweeper::Sweeper;
 #[cfg(any(test, feature = "nginx"))]

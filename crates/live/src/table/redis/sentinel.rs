@@ -4,6 +4,7 @@ use super::client::Client;
 use super::commands::{Answer, Commands};
 use super::dialogue::{error_of, items};
 use super::server::Server;
+use super::store::hello;
 use super::way::{Around, PATIENCE, Way, connect};
 use gatehouse_nginx::event::sleep::within;
 use redis_protocol::resp3::types::Resp3Frame;
@@ -17,7 +18,9 @@ pub(super) async fn master(
 ) -> Result<Server, String> {
     let mut client = Client::new(connect(way, sentinel, around).await?);
     let mut commands = Commands::default();
-    commands.push(&[b"HELLO", b"3"]);
+    let login = way.login.as_deref();
+    let user = login.map_or("", |login| login.user.as_str());
+    commands.push(&hello(user, login.map(|login| &login.password)));
     commands.push(&[b"SENTINEL", b"get-master-addr-by-name", name.as_bytes()]);
     // However many pieces the answer comes in.
     let answers = within(PATIENCE, client.ask(&commands)).await;

@@ -27,8 +27,16 @@ impl Store {
     }
 }
 
+/// Who logs in at Sentinels.
+pub struct Login {
+    /// Empty for `default`.
+    pub user: String,
+    /// The password.
+    pub password: Password,
+}
+
 /// The words of `HELLO` for this user, or for nobody.
-fn hello<'w>(user: &'w str, password: Option<&'w Password>) -> Vec<&'w [u8]> {
+pub(super) fn hello<'w>(user: &'w str, password: Option<&'w Password>) -> Vec<&'w [u8]> {
     let mut words: Vec<&[u8]> = vec![b"HELLO", b"3"];
     if let Some(password) = password {
         let user = if user.is_empty() { "default" } else { user };

@@ -1,6 +1,7 @@
 //! The way to a server: its addresses, a connection, TLS.
 
 use super::server::{Place, Server};
+use super::store::Login;
 use crate::table::hosts::Hosts;
 use crate::world::World;
 use gatehouse_nginx::event::address::Address;
@@ -22,6 +23,8 @@ pub struct Way {
     pub servers: Vec<Server>,
     /// The name that Sentinels know the master by.
     pub master: Option<String>,
+    /// Who logs in at Sentinels, if they need that.
+    pub login: Option<Rc<Login>>,
     /// TLS, with the name to be verified if it is not that of the server.
     pub tls: Option<(Tls, Option<String>)>,
     /// Whom to ask for names, once the configuration is read.
