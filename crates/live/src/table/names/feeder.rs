@@ -14,7 +14,6 @@ use gatehouse_table::table::{ApplyError, Candidate, Change, NoWriter, Table, Wri
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 /// How often `/etc/hosts` is looked at, and how long what it says holds.
 const HOSTS_MS: u64 = 5_000;
@@ -25,7 +24,7 @@ const LOOK_MS: u64 = 5;
 const SOON_MS: u64 = 200;
 const LATER_MS: u64 = 50;
 /// The pause after a walk is so many times as long as the walk took, and no longer than [`PAUSE_MS`].
-const SHARE: u32 = 10;
+const SHARE: u64 = 5;
 const PAUSE_MS: u64 = 5_000;
 /// How long routes that a full zone has no room for keep their addresses before they are tried again.
 const FULL_MS: u64 = 5_000;
@@ -49,8 +48,8 @@ pub struct NameFeeder<M> {
     /// There are answers that a walk has not carried through the whole table yet.
     is_dirty: bool,
     walk_not_before_ms: u64,
-    /// How long the present walk has taken so far.
-    took: Duration,
+    /// When the present walk began.
+    began_ms: u64,
     asked_ms: u64,
     hosts_ms: Option<u64>,
     lines: Lines,
@@ -129,7 +128,7 @@ impl<M: Memory> NameFeeder<M> {
             seen: None,
             is_dirty: false,
             walk_not_before_ms: 0,
-            took: Duration::ZERO,
+            began_ms: 0,
             asked_ms: 0,
             hosts_ms: None,
             lines: Lines::default(),
@@ -177,11 +176,7 @@ impl<M: Memory> NameFeeder<M> {
             return Step::More;
         }
         if self.walk.is_some() {
-            let begun = self.world.time();
-            let step = self.go_on(who, now_ms);
-            let took = self.world.time().saturating_sub(begun);
-            self.took = self.took.saturating_add(took);
-            return step;
+            return self.go_on(who, now_ms);
         }
         if self.begin_walk(now_ms) {
             return Step::More;
@@ -266,7 +261,7 @@ impl<M: Memory> NameFeeder<M> {
         }
         self.walks = self.walks.wrapping_add(1);
         self.walk = Some(Walk::new(&routes, self.walks));
-        self.took = Duration::ZERO;
+        self.began_ms = now_ms;
         self.is_dirty = false;
         true
     }
@@ -298,8 +293,8 @@ impl<M: Memory> NameFeeder<M> {
         // What was put meanwhile has raised the number: one more walk finds nothing.
         self.seen = Some(walk.named);
         self.is_dirty |= stride == Stride::Disturbed || self.is_full;
-        let pause = self.took.saturating_mul(SHARE).as_millis();
-        let pause = u64::try_from(pause).unwrap_or(PAUSE_MS).min(PAUSE_MS);
+        let took = now_ms.saturating_sub(self.began_ms);
+        let pause = took.saturating_mul(SHARE).min(PAUSE_MS);
         let pause = if self.is_full { FULL_MS } else { pause };
         if self.book.has_more && !std::mem::replace(&mut self.told_more, true) {
             let text = format!("more than {MOST} host names, the others are not asked for");

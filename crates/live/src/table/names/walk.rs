@@ -3,13 +3,13 @@
 use super::answers::Answers;
 use super::book::{Book, Seen};
 use crate::table::hosts::Hosts;
-use gatehouse_table::route::{Endpoint, Located, Sought};
+use gatehouse_table::route::{Located, Sought};
 use gatehouse_table::table::{Cursor, RouteView, Table};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
-/// Buckets looked at in one step.
-const BUCKETS: usize = 64;
+/// Buckets looked at in one step: a route may have more than a hundred names, each to be found among all others.
+const BUCKETS: usize = 4;
 /// Names looked at in one step once all routes are known.
 const NAMES: usize = 256;
 /// With so many routes to be put the walk waits.
@@ -69,15 +69,10 @@ impl Walk {
         if self.is_over {
             return self.forget(ground);
         }
-        let Ground {
-            table,
-            book,
-            answers,
-            hosts,
-        } = ground;
         let (number, stale) = (self.number, &mut self.stale);
+        let table = ground.table;
         let more = table.scan(&mut self.cursor, BUCKETS, &mut |route| {
-            if route.has_names() && look(route, number, book, answers, hosts) {
+            if route.has_names() && look(route, number, ground) {
                 stale.push(route.key().to_vec());
             }
         });
@@ -105,39 +100,30 @@ impl Walk {
 }
 
 /// Notes the names of a route; whether it has other addresses than it is to have.
-fn look(
-    route: RouteView<'_>,
-    walk: u32,
-    book: &mut Book,
-    answers: &Answers,
-    hosts: &Hosts,
-) -> bool {
-    let endpoints: Vec<Endpoint<'_>> = route.backends().map(|one| one.endpoint()).collect();
-    let mut looked_at: Vec<Sought<'_>> = Vec::new();
+fn look(route: RouteView<'_>, walk: u32, ground: &mut Ground<'_>) -> bool {
+    let named = route.backends().filter_map(|backend| {
+        let endpoint = backend.endpoint();
+        let located = endpoint.located().filter(|_| !endpoint.is_waiting());
+        Some((endpoint.sought()?, located))
+    });
+    let mut named: Vec<(Sought<'_>, Option<Located>)> = named.collect();
+    named.sort_unstable();
     let mut is_stale = false;
-    for sought in endpoints.iter().filter_map(Endpoint::sought) {
-        if looked_at.contains(&sought) {
+    for of_name in named.chunk_by(|one, next| one.0 == next.0) {
+        let Some((sought, _)) = of_name.first() else {
             continue;
-        }
-        looked_at.push(sought);
-        let found = addresses(&endpoints, sought);
+        };
+        let mut found: Vec<Located> = of_name.iter().filter_map(|one| one.1).collect();
+        found.dedup_by_key(|one| one.at);
         let seen = Seen {
             route: route.key(),
             is_placed: !found.is_empty(),
         };
-        book.see(&sought.text(), walk, &seen, || hosts.has_failed(sought));
-        let answer = answers.get(sought);
+        let hosts = ground.hosts;
+        let was_reported = || hosts.has_failed(*sought);
+        ground.book.see(&sought.text(), walk, &seen, was_reported);
+        let answer = ground.answers.get(*sought);
         is_stale |= answer.is_some_and(|answer| **answer != *found);
     }
     is_stale
-}
-
-/// The addresses of a name, each once and in order.
-fn addresses(endpoints: &[Endpoint<'_>], sought: Sought<'_>) -> Vec<Located> {
-    let of_name = endpoints.iter().filter(|one| one.sought() == Some(sought));
-    let placed = of_name.filter(|one| !one.is_waiting());
-    let mut found: Vec<Located> = placed.filter_map(|one| one.located()).collect();
-    found.sort_unstable();
-    found.dedup_by_key(|one| one.at);
-    found
 }

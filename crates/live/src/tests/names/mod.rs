@@ -1,8 +1,9 @@
 //! Names that are asked for again, against a name server in memory.
 
 mod bounds;
+mod scale;
 
-use crate::slice::{Slice, TURN};
+use crate::slice::Slice;
 use crate::table::{Ask, Brake, Heard, Hosts, NameFeeder, Reply, SharedTable};
 use crate::tests::world::{TestMemory, TestWorld, Ticking};
 use crate::{Candidate, Feeder, Memory, Next, Seat, Turn, World};
@@ -14,6 +15,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// What is said of each name; of others nothing. Answers come at the next look.
 #[derive(Default)]
@@ -23,6 +25,9 @@ struct Servers {
     asked: RefCell<Vec<String>>,
     open: RefCell<VecDeque<Rc<str>>>,
 }
+
+/// The clock moves on with each step: so many are one poll.
+const STEPS: Duration = Duration::from_millis(200);
 
 struct Line(Rc<Servers>);
 
@@ -134,7 +139,7 @@ impl Site {
     fn poll(&mut self, leads: bool) -> Next {
         let clock = Ticking::default();
         self.feeder.poll(&Turn {
-            slice: &Slice::new(&clock, TURN),
+            slice: &Slice::new(&clock, STEPS),
             now_ms: self.world.ms.get(),
             leader: leads.then_some(self.who),
         })
