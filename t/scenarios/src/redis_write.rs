@@ -198,7 +198,7 @@ pub(super) fn api(env: &Env) -> Result<(), String> {
 /// Many routes at once: all or none.
 fn bulk(redis: &Redis, here: &Server, there: &Server, one: &Backend) -> Result<(), String> {
     let route = |n: usize| format!("\"h{n}.test\":{{\"backends\":[\"{}\"]}}", url(one.port()));
-    let many: Vec<String> = (0..2000).map(route).collect();
+    let many: Vec<String> = (0..1500).map(route).collect();
     let request = format!(
         "PATCH /_apps/\n{{{},\"a.test\":{{\"id\":\"x\"}}}}",
         many.join(",")
@@ -207,9 +207,9 @@ fn bulk(redis: &Redis, here: &Server, there: &Server, one: &Backend) -> Result<(
     is(
         "counts",
         text.trim(),
-        r#"{"created":2000,"replaced":1,"removed":0,"unchanged":0}"#,
+        r#"{"created":1500,"replaced":1,"removed":0,"unchanged":0}"#,
     )?;
-    for host in ["h0.test", "h999.test", "h1999.test"] {
+    for host in ["h0.test", "h999.test", "h1499.test"] {
         expect_answer(here, host, "one")?;
         wait_answer(there, host, "one")?;
     }
@@ -225,8 +225,14 @@ fn bulk(redis: &Redis, here: &Server, there: &Server, one: &Backend) -> Result<(
         &redis.ask(&["EXISTS", "frontend:new.test"])?,
         ":0",
     )?;
+    let many: Vec<String> = (0..2001)
+        .map(|n| format!("\"m{n}.test\":{{\"backends\":[]}}"))
+        .collect();
+    let request = format!("PATCH /_apps/\n{{{}}}", many.join(","));
+    refused(here, &request, 413, "too_large")?;
+    is("EXISTS", &redis.ask(&["EXISTS", "frontend:m0.test"])?, ":0")?;
     // What no nginx would believe is not written.
-    let gone: Vec<String> = (0..1500).map(|n| format!("\"h{n}.test\":null")).collect();
+    let gone: Vec<String> = (0..1000).map(|n| format!("\"h{n}.test\":null")).collect();
     let request = format!("PATCH /_apps/\n{{{}}}", gone.join(","));
     refused(here, &request, 409, "too_many_removed")?;
     expect_answer(here, "h0.test", "one")?;

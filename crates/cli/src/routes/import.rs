@@ -14,7 +14,7 @@ use crate::{Failure, Outcome, files};
 /// Bytes of one request, about: below the `body_max` that the API has unless it says otherwise.
 const PART: usize = 4 << 20;
 /// Routes of one request, at most: a store does nothing else while it takes them.
-const ROUTES: usize = 5_000;
+const ROUTES: usize = 1_000;
 
 pub(super) fn import(
     client: &Client,

@@ -29,7 +29,8 @@ pub(super) fn ask(commands: &mut Commands, keys: &KeySpace, key: &Key) {
     let (list, registrations) = (keys.route_key(key), keys.registrations_key(key));
     // One more than there may be.
     let last = MAX_ELEMENTS.to_string();
-    commands.push(&[b"WATCH", &list, &registrations]);
+    // Whoever changes registrations changes the list too. The store looks through all keys that are watched each time.
+    commands.push(&[b"WATCH", &list]);
     commands.push(&[b"LRANGE", &list, b"0", last.as_bytes()]);
     commands.push(&[b"PTTL", &list]);
     commands.push(&[b"EXISTS", &registrations]);

@@ -167,7 +167,7 @@ mod tests {
         found::ask(&mut commands, &keys, &key);
         assert_eq!(
             words(&commands).trim_end(),
-            "*3 WATCH frontend:a.test join:a.test *4 LRANGE frontend:a.test 0 4096 \
+            "*2 WATCH frontend:a.test *4 LRANGE frontend:a.test 0 4096 \
             *2 PTTL frontend:a.test *2 EXISTS join:a.test"
         );
         assert_eq!(found::COMMANDS, 4);
