@@ -71,6 +71,25 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         about: About {
+            name: "gatehouse_names",
+            kind: Kind::Gauge,
+            unit: "names",
+            labels: &["table", "state"],
+            text: "Host names of backends: those that are found, and those that are not (lost), which have their last addresses or none.",
+        },
+        register: Metric::LOOKED_UP,
+        write: |main, part, samples| {
+            each(main, part, samples, |table, samples| {
+                if let Some(stats) = table.routes().map(|routes| routes.stats()) {
+                    let found = stats.names.saturating_sub(stats.unresolved);
+                    samples.put(&[table.name(), "found"], found);
+                    samples.put(&[table.name(), "lost"], stats.unresolved);
+                }
+            })
+        },
+    },
+    Metric {
+        about: About {
             name: "gatehouse_zone_bytes",
             kind: Kind::Gauge,
             unit: "bytes",

@@ -139,6 +139,16 @@ impl Site {
         }
     }
 
+    /// Waits until the metrics have so many names in this state.
+    fn counts(&self, state: &str, wanted: usize) -> Result<(), String> {
+        let line = format!("gatehouse_names{{table=\"apps\",state=\"{state}\"}} {wanted}\n");
+        let shows = || {
+            let metrics = self.server.get("/_apps/-/metrics", "").ok()?;
+            metrics.text().contains(&line).then_some(())
+        };
+        poll::until(FOLLOWED, shows).ok_or_else(|| format!("the metrics have no {line}"))
+    }
+
     /// A request to the API.
     fn send(&self, request: &str, more: &str) -> Result<Response, String> {
         let request = request.replace("PORT", &self.ports[0].to_string());
@@ -298,11 +308,14 @@ pub(super) fn unknown(env: &Env) -> Result<(), String> {
     site.change(&format!("PATCH /_apps/\n{bulk}"), 200)?;
     site.expect("d.test", "502")?;
     site.expect("e.test", &site.at("127.0.0.21"))?;
+    site.counts("found", 1)?;
+    site.counts("lost", 1)?;
     site.names.say("later.test", addresses(&["127.0.0.22"]));
     for host in ["a.test", "c.test", "d.test"] {
         site.wait(host, &site.at("127.0.0.22"), FOUND_AGAIN)?;
     }
     wait_lines(&site.server, r#"host "later.test" is found again"#, 1)?;
+    site.counts("lost", 0)?;
     if lines(&site.server, "host not found") != 1 {
         return Err(format!(
             "an unknown name is not one line:\n{}",
