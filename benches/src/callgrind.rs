@@ -4,6 +4,7 @@ use crate::client::Client;
 use crate::conf::{Rig, free_port};
 use crate::load::Load;
 use std::net::TcpStream;
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,6 +12,9 @@ use std::time::{Duration, Instant};
 const WARM_UP: usize = 1_200;
 const SMALL: usize = 2_000;
 const LARGE: usize = 4_000;
+/// Requests that show whether nginx has other work, and how often they are sent at most.
+const PROBE: usize = 200;
+const PROBES: usize = 100;
 
 /// What came of a run.
 #[derive(Clone, Copy)]
@@ -73,24 +77,39 @@ pub(crate) fn measure(
     let server = start(command, &root)?;
     wait_for(&listen)?;
     control(&server, &["--instr=on"])?;
-    let mut client = Client::connect(&listen)?;
-    let mut at = 0;
-    let mut batch = |count: usize| -> Result<(), String> {
-        for n in at..at + count {
+    let mut dumps = 0;
+    let mut batch = |client: &mut Client, requests: Range<usize>| -> Result<i64, String> {
+        for n in requests {
             client.request(&load.target(n), &load.lines(n), expected)?;
         }
-        at += count;
-        control(&server, &["--dump"])
+        control(&server, &["--dump"])?;
+        dumps += 1;
+        total(&root.join(format!("callgrind.out.{dumps}")))
     };
-    batch(WARM_UP)?;
-    batch(SMALL)?;
-    batch(LARGE)?;
-    let small = total(&root.join("callgrind.out.2"))?;
-    let large = total(&root.join("callgrind.out.3"))?;
+    let mut first = Client::connect(&listen)?;
+    settled(|| batch(&mut first, 0..PROBE))?;
+    let mut client = Client::connect(&listen)?;
+    let (warm, then) = (WARM_UP, WARM_UP + SMALL);
+    batch(&mut client, 0..warm)?;
+    let small = batch(&mut client, warm..then)?;
+    let large = batch(&mut client, then..then + LARGE)?;
     Ok(Outcome {
         cost: (large - small) / (LARGE - SMALL) as i64,
         answers: client.bodies(),
     })
+}
+
+/// Returns when the same requests cost the same twice: what a start leaves to do, such as a walk over a large table, is done.
+fn settled(mut probe: impl FnMut() -> Result<i64, String>) -> Result<(), String> {
+    let mut before = probe()?;
+    for _ in 0..PROBES {
+        let now = probe()?;
+        if (now - before).abs() * 200 < before {
+            return Ok(());
+        }
+        before = now;
+    }
+    Err("nginx never comes to rest".to_owned())
 }
 
 /// An empty directory with a place for logs.
