@@ -228,6 +228,12 @@ fn what_dots_make_of_a_key_is_not_that_key() {
     }
     let key = |text: &str| Place::Route(text.as_bytes().to_vec());
     assert_eq!(place("/_apps/c", "/_apps/x/../c"), key("c"));
+    // What stands behind the path is no part of it.
+    for behind in ["?after=a%2fb", "#a%2fb", "?a#b%2fc"] {
+        for path in ["/_apps/x/../c", "/_apps/c"] {
+            assert_eq!(place("/_apps/c", &format!("{path}{behind}")), key("c"));
+        }
+    }
     assert_eq!(place("/_apps/a/b", "/_apps/a%2fb"), key("a/b"));
     assert_eq!(place("/_apps/c", "/_apps/c"), Place::Route(b"c".to_vec()));
     assert_eq!(

@@ -143,6 +143,8 @@ fn a_host_has_one_key() {
             Named::Marks(key(host))
         );
     }
+    assert_eq!(keys.routes(), b"app:frontend:");
+    assert_eq!(keys.marks(), b"app:dead:");
     let refused = |text: &str| match keys.read(text.as_bytes()) {
         Named::Refused(why) => why,
         other => panic!("{other:?}"),

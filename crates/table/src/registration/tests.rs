@@ -17,6 +17,7 @@ fn arguments_say_what_is_wished() {
     let wish = Wish::parse(b"host=A.Test.%3A80&port=3000&ttl=10s&hold=1").unwrap();
     assert_eq!((wish.host.as_bytes(), wish.port), (&b"a.test"[..], 3000));
     assert_eq!((wish.ttl_ms, wish.hold), (Some(10_000), true));
+    assert!(!Wish::parse(b"host=a&port=1&hold=0").unwrap().hold);
     let wish = Wish::parse(b"&port=1&&host=%2A.a.test").unwrap();
     assert_eq!(
         (wish.host.as_bytes(), wish.ttl_ms, wish.hold),
@@ -177,7 +178,8 @@ fn a_backend_is_at_one_machine() {
         "255.255.255.255",
         "::ffff:169.254.0.1",
     ] {
-        assert!(check_place(ip(bad)).is_err(), "{bad}");
+        let why = check_place(ip(bad)).unwrap_err().to_string();
+        assert!(why.starts_with("a backend cannot be at a"), "{bad}: {why}");
     }
 }
 
@@ -196,6 +198,7 @@ fn a_backend_stays_as_long_as_it_is_renewed() {
     assert_eq!(drop_expired(&mut route, 149), 0);
     assert_eq!(drop_expired(&mut route, 150), 1);
     assert_eq!((until(&route, one), until(&route, two)), (Some(200), None));
+    assert_eq!(route.meta.as_deref(), Some("{\"until\":[200]}"));
     assert!(!leave(&mut route, two) && leave(&mut route, one));
     assert!(route.backends.is_empty());
 }
