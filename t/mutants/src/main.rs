@@ -66,6 +66,9 @@ struct Args {
     /// do not notice is for a run with --again.
     #[arg(long)]
     quick: bool,
+    /// Test a crate by t/, in the module that is made of it: for what its own tests do not notice, with --again.
+    #[arg(long)]
+    through: bool,
     /// Run nothing: say what is known, as Markdown.
     #[arg(long)]
     report: bool,
@@ -139,7 +142,7 @@ enum Trial<'a> {
 impl<'a> Trial<'a> {
     /// Builds what is tested; without a fault the tests pass.
     fn new(args: &Args, tree: &'a Tree, compiled: &mut Compiled<'_>) -> Result<Self, String> {
-        if args.room.crate_name().is_none() {
+        if args.through || args.room.crate_name().is_none() {
             compiled.build(Product::Module { hooks: false })?;
             if !args.quick {
                 compiled.build(Product::Module { hooks: true })?;

@@ -10,7 +10,7 @@ use crate::sites::{Site, Sites};
 /// The variable that names the fault that is on.
 pub(crate) const VARIABLE: &str = "GATEHOUSE_FAULT";
 
-/// What every crate with faults gets: the fault that is on, read once.
+/// What every crate with faults gets: the fault that is on, read when it is loaded, since nginx's workers lose the variable.
 pub(crate) const SWITCH: &str = r#"
 #[doc(hidden)]
 pub fn gatehouse_fault(number: u32) -> bool {
@@ -18,6 +18,15 @@ pub fn gatehouse_fault(number: u32) -> bool {
     let read = || std::env::var("GATEHOUSE_FAULT").ok().and_then(|n| n.parse().ok());
     *ON.get_or_init(|| read().unwrap_or(0)) == number
 }
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static GATEHOUSE_FAULT_AT_LOAD: extern "C" fn() = {
+    extern "C" fn read() {
+        gatehouse_fault(0);
+    }
+    read
+};
 "#;
 
 /// The text, and where in it what came from.
