@@ -70,10 +70,12 @@ impl From<IpAddr> for Located {
 }
 
 impl Located {
-    /// Whether a request for this can be sent there: `0.0.0.0` would be this machine, whoever answered that.
+    /// Whether a request for this can be sent there: `0.0.0.0`, in whatever clothing, would be this machine, whoever
+    /// answered that.
     #[must_use]
     pub fn is_usable(&self, sought: Sought<'_>) -> bool {
-        !self.at.ip().is_unspecified() && (sought.service.is_none() || self.at.port() > 0)
+        let ip = self.at.ip().to_canonical();
+        !ip.is_unspecified() && (sought.service.is_none() || self.at.port() > 0)
     }
 }
 

@@ -71,7 +71,7 @@ fn a_backend_whose_name_has_no_address_waits_for_one() {
     };
     assert_eq!(waits(&mut |_| Ok(Vec::new())), [false, true, true]);
     // Whoever answers with no address at all would have this machine asked.
-    let none = || vec![located("0.0.0.0"), located("::")];
+    let none = || vec![located("0.0.0.0"), located("::"), located("::ffff:0.0.0.0")];
     assert_eq!(waits(&mut |_| Ok(none())), [false, true, true]);
     let (_, said) = resolved(&route, &mut |_| Ok(Vec::new()));
     let why = |index, name: &str| (index, format!("host not found \"{name}\""));
