@@ -145,6 +145,10 @@ pub(super) fn orphaned(env: &Env) -> Result<(), String> {
     let redis = Redis::start(&[])?;
     let (mut gone, stays) = (start(env, &at(&redis))?, start(env, &at(&redis))?);
     let (one, two) = (Backend::http("one")?, Backend::http("two")?);
+    // What no nginx has written into the index is in nobody's way.
+    for n in 0..100 {
+        redis.ask(&["ZADD", "joins", "1", &format!("Odd-{n}.TEST")])?;
+    }
     join(&gone, "a.test", one.port(), "&ttl=2s", 201)?;
     join(&gone, "b.test", one.port(), "&ttl=2s", 201)?;
     let began = Instant::now();

@@ -4,7 +4,7 @@ use super::record::{each, of_times};
 use crate::route::{Host, Route, parse_backend_url};
 use std::net::SocketAddr;
 
-/// The longest time by which a set outlives its list.
+/// By how long a set outlives its list.
 const LONGER_MS: u64 = 60_000;
 
 /// What a store has of a host.
@@ -36,11 +36,11 @@ impl Wanted {
         self.set.iter().map(|one| one.1).min()
     }
 
-    /// When the set ends: its list must not be there without it.
+    /// When the set ends, if its list does: the list must not be there without it, or nobody could tell what in it is a
+    /// registration.
     #[must_use]
     pub fn set_ends_ms(&self) -> Option<u64> {
-        let last = self.set.iter().map(|one| one.1).max();
-        last.map(|last| last.saturating_add(LONGER_MS))
+        Some(self.ends_ms?.saturating_add(LONGER_MS))
     }
 }
 

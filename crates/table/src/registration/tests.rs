@@ -311,6 +311,8 @@ fn what_others_have_in_the_list_of_a_store_stays_and_has_no_end() {
         (registry.wanted().list, registry.wanted().ends_ms),
         (list, None)
     );
+    // Whatever happens, it stays known whose backend that is.
+    assert_eq!(registry.wanted().set_ends_ms(), None);
     assert!(leave(&mut registry.route, at("10.0.0.1:80")));
     let left = elements(&["x", "http://10.0.0.9:80#weight=5"]);
     assert_eq!(registry.wanted().list, left);

@@ -84,6 +84,8 @@ pub(super) fn read_registered(answers: &[Answer]) -> Result<Result<Registered, S
     check(watched)?;
     let now_ms = read_time(time)?;
     let list = match elements(list)? {
+        // To write back what has been read of it would cut it off.
+        Ok(list) if list.len() > MAX_ELEMENTS => return Ok(Err("list is too long".into())),
         Ok(list) => list,
         Err(why) => return Ok(Err(why)),
     };
@@ -261,7 +263,9 @@ mod tests {
             wanted.set,
             [("http://10.0.0.1:1".to_owned(), 1_700_000_000_123)]
         );
+        let long = format!("*4097\r\n{}", "$1\r\nx\r\n".repeat(4097));
         for odd in [
+            format!("+OK\r\n{long}{set}{time}"),
             format!("+OK\r\n-WRONGTYPE x\r\n{set}{time}"),
             format!("+OK\r\n{list}-WRONGTYPE x\r\n{time}"),
         ] {
