@@ -169,7 +169,7 @@ $::Apps . ">>> ../conf/few.json\n{}\n"
 --- request eval
 ["GET /", "GET /", "GET /status/503", "GET /", "GET /", "GET /few", "GET /page", "GET /_gatehouse/-/metrics"]
 --- more_headers eval
-["Host: one.test", "Host: ONE.test.", "Host: one.test", "Host: a.wild.test", "Host: evil\"}1{.example", "Host: one.test", "Host: one.test", "Host: one.test"]
+["Host: one.test", "Host: ONE.test.", "Host: one.test", "Host: a.wild.test", "Host: evil'(1)'.example", "Host: one.test", "Host: one.test", "Host: one.test"]
 --- error_code eval
 [200, 200, 503, 200, 200, 503, 503, 200]
 --- response_body_like eval
