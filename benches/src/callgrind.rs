@@ -86,6 +86,7 @@ pub(crate) fn measure(
         dumps += 1;
         total(&root.join(format!("callgrind.out.{dumps}")))
     };
+    wait_at_rest(server.0.id())?;
     let mut first = Client::connect(&listen)?;
     settled(|| batch(&mut first, 0..PROBE))?;
     let mut client = Client::connect(&listen)?;
@@ -97,6 +98,27 @@ pub(crate) fn measure(
         cost: (large - small) / (LARGE - SMALL) as i64,
         answers: client.bodies(),
     })
+}
+
+/// Waits until a process has little to do: a walk over a large table gives way to requests, and would be in the cost of each.
+fn wait_at_rest(pid: u32) -> Result<(), String> {
+    const LOOK: Duration = Duration::from_millis(500);
+    // Hundredths of a second of processor time.
+    let used = || -> Option<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
+        let mut next = || fields.next()?.parse::<u64>().ok();
+        Some(next()? + next()?)
+    };
+    let end = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < end {
+        let before = used().ok_or("nginx has gone")?;
+        std::thread::sleep(LOOK);
+        if used().ok_or("nginx has gone")? - before <= 10 {
+            return Ok(());
+        }
+    }
+    Err("nginx is never at rest".to_owned())
 }
 
 /// Returns when the same requests cost the same twice: what a start leaves to do, such as a walk over a large table, is done.
