@@ -48,12 +48,12 @@ const CERTIFICATES: [(&str, &str); 7] = [
 /// Ports as the examples have them: the first and the second of the server's.
 const FRONT: &str = "8080";
 const SECURE_FRONT: &str = "8443";
-/// How the examples name a Redis, and the lines of their comments that fill it.
-const STORE: &str = "redis 127.0.0.1:6379";
-const TO_STORE: &str = "#   redis-cli ";
 /// Where an example listens for those who operate it.
 const INNER_FRONT: &str = "8081";
 const BACKENDS: [(&str, &str); 3] = [("3001", "one"), ("3002", "two"), ("3003", "sockets")];
+/// How the examples name a Redis, and the lines of their comments that fill it.
+const STORE: &str = "redis 127.0.0.1:6379";
+const TO_STORE: &str = "#   redis-cli ";
 
 /// Those that need no store.
 pub(super) fn run(env: &Env) -> Result<(), String> {
