@@ -108,10 +108,11 @@ impl fmt::Display for At<'_> {
         match self {
             Self::Top(pointer) => f.write_str(pointer),
             Self::Element(array, index) => write!(f, "{array}/{index}"),
-            // RFC 6901 section 3.
-            Self::Member(object, name) => {
+            // RFC 6901 section 3. Hardly a name has such a sign.
+            Self::Member(object, name) if name.contains(['~', '/']) => {
                 write!(f, "{object}/{}", name.replace('~', "~0").replace('/', "~1"))
             }
+            Self::Member(object, name) => write!(f, "{object}/{name}"),
         }
     }
 }
@@ -120,12 +121,4 @@ impl From<At<'_>> for String {
     fn from(at: At<'_>) -> Self {
         at.to_string()
     }
-}
-
-/// The pointer of the member `name` of the value at `parent`.
-pub(crate) fn member(parent: &str, name: &str) -> String {
-    if !name.contains(['~', '/']) {
-        return [parent, "/", name].concat();
-    }
-    At::Member(&At::Top(parent), name).into()
 }

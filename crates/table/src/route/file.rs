@@ -3,7 +3,7 @@
 //! A small machine finds the members of the outer object and hands each value's text to the JSON reader; at no time
 //! is more than one route held.
 
-use super::error::{At, member};
+use super::error::At;
 use super::json::{self, Json};
 use super::nested::Nested;
 use super::{Key, KeySet, Match, Route, RouteError};
@@ -385,7 +385,7 @@ impl FileReader {
         if std::mem::replace(flag, true) {
             return Err(RouteError::new(
                 format!("duplicate member \"{}\"", self.name),
-                member("", &self.name),
+                At::Member(&At::Top(""), &self.name),
             ));
         }
         self.state = State::Colon;
@@ -402,14 +402,12 @@ impl FileReader {
                 _ => Err(RouteError::new("not an object", "/routes")),
             };
         }
-        let pointer = member(
-            if self.level == Level::Routes {
-                "/routes"
-            } else {
-                ""
-            },
-            &self.name,
-        );
+        let routes = if self.level == Level::Routes {
+            "/routes"
+        } else {
+            ""
+        };
+        let pointer = String::from(At::Member(&At::Top(routes), &self.name));
         let key = Key::parse(self.name.as_bytes(), self.mode)
             .map_err(|why| RouteError::new(format!("{why} \"{}\"", self.name), pointer.clone()))?;
         if let Err(file) = self.keys.insert(key.as_bytes(), self.file) {
