@@ -100,28 +100,25 @@ pub(crate) fn measure(
     })
 }
 
-/// Waits until a process has little to do: a walk over a large table gives way to requests, and would be in the cost of each.
+/// Waits until a process sleeps nearly all the time: a walk over a large table gives way to requests, and would be in the
+/// cost of each. On a busy machine one that has work is seen to wait for a processor.
 fn wait_at_rest(pid: u32) -> Result<(), String> {
-    const LOOK: Duration = Duration::from_millis(500);
-    // Hundredths of a second of processor time.
-    let used = || -> Option<u64> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
-        let mut next = || fields.next()?.parse::<u64>().ok();
-        Some(next()? + next()?)
+    const LOOKS: usize = 20;
+    let sleeps = || {
+        std::thread::sleep(Duration::from_millis(25));
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.contains(") S ")
     };
     let end = Instant::now() + Duration::from_secs(60);
     while Instant::now() < end {
-        let before = used().ok_or("nginx has gone")?;
-        std::thread::sleep(LOOK);
-        if used().ok_or("nginx has gone")? - before <= 10 {
+        if (0..LOOKS).filter(|_| sleeps()).count() + 2 >= LOOKS {
             return Ok(());
         }
     }
     Err("nginx is never at rest".to_owned())
 }
 
-/// Returns when the same requests cost the same twice: what a start leaves to do, such as a walk over a large table, is done.
+/// Returns when the same requests cost the same twice: what only the first ones bring about is done.
 fn settled(mut probe: impl FnMut() -> Result<i64, String>) -> Result<(), String> {
     let mut before = probe()?;
     for _ in 0..PROBES {
