@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 
 use crate::redis_server::Redis;
 use crate::redis_site::{
-    NOTICED, Relay, SOON, answer, conf, cpu_of, expect_answer, start, url, wait_answer,
+    NOTICED, Relay, SOON, answer, at, conf, cpu_of, expect_answer, start, url, wait_answer,
 };
 
 /// nginx with two backends and a store that knows `a.test`.
@@ -283,7 +283,7 @@ pub(super) fn starts_first(env: &Env) -> Result<(), String> {
         r#"{{"a.test": {{"backends": ["{0}"]}}, "old.test": {{"backends": ["{0}"]}}}}"#,
         url(one.port())
     );
-    let address = format!("127.0.0.1:{}", redis.port());
+    let address = at(&redis);
     let server = nginx_prove::server::Setup::new(env)?
         .file("conf/apps.json", file.as_bytes())?
         .start(&conf(&address, "file apps.json;"))?;
@@ -307,7 +307,7 @@ pub(super) fn kept_in_state(env: &Env) -> Result<(), String> {
     let (one, two) = (Backend::http("one")?, Backend::http("two")?);
     redis.route("a.test", &[&url(one.port())])?;
     let state = format!("state {}/apps.state;", redis.dir().display());
-    let conf = conf(&format!("127.0.0.1:{}", redis.port()), &state);
+    let conf = conf(&at(&redis), &state);
     let server = start(env, &conf)?;
     wait_answer(&server, "a.test", "one")?;
     server.stop()?;

@@ -9,11 +9,11 @@ use nginx_prove::http::Response;
 use nginx_prove::load::Load;
 use nginx_prove::poll;
 use nginx_prove::process;
-use nginx_prove::server::{Server, Setup, request_to};
+use nginx_prove::server::{Server, request_to};
 use nix::sys::signal::Signal;
 
 use crate::redis_server::Redis;
-use crate::redis_site::{NOTICED, expect_answer, url, wait_answer};
+use crate::redis_site::{NOTICED, at, expect_answer, is, start_writer, url, wait_answer};
 use crate::register::Held;
 
 /// What the page about Redis says that registrations need, and no more.
@@ -21,33 +21,12 @@ const ACL: &str = "user gate on >secret %RW~frontend:* %R~dead:* %RW~join:* %RW~
 
 const KEY: &str = "Authorization: Bearer example\nContent-Type: application/json";
 
-fn conf(redis: &str) -> String {
-    format!(
-        "worker_processes 2;
-        http {{
-            upstream_table apps {{ zone 16m; redis {redis}; passive fails=0; }}
-            upstream backend {{ upstream_lookup apps $host; }}
-            access_log off;
-            proxy_set_header Host $host;
-            server {{
-                listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
-                location / {{ proxy_pass http://backend; }}
-                location = /_join {{ upstream_register apps hosts=*.test key_file=key max=8; }}
-                location /_apps/ {{ upstream_api apps write=on; }}
-            }}
-        }}"
-    )
-}
+const LOCATIONS: &str = "
+    location = /_join { upstream_register apps hosts=*.test key_file=key max=8; }
+    location /_apps/ { upstream_api apps write=on; }";
 
 fn start(env: &Env, redis: &str) -> Result<Server, String> {
-    Setup::new(env)?
-        .file("conf/key", b"example\n")?
-        .file("conf/pass", b"secret\n")?
-        .start(&conf(redis))
-}
-
-fn at(redis: &Redis) -> String {
-    format!("127.0.0.1:{}", redis.port())
+    start_writer(env, redis, LOCATIONS)
 }
 
 fn expect(port: u16, request: &str, status: u16) -> Result<Response, String> {
@@ -77,11 +56,6 @@ fn list(redis: &Redis, host: &str) -> Result<Vec<String>, String> {
     let mut urls: Vec<String> = text.lines().skip(1).map(str::to_owned).collect();
     urls.sort();
     Ok(urls)
-}
-
-fn is<T: PartialEq + std::fmt::Debug>(what: &str, came: T, wanted: T) -> Result<(), String> {
-    let text = || format!("{what}: {came:?} instead of {wanted:?}");
-    if came == wanted { Ok(()) } else { Err(text()) }
 }
 
 /// What registers at one nginx is a backend of all; each ends by itself, at whatever nginx.
@@ -134,7 +108,7 @@ pub(super) fn shared(env: &Env) -> Result<(), String> {
     is(
         "keys",
         redis.ask(&["EXISTS", "frontend:a.test", "join:a.test", "joins"])?,
-        ":0".into(),
+        ":0",
     )?;
     expect(here.port(0), &put("a.test"), 201)?;
     here.stop().and_then(|()| there.stop())

@@ -1,5 +1,6 @@
 //! What the scenarios of a Redis store share: nginx beside it, and what goes wrong in between.
 
+use std::fmt::Debug;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use nginx_prove::env::Env;
 use nginx_prove::poll;
 use nginx_prove::server::{Server, Setup};
 
+use crate::redis_server::Redis;
+
 /// A change is to be seen in some milliseconds; the rest is for a busy machine.
 pub(super) const SOON: Duration = Duration::from_secs(5);
 /// An outage is noticed, and its end, in a few seconds.
@@ -18,6 +21,11 @@ pub(super) const NOTICED: Duration = Duration::from_secs(15);
 
 /// A configuration with this store.
 pub(super) fn conf(redis: &str, more: &str) -> String {
+    conf_with(redis, more, "")
+}
+
+/// The same with more locations.
+pub(super) fn conf_with(redis: &str, more: &str, locations: &str) -> String {
     format!(
         "worker_processes 2;
         http {{
@@ -29,6 +37,7 @@ pub(super) fn conf(redis: &str, more: &str) -> String {
                 listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
                 location / {{ proxy_pass http://backend; }}
                 location = /pid {{ return 200 $pid; }}
+                {locations}
             }}
         }}"
     )
@@ -36,6 +45,28 @@ pub(super) fn conf(redis: &str, more: &str) -> String {
 
 pub(super) fn start(env: &Env, conf: &str) -> Result<Server, String> {
     Setup::new(env)?.start(conf)
+}
+
+/// nginx that writes to its store: what comes to these locations.
+pub(super) fn start_writer(env: &Env, redis: &str, locations: &str) -> Result<Server, String> {
+    Setup::new(env)?
+        .file("conf/key", b"example\n")?
+        .file("conf/pass", b"secret\n")?
+        .start(&conf_with(redis, "passive fails=0;", locations))
+}
+
+/// Where a store is.
+pub(super) fn at(redis: &Redis) -> String {
+    format!("127.0.0.1:{}", redis.port())
+}
+
+pub(super) fn is<T: PartialEq<W> + Debug, W: Debug>(
+    what: &str,
+    came: T,
+    wanted: W,
+) -> Result<(), String> {
+    let text = || format!("{what}: {came:?} instead of {wanted:?}");
+    (came == wanted).then_some(()).ok_or_else(text)
 }
 
 /// The backend that answers for a host, or the status.

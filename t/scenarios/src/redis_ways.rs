@@ -10,7 +10,9 @@ use nginx_prove::poll;
 use nginx_prove::server::{Server, Setup};
 
 use crate::redis_server::{Client, Redis};
-use crate::redis_site::{NOTICED, answer, conf, dribble, expect_answer, start, url, wait_answer};
+use crate::redis_site::{
+    NOTICED, answer, at, conf, dribble, expect_answer, start, url, wait_answer,
+};
 
 /// What the page about Redis says a user needs, and no more.
 const ACL: &str = "user gate on >s3cr3t-word %R~app:frontend:* %R~app:dead:* resetchannels -@all +hello +select +client|tracking +scan +lrange +smembers +pttl +ping +role";
@@ -28,7 +30,7 @@ pub(super) fn login(env: &Env) -> Result<(), String> {
     ask(&["RPUSH", "app:frontend:a.test", "a", &url(one.port())])?;
     ask(&["RPUSH", "frontend:other.test", "a", &url(one.port())])?;
     let socket = format!("unix:{}/redis.sock", redis.dir().display());
-    for address in [format!("127.0.0.1:{}", redis.port()), socket] {
+    for address in [at(&redis), socket] {
         let way = format!("{address} user=gate password_file=pass db=5 prefix=app:");
         let server = Setup::new(env)?
             .file("conf/pass", b"s3cr3t-word\n")?
@@ -44,7 +46,7 @@ pub(super) fn login(env: &Env) -> Result<(), String> {
         }
         server.stop()?;
     }
-    let way = format!("127.0.0.1:{} user=gate password_file=pass", redis.port());
+    let way = format!("{} user=gate password_file=pass", at(&redis));
     let server = Setup::new(env)?
         .file("conf/pass", b"wrong")?
         .start(&conf(&way, ""))?;
@@ -153,7 +155,7 @@ pub(super) fn several(env: &Env) -> Result<(), String> {
     let (one, two) = (Backend::http("one")?, Backend::http("two")?);
     first.route("a.test", &[&url(one.port())])?;
     let second = replica_of(&first)?;
-    let way = format!("127.0.0.1:{} 127.0.0.1:{}", first.port(), second.port());
+    let way = format!("{} {}", at(&first), at(&second));
     let server = start(env, &conf(&way, ""))?;
     wait_answer(&server, "a.test", "one")?;
     let load = Load::start(server.port(0), "/", "Host: a.test", 2, 200);
@@ -201,7 +203,7 @@ pub(super) fn sentinel_login(env: &Env) -> Result<(), String> {
         "requirepass other-word",
         "user gate on >s3cr3t-word -@all +hello +sentinel|get-master-addr-by-name",
     ])?;
-    let way = format!("127.0.0.1:{} sentinel=main", sentinel.port());
+    let way = format!("{} sentinel=main", at(&sentinel));
     for login in [
         "sentinel_user=gate sentinel_password_file=pass",
         "sentinel_password_file=other",
@@ -244,7 +246,7 @@ pub(super) fn failover(env: &Env) -> Result<(), String> {
     master.route("a.test", &[&url(one.port())])?;
     let replica = replica_of(&master)?;
     let sentinel = sentinel_of(&master, &replica)?;
-    let way = format!("127.0.0.1:1 127.0.0.1:{} sentinel=main", sentinel.port());
+    let way = format!("127.0.0.1:1 {} sentinel=main", at(&sentinel));
     let mut servers = Vec::new();
     for _ in 0..3 {
         servers.push(start(env, &conf(&way, ""))?);

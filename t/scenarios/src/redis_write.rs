@@ -8,11 +8,13 @@ use nginx_prove::env::Env;
 use nginx_prove::http::Response;
 use nginx_prove::load::Load;
 use nginx_prove::poll;
-use nginx_prove::server::{Server, Setup, request_to};
+use nginx_prove::server::{Server, request_to};
 use nix::sys::signal::Signal;
 
 use crate::redis_server::Redis;
-use crate::redis_site::{NOTICED, answer, expect_answer, url, wait_answer};
+use crate::redis_site::{
+    self, NOTICED, answer, at, conf_with, expect_answer, is, start_writer, url, wait_answer,
+};
 use crate::redis_ways::replica_of;
 
 /// What the page about Redis says that a writer needs, and no more.
@@ -20,31 +22,10 @@ const ACL: &str = "user gate on >secret %RW~frontend:* %R~dead:* %R~join:* reset
 /// The same without the rights to write.
 const READER: &str = "user reader on >secret %R~frontend:* %R~dead:* %R~join:* resetchannels -@all +hello +select +client|tracking +scan +lrange +smembers +pttl +ping +role +watch +unwatch +multi +exec +exists";
 
-fn conf(redis: &str) -> String {
-    format!(
-        "worker_processes 2;
-        http {{
-            upstream_table apps {{ zone 16m; redis {redis}; passive fails=0; }}
-            upstream backend {{ upstream_lookup apps $host; }}
-            access_log off;
-            proxy_set_header Host $host;
-            server {{
-                listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
-                location / {{ proxy_pass http://backend; }}
-                location /_apps/ {{ upstream_api apps write=on; }}
-            }}
-        }}"
-    )
-}
+const API: &str = "location /_apps/ { upstream_api apps write=on; }";
 
 fn start(env: &Env, redis: &str) -> Result<Server, String> {
-    Setup::new(env)?
-        .file("conf/pass", b"secret\n")?
-        .start(&conf(redis))
-}
-
-fn at(redis: &Redis) -> String {
-    format!("127.0.0.1:{}", redis.port())
+    start_writer(env, redis, API)
 }
 
 fn send(port: u16, request: &str, headers: &str) -> Result<Response, String> {
@@ -81,11 +62,6 @@ fn put(host: &str, port: u16) -> String {
     format!("PUT /_apps/{host}\n{{\"backends\": [\"{}\"]}}", url(port))
 }
 
-fn is(what: &str, came: &str, wanted: &str) -> Result<(), String> {
-    let text = || format!("{what}: {came:?} instead of {wanted:?}");
-    (came == wanted).then_some(()).ok_or_else(text)
-}
-
 /// What is changed over one nginx is in the store, in that nginx at once, and in the other soon.
 pub(super) fn api(env: &Env) -> Result<(), String> {
     let redis = Redis::start(&[ACL])?;
@@ -99,9 +75,9 @@ pub(super) fn api(env: &Env) -> Result<(), String> {
         expect_answer(&here, "a.test", "one")?;
     }
     wait_answer(&there, "a.test", "one")?;
-    is("list", &list("a.test")?, &format!("\n{}", url(one.port())))?;
+    is("list", list("a.test")?, format!("\n{}", url(one.port())))?;
     let shown = expect(&here, "GET /_apps/a.test", "", 200)?;
-    is("ETag", &tag(&shown)?, &tag(&made)?)?;
+    is("ETag", tag(&shown)?, tag(&made)?)?;
 
     // The other nginx changes it, by a condition of its own.
     let known = tag(&expect(&there, "GET /_apps/a.test", "", 200)?)?;
@@ -130,7 +106,7 @@ pub(super) fn api(env: &Env) -> Result<(), String> {
         url(one.port()),
         url(two.port())
     );
-    is("list", &list("a.test")?, &wanted)?;
+    is("list", list("a.test")?, wanted)?;
     for _ in 0..8 {
         expect_answer(&here, "a.test", "two")?;
     }
@@ -178,11 +154,7 @@ pub(super) fn api(env: &Env) -> Result<(), String> {
         "unreadable_list",
     )?;
     expect(&here, &put("odd.test", two.port()), "", 200)?;
-    is(
-        "list",
-        &list("odd.test")?,
-        &format!("\n{}", url(two.port())),
-    )?;
+    is("list", list("odd.test")?, format!("\n{}", url(two.port())))?;
     redis.ask(&["ZADD", "join:b.test", "1", "x"])?;
     refused(&here, "DELETE /_apps/b.test", 409, "owned_by_registration")?;
     redis.ask(&["DEL", "join:b.test"])?;
@@ -220,17 +192,13 @@ fn bulk(redis: &Redis, here: &Server, there: &Server, one: &Backend) -> Result<(
     if !text.contains("\"pointer\":\"/h1.test/vars\"") {
         return Err(text);
     }
-    is(
-        "EXISTS",
-        &redis.ask(&["EXISTS", "frontend:new.test"])?,
-        ":0",
-    )?;
+    is("EXISTS", redis.ask(&["EXISTS", "frontend:new.test"])?, ":0")?;
     let many: Vec<String> = (0..2001)
         .map(|n| format!("\"m{n}.test\":{{\"backends\":[]}}"))
         .collect();
     let request = format!("PATCH /_apps/\n{{{}}}", many.join(","));
     refused(here, &request, 413, "too_large")?;
-    is("EXISTS", &redis.ask(&["EXISTS", "frontend:m0.test"])?, ":0")?;
+    is("EXISTS", redis.ask(&["EXISTS", "frontend:m0.test"])?, ":0")?;
     // What no nginx would believe is not written.
     let gone: Vec<String> = (0..1000).map(|n| format!("\"h{n}.test\":null")).collect();
     let request = format!("PATCH /_apps/\n{{{}}}", gone.join(","));
@@ -285,7 +253,7 @@ pub(super) fn refusals(env: &Env) -> Result<(), String> {
     let answer = expect(&server, &put("a.test", two.port()), "", 503)?;
     is(
         "Retry-After",
-        &answer.header("Retry-After").unwrap_or_default(),
+        answer.header("Retry-After").unwrap_or_default(),
         "1",
     )?;
     if began.elapsed() > Duration::from_secs(10) || !answer.text().contains("store_unavailable") {
@@ -318,26 +286,18 @@ pub(super) fn refusals(env: &Env) -> Result<(), String> {
 /// What a store takes and this nginx cannot have, because its zone is full, is told from what it has.
 pub(super) fn late(env: &Env) -> Result<(), String> {
     let redis = Redis::start(&[])?;
-    let small = conf(&at(&redis)).replace("zone 16m", "zone 128k");
-    let server = Setup::new(env)?.start(&small)?;
+    let small = conf_with(&at(&redis), "", API).replace("zone 16m", "zone 128k");
+    let server = redis_site::start(env, &small)?;
     expect(&server, &put("a.test", 1), "", 201)?;
     for n in 0..2000 {
         redis.route(&format!("h{n}.test"), &[&url(1)])?;
     }
     server.wait_log("zone is full", NOTICED)?;
     expect(&server, &put("new.test", 1), "", 202)?;
-    is(
-        "EXISTS",
-        &redis.ask(&["EXISTS", "frontend:new.test"])?,
-        ":1",
-    )?;
+    is("EXISTS", redis.ask(&["EXISTS", "frontend:new.test"])?, ":1")?;
     expect(&server, "GET /_apps/new.test", "", 404)?;
     expect(&server, "DELETE /_apps/new.test", "", 204)?;
-    is(
-        "EXISTS",
-        &redis.ask(&["EXISTS", "frontend:new.test"])?,
-        ":0",
-    )?;
+    is("EXISTS", redis.ask(&["EXISTS", "frontend:new.test"])?, ":0")?;
     server.stop()
 }
 
@@ -396,7 +356,7 @@ pub(super) fn races(env: &Env) -> Result<(), String> {
     for client in clients {
         client.join().map_err(|_| "a client panicked")??;
     }
-    is("backends", &redis.ask(&["LLEN", "frontend:a.test"])?, ":49")?;
+    is("backends", redis.ask(&["LLEN", "frontend:a.test"])?, ":49")?;
     servers.into_iter().try_for_each(Server::stop)
 }
 
@@ -426,7 +386,7 @@ pub(super) fn reloads(env: &Env) -> Result<(), String> {
     for client in clients {
         client.join().map_err(|_| "a client panicked")??;
     }
-    is("routes", &redis.ask(&["DBSIZE"])?, ":121")?;
+    is("routes", redis.ask(&["DBSIZE"])?, ":121")?;
     server.stop()
 }
 
@@ -450,12 +410,8 @@ pub(super) fn failover(env: &Env) -> Result<(), String> {
         matches!(sent.status, 200 | 201).then_some(())
     };
     poll::until(NOTICED.saturating_mul(2), writes).ok_or("the new master is not written to")?;
-    is(
-        "EXISTS",
-        &replica.ask(&["EXISTS", "frontend:b.test"])?,
-        ":1",
-    )?;
-    is("b.test", &answer(&server, "b.test")?, "two")?;
+    is("EXISTS", replica.ask(&["EXISTS", "frontend:b.test"])?, ":1")?;
+    is("b.test", answer(&server, "b.test")?, "two")?;
     match load.stop() {
         tally if tally.bad == 0 => server.stop(),
         tally => Err(format!("requests failed: {tally:?}")),
