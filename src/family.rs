@@ -7,7 +7,7 @@ use crate::module::{Gatehouse, Loc, Main};
 use gatehouse_nginx::conf::directive::Directive;
 use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Variable;
-use gatehouse_nginx::{Conf, Counters, Error, Merging};
+use gatehouse_nginx::{Conf, Counters, Error, Level, Merging};
 
 /// A family: what nginx reads, what requests see, and what the reference says about it.
 // Only the hooks build writes the reference.
@@ -85,13 +85,25 @@ pub(crate) const fn variables<const N: usize>(
     tables
 }
 
-/// Gives the metrics of `families` what they count in, now that all of the configuration has been read.
-pub(crate) fn register(main: &mut Main, families: &'static [Family]) -> Result<(), Error> {
+/// Gives the metrics of `families` what they count in, now that all of the configuration has been read. It serves without
+/// them, too.
+pub(crate) fn register(cf: &mut Conf<'_, Gatehouse>, families: &'static [Family]) {
+    let mut lacking = Vec::new();
     for metric in families.iter().flat_map(|family| family.metrics) {
-        let name = metric.about.name;
-        (metric.register)(main, &mut |of, count| {
-            Counters::named(&format!("{name} {of}"), count)
-        })?;
+        (metric.register)(cf.main(), &mut |of, count| {
+            let name = format!("{} {of}", metric.about.name);
+            let counters = Counters::named(&name, count);
+            if counters.is_none() {
+                lacking.push(name);
+            }
+            counters.unwrap_or_default()
+        });
     }
-    Ok(())
+    if let Some(first) = lacking.first() {
+        let count = lacking.len();
+        let text = format!(
+            "no memory for the counters of {count} metrics, first of \"{first}\", which are missing until nginx is started anew"
+        );
+        cf.log(Level::Error, &text);
+    }
 }

@@ -104,7 +104,8 @@ impl HttpModule for Gatehouse {
     fn complete(cf: &mut Conf<'_, Self>) -> Result<(), Error> {
         let mut all = FAMILIES.iter();
         all.try_for_each(|family| (family.complete)(cf))?;
-        family::register(cf.main(), FAMILIES)
+        family::register(cf, FAMILIES);
+        Ok(())
     }
 
     fn install(installer: &mut Installer<'_, Self>) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use crate::Main;
 use gatehouse_base::metrics::{About, Samples};
-use gatehouse_nginx::{Counters, Error};
+use gatehouse_nginx::Counters;
 use std::cell::Cell;
 
 /// A metric of a family.
@@ -11,18 +11,17 @@ pub(crate) struct Metric {
     /// Its name, and what it says.
     pub about: About,
     /// Takes its counters into use, when all of the configuration has been read: all that it can ever count is known then.
-    pub register: fn(&mut Main, &mut Register<'_>) -> Result<(), Error>,
+    pub register: fn(&mut Main, &mut Register<'_>),
     /// Writes the samples of one part of it, such as those of the first table; false: there is no part of that number.
     pub write: fn(&Main, usize, &mut Samples<'_>) -> bool,
 }
 
-/// Gives a metric its counters: those of a name (of a profile, of a table), and how many.
-pub(crate) type Register<'g> = dyn FnMut(&str, usize) -> Result<Counters, Error> + 'g;
+/// Gives a metric its counters: those of a name (of a profile, of a table), and how many. Without memory there are none.
+pub(crate) type Register<'g> = dyn FnMut(&str, usize) -> Counters + 'g;
 
 impl Metric {
     /// [`Metric::register`] of what is not counted but looked up when it is asked for.
-    pub(crate) const LOOKED_UP: fn(&mut Main, &mut Register<'_>) -> Result<(), Error> =
-        |_, _| Ok(());
+    pub(crate) const LOOKED_UP: fn(&mut Main, &mut Register<'_>) = |_, _| ();
 }
 
 /// Something that is counted once for a request, however often it comes to pass.

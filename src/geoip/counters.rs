@@ -38,15 +38,15 @@ pub(super) const METRICS: &[Metric] = &[
         },
         register: |main, counters| {
             if main.geoip.in_use() {
-                main.geoip.checks = counters("", Word::ALL.len())?;
+                main.geoip.checks = counters("", Word::ALL.len());
             }
-            Ok(())
         },
         write: |main, part, samples| {
             let is_there = part == 0 && main.geoip.in_use();
             for verdict in Word::ALL.iter().filter(|_| is_there) {
-                let count = main.geoip.checks.get(*verdict as usize);
-                samples.put(&[verdict.as_str()], count);
+                if let Some(count) = main.geoip.checks.get(*verdict as usize) {
+                    samples.put(&[verdict.as_str()], count);
+                }
             }
             is_there
         },

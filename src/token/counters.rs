@@ -5,9 +5,11 @@ use super::record::CachedVerdict;
 use crate::metric::{Count, Metric};
 use gatehouse_base::metrics::{About, Kind};
 use gatehouse_token::Reason;
+use std::iter;
 
 /// A profile has a counter for `ok`, and one for each reason.
 const VERDICTS: usize = Reason::ALL.len() + 1;
+const _: () = assert!(VERDICTS <= u16::BITS as usize, "a bit for each");
 
 pub(super) const METRICS: &[Metric] = &[Metric {
     about: About {
@@ -19,20 +21,18 @@ pub(super) const METRICS: &[Metric] = &[Metric {
     },
     register: |main, counters| {
         for named in &mut main.token.profiles {
-            named.checks = counters(&named.name, VERDICTS)?;
+            named.checks = counters(&named.name, VERDICTS);
         }
-        Ok(())
     },
     write: |main, part, samples| {
         let Some(named) = main.token.profiles.get(part) else {
             return false;
         };
-        samples.put(&[&named.name, "ok"], named.checks.get(0));
-        for reason in Reason::ALL {
-            samples.put(
-                &[&named.name, reason.as_str()],
-                named.checks.get(number(Some(reason))),
-            );
+        for refused in iter::once(None).chain(Reason::ALL.map(Some)) {
+            if let Some(count) = named.checks.get(number(refused)) {
+                let status = refused.map_or("ok", Reason::as_str);
+                samples.put(&[&named.name, status], count);
+            }
         }
         true
     },

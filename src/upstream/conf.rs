@@ -5,7 +5,7 @@ use crate::Gatehouse;
 use gatehouse_live::table::Hosts;
 use gatehouse_nginx::event::resolver::Resolver;
 use gatehouse_nginx::http::upstream::Slot;
-use gatehouse_nginx::{Conf, ConfLine, Counters, Expression};
+use gatehouse_nginx::{Conf, ConfLine, Expression};
 use gatehouse_table::balance::{Policy, Rules};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -48,8 +48,6 @@ pub(super) struct Lookup {
     pub(super) key: Expression,
     pub(super) policy: Box<dyn Policy>,
     pub(super) slot: Slot,
-    /// Where its requests are counted, once the configuration is complete.
-    pub(super) requests: OnceCell<Counters>,
 }
 
 impl Lookup {
@@ -59,7 +57,6 @@ impl Lookup {
             key,
             policy,
             slot: Slot::default(),
-            requests: OnceCell::new(),
         }
     }
 

@@ -4,11 +4,13 @@ use super::balance::Found;
 use super::conf::{Lookup, Main};
 use super::table::UpstreamTable;
 use crate::Gatehouse;
-use crate::metric::Metric;
+use crate::metric::{Metric, Register};
 use gatehouse_base::metrics::{About, CODES, Kind, Samples, code, code_word};
+use gatehouse_live::table::Pulse;
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Counters, Outcome, Phase, Request};
-use gatehouse_table::table::LookupKind;
+use gatehouse_table::table::{LookupKind, Table};
+use std::sync::atomic::AtomicU64;
 
 /// What a lookup can come to, as `$upstream_lookup_result` has it.
 const RESULTS: [&str; 4] = [
@@ -45,10 +47,8 @@ pub(super) const METRICS: &[Metric] = &[
         },
         register: Metric::LOOKED_UP,
         write: |main, part, samples| {
-            each(main, part, samples, |table, samples| {
-                if let Some(routes) = table.routes() {
-                    samples.put(&[table.name()], routes.stats().routes);
-                }
+            each_zone(main, part, samples, |name, table, samples| {
+                samples.put(&[name], table.stats().routes);
             })
         },
     },
@@ -62,10 +62,8 @@ pub(super) const METRICS: &[Metric] = &[
         },
         register: Metric::LOOKED_UP,
         write: |main, part, samples| {
-            each(main, part, samples, |table, samples| {
-                if let Some(routes) = table.routes() {
-                    samples.put(&[table.name()], routes.generation());
-                }
+            each_zone(main, part, samples, |name, table, samples| {
+                samples.put(&[name], table.generation());
             })
         },
     },
@@ -79,12 +77,11 @@ pub(super) const METRICS: &[Metric] = &[
         },
         register: Metric::LOOKED_UP,
         write: |main, part, samples| {
-            each(main, part, samples, |table, samples| {
-                if let Some(stats) = table.routes().map(|routes| routes.stats()) {
-                    let found = stats.names.saturating_sub(stats.unresolved);
-                    samples.put(&[table.name(), "found"], found);
-                    samples.put(&[table.name(), "lost"], stats.unresolved);
-                }
+            each_zone(main, part, samples, |name, table, samples| {
+                let stats = table.stats();
+                let found = stats.names.saturating_sub(stats.unresolved);
+                samples.put(&[name, "found"], found);
+                samples.put(&[name, "lost"], stats.unresolved);
             })
         },
     },
@@ -97,7 +94,7 @@ pub(super) const METRICS: &[Metric] = &[
             text: "Memory of the table's zone: routes, what waits to be free again (retired), free pages, and all else (other).",
         },
         register: Metric::LOOKED_UP,
-        write: |main, part, samples| each(main, part, samples, write_memory),
+        write: |main, part, samples| each_zone(main, part, samples, write_memory),
     },
     Metric {
         about: About {
@@ -108,16 +105,13 @@ pub(super) const METRICS: &[Metric] = &[
             text: "Whether what feeds the table (file, redis) could be used when it was looked at last.",
         },
         register: |main, counters| {
-            for table in &mut main.upstream.tables {
-                table.take_pulse(counters)?;
+            for table in &main.upstream.tables {
+                table.take_pulse(counters);
             }
-            Ok(())
         },
         write: |main, part, samples| {
-            each(main, part, samples, |table, samples| {
-                if let Some((feeder, pulse)) = table.pulse() {
-                    samples.put(&[table.name(), feeder], pulse.is_up().into());
-                }
+            each_feeder(main, part, samples, |labels, pulse, samples| {
+                samples.put(labels, pulse.is_up().into());
             })
         },
     },
@@ -131,10 +125,8 @@ pub(super) const METRICS: &[Metric] = &[
         },
         register: Metric::LOOKED_UP,
         write: |main, part, samples| {
-            each(main, part, samples, |table, samples| {
-                if let Some((feeder, pulse)) = table.pulse() {
-                    samples.put(&[table.name(), feeder], pulse.last_success());
-                }
+            each_feeder(main, part, samples, |labels, pulse, samples| {
+                samples.put(labels, pulse.last_success());
             })
         },
     },
@@ -154,27 +146,43 @@ fn each(
     table.is_some()
 }
 
+/// The same with its name and what is in its zone, if that is there.
+fn each_zone(
+    main: &crate::Main,
+    number: usize,
+    samples: &mut Samples<'_>,
+    write: impl FnOnce(&str, &Table<'_, AtomicU64>, &mut Samples<'_>),
+) -> bool {
+    each(main, number, samples, |table, samples| {
+        if let Some(routes) = table.routes() {
+            write(table.name(), &routes, samples);
+        }
+    })
+}
+
+/// The same with its labels and how what feeds it does, if something does.
+fn each_feeder(
+    main: &crate::Main,
+    number: usize,
+    samples: &mut Samples<'_>,
+    write: impl FnOnce(&[&str], &Pulse, &mut Samples<'_>),
+) -> bool {
+    each(main, number, samples, |table, samples| {
+        if let Some((feeder, pulse)) = table.pulse() {
+            write(&[table.name(), feeder], pulse, samples);
+        }
+    })
+}
+
 /// All lookups of a table count in one set.
-fn register(
-    main: &mut Main,
-    counters: &mut crate::metric::Register<'_>,
-) -> Result<(), gatehouse_nginx::Error> {
+fn register(main: &mut Main, counters: &mut Register<'_>) {
     let length = RESULTS.len().saturating_mul(CODES);
     for (number, table) in main.tables.iter_mut().enumerate() {
         let mut lookups = main.lookups.iter();
-        if !lookups.any(|lookup| lookup.table.index.get() == number) {
-            continue;
-        }
-        let set = counters(table.name(), length)?;
-        table.requests = set;
-        for lookup in &main.lookups {
-            if lookup.table.index.get() == number {
-                // It is complete once.
-                let _ = lookup.requests.set(set);
-            }
+        if lookups.any(|lookup| lookup.table.index.get() == number) {
+            table.requests = counters(table.name(), length);
         }
     }
-    Ok(())
 }
 
 /// Those that there were.
@@ -182,7 +190,7 @@ fn write_requests(table: &str, requests: Counters, samples: &mut Samples<'_>) {
     for (result, word) in RESULTS.iter().enumerate() {
         for code in 0..CODES {
             let count = requests.get(number(result, code));
-            if count > 0 {
+            if let Some(count) = count.filter(|count| *count > 0) {
                 samples.put(&[table, word, code_word(code)], count);
             }
         }
@@ -194,11 +202,8 @@ fn number(result: usize, code: usize) -> usize {
     result.saturating_mul(CODES).saturating_add(code)
 }
 
-fn write_memory(table: &UpstreamTable, samples: &mut Samples<'_>) {
-    let Some(routes) = table.routes() else {
-        return;
-    };
-    let stats = routes.stats();
+fn write_memory(name: &str, table: &Table<'_, AtomicU64>, samples: &mut Samples<'_>) {
+    let stats = table.stats();
     let parts = [
         ("routes", stats.record_words),
         ("retired", stats.retired_words),
@@ -207,9 +212,9 @@ fn write_memory(table: &UpstreamTable, samples: &mut Samples<'_>) {
     let mut other = stats.words;
     for (kind, words) in parts {
         other = other.saturating_sub(words);
-        samples.put(&[table.name(), kind], words.saturating_mul(WORD));
+        samples.put(&[name, kind], words.saturating_mul(WORD));
     }
-    samples.put(&[table.name(), "other"], other.saturating_mul(WORD));
+    samples.put(&[name, "other"], other.saturating_mul(WORD));
 }
 
 /// Bytes of a word.
@@ -226,19 +231,18 @@ impl Handler for Counting {
         if r.is_main() {
             let record = r.existing_record::<Gatehouse>();
             if let Some((lookup, found)) = record.and_then(|record| record.upstream.last.get()) {
-                lookup.count(found, r.status());
+                count(r, lookup, found);
             }
         }
         Outcome::Declined
     }
 }
 
-impl Lookup {
-    fn count(&self, found: &Found<'_>, status: u16) {
-        if let Some(requests) = self.requests.get() {
-            let result = found.route.map_or(MISS, |(kind, _)| kind as usize);
-            requests.count(number(result, code(status)));
-        }
+fn count(r: Request<'_>, lookup: &Lookup, found: &Found<'_>) {
+    let main = &r.main_conf::<Gatehouse>().upstream;
+    if let Some(table) = main.table(&lookup.table) {
+        let result = found.route.map_or(MISS, |(kind, _)| kind as usize);
+        table.requests.count(number(result, code(r.status())));
     }
 }
 

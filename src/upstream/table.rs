@@ -192,16 +192,15 @@ impl UpstreamTable {
     }
 
     /// Has what feeds it note how it does.
-    pub(super) fn take_pulse(&mut self, counters: &mut Register<'_>) -> Result<(), Error> {
+    pub(super) fn take_pulse(&self, counters: &mut Register<'_>) {
         let Some(fed_by) = self.fed_by else {
-            return Ok(());
+            return;
         };
-        let set = counters(&format!("{} {fed_by}", self.name()), Pulse::NUMBERS)?;
+        let set = counters(&format!("{} {fed_by}", self.name()), Pulse::NUMBERS);
         if let Some(pulse) = Pulse::of(set.cells()) {
             self.shared.set_pulse(pulse);
             let _ = self.pulse.set(pulse);
         }
-        Ok(())
     }
 
     /// What feeds it, and how that does.
@@ -214,10 +213,9 @@ impl UpstreamTable {
         let Some(routes) = self.routes() else {
             return false;
         };
-        let fed = self
-            .pulse()
-            .is_none_or(|(_, pulse)| pulse.last_success() > 0);
-        fed || routes.stats().routes > 0
+        let pulse = self.pulse.get();
+        let was_fed = pulse.is_some_and(|pulse| pulse.last_success() > 0);
+        was_fed || self.fed_by.is_none() || routes.stats().routes > 0
     }
 
     /// What answers a miss.

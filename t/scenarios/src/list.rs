@@ -44,6 +44,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("metrics_workers", metrics::workers).beside_others(),
     Scenario::new("metrics_alone", metrics::alone).beside_others(),
     Scenario::new("metrics_many", metrics::many).beside_others(),
+    Scenario::new("metrics_full", metrics::full).needs(&["hooks"]),
     Scenario::new("metrics_file", metrics::file).beside_others(),
     Scenario::new("metrics_store", metrics::store)
         .beside_others()

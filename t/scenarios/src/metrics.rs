@@ -172,6 +172,49 @@ pub(super) fn many(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
+/// Where there is no memory for more counters a reload goes on without them, and says so. Those that there are go on.
+pub(super) fn full(env: &Env) -> Result<(), String> {
+    let backend = Backend::http("a")?;
+    let mut server = start(env, backend.port(), "", "")?;
+    server.get("/", "Host: a.test")?;
+    // A test's build has room for some fifty of them.
+    let mut more = String::new();
+    for number in 0..80 {
+        let _ = writeln!(
+            more,
+            "upstream_table t{number} {{ zone 80k; file apps.json reload=0; }}
+            upstream u{number} {{ upstream_lookup t{number} $host; }}"
+        );
+    }
+    let conf = conf("", &more).replace("http://backend", "http://$arg_to");
+    let text = with_database(env, &conf);
+    server.write_conf(&text)?;
+    server.reload()?;
+    server.wait_log(
+        r#"\[error\] .*no memory for the counters of \d+ metrics, first of "gatehouse_requests_total t\d+", which are missing until nginx is started anew"#,
+        SOON,
+    )?;
+    server.allow("no memory for the counters");
+    for path in ["/?to=backend", "/?to=u0", "/?to=u79"] {
+        let status = server.get(path, "Host: a.test")?.status;
+        if status != 200 {
+            return Err(format!("{path}: {status}"));
+        }
+    }
+    expect(&server, FOUND, 2.0, "a table of before")?;
+    let of = |number: u32| FOUND.replace("apps", &format!("t{number}"));
+    expect(&server, &of(0), 1.0, "a new table")?;
+    if let Some(count) = metrics(&server)?.get(&of(79)) {
+        return Err(format!("{count} requests of a table without counters"));
+    }
+    // Nothing has noted that their files were read, but they have routes.
+    let status = server.get("/_gatehouse/-/ready", "")?.status;
+    if status != 200 {
+        return Err(format!("-/ready: {status}"));
+    }
+    server.stop()
+}
+
 /// The sizes of a chunked body's pieces.
 fn chunks(raw: &[u8]) -> Result<Vec<usize>, String> {
     let body = raw.windows(4).position(|w| w == b"\r\n\r\n");

@@ -6,7 +6,6 @@
 //! mapped anew whenever its size changes, and an old worker's counts would be lost. A new nginx, also one that takes
 //! over with USR2, begins at 0.
 
-use crate::conf::Error;
 use crate::ffi::cycle;
 use crate::sys;
 use ngx::core::Status;
@@ -20,15 +19,12 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 pub struct Counters(&'static [AtomicU64]);
 
 impl Counters {
-    /// The set of this name, of `count` counters: that of the configuration before, else a new one.
-    pub fn named(name: &str, count: usize) -> Result<Self, Error> {
+    /// The set of this name, of `count` counters: that of the configuration before, else a new one. None when there is no
+    /// memory for it.
+    pub fn named(name: &str, count: usize) -> Option<Self> {
         // A panic while it was locked has left it whole.
         let mut book = BOOK.lock().unwrap_or_else(PoisonError::into_inner);
-        let set = book.set(name, count);
-        set.ok_or_else(|| {
-            let shown = name.escape_debug();
-            Error::new(format!("no memory for the counters \"{shown}\""))
-        })
+        book.set(name, count)
     }
 
     /// One more of this number; nothing where there is no such number.
@@ -39,10 +35,10 @@ impl Counters {
         }
     }
 
-    /// What has been counted so far; 0 where there is no such number.
-    pub fn get(self, number: usize) -> u64 {
+    /// What has been counted so far; None where there is no such number.
+    pub fn get(self, number: usize) -> Option<u64> {
         let counter = self.0.get(number);
-        counter.map_or(0, |counter| counter.load(Ordering::Relaxed))
+        counter.map(|counter| counter.load(Ordering::Relaxed))
     }
 
     /// The numbers themselves, for those that are not counted but set.
@@ -67,9 +63,13 @@ static BOOK: LazyLock<Mutex<Book>> = LazyLock::new(Mutex::default);
 const LINE: usize = 8;
 /// Words that are taken at once: 64 KiB.
 const PIECE: usize = 8 * 1024;
-/// Words of all sets together: 64 MiB. Sets that no configuration has any more stay where they are, since an old worker
-/// may still count in them.
-const MOST: usize = 8 * 1024 * 1024;
+/// Words of all sets together: 64 MiB, or two pieces where a test is to get there. Sets that no configuration has any more
+/// stay where they are, since an old worker may still count in them.
+const MOST: usize = if cfg!(feature = "hooks") {
+    2 * PIECE
+} else {
+    1024 * PIECE
+};
 
 impl Book {
     fn set(&mut self, name: &str, count: usize) -> Option<Counters> {
