@@ -300,7 +300,8 @@ impl<'a, W: Word> Writer<'a, W> {
         self.begin();
         let result = self.replace(&new, old, record);
         let has_names = |old: &Old<'_>| RouteView::from_words(old.words).has_names();
-        if route.endpoints.iter().any(|one| one.name.is_some()) || old.is_some_and(has_names) {
+        let is_named = route.endpoints.iter().any(|one| one.name.is_some());
+        if result.is_ok() && (is_named || old.is_some_and(has_names)) {
             self.table.note_named();
         }
         self.end();

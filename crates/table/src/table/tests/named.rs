@@ -4,7 +4,7 @@ use super::hook::killed_at;
 use super::{key, memory, put, remove, writer};
 use crate::balance::{POLICIES, Rules, Selection, policy};
 use crate::route::{Located, Match, Resolver, parse_route};
-use crate::table::{Applied, Change, MAX_RECORD_WORDS, Owner, Passive, Table, resolve};
+use crate::table::{Applied, ApplyError, Change, MAX_RECORD_WORDS, Owner, Passive, Table, resolve};
 use std::net::IpAddr;
 
 fn located(ips: &[&str]) -> Vec<Located> {
@@ -231,6 +231,24 @@ fn whoever_follows_names_is_told_of_routes_with_names_and_of_no_others() {
     assert!(changed());
     remove(&table, "a.test").unwrap();
     assert!(changed());
+}
+
+#[test]
+fn a_change_that_a_full_zone_refuses_is_told_to_nobody() {
+    let memory = memory(96);
+    let table = Table::format(&memory, Match::Host, 3).unwrap();
+    let route = parse_route(TWO.as_bytes()).unwrap();
+    for n in 0.. {
+        let host = format!("h{n}.test");
+        let named = table.named();
+        let resolved = resolve(&key(&host), &route, &mut nothing_known(), &mut |_| {});
+        if put(&table, &host, &resolved) == Err(ApplyError::Full) {
+            assert!(n > 10);
+            assert_eq!(table.named(), named);
+            return;
+        }
+        assert_ne!(table.named(), named);
+    }
 }
 
 /// A writer that is killed after its change can be seen tells nobody: the next one does.
