@@ -56,7 +56,7 @@ fn addresses_in(route: RouteView<'_>, of: &Endpoint<'_>) -> Vec<Located> {
 
 impl<W: Word> Table<'_, W> {
     /// Another number whenever a route with names may have come, changed or gone: what was there before such a change
-    /// began to be read is known.
+    /// began to be read is known. 0 while there has been none.
     #[must_use]
     pub fn named(&self) -> u64 {
         let word = self.mem.words.get(head::NAMED);

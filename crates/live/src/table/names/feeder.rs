@@ -6,6 +6,7 @@ use super::lines::Lines;
 use super::walk::{Ground, Stride, Walk};
 use crate::feeder::{Feeder, Next, Turn};
 use crate::memory::Memory;
+use crate::scheduler;
 use crate::table::hosts::Hosts;
 use crate::table::shared::SharedTable;
 use crate::world::{Level, World};
@@ -43,8 +44,8 @@ pub struct NameFeeder<M> {
     garbage: Vec<Book>,
     walk: Option<Walk>,
     walks: u32,
-    /// What the table's number was when the last whole walk began.
-    seen: Option<u64>,
+    /// What the table's number ([`Table::named`]) was when the last whole walk began.
+    seen: u64,
     /// There are answers that a walk has not carried through the whole table yet.
     is_dirty: bool,
     walk_not_before_ms: u64,
@@ -100,7 +101,7 @@ impl<M: Memory> Feeder for NameFeeder<M> {
         self.servers.forget();
         self.garbage.push(std::mem::take(&mut self.book));
         self.walk = None;
-        self.seen = None;
+        self.seen = 0;
         self.is_dirty = false;
         self.walk_not_before_ms = 0;
         self.is_full = false;
@@ -125,7 +126,7 @@ impl<M: Memory> NameFeeder<M> {
             garbage: Vec::new(),
             walk: None,
             walks: 0,
-            seen: None,
+            seen: 0,
             is_dirty: false,
             walk_not_before_ms: 0,
             began_ms: 0,
@@ -267,7 +268,7 @@ impl<M: Memory> NameFeeder<M> {
     }
 
     fn needs_walk(&self, routes: &Table<'_, AtomicU64>) -> bool {
-        self.is_dirty || self.seen != Some(routes.named())
+        self.is_dirty || self.seen != routes.named()
     }
 
     /// Goes on with the walk under way.
@@ -290,8 +291,7 @@ impl<M: Memory> NameFeeder<M> {
         if !walk.stale.is_empty() {
             return self.put_some(who, now_ms);
         }
-        // What was put meanwhile has raised the number: one more walk finds nothing.
-        self.seen = Some(walk.named);
+        self.seen = walk.named;
         self.is_dirty |= stride == Stride::Disturbed || self.is_full;
         let took = now_ms.saturating_sub(self.began_ms);
         let pause = took.saturating_mul(SHARE).min(PAUSE_MS);
@@ -330,6 +330,7 @@ impl<M: Memory> NameFeeder<M> {
             return Step::More;
         };
         let mut is_full = false;
+        let before = writer.table().named();
         for _ in 0..CHANGES {
             let Some(key) = walk.stale.pop() else { break };
             let put = Key::parse(&key, self.table.mode)
@@ -337,6 +338,9 @@ impl<M: Memory> NameFeeder<M> {
                 .map(|key| put_again(writer, &key, &self.table));
             is_full |= put == Some(Err(ApplyError::Full));
         }
+        // These changes are known: nobody has to look for them.
+        let own = writer.table().named().wrapping_sub(before);
+        walk.named = walk.named.wrapping_add(own);
         self.is_full |= is_full;
         if is_full && !std::mem::replace(&mut self.was_full, true) {
             let text = "zone is full, some routes keep the old addresses of their names";
@@ -388,10 +392,19 @@ impl<M: Memory> NameFeeder<M> {
 
     /// Until when there is nothing to do.
     fn rest(&mut self, now_ms: u64) -> Next {
-        let is_complete = self.seen.is_some() && self.book.is_asked();
-        self.table.answers.borrow_mut().is_complete |= is_complete;
+        let table = Rc::clone(&self.table);
+        let Some(routes) = table.routes() else {
+            return Next::In(scheduler::BEAT_MS);
+        };
+        let needs_walk = self.needs_walk(&routes);
+        let is_without_names = self.seen == 0 && !needs_walk;
+        let is_complete = (self.seen > 0 || is_without_names) && self.book.is_asked();
+        table.answers.borrow_mut().is_complete |= is_complete;
+        if is_without_names {
+            return Next::In(scheduler::BEAT_MS);
+        }
         let counts = (self.book.len(), self.book.failing());
-        if let Some(routes) = self.table.routes().filter(|_| counts != self.noted) {
+        if counts != self.noted {
             routes.note_names(counts.0, counts.1);
             self.noted = counts;
         }
@@ -400,7 +413,6 @@ impl<M: Memory> NameFeeder<M> {
             let is_soon = now_ms.saturating_sub(self.asked_ms) < SOON_MS;
             pause = pause.min(if is_soon { LOOK_MS } else { LATER_MS });
         }
-        let needs_walk = self.table.routes().is_some_and(|t| self.needs_walk(&t));
         let walk_ms = Some(self.walk_not_before_ms).filter(|_| needs_walk);
         for at_ms in [self.book.due_ms(), walk_ms].into_iter().flatten() {
             pause = pause.min(at_ms.saturating_sub(now_ms));

@@ -18,7 +18,7 @@ const MOST_STALE: usize = 256;
 /// A walk and how far it has come.
 pub(super) struct Walk {
     cursor: Cursor,
-    /// What [`Table::named`] was when it began: everything before that is seen.
+    /// What [`Table::named`] was when it began, and how often this worker has raised it since: all that is seen.
     pub(super) named: u64,
     number: u32,
     /// All routes have been seen.
