@@ -111,6 +111,13 @@ pub(super) fn shared(env: &Env) -> Result<(), String> {
         ":0",
     )?;
     expect(here.port(0), &put("a.test"), 201)?;
+    // Where the index is something else, a registration would never end: there is none.
+    redis.ask(&["SET", "joins", "x"])?;
+    join(&here, "b.test", one.port(), "", 403)?;
+    is("EXISTS", redis.ask(&["EXISTS", "frontend:b.test"])?, ":0")?;
+    let said =
+        r"\[error\] .*registrations do not end: redis does not take changes from here \(WRONGTYPE";
+    here.wait_log(said, NOTICED)?;
     here.stop().and_then(|()| there.stop())
 }
 

@@ -66,22 +66,24 @@ pub(super) struct Registered {
     pub(super) now_ms: u64,
 }
 
-/// Asks for the registrations of a host, and watches them.
+/// Asks for the registrations of a host, and watches them; and whether the index can have the host.
 pub(super) fn ask_registered(commands: &mut Commands, keys: &KeySpace, host: &Key) {
     let (list, set) = (keys.route_key(host), keys.registrations_key(host));
     let last = MAX_ELEMENTS.to_string();
     commands.push(&[b"WATCH", &list, &set]);
     commands.push(&[b"LRANGE", &list, b"0", last.as_bytes()]);
     commands.push(&[b"ZRANGE", &set, b"0", b"-1", b"WITHSCORES"]);
+    commands.push(&[b"ZRANGE", &keys.registered_key(), b"0", b"0"]);
     commands.push(&[b"TIME"]);
 }
 
 /// Reads the answers to these. The inner error: there is something that is no list or set of ours.
 pub(super) fn read_registered(answers: &[Answer]) -> Result<Result<Registered, String>, Unwritten> {
-    let [watched, list, set, time] = answers else {
+    let [watched, list, set, index, time] = answers else {
         return Err(odd());
     };
     check(watched)?;
+    check(index)?;
     let now_ms = read_time(time)?;
     let list = match elements(list)? {
         // To write back what has been read of it would cut it off.
@@ -111,17 +113,10 @@ type Scores = Vec<(Vec<u8>, u64)>;
 
 /// The members of a set with their scores, or why it is none.
 fn scores(answer: &Answer) -> Result<Result<Scores, String>, Unwritten> {
-    let Some(answer) = answer else {
-        return Ok(Err("set is too long".into()));
+    let members = match parts(answer, "set")? {
+        Ok(members) => members,
+        Err(why) => return Ok(Err(why)),
     };
-    if let Some(error) = error_of(answer) {
-        return if error.starts_with("WRONGTYPE") {
-            Ok(Err(error))
-        } else {
-            Err(Unwritten::of_error(&error))
-        };
-    }
-    let members = items(answer.clone()).ok_or_else(odd)?;
     let pair = |member: OwnedFrame| {
         let pair = items(member)?;
         let [name, OwnedFrame::Double { data, .. }] = pair.as_slice() else {
@@ -146,19 +141,20 @@ fn read_time(answer: &Answer) -> Result<u64, Unwritten> {
 
 /// The elements of a list, or why it is none.
 pub(super) fn elements(answer: &Answer) -> Result<Result<Vec<Vec<u8>>, String>, Unwritten> {
+    let bytes = |element: OwnedFrame| element.as_bytes().unwrap_or_default().to_vec();
+    Ok(parts(answer, "list")?.map(|parts| parts.into_iter().map(bytes).collect()))
+}
+
+/// What a list or a set consists of, or why it is none.
+fn parts(answer: &Answer, what: &str) -> Result<Result<Vec<OwnedFrame>, String>, Unwritten> {
     let Some(answer) = answer else {
-        return Ok(Err("list is too long".into()));
+        return Ok(Err(format!("{what} is too long")));
     };
-    if let Some(error) = error_of(answer) {
-        return if error.starts_with("WRONGTYPE") {
-            Ok(Err(error))
-        } else {
-            Err(Unwritten::of_error(&error))
-        };
+    match error_of(answer) {
+        Some(error) if error.starts_with("WRONGTYPE") => Ok(Err(error)),
+        Some(error) => Err(Unwritten::of_error(&error)),
+        None => items(answer.clone()).ok_or_else(odd).map(Ok),
     }
-    let elements = items(answer.clone()).ok_or_else(odd)?;
-    let bytes = |element: &OwnedFrame| element.as_bytes().unwrap_or_default().to_vec();
-    Ok(Ok(elements.iter().map(bytes).collect()))
 }
 
 /// Whether a command was done.
@@ -251,11 +247,12 @@ mod tests {
     #[test]
     fn registrations_are_read_with_the_time() {
         let of = |text: &str| read_registered(&answers(text.as_bytes()));
+        let index = "*1\r\n$1\r\na\r\n";
         let list = "*2\r\n$0\r\n\r\n$17\r\nhttp://10.0.0.1:1\r\n";
         let set =
             "*2\r\n*2\r\n$17\r\nhttp://10.0.0.1:1\r\n,1700000000123\r\n*2\r\n$1\r\nx\r\n,nan\r\n";
         let time = "*2\r\n$10\r\n1700000000\r\n$6\r\n456789\r\n";
-        let found = of(&format!("+OK\r\n{list}{set}{time}")).unwrap();
+        let found = of(&format!("+OK\r\n{list}{set}{index}{time}")).unwrap();
         let found = found.unwrap_or_else(|why| panic!("{why}"));
         assert_eq!(found.now_ms, 1_700_000_000_456);
         let wanted = found.registry.wanted();
@@ -265,23 +262,26 @@ mod tests {
         );
         let long = format!("*4097\r\n{}", "$1\r\nx\r\n".repeat(4097));
         for odd in [
-            format!("+OK\r\n{long}{set}{time}"),
-            format!("+OK\r\n-WRONGTYPE x\r\n{set}{time}"),
-            format!("+OK\r\n{list}-WRONGTYPE x\r\n{time}"),
+            format!("+OK\r\n{long}{set}{index}{time}"),
+            format!("+OK\r\n-WRONGTYPE x\r\n{set}{index}{time}"),
+            format!("+OK\r\n{list}-WRONGTYPE x\r\n{index}{time}"),
         ] {
             assert!(of(&odd).unwrap().is_err(), "{odd}");
         }
         for broken in [
-            format!("-NOPERM\r\n{list}{set}{time}"),
-            format!("+OK\r\n{list}-NOPERM\r\n{time}"),
-            format!("+OK\r\n{list}+x\r\n{time}"),
-            format!("+OK\r\n{list}*1\r\n:1\r\n{time}"),
-            format!("+OK\r\n{list}{set}-NOPERM\r\n"),
-            format!("+OK\r\n{list}{set}*0\r\n"),
-            format!("+OK\r\n{list}{set}"),
+            format!("-NOPERM\r\n{list}{set}{index}{time}"),
+            format!("+OK\r\n{list}-NOPERM\r\n{index}{time}"),
+            format!("+OK\r\n{list}+x\r\n{index}{time}"),
+            format!("+OK\r\n{list}*1\r\n:1\r\n{index}{time}"),
+            format!("+OK\r\n{list}{set}{index}-NOPERM\r\n"),
+            format!("+OK\r\n{list}{set}{index}*0\r\n"),
+            format!("+OK\r\n{list}{set}{time}"),
         ] {
             assert!(of(&broken).is_err(), "{broken}");
         }
+        let wrong = "WRONGTYPE x";
+        let refused = of(&format!("+OK\r\n{list}{set}-{wrong}\r\n{time}")).err();
+        assert_eq!(refused, Some(Unwritten::Forbidden(wrong.into())));
     }
 
     #[test]

@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(
             words(&commands).trim_end(),
             "*3 WATCH frontend:a.test join:a.test *4 LRANGE frontend:a.test 0 4096 \
-            *5 ZRANGE join:a.test 0 -1 WITHSCORES *1 TIME"
+            *5 ZRANGE join:a.test 0 -1 WITHSCORES *4 ZRANGE joins 0 0 *1 TIME"
         );
         let mut transaction = Transaction::default();
         transaction.forget(&keys, b"x");

@@ -11,7 +11,7 @@ pub enum Unwritten {
     Unknown(String),
     /// It has no memory left.
     Full(String),
-    /// This user may not change it, or nobody may: it is a replica.
+    /// This user may not change it, or nobody may: it is a replica, or has something else in the place.
     Forbidden(String),
 }
 
@@ -22,7 +22,7 @@ impl Unwritten {
         let text = text.to_owned();
         match text.split(' ').next() {
             Some("OOM") => Self::Full(text),
-            Some("NOPERM" | "READONLY") => Self::Forbidden(text),
+            Some("NOPERM" | "READONLY" | "WRONGTYPE") => Self::Forbidden(text),
             _ => Self::Away(text),
         }
     }
@@ -54,7 +54,7 @@ mod tests {
         for text in ["OOM command not allowed", "OOM"] {
             assert_eq!(of(text), Unwritten::Full(text.into()));
         }
-        for text in ["NOPERM this user", "READONLY You can't write"] {
+        for text in ["NOPERM this user", "READONLY You can't write", "WRONGTYPE"] {
             assert_eq!(of(text), Unwritten::Forbidden(text.into()));
         }
         for text in ["LOADING Redis is", "MISCONF", "ERR OOM", "WRONGPASS x", ""] {
