@@ -2,11 +2,12 @@
 
 use super::change::Target;
 use super::renewal::Renewal;
-use gatehouse_live::table::{Act, Outcome, Unregistered};
+use gatehouse_live::table::{Act, Outcome, Refused, Unregistered};
 use gatehouse_nginx::event::task;
 use gatehouse_nginx::ffi::process;
 use gatehouse_nginx::http::reply::{Next, Producer};
 use gatehouse_table::route::Key;
+use gatehouse_table::table::ApplyError;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -108,9 +109,15 @@ impl Producer for Hold {
                     // White space behind a JSON text: shows the client that this is alive.
                     out.push(b'\n');
                 }
-                Some(Ok(Outcome::Left) | Err(Unregistered::Gone | Unregistered::TooMany)) => {
-                    return self.end();
-                }
+                // Also where somebody else has the host now.
+                Some(
+                    Ok(Outcome::Left)
+                    | Err(
+                        Unregistered::Gone
+                        | Unregistered::TooMany
+                        | Unregistered::Refused(Refused::Table(ApplyError::Foreign(_))),
+                    ),
+                ) => return self.end(),
                 Some(Err(Unregistered::Unwritten(_))) => {
                     self.is_cut_off = true;
                     self.due_ms = now_ms.saturating_add(UNWRITTEN_MS);

@@ -179,6 +179,14 @@ pub(super) fn held(env: &Env) -> Result<(), String> {
     drop(held);
     wait_answer(&here, "a.test", "404")?;
     wait_answer(&there, "a.test", "404")?;
+    // What is somebody else's by now is not renewed, and its caller is told.
+    let mut held = Held::begin(here.port(0), "a.test", one.port(), 60)?;
+    let mut lost = Held::begin(here.port(0), "b.test", one.port(), 1)?;
+    redis.ask(&["DEL", "join:b.test"])?;
+    redis.ask(&["PERSIST", "frontend:b.test"])?;
+    lost.end()?;
+    is("list", list(&redis, "b.test")?, vec![url(one.port())])?;
+    is("an open answer", held.read(), true)?;
     here.stop().and_then(|()| there.stop())
 }
 

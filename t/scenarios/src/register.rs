@@ -131,7 +131,7 @@ impl Held {
     }
 
     /// Reads what is there; whether the connection is still open.
-    fn read(&mut self) -> bool {
+    pub(super) fn read(&mut self) -> bool {
         let mut piece = [0; 4096];
         match self.stream.read(&mut piece) {
             Ok(0) => false,
@@ -149,7 +149,7 @@ impl Held {
     }
 
     /// Waits for the answer's proper end.
-    fn end(&mut self) -> Result<(), String> {
+    pub(super) fn end(&mut self) -> Result<(), String> {
         let ended = || {
             let open = self.read();
             (self.text().ends_with("\r\n0\r\n\r\n") || !open).then_some(())
