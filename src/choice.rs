@@ -20,6 +20,8 @@ pub(crate) enum Choice {
 /// A line that names a block, before or after the block is read.
 pub(crate) struct NameUse {
     pub(crate) name: String,
+    /// The directive.
+    pub(crate) by: String,
     pub(crate) line: ConfLine,
     /// The number of the block, once all are read.
     pub(crate) index: Cell<usize>,
@@ -51,11 +53,27 @@ impl Names {
         self.numbers.insert(name, number);
     }
 
-    /// Finds the blocks that lines name, now that all are read: `block` by `directive`.
-    pub(crate) fn find_all(&self, block: &str, directive: &str) -> Result<(), Error> {
+    /// Takes a name that the directive being read gives.
+    pub(crate) fn used(
+        cf: &mut Conf<'_, Gatehouse>,
+        names: fn(&mut Main) -> &mut Self,
+        name: String,
+    ) -> Result<Rc<NameUse>, Error> {
+        let used = Rc::new(NameUse {
+            name,
+            by: cf.words()?.first().cloned().unwrap_or_default(),
+            line: cf.here(),
+            index: Cell::new(usize::MAX),
+        });
+        names(cf.main()).uses.push(Rc::clone(&used));
+        Ok(used)
+    }
+
+    /// Finds the blocks that lines name, now that all are read.
+    pub(crate) fn find_all(&self, block: &str) -> Result<(), Error> {
         self.uses.iter().try_for_each(|used| {
-            let name = &used.name;
-            let unknown = || format!("unknown {block} \"{name}\" in \"{directive}\" directive");
+            let (name, by) = (&used.name, &used.by);
+            let unknown = || format!("unknown {block} \"{name}\" in \"{by}\" directive");
             let number = self.numbers.get(name);
             let number = number.ok_or_else(|| Error::at(&used.line, unknown()))?;
             used.index.set(*number);
@@ -82,13 +100,7 @@ impl Choice {
         if word.contains('$') {
             return Ok(Self::Variable(Rc::new(cf.compile_word(1)?)));
         }
-        let used = Rc::new(NameUse {
-            name: word,
-            line: cf.here(),
-            index: Cell::new(usize::MAX),
-        });
-        names(cf.main()).uses.push(Rc::clone(&used));
-        Ok(Self::Named(used))
+        Ok(Self::Named(Names::used(cf, names, word)?))
     }
 
     /// Whether a block is in force.

@@ -8,6 +8,7 @@ mod geoip;
 #[cfg(feature = "hooks")]
 mod hooks;
 mod journey;
+mod judge;
 mod keys;
 mod lender;
 mod metric;

@@ -30,7 +30,7 @@ __DATA__
     location = /_join { upstream_register apps hosts=*; }
 --- must_die
 --- error_log
-"upstream_register" directive needs "key_file=", or "insecure"
+"upstream_register" directive needs "key_file=" or "profile=", or "insecure"
 
 === TEST 3: a key and none
 --- http_config eval: $::Http
@@ -39,7 +39,7 @@ __DATA__
     location = /_join { upstream_register apps hosts=* key_file=key insecure; }
 --- must_die
 --- error_log
-"upstream_register" directive has "key_file=" and "insecure"
+"upstream_register" directive has more than one of "key_file=", "profile=" and "insecure"
 
 === TEST 4: an empty key
 --- http_config eval: $::Http
@@ -77,10 +77,10 @@ has an invalid pattern ""
 === TEST 8: a word of the future
 --- http_config eval: $::Http
 --- config
-    location = /_join { upstream_register apps hosts=* profile=workers; }
+    location = /_join { upstream_register apps hosts=* audience=workers; }
 --- must_die
 --- error_log
-invalid parameter "profile=workers"
+invalid parameter "audience=workers"
 
 === TEST 9: a word twice
 --- http_config eval: $::Http

@@ -93,7 +93,7 @@ pub(super) fn note(cf: &mut Merging<'_, Gatehouse>, level: &Loc) {
 /// Finds the policies that lines name, and warns about what cannot do what it says.
 pub(super) fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let policies = &cf.main().geoip.policies;
-    policies.names.find_all("geoip_policy", "geoip_use")?;
+    policies.names.find_all("geoip_policy")?;
     let mut doubts: Vec<(String, String)> = Vec::new();
     let futile = policies.all.iter().enumerate();
     doubts.extend(futile.filter_map(|(number, policy)| {

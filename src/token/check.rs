@@ -5,12 +5,16 @@ use super::path;
 use super::profile::profile_of;
 use super::record::{Action, CachedVerdict, Lacking, Record};
 use super::view::View;
+use crate::choice::{Choice, NameUse, Names};
+use crate::judge::Judge;
+use crate::words::set_once;
 use crate::{Gatehouse, refusal};
 use gatehouse_nginx::http::phase::Handler;
-use gatehouse_nginx::{Level, Outcome, Phase, Request, ffi::process};
+use gatehouse_nginx::{Conf, Error, Level, Outcome, Phase, Request, ffi::process};
 use gatehouse_token::{HttpStatuses, Reason};
 use std::cell::Cell;
 use std::fmt;
+use std::rc::Rc;
 
 /// The verdict of a profile on the request as received, made at most once after realip.
 pub(super) fn judge<'r>(
@@ -48,6 +52,28 @@ pub(super) fn judge<'r>(
     })?;
     record.verdicts.set(Some(judged));
     Some(judged)
+}
+
+/// Puts the location that is being read under a profile for a directive of another family, which asks for the verdict
+/// again: a dry run or `satisfy any` lets nobody in there.
+pub(super) fn required(cf: &mut Conf<'_, Gatehouse>, name: &str) -> Result<Rc<dyn Judge>, Error> {
+    let used = Names::used(cf, |main| &mut main.token.names, name.to_owned())?;
+    let auth = Choice::Named(Rc::clone(&used));
+    set_once(cf, |loc| &mut loc.token.auth, auth)
+        .map_err(|_| cf.error("has \"profile=\" where \"token_auth\" stands"))?;
+    Ok(Rc::new(Required(used)))
+}
+
+/// The profile that a directive of another family requires.
+struct Required(Rc<NameUse>);
+
+impl Judge for Required {
+    fn accepts(&self, r: Request<'_>) -> Option<bool> {
+        let r = r.main();
+        let record = r.record::<Gatehouse>()?;
+        let judged = judge(&record.token, r, self.0.index.get(), false)?;
+        Some(judged.verdict.is_ok())
+    }
 }
 
 /// Keeps the path as received, before any rewrite.

@@ -44,6 +44,7 @@ pub(crate) const FAMILY: Family = Family {
         Ok(())
     },
     complete,
+    judge: Some(check::required),
     install,
     ..Family::NONE
 };
@@ -165,7 +166,7 @@ fn find_lenders(main: &mut crate::Main) -> Result<(), Error> {
 fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     find_lenders(cf.main())?;
     let main = &cf.main().token;
-    main.names.find_all("token_profile", "token_auth")?;
+    main.names.find_all("token_profile")?;
     let has_profiles = main.in_use();
     let is_open = |used: &&Rc<NameUse>| {
         let named = main.profiles.get(used.index.get());
@@ -173,7 +174,13 @@ fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     };
     let open: Vec<_> = main.names.uses().iter().filter(is_open).cloned().collect();
     for used in open {
-        let name = &used.name;
+        let (name, by) = (&used.name, &used.by);
+        if by != "token_auth" {
+            let text = format!(
+                "token_profile \"{name}\" lets every request pass, \"{by}\" needs one that does not"
+            );
+            return Err(Error::at(&used.line, text));
+        }
         let text = format!(
             "token_profile \"{name}\" lets every request pass, its format is for \"token_auth\" with a variable"
         );

@@ -99,7 +99,7 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
     },
     Directive {
         name: c"upstream_register",
-        syntax: "table hosts=PATTERN[,…] (key_file=path | insecure) [ttl=time] [max_ttl=time] [max=N]",
+        syntax: "table hosts=PATTERN[,…] (key_file=path | profile=NAME | insecure) [ttl=time] [max_ttl=time] [max=N]",
         default: None,
         contexts: Contexts::LOCATION,
         args: Args::Between(1, 6),

@@ -1,5 +1,6 @@
 //! What an `upstream_register` says.
 
+use crate::judge::Judge;
 use crate::upstream::conf::{TableRef, use_table};
 use crate::words::duplicate;
 use crate::{Gatehouse, keys};
@@ -12,11 +13,20 @@ use std::rc::Rc;
 pub(crate) struct Register {
     pub(super) table: Rc<TableRef>,
     pub(super) hosts: HostList,
-    /// None: anybody who comes here may register.
-    pub(super) key: Option<Secret>,
+    pub(super) who: Who,
     pub(super) ttl_ms: u64,
     pub(super) max_ttl_ms: u64,
     pub(super) most: usize,
+}
+
+/// Who may register.
+pub(super) enum Who {
+    /// Who has this key.
+    Key(Secret),
+    /// Who has a token that is accepted.
+    Token(Rc<dyn Judge>),
+    /// Anybody who comes here.
+    Anybody,
 }
 
 /// How long a registration lasts unless something else is said, and at least.
@@ -37,15 +47,21 @@ pub(super) fn read(cf: &mut Conf<'_, Gatehouse>) -> Result<Register, Error> {
     let hosts = given.hosts.ok_or_else(|| {
         cf.error("has no \"hosts=\": it says which hosts may be registered, such as \"hosts=*.apps.example.com\"")
     })?;
-    match (&given.key, given.insecure) {
-        (None, false) => {
+    let who = match (given.key, given.profile, given.insecure) {
+        (Some(key), None, false) => Who::Key(key),
+        (None, Some(name), false) => Who::Token(judge(cf, &name)?),
+        (None, None, true) => Who::Anybody,
+        (None, None, false) => {
             return Err(cf.error(
-                "needs \"key_file=\", or \"insecure\" where only those can come who may register",
+                "needs \"key_file=\" or \"profile=\", or \"insecure\" where only those can come who may register",
             ));
         }
-        (Some(_), true) => return Err(cf.error("has \"key_file=\" and \"insecure\"")),
-        _ => {}
-    }
+        _ => {
+            return Err(
+                cf.error("has more than one of \"key_file=\", \"profile=\" and \"insecure\"")
+            );
+        }
+    };
     let max_ttl_ms = given
         .max_ttl_ms
         .unwrap_or(MAX_TTL_MS.max(given.ttl_ms.unwrap_or(0)));
@@ -56,7 +72,7 @@ pub(super) fn read(cf: &mut Conf<'_, Gatehouse>) -> Result<Register, Error> {
     Ok(Register {
         table: use_table(cf, words.get(1).cloned().unwrap_or_default()),
         hosts,
-        key: given.key,
+        who,
         ttl_ms,
         max_ttl_ms,
         most: given.most.unwrap_or(MOST),
@@ -68,6 +84,7 @@ pub(super) fn read(cf: &mut Conf<'_, Gatehouse>) -> Result<Register, Error> {
 struct Given {
     hosts: Option<HostList>,
     key: Option<Secret>,
+    profile: Option<String>,
     insecure: bool,
     ttl_ms: Option<u64>,
     max_ttl_ms: Option<u64>,
@@ -87,6 +104,9 @@ impl Given {
             Some(("key_file", path)) if !path.is_empty() => {
                 self.key.replace(keys::read_bearer(cf, path)?).is_some()
             }
+            Some(("profile", name)) if !name.is_empty() => {
+                self.profile.replace(name.to_owned()).is_some()
+            }
             Some(("ttl", time)) => self.ttl_ms.replace(ttl(cf, word, time)?).is_some(),
             Some(("max_ttl", time)) => self.max_ttl_ms.replace(ttl(cf, word, time)?).is_some(),
             Some(("max", count)) => {
@@ -104,6 +124,14 @@ impl Given {
             _ => return Err(cf.invalid_parameter(word)),
         })
     }
+}
+
+/// The profile of this name.
+fn judge(cf: &mut Conf<'_, Gatehouse>, name: &str) -> Result<Rc<dyn Judge>, Error> {
+    let families = cf.main().families;
+    let judge = families.iter().find_map(|family| family.judge);
+    let judge = judge.ok_or_else(|| cf.invalid_parameter("profile="))?;
+    judge(cf, name)
 }
 
 fn ttl(cf: &Conf<'_, Gatehouse>, word: &str, time: &str) -> Result<u64, Error> {

@@ -14,7 +14,7 @@ use super::table::UpstreamTable;
 use crate::words::answer_location;
 use crate::{Gatehouse, Loc as Locations};
 use change::Target;
-use conf::SHORTEST_MS;
+use conf::{SHORTEST_MS, Who};
 use gatehouse_live::table::{Act, Outcome, Unregistered};
 use gatehouse_nginx::http::body::Body;
 use gatehouse_nginx::http::content::{Answer, Content};
@@ -74,7 +74,7 @@ fn serve(r: Request<'_>) -> Result<Answer, Problem> {
     let register = register.ok_or_else(Problem::nowhere)?;
     let main = &r.main_conf::<Gatehouse>().upstream;
     let table = main.table(&register.table).ok_or_else(Problem::nowhere)?;
-    authorize(r, register.key.as_ref())?;
+    let is_anybody = admit(r, &register.who)?;
     let leaves = match r.method() {
         b"POST" => false,
         b"DELETE" => true,
@@ -87,8 +87,8 @@ fn serve(r: Request<'_>) -> Result<Answer, Problem> {
             return Err(Problem::new(405, "method_not_allowed", text).with("Allow", ALLOWED));
         }
     };
-    check_sender(r, register.key.is_some())?;
-    if register.key.is_none() && !leaves && !is_json(r.header(b"content-type"), false) {
+    check_sender(r, !is_anybody)?;
+    if is_anybody && !leaves && !is_json(r.header(b"content-type"), false) {
         let text = "Content-Type must be application/json";
         return Err(Problem::new(415, "unsupported_media_type", text));
     }
@@ -122,6 +122,20 @@ fn serve(r: Request<'_>) -> Result<Answer, Problem> {
     Ok(Answer::later(async move {
         asked.join(most).await.unwrap_or_else(Reply::from)
     }))
+}
+
+/// Whether the caller is anybody, and not one whose key or token was looked at.
+fn admit(r: Request<'_>, who: &Who) -> Result<bool, Problem> {
+    match who {
+        Who::Key(key) => authorize(r, Some(key))?,
+        Who::Token(judge) if judge.accepts(r) == Some(true) => {}
+        Who::Token(_) => {
+            let text = "this needs a token";
+            return Err(Problem::new(401, "unauthorized", text).with("WWW-Authenticate", "Bearer"));
+        }
+        Who::Anybody => return Ok(true),
+    }
+    Ok(false)
 }
 
 /// Where the caller is, as nginx sees it.

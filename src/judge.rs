@@ -1,0 +1,10 @@
+//! Token profiles, lent by the family that judges tokens to directives of others that let in only who has one.
+
+use gatehouse_nginx::Request;
+
+/// The token profile that requests of one location must satisfy.
+pub(crate) trait Judge {
+    /// Whether the request's token is accepted, whatever `satisfy` or a dry run made of the verdict. None when memory is
+    /// short.
+    fn accepts(&self, r: Request<'_>) -> Option<bool>;
+}
