@@ -2,14 +2,13 @@
 //!
 //! A family is a folder here, a row of [`crate::FAMILIES`], and its fields in [`crate::module`].
 
-use crate::judge::Judge;
+use crate::judge::FindJudge;
 use crate::metric::Metric;
 use crate::module::{Gatehouse, Loc, Main};
 use gatehouse_nginx::conf::directive::Directive;
 use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Variable;
 use gatehouse_nginx::{Conf, Counters, Error, Level, Merging};
-use std::rc::Rc;
 
 /// A family: what nginx reads, what requests see, and what the reference says about it.
 // Only the hooks build writes the reference.
@@ -34,7 +33,7 @@ pub(crate) struct Family {
     /// Checks what needs the whole `http` block.
     pub complete: fn(&mut Conf<'_, Gatehouse>) -> Result<(), Error>,
     /// Makes the location that is being read refuse requests without a token of the profile of this name.
-    pub judge: Option<fn(&mut Conf<'_, Gatehouse>, &str) -> Result<Rc<dyn Judge>, Error>>,
+    pub judge: Option<FindJudge>,
     /// Adds the handlers that the configuration needs. In each phase the one added last runs first.
     pub install: fn(&mut Installer<'_, Gatehouse>) -> Result<(), Error>,
     /// Whether it has all that it serves requests with; the error says what is missing.
