@@ -58,7 +58,7 @@ pub(super) const METRICS: &[Metric] = &[
             kind: Kind::Counter,
             unit: "changes",
             labels: &["table"],
-            text: "Changes of routes since the table's zone was made.",
+            text: "Changes of routes since the table's zone was made; a bulk counts as one.",
         },
         register: Metric::LOOKED_UP,
         write: |main, part, samples| {

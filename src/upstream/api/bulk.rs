@@ -11,7 +11,7 @@ use gatehouse_nginx::event::sleep::sleep;
 use gatehouse_nginx::http::body::{Body, BodyReader};
 use gatehouse_nginx::http::content::Answer;
 use gatehouse_nginx::http::reply::Reply;
-use gatehouse_nginx::{Level, Request, Zone, ffi::log};
+use gatehouse_nginx::{Request, Zone};
 use gatehouse_table::api::Query;
 use gatehouse_table::route::{PatchEntry, PatchReader, RouteError};
 use gatehouse_table::table::{Owner, Prepared};
@@ -68,11 +68,7 @@ impl Patching {
             return Err(problem);
         }
         let made = change_all(&*table, bulk).await;
-        let counts = made.map_err(|(refused, key, lost)| {
-            if lost > 0 {
-                let text = format!("upstream table \"{}\": {lost} routes of a refused PATCH could not be taken back: the zone is full, or another one has taken its place", table.name());
-                log::cycle(Level::Error, &text);
-            }
+        let counts = made.map_err(|(refused, key)| {
             let problem = match refused {
                 Refused::Condition if key.is_some() => {
                     let text = "a route was changed by somebody else meanwhile";

@@ -253,8 +253,81 @@ pub(super) fn bulk(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
-/// A client that goes, a reload in the middle: all of it is made. A kill: each route is whole, and the rest comes when it
-/// is sent again.
+/// Hosts that a bulk changes together are seen to change together, whichever worker is asked, while others change other
+/// hosts and see that at once.
+pub(super) fn bulk_at_once(env: &Env) -> Result<(), String> {
+    let (old, new) = (Backend::http("old")?, Backend::http("new")?);
+    let server = start(env, 2)?;
+    let (count, port) = (80_000, server.port(0));
+    let of_old = format!("PATCH /_apps/\n{}", many(count, old.port()));
+    expect(&server, &of_old, 200)?;
+    let before = memory_of_routes(&server)?;
+    let text = many(count, new.port());
+    let client = thread::spawn(move || {
+        let begun = Instant::now();
+        let answer = send(port, &format!("PATCH /_apps/\n{text}"), "")?;
+        Ok::<_, String>((answer.status, begun.elapsed()))
+    });
+    let is_new = |host: &str| -> Result<bool, String> {
+        let answer = server.get("/", &format!("Host: {host}\nConnection: close"))?;
+        match answer.header("X-Backend").as_deref() {
+            Some("new") => Ok(true),
+            Some("old") => Ok(false),
+            _ => Err(format!("{host}: {} {}", answer.status, answer.text())),
+        }
+    };
+    // The route that is made first, and the one that is made last, in both orders.
+    let (one, other) = (format!("h{}.test", count - 1), "h0.test".to_owned());
+    let (mut made, mut number) = (0, 0);
+    loop {
+        for (first, second) in [(&one, &other), (&other, &one)] {
+            if is_new(first)? && !is_new(second)? {
+                return Err(format!("{first} is new, and {second} is old"));
+            }
+        }
+        if is_new(&one)? {
+            break;
+        }
+        // Half of it or more is made, and nothing of it is to be seen.
+        if memory_of_routes(&server)? > before * 5 / 4 {
+            made += 1;
+            expect(
+                &server,
+                &format!("PUT /_apps/o{number}.test\n{{\"backends\": []}}"),
+                201,
+            )?;
+            expect(&server, &format!("GET /_apps/o{number}.test"), 200)?;
+            number += 1;
+        }
+    }
+    let (status, took) = client.join().map_err(|_| "the client panicked")??;
+    println!("# {count} routes in {took:?}, looked at {made} times while they were made");
+    if status != 200 || made == 0 {
+        return Err(format!(
+            "{status}, looked at {made} times while it was made"
+        ));
+    }
+    let all = expect(&server, "GET /_apps/?owner=api", 200)?.text();
+    let found = all
+        .matches(&format!("http://127.0.0.1:{}\"", new.port()))
+        .count();
+    if found != count || keys(&server)?.len() != count + number {
+        return Err(format!("{found} routes are new, of {count}"));
+    }
+    server.stop()
+}
+
+/// Bytes of the zone that routes take, seen or not.
+fn memory_of_routes(server: &Server) -> Result<u64, String> {
+    let text = expect(server, "GET /_apps/-/metrics", 200)?.text();
+    let start = "gatehouse_zone_bytes{table=\"apps\",kind=\"routes\"} ";
+    let line = text.lines().find_map(|line| line.strip_prefix(start));
+    line.and_then(|value| value.parse().ok())
+        .ok_or_else(|| format!("no {start}in {text}"))
+}
+
+/// A client that goes, a reload in the middle: all of it is made. A kill: all of it or nothing, and all when it is sent
+/// again.
 pub(super) fn bulk_interrupted(env: &Env) -> Result<(), String> {
     let mut server = start(env, 2)?;
     let count = 30_000;
@@ -273,21 +346,14 @@ pub(super) fn bulk_interrupted(env: &Env) -> Result<(), String> {
         let request = format!("{head}\n{text}");
         thread::spawn(move || send(to, &request, "").map(|answer| answer.status))
     };
-    let has_begun = |server: &Server, than: &str| {
-        let changed = || {
-            let answer = send(server.port(0), "GET /_apps/?limit=1", "").ok()?;
-            answer.header("ETag").filter(|tag| tag != than)
-        };
-        poll::until(SOON, changed).ok_or("the PATCH did not begin")
-    };
-    let tag = |server: &Server| {
-        let answer = expect(server, "GET /_apps/?limit=1", 200)?;
-        Ok::<_, String>(answer.header("ETag").unwrap_or_default())
+    let has_begun = |server: &Server, before: u64| {
+        let more = || memory_of_routes(server).ok().filter(|now| *now > before);
+        poll::until(SOON, more).ok_or("the PATCH did not begin")
     };
     // A reload.
-    let before = tag(&server)?;
+    let before = memory_of_routes(&server)?;
     let client = begin(&server, 1);
-    has_begun(&server, &before)?;
+    has_begun(&server, before)?;
     server.reload()?;
     let status = client.join().map_err(|_| "the client panicked")??;
     if (status, whole(&server)?) != (200, count) {
@@ -309,9 +375,9 @@ pub(super) fn bulk_interrupted(env: &Env) -> Result<(), String> {
     };
     poll::until(PATIENCE, all_made).ok_or("a client that went took its change away")?;
     // A kill of whoever is at it.
-    let before = tag(&server)?;
+    let before = memory_of_routes(&server)?;
     let client = begin(&server, 3);
-    has_begun(&server, &before)?;
+    has_begun(&server, before)?;
     for pid in server.worker_pids() {
         process::send(pid, Signal::SIGKILL)?;
     }
@@ -323,6 +389,20 @@ pub(super) fn bulk_interrupted(env: &Env) -> Result<(), String> {
     if whole(&server)? != count {
         return Err(format!("{} routes after a kill", whole(&server)?));
     }
+    all_at(&server, 2, count).or_else(|_| all_at(&server, 3, count))?;
+    // The next change finds what is left of it.
+    let put = || {
+        send(
+            server.port(0),
+            "PUT /_apps/next.test\n{\"backends\": []}",
+            "",
+        )
+        .ok()
+    };
+    let put = || put().filter(|answer| answer.status == 201);
+    poll::until(SOON, put).ok_or("no change after the kill")?;
+    expect(&server, "DELETE /_apps/next.test", 204)?;
+    all_at(&server, 2, count).or_else(|_| all_at(&server, 3, count))?;
     expect(&server, &format!("PATCH /_apps/\n{}", many(count, 3)), 200)?;
     all_at(&server, 3, count)?;
     server.stop()

@@ -246,6 +246,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("api_owned", api::owned).beside_others(),
     Scenario::new("api_openapi", api_openapi::run).beside_others(),
     Scenario::new("api_bulk", api::bulk),
+    Scenario::new("api_bulk_at_once", api::bulk_at_once),
     Scenario::new("api_bulk_interrupted", api::bulk_interrupted),
 ];
 

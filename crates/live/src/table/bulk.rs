@@ -1,7 +1,8 @@
-//! Many changes that belong together: all of them are made, or none.
+//! Many changes that belong together: all of them are made, or none, and all are seen at once.
 //!
-//! They are made in slices, and others may change other routes in between. When one is refused, those made before it are
-//! taken back.
+//! They are made in slices, and others may change other routes in between; nothing of them is seen until all are made
+//! (see `bulk` in the table). Whoever else changes one of these routes meanwhile is not held up: what the bulk expects of
+//! that route is then looked at again, so that it is refused as if the change had come before it began.
 
 use super::change::{Condition, Refused, current};
 use super::shared::SharedTable;
@@ -9,12 +10,15 @@ use crate::chunks::Stack;
 use crate::memory::Memory;
 use gatehouse_table::route::{Key, Match};
 use gatehouse_table::table::{
-    Applied, ApplyError, Change, NoWriter, Owner, Prepared, Room, RouteView, Writer,
+    Applied, ApplyError, BulkNumber, Change, NoWriter, Owner, Prepared, Room, RouteView, Shown,
+    Writer,
 };
 use zeroize::Zeroizing;
 
 /// Changes under one hold of the lock: some hundred microseconds.
 const CHANGES: usize = 32;
+/// How often the changes are looked through because others have changed their routes. Addresses of names change so.
+const PASSES: u32 = 8;
 
 /// The first word of a change in a stack.
 const PUT: u64 = 1;
@@ -41,15 +45,19 @@ pub struct Bulk {
     mode: Match,
     /// The table's generation that is expected when the first change is made.
     only_if: Option<u64>,
+    /// As the table knows it, once it has begun.
+    number: Option<BulkNumber>,
     todo: Stack<u64>,
-    /// What takes back those that were made.
-    undo: Stack<u64>,
+    /// Those that are made, and to be settled in the end.
+    done: Stack<u64>,
+    passes: u32,
     counts: Counts,
+    /// All of it can be seen.
+    is_shown: bool,
     failed: Option<(Refused, Option<Key>)>,
     room: Option<Room>,
     /// Room has been made for the change in hand.
     is_made: bool,
-    lost: usize,
 }
 
 /// How far a bulk has come.
@@ -57,13 +65,14 @@ pub struct Bulk {
 pub enum Progress {
     /// Somebody else has the lock: later.
     Wait,
+    /// Another bulk is being made: this one begins when that has ended.
+    Queued,
     /// There is more to do.
     More,
     /// All changes are made.
     Made(Counts),
-    /// None is made: why, and which one was refused. So many could not be taken back, which takes a zone that others have
-    /// filled at that very moment, or one that another zone has replaced, with these changes in it.
-    Refused(Refused, Option<Key>, usize),
+    /// None is made: why, and which one was refused.
+    Refused(Refused, Option<Key>),
 }
 
 impl Bulk {
@@ -74,13 +83,15 @@ impl Bulk {
             owner,
             mode,
             only_if,
+            number: None,
             todo: Stack::default(),
-            undo: Stack::default(),
+            done: Stack::default(),
+            passes: 0,
             counts: Counts::default(),
+            is_shown: false,
             failed: None,
             room: None,
             is_made: false,
-            lost: 0,
         }
     }
 
@@ -95,7 +106,7 @@ impl Bulk {
     pub fn attempt<M: Memory>(&mut self, table: &SharedTable<M>, now_ms: u64) -> Progress {
         let mut progress = Progress::Wait;
         let Some(routes) = table.routes() else {
-            return Progress::Refused(Refused::NoTable, None, 0);
+            return Progress::Refused(Refused::NoTable, None);
         };
         table.memory.try_locked(&mut || {
             progress = match routes.writer(now_ms) {
@@ -106,36 +117,35 @@ impl Bulk {
         progress
     }
 
-    /// No further change is made; those made are taken back.
+    /// No further change is made; those made are taken back. What can be seen stays.
     pub fn give_up(&mut self) {
         self.failed.get_or_insert((Refused::Busy, None));
     }
 
     /// Frees a part of the memory; false when there is none left. All at once would take long.
     pub fn shrink(&mut self) -> bool {
-        self.todo.shrink() | self.undo.shrink()
+        self.todo.shrink() | self.done.shrink()
     }
 
     fn under_lock(&mut self, writer: &mut Writer<'_>) -> Progress {
+        if let Some(progress) = self.resume(writer) {
+            return progress;
+        }
         if let Some(room) = &mut self.room {
             if writer.make_room(room) {
                 return Progress::More;
             }
             self.room = None;
         }
-        if let Some(expected) = self.only_if.take() {
-            if writer.table().generation() != expected {
-                self.failed = Some((Refused::Condition, None));
-            }
-        }
         for _ in 0..CHANGES {
-            if let Some((refused, key)) = &self.failed {
-                if self.undo.is_empty() {
-                    return Progress::Refused(*refused, key.clone(), self.lost);
+            if self.is_shown || self.failed.is_some() {
+                if self.done.is_empty() {
+                    writer.close_bulk();
+                    return self.result();
                 }
-                self.take_back(writer);
+                self.settle(writer);
             } else if self.todo.is_empty() {
-                return Progress::Made(self.counts);
+                self.show(writer);
             } else {
                 self.make(writer);
             }
@@ -146,7 +156,38 @@ impl Bulk {
         Progress::More
     }
 
-    /// Makes the change on top.
+    /// Begins, or goes on; something where there is nothing to go on with.
+    fn resume(&mut self, writer: &mut Writer<'_>) -> Option<Progress> {
+        if let Some(number) = self.number {
+            if writer.resume_bulk(number) {
+                return None;
+            }
+            // The table was repaired meanwhile: what could be seen stays, and nothing else is left.
+            self.give_up();
+            return Some(self.result());
+        }
+        if self.failed.is_some() {
+            return Some(self.result());
+        }
+        let generation = writer.table().generation();
+        self.number = writer.open_bulk();
+        if self.number.is_none() {
+            return Some(Progress::Queued);
+        }
+        if self.only_if.take().is_some_and(|only| only != generation) {
+            self.failed = Some((Refused::Condition, None));
+        }
+        None
+    }
+
+    fn result(&self) -> Progress {
+        match &self.failed {
+            Some((refused, key)) if !self.is_shown => Progress::Refused(*refused, key.clone()),
+            _ => Progress::Made(self.counts),
+        }
+    }
+
+    /// Makes the change on top, unless it is there from an earlier pass.
     fn make(&mut self, writer: &mut Writer<'_>) {
         // They may hold secrets.
         let words = Zeroizing::new(self.todo.last().unwrap_or_default().to_vec());
@@ -154,56 +195,64 @@ impl Bulk {
             self.todo.pop();
             return;
         };
+        if let Some(pending) = writer.pending(&change.key) {
+            return self.made(writer, pending, &words, change.key);
+        }
         let before = match current(writer.table(), &change.key) {
             Ok(before) => before,
             Err(refused) => return self.fail(refused, change.key),
         };
-        let version = before.as_ref().map(|(_, version)| *version);
+        let version = before.map(|(_, version)| version);
         if !change.expects().holds(version) {
             return self.fail(Refused::Condition, change.key);
         }
-        // First the way back: without memory for it nothing is done.
-        let taken = before.as_ref().map(|(taken, _)| taken.words());
-        if !self.undo.push(&entry(&change.key, None, taken)) {
-            return self.fail(Refused::NoMemory, change.key);
-        }
         match change.apply(writer, self.owner) {
-            Ok(applied) => {
-                self.count(applied);
-                self.is_made = false;
-                self.todo.pop();
-                if matches!(applied, Applied::Unchanged | Applied::Missing) {
-                    self.undo.pop();
-                }
-            }
+            Ok(applied) => self.made(writer, applied, &words, change.key),
             Err(ApplyError::Full) if !self.is_made => {
-                self.undo.pop();
-                self.make_room();
+                self.is_made = true;
+                self.room = Some(Room::default());
             }
-            Err(error) => {
-                self.undo.pop();
-                self.fail(Refused::Table(error), change.key);
-            }
+            Err(error) => self.fail(Refused::Table(error), change.key),
         }
     }
 
-    /// Takes back the change that was made last.
-    fn take_back(&mut self, writer: &mut Writer<'_>) {
-        let words = Zeroizing::new(self.undo.last().unwrap_or_default().to_vec());
-        let result = Entry::read(&words, self.mode).map(|entry| entry.apply(writer, self.owner));
-        if result == Some(Err(ApplyError::Full)) && !self.is_made {
-            return self.make_room();
-        }
-        if matches!(result, Some(Err(_))) {
-            self.lost = self.lost.saturating_add(1);
-        }
+    /// The change on top is made.
+    fn made(&mut self, writer: &mut Writer<'_>, applied: Applied, words: &[u64], key: Key) {
         self.is_made = false;
-        self.undo.pop();
+        self.todo.pop();
+        let is_pending = !matches!(applied, Applied::Unchanged | Applied::Missing);
+        if is_pending && !self.done.push(words) {
+            // There is no memory to remember it by.
+            writer.settle(&key);
+            return self.fail(Refused::NoMemory, key);
+        }
+        self.count(applied);
     }
 
-    fn make_room(&mut self) {
-        self.is_made = true;
-        self.room = Some(Room::default());
+    /// All changes are made, or so it seems.
+    fn show(&mut self, writer: &mut Writer<'_>) {
+        match writer.show_bulk(self.done.len()) {
+            Shown::All => self.is_shown = true,
+            Shown::Disturbed if self.passes >= PASSES => self.give_up(),
+            Shown::Disturbed => {
+                self.passes = self.passes.saturating_add(1);
+                std::mem::swap(&mut self.todo, &mut self.done);
+                let unchanged = self.counts.unchanged;
+                self.counts = Counts {
+                    unchanged,
+                    ..Counts::default()
+                };
+            }
+        }
+    }
+
+    /// Settles the change that was made last.
+    fn settle(&mut self, writer: &mut Writer<'_>) {
+        let words = Zeroizing::new(self.done.last().unwrap_or_default().to_vec());
+        if let Some(entry) = Entry::read(&words, self.mode) {
+            writer.settle(&entry.key);
+        }
+        self.done.pop();
     }
 
     fn fail(&mut self, refused: Refused, key: Key) {

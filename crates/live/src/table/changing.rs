@@ -16,6 +16,8 @@ use std::time::Duration;
 const PATIENCE_MS: u64 = 10_000;
 /// The pause between two attempts: the loop turns meanwhile.
 const PAUSE: Duration = Duration::from_millis(1);
+/// The same while another bulk is being made.
+const QUEUE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Makes a change in the table, from any worker.
 ///
@@ -41,11 +43,11 @@ pub async fn change<M: Memory>(
 /// Makes changes that belong together, from any worker. What the memory of `bulk` holds is freed meanwhile.
 ///
 /// # Errors
-/// Why none was made, the key whose change was refused, and how many could not be taken back.
+/// Why none was made, and the key whose change was refused.
 pub async fn change_all<M: Memory>(
     table: &SharedTable<M>,
     mut bulk: Bulk,
-) -> Result<Counts, (Refused, Option<Key>, usize)> {
+) -> Result<Counts, (Refused, Option<Key>)> {
     let mut until = process::now_ms().saturating_add(PATIENCE_MS);
     let result = loop {
         let clock = SystemClock::start();
@@ -58,10 +60,15 @@ pub async fn change_all<M: Memory>(
         };
         let pause = match progress {
             Progress::Made(counts) => break Ok(counts),
-            Progress::Refused(why, key, lost) => break Err((why, key, lost)),
+            Progress::Refused(why, key) => break Err((why, key)),
             Progress::More => {
                 until = process::now_ms().saturating_add(PATIENCE_MS);
                 Duration::ZERO
+            }
+            // The one before it lives, or is taken back by the next writer.
+            Progress::Queued => {
+                until = process::now_ms().saturating_add(PATIENCE_MS);
+                QUEUE_PAUSE
             }
             // What was made is taken back when the lock is to be had again.
             Progress::Wait if process::now_ms() >= until => {

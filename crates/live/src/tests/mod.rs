@@ -1,5 +1,6 @@
 //! Tests of what links without nginx.
 
+mod bulk;
 mod change;
 mod change_cost;
 mod cost;

@@ -5,7 +5,7 @@
 //! place, then raises `MOVES`, then clears the old one: a reader that missed a moving entry finds `MOVES` changed and
 //! looks again.
 
-use super::layout::{BUCKET, EMPTY, HEADER, head, slot_record, slot_tag_is};
+use super::layout::{BUCKET, EMPTY, HEADER, PENDING, head, slot_tag_is};
 use super::record::First;
 use super::{Table, Word};
 use std::sync::atomic::Ordering;
@@ -14,7 +14,9 @@ use std::sync::atomic::Ordering;
 #[derive(Clone, Copy)]
 pub(super) struct Found {
     pub(super) slot_at: usize,
+    /// The record that readers see; nowhere where there is none yet, or none any more.
     pub(super) record_at: usize,
+    pub(super) is_pending: bool,
 }
 
 /// Most slots looked at in search of room; enough for an index 95 % full.
@@ -64,9 +66,12 @@ impl<W: Word> Table<'_, W> {
             .into_iter()
             .flat_map(|bucket| self.slots(bucket));
         slots.find_map(|(slot_at, slot)| {
-            let record_at = slot_record(slot);
-            let same = slot_tag_is(slot, hash) && self.record_has_key(record_at, key);
-            same.then_some(Found { slot_at, record_at })
+            let same = slot_tag_is(slot, hash) && self.record_has_key(self.named_at(slot), key);
+            same.then(|| Found {
+                slot_at,
+                record_at: self.shown_at(slot),
+                is_pending: slot & PENDING != 0,
+            })
         })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! header            HEADER words
-//! index             buckets of 8 slots: tag 16 | version 16 | record offset 32
+//! index             buckets of 8 slots: tag 16 | version 16 | pending 1 | record offset 31 (see `bulk` for pending)
 //! peer chains       one head per word: first peer line of each hash chain (writers only)
 //! page descriptors  DESC words per page (writers only)
 //! pages             PAGE words each: blocks of one size (records and what is attached to them), peers, or cells
@@ -15,7 +15,7 @@
 /// `gatehous` as a word.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"gatehous");
 /// Raised with every change of this layout, of a record's encoding or of the hash.
-pub(super) const VERSION: u64 = 4;
+pub(super) const VERSION: u64 = 5;
 
 /// [`head::DIRTY`] of a table that a writer is changing.
 pub(super) const WRITING: u64 = 1;
@@ -112,6 +112,21 @@ pub(super) mod head {
     pub(crate) const UNRESOLVED: usize = 29;
     /// Record pages with room, one list per size.
     pub(crate) const CLASSES: usize = 32;
+    /// The bulk that is being made, 0 for none (see `bulk`); the last number given to one; the last one that readers see.
+    pub(crate) const BULK: usize = 80;
+    pub(crate) const LAST_BULK: usize = 81;
+    pub(crate) const VISIBLE: usize = 82;
+    /// When the bulk's maker was last at work.
+    pub(crate) const BULK_BEAT: usize = 83;
+    /// Slots that are pending, and how many slots ever were.
+    pub(crate) const PENDING: usize = 84;
+    pub(crate) const PENDED: usize = 85;
+    /// What the bulk will do when it becomes visible: routes more (or less), wildcards that come and that go, and whether
+    /// there are routes with names among them.
+    pub(crate) const BULK_ROUTES: usize = 86;
+    pub(crate) const BULK_WILDCARDS: usize = 87;
+    pub(crate) const BULK_WILDCARDS_GONE: usize = 88;
+    pub(crate) const BULK_NAMED: usize = 89;
 }
 
 /// Record sizes in words. The smallest holds a retired block's link and time, and lets four words of bitmap cover a
@@ -123,7 +138,8 @@ const SIZES: [usize; 44] = [
 /// How many record sizes there are.
 pub(super) const CLASSES: usize = SIZES.len();
 
-const _: () = assert!(head::CLASSES + CLASSES <= HEADER);
+const _: () = assert!(head::CLASSES + CLASSES <= head::BULK);
+const _: () = assert!(head::BULK_NAMED < HEADER);
 
 /// The size class of a record of `words`; `None` when it is longer than a page.
 pub(super) fn class_of(words: usize) -> Option<usize> {
@@ -222,9 +238,16 @@ impl Geometry {
 /// An index slot without an entry.
 pub(super) const EMPTY: u64 = 0;
 
+/// In a slot's value: what is there is a pair of records, of which the reader is to take one.
+pub(super) const PENDING: u64 = 1 << 31;
+/// The part of a slot's value that is an offset.
+const OFFSET: u64 = PENDING - 1;
+
+const _: () = assert!(MAX_WORDS as u64 <= OFFSET);
+
 /// A slot's value for a record at `at`. Never [`EMPTY`]: offset 0 is the header's.
 pub(super) fn slot(hash: u64, version: u64, at: usize) -> u64 {
-    (hash & 0xffff) << 48 | (version & 0xffff) << 32 | (at as u64 & 0xffff_ffff)
+    (hash & 0xffff) << 48 | (version & 0xffff) << 32 | (at as u64 & OFFSET)
 }
 
 #[inline]
@@ -234,5 +257,5 @@ pub(super) fn slot_tag_is(slot: u64, hash: u64) -> bool {
 
 #[inline]
 pub(super) fn slot_record(slot: u64) -> usize {
-    (slot & 0xffff_ffff) as usize
+    (slot & OFFSET) as usize
 }

@@ -4,7 +4,7 @@
 //! found by looking at the index alone, and only the records of that part are read. A walk goes on behind any key,
 //! whether that key is still there or not.
 
-use super::layout::{BUCKET, EMPTY, slot_record};
+use super::layout::{BUCKET, EMPTY};
 use super::record::First;
 use super::view::RouteView;
 use super::{MAX_RECORD_WORDS, Table, Word};
@@ -213,7 +213,7 @@ impl<W: Word> Table<'_, W> {
             if slot == EMPTY {
                 return None;
             }
-            let at = slot_record(slot);
+            let at = self.named_at(slot);
             let len = First(self.mem.load(at)).key_end().min(to.len());
             for (to, from) in to.iter_mut().zip(self.mem.slice(at, len).unwrap_or(&[])) {
                 *to = from.load(Ordering::Relaxed);

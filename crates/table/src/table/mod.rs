@@ -5,6 +5,7 @@
 //! publishes each change with a single store, so a process killed at any instruction leaves a table that serves.
 
 mod attached;
+mod bulk;
 mod cells;
 mod demand;
 mod encode;
@@ -21,6 +22,7 @@ mod pages;
 mod parts;
 mod peer;
 mod peers;
+mod pending;
 mod prepared;
 mod reader;
 mod record;
@@ -39,6 +41,7 @@ mod written;
 pub(crate) mod tests;
 
 pub use attached::Keys;
+pub use bulk::{BulkNumber, Shown};
 pub use demand::Demand;
 pub use exact::Taken;
 pub use fed::{Ticket, is_source};

@@ -4,7 +4,8 @@
 //! version, so a record replaced by another at the same place shows). The fences make that sound: see the C11 memory
 //! model's fence rule, and the race tests.
 
-use super::layout::{BUCKET, EMPTY, head, slot_record, slot_tag_is};
+use super::layout::{BUCKET, EMPTY, head, slot_tag_is};
+use super::pending::NOWHERE;
 use super::record::First;
 use super::view::RouteView;
 use super::{Table, Word};
@@ -216,7 +217,7 @@ impl<W: Word> Table<'_, W> {
     }
 
     fn read_slot(&self, word: &W, slot: u64, key: &[u8], buf: &mut [u64]) -> Attempt {
-        let at = slot_record(slot);
+        let at = self.shown_at(slot);
         let same_key = self.record_has_key(at, key);
         let len = First(self.mem.load(at)).words();
         let mut copied = 0;
@@ -244,8 +245,14 @@ impl<W: Word> Table<'_, W> {
     pub fn cursor(&self) -> Cursor {
         Cursor {
             bucket: 0,
-            moves: self.moves(),
+            moves: self.upheavals(),
         }
+    }
+
+    /// Another number whenever a walk over the table may have met a route twice, or not at all, or has come too early for
+    /// a part of a bulk.
+    fn upheavals(&self) -> u64 {
+        self.moves().wrapping_add(self.visible_bulk())
     }
 
     /// Shows every route of the next `buckets` index buckets (about six routes each in a full table) and moves the
@@ -270,11 +277,11 @@ impl<W: Word> Table<'_, W> {
         to < self.geo.buckets
     }
 
-    /// Whether entries have moved since the cursor's walk began: it may have shown a route twice or not at all. Restart
-    /// the walk if every route is needed.
+    /// Whether entries have moved since the cursor's walk began, or a bulk has become visible: it may have shown a route
+    /// twice or not at all, or a part of the bulk only. Restart the walk if every route is needed.
     #[must_use]
     pub fn disturbed(&self, cursor: &Cursor) -> bool {
-        self.moves() != cursor.moves
+        self.upheavals() != cursor.moves
     }
 
     /// The slots from one bucket to another.
@@ -291,14 +298,14 @@ impl<W: Word> Table<'_, W> {
             if slot == EMPTY {
                 return None;
             }
-            let at = slot_record(slot);
+            let at = self.shown_at(slot);
             let len = First(self.mem.load(at)).words();
             for (to, from) in buf.iter_mut().zip(self.mem.slice(at, len).unwrap_or(&[])) {
                 *to = from.load(Ordering::Relaxed);
             }
             W::fence(Ordering::Acquire);
             if word.load(Ordering::Relaxed) == slot {
-                return Some(len);
+                return (at != NOWHERE).then_some(len);
             }
         }
         None

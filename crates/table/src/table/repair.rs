@@ -92,6 +92,7 @@ impl<W: Word> Table<'_, W> {
     }
 
     fn forget_totals(&self) {
+        self.forget_bulk();
         for at in [
             head::ROUTES,
             head::REPAIR_WILDCARDS,
@@ -128,7 +129,8 @@ impl<W: Word> Table<'_, W> {
         let at = self.geo.bucket_at(bucket);
         let mut counted = 1_usize;
         for slot_at in at..at.saturating_add(BUCKET) {
-            let slot = self.mem.load(slot_at);
+            // Of a bulk that is visible all stays, of any other nothing.
+            let slot = self.settle_uncounted(slot_at);
             if slot == EMPTY {
                 continue;
             }

@@ -3,7 +3,7 @@
 //! Of each kind of page as many are emptied as the free blocks of the others can take in, the emptiest first. A walk
 //! over the index moves the records in such pages, and gives other peers and cells to records whose own are there.
 
-use super::layout::{BUCKET, EMPTY, class_of, class_words, slot_record};
+use super::layout::{BUCKET, EMPTY, PENDING, class_of, class_words, head, slot_record};
 use super::pages::Kind;
 use super::parts::Parts;
 use super::record::First;
@@ -24,8 +24,10 @@ pub struct Room {
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// Retired blocks become free.
+    /// What is pending gives its memory back.
     #[default]
+    Settle,
+    /// Retired blocks become free.
     Retired,
     /// Pages with room are noted.
     Note,
@@ -42,14 +44,19 @@ enum Step {
 const RELEASES: usize = 1024;
 /// Pages looked at in one slice.
 const PAGES: usize = 1024;
+/// Buckets in which pending slots are looked for in one slice, and how many of these are settled.
+const BUCKETS: usize = 4096;
+const SLOTS: usize = 128;
 /// Records looked at in one slice; a backend counts as one. The last bucket may bring more.
 const RECORDS: usize = 512;
 
 impl<'a, W: Word> Writer<'a, W> {
     /// One slice of making room after [`ApplyError::Full`](super::ApplyError::Full), a millisecond or two; true while
-    /// there is more to do. The lock may be given up between two slices. Requests find every route meanwhile.
+    /// there is more to do. The lock may be given up between two slices. Requests find every route meanwhile. Somebody
+    /// else's bulk loses what is pending: it took room that is wanted.
     pub fn make_room(&mut self, room: &mut Room) -> bool {
         let over = match room.step {
+            Step::Settle => self.settle_all(room),
             Step::Retired => !self.release(RELEASES),
             Step::Note => self.note_pages(room),
             Step::Mark => self.mark_pages(room),
@@ -60,6 +67,7 @@ impl<'a, W: Word> Writer<'a, W> {
         if over {
             room.at = 0;
             room.step = match room.step {
+                Step::Settle => Step::Retired,
                 Step::Retired => Step::Note,
                 Step::Note if room.pages.is_empty() && !room.stranded => Step::Done,
                 Step::Note => Step::Mark,
@@ -69,6 +77,28 @@ impl<'a, W: Word> Writer<'a, W> {
             };
         }
         room.step != Step::Done
+    }
+
+    fn settle_all(&mut self, room: &mut Room) -> bool {
+        let table = *self.table();
+        if self.is_bulk() || table.mem.load(head::PENDING) == 0 {
+            return true;
+        }
+        self.begin();
+        let to = room.at.saturating_add(BUCKETS).min(table.geo.buckets);
+        let mut settled = 0_usize;
+        while room.at < to && settled < SLOTS {
+            let first = table.geo.bucket_at(room.at);
+            for slot_at in first..first.saturating_add(BUCKET) {
+                if table.mem.load(slot_at) & PENDING != 0 {
+                    self.settle_slot(slot_at);
+                    settled = settled.saturating_add(1);
+                }
+            }
+            room.at = room.at.saturating_add(1);
+        }
+        self.end_unseen();
+        room.at == table.geo.buckets
     }
 
     /// Frees blocks that were retired a moment ago; true while there are more.
@@ -152,6 +182,16 @@ impl<'a, W: Word> Writer<'a, W> {
     /// many backends it has.
     pub(super) fn move_on(&mut self, slot_at: usize) -> Option<usize> {
         let table = *self.table();
+        let slot = table.mem.load(slot_at);
+        if slot & PENDING != 0 {
+            // What is pending stays where it is while its bulk makes room, and goes for anybody else.
+            if self.is_own(slot) {
+                return None;
+            }
+            self.begin();
+            self.settle_slot(slot_at);
+            self.end_unseen();
+        }
         let at = slot_record(table.mem.load(slot_at));
         let backends = First(table.mem.load(at)).backends();
         let (_, kind, _) = table.block_of(at)?;

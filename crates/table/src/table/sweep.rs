@@ -1,7 +1,7 @@
 //! A walk over the routes of one owner, in no order: routes that move meanwhile may be missed, and are found by the
 //! next walk. Of other routes it reads one word.
 
-use super::layout::{EMPTY, slot_record};
+use super::layout::EMPTY;
 use super::record::First;
 use super::view::RouteView;
 use super::{MAX_RECORD_WORDS, Owner, Table, Word};
@@ -32,7 +32,7 @@ impl Sweep {
                 continue;
             }
             // Only a hint: the record may be going.
-            let first = First(table.mem.load(slot_record(slot)));
+            let first = First(table.mem.load(table.shown_at(slot)));
             if first.owner() != Some(owner) {
                 continue;
             }

@@ -5,7 +5,6 @@ use super::layout::{BUCKET, EMPTY};
 use super::reader::{ATTEMPTS, Cursor};
 use super::view::RouteView;
 use super::{MAX_RECORD_WORDS, Table, Word};
-use std::sync::atomic::Ordering;
 use zeroize::Zeroizing;
 
 /// What [`Table::scan_wanted`] asks and tells.
@@ -21,7 +20,8 @@ impl<W: Word> Table<'_, W> {
     /// As [`Table::scan`], for a caller that knows the table's slots: `walk` is told the number of each slot in use and
     /// what it holds, and of those that it wants the route is shown, with its keys.
     ///
-    /// What a slot holds differs whenever its route does, and stays the same when the entry moves.
+    /// What a slot holds differs whenever its route does, and stays the same when the entry moves. Of a bulk that is not
+    /// visible it is told nothing.
     pub fn scan_wanted(&self, cursor: &mut Cursor, buckets: usize, walk: &mut dyn Walk) -> bool {
         let mut buf = [0; MAX_RECORD_WORDS];
         let to = cursor
@@ -30,7 +30,7 @@ impl<W: Word> Table<'_, W> {
             .min(self.geo.buckets);
         let first = cursor.bucket.saturating_mul(BUCKET);
         for (number, word) in (first..).zip(self.slots_of(cursor.bucket, to)) {
-            let slot = word.load(Ordering::Acquire);
+            let slot = self.shown_in(word);
             if slot != EMPTY && walk.wants(number, slot) {
                 self.show_slot(word, &mut buf, walk);
             }

@@ -7,6 +7,7 @@ use super::lease::Candidate;
 use super::named::with_addresses_of;
 use super::pages::Kind;
 use super::parts::Parts;
+use super::pending::NOWHERE;
 use super::record::{First, Owner, PeerSlot};
 use super::view::RouteView;
 use super::{Table, Word};
@@ -90,10 +91,12 @@ impl std::error::Error for ApplyError {}
 #[derive(Debug)]
 pub struct Writer<'a, W = AtomicU64> {
     table: Table<'a, W>,
-    now_ms: u64,
+    pub(super) now_ms: u64,
     repaired: bool,
     /// Whose keys are taken over.
     heir_of: Vec<Owner>,
+    /// The bulk that changes are a part of, 0 for none.
+    pub(super) bulk: u64,
 }
 
 /// Why a process may not write now.
@@ -139,7 +142,7 @@ impl<'a, W: Word> Table<'a, W> {
     /// # Errors
     /// [`NoWriter::Repairing`] while there is something to repair; a new table has nothing.
     pub fn writer(&self, now_ms: u64) -> Result<Writer<'a, W>, NoWriter> {
-        let repaired = self.mem.load(head::DIRTY) != 0;
+        let repaired = self.mem.load(head::DIRTY) != 0 || self.is_bulk_abandoned(now_ms);
         if repaired && !self.repair_slice() {
             return Err(NoWriter::Repairing);
         }
@@ -148,22 +151,31 @@ impl<'a, W: Word> Table<'a, W> {
             now_ms,
             repaired,
             heir_of: Vec::new(),
+            bulk: 0,
         })
     }
 }
 
 /// An entry that is there already.
-struct Old<'w> {
-    slot_at: usize,
-    record_at: usize,
-    words: &'w [u64],
-    parts: Parts,
+pub(super) struct Old<'w> {
+    pub(super) slot_at: usize,
+    pub(super) record_at: usize,
+    pub(super) words: &'w [u64],
+    pub(super) parts: Parts,
+}
+
+/// A key that is to be changed.
+#[derive(Clone, Copy)]
+struct Place<'c> {
+    key: &'c [u8],
+    hash: u64,
+    /// Its slot, if that is pending.
+    pending: Option<usize>,
 }
 
 /// A route to be put.
 struct New<'c> {
-    key: &'c [u8],
-    hash: u64,
+    place: Place<'c>,
     owner: Owner,
     route: &'c Resolved<'c>,
     content: Content,
@@ -174,7 +186,7 @@ struct New<'c> {
 impl New<'_> {
     fn encode(&self, parts: &Parts) -> Result<Vec<u64>, ApplyError> {
         let (peers, attached) = (&parts.peers, &parts.attached);
-        encode(self.key, self.owner, self.route, peers, attached).ok_or(ApplyError::TooBig)
+        encode(self.place.key, self.owner, self.route, peers, attached).ok_or(ApplyError::TooBig)
     }
 }
 
@@ -212,7 +224,15 @@ impl<'a, W: Word> Writer<'a, W> {
         };
         let hash = self.table.hash(key);
         let mut copy = Vec::new();
-        let old = self.table.find(key, hash).map(|found| {
+        let found = self.table.find(key, hash);
+        let pending = found.filter(|found| found.is_pending);
+        let place = Place {
+            key,
+            hash,
+            pending: pending.map(|found| found.slot_at),
+        };
+        let found = found.filter(|found| found.record_at != NOWHERE);
+        let old = found.map(|found| {
             self.table.copy_record(found.record_at, &mut copy);
             Old {
                 slot_at: found.slot_at,
@@ -229,22 +249,16 @@ impl<'a, W: Word> Writer<'a, W> {
             return Err(ApplyError::Foreign(other));
         }
         match (change, old) {
-            (Change::Put { route, .. }, old) => {
-                self.put_keeping(key, hash, route, owner, old.as_ref())
-            }
+            (Change::Put { route, .. }, old) => self.put_keeping(place, route, owner, old.as_ref()),
             (Change::Remove { .. }, None) => Ok(Applied::Missing),
-            (Change::Remove { .. }, Some(old)) => {
-                self.remove(key, &old);
-                Ok(Applied::Removed)
-            }
+            (Change::Remove { .. }, Some(old)) => self.remove(place, &old),
         }
     }
 
     /// Puts a route; a name without an address keeps those that the old route has of it, if there is room for them.
     fn put_keeping(
         &mut self,
-        key: &[u8],
-        hash: u64,
+        place: Place<'_>,
         route: &Resolved<'_>,
         owner: Owner,
         old: Option<&Old<'_>>,
@@ -252,19 +266,18 @@ impl<'a, W: Word> Writer<'a, W> {
         let before = old.map(|old| RouteView::from_words(old.words));
         let mut most = MAX_BACKENDS;
         while let Some(kept) = before.and_then(|before| with_addresses_of(route, before, most)) {
-            let put = self.put(key, hash, &kept, owner, old);
+            let put = self.put(place, &kept, owner, old);
             if most == 0 || put != Err(ApplyError::TooBig) {
                 return put;
             }
             most /= 2;
         }
-        self.put(key, hash, route, owner, old)
+        self.put(place, route, owner, old)
     }
 
     fn put(
         &mut self,
-        key: &[u8],
-        hash: u64,
+        place: Place<'_>,
         route: &Resolved<'_>,
         owner: Owner,
         old: Option<&Old<'_>>,
@@ -286,8 +299,7 @@ impl<'a, W: Word> Writer<'a, W> {
             },
         };
         let new = New {
-            key,
-            hash,
+            place,
             owner,
             route,
             content,
@@ -297,14 +309,11 @@ impl<'a, W: Word> Writer<'a, W> {
         if old.is_some_and(|old| old.words == record) {
             return Ok(Applied::Unchanged);
         }
-        self.begin();
+        self.begin_at(place);
         let result = self.replace(&new, old, record);
         let has_names = |old: &Old<'_>| RouteView::from_words(old.words).has_names();
         let is_named = route.endpoints.iter().any(|one| one.name.is_some());
-        if result.is_ok() && (is_named || old.is_some_and(has_names)) {
-            self.table.note_named();
-        }
-        self.end();
+        self.end_change(result.is_ok() && (is_named || old.is_some_and(has_names)));
         result.map(|()| {
             if old.is_some() {
                 Applied::Replaced
@@ -325,13 +334,15 @@ impl<'a, W: Word> Writer<'a, W> {
         let table = self.table;
         let slot_at = match old {
             Some(old) => old.slot_at,
-            None => table.free_slot(new.hash).ok_or(ApplyError::Full)?,
+            None => table.free_slot(new.place.hash).ok_or(ApplyError::Full)?,
         };
         let class = class_of(record.len()).ok_or(ApplyError::TooBig)?;
-        let at = self
-            .table
-            .pressing(|table| table.take_block(Kind::Records(class)))
-            .ok_or(ApplyError::Full)?;
+        let pair = self.take_pair()?;
+        let block = table.pressing(|table| table.take_block(Kind::Records(class)));
+        let Some(at) = block else {
+            self.give_pair_back(pair);
+            return Err(ApplyError::Full);
+        };
         let nothing = Parts::default();
         let before = old.map_or(&nothing, |old| &old.parts);
         let Some(parts) = table.take_parts(
@@ -341,6 +352,7 @@ impl<'a, W: Word> Writer<'a, W> {
             before,
         ) else {
             table.free_block(at);
+            self.give_pair_back(pair);
             return Err(ApplyError::Full);
         };
         parts.put_into(&mut record);
@@ -348,25 +360,60 @@ impl<'a, W: Word> Writer<'a, W> {
             table.mem.store(word, *value);
         }
         table.mem.add_words(head::RECORD_WORDS, record.len());
-        if old.is_none() {
-            table.count_route(new.key, 1, head::WILDCARDS);
+        let Place { key, hash, .. } = new.place;
+        if let Some(pair) = pair {
+            let next = table.next_slot(hash, at);
+            self.pend(key, hash, slot_at, next, pair);
+            return Ok(());
         }
-        table.publish_as(new.hash, slot_at, at);
+        if old.is_none() {
+            table.count_route(key, 1, head::WILDCARDS);
+        }
+        table.publish_as(hash, slot_at, at);
         if let Some(old) = old {
             self.retire_record(old, &parts);
         }
         Ok(())
     }
 
-    fn remove(&mut self, key: &[u8], old: &Old<'_>) {
-        self.begin();
-        self.table.mem.publish(old.slot_at, EMPTY);
-        self.table.count_route(key, -1, head::WILDCARDS);
-        self.retire_record(old, &Parts::default());
-        if RouteView::from_words(old.words).has_names() {
-            self.table.note_named();
+    fn remove(&mut self, place: Place<'_>, old: &Old<'_>) -> Result<Applied, ApplyError> {
+        let Place { key, hash, .. } = place;
+        self.begin_at(place);
+        let pair = self.take_pair();
+        match pair {
+            Ok(Some(pair)) => self.pend(key, hash, old.slot_at, EMPTY, pair),
+            Ok(None) => {
+                self.table.mem.publish(old.slot_at, EMPTY);
+                self.table.count_route(key, -1, head::WILDCARDS);
+                self.retire_record(old, &Parts::default());
+            }
+            Err(_) => {}
         }
-        self.end();
+        self.end_change(pair.is_ok() && RouteView::from_words(old.words).has_names());
+        pair.map(|_| Applied::Removed)
+    }
+
+    /// Begins to change a key. A bulk that it is pending in does not have it any more.
+    fn begin_at(&mut self, place: Place<'_>) {
+        self.begin();
+        if let Some(slot_at) = place.pending {
+            self.settle_slot(slot_at);
+        }
+    }
+
+    /// Ends a change, perhaps of a route with names.
+    fn end_change(&self, is_named: bool) {
+        let mem = self.table.mem;
+        match (is_named, self.is_bulk()) {
+            (true, true) => mem.store(head::BULK_NAMED, 1),
+            (true, false) => self.table.note_named(),
+            _ => {}
+        }
+        if self.is_bulk() {
+            self.end_unseen();
+        } else {
+            self.end();
+        }
     }
 
     pub(super) fn begin(&mut self) {
@@ -386,8 +433,13 @@ impl<'a, W: Word> Writer<'a, W> {
         mem.publish(head::DIRTY, 0);
     }
 
+    /// The same of what no reader can see.
+    pub(super) fn end_unseen(&self) {
+        self.table.mem.publish(head::DIRTY, 0);
+    }
+
     /// Frees what an unpublished record held and its successor does not, and retires its memory.
-    fn retire_record(&self, old: &Old<'_>, successor: &Parts) {
+    pub(super) fn retire_record(&self, old: &Old<'_>, successor: &Parts) {
         self.table
             .give_peers_back(&old.parts.peers, &successor.peers);
         // Readers see that it is unpublished before they can see it overwritten.
@@ -407,8 +459,13 @@ impl<'a, W: Word> Writer<'a, W> {
 impl<W: Word> Table<'_, W> {
     /// Publishes the record at `at` in a slot: under the hash of a new entry, or under that of the entry there.
     fn publish_as(&self, hash: u64, slot_at: usize, at: usize) {
+        self.mem.publish(slot_at, self.next_slot(hash, at));
+    }
+
+    /// What a slot is to be for a record at `at`.
+    fn next_slot(&self, hash: u64, at: usize) -> u64 {
         let version = self.mem.load(head::GENERATION).wrapping_add(1);
-        self.mem.publish(slot_at, slot(hash, version, at));
+        slot(hash, version, at)
     }
 
     pub(super) fn publish(&self, slot_at: usize, at: usize) {

@@ -5,6 +5,7 @@ pub(super) mod hook;
 
 mod attached;
 mod basics;
+mod bulk;
 mod crash;
 mod demand;
 mod fed;
@@ -95,6 +96,21 @@ pub(crate) fn find(table: &Table<'_>, host: &str) -> Option<(&'static str, Strin
     ))
 }
 
+/// Settles what is pending, as its maker does in the end.
+pub(crate) fn settle_all(table: &Table<'_>) {
+    let mut writer = table.writer(0).unwrap();
+    let slots = table.geo.buckets * 8;
+    for slot_at in super::layout::HEADER..super::layout::HEADER + slots {
+        if table.mem.load(slot_at) & super::layout::PENDING != 0 {
+            writer.begin();
+            writer.settle_slot(slot_at);
+            writer.end_unseen();
+        }
+    }
+    assert_eq!(table.mem.load(super::layout::head::PENDING), 0);
+    writer.close_bulk();
+}
+
 /// The derived parts of a table are what a repair would make of it, and every route is found by its key.
 pub(crate) fn audit(table: &Table<'_>) {
     let copy: Vec<AtomicU64> = table
@@ -104,6 +120,7 @@ pub(crate) fn audit(table: &Table<'_>) {
         .map(|w| AtomicU64::new(w.load(Ordering::Relaxed)))
         .collect();
     let copy = Table::attach(&copy).unwrap();
+    settle_all(&copy);
     // What rests is free after a repair.
     while copy.release_retired(None) {}
     let before = copy.stats();

@@ -2,7 +2,7 @@
 
 use super::{audit, endpoint, memory, remove, writer};
 use crate::route::{Endpoint, Key, Match, Options, Resolved, Secret};
-use crate::table::{Applied, ApplyError, Change, Owner, Table};
+use crate::table::{Applied, ApplyError, BulkNumber, Change, Owner, Shown, Table};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -15,6 +15,10 @@ enum Step {
     Put(String, Backends, String, Keys, u64),
     Remove(String, u64),
     Lookup(String),
+    /// A change of a bulk.
+    Pend(String, Option<(Backends, String, Keys)>),
+    /// The bulk is shown, or taken back.
+    End(bool),
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -33,7 +37,10 @@ fn step() -> impl Strategy<Value = Step> {
     );
     let backends = prop::collection::vec(backends, 0..5);
     let keys = prop::collection::vec("[a-z]{0,40}".prop_map(Secret::new), 0..3);
+    let new = (backends.clone(), "[a-z]{0,20}", keys.clone());
     prop_oneof![
+        4 => (name(), prop::option::weighted(0.7, new)).prop_map(|(n, new)| Step::Pend(n, new)),
+        1 => any::<bool>().prop_map(Step::End),
         4 => (name(), backends, "[a-z]{0,20}", keys, 0..900_u64)
             .prop_map(|(n, b, id, k, t)| Step::Put(n, b, id, k, t)),
         2 => (name(), 0..900_u64).prop_map(|(n, t)| Step::Remove(n, t)),
@@ -104,6 +111,124 @@ fn check_lookup(table: &Table<'_>, model: &Model, host: &str) {
     }
 }
 
+/// A bulk under way, and what it is to change.
+#[derive(Default)]
+struct Bulk {
+    number: Option<BulkNumber>,
+    changes: BTreeMap<String, Option<(Backends, String, Keys)>>,
+}
+
+impl Bulk {
+    /// Its maker is at work.
+    fn lives(&self, table: &Table<'_>, now: u64) {
+        if let Some(number) = self.number {
+            assert!(writer(table, now).resume_bulk(number));
+            assert!(writer(table, now).open_bulk().is_none(), "two at a time");
+        }
+    }
+
+    fn pend(
+        &mut self,
+        table: &Table<'_>,
+        now: u64,
+        model: &Model,
+        name: &str,
+        new: &Option<(Backends, String, Keys)>,
+    ) {
+        let mut writer = writer(table, now);
+        match self.number {
+            None => self.number = writer.open_bulk(),
+            Some(number) => assert!(writer.resume_bulk(number)),
+        }
+        let (key, owner) = (
+            Key::parse(name.as_bytes(), Match::Host).unwrap(),
+            Owner::Api,
+        );
+        let generation = table.generation();
+        let route = new.as_ref().map(resolved);
+        let applied = writer.apply(&match &route {
+            Some(route) => Change::Put {
+                key: &key,
+                route,
+                owner,
+            },
+            None => Change::Remove { key: &key, owner },
+        });
+        let want = match (model.get(name), new) {
+            (None, None) => Applied::Missing,
+            (None, Some(_)) => Applied::Created,
+            (Some(_), None) => Applied::Removed,
+            (old, new) if old == new.as_ref() => Applied::Unchanged,
+            _ => Applied::Replaced,
+        };
+        assert_eq!(applied, Ok(want));
+        if !matches!(want, Applied::Unchanged | Applied::Missing) {
+            self.changes.insert(name.to_owned(), new.clone());
+            assert_eq!(writer.pending(&key), Some(want));
+        }
+        assert_eq!(table.generation(), generation);
+        self.check_as_before(table, model);
+    }
+
+    /// Nothing of it is seen.
+    fn check_as_before(&self, table: &Table<'_>, model: &Model) {
+        let wildcards = model.keys().filter(|key| key.starts_with("*.")).count();
+        let stats = table.stats();
+        assert_eq!(
+            (stats.routes, stats.wildcards),
+            (model.len() as u64, wildcards as u64)
+        );
+        for name in model.keys().chain(self.changes.keys()) {
+            check_lookup(table, model, name);
+        }
+        let mut shown = 0;
+        table.scan(&mut table.cursor(), usize::MAX, &mut |view| {
+            let name = std::str::from_utf8(view.key()).unwrap();
+            assert_eq!(view.id(), model[name].1);
+            shown += 1;
+        });
+        assert_eq!(shown, model.len());
+        let mut listing = crate::table::Listing::new(table, None, None);
+        let mut listed = 0;
+        while listing.step(table, &mut |_| {
+            listed += 1;
+            true
+        }) {}
+        assert_eq!(listed, model.len());
+    }
+
+    fn end(&mut self, table: &Table<'_>, now: u64, model: &mut Model, is_shown: bool) {
+        let Some(number) = self.number.take() else {
+            return;
+        };
+        let mut writer = writer(table, now);
+        assert!(writer.resume_bulk(number));
+        let (count, generation) = (self.changes.len(), table.generation());
+        if is_shown {
+            assert_eq!(writer.show_bulk(count + 1), Shown::Disturbed);
+            self.check_as_before(table, model);
+            assert_eq!(writer.show_bulk(count), Shown::All);
+            assert_eq!(table.generation(), generation + 1);
+        }
+        let changes = std::mem::take(&mut self.changes);
+        for (name, new) in changes.iter().filter(|_| is_shown) {
+            match new {
+                Some(new) => model.insert(name.clone(), new.clone()),
+                None => model.remove(name),
+            };
+        }
+        self.check_as_before(table, model);
+        let generation = table.generation();
+        for name in changes.keys() {
+            writer.settle(&Key::parse(name.as_bytes(), Match::Host).unwrap());
+            check_lookup(table, model, name);
+        }
+        writer.close_bulk();
+        assert_eq!(table.generation(), generation);
+        self.check_as_before(table, model);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -112,11 +237,15 @@ proptest! {
         let memory = memory(256);
         let table = Table::format(&memory, Match::Host, seed).unwrap();
         let mut model = Model::new();
+        let mut bulk = Bulk::default();
         let mut now = 0;
         for step in &steps {
             match step {
+                Step::Pend(name, new) => bulk.pend(&table, now, &model, name, new),
+                Step::End(is_shown) => bulk.end(&table, now, &mut model, *is_shown),
                 Step::Put(name, backends, id, keys, later) => {
                     now += later;
+                    bulk.lives(&table, now);
                     let key = Key::parse(name.as_bytes(), Match::Host).unwrap();
                     let new = (backends.clone(), id.clone(), keys.clone());
                     let route = resolved(&new);
@@ -130,21 +259,28 @@ proptest! {
                         Some(_) => Applied::Replaced,
                     };
                     prop_assert_eq!(applied, want);
+                    if applied != Applied::Unchanged {
+                        bulk.changes.remove(name);
+                    }
                 }
                 Step::Remove(name, later) => {
                     now += later;
+                    bulk.lives(&table, now);
                     let key = Key::parse(name.as_bytes(), Match::Host).unwrap();
                     let applied = writer(&table, now).apply(&Change::Remove { key: &key, owner: Owner::Api }).unwrap();
                     let there = model.remove(name).is_some();
                     prop_assert_eq!(applied, if there { Applied::Removed } else { Applied::Missing });
+                    if there {
+                        bulk.changes.remove(name);
+                    }
                 }
                 Step::Lookup(name) => check_lookup(&table, &model, name),
             }
         }
-        prop_assert_eq!(table.stats().routes, model.len() as u64);
-        for name in model.keys() {
-            check_lookup(&table, &model, name);
-        }
+        bulk.check_as_before(&table, &model);
+        audit(&table);
+        bulk.end(&table, now, &mut model, true);
+        bulk.check_as_before(&table, &model);
         audit(&table);
     }
 
