@@ -25,6 +25,15 @@ redis.test tls tls_verify=maybe
 # authorities that are not there
 redis.test tls tls_ca=none
 => cannot load CA file "*/conf/none" (2: No such file or directory) in "redis" directive
+# a certificate without its key
+redis.test tls tls_cert=cert.pem
+=> "tls_cert" and "tls_key" need each other in "redis" directive
+# a certificate, and no TLS
+redis.test tls_cert=cert.pem tls_key=key.pem
+=> "tls_…" needs "tls" in "redis" directive
+# a certificate that is not there
+redis.test tls tls_verify=off tls_cert=none.pem tls_key=none.key
+=> cannot load certificate "*/conf/none.pem" (2: No such file or directory) in "redis" directive
 # TLS without verification
 127.0.0.1 tls tls_verify=off
 => ok

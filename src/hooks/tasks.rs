@@ -119,7 +119,7 @@ fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
                 "any" => None,
                 file => Some(cf.path(file)?),
             };
-            let tls = Tls::client(cf, trusted.as_deref())?;
+            let tls = Tls::client(cf, trusted.as_deref(), None)?;
             Wanted::Connect {
                 to,
                 tls: Some((tls, word(3).to_owned())),

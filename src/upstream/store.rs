@@ -9,7 +9,7 @@ use gatehouse_live::table::redis::{
     Login, Password, Place, Server, Store, StoreFeeder, StoreWriter, Way, begin,
 };
 use gatehouse_live::table::{Hosts, SharedTable};
-use gatehouse_nginx::event::tls::Tls;
+use gatehouse_nginx::event::tls::{Certificate, Tls};
 use gatehouse_nginx::ffi::files;
 use gatehouse_nginx::{Conf, Error, Zone};
 use gatehouse_table::hipache::KeySpace;
@@ -46,6 +46,8 @@ struct Parameters<'w> {
     prefix: Option<&'w str>,
     tls: Option<&'w str>,
     tls_ca: Option<&'w str>,
+    tls_cert: Option<&'w str>,
+    tls_key: Option<&'w str>,
     tls_name: Option<&'w str>,
     tls_verify: Option<&'w str>,
 }
@@ -151,6 +153,8 @@ fn parameters<'w>(cf: &Conf<'_, Gatehouse>, words: &[&'w str]) -> Result<Paramet
             "prefix" => &mut said.prefix,
             "tls" => &mut said.tls,
             "tls_ca" => &mut said.tls_ca,
+            "tls_cert" => &mut said.tls_cert,
+            "tls_key" => &mut said.tls_key,
             "tls_name" => &mut said.tls_name,
             "tls_verify" => &mut said.tls_verify,
             _ => return Err(cf.invalid_parameter(word)),
@@ -181,7 +185,13 @@ fn tls(
         }
     };
     if said.tls.is_none() {
-        let without = [said.tls_ca, said.tls_name, said.tls_verify];
+        let without = [
+            said.tls_ca,
+            said.tls_cert,
+            said.tls_key,
+            said.tls_name,
+            said.tls_verify,
+        ];
         if without.iter().any(Option::is_some) {
             return Err(Error::new("\"tls_…\" needs \"tls\" in \"redis\" directive"));
         }
@@ -197,17 +207,37 @@ fn tls(
     let ca = said.tls_ca.map(|path| cf.path(path)).transpose()?;
     let ca = ca.as_deref().unwrap_or(Path::new(SYSTEM_CA));
     if verifies {
-        files::open(ca).map_err(|e| {
-            let (shown, error) = (ca.display(), files::errno(&e));
-            Error::new(format!(
-                "cannot load CA file \"{shown}\" ({error}) in \"redis\" directive"
-            ))
-        })?;
+        check_file(ca, "CA file")?;
     }
-    let tls = Tls::client(cf, verifies.then_some(ca))?;
+    let own = match (said.tls_cert, said.tls_key) {
+        (None, None) => None,
+        (Some(chain), Some(key)) => Some((cf.path(chain)?, cf.path(key)?)),
+        _ => {
+            return Err(Error::new(
+                "\"tls_cert\" and \"tls_key\" need each other in \"redis\" directive",
+            ));
+        }
+    };
+    if let Some((chain, key)) = &own {
+        check_file(chain, "certificate")?;
+        check_file(key, "certificate key")?;
+    }
+    let own = own.as_ref();
+    let own = own.map(|(chain, key)| Certificate { chain, key });
+    let tls = Tls::client(cf, verifies.then_some(ca), own.as_ref())?;
     // Without verification any name will do.
     let name = said.tls_name.or((!verifies).then_some("redis"));
     Ok(Some((tls, name.map(str::to_owned))))
+}
+
+/// nginx itself would say neither the directive nor the line.
+fn check_file(path: &Path, what: &str) -> Result<(), Error> {
+    files::open(path).map(drop).map_err(|e| {
+        let (shown, error) = (path.display(), files::errno(&e));
+        Error::new(format!(
+            "cannot load {what} \"{shown}\" ({error}) in \"redis\" directive"
+        ))
+    })
 }
 
 fn password(cf: &Conf<'_, Gatehouse>, path: &str) -> Result<Password, Error> {

@@ -104,6 +104,12 @@ pub(super) fn tls(env: &Env) -> Result<(), String> {
         redis.ask(&["DEL", "frontend:b.test"])?;
         server.stop()?;
     }
+    shows_certificate(
+        env,
+        &redis,
+        &dir,
+        &format!("{address} {good} tls_name=redis.test"),
+    )?;
     for (more, why) in [
         (
             format!("tls tls_ca={shown}/other.crt tls_name=redis.test"),
@@ -123,6 +129,28 @@ pub(super) fn tls(env: &Env) -> Result<(), String> {
         expect_answer(&server, "a.test", "404")?;
         server.stop()?;
     }
+    Ok(())
+}
+
+/// A server that asks for a certificate is shown the one of `tls_cert`, and serves nobody without.
+fn shows_certificate(env: &Env, redis: &Redis, dir: &Path, way: &str) -> Result<(), String> {
+    let shown = dir.display();
+    redis.ask(&[
+        "CONFIG",
+        "SET",
+        "tls-ca-cert-file",
+        &format!("{shown}/other.crt"),
+    ])?;
+    redis.ask(&["CONFIG", "SET", "tls-auth-clients", "yes"])?;
+    let server = start(env, &conf(way, ""))?;
+    server.wait_log("alert certificate required", NOTICED)?;
+    expect_answer(&server, "a.test", "404")?;
+    server.stop()?;
+    let own = format!("{way} tls_cert={shown}/other.crt tls_key={shown}/other.key");
+    let server = start(env, &conf(&own, ""))?;
+    wait_answer(&server, "a.test", "one")?;
+    server.stop()?;
+    redis.ask(&["CONFIG", "SET", "tls-auth-clients", "no"])?;
     Ok(())
 }
 

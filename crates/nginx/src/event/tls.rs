@@ -37,10 +37,22 @@ impl Drop for Context {
 /// The deepest chain of certificates that is followed; nginx's own default for proxies is 1.
 const DEPTH: isize = 4;
 
+/// What a client shows of itself, both as files in PEM.
+pub struct Certificate<'p> {
+    /// The certificate, and those that lead to its authority behind it.
+    pub chain: &'p Path,
+    /// Its private key, without a password.
+    pub key: &'p Path,
+}
+
 impl Tls {
     /// For clients of servers whose certificate is signed by one of those in the file `trusted`; without one
-    /// nothing is verified. nginx itself logs why it cannot.
-    pub fn client(words: &Words<'_>, trusted: Option<&Path>) -> Result<Self, Error> {
+    /// nothing is verified. `own` is shown to servers that ask for it. nginx itself logs why it cannot.
+    pub fn client(
+        words: &Words<'_>,
+        trusted: Option<&Path>,
+        own: Option<&Certificate<'_>>,
+    ) -> Result<Self, Error> {
         // SAFETY: plain C data that ngx_ssl_create wants zeroed.
         let fresh: Box<UnsafeCell<sys::ngx_ssl_t>> = Box::new(unsafe { std::mem::zeroed() });
         let ssl = fresh.get();
@@ -56,22 +68,28 @@ impl Tls {
         }
         let context = Rc::new(Context(fresh));
         if let Some(path) = trusted {
-            // SAFETY: the configuration being read.
-            let pool = unsafe { (*words.cf).pool };
-            let name = path.to_string_lossy();
-            // nginx wants a NUL behind the name.
-            let room = name.len().saturating_add(1);
-            // SAFETY: the configuration's pool is live.
-            let copy = unsafe { pool::alloc(pool, room) };
-            let copy = copy.ok_or_else(|| Error::new("no memory for the configuration"))?;
-            for (to, from) in copy.iter_mut().zip(name.bytes()) {
-                *to = from;
-            }
-            let mut file = bytes::borrow(copy);
-            file.len = name.len();
+            let mut file = name_in_pool(words, path)?;
             // SAFETY: the configuration being read, the context made just now, the name lives in the configuration's pool.
             let read =
                 unsafe { sys::ngx_ssl_trusted_certificate(words.cf, ssl, &raw mut file, DEPTH) };
+            if read != sys::NGX_OK as isize {
+                return Err(Error::logged());
+            }
+        }
+        if let Some(own) = own {
+            let mut chain = name_in_pool(words, own.chain)?;
+            let mut key = name_in_pool(words, own.key)?;
+            // SAFETY: the configuration being read, the context made just now, the names live in the configuration's pool; no
+            // passwords.
+            let read = unsafe {
+                sys::ngx_ssl_certificate(
+                    words.cf,
+                    ssl,
+                    &raw mut chain,
+                    &raw mut key,
+                    ptr::null_mut(),
+                )
+            };
             if read != sys::NGX_OK as isize {
                 return Err(Error::logged());
             }
@@ -81,6 +99,23 @@ impl Tls {
             verifies: trusted.is_some(),
         })
     }
+}
+
+/// A file's name as nginx wants it: in the configuration's pool, with a NUL behind it.
+fn name_in_pool(words: &Words<'_>, path: &Path) -> Result<sys::ngx_str_t, Error> {
+    // SAFETY: the configuration being read.
+    let pool = unsafe { (*words.cf).pool };
+    let name = path.to_string_lossy();
+    let room = name.len().saturating_add(1);
+    // SAFETY: the configuration's pool is live.
+    let copy = unsafe { pool::alloc(pool, room) };
+    let copy = copy.ok_or_else(|| Error::new("no memory for the configuration"))?;
+    for (to, from) in copy.iter_mut().zip(name.bytes()) {
+        *to = from;
+    }
+    let mut file = bytes::borrow(copy);
+    file.len = name.len();
+    Ok(file)
 }
 
 /// What `ngx_ssl_check_host` and SNI are given must be a name.

@@ -61,7 +61,8 @@ impl Server {
 }
 
 fn inet(text: &str, usual: u16) -> Option<Place> {
-    if let Ok(ip) = text.trim_matches(['[', ']']).parse::<Ipv6Addr>() {
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    if let Ok(ip) = bare.unwrap_or(text).parse::<Ipv6Addr>() {
         return Some(Place::Inet(SocketAddr::new(ip.into(), usual)));
     }
     let (host, port) = match text.rsplit_once(':') {
@@ -123,6 +124,9 @@ mod tests {
             ("127.0.0.1:70000", None),
             ("127.0.0.1:+1", None),
             ("127.0.0.256", None),
+            ("[::1", None),
+            ("::1]", None),
+            ("[[::1]]", None),
             ("unix:redis.sock", None),
             ("redis://127.0.0.1", None),
             ("a b", None),
