@@ -35,6 +35,13 @@ pub(crate) struct Place {
 /// A process that ends with us.
 pub(crate) struct Running(Child);
 
+impl Running {
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -49,6 +56,17 @@ pub(crate) fn backend(rig: &Rig) -> Result<Running, String> {
     let running = start(Command::new(&rig.nginx), &root)?;
     wait_for(&format!("127.0.0.1:{}", rig.backend))?;
     Ok(running)
+}
+
+/// Starts an nginx with this configuration as it runs in life; also where it listens.
+pub(crate) fn natively(rig: &Rig, name: &str, conf: &str) -> Result<(Running, String), String> {
+    let root = fresh(&rig.work.join(name))?;
+    let listen = format!("127.0.2.1:{}", free_port("127.0.2.1")?);
+    write(&root.join("nginx.conf"), &conf.replace("{listen}", &listen))?;
+    let server = start(Command::new(&rig.nginx), &root)?;
+    wait_for(&listen)?;
+    wait_at_rest(server.id())?;
+    Ok((server, listen))
 }
 
 /// What a request of this load costs in an nginx with this configuration, in which `{listen}` is

@@ -9,6 +9,10 @@ use std::time::Duration;
 const USUAL: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101\r\n\
     Accept: */*\r\nAccept-Encoding: gzip, deflate\r\nCookie: session=0123456789abcdef; theme=dark\r\n";
 
+/// What opens a WebSocket besides.
+const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+
 pub(crate) struct Client {
     out: TcpStream,
     input: BufReader<TcpStream>,
@@ -42,15 +46,31 @@ impl Client {
         lines: &str,
         expected: u16,
     ) -> Result<(), String> {
+        self.send(target, lines)?;
+        self.take(expected).map_err(|e| format!("{target}: {e}"))
+    }
+
+    /// Sends a request whose first lines are given.
+    pub(crate) fn send(&mut self, target: &str, lines: &str) -> Result<(), String> {
         let request = format!("GET {target} HTTP/1.1\r\n{lines}{USUAL}\r\n");
-        self.out
-            .write_all(request.as_bytes())
-            .map_err(|e| e.to_string())?;
-        let status = self.answer().map_err(|e| format!("{target}: {e}"))?;
+        let sent = self.out.write_all(request.as_bytes());
+        sent.map_err(|e| e.to_string())
+    }
+
+    /// Takes the answer to a request that was sent.
+    pub(crate) fn take(&mut self, expected: u16) -> Result<(), String> {
+        let status = self.answer()?;
         if status != expected {
-            return Err(format!("{target}: answered {status}, expected {expected}"));
+            return Err(format!("answered {status}, expected {expected}"));
         }
         Ok(())
+    }
+
+    /// A WebSocket that has been opened by a request with these first lines.
+    pub(crate) fn upgraded(address: &str, lines: &str) -> Result<Self, String> {
+        let mut client = Self::connect(address)?;
+        client.request("/socket", &format!("{lines}{UPGRADE}"), 101)?;
+        Ok(client)
     }
 
     fn answer(&mut self) -> Result<u16, String> {

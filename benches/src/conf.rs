@@ -34,6 +34,19 @@ impl Rig {
         })
     }
 
+    /// The same with another backend, in a directory of its own.
+    pub(crate) fn towards(&self, name: &str, backend: u16) -> Result<Self, String> {
+        let work = self.work.join(name);
+        std::fs::create_dir_all(&work).map_err(|e| e.to_string())?;
+        Ok(Self {
+            nginx: self.nginx.clone(),
+            module: self.module.clone(),
+            peers: self.peers.clone(),
+            work,
+            backend,
+        })
+    }
+
     /// The configuration of the backend.
     pub(crate) fn backend_conf(&self) -> String {
         let listen: Vec<String> = (1..=BACKENDS)

@@ -10,6 +10,8 @@ pub(crate) struct Options {
     pub peers: PathBuf,
     pub work: PathBuf,
     pub short: Option<PathBuf>,
+    /// Whether nginx runs as it does in life, and not under callgrind.
+    pub native: bool,
     pub only: Vec<String>,
 }
 
@@ -22,6 +24,7 @@ impl Options {
             peers: PathBuf::from("/nonexistent"),
             work: std::env::temp_dir().join(format!("gatehouse-bench-{}", std::process::id())),
             short: None,
+            native: false,
             only: Vec::new(),
         };
         let mut words = std::env::args().skip(1);
@@ -37,6 +40,7 @@ impl Options {
                 "--module" => options.module = value()?,
                 "--peers" => options.peers = value()?,
                 "--work" => options.work = value()?,
+                "--native" => options.native = true,
                 "--short" => options.short = Some(value()?),
                 name => options.only.push(name.to_owned()),
             }

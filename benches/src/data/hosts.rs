@@ -1,7 +1,6 @@
 //! Hosts, and the files that say where each one's backend is.
 
 use super::seed::mix;
-use crate::conf::BACKENDS;
 use std::fmt::Write;
 
 /// Hosts of the small table.
@@ -27,12 +26,12 @@ pub(crate) fn unknown(n: usize) -> String {
     host(mix(n) % 100_000 + MANY)
 }
 
-/// The routes of a table: one backend each, out of ten.
-pub(crate) fn routes(count: usize, prefix: &str, port: u16) -> String {
+/// The routes of a table: one backend each, out of so many.
+pub(crate) fn routes(count: usize, prefix: &str, backends: usize, port: u16) -> String {
     let mut text = String::from("{");
     for n in 0..count {
         let comma = if n == 0 { "" } else { "," };
-        let (name, group) = (host(n), n % BACKENDS + 1);
+        let (name, group) = (host(n), n % backends + 1);
         // Writing to a String cannot fail.
         let _ = write!(
             text,
@@ -44,18 +43,18 @@ pub(crate) fn routes(count: usize, prefix: &str, port: u16) -> String {
 }
 
 /// The same as lines of a `map`.
-pub(crate) fn map(count: usize, prefix: &str) -> String {
+pub(crate) fn map(count: usize, prefix: &str, backends: usize) -> String {
     let mut text = String::new();
     for n in 0..count {
-        let _ = writeln!(text, "{prefix}{} group{};", host(n), n % BACKENDS);
+        let _ = writeln!(text, "{prefix}{} group{};", host(n), n % backends);
     }
     text
 }
 
 /// The upstreams that the map names.
-pub(crate) fn groups(port: u16) -> String {
+pub(crate) fn groups(backends: usize, port: u16) -> String {
     let mut text = String::new();
-    for group in 0..BACKENDS {
+    for group in 0..backends {
         let address = group + 1;
         let _ = writeln!(
             text,

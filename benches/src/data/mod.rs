@@ -7,15 +7,13 @@ pub(crate) mod token;
 
 pub(crate) use seed::KEY;
 
-use crate::conf::Rig;
+use crate::conf::{BACKENDS, Rig};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
 /// Writes what the configurations read: the key, the databases, the routes, the maps.
 pub(crate) fn write_all(rig: &Rig) -> Result<(), String> {
-    let put = |name: &str, bytes: &[u8]| {
-        std::fs::write(rig.work.join(name), bytes).map_err(|e| format!("{name}: {e}"))
-    };
+    let put = |name: &str, bytes: &[u8]| put(rig, name, bytes);
     put("token.key", KEY.as_bytes())?;
     // nginx -t warns about a key that everybody can read.
     std::fs::set_permissions(rig.work.join("token.key"), Permissions::from_mode(0o600))
@@ -25,15 +23,29 @@ pub(crate) fn write_all(rig: &Rig) -> Result<(), String> {
         "country.mmdb",
         &geo::database("Bench-Country", geo::country)?,
     )?;
-    put("groups.conf", hosts::groups(rig.backend).as_bytes())?;
-    for (name, count, prefix) in [
-        ("1k", hosts::FEW, ""),
-        ("100k", hosts::MANY, ""),
-        ("wild", hosts::FEW, "*."),
+    write_hosts(rig)
+}
+
+fn put(rig: &Rig, name: &str, bytes: &[u8]) -> Result<(), String> {
+    std::fs::write(rig.work.join(name), bytes).map_err(|e| format!("{name}: {e}"))
+}
+
+/// Writes what those configurations read that proxy.
+pub(crate) fn write_hosts(rig: &Rig) -> Result<(), String> {
+    let put = |name: &str, bytes: &[u8]| put(rig, name, bytes);
+    for (name, count, prefix, backends) in [
+        ("1k", hosts::FEW, "", BACKENDS),
+        ("100k", hosts::MANY, "", BACKENDS),
+        ("wild", hosts::FEW, "*.", BACKENDS),
+        ("one", hosts::FEW, "", 1),
     ] {
-        let routes = hosts::routes(count, prefix, rig.backend);
+        let routes = hosts::routes(count, prefix, backends, rig.backend);
         put(&format!("{name}.json"), routes.as_bytes())?;
-        put(&format!("{name}.map"), hosts::map(count, prefix).as_bytes())?;
+        let map = hosts::map(count, prefix, backends);
+        put(&format!("{name}.map"), map.as_bytes())?;
     }
+    let groups = |backends| hosts::groups(backends, rig.backend);
+    put("groups.conf", groups(BACKENDS).as_bytes())?;
+    put("group.conf", groups(1).as_bytes())?;
     Ok(())
 }
