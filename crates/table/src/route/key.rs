@@ -34,6 +34,35 @@ pub fn normalize<'k>(key: &'k [u8], mode: Match, buf: &'k mut [u8; HOST_MAX]) ->
     }
 }
 
+/// Whether [`normalize`] would give the key as it is. A no may be wrong; most requests' hosts are a yes.
+#[inline]
+#[must_use]
+pub fn is_normal(key: &[u8], mode: Match) -> bool {
+    match mode {
+        Match::Exact => false,
+        Match::Host => {
+            let is_plain = match key.last_chunk::<16>() {
+                Some(last) => {
+                    let chunks = key.chunks_exact(16);
+                    chunks.fold(is_plain(last), |plain, chunk| plain & is_plain(chunk))
+                }
+                None => is_plain(key),
+            };
+            is_plain && key.len() <= HOST_MAX && key.last().is_some_and(|last| *last != b'.')
+        }
+    }
+}
+
+/// Whether nothing of it is lowered or may be a port's colon. All bytes at once: quicker than to stop at the first one.
+#[inline]
+fn is_plain(part: &[u8]) -> bool {
+    let changes = |b: &u8| (*b == b':') | b.is_ascii_uppercase();
+    !part
+        .as_ref()
+        .iter()
+        .fold(false, |found, b| found | changes(b))
+}
+
 /// `host` of `host:port`, `[v6]` of `[v6]:port`; anything else as it is.
 fn without_port(key: &[u8]) -> &[u8] {
     // Most keys have no colon: looking at all bytes at once is quicker than stopping at the first one.

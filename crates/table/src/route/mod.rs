@@ -33,7 +33,7 @@ pub use error::RouteError;
 pub(crate) use error::one_of;
 pub use file::{Entry, FileReader, ReadSummary, Sink, parse_all};
 pub use json::{is_meta, parse_route};
-pub use key::{EXACT_MAX, HOST_MAX, Key, KeyError, Match, normalize};
+pub use key::{EXACT_MAX, HOST_MAX, Key, KeyError, Match, is_normal, normalize};
 pub use key_set::KeySet;
 pub use located::{Located, Sought};
 pub use names::{Answer, LeftOut, NameSet, Names};

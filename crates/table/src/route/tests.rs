@@ -1,7 +1,8 @@
 //! Tests of routes.
 
 use super::{
-    Backend, Host, Key, KeyError, Match, Options, normalize, parse_backend_url, parse_route,
+    Backend, Host, Key, KeyError, Match, Options, is_normal, normalize, parse_backend_url,
+    parse_route,
 };
 
 fn backend(host: Host, port: u16) -> Backend {
@@ -350,6 +351,29 @@ fn request_keys_have_one_form() {
         Some(b"/A:80.".as_slice())
     );
     assert_eq!(normalize(b"", Match::Exact, &mut buf), None);
+}
+
+#[test]
+fn a_key_that_counts_as_normal_stays_as_it_is() {
+    let mut buf = [0; 253];
+    let mut check = |key: &[u8]| {
+        let stays = normalize(key, Match::Host, &mut buf) == Some(key);
+        // One with a colon is looked at closely, whatever comes of it.
+        let is_normal = is_normal(key, Match::Host);
+        assert_eq!(is_normal, stays && !key.contains(&b':'), "{key:?}");
+    };
+    for len in 1..40 {
+        for at in 0..len {
+            for byte in 0..=255 {
+                let mut key = vec![b'a'; len];
+                key[at] = byte;
+                check(&key);
+            }
+        }
+    }
+    for len in [0, 252, 253, 254, 1024] {
+        check(&vec![b'a'; len]);
+    }
 }
 
 #[test]
