@@ -28,6 +28,21 @@ struct Step {
     from: Option<usize>,
 }
 
+/// Whether the first bytes of a word are `rest`, which a key of more bytes may end with: one to seven.
+#[inline]
+fn starts_with(word: u64, rest: &[u8], key: &[u8]) -> bool {
+    let bytes = word.to_ne_bytes();
+    match key.last_chunk::<8>() {
+        Some(last) => {
+            // The last eight bytes of the key, of which these are the upper ones.
+            let unused = 64_u32.wrapping_sub((rest.len() as u32).wrapping_mul(8));
+            let (word, last) = (u64::from_le_bytes(bytes), u64::from_le_bytes(*last));
+            word.checked_shl(unused) == last.checked_shr(unused).and_then(|r| r.checked_shl(unused))
+        }
+        None => bytes.starts_with(rest),
+    }
+}
+
 impl<W: Word> Table<'_, W> {
     /// Whether the record at `at` is of this key. A reader must validate a no as well as a yes.
     #[inline]
@@ -38,13 +53,14 @@ impl<W: Word> Table<'_, W> {
         let Some(words) = self.mem.slice(at.saturating_add(1), key.len().div_ceil(8)) else {
             return false;
         };
-        words.iter().zip(key.chunks(8)).all(|(word, chunk)| {
-            let word = word.load(Ordering::Relaxed).to_ne_bytes();
-            match <[u8; 8]>::try_from(chunk) {
-                Ok(whole) => whole == word,
-                Err(_) => word.starts_with(chunk),
-            }
-        })
+        let whole = key.chunks_exact(8);
+        let rest = whole.remainder();
+        let same = whole.zip(words).all(|(chunk, word)| {
+            let chunk = chunk.first_chunk::<8>();
+            chunk.is_some_and(|c| u64::from_ne_bytes(*c) == word.load(Ordering::Relaxed))
+        });
+        let last = words.last().filter(|_| !rest.is_empty());
+        same && last.is_none_or(|word| starts_with(word.load(Ordering::Relaxed), rest, key))
     }
 
     /// Both buckets of a hash.

@@ -18,6 +18,7 @@ mod named;
 mod peer;
 mod prepared;
 mod races;
+mod same_key;
 mod scale;
 
 use crate::route::{Address, Endpoint, Key, Match, Options, Resolved};
