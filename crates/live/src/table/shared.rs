@@ -121,13 +121,17 @@ impl<M: Memory> SharedTable<M> {
     #[inline]
     pub fn routes(&self) -> Option<Table<'_, AtomicU64>> {
         let words = self.memory.words()?;
-        match self.known.get() {
-            Some(known) => Table::attach_with(words, Some(known)).ok(),
-            None => self.first(words),
+        if let Some(known) = self.known.get() {
+            let table = Table::attach_known(words, known);
+            // Returned as it is: a table is copied nowhere on a request's way.
+            if table.is_some() {
+                return table;
+            }
         }
+        self.first(words)
     }
 
-    /// The same for the first time.
+    /// The same for the first time, or of another table in the same memory.
     #[cold]
     fn first<'t>(&self, words: &'t [AtomicU64]) -> Option<Table<'t, AtomicU64>> {
         let table = Table::attach(words).ok()?;

@@ -113,8 +113,14 @@ impl Known {
         })
     }
 
+    /// Whether it is of the table in this memory: whoever makes another one there gives it another seed, so that version,
+    /// size and mode need not be compared again.
+    #[inline]
     fn is_of<W: Word>(&self, mem: Mem<'_, W>) -> bool {
-        self.seed == mem.load(head::SEED)
+        // All of the header at once, which has fewer words than any table.
+        mem.words.get(..HEADER).is_some()
+            && mem.is_table()
+            && self.seed == mem.load(head::SEED)
             && self.geo.words == mem.words.len().min(layout::MAX_WORDS)
     }
 }
@@ -217,42 +223,36 @@ impl<'a, W: Word> Table<'a, W> {
         Ok(table)
     }
 
+    /// The table of which this is what is [`Table::known`], if it is still in this memory: cheap enough for every request.
+    #[inline]
+    #[must_use]
+    pub fn attach_known(words: &'a [W], known: &Known) -> Option<Self> {
+        let mem = Mem { words };
+        known.is_of(mem).then_some(Self {
+            mem,
+            geo: known.geo,
+            mode: known.mode,
+            secrets: known.secrets,
+        })
+    }
+
     /// Finds the table made here by this or another process.
     ///
     /// # Errors
     /// [`LayoutError`]: nothing of the memory but the header was looked at.
     pub fn attach(words: &'a [W]) -> Result<Self, LayoutError> {
-        Self::attach_with(words, None)
-    }
-
-    /// As [`Table::attach`], with what is [`Table::known`] of an earlier one: cheap enough for every request.
-    ///
-    /// # Errors
-    /// [`LayoutError`].
-    #[inline]
-    pub fn attach_with(words: &'a [W], known: Option<&Known>) -> Result<Self, LayoutError> {
         let mem = Mem { words };
-        let magic = words
-            .get(head::MAGIC)
-            .map_or(0, |w| w.load(Ordering::Acquire));
-        if magic != layout::MAGIC {
+        if !mem.is_table() {
             return Err(LayoutError::NoTable);
         }
         let version = mem.load(head::VERSION);
         if version != layout::VERSION {
             return Err(LayoutError::OtherVersion(version));
         }
-        if mem.load(head::WORDS) != words.len() as u64 {
+        if mem.load(head::WORDS) != mem.words.len() as u64 {
             return Err(LayoutError::OtherSize);
         }
-        let new;
-        let known = match known.filter(|known| known.is_of(mem)) {
-            Some(known) => known,
-            None => {
-                new = Known::of(mem).ok_or(LayoutError::OtherSize)?;
-                &new
-            }
-        };
+        let known = Known::of(mem).ok_or(LayoutError::OtherSize)?;
         Ok(Self {
             mem,
             geo: known.geo,
@@ -261,7 +261,7 @@ impl<'a, W: Word> Table<'a, W> {
         })
     }
 
-    /// What was computed of it, for [`Table::attach_with`].
+    /// What was computed of it, for [`Table::attach_known`].
     #[must_use]
     pub fn known(&self) -> Known {
         Known {

@@ -1,5 +1,6 @@
 //! The memory a table lives in: words shared by processes, touched only through atomics.
 
+use super::layout::{MAGIC, head};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// One shared word. `AtomicU64` in life; the race tests put in a word whose every ordering is explored.
@@ -79,6 +80,13 @@ impl<'a, W: Word> Mem<'a, W> {
         #[cfg(all(test, debug_assertions))]
         super::tests::hook::on_touch();
         self.words.get(at).map_or(0, |w| w.load(Ordering::Relaxed))
+    }
+
+    /// Whether the making of a table here has ended: then all of its header can be read.
+    #[inline]
+    pub(super) fn is_table(&self) -> bool {
+        let magic = self.words.get(head::MAGIC);
+        magic.is_some_and(|word| word.load(Ordering::Acquire) == MAGIC)
     }
 
     #[inline]

@@ -322,10 +322,15 @@ fn what_is_known_of_one_table_is_not_believed_of_another() {
     for memory in [&other, &larger] {
         let table = Table::format(memory, Match::Host, 2).unwrap();
         put(&table, "a", &route(&[1])).unwrap();
-        let again = Table::attach_with(memory, Some(&known)).unwrap();
+        assert!(Table::attach_known(memory, &known).is_none());
+        let again = Table::attach_known(memory, &table.known()).unwrap();
         assert_eq!(again.mode(), Match::Host);
         assert!(again.lookup(b"a", &mut [0; 64]).unwrap().is_some());
     }
+    assert!(Table::attach_known(&first, &known).is_some());
+    first[0].store(0, std::sync::atomic::Ordering::Relaxed);
+    assert!(Table::attach_known(&first, &known).is_none());
+    assert!(Table::attach_known(&first[..100], &known).is_none());
 }
 
 #[test]
