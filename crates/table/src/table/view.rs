@@ -5,7 +5,7 @@ use super::record::{
     PeerId, bits, from_sevens, options_of,
 };
 use crate::route::{Address, Endpoint, Options, Resolved};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
 /// A route read from the table: the caller's copy of a record's words.
 #[derive(Clone, Copy, Debug)]
@@ -97,19 +97,44 @@ impl<'b> RouteView<'b> {
         self.packed().nth(index).map(|packed| self.unpack(packed))
     }
 
+    /// The address of backend `index` if it has nothing but an IPv4 one and does not speak TLS: most are like that.
+    #[must_use]
+    #[inline]
+    pub fn plain(&self, index: usize) -> Option<SocketAddrV4> {
+        let packed = self.packed().nth(index)?;
+        let ip = Ipv4Addr::from_bits(packed.ipv4());
+        (packed.kind() == KIND_V4 && !packed.tls()).then_some(SocketAddrV4::new(ip, packed.port()))
+    }
+
     /// All backends in the route's order.
     pub fn backends(&self) -> impl Iterator<Item = BackendView<'b>> + use<'b> {
         let view = *self;
         self.packed().map(move |packed| view.unpack(packed))
     }
 
+    #[inline]
     fn unpack(&self, packed: Packed) -> BackendView<'b> {
+        if packed.kind() != KIND_V4 {
+            return self.unpack_box(packed);
+        }
+        let ip = Ipv4Addr::from_bits(packed.ipv4());
+        BackendView {
+            packed,
+            address: Address::Ip(SocketAddr::new(ip.into(), packed.port())),
+            name: None,
+            sni: None,
+            service: None,
+            drain: packed.drain(),
+            options: Options::default(),
+        }
+    }
+
+    fn unpack_box(&self, packed: Packed) -> BackendView<'b> {
         let options_at = packed.box_at();
         let at = options_at.saturating_add(packed.option_words());
         let word = |n: usize| self.words.get(at.saturating_add(n)).copied().unwrap_or(0);
         let top = |from| (bits(word(0), from, 8) as u64) << 56;
         let (ip, text_at) = match packed.kind() {
-            KIND_V4 => (Some(IpAddr::V4(Ipv4Addr::from_bits(packed.ipv4()))), 0),
             KIND_BOX_V4 => (
                 Some(IpAddr::V4(Ipv4Addr::from_bits(bits(word(1), 0, 32) as u32))),
                 2,
@@ -122,7 +147,7 @@ impl<'b> RouteView<'b> {
             ),
             _ => (None, 1),
         };
-        let lengths = if text_at == 0 { 0 } else { word(0) };
+        let lengths = word(0);
         let (name, sni, path) = (
             bits(lengths, 0, 13),
             bits(lengths, 13, 13),
