@@ -59,7 +59,6 @@ pub struct Record<'r> {
     pub(crate) refusal: refusal::Refusal<'r>,
     pub(crate) geoip: geoip::Record<'r>,
     pub(crate) token: token::Record<'r>,
-    pub(crate) upstream: upstream::Record<'r>,
 }
 
 /// State of one request or subrequest.

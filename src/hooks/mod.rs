@@ -410,13 +410,19 @@ impl Balancer for Panicking {
         }
     }
 
-    fn get<'r>(_: Request<'r>, peer: &mut Peer) -> Option<Chosen<'r>> {
+    fn get<'r>(
+        _: Request<'r>,
+        peer: &mut Peer,
+        room: &mut [u8; upstream::NAME_MAX],
+    ) -> Option<Chosen<'r>> {
         if peer.callback == Callback::Get {
             panic!("test_panic peer_get");
         }
+        room.get_mut(..peer.text.len())?
+            .copy_from_slice(peer.text.as_bytes());
         Some(Chosen {
             address: Address::Inet(peer.address),
-            name: peer.text.as_bytes(),
+            name: peer.text.len(),
             tls: None,
         })
     }

@@ -1,30 +1,35 @@
 //! Looking up a request's route and choosing among its backends.
 
 use super::conf::Lookup;
+use super::memo::{CachePart, Found, Remembered};
 use super::table::UpstreamTable;
 use crate::{Gatehouse, Srv};
 use gatehouse_nginx::http::cache::CacheUse;
-use gatehouse_nginx::http::upstream::{Address as Socket, Balancer, Chosen, Init, Slot, Tried};
+use gatehouse_nginx::http::upstream::{
+    Address as Socket, Balancer, Chosen, Init, NAME_MAX, Slot, Tried,
+};
 use gatehouse_nginx::{Level, Request, ffi::process};
 use gatehouse_table::balance::{Sample, Selection};
-use gatehouse_table::route::{Address, HOST_MAX, normalize};
-use gatehouse_table::table::{BackendView, LookupError, LookupKind, MAX_RECORD_WORDS, RouteView};
+use gatehouse_table::route::{Address, HOST_MAX, is_normal, normalize};
+use gatehouse_table::table::{BackendView, LookupError, MAX_RECORD_WORDS, RouteView};
 use std::net::SocketAddr;
 use std::ptr;
 
-/// What a request's lookup found.
-#[derive(Clone, Copy)]
-pub(super) struct Found<'r> {
-    /// The rule and the route; None is a miss.
-    pub route: Option<(LookupKind, RouteView<'r>)>,
-}
-
 /// Words of a record that fit most routes.
-pub(super) const USUAL_WORDS: usize = 48;
+pub(super) const USUAL_WORDS: usize = 32;
 
 /// Finds the route of `key`. None: memory is short or the table is broken.
 pub(super) fn find<'r>(r: Request<'r>, table: &UpstreamTable, key: &[u8]) -> Option<Found<'r>> {
-    find_in(r, table, key, r.words(USUAL_WORDS)?)
+    let mut usual = [0; USUAL_WORDS];
+    let found = find_in(r, table, key, &mut usual)?;
+    let Some((kind, route)) = found.route else {
+        return Some(Found { route: None });
+    };
+    // The request keeps what the record has, and no more: what it keeps of its pool it keeps to its end.
+    let route = RouteView::from_words(r.copy(route.words())?);
+    Some(Found {
+        route: Some((kind, route)),
+    })
 }
 
 /// The same; a record that fits `words` is copied there.
@@ -34,10 +39,17 @@ pub(super) fn find_in<'r: 'w, 'w>(
     key: &[u8],
     mut words: &'w mut [u64],
 ) -> Option<Found<'w>> {
-    let routes = table.routes()?;
-    let mut buffer = [0; HOST_MAX];
-    let Some(normal) = normalize(key, table.mode(), &mut buffer) else {
-        return Some(Found { route: None });
+    let routes = table.routes();
+    let routes = routes.as_ref()?;
+    let mut buffer;
+    let normal = if is_normal(key, table.mode()) {
+        key
+    } else {
+        buffer = [0; HOST_MAX];
+        match normalize(key, table.mode(), &mut buffer) {
+            Some(normal) => normal,
+            None => return Some(Found { route: None }),
+        }
     };
     // A record that grows between two attempts asks again; it has a largest size.
     for _ in 0..3 {
@@ -54,34 +66,25 @@ pub(super) fn find_in<'r: 'w, 'w>(
     None
 }
 
-/// The lookup of a request, and what it was for: after an internal redirect, and for another `upstream`, it counts
-/// no more.
-#[derive(Clone, Copy)]
-pub(super) struct Remembered<'r> {
-    lookup: &'r Lookup,
-    /// [`Request::upstream_mark`]
-    upstream: usize,
-    found: &'r Found<'r>,
-}
-
 /// The request's lookup on its way to its upstream, done by whoever needs it first.
-pub(super) fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Found<'r>> {
+pub(super) fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Remembered<'r>> {
     let memo = &r.local::<Gatehouse>()?.upstream.remembered;
     let upstream = r.upstream_mark();
     let known = memo
         .get()
         .filter(|known| ptr::eq(known.lookup, lookup) && known.upstream == upstream);
-    if let Some(known) = known {
-        return Some(known.found);
+    if known.is_some() {
+        return known;
     }
     let table = r.main_conf::<Gatehouse>().upstream.table(&lookup.table)?;
-    let found: &'r Found<'r> = r.place(find(r, table, lookup.key.eval(r)?)?)?;
-    memo.set(Some(Remembered {
+    let found = find(r, table, lookup.key.eval(r)?)?;
+    let known: &'r Remembered<'r> = r.place(Remembered {
         lookup,
         upstream,
         found,
-    }));
-    Some(found)
+    })?;
+    memo.set(Some(known));
+    Some(known)
 }
 
 /// Which part of nginx's caches a request may use: one `upstream` serves every key, so an entry's key begins with the
@@ -104,8 +107,8 @@ pub(crate) fn cache_use(r: Request<'_>) -> CacheUse<'_> {
 fn cache_part<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r [u8]> {
     let memo = &r.local::<Gatehouse>()?.upstream.cache_part;
     let upstream = r.upstream_mark();
-    if let Some((_, part)) = memo.get().filter(|(of, _)| *of == upstream) {
-        return Some(part);
+    if let Some(part) = memo.get().filter(|part| part.upstream == upstream) {
+        return Some(part.text);
     }
     let table = r.main_conf::<Gatehouse>().upstream.table(&lookup.table)?;
     let key = lookup.key.eval(r)?;
@@ -116,9 +119,9 @@ fn cache_part<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r [u8]> {
     let mut digits = [0; LENGTH_DIGITS];
     let digits = decimal(key.len(), &mut digits);
     let pieces = [b"\0", name, b"\0", digits, b"/", key, b"/"];
-    let part = r.concat(&pieces)?;
-    memo.set(Some((upstream, part)));
-    Some(part)
+    let text = r.concat(&pieces)?;
+    memo.set(Some(r.place(CachePart { upstream, text })?));
+    Some(text)
 }
 
 /// Digits of the longest length.
@@ -136,7 +139,7 @@ fn decimal(number: usize, digits: &mut [u8; LENGTH_DIGITS]) -> &[u8] {
 /// Serves a request by the backends of its route, chosen by the lookup's policy.
 pub(super) struct Routed;
 
-/// A request's choices.
+/// A request's choices among the backends of a route.
 pub(super) struct Choices<'r> {
     lookup: &'r Lookup,
     route: RouteView<'r>,
@@ -155,13 +158,13 @@ impl Balancer for Routed {
         let Some(lookup) = srv.upstream.lookup.as_deref() else {
             return Init::Failed;
         };
-        let Some(found) = look_up(r, lookup) else {
+        let Some(known) = look_up(r, lookup) else {
             return Init::Failed;
         };
-        if let Some(record) = r.record::<Gatehouse>().filter(|_| r.is_main()) {
-            record.upstream.last.set(Some((lookup, found)));
+        if r.is_main() {
+            note(r, known);
         }
-        let Some((_, route)) = found.route else {
+        let Some((_, route)) = known.found.route else {
             return miss(r, lookup);
         };
         let selection = Selection::new(&route, tls);
@@ -185,16 +188,28 @@ impl Balancer for Routed {
         }
     }
 
-    fn get<'r>(r: Request<'r>, state: &mut Choices<'r>) -> Option<Chosen<'r>> {
+    fn get<'r>(
+        r: Request<'r>,
+        state: &mut Choices<'r>,
+        room: &mut [u8; NAME_MAX],
+    ) -> Option<Chosen<'r>> {
         let table = r
             .main_conf::<Gatehouse>()
             .upstream
             .table(&state.lookup.table)?;
-        let routes = table.routes()?;
+        let routes = table.routes();
+        let routes = routes.as_ref()?;
         let rules = state.lookup.rules(table);
         let now = process::now_ms();
-        let index = state.selection.next(&rules, &routes, &state.route, now)?;
-        chosen(r, &state.route.backend(index)?)
+        let index = state.selection.next(&rules, routes, &state.route, now)?;
+        match state.route.plain(index) {
+            Some(address) => Some(Chosen {
+                name: Address::Ip(address.into()).write_to(room)?.len(),
+                address: Socket::Inet(address.into()),
+                tls: None,
+            }),
+            None => chosen(r, &state.route.backend(index)?, room),
+        }
     }
 
     fn free<'r>(r: Request<'r>, state: &mut Choices<'r>, tried: &Tried) {
@@ -205,7 +220,8 @@ impl Balancer for Routed {
         else {
             return;
         };
-        let Some(routes) = table.routes() else { return };
+        let routes = table.routes();
+        let Some(routes) = &routes else { return };
         let sample = Sample {
             failed: tried.failed,
             ms: tried.ms,
@@ -221,9 +237,17 @@ impl Balancer for Routed {
         );
         let rules = state.lookup.rules(table);
         let now = process::now_ms();
-        if state.selection.done(&rules, &routes, &sample, now) {
+        if state.selection.done(&rules, routes, &sample, now) {
             r.log(Level::Warn, "upstream server temporarily disabled");
         }
+    }
+}
+
+/// Remembers what sent a main request to an upstream, if there is memory for it.
+fn note<'r>(r: Request<'r>, known: &'r Remembered<'r>) {
+    if let Some(local) = r.local::<Gatehouse>() {
+        local.upstream.last.set(Some(known));
+        let _ = r.keep_local::<Gatehouse>();
     }
 }
 
@@ -237,7 +261,11 @@ fn miss<S>(r: Request<'_>, lookup: &Lookup) -> Init<S> {
     }
 }
 
-fn chosen<'r>(r: Request<'r>, backend: &BackendView<'r>) -> Option<Chosen<'r>> {
+fn chosen<'r>(
+    r: Request<'r>,
+    backend: &BackendView<'r>,
+    room: &mut [u8; NAME_MAX],
+) -> Option<Chosen<'r>> {
     let tls = if backend.tls() {
         Some(tls_name(r, backend)?)
     } else {
@@ -249,7 +277,7 @@ fn chosen<'r>(r: Request<'r>, backend: &BackendView<'r>) -> Option<Chosen<'r>> {
     };
     Some(Chosen {
         address,
-        name: backend.address.write_to(r.alloc(LONGEST)?)?,
+        name: backend.address.write_to(room)?.len(),
         tls,
     })
 }
@@ -259,12 +287,12 @@ fn chosen<'r>(r: Request<'r>, backend: &BackendView<'r>) -> Option<Chosen<'r>> {
 fn tls_name<'r>(r: Request<'r>, backend: &BackendView<'r>) -> Option<&'r [u8]> {
     match (backend.sni, backend.address) {
         (Some(name), _) => Some(name.as_bytes()),
-        (None, Address::Ip(SocketAddr::V4(v4))) => r.text(v4.ip(), LONGEST),
+        (None, Address::Ip(SocketAddr::V4(v4))) => r.text(v4.ip(), IP_MAX),
         // nginx takes what follows a colon outside of brackets for a port.
-        (None, Address::Ip(SocketAddr::V6(v6))) => r.text(&format_args!("[{}]", v6.ip()), LONGEST),
+        (None, Address::Ip(SocketAddr::V6(v6))) => r.text(&format_args!("[{}]", v6.ip()), IP_MAX),
         (None, Address::Unix(_)) => Some(b""),
     }
 }
 
-/// Bytes that hold any address: the longest is a unix socket's path of 108 bytes.
-const LONGEST: usize = 128;
+/// Bytes that hold any IP address in brackets.
+const IP_MAX: usize = 48;

@@ -1,7 +1,7 @@
 //! What is counted and known of tables: requests by what their lookup found, routes, memory, feeders.
 
-use super::balance::Found;
 use super::conf::{Lookup, Main};
+use super::memo::{Found, last};
 use super::table::UpstreamTable;
 use crate::Gatehouse;
 use crate::metric::{Metric, Register};
@@ -228,11 +228,9 @@ impl Handler for Counting {
     const NAME: &'static str = "counting a request";
 
     fn run(r: Request<'_>) -> Outcome<'_> {
-        if r.is_main() {
-            let record = r.existing_record::<Gatehouse>();
-            if let Some((lookup, found)) = record.and_then(|record| record.upstream.last.get()) {
-                count(r, lookup, found);
-            }
+        let last = if r.is_main() { last(r) } else { None };
+        if let Some(last) = last {
+            count(r, last.lookup, &last.found);
         }
         Outcome::Declined
     }

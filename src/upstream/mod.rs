@@ -7,6 +7,7 @@ mod conf;
 mod counters;
 mod keys;
 mod loc;
+mod memo;
 mod register;
 mod store;
 mod table;
@@ -15,7 +16,7 @@ mod variables;
 pub(crate) use balance::cache_use;
 pub(crate) use conf::{Main, Srv};
 pub(crate) use loc::Loc;
-pub(crate) use variables::{Local, Record};
+pub(crate) use memo::Local;
 
 use crate::Gatehouse;
 use crate::family::Family;

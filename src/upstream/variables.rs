@@ -1,28 +1,11 @@
 //! `$upstream_lookup_…` and the variables of `upstream_variable`.
 
 use super::balance;
-use super::conf::{Definition, Lookup, use_table};
+use super::conf::{Definition, use_table};
+use super::memo::{Found, Read, last};
 use crate::Gatehouse;
-use balance::{Found, Remembered};
 use gatehouse_nginx::http::variable::{Getter, Variable};
 use gatehouse_nginx::{Answer, Conf, Error, Request};
-use std::cell::Cell;
-
-/// What this request has looked up.
-#[derive(Default)]
-pub(crate) struct Local<'r> {
-    pub(super) remembered: Cell<Option<Remembered<'r>>>,
-    /// Where `upstream_variable` has read last.
-    read: Cell<Option<Read<'r>>>,
-    /// For which upstream, and what stands in front of its cache key.
-    pub(super) cache_part: Cell<Option<(usize, &'r [u8])>>,
-}
-
-/// What the main request looked up last on its way to an upstream: shown where it goes on without one.
-#[derive(Default)]
-pub(crate) struct Record<'r> {
-    pub(super) last: Cell<Option<(&'r Lookup, &'r Found<'r>)>>,
-}
 
 /// Reads an `upstream_variable` directive.
 pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
@@ -46,15 +29,6 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     cf.add_variable::<Value>(&word(1), number)
 }
 
-/// A route that variables were read from; all that a request reads there is of one version of the route.
-#[derive(Clone, Copy)]
-struct Read<'r> {
-    /// The table's index.
-    table: usize,
-    key: &'r [u8],
-    found: Found<'r>,
-}
-
 /// The route that a variable is read from, found when the first variable is.
 fn read<'r>(r: Request<'r>, definition: &Definition) -> Option<Found<'r>> {
     let key = definition.key.eval(r)?;
@@ -69,11 +43,11 @@ fn read<'r>(r: Request<'r>, definition: &Definition) -> Option<Found<'r>> {
         .upstream
         .table(&definition.table)?;
     let found = balance::find(r, table, key)?;
-    memo.set(Some(Read {
+    memo.set(Some(r.place(Read {
         table: index,
         key,
         found,
-    }));
+    })?));
     Some(found)
 }
 
@@ -106,17 +80,16 @@ impl Getter for Value {
 
 /// The lookup of a request that is on its way to an `upstream` with `upstream_lookup`. Where it has no upstream (yet),
 /// what nginx still keeps of an earlier location is not looked at: the last lookup made is shown.
-fn found(r: Request<'_>) -> Option<&Found<'_>> {
+fn found<'r>(r: Request<'r>) -> Option<&'r Found<'r>> {
     if !r.has_upstream_of_location() {
-        let record = r.existing_record::<Gatehouse>().filter(|_| r.is_main());
-        return record?.upstream.last.get().map(|(_, found)| found);
+        return last(r).map(|last| &last.found);
     }
     // First: the cache's key may have asked before the cache was looked at.
     if r.served_from_cache() {
         return None;
     }
     let lookup = r.upstream_srv::<Gatehouse>()?.upstream.lookup.as_deref()?;
-    balance::look_up(r, lookup)
+    balance::look_up(r, lookup).map(|known| &known.found)
 }
 
 /// The value of a route as a variable; one with a control byte could split a header.

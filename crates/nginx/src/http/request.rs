@@ -8,7 +8,7 @@ use crate::ffi::pool;
 use crate::http::bits;
 use crate::http::kind::{HttpKind, conf_of, slot};
 use crate::sys;
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
 use std::fmt::Display;
 use std::hint::black_box;
@@ -28,15 +28,12 @@ pub struct Request<'r> {
 
 /// What `ctx` points to: the shared record, found once, and the request's own state.
 struct State<M: HttpKind> {
+    /// Whose state it is.
+    request: *mut sys::ngx_http_request_t,
     record: Cell<*const M::Record<'static>>,
+    /// What finds it again after an internal redirect has cleared `ctx`, once that is wanted.
+    anchor: UnsafeCell<sys::ngx_pool_cleanup_t>,
     local: M::Local<'static>,
-}
-
-/// What finds the record again after an internal redirect has cleared `ctx`, as nginx's realip
-/// module does it: by the handler of a pool cleanup.
-struct Anchor<M: HttpKind> {
-    main: *mut sys::ngx_http_request_t,
-    record: *const M::Record<'static>,
 }
 
 impl<'r> Request<'r> {
@@ -200,6 +197,12 @@ impl<'r> Request<'r> {
         out.get(..most.checked_sub(unused)?)
     }
 
+    /// A copy in the request's pool; None when memory is short.
+    pub fn copy(self, words: &[u64]) -> Option<&'r [u64]> {
+        // SAFETY: the pool lives as long as the request.
+        unsafe { pool::copy(self.fields().pool, words) }
+    }
+
     /// The pieces one after another, in the request's pool; None when memory is short.
     pub fn concat(self, pieces: &[&[u8]]) -> Option<&'r [u8]> {
         let mut len: usize = 0;
@@ -267,9 +270,10 @@ impl<'r> Request<'r> {
         let state = main.state::<M>()?;
         let mut record = state.record.get();
         if record.is_null() {
-            record = main
-                .find_record::<M>()
-                .or_else(|| main.make_record::<M>())?;
+            record = match main.kept_record::<M>() {
+                Some(record) => record,
+                None => main.make_record(state)?,
+            };
             state.record.set(record);
         }
         // SAFETY: in the request's pool; for the lifetimes see `local`.
@@ -281,10 +285,23 @@ impl<'r> Request<'r> {
         let main = self.main();
         let record = match main.existing_state::<M>().map(|s| s.record.get()) {
             Some(record) if !record.is_null() => record,
-            _ => main.find_record::<M>()?,
+            _ => main.kept_record::<M>()?,
         };
         // SAFETY: in the request's pool; for the lifetimes see `local`.
         Some(unsafe { &*record.cast::<M::Record<'r>>() })
+    }
+
+    /// Keeps this request's own state, so that [`Request::kept_locals`] finds it again. None when memory is short.
+    pub fn keep_local<M: HttpKind>(self) -> Option<()> {
+        self.anchor(self.state::<M>()?);
+        Some(())
+    }
+
+    /// The request's own states that were kept, the newest first: each internal redirect begins another one.
+    pub fn kept_locals<M: HttpKind>(self) -> impl Iterator<Item = &'r M::Local<'r>> {
+        // SAFETY: in the request's pool; for the lifetimes see `local`.
+        let local = |state: &'r State<M>| unsafe { &*(&raw const state.local).cast() };
+        self.kept::<M>().map(local)
     }
 
     fn slot<M: HttpKind>(self) -> *mut *mut c_void {
@@ -304,50 +321,76 @@ impl<'r> Request<'r> {
             return Some(state);
         }
         let fresh = State::<M> {
+            request: self.raw(),
             record: Cell::new(ptr::null()),
+            anchor: UnsafeCell::new(sys::ngx_pool_cleanup_t {
+                handler: None,
+                data: ptr::null_mut(),
+                next: ptr::null_mut(),
+            }),
             local: Default::default(),
         };
-        // SAFETY: the pool lives as long as the request.
-        let state = unsafe { pool::alloc_value(self.fields().pool, fresh) }?;
+        let state = self.place(fresh)?;
         // SAFETY: our own slot.
         unsafe { *self.slot::<M>() = ptr::from_mut(state).cast() };
         Some(state)
     }
 
-    fn find_record<M: HttpKind>(self) -> Option<*const M::Record<'static>> {
+    /// The request's states that have an anchor, the newest first. It is found as nginx's realip module finds its own:
+    /// by the handler of a pool cleanup.
+    fn kept<M: HttpKind>(self) -> impl Iterator<Item = &'r State<M>> {
         // SAFETY: the pool's list of cleanups, live as long as the pool.
         let mut cleanup = unsafe { (*self.fields().pool).cleanup };
-        // SAFETY: null or an element of that list.
-        while let Some(one) = unsafe { cleanup.as_ref() } {
-            if one.handler.is_some_and(|h| {
-                ptr::fn_addr_eq(h, anchor::<M> as unsafe extern "C" fn(*mut c_void))
-            }) {
-                // SAFETY: our handler's data is our anchor.
-                let found = unsafe { &*one.data.cast::<Anchor<M>>() };
-                if found.main == self.raw() {
-                    return Some(found.record);
+        std::iter::from_fn(move || {
+            // SAFETY: null or an element of that list.
+            while let Some(one) = unsafe { cleanup.as_ref() } {
+                cleanup = one.next;
+                let ours = one.handler.is_some_and(|handler| {
+                    ptr::fn_addr_eq(handler, anchor::<M> as unsafe extern "C" fn(*mut c_void))
+                });
+                if ours {
+                    // SAFETY: our handler's data is a state, in the request's pool.
+                    let state = unsafe { &*one.data.cast::<State<M>>() };
+                    if state.request == self.raw() {
+                        return Some(state);
+                    }
                 }
             }
-            cleanup = one.next;
-        }
-        None
+            None
+        })
     }
 
-    fn make_record<M: HttpKind>(self) -> Option<*const M::Record<'static>> {
+    fn kept_record<M: HttpKind>(self) -> Option<*const M::Record<'static>> {
+        let mut records = self.kept::<M>().map(|state| state.record.get());
+        records.find(|record| !record.is_null())
+    }
+
+    /// Gives a state of the request an anchor, if it has none: an element of the pool's list of cleanups, linked in as
+    /// ngx_pool_cleanup_add does it, without an allocation.
+    fn anchor<M: HttpKind>(self, state: &'r State<M>) {
+        let anchor_at = state.anchor.get();
+        // SAFETY: the state lives as long as the request; nobody else writes there.
+        if unsafe { (*anchor_at).handler }.is_some() {
+            return;
+        }
         let pool = self.fields().pool;
-        // SAFETY: the pool is live; the cleanup's data has room for the anchor.
-        let cleanup = unsafe { sys::ngx_pool_cleanup_add(pool, size_of::<Anchor<M>>()) };
-        // SAFETY: null or the fresh cleanup.
-        let cleanup = unsafe { cleanup.as_mut() }?;
-        // SAFETY: the pool lives as long as the request.
-        let record = unsafe { pool::alloc_value(pool, <M::Record<'static>>::default()) }?;
-        let anchor_value = Anchor::<M> {
-            main: self.raw(),
-            record,
+        // SAFETY: the pool is live.
+        let next = unsafe { (*pool).cleanup };
+        let linked = sys::ngx_pool_cleanup_t {
+            handler: Some(anchor::<M>),
+            data: ptr::from_ref(state).cast_mut().cast(),
+            next,
         };
-        // SAFETY: `ngx_pool_cleanup_add` reserved that size, aligned as ngx_palloc does.
-        unsafe { cleanup.data.cast::<Anchor<M>>().write(anchor_value) };
-        cleanup.handler = Some(anchor::<M>);
+        // SAFETY: as above.
+        unsafe { anchor_at.write(linked) };
+        // SAFETY: the pool is live, and the element lives in it.
+        unsafe { (*pool).cleanup = anchor_at };
+    }
+
+    fn make_record<M: HttpKind>(self, state: &'r State<M>) -> Option<*const M::Record<'static>> {
+        self.anchor(state);
+        // SAFETY: the pool lives as long as the request.
+        let record = unsafe { pool::alloc_value(self.fields().pool, M::Record::default()) }?;
         Some(record)
     }
 
@@ -389,10 +432,10 @@ unsafe fn own<'r, M: HttpKind, T>(table: *mut *mut c_void) -> &'r T {
     unsafe { &*conf.cast() }
 }
 
-/// Marks a record's anchor; there is nothing to clean up.
+/// Marks a state's anchor; there is nothing to clean up.
 unsafe extern "C" fn anchor<M: HttpKind>(_: *mut c_void) {
-    // Two types must not share one address: their anchors differ.
-    let body = || _ = black_box(size_of::<Anchor<M>>());
+    // Two types must not share one address: their states differ.
+    let body = || _ = black_box(size_of::<State<M>>());
     // SAFETY: a null log is allowed.
     unsafe { guard::run(ptr::null_mut(), "ending a request", (), body) };
 }

@@ -7,7 +7,7 @@
 mod address;
 mod request;
 
-pub use address::{Address, Chosen};
+pub use address::{Address, Chosen, NAME_MAX};
 
 use crate::conf::{Conf, ConfLine, Error, Listed, Words, read, result};
 use crate::ffi::bytes;
@@ -16,7 +16,7 @@ use crate::ffi::pool;
 use crate::http::kind::{HttpKind, conf_of, slot};
 use crate::http::request::Request;
 use crate::sys;
-use address::socket_address;
+use address::target;
 use ngx::core::Status;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -54,8 +54,12 @@ pub trait Balancer: 'static {
         srv: &'r <Self::Module as HttpKind>::Srv,
         tls: bool,
     ) -> Init<Self::State<'r>>;
-    /// The next backend to try; None: none is left alive (502).
-    fn get<'r>(r: Request<'r>, state: &mut Self::State<'r>) -> Option<Chosen<'r>>;
+    /// The next backend to try; None: none is left alive (502). There is `room` for its name.
+    fn get<'r>(
+        r: Request<'r>,
+        state: &mut Self::State<'r>,
+        room: &mut [u8; NAME_MAX],
+    ) -> Option<Chosen<'r>>;
     /// A try of a backend ended.
     fn free<'r>(r: Request<'r>, state: &mut Self::State<'r>, tried: &Tried);
 }
@@ -373,9 +377,10 @@ unsafe extern "C" fn get<B: Balancer>(
     // SAFETY: the request is live while it tries backends.
     let request = unsafe { Request::new(peer.request) };
     let body = || {
-        while let Some(chosen) = B::get(request, &mut peer.state) {
+        let mut room = [0; NAME_MAX];
+        while let Some(chosen) = B::get(request, &mut peer.state, &mut room) {
             // SAFETY: nginx's live connection record.
-            if unsafe { aim(request, pc, &chosen) }.is_some() {
+            if unsafe { aim(request, pc, &chosen, &room) }.is_some() {
                 return Status::NGX_OK.0;
             }
             // nginx releases only what it was pointed at. A backend without a usable address is a failed try.
@@ -406,9 +411,9 @@ unsafe fn aim<'r>(
     r: Request<'r>,
     pc: *mut sys::ngx_peer_connection_t,
     chosen: &Chosen<'r>,
+    room: &[u8; NAME_MAX],
 ) -> Option<()> {
-    let (address, size) = socket_address(r, chosen)?;
-    let name = r.place(bytes::borrow(chosen.name))?;
+    let target = target(r, chosen, room)?;
     {
         // SAFETY: the request has its upstream while it tries backends. The reference ends before `pc`, a part of it, is
         // written.
@@ -420,9 +425,9 @@ unsafe fn aim<'r>(
     }
     // SAFETY: promised by the caller; no reference to the upstream lives any more.
     let pc = unsafe { &mut *pc };
-    pc.name = name;
-    pc.sockaddr = address;
-    pc.socklen = size;
+    pc.name = target.name;
+    pc.sockaddr = target.address;
+    pc.socklen = target.size;
     pc.connection = ptr::null_mut();
     pc.set_cached(0);
     Some(())

@@ -1,10 +1,10 @@
 //! Socket addresses as nginx's connection record wants them.
 
+use crate::ffi::bytes;
 use crate::http::request::Request;
 use crate::sys;
 use std::ffi::c_char;
 use std::net::SocketAddr;
-use std::ptr;
 
 /// Where to connect to.
 #[derive(Clone, Copy, Debug)]
@@ -15,23 +15,70 @@ pub enum Address<'r> {
     Unix(&'r [u8]),
 }
 
+/// Bytes that hold any address as text: the longest is a unix socket's path of 108 bytes.
+pub const NAME_MAX: usize = 128;
+
 /// One backend for one try.
 #[derive(Clone, Copy, Debug)]
 pub struct Chosen<'r> {
     /// Its address.
     pub address: Address<'r>,
-    /// What `$upstream_addr` shows.
-    pub name: &'r [u8],
+    /// What `$upstream_addr` shows: so many bytes of the room for it.
+    pub name: usize,
     /// The name for SNI and verification when the backend speaks TLS.
     pub tls: Option<&'r [u8]>,
 }
 
-/// The address for connect(). nginx's keepalive compares all its bytes, so bytes that Linux
+/// What nginx's connection record points to.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    pub(super) name: *mut sys::ngx_str_t,
+    pub(super) address: *mut sys::sockaddr,
+    pub(super) size: sys::socklen_t,
+}
+
+/// Bytes of a name that stands beside its address: any of IPv4.
+const SHORT: usize = 24;
+
+/// The same in the request's pool, in one piece.
+#[repr(C)]
+struct Placed<A> {
+    name: sys::ngx_str_t,
+    address: A,
+    text: [u8; SHORT],
+}
+
+fn place<A: Copy + 'static>(r: Request<'_>, name: &Name<'_>, address: A) -> Option<Target> {
+    let text = *name.room.first_chunk()?;
+    let placed = r.place(Placed {
+        name: sys::ngx_str_t::default(),
+        address,
+        text,
+    })?;
+    placed.name = bytes::borrow(match placed.text.get(..name.len) {
+        Some(text) => text,
+        None => r.concat(&[name.room.get(..name.len)?])?,
+    });
+    Some(Target {
+        name: &raw mut placed.name,
+        address: (&raw mut placed.address).cast(),
+        size: size_of::<A>() as _,
+    })
+}
+
+/// A name and the room that it is in.
+struct Name<'n> {
+    room: &'n [u8; NAME_MAX],
+    len: usize,
+}
+
+/// The address for connect(), and its name. nginx's keepalive compares all bytes of an address, so bytes that Linux
 /// ignores carry a tag: connections made for another TLS name are not reused.
-pub(super) fn socket_address(
-    r: Request<'_>,
-    chosen: &Chosen<'_>,
-) -> Option<(*mut sys::sockaddr, sys::socklen_t)> {
+pub(super) fn target(r: Request<'_>, chosen: &Chosen<'_>, room: &[u8; NAME_MAX]) -> Option<Target> {
+    let name = &Name {
+        room,
+        len: chosen.name,
+    };
     let tag = chosen.tls.map_or(0, fnv1a);
     match chosen.address {
         Address::Inet(SocketAddr::V4(v4)) => {
@@ -41,10 +88,7 @@ pub(super) fn socket_address(
             raw.sin_port = v4.port().to_be();
             raw.sin_addr.s_addr = u32::from(*v4.ip()).to_be();
             raw.sin_zero = tag.to_ne_bytes();
-            Some((
-                ptr::from_mut(r.place(raw)?).cast(),
-                size_of::<sys::sockaddr_in>() as _,
-            ))
+            place(r, name, raw)
         }
         Address::Inet(SocketAddr::V6(v6)) => {
             // SAFETY: plain C data for which zero is valid.
@@ -53,10 +97,7 @@ pub(super) fn socket_address(
             raw.sin6_port = v6.port().to_be();
             raw.sin6_addr.__in6_u.__u6_addr8 = v6.ip().octets();
             raw.sin6_flowinfo = (tag ^ (tag >> 32)) as u32;
-            Some((
-                ptr::from_mut(r.place(raw)?).cast(),
-                size_of::<sys::sockaddr_in6>() as _,
-            ))
+            place(r, name, raw)
         }
         Address::Unix(path) => {
             // SAFETY: plain C data for which zero is valid.
@@ -69,14 +110,11 @@ pub(super) fn socket_address(
             let tag = tag.to_ne_bytes();
             let tag: &[u8] = if chosen.tls.is_some() { &tag } else { &[] };
             let rest = raw.sun_path.get_mut(path.len().checked_add(1)?..)?;
-            let place = rest.len().checked_sub(tag.len())?;
-            for (to, from) in rest.iter_mut().skip(place).zip(tag) {
+            let place_of_tag = rest.len().checked_sub(tag.len())?;
+            for (to, from) in rest.iter_mut().skip(place_of_tag).zip(tag) {
                 *to = *from as c_char;
             }
-            Some((
-                ptr::from_mut(r.place(raw)?).cast(),
-                size_of::<sys::sockaddr_un>() as _,
-            ))
+            place(r, name, raw)
         }
     }
 }
