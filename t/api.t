@@ -283,3 +283,27 @@ Connection: keep-alive
 [201, 200]
 --- response_headers eval
 ["Connection: keep-alive", "Connection: keep-alive"]
+
+=== TEST 15: events may be asked for by those who may read
+--- http_config eval: $::Http
+--- user_files
+>>> ../conf/apps.json
+{}
+>>> ../conf/key
+example
+--- config
+location /_apps/ { upstream_api apps; }
+location /_key/ { upstream_api apps write=on key_file=key; }
+--- request eval
+["HEAD /_apps/-/events", "HEAD /_key/-/events", "GET /_key/-/events", "PUT /_apps/-/events
+{}", "POST /_key/-/events
+{}", "OPTIONS /_apps/-/events", "GET /_apps/-/events?x=1", "GET /_apps/-/events/", "GET /_apps/-/event"]
+--- more_headers eval
+["", "Authorization: Bearer example", "", "Content-Type: application/json", "Authorization: Bearer example
+Content-Type: application/json", "", "", "", ""]
+--- error_code eval
+[200, 200, 401, 405, 405, 204, 400, 404, 404]
+--- response_headers eval
+["Content-Type: text/event-stream
+Cache-Control: no-store
+X-Accel-Buffering: no", "Content-Type: text/event-stream", "WWW-Authenticate: Bearer", "Allow: GET, HEAD, OPTIONS", "Allow: GET, HEAD, OPTIONS", "Allow: GET, HEAD, OPTIONS", "Content-Type: application/json", "Content-Type: application/json", "Content-Type: application/json"]

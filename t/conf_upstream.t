@@ -20,7 +20,7 @@ miss 404;
 # a zone too small for anything
 zone 8k;
 => [warn] upstream_table "apps" has no "file", no "upstream_api" with "write=on" and no "upstream_register", it stays empty
-=> upstream_table "apps": "zone" is too small: it has 8192 bytes, a table needs 77824 ("zone 76k;")
+=> upstream_table "apps": "zone" is too small: it has 8192 bytes, a table needs 81920 ("zone 80k;")
 # a size that is none
 zone many;
 => invalid value "many" in "zone" directive
@@ -381,9 +381,9 @@ upstream_table apps { CASE }
 --- conf_cases
 # a zone too small for a table
 zone 32k; file apps.json;
-=> upstream_table "apps": file "*/conf/apps.json": "zone" is too small: it has 32768 bytes, 1 route needs 77824 ("zone 76k;")
+=> upstream_table "apps": file "*/conf/apps.json": "zone" is too small: it has 32768 bytes, 1 route needs 81920 ("zone 80k;")
 # the zone that was named for a table
-zone 76k; file apps.json;
+zone 80k; file apps.json;
 => ok
 
 === TEST 10: a host nobody knows is a warning: it takes out its own backend only
@@ -484,11 +484,11 @@ upstream_table apps { zone 10k; file apps.json; }
 --- config
 --- must_die
 --- error_log eval
-qr{\[emerg\] .*upstream_table "apps": file "\S+/conf/apps\.json": "zone" is too small: it has 10240 bytes, 12 routes need 143360 \("zone 140k;"\) in \S+/conf/nginx\.conf:\d+}
+qr{\[emerg\] .*upstream_table "apps": file "\S+/conf/apps\.json": "zone" is too small: it has 10240 bytes, 12 routes need 147456 \("zone 144k;"\) in \S+/conf/nginx\.conf:\d+}
 
 === TEST 19: the zone that was named for them
 --- http_config
-upstream_table apps { zone 140k; file apps.json; }
+upstream_table apps { zone 144k; file apps.json; }
 --- user_files eval
 ">>> ../conf/apps.json\n" . '{"h0.test": {"backends": [], "vars": {"v": "' . "v" x 80 . '"}}, "h1.test": {"backends": [], "vars": {"v": "' . "v" x 160 . '"}}, "h2.test": {"backends": [], "vars": {"v": "' . "v" x 240 . '"}}, "h3.test": {"backends": [], "vars": {"v": "' . "v" x 320 . '"}}, "h4.test": {"backends": [], "vars": {"v": "' . "v" x 400 . '"}}, "h5.test": {"backends": [], "vars": {"v": "' . "v" x 480 . '"}}, "h6.test": {"backends": [], "vars": {"v": "' . "v" x 560 . '"}}, "h7.test": {"backends": [], "vars": {"v": "' . "v" x 640 . '"}}, "h8.test": {"backends": [], "vars": {"v": "' . "v" x 720 . '"}}, "h9.test": {"backends": [], "vars": {"v": "' . "v" x 800 . '"}}, "h10.test": {"backends": [], "vars": {"v": "' . "v" x 880 . '"}}, "h11.test": {"backends": [], "vars": {"v": "' . "v" x 960 . '"}}}'
 --- config_ok

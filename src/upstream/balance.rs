@@ -4,6 +4,7 @@ use super::conf::Lookup;
 use super::memo::{CachePart, Found, Remembered};
 use super::table::UpstreamTable;
 use crate::{Gatehouse, Srv};
+use gatehouse_live::table::{tell, url_of};
 use gatehouse_nginx::http::cache::CacheUse;
 use gatehouse_nginx::http::upstream::{
     Address as Socket, Balancer, Chosen, Init, NAME_MAX, Slot, Tried,
@@ -11,7 +12,7 @@ use gatehouse_nginx::http::upstream::{
 use gatehouse_nginx::{Level, Request, ffi::process};
 use gatehouse_table::balance::{Sample, Selection};
 use gatehouse_table::route::{Address, HOST_MAX, is_normal, normalize};
-use gatehouse_table::table::{BackendView, LookupError, MAX_RECORD_WORDS, RouteView};
+use gatehouse_table::table::{BackendView, By, LookupError, MAX_RECORD_WORDS, RouteView, What};
 use std::net::SocketAddr;
 use std::ptr;
 
@@ -237,8 +238,17 @@ impl Balancer for Routed {
         );
         let rules = state.lookup.rules(table);
         let now = process::now_ms();
-        if state.selection.done(&rules, routes, &sample, now) {
+        let trying = state.selection.trying();
+        let ended = state.selection.done(&rules, routes, &sample, now);
+        if ended.disabled {
             r.log(Level::Warn, "upstream server temporarily disabled");
+        }
+        if let Some(up) = ended.turned {
+            let mut backends = state.route.backends();
+            if let Some(backend) = backends.find(|one| Some(one.peer()) == trying) {
+                let by = By::Requests;
+                tell(table.shared(), What::Health { up, by }, url_of(&backend));
+            }
         }
     }
 }

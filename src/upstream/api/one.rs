@@ -2,11 +2,12 @@
 
 use super::gate::{Call, Expected};
 use super::problem::{Problem, head, json};
-use gatehouse_live::table::Refused;
+use gatehouse_live::table::{Refused, tell, url_of};
 use gatehouse_nginx::Request;
 use gatehouse_nginx::http::reply::Reply;
 use gatehouse_table::api::{ETag, Query};
 use gatehouse_table::route::{Backend, Key, Route, parse_backend_place};
+use gatehouse_table::table::{By, What};
 
 /// The key that a path names.
 pub(super) fn key(call: &Call<'_>, text: &[u8]) -> Result<Key, Problem> {
@@ -62,7 +63,13 @@ pub(super) fn reset(r: Request<'_>, call: &Call<'_>, text: &[u8]) -> Result<Repl
     for backend in view.backends().filter(|one| one.endpoint().is_of(&wanted)) {
         found = true;
         if let Some(peer) = routes.peer(backend.peer()) {
+            let was_out = peer.is_out(call.table.passive());
             peer.reset();
+            if was_out {
+                let (up, by) = (true, By::Reset);
+                let what = What::Health { up, by };
+                tell(call.table.shared(), what, url_of(&backend));
+            }
         }
     }
     if !found {

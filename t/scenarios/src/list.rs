@@ -3,8 +3,8 @@
 use nginx_prove::scenario::Scenario;
 
 use crate::{
-    api, api_openapi, event_connections, event_requests, event_resolver, event_tasks, examples,
-    exiting, feeder_panics, fuzz, geoip, hipache, metrics, names, pages, panic, redis,
+    api, api_events, api_openapi, event_connections, event_requests, event_resolver, event_tasks,
+    examples, exiting, feeder_panics, fuzz, geoip, hipache, metrics, names, pages, panic, redis,
     redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload, reload_stock,
     rollback, satisfy, tenants, token_paths, upgrade, upstream, upstream_feed, upstream_lease,
     upstream_scale, upstream_state, upstream_zone, worker_kill,
@@ -245,6 +245,15 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("api_one_makes", api::one_makes).beside_others(),
     Scenario::new("api_owned", api::owned).beside_others(),
     Scenario::new("api_openapi", api_openapi::run).beside_others(),
+    Scenario::new("api_events", api_events::all_sources).beside_others(),
+    Scenario::new("api_events_resumed", api_events::resumed).beside_others(),
+    Scenario::new("api_events_workers", api_events::workers_go),
+    Scenario::new("api_events_bounds", api_events::bounds)
+        .beside_others()
+        .needs(&["file /usr/bin/curl"]),
+    Scenario::new("api_events_redis", api_events::of_a_store)
+        .beside_others()
+        .needs(REDIS),
     Scenario::new("api_bulk", api::bulk),
     Scenario::new("api_bulk_at_once", api::bulk_at_once),
     Scenario::new("api_bulk_interrupted", api::bulk_interrupted),

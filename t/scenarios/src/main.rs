@@ -4,6 +4,7 @@
 #![allow(clippy::arithmetic_side_effects)] // tests: an overflow is a panic
 
 mod api;
+mod api_events;
 mod api_openapi;
 mod event_connections;
 mod event_requests;
@@ -13,6 +14,7 @@ mod examples;
 mod exiting;
 mod exposition;
 mod feeder_panics;
+mod follower;
 mod fuzz;
 mod geoip;
 mod hipache;

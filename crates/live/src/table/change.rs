@@ -90,6 +90,8 @@ pub struct Attempts {
     /// The zone was full: what is free is being brought together, once.
     room: Option<Room>,
     is_made: bool,
+    /// Those who follow the table need not know.
+    pub(super) is_quiet: bool,
 }
 
 impl Attempts {
@@ -119,6 +121,9 @@ impl Attempts {
                 return Attempt::Again;
             }
             self.room = None;
+        }
+        if self.is_quiet {
+            writer.be_quiet();
         }
         let result = make(writer, wanted);
         if result == Err(Refused::Table(ApplyError::Full)) && !self.is_made {

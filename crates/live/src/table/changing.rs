@@ -8,8 +8,11 @@ use crate::memory::Memory;
 use crate::nginx::in_slices;
 use crate::slice::{Slice, SystemClock, TURN};
 use gatehouse_nginx::event::sleep::sleep;
+use gatehouse_nginx::event::task;
 use gatehouse_nginx::ffi::process;
 use gatehouse_table::route::Key;
+use gatehouse_table::table::What;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// The longest that a change waits for the lock, for a repair and for room.
@@ -38,6 +41,21 @@ pub async fn change<M: Memory>(
         }
         sleep(PAUSE).await;
     }
+}
+
+/// Tells those who follow the table's events, if there is anybody, as soon as the lock is to be had.
+pub fn tell<M: Memory + 'static>(table: &Rc<SharedTable<M>>, what: What, text: String) {
+    let now_ms = process::now_ms();
+    if !table.is_heard(now_ms) || table.tell(what, text, now_ms) {
+        return;
+    }
+    let table = Rc::clone(table);
+    let until = now_ms.saturating_add(PATIENCE_MS);
+    task::spawn("telling of a backend", async move {
+        while !table.tell_waiting(process::now_ms()) && process::now_ms() < until {
+            sleep(PAUSE).await;
+        }
+    });
 }
 
 /// Makes changes that belong together, from any worker. What the memory of `bulk` holds is freed meanwhile.

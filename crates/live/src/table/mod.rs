@@ -27,12 +27,13 @@ mod source;
 mod spool;
 mod state;
 mod tally;
+mod telling;
 
 pub use brake::Brake;
 pub use bulk::{Bulk, Counts, Progress};
 pub use change::{Attempt, Attempts, Condition, Made, Refused, Wanted};
 #[cfg(feature = "nginx")]
-pub use changing::{change, change_all};
+pub use changing::{change, change_all, tell};
 pub use earlier::Before;
 pub use expiry::Expiry;
 pub use feeder::{Feed, RouteFeeder};
@@ -45,3 +46,4 @@ pub use pulse::Pulse;
 pub use registering::{Act, Outcome, Registering, Unregistered};
 pub use shared::{RouteFiles, SharedTable};
 pub use state::{StateFeeder, StateFile};
+pub use telling::url_of;

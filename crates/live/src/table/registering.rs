@@ -136,6 +136,8 @@ impl Registering {
             only_if: version.map_or(Condition::Absent, Condition::Is),
             route: resolved.as_ref(),
         };
+        // A renewal is no news.
+        self.attempts.is_quiet = matches!(outcome, Outcome::Joined { is_new: false, .. });
         match self.attempts.attempt(table, now_ms, &wanted) {
             Attempt::Again => Ok(None),
             Attempt::Over(made) => {

@@ -4,10 +4,11 @@ use super::brake::Brake;
 use super::hosts::Hosts;
 use super::names::Answers;
 use super::pulse::Pulse;
+use super::telling::Telling;
 use crate::election::Seat;
 use crate::memory::Memory;
 use gatehouse_table::route::Match;
-use gatehouse_table::table::{Known, Lease, Table};
+use gatehouse_table::table::{Known, Lease, Table, What};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -17,6 +18,9 @@ use std::time::Duration;
 
 /// What happens when they cannot be used.
 pub(super) const STAYS: &str = "the last good routes stay in use";
+
+/// Who has not looked for events for so long follows them no more.
+const WATCHED_MS: u64 = 60_000;
 
 /// A table in a zone, as requests and feeders use it.
 pub struct SharedTable<M> {
@@ -31,6 +35,8 @@ pub struct SharedTable<M> {
     known: OnceCell<Known>,
     /// How its feeder does.
     pulse: OnceCell<Pulse>,
+    /// News that wait for the lock.
+    telling: RefCell<Telling>,
 }
 
 /// `file path… [reload=time]`
@@ -76,6 +82,7 @@ impl<M: Memory> SharedTable<M> {
             answers: RefCell::default(),
             known: OnceCell::new(),
             pulse: OnceCell::new(),
+            telling: RefCell::default(),
         }
     }
 
@@ -90,11 +97,51 @@ impl<M: Memory> SharedTable<M> {
         let _ = self.pulse.set(pulse);
     }
 
-    /// Notes whether what feeds the table can be used, at this time since 1970.
-    pub(super) fn note_feeding(&self, is_up: bool, time: Duration) {
-        if let Some(pulse) = self.pulse.get() {
+    /// Notes whether what feeds the table can be used, at this time since 1970; whether that is another answer than before.
+    pub(super) fn note_feeding(&self, is_up: bool, time: Duration) -> bool {
+        self.pulse.get().is_some_and(|pulse| {
+            let was_up = pulse.is_up();
             pulse.note(is_up, time);
+            was_up != is_up
+        })
+    }
+
+    /// Whether anybody would hear what is told.
+    pub fn is_heard(&self, now_ms: u64) -> bool {
+        let routes = self.routes();
+        routes.is_some_and(|routes| routes.are_events_watched(now_ms, WATCHED_MS))
+    }
+
+    /// Tells those who follow the table's events what is no change of a route, now or with one of the next calls; false
+    /// while something waits.
+    pub fn tell(&self, what: What, text: String, now_ms: u64) -> bool {
+        if let Ok(mut telling) = self.telling.try_borrow_mut() {
+            telling.push(what, text);
         }
+        self.tell_waiting(now_ms)
+    }
+
+    /// Tells what waits; false while something does.
+    pub fn tell_waiting(&self, now_ms: u64) -> bool {
+        let Ok(mut telling) = self.telling.try_borrow_mut() else {
+            return false;
+        };
+        if telling.is_empty() {
+            return true;
+        }
+        let Some(routes) = self.routes().filter(|routes| !routes.is_superseded()) else {
+            // Whoever follows the next table begins anew.
+            telling.take().for_each(drop);
+            return true;
+        };
+        self.memory.try_locked(&mut || {
+            if let Ok(mut writer) = routes.writer(now_ms) {
+                for (what, text) in telling.take() {
+                    writer.note_news(what, text.as_bytes());
+                }
+            }
+        });
+        telling.is_empty()
     }
 
     /// Says that backends may register themselves here.

@@ -11,6 +11,8 @@ pub enum Place {
     Backends(Vec<u8>),
     /// The dead mark of a route's backend.
     Reset(Vec<u8>),
+    /// Changes, as they come.
+    Events,
     /// What this nginx says of itself.
     Report(Report),
     /// There is no such thing.
@@ -47,6 +49,7 @@ pub fn place(location: &[u8], uri: &[u8], target: &[u8]) -> Place {
     let texts: Vec<&[u8]> = segments.iter().map(Vec::as_slice).collect();
     match texts.as_slice() {
         [b""] => Place::All,
+        [b"-", b"events"] => Place::Events,
         [b"-", b"metrics"] => Place::Report(Report::Metrics),
         [b"-", b"ready"] => Place::Report(Report::Ready),
         [b"-", b"version"] => Place::Report(Report::Version),

@@ -19,7 +19,7 @@ mod tests;
 
 pub use candidates::{Candidate, Candidates};
 pub use policy::{Policy, PolicyRow, Sample};
-pub use select::{Rules, Selection};
+pub use select::{Ended, Rules, Selection};
 
 /// Every policy an operator can name.
 pub const POLICIES: &[PolicyRow] = &[

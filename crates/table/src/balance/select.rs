@@ -14,6 +14,15 @@ pub struct Rules<'c, W: Word = AtomicU64> {
     pub passive: &'c Passive,
 }
 
+/// What the end of a try has done to its backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// It takes the backend out (nginx: "upstream server temporarily disabled").
+    pub disabled: bool,
+    /// The backend was used until now and is left out, or the other way round.
+    pub turned: Option<bool>,
+}
+
 /// The choices of one request: keep it from try to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selection {
@@ -118,29 +127,37 @@ impl Selection {
         self.trying = Some(id);
     }
 
-    /// Ends the try that [`Selection::next`] began, if there is one. True when it took the backend out (nginx:
-    /// "upstream server temporarily disabled").
+    /// The peer of the try that has begun and not ended.
+    #[must_use]
+    pub fn trying(&self) -> Option<PeerId> {
+        self.trying
+    }
+
+    /// Ends the try that [`Selection::next`] began, if there is one.
     pub fn done<W: Word>(
         &mut self,
         rules: &Rules<'_, W>,
         table: &Table<'_, W>,
         sample: &Sample,
         now_ms: u64,
-    ) -> bool {
+    ) -> Ended {
         let Some(peer) = self.trying.take().and_then(|id| table.peer(id)) else {
-            return false;
+            return Ended::default();
         };
         rules.policy.done(&peer, sample);
+        let was_out = peer.is_out(rules.passive);
         if sample.failed {
-            peer.failed(now_ms, rules.passive) && !self.single()
+            let disabled = peer.failed(now_ms, rules.passive) && !self.single();
+            Ended {
+                disabled,
+                turned: (disabled && !was_out).then_some(false),
+            }
         } else {
             peer.succeeded();
-            false
+            Ended {
+                disabled: false,
+                turned: (was_out && !peer.is_out(rules.passive)).then_some(true),
+            }
         }
-    }
-
-    #[cfg(test)]
-    pub(super) fn trying(&self) -> Option<PeerId> {
-        self.trying
     }
 }

@@ -331,7 +331,7 @@ impl<'t> Tries<'t> {
             failed,
             ..Sample::default()
         };
-        self.selection.done(rules, self.table, &sample, 50)
+        self.selection.done(rules, self.table, &sample, 50).disabled
     }
 }
 

@@ -13,13 +13,14 @@
 //! There is one bulk at a time. Its maker says that it lives with every step; when it has not for [`LEASE_MS`](super::LEASE_MS), the next
 //! writer repairs the table, as after any writer that was killed. A repair settles all slots.
 
+use super::events::What;
 use super::layout::{EMPTY, PENDING, head, slot_record};
 use super::pages::Kind;
 use super::parts::Parts;
 use super::pending::BELOW_TAG;
 use super::view::RouteView;
 use super::writer::{Applied, ApplyError, Old, Writer};
-use super::{Table, Word};
+use super::{Owner, Table, Word};
 use crate::route::{Key, Match};
 use std::sync::atomic::Ordering;
 
@@ -228,6 +229,15 @@ impl<W: Word> Writer<'_, W> {
         }
         if is_visible {
             table.mem.add(head::PENDING, -1);
+            let owner = RouteView::from_words(any).owner().unwrap_or(Owner::Api);
+            self.note(
+                if kept.is_empty() {
+                    What::Remove(owner)
+                } else {
+                    What::Put(owner)
+                },
+                &key,
+            );
         } else {
             self.count_pending(&key, pair.old, pair.new, -1);
         }

@@ -4,6 +4,7 @@
 //! header            HEADER words
 //! index             buckets of 8 slots: tag 16 | version 16 | pending 1 | record offset 31 (see `bulk` for pending)
 //! peer chains       one head per word: first peer line of each hash chain (writers only)
+//! events            what has changed lately, a ring
 //! page descriptors  DESC words per page (writers only)
 //! pages             PAGE words each: blocks of one size (records and what is attached to them), peers, or cells
 //! ```
@@ -15,7 +16,7 @@
 /// `gatehous` as a word.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"gatehous");
 /// Raised with every change of this layout, of a record's encoding or of the hash.
-pub(super) const VERSION: u64 = 5;
+pub(super) const VERSION: u64 = 6;
 
 /// [`head::DIRTY`] of a table that a writer is changing.
 pub(super) const WRITING: u64 = 1;
@@ -127,6 +128,10 @@ pub(super) mod head {
     pub(crate) const BULK_WILDCARDS: usize = 87;
     pub(crate) const BULK_WILDCARDS_GONE: usize = 88;
     pub(crate) const BULK_NAMED: usize = 89;
+    /// Where the oldest event is, and where the next one will be (see `events`); when somebody looked for one last.
+    pub(crate) const EVENTS_BEGIN: usize = 90;
+    pub(crate) const EVENTS_END: usize = 91;
+    pub(crate) const EVENTS_WATCHED: usize = 92;
 }
 
 /// Record sizes in words. The smallest holds a retired block's link and time, and lets four words of bitmap cover a
@@ -139,7 +144,7 @@ const SIZES: [usize; 44] = [
 pub(super) const CLASSES: usize = SIZES.len();
 
 const _: () = assert!(head::CLASSES + CLASSES <= head::BULK);
-const _: () = assert!(head::BULK_NAMED < HEADER);
+const _: () = assert!(head::EVENTS_WATCHED < HEADER);
 
 /// The size class of a record of `words`; `None` when it is longer than a page.
 pub(super) fn class_of(words: usize) -> Option<usize> {
@@ -152,6 +157,12 @@ pub(super) fn class_words(class: usize) -> usize {
     SIZES.get(class).copied().unwrap_or(PAGE)
 }
 
+/// Words for events: a 256th of the memory, within 16 KiB and 1 MiB; in a table of less than 512 KiB a 32nd.
+fn events_of(words: usize) -> usize {
+    let (least, most) = ((words / 32).min(16 * 1024 / 8), 1024 * 1024 / 8);
+    (words / 256).clamp(least, most) & !(LINE - 1)
+}
+
 /// Offsets computed from the memory's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Geometry {
@@ -159,6 +170,8 @@ pub(super) struct Geometry {
     pub(super) buckets: usize,
     pub(super) chains_at: usize,
     pub(super) chains: usize,
+    pub(super) events_at: usize,
+    pub(super) events: usize,
     pub(super) descs_at: usize,
     pub(super) pages_at: usize,
     pub(super) pages: usize,
@@ -170,7 +183,9 @@ impl Geometry {
         let buckets = words.checked_div(12 * BUCKET)?;
         let chains = words.checked_div(160 * 8)?.checked_mul(8)?;
         let chains_at = buckets.checked_mul(BUCKET)?.checked_add(HEADER)?;
-        let descs_at = chains_at.checked_add(chains)?;
+        let events_at = chains_at.checked_add(chains)?;
+        let events = events_of(words);
+        let descs_at = events_at.checked_add(events)?;
         let pages = words.checked_sub(descs_at)?.checked_div(PAGE + DESC)?;
         let pages_at = pages.checked_mul(DESC)?.checked_add(descs_at)?;
         (pages >= MIN_PAGES && buckets > 0 && chains > 0).then_some(Self {
@@ -178,6 +193,8 @@ impl Geometry {
             buckets,
             chains_at,
             chains,
+            events_at,
+            events,
             descs_at,
             pages_at,
             pages,

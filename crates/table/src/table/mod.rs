@@ -9,6 +9,7 @@ mod bulk;
 mod cells;
 mod demand;
 mod encode;
+mod events;
 mod exact;
 mod fed;
 mod fitting;
@@ -18,6 +19,7 @@ mod lease;
 mod listing;
 mod live;
 mod named;
+mod news;
 mod pages;
 mod parts;
 mod peer;
@@ -43,6 +45,7 @@ pub(crate) mod tests;
 pub use attached::Keys;
 pub use bulk::{BulkNumber, Shown};
 pub use demand::Demand;
+pub use events::{By, Event, Following, Position, What};
 pub use exact::Taken;
 pub use fed::{Ticket, is_source};
 pub use fitting::resolve;
@@ -219,6 +222,7 @@ impl<'a, W: Word> Table<'a, W> {
             secrets: RapidSecrets::seed(seed),
         };
         table.link_free_pages();
+        table.begin_events();
         mem.publish(head::MAGIC, layout::MAGIC);
         Ok(table)
     }

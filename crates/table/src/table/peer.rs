@@ -167,10 +167,12 @@ impl<W: Word> Peer<'_, W> {
     /// Whether it may be used: not failed often enough, or the window is over.
     #[must_use]
     pub fn available(&self, now_ms: u64, passive: &Passive) -> bool {
-        !self.over(passive) || self.window_over(now_ms, passive)
+        !self.is_out(passive) || self.window_over(now_ms, passive)
     }
 
-    fn over(&self, passive: &Passive) -> bool {
+    /// Whether it has failed often enough to be left out, though its window may be over by now.
+    #[must_use]
+    pub fn is_out(&self, passive: &Passive) -> bool {
         passive.fails > 0 && self.fails() >= passive.fails.into()
     }
 
@@ -186,7 +188,7 @@ impl<W: Word> Peer<'_, W> {
             && self
                 .update(CHECKED, |found| (found == checked).then_some(now_ms))
                 .is_some();
-        first || !self.over(passive)
+        first || !self.is_out(passive)
     }
 
     /// A request goes to this peer; [`Peer::request_ended`] follows.

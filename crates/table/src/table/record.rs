@@ -40,7 +40,7 @@ impl Owner {
         }
     }
 
-    fn from_code(code: u64) -> Option<Self> {
+    pub(super) fn from_code(code: u64) -> Option<Self> {
         [Self::File, Self::Api, Self::Registration, Self::Redis]
             .into_iter()
             .find(|o| o.code() == code)

@@ -93,6 +93,7 @@ impl<W: Word> Table<'_, W> {
 
     fn forget_totals(&self) {
         self.forget_bulk();
+        self.forget_events();
         for at in [
             head::ROUTES,
             head::REPAIR_WILDCARDS,

@@ -2,6 +2,7 @@
 
 use super::attached::Content;
 use super::encode::encode;
+use super::events::What;
 use super::layout::{EMPTY, WRITING, class_of, head, slot};
 use super::lease::Candidate;
 use super::named::with_addresses_of;
@@ -97,6 +98,8 @@ pub struct Writer<'a, W = AtomicU64> {
     heir_of: Vec<Owner>,
     /// The bulk that changes are a part of, 0 for none.
     pub(super) bulk: u64,
+    /// What is done is no news.
+    pub(super) is_quiet: bool,
 }
 
 /// Why a process may not write now.
@@ -152,6 +155,7 @@ impl<'a, W: Word> Table<'a, W> {
             repaired,
             heir_of: Vec::new(),
             bulk: 0,
+            is_quiet: false,
         })
     }
 }
@@ -370,6 +374,7 @@ impl<'a, W: Word> Writer<'a, W> {
             table.count_route(key, 1, head::WILDCARDS);
         }
         table.publish_as(hash, slot_at, at);
+        self.note(What::Put(new.owner), key);
         if let Some(old) = old {
             self.retire_record(old, &parts);
         }
@@ -385,6 +390,8 @@ impl<'a, W: Word> Writer<'a, W> {
             Ok(None) => {
                 self.table.mem.publish(old.slot_at, EMPTY);
                 self.table.count_route(key, -1, head::WILDCARDS);
+                let owner = RouteView::from_words(old.words).owner();
+                self.note(What::Remove(owner.unwrap_or(Owner::Api)), key);
                 self.retire_record(old, &Parts::default());
             }
             Err(_) => {}

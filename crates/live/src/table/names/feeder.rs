@@ -330,6 +330,8 @@ impl<M: Memory> NameFeeder<M> {
             return Step::More;
         };
         let mut is_full = false;
+        // Addresses of names are no part of what a route is.
+        writer.be_quiet();
         let before = writer.table().named();
         for _ in 0..CHANGES {
             let Some(key) = walk.stale.pop() else { break };

@@ -8,7 +8,7 @@ use crate::slice::Slice;
 use crate::table::hosts::Hosts;
 use crate::table::shared::SharedTable;
 use crate::world::{Level, World};
-use gatehouse_table::table::Candidate;
+use gatehouse_table::table::{Candidate, What};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::Waker;
@@ -126,7 +126,12 @@ impl<M: Memory> Line<M> {
     fn note(&self) {
         if let Ok(follower) = self.follower.try_borrow() {
             let time = follower.world.time();
-            follower.table.note_feeding(follower.is_following(), time);
+            let (up, now_ms) = (follower.is_following(), follower.world.now_ms());
+            if follower.table.note_feeding(up, time) {
+                let what = What::Feeder { up };
+                follower.table.tell(what, "redis".into(), now_ms);
+            }
+            follower.table.tell_waiting(now_ms);
         }
     }
 

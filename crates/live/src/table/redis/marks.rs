@@ -8,10 +8,11 @@ use super::scan::Scan;
 use super::store::Store;
 use crate::memory::Memory;
 use crate::table::shared::SharedTable;
+use crate::table::telling::url_of;
 use crate::world::World;
 use gatehouse_table::hipache::{KeySpace, MAX_ELEMENTS, read_list};
 use gatehouse_table::route::{Backend, Key};
-use gatehouse_table::table::{BackendView, MAX_RECORD_WORDS, PeerId, RouteView};
+use gatehouse_table::table::{BackendView, By, MAX_RECORD_WORDS, PeerId, RouteView, What};
 use redis_protocol::resp3::types::{OwnedFrame, Resp3Frame};
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -34,8 +35,11 @@ pub(super) struct Marks {
     known: HashSet<Key>,
     /// What is known of the host whose answers are coming.
     now: Option<Answers>,
-    marked: HashMap<Key, Vec<PeerId>>,
+    marked: HashMap<Key, Vec<Marked>>,
 }
+
+/// A backend that is marked: its peer, and its URL.
+type Marked = (PeerId, String);
 
 struct Answers {
     host: Key,
@@ -130,14 +134,27 @@ impl Marks {
             Some(route) if now.lasts_ms > 0 => marked_peers(&route, &now.places, list),
             _ => Vec::new(),
         };
-        let until_ms = world.now_ms().saturating_add(now.lasts_ms);
-        for peer in peers.iter().filter_map(|id| routes.peer(*id)) {
-            peer.fail_until(until_ms, &store.passive);
-        }
+        let now_ms = world.now_ms();
+        let until_ms = now_ms.saturating_add(now.lasts_ms);
+        let tell = |up, url: &str| {
+            if table.is_heard(now_ms) {
+                table.tell(What::Health { up, by: By::Mark }, url.to_owned(), now_ms);
+            }
+        };
         let before = self.marked.remove(&now.host).unwrap_or_default();
-        for id in before.iter().filter(|id| !peers.contains(id)) {
+        let is_in = |list: &[Marked], id| list.iter().any(|(one, _)| *one == id);
+        for (id, url) in &peers {
+            if let Some(peer) = routes.peer(*id) {
+                peer.fail_until(until_ms, &store.passive);
+                if !is_in(&before, *id) {
+                    tell(false, url);
+                }
+            }
+        }
+        for (id, url) in before.iter().filter(|(id, _)| !is_in(&peers, *id)) {
             if let Some(peer) = routes.peer(*id) {
                 peer.reset();
+                tell(true, url);
             }
         }
         if !peers.is_empty() && self.marked.len() < HOSTS {
@@ -157,7 +174,7 @@ fn route_of<'b, M: Memory>(
 }
 
 /// The peers of the backends at these places of a list.
-fn marked_peers(route: &RouteView<'_>, places: &[usize], list: &[OwnedFrame]) -> Vec<PeerId> {
+fn marked_peers(route: &RouteView<'_>, places: &[usize], list: &[OwnedFrame]) -> Vec<Marked> {
     let bytes = list.iter().map(|e| e.as_bytes().unwrap_or_default());
     let Ok(list) = read_list(bytes) else {
         return Vec::new();
@@ -174,6 +191,6 @@ fn marked_peers(route: &RouteView<'_>, places: &[usize], list: &[OwnedFrame]) ->
     route
         .backends()
         .filter(is_marked)
-        .map(|view| view.peer())
+        .map(|view| (view.peer(), url_of(&view)))
         .collect()
 }

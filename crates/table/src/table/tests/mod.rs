@@ -8,6 +8,7 @@ mod basics;
 mod bulk;
 mod crash;
 mod demand;
+mod events;
 mod fed;
 mod late;
 mod lease;
