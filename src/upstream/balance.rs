@@ -5,9 +5,10 @@ use super::memo::{CachePart, Found, Remembered};
 use super::table::UpstreamTable;
 use crate::{Gatehouse, Srv};
 use gatehouse_live::table::{tell, url_of};
+use gatehouse_nginx::http::beside::{Beside, words_of};
 use gatehouse_nginx::http::cache::CacheUse;
 use gatehouse_nginx::http::upstream::{
-    Address as Socket, Balancer, Chosen, Init, NAME_MAX, Slot, Tried,
+    self, Address as Socket, Balancer, Chosen, Init, NAME_MAX, Slot, Tried,
 };
 use gatehouse_nginx::{Level, Request, ffi::process};
 use gatehouse_table::balance::{Sample, Selection};
@@ -67,6 +68,9 @@ pub(super) fn find_in<'r: 'w, 'w>(
     None
 }
 
+/// Words that a request keeps for its way to a backend, besides the record. If it lasts they are beside its pool.
+const KEPT_WORDS: usize = words_of::<Remembered<'_>>().saturating_add(upstream::words::<Routed>());
+
 /// The request's lookup on its way to its upstream, done by whoever needs it first.
 pub(super) fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Remembered<'r>> {
     let memo = &r.local::<Gatehouse>()?.upstream.remembered;
@@ -78,12 +82,29 @@ pub(super) fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Reme
         return known;
     }
     let table = r.main_conf::<Gatehouse>().upstream.table(&lookup.table)?;
-    let found = find(r, table, lookup.key.eval(r)?)?;
-    let known: &'r Remembered<'r> = r.place(Remembered {
+    let mut usual = [0; USUAL_WORDS];
+    let found = find_in(r, table, lookup.key.eval(r)?, &mut usual)?;
+    let (route, beside) = match found.route {
+        None => (None, None),
+        // The request keeps what the record has, and no more.
+        Some((kind, route)) => {
+            let words = route.words();
+            let beside = if r.asks_for_upgrade() {
+                Some(r.beside(words.len().saturating_add(KEPT_WORDS))?)
+            } else {
+                None
+            };
+            let route = RouteView::from_words(r.copy_beside(beside, words)?);
+            (Some((kind, route)), beside)
+        }
+    };
+    let known = Remembered {
         lookup,
         upstream,
-        found,
-    })?;
+        found: Found { route },
+        beside,
+    };
+    let known: &'r Remembered<'r> = r.place_beside(beside, known)?;
     memo.set(Some(known));
     Some(known)
 }
@@ -142,7 +163,7 @@ pub(super) struct Routed;
 
 /// A request's choices among the backends of a route.
 pub(super) struct Choices<'r> {
-    lookup: &'r Lookup,
+    known: &'r Remembered<'r>,
     route: RouteView<'r>,
     selection: Selection,
 }
@@ -181,12 +202,16 @@ impl Balancer for Routed {
         let tries = selection.tries().max(1);
         Init::Serve {
             state: Choices {
-                lookup,
+                known,
                 route,
                 selection,
             },
             tries,
         }
+    }
+
+    fn beside<'r>(_: Request<'r>, state: &Choices<'r>) -> Option<&'r Beside<'r>> {
+        state.known.beside
     }
 
     fn get<'r>(
@@ -197,10 +222,10 @@ impl Balancer for Routed {
         let table = r
             .main_conf::<Gatehouse>()
             .upstream
-            .table(&state.lookup.table)?;
+            .table(&state.known.lookup.table)?;
         let routes = table.routes();
         let routes = routes.as_ref()?;
-        let rules = state.lookup.rules(table);
+        let rules = state.known.lookup.rules(table);
         let now = process::now_ms();
         let index = state.selection.next(&rules, routes, &state.route, now)?;
         match state.route.plain(index) {
@@ -217,7 +242,7 @@ impl Balancer for Routed {
         let Some(table) = r
             .main_conf::<Gatehouse>()
             .upstream
-            .table(&state.lookup.table)
+            .table(&state.known.lookup.table)
         else {
             return;
         };
@@ -236,7 +261,7 @@ impl Balancer for Routed {
                 sample.failed, sample.ms, sample.status
             ),
         );
-        let rules = state.lookup.rules(table);
+        let rules = state.known.lookup.rules(table);
         let now = process::now_ms();
         let trying = state.selection.trying();
         let ended = state.selection.done(&rules, routes, &sample, now);

@@ -2,6 +2,7 @@
 
 mod anew;
 pub(crate) mod attached;
+pub mod beside;
 mod bits;
 pub mod body;
 #[cfg(ngx_feature = "http_cache")]

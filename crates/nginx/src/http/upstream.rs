@@ -13,6 +13,7 @@ use crate::conf::{Conf, ConfLine, Error, Listed, Words, read, result};
 use crate::ffi::bytes;
 use crate::ffi::guard;
 use crate::ffi::pool;
+use crate::http::beside::{Beside, words_of};
 use crate::http::kind::{HttpKind, conf_of, slot};
 use crate::http::request::Request;
 use crate::sys;
@@ -54,6 +55,10 @@ pub trait Balancer: 'static {
         srv: &'r <Self::Module as HttpKind>::Srv,
         tls: bool,
     ) -> Init<Self::State<'r>>;
+    /// Memory beside the request's pool, which has room for [`words`] of this glue.
+    fn beside<'r>(_: Request<'r>, _: &Self::State<'r>) -> Option<&'r Beside<'r>> {
+        None
+    }
     /// The next backend to try; None: none is left alive (502). There is `room` for its name.
     fn get<'r>(
         r: Request<'r>,
@@ -110,6 +115,11 @@ struct Peer<'r, B: Balancer> {
     /// The name of the `upstream` block, for messages when nobody is chosen.
     block: *mut sys::ngx_str_t,
     state: B::State<'r>,
+}
+
+/// Words that the glue keeps for a request and its first try.
+pub const fn words<B: Balancer>() -> usize {
+    words_of::<Peer<'static, B>>().saturating_add(address::ROOM)
 }
 
 impl<M: HttpKind> Conf<'_, M> {
@@ -349,12 +359,14 @@ unsafe fn install<'r, B: Balancer>(
     let upstream = request.fields().upstream;
     // SAFETY: promised by the caller.
     let upstream = unsafe { &mut *upstream };
+    let beside = B::beside(request, &state);
     let peer = Peer::<'r, B> {
         request: request.raw(),
         block,
         state,
     };
-    upstream.peer.data = ptr::from_mut(request.place(peer)?).cast();
+    let peer = request.place_beside(beside, peer)?;
+    upstream.peer.data = ptr::from_mut(peer).cast();
     upstream.peer.get = Some(get::<B>);
     upstream.peer.free = Some(free::<B>);
     upstream.peer.set_session = Some(set_session);
@@ -379,8 +391,9 @@ unsafe extern "C" fn get<B: Balancer>(
     let body = || {
         let mut room = [0; NAME_MAX];
         while let Some(chosen) = B::get(request, &mut peer.state, &mut room) {
+            let beside = B::beside(request, &peer.state);
             // SAFETY: nginx's live connection record.
-            if unsafe { aim(request, pc, &chosen, &room) }.is_some() {
+            if unsafe { aim(request, pc, &chosen, &room, beside) }.is_some() {
                 return Status::NGX_OK.0;
             }
             // nginx releases only what it was pointed at. A backend without a usable address is a failed try.
@@ -412,8 +425,9 @@ unsafe fn aim<'r>(
     pc: *mut sys::ngx_peer_connection_t,
     chosen: &Chosen<'r>,
     room: &[u8; NAME_MAX],
+    beside: Option<&Beside<'r>>,
 ) -> Option<()> {
-    let target = target(r, chosen, room)?;
+    let target = target(r, chosen, room, beside)?;
     {
         // SAFETY: the request has its upstream while it tries backends. The reference ends before `pc`, a part of it, is
         // written.

@@ -1,6 +1,7 @@
 //! Socket addresses as nginx's connection record wants them.
 
 use crate::ffi::bytes;
+use crate::http::beside::{Beside, words_of};
 use crate::http::request::Request;
 use crate::sys;
 use std::ffi::c_char;
@@ -48,16 +49,19 @@ struct Placed<A> {
     text: [u8; SHORT],
 }
 
-fn place<A: Copy + 'static>(r: Request<'_>, name: &Name<'_>, address: A) -> Option<Target> {
-    let text = *name.room.first_chunk()?;
-    let placed = r.place(Placed {
+/// Words of the memory beside a request's pool that the most usual try takes.
+pub(super) const ROOM: usize = words_of::<Placed<sys::sockaddr_in>>();
+
+fn place<'r, A: Copy + 'static>(r: Request<'r>, way: &Way<'_, 'r>, address: A) -> Option<Target> {
+    let placed = Placed {
         name: sys::ngx_str_t::default(),
         address,
-        text,
-    })?;
-    placed.name = bytes::borrow(match placed.text.get(..name.len) {
+        text: *way.room.first_chunk()?,
+    };
+    let placed = r.place_beside(way.beside, placed)?;
+    placed.name = bytes::borrow(match placed.text.get(..way.len) {
         Some(text) => text,
-        None => r.concat(&[name.room.get(..name.len)?])?,
+        None => r.concat(&[way.room.get(..way.len)?])?,
     });
     Some(Target {
         name: &raw mut placed.name,
@@ -66,18 +70,25 @@ fn place<A: Copy + 'static>(r: Request<'_>, name: &Name<'_>, address: A) -> Opti
     })
 }
 
-/// A name and the room that it is in.
-struct Name<'n> {
+/// A name and the room that it is in, and where it is to go.
+struct Way<'n, 'r> {
     room: &'n [u8; NAME_MAX],
     len: usize,
+    beside: Option<&'n Beside<'r>>,
 }
 
 /// The address for connect(), and its name. nginx's keepalive compares all bytes of an address, so bytes that Linux
 /// ignores carry a tag: connections made for another TLS name are not reused.
-pub(super) fn target(r: Request<'_>, chosen: &Chosen<'_>, room: &[u8; NAME_MAX]) -> Option<Target> {
-    let name = &Name {
+pub(super) fn target<'r>(
+    r: Request<'r>,
+    chosen: &Chosen<'r>,
+    room: &[u8; NAME_MAX],
+    beside: Option<&Beside<'r>>,
+) -> Option<Target> {
+    let way = &Way {
         room,
         len: chosen.name,
+        beside,
     };
     let tag = chosen.tls.map_or(0, fnv1a);
     match chosen.address {
@@ -88,7 +99,7 @@ pub(super) fn target(r: Request<'_>, chosen: &Chosen<'_>, room: &[u8; NAME_MAX])
             raw.sin_port = v4.port().to_be();
             raw.sin_addr.s_addr = u32::from(*v4.ip()).to_be();
             raw.sin_zero = tag.to_ne_bytes();
-            place(r, name, raw)
+            place(r, way, raw)
         }
         Address::Inet(SocketAddr::V6(v6)) => {
             // SAFETY: plain C data for which zero is valid.
@@ -97,7 +108,7 @@ pub(super) fn target(r: Request<'_>, chosen: &Chosen<'_>, room: &[u8; NAME_MAX])
             raw.sin6_port = v6.port().to_be();
             raw.sin6_addr.__in6_u.__u6_addr8 = v6.ip().octets();
             raw.sin6_flowinfo = (tag ^ (tag >> 32)) as u32;
-            place(r, name, raw)
+            place(r, way, raw)
         }
         Address::Unix(path) => {
             // SAFETY: plain C data for which zero is valid.
@@ -114,7 +125,7 @@ pub(super) fn target(r: Request<'_>, chosen: &Chosen<'_>, room: &[u8; NAME_MAX])
             for (to, from) in rest.iter_mut().skip(place_of_tag).zip(tag) {
                 *to = *from as c_char;
             }
-            place(r, name, raw)
+            place(r, way, raw)
         }
     }
 }
