@@ -5,8 +5,8 @@ use super::memo::{CachePart, Found, Remembered};
 use super::table::UpstreamTable;
 use crate::{Gatehouse, Srv};
 use gatehouse_live::table::{tell, url_of};
-use gatehouse_nginx::http::beside::{Beside, words_of};
 use gatehouse_nginx::http::cache::CacheUse;
+use gatehouse_nginx::http::piece::{Piece, words_of};
 use gatehouse_nginx::http::upstream::{
     self, Address as Socket, Balancer, Chosen, Init, NAME_MAX, Slot, Tried,
 };
@@ -68,7 +68,7 @@ pub(super) fn find_in<'r: 'w, 'w>(
     None
 }
 
-/// Words that a request keeps for its way to a backend, besides the record. If it lasts they are beside its pool.
+/// Words that a request keeps for its way to a backend, besides the record. They are in one piece.
 const KEPT_WORDS: usize = words_of::<Remembered<'_>>().saturating_add(upstream::words::<Routed>());
 
 /// The request's lookup on its way to its upstream, done by whoever needs it first.
@@ -84,27 +84,23 @@ pub(super) fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Reme
     let table = r.main_conf::<Gatehouse>().upstream.table(&lookup.table)?;
     let mut usual = [0; USUAL_WORDS];
     let found = find_in(r, table, lookup.key.eval(r)?, &mut usual)?;
-    let (route, beside) = match found.route {
+    let (route, piece) = match found.route {
         None => (None, None),
         // The request keeps what the record has, and no more.
         Some((kind, route)) => {
             let words = route.words();
-            let beside = if r.asks_for_upgrade() {
-                Some(r.beside(words.len().saturating_add(KEPT_WORDS))?)
-            } else {
-                None
-            };
-            let route = RouteView::from_words(r.copy_beside(beside, words)?);
-            (Some((kind, route)), beside)
+            let piece = r.piece(words.len().saturating_add(KEPT_WORDS))?;
+            let route = RouteView::from_words(r.copy_in(piece, words)?);
+            (Some((kind, route)), Some(piece))
         }
     };
     let known = Remembered {
         lookup,
         upstream,
         found: Found { route },
-        beside,
+        piece,
     };
-    let known: &'r Remembered<'r> = r.place_beside(beside, known)?;
+    let known: &'r Remembered<'r> = r.place_in(piece, known)?;
     memo.set(Some(known));
     Some(known)
 }
@@ -210,8 +206,8 @@ impl Balancer for Routed {
         }
     }
 
-    fn beside<'r>(_: Request<'r>, state: &Choices<'r>) -> Option<&'r Beside<'r>> {
-        state.known.beside
+    fn piece<'r>(_: Request<'r>, state: &Choices<'r>) -> Option<&'r Piece<'r>> {
+        state.known.piece
     }
 
     fn get<'r>(
@@ -227,14 +223,14 @@ impl Balancer for Routed {
         let routes = routes.as_ref()?;
         let rules = state.known.lookup.rules(table);
         let now = process::now_ms();
-        let index = state.selection.next(&rules, routes, &state.route, now)?;
-        match state.route.plain(index) {
+        let next = state.selection.choose(&rules, routes, &state.route, now)?;
+        match next.plain() {
             Some(address) => Some(Chosen {
                 name: Address::Ip(address.into()).write_to(room)?.len(),
                 address: Socket::Inet(address.into()),
                 tls: None,
             }),
-            None => chosen(r, &state.route.backend(index)?, room),
+            None => chosen(r, &state.route.backend(next.index)?, room),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::conf::Lookup;
 use crate::Gatehouse;
 use gatehouse_nginx::Request;
-use gatehouse_nginx::http::beside::Beside;
+use gatehouse_nginx::http::piece::Piece;
 use gatehouse_table::table::{LookupKind, RouteView};
 use std::cell::Cell;
 
@@ -39,8 +39,8 @@ pub(super) struct Remembered<'r> {
     /// [`Request::upstream_mark`]
     pub(super) upstream: usize,
     pub(super) found: Found<'r>,
-    /// Where the request keeps more, if that is not in its pool.
-    pub(super) beside: Option<&'r Beside<'r>>,
+    /// Where the request keeps more; None for a miss.
+    pub(super) piece: Option<&'r Piece<'r>>,
 }
 
 /// A route that variables were read from; all that a request reads there is of one version of the route.

@@ -2,7 +2,7 @@
 
 mod anew;
 pub(crate) mod attached;
-pub mod beside;
+
 mod bits;
 pub mod body;
 #[cfg(ngx_feature = "http_cache")]
@@ -22,6 +22,7 @@ mod later;
 mod layout;
 pub mod module;
 pub mod phase;
+pub mod piece;
 pub mod reply;
 pub mod request;
 mod stream;

@@ -13,8 +13,8 @@ use crate::conf::{Conf, ConfLine, Error, Listed, Words, read, result};
 use crate::ffi::bytes;
 use crate::ffi::guard;
 use crate::ffi::pool;
-use crate::http::beside::{Beside, words_of};
 use crate::http::kind::{HttpKind, conf_of, slot};
+use crate::http::piece::{Piece, words_of};
 use crate::http::request::Request;
 use crate::sys;
 use address::target;
@@ -55,8 +55,8 @@ pub trait Balancer: 'static {
         srv: &'r <Self::Module as HttpKind>::Srv,
         tls: bool,
     ) -> Init<Self::State<'r>>;
-    /// Memory beside the request's pool, which has room for [`words`] of this glue.
-    fn beside<'r>(_: Request<'r>, _: &Self::State<'r>) -> Option<&'r Beside<'r>> {
+    /// Memory of the request, which has room for [`words`] of this glue.
+    fn piece<'r>(_: Request<'r>, _: &Self::State<'r>) -> Option<&'r Piece<'r>> {
         None
     }
     /// The next backend to try; None: none is left alive (502). There is `room` for its name.
@@ -359,13 +359,13 @@ unsafe fn install<'r, B: Balancer>(
     let upstream = request.fields().upstream;
     // SAFETY: promised by the caller.
     let upstream = unsafe { &mut *upstream };
-    let beside = B::beside(request, &state);
+    let piece = B::piece(request, &state);
     let peer = Peer::<'r, B> {
         request: request.raw(),
         block,
         state,
     };
-    let peer = request.place_beside(beside, peer)?;
+    let peer = request.place_in(piece, peer)?;
     upstream.peer.data = ptr::from_mut(peer).cast();
     upstream.peer.get = Some(get::<B>);
     upstream.peer.free = Some(free::<B>);
@@ -391,9 +391,9 @@ unsafe extern "C" fn get<B: Balancer>(
     let body = || {
         let mut room = [0; NAME_MAX];
         while let Some(chosen) = B::get(request, &mut peer.state, &mut room) {
-            let beside = B::beside(request, &peer.state);
+            let piece = B::piece(request, &peer.state);
             // SAFETY: nginx's live connection record.
-            if unsafe { aim(request, pc, &chosen, &room, beside) }.is_some() {
+            if unsafe { aim(request, pc, &chosen, &room, piece) }.is_some() {
                 return Status::NGX_OK.0;
             }
             // nginx releases only what it was pointed at. A backend without a usable address is a failed try.
@@ -425,9 +425,9 @@ unsafe fn aim<'r>(
     pc: *mut sys::ngx_peer_connection_t,
     chosen: &Chosen<'r>,
     room: &[u8; NAME_MAX],
-    beside: Option<&Beside<'r>>,
+    piece: Option<&Piece<'r>>,
 ) -> Option<()> {
-    let target = target(r, chosen, room, beside)?;
+    let target = target(r, chosen, room, piece)?;
     {
         // SAFETY: the request has its upstream while it tries backends. The reference ends before `pc`, a part of it, is
         // written.

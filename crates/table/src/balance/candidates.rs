@@ -3,6 +3,7 @@
 use super::tries::Tries;
 use crate::table::{NO_CELL, Packed};
 use crate::table::{Passive, Peer, RouteView, Table, Word};
+use std::net::SocketAddrV4;
 use std::sync::atomic::AtomicU64;
 
 /// A backend that may be tried now.
@@ -18,6 +19,13 @@ impl Candidate {
     #[must_use]
     pub fn weight(&self) -> u16 {
         self.packed.weight()
+    }
+
+    /// Its address if it has nothing but an IPv4 one and does not speak TLS: most backends are like that.
+    #[inline]
+    #[must_use]
+    pub fn plain(&self) -> Option<SocketAddrV4> {
+        self.packed.plain()
     }
 }
 

@@ -54,22 +54,22 @@ impl Selection {
         self.tries.only.is_some()
     }
 
-    /// Begins a try: the next backend's index, or `None` when all have been tried or are out ("no live upstreams").
+    /// Begins a try: the next backend, or `None` when all have been tried or are out ("no live upstreams").
     /// Primaries come first; once none of them is left, backups serve the rest of the request.
-    pub fn next<W: Word>(
+    pub fn choose<W: Word>(
         &mut self,
         rules: &Rules<'_, W>,
         table: &Table<'_, W>,
         route: &RouteView<'_>,
         now_ms: u64,
-    ) -> Option<usize> {
+    ) -> Option<Candidate> {
         self.trying = None;
         if let Some(only) = self.tries.only {
             return self.only(usize::from(only), rules, table, route, now_ms);
         }
         loop {
-            if let Some(index) = self.next_of_group(rules, table, route, now_ms) {
-                return Some(index);
+            if let Some(next) = self.next_of_group(rules, table, route, now_ms) {
+                return Some(next);
             }
             if self.tries.backup {
                 return None;
@@ -78,29 +78,42 @@ impl Selection {
         }
     }
 
-    fn next_of_group<W: Word>(
+    /// The same, of which only the index is of interest.
+    #[cfg(test)]
+    pub(crate) fn next<W: Word>(
         &mut self,
         rules: &Rules<'_, W>,
         table: &Table<'_, W>,
         route: &RouteView<'_>,
         now_ms: u64,
     ) -> Option<usize> {
+        let chosen = self.choose(rules, table, route, now_ms);
+        chosen.map(|chosen| chosen.index)
+    }
+
+    fn next_of_group<W: Word>(
+        &mut self,
+        rules: &Rules<'_, W>,
+        table: &Table<'_, W>,
+        route: &RouteView<'_>,
+        now_ms: u64,
+    ) -> Option<Candidate> {
         loop {
-            let Candidate { index, packed } = rules.policy.next(&Candidates {
+            let next = rules.policy.next(&Candidates {
                 table,
                 route,
                 tries: &self.tries,
                 now_ms,
                 passive: rules.passive,
             })?;
-            self.tries.mark(index);
-            let Some(peer) = table.peer(packed.peer()) else {
-                return Some(index);
+            self.tries.mark(next.index);
+            let Some(peer) = table.peer(next.packed.peer()) else {
+                return Some(next);
             };
             // After its window a failed peer gets one request to prove itself, from whichever worker is first.
             if peer.chosen(now_ms, rules.passive) {
-                self.begin(rules, &peer, packed.peer());
-                return Some(index);
+                self.begin(rules, &peer, next.packed.peer());
+                return Some(next);
             }
         }
     }
@@ -113,13 +126,14 @@ impl Selection {
         table: &Table<'_, W>,
         route: &RouteView<'_>,
         now_ms: u64,
-    ) -> Option<usize> {
-        let id = route.packed().nth(index)?.peer();
+    ) -> Option<Candidate> {
+        let packed = route.packed().nth(index)?;
+        let id = packed.peer();
         if let Some(peer) = table.peer(id) {
             peer.chosen(now_ms, rules.passive);
             self.begin(rules, &peer, id);
         }
-        Some(index)
+        Some(Candidate { index, packed })
     }
 
     fn begin<W: Word>(&mut self, rules: &Rules<'_, W>, peer: &Peer<'_, W>, id: PeerId) {
@@ -133,7 +147,7 @@ impl Selection {
         self.trying
     }
 
-    /// Ends the try that [`Selection::next`] began, if there is one.
+    /// Ends the try that [`Selection::choose`] began, if there is one.
     pub fn done<W: Word>(
         &mut self,
         rules: &Rules<'_, W>,

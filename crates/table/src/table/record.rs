@@ -16,6 +16,7 @@
 //! a byte, and what is larger than a record or must not be copied with it is attached.
 
 use crate::route::{Options, Protocol, ProxyHeader};
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// The source that made a route. No other source may change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,6 +217,13 @@ impl Packed {
     /// The address of a backend without a box.
     pub(super) fn ipv4(self) -> u32 {
         bits(self.1, 0, 32) as u32
+    }
+
+    /// Its address if that is all it has.
+    #[inline]
+    pub(crate) fn plain(self) -> Option<SocketAddrV4> {
+        let address = SocketAddrV4::new(Ipv4Addr::from_bits(self.ipv4()), self.port());
+        (self.kind() == KIND_V4 && !self.tls()).then_some(address)
     }
 
     pub(super) fn slot(self) -> PeerSlot {

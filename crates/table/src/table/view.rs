@@ -5,7 +5,7 @@ use super::record::{
     PeerId, bits, from_sevens, options_of,
 };
 use crate::route::{Address, Endpoint, Options, Resolved};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// A route read from the table: the caller's copy of a record's words.
 #[derive(Clone, Copy, Debug)]
@@ -95,15 +95,6 @@ impl<'b> RouteView<'b> {
     #[must_use]
     pub fn backend(&self, index: usize) -> Option<BackendView<'b>> {
         self.packed().nth(index).map(|packed| self.unpack(packed))
-    }
-
-    /// The address of backend `index` if it has nothing but an IPv4 one and does not speak TLS: most are like that.
-    #[must_use]
-    #[inline]
-    pub fn plain(&self, index: usize) -> Option<SocketAddrV4> {
-        let packed = self.packed().nth(index)?;
-        let ip = Ipv4Addr::from_bits(packed.ipv4());
-        (packed.kind() == KIND_V4 && !packed.tls()).then_some(SocketAddrV4::new(ip, packed.port()))
     }
 
     /// All backends in the route's order.

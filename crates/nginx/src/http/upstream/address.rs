@@ -1,7 +1,7 @@
 //! Socket addresses as nginx's connection record wants them.
 
 use crate::ffi::bytes;
-use crate::http::beside::{Beside, words_of};
+use crate::http::piece::{Piece, words_of};
 use crate::http::request::Request;
 use crate::sys;
 use std::ffi::c_char;
@@ -49,7 +49,7 @@ struct Placed<A> {
     text: [u8; SHORT],
 }
 
-/// Words of the memory beside a request's pool that the most usual try takes.
+/// Words that the most usual try takes of a request's piece of memory.
 pub(super) const ROOM: usize = words_of::<Placed<sys::sockaddr_in>>();
 
 fn place<'r, A: Copy + 'static>(r: Request<'r>, way: &Way<'_, 'r>, address: A) -> Option<Target> {
@@ -58,7 +58,7 @@ fn place<'r, A: Copy + 'static>(r: Request<'r>, way: &Way<'_, 'r>, address: A) -
         address,
         text: *way.room.first_chunk()?,
     };
-    let placed = r.place_beside(way.beside, placed)?;
+    let placed = r.place_in(way.piece, placed)?;
     placed.name = bytes::borrow(match placed.text.get(..way.len) {
         Some(text) => text,
         None => r.concat(&[way.room.get(..way.len)?])?,
@@ -74,7 +74,7 @@ fn place<'r, A: Copy + 'static>(r: Request<'r>, way: &Way<'_, 'r>, address: A) -
 struct Way<'n, 'r> {
     room: &'n [u8; NAME_MAX],
     len: usize,
-    beside: Option<&'n Beside<'r>>,
+    piece: Option<&'n Piece<'r>>,
 }
 
 /// The address for connect(), and its name. nginx's keepalive compares all bytes of an address, so bytes that Linux
@@ -83,12 +83,12 @@ pub(super) fn target<'r>(
     r: Request<'r>,
     chosen: &Chosen<'r>,
     room: &[u8; NAME_MAX],
-    beside: Option<&Beside<'r>>,
+    piece: Option<&Piece<'r>>,
 ) -> Option<Target> {
     let way = &Way {
         room,
         len: chosen.name,
-        beside,
+        piece,
     };
     let tag = chosen.tls.map_or(0, fnv1a);
     match chosen.address {
