@@ -138,17 +138,17 @@ Authorization: Bearer correct-horse
 ["", "", "too_many_backends", "", "", ""]
 
 === TEST 9: nginx is no backend of its own
---- http_config eval: $::Http
+--- http_config eval: $::Http . 'server { listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1; } server { listen $TEST_NGINX_RAND_PORT_2; } server { listen 127.0.0.2:$TEST_NGINX_RAND_PORT_3; }'
 --- user_files eval: $::Files
 --- config eval: $::Config
 --- request eval
-["POST /_join?host=a.test&port=\$TEST_NGINX_SERVER_PORT", "GET /_apps/a.test"]
+["POST /_join?host=a.test&port=\$TEST_NGINX_SERVER_PORT", "POST /_join?host=a.test&port=\$TEST_NGINX_RAND_PORT_1", "POST /_join?host=a.test&port=\$TEST_NGINX_RAND_PORT_2", "GET /_apps/a.test", "POST /_join?host=a.test&port=\$TEST_NGINX_RAND_PORT_3"]
 --- more_headers
 Authorization: Bearer correct-horse
 --- error_code eval
-[403, 404]
+[403, 403, 403, 404, 201]
 --- response_body_like eval
-["own_listener", "no_route"]
+["own_listener", "own_listener", "own_listener", "no_route", "ttl_ms"]
 
 === TEST 10: only the address that nginx sees counts
 --- http_config eval: $::Http
@@ -178,3 +178,14 @@ X-Real: 10.8.8.8
 [403, 403, 403, 403]
 --- response_body_like eval
 ["link-local", "link-local", "multicast", "unspecified"]
+
+=== TEST 12: a port that nginx listens at everywhere, on another machine
+--- http_config eval: $::Http . 'server { listen $TEST_NGINX_RAND_PORT_2; } server { listen 127.0.0.2:$TEST_NGINX_RAND_PORT_3; }'
+--- user_files eval: $::Files
+--- config eval: $::Config
+--- request eval
+["POST /_near?host=a.test&port=\$TEST_NGINX_RAND_PORT_2", "POST /_near?host=a.test&port=\$TEST_NGINX_RAND_PORT_3", "POST /_near?host=a.test&port=\$TEST_NGINX_RAND_PORT_3"]
+--- more_headers eval
+["X-Real: 192.0.2.1\nContent-Type: application/json", "X-Real: 192.0.2.1\nContent-Type: application/json", "X-Real: 127.0.0.2\nContent-Type: application/json"]
+--- error_code eval
+[201, 201, 403]

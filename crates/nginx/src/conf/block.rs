@@ -18,15 +18,6 @@ struct Lines<'b> {
 }
 
 impl Words<'_> {
-    /// Reads `{ … }`: each line of it is given to `line` together with `block`; `include` works.
-    pub fn block<B>(
-        &self,
-        block: &mut B,
-        line: fn(&Words<'_>, &mut B) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.lines(&mut |words| line(&words, block))
-    }
-
     fn lines(&self, line: Line<'_>) -> Result<(), Error> {
         let mut state = Lines {
             module: self.module,
@@ -51,7 +42,7 @@ impl Words<'_> {
 }
 
 impl<M: Kind> Conf<'_, M> {
-    /// As [`Words::block`], for lines that look at the module's configuration.
+    /// Reads `{ … }`: each line of it is given to `line` together with `block`; `include` works.
     pub fn block<B>(
         &mut self,
         block: &mut B,

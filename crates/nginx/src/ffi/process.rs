@@ -52,12 +52,6 @@ pub fn exiting() -> bool {
     exiting != 0 || quit != 0 || terminate != 0
 }
 
-/// The worker's number, from 0; a respawned worker has the number of the one it replaces.
-pub fn worker_number() -> usize {
-    // SAFETY: plain global of the process.
-    unsafe { sys::ngx_worker }
-}
-
 /// User and group of the workers of a configuration, where the master gives up its own.
 ///
 /// # Safety

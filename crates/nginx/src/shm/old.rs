@@ -103,11 +103,6 @@ impl<'z> Predecessor<'z> {
             std::thread::sleep(PAUSE);
         }
     }
-
-    /// Bytes of the zone.
-    pub fn size(&self) -> usize {
-        self.size
-    }
 }
 
 impl Zone {
