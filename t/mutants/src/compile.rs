@@ -14,6 +14,9 @@ use crate::tree::Tree;
 /// More rounds than that mean that an error is nobody's.
 const ROUNDS: usize = 60;
 
+/// The file with the keys of the faults that the compiler refuses.
+const REFUSED: &str = "refused";
+
 /// What cargo is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Product {
@@ -57,12 +60,17 @@ struct Span {
 impl<'a> Compiled<'a> {
     /// Puts all faults into the tree.
     pub(crate) fn new(tree: &'a Tree, room: Room, mutants: &'a [Mutant]) -> Result<Self, String> {
+        // What an earlier run took out need not be tried again: a fault of another text has another key.
+        let refused = std::fs::read_to_string(tree.work().join(REFUSED)).unwrap_or_default();
+        let refused: BTreeSet<&str> = refused.lines().collect();
+        let out = mutants.iter().filter(|m| refused.contains(m.key.as_str()));
+        let out = out.map(|mutant| mutant.number).collect();
         let mut compiled = Self {
             tree,
             room,
             mutants,
             files: BTreeMap::new(),
-            out: BTreeSet::new(),
+            out,
         };
         for file in tree.sources(room) {
             compiled.write(&file)?;
@@ -95,11 +103,20 @@ impl<'a> Compiled<'a> {
                 .filter(|message| message.level == "error")
                 .collect();
             if errors.is_empty() {
+                self.keep()?;
                 return Ok(lines.into_iter().find_map(|line| line.executable));
             }
             self.take_out(&errors)?;
         }
         Err("the faults that do not compile have no end".into())
+    }
+
+    /// Keeps which faults are out, for the next run.
+    fn keep(&self) -> Result<(), String> {
+        let out = self.mutants.iter().filter(|m| self.out.contains(&m.number));
+        let keys: Vec<&str> = out.map(|mutant| mutant.key.as_str()).collect();
+        let path = self.tree.work().join(REFUSED);
+        std::fs::write(&path, keys.join("\n")).map_err(|e| format!("{}: {e}", path.display()))
     }
 
     /// Takes out the faults that errors are about.

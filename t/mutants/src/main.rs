@@ -9,8 +9,11 @@
 #![allow(clippy::arithmetic_side_effects)] // a tool for developers: an overflow is a panic
 
 mod compile;
+mod live;
 mod mutant;
 mod own_tests;
+mod program;
+mod reach;
 mod results;
 mod room;
 mod sites;
@@ -27,10 +30,11 @@ use clap::Parser;
 use compile::{Compiled, Product};
 use mutant::Mutant;
 use own_tests::OwnTests;
+use program::Program;
 use results::{Results, Verdict};
 use room::Room;
 use tree::Tree;
-use trial::Trials;
+use trial::{Pace, Trials};
 
 /// Puts faults into the module one by one and says which of them the tests notice.
 ///
@@ -66,9 +70,16 @@ struct Args {
     /// do not notice is for a run with --again.
     #[arg(long)]
     quick: bool,
+    /// Run only what --quick leaves out of t/: with --again, what is left of such a run.
+    #[arg(long, conflicts_with = "quick")]
+    slow: bool,
     /// Test a crate by t/, in the module that is made of it: for what its own tests do not notice, with --again.
     #[arg(long)]
     through: bool,
+    /// Test by this program, which fails when it notices a fault. It gets the module and that of the hooks build as two
+    /// arguments.
+    #[arg(long, value_name = "PROGRAM")]
+    by: Option<PathBuf>,
     /// Run nothing: say what is known, as Markdown.
     #[arg(long)]
     report: bool,
@@ -98,11 +109,15 @@ fn run(args: &Args) -> Result<(), String> {
     let mutants = mutant::list(&tree, args.room)?;
     let mut results = Results::open(&work.join("results.jsonl"))?;
     if args.report {
-        print!("{}", results.report(&mutants));
+        let reached = reach::by_any(&reach::folder(&work, &mutants));
+        print!(
+            "{}",
+            results.report(&mutants, reached.as_ref().map(|r| r as _))
+        );
         return Ok(());
     }
     let mut compiled = Compiled::new(&tree, args.room, &mutants)?;
-    let trial = Trial::new(args, &tree, &mut compiled)?;
+    let trial = Trial::new(args, &tree, &mutants, &mut compiled)?;
     let (part, parts) = shard(args.shard.as_deref())?;
     let end = args
         .minutes
@@ -137,24 +152,40 @@ fn run(args: &Args) -> Result<(), String> {
 enum Trial<'a> {
     Module(Trials<'a>),
     Own(OwnTests),
+    Program(Program),
 }
 
 impl<'a> Trial<'a> {
     /// Builds what is tested; without a fault the tests pass.
-    fn new(args: &Args, tree: &'a Tree, compiled: &mut Compiled<'_>) -> Result<Self, String> {
+    fn new(
+        args: &Args,
+        tree: &'a Tree,
+        mutants: &[Mutant],
+        compiled: &mut Compiled<'_>,
+    ) -> Result<Self, String> {
         if args.through || args.room.crate_name().is_none() {
             compiled.build(Product::Module { hooks: false })?;
             if !args.quick {
                 compiled.build(Product::Module { hooks: true })?;
             }
-            let mut trials = Trials::new(&args.nginx, &args.runner, tree, args.quick)?;
+            if let Some(path) = &args.by {
+                let program = Program::new(path, tree)?;
+                program.unharmed()?;
+                return Ok(Self::Program(program));
+            }
+            let pace = match (args.quick, args.slow) {
+                (true, _) => Pace::Fast,
+                (_, true) => Pace::Slow,
+                _ => Pace::All,
+            };
+            let mut trials = Trials::new(&args.nginx, &args.runner, tree, mutants, pace)?;
             trials.unharmed()?;
             return Ok(Self::Module(trials));
         }
         let program = compiled.build(Product::Tests(args.room))?;
         let program = program.ok_or("cargo made no test program")?;
         let folder = tree.switched().join("crates").join(args.room.name());
-        let tests = OwnTests::new(program, folder, tree.work(), args.quick);
+        let tests = OwnTests::new(program, folder, tree.own("test.log"), args.quick);
         tests.unharmed()?;
         Ok(Self::Own(tests))
     }
@@ -163,6 +194,7 @@ impl<'a> Trial<'a> {
         match self {
             Self::Module(trials) => trials.run(mutant, results),
             Self::Own(tests) => tests.run(mutant),
+            Self::Program(program) => program.run(mutant),
         }
     }
 }

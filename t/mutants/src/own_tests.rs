@@ -1,6 +1,6 @@
 //! Running a pure crate's own tests with one fault switched on.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -38,11 +38,11 @@ impl OwnTests {
     /// The tests of a program that was built for the crate in `folder`.
     ///
     /// `quick` leaves out those that take seconds each.
-    pub(crate) fn new(program: PathBuf, folder: PathBuf, work: &Path, quick: bool) -> Self {
+    pub(crate) fn new(program: PathBuf, folder: PathBuf, log: PathBuf, quick: bool) -> Self {
         Self {
             program,
             folder,
-            log: work.join("test.log"),
+            log,
             skipped: if quick { &SLOW } else { &[] },
         }
     }

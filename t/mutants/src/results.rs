@@ -76,7 +76,13 @@ impl Results {
         Ok(results)
     }
 
+    /// What one test has noticed is noticed, whatever another one says that runs beside it or later.
     fn keep(&mut self, row: Row) {
+        let known = self.newest.get(&row.key).and_then(|at| self.rows.get(*at));
+        let is_noticed = known.is_some_and(|known| known.verdict == Verdict::Noticed);
+        if is_noticed && row.verdict == Verdict::Unnoticed {
+            return;
+        }
         self.newest.insert(row.key.clone(), self.rows.len());
         self.rows.push(row);
     }
@@ -151,8 +157,12 @@ impl Results {
         )
     }
 
-    /// A table by file and the list of those not noticed.
-    pub(crate) fn report(&self, mutants: &[Mutant]) -> String {
+    /// A table by file and the list of those not noticed, with a word about those that no test even reaches.
+    pub(crate) fn report(
+        &self,
+        mutants: &[Mutant],
+        reached: Option<&dyn Fn(&Mutant) -> bool>,
+    ) -> String {
         let mut files: BTreeMap<&str, Vec<&Mutant>> = BTreeMap::new();
         for mutant in mutants {
             files.entry(&mutant.file).or_default().push(mutant);
@@ -175,7 +185,9 @@ impl Results {
         let _ = writeln!(out, "\n{}\n", self.counts(mutants));
         for mutant in mutants {
             if self.verdict(mutant) == Some(Verdict::Unnoticed) {
-                let _ = writeln!(out, "- `{mutant}`");
+                let is_reached = reached.is_none_or(|reached| reached(mutant));
+                let word = if is_reached { "" } else { ": not reached" };
+                let _ = writeln!(out, "- `{mutant}`{word}");
             }
         }
         out

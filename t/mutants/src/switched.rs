@@ -10,13 +10,36 @@ use crate::sites::{Site, Sites};
 /// The variable that names the fault that is on.
 pub(crate) const VARIABLE: &str = "GATEHOUSE_FAULT";
 
-/// What every crate with faults gets: the fault that is on, read when it is loaded, since nginx's workers lose the variable.
+/// The variable that names a file of [`MARKS`] bytes: the n-th becomes 1 when code with the n-th fault is reached.
+pub(crate) const REACHED: &str = "GATEHOUSE_FAULTS_REACHED";
+
+/// More than a room has faults.
+pub(crate) const MARKS: usize = 1 << 16;
+
+/// What every crate with faults gets: the fault that is on, and the bytes of what was reached, in memory that all of
+/// nginx's processes share. Both are looked for when the crate is loaded, since nginx's workers lose the variables.
 pub(crate) const SWITCH: &str = r#"
 #[doc(hidden)]
 pub fn gatehouse_fault(number: u32) -> bool {
-    static ON: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
-    let read = || std::env::var("GATEHOUSE_FAULT").ok().and_then(|n| n.parse().ok());
-    *ON.get_or_init(|| read().unwrap_or(0)) == number
+    use std::sync::atomic::{AtomicU8, Ordering};
+    unsafe extern "C" {
+        fn mmap(at: *mut u8, len: usize, prot: i32, flags: i32, fd: i32, from: i64) -> *mut u8;
+    }
+    static ON: std::sync::OnceLock<(u32, usize)> = std::sync::OnceLock::new();
+    let on = || std::env::var("GATEHOUSE_FAULT").ok().and_then(|n| n.parse().ok());
+    let reached = || {
+        let path = std::env::var_os("GATEHOUSE_FAULTS_REACHED")?;
+        let file = std::fs::File::options().read(true).write(true).open(path).ok()?;
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&file);
+        // PROT_READ | PROT_WRITE, MAP_SHARED
+        let at = unsafe { mmap(std::ptr::null_mut(), 1 << 16, 3, 1, fd, 0) } as usize;
+        (at != usize::MAX).then_some(at)
+    };
+    let (on, marks) = *ON.get_or_init(|| (on().unwrap_or(0), reached().unwrap_or(0)));
+    if marks != 0 && (number as usize) < 1 << 16 {
+        unsafe { &*((marks + number as usize) as *const AtomicU8) }.store(1, Ordering::Relaxed);
+    }
+    on == number && number != 0
 }
 
 #[used]

@@ -66,6 +66,11 @@ impl Tree {
         &self.work
     }
 
+    /// A file that no other run beside this one writes: parts of a room may be tested at the same time (`--shard`).
+    pub(crate) fn own(&self, name: &str) -> PathBuf {
+        self.work.join(format!("{name}.{}", std::process::id()))
+    }
+
     /// A source file without a fault.
     pub(crate) fn original(&self, file: &str) -> Result<String, String> {
         let path = self.path().join(file);

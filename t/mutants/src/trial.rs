@@ -1,5 +1,6 @@
 //! Running the tests of the module with one fault switched on.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -11,76 +12,31 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::compile::{Product, target};
+use crate::live::{LIVE, LIVE_HOOKS, about};
 use crate::mutant::Mutant;
+use crate::reach;
 use crate::results::{Results, Verdict};
-use crate::switched::VARIABLE;
+use crate::switched::{MARKS, REACHED, VARIABLE};
 use crate::tree::Tree;
 
-const TIME_LIMIT: Duration = Duration::from_secs(300);
-const MODULE: &str = "release/libngx_http_gatehouse_module.so";
+/// Many times what they take without a fault: all blocks, and the scenarios about one file.
+const TIME_LIMIT: Duration = Duration::from_secs(40);
+const LIVE_TIME_LIMIT: Duration = Duration::from_secs(240);
+/// The module, below the folder of its build.
+pub(crate) const MODULE: &str = "release/libngx_http_gatehouse_module.so";
 
-/// The scenarios that are worth their time: what no block can see.
-const LIVE: &[&str] = &[
-    "satisfy",
-    "token_paths",
-    "examples",
-    "refusals_logged_once",
-    "tenants_keys_change",
-    "tenants_one_version",
-    "geoip_logged_once",
-    "geoip_grows",
-    "geoip_root_only",
-    "geoip_reload",
-    "geoip_replace",
-    "geoip_max_age",
-    "geoip_kept_once",
-    "geoip_stopped",
-    "upstream_follow",
-    "upstream_broken",
-    "upstream_misses",
-    "upstream_full",
-    "upstream_resized",
-    "upstream_shrunk",
-    "upstream_several_files",
-    "upstream_dead_names",
-    "upstream_websocket",
-    "upstream_feeder_killed",
-    "upstream_worker_killed",
-    "upstream_exiting",
-    "upstream_none_kept",
-    "upstream_half_written",
-    "upstream_overwritten",
-    "upstream_state",
-    "upstream_state_api",
-    "upstream_state_damaged",
-    "upstream_state_single",
-    "upstream_state_root_only",
-    "hipache_backends",
-    "hipache_matching",
-    "hipache_odd_requests",
-    "redis_follow",
-    "redis_flushed",
-    "redis_login",
-    "redis_tls",
-    "redis_state",
-    "redis_wrong_input",
-    "redis_killed",
-    "redis_worker_killed",
-    "redis_several",
-    "api_races",
-    "api_owned",
-    "api_bulk",
-    "api_openapi",
-    "api_one_makes",
-    "register_come_and_go",
-    "register_many",
-    "register_reloads",
-    "register_held",
-    "reload_changes",
-    "reload_refused",
-    "reload_rolled_back",
-    "reload_single_process",
-];
+/// The runner's last words when all that it was given is skipped.
+const NOTHING_RAN: &str = "no block ran\n";
+
+/// Which tests are run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    All,
+    /// The blocks that need no hooks.
+    Fast,
+    /// All others.
+    Slow,
+}
 
 /// How a run of tests ended.
 enum Ending {
@@ -98,55 +54,115 @@ pub(crate) struct Trials<'a> {
     files: Vec<String>,
     live: Vec<String>,
     hooks: Vec<String>,
+    live_hooks: Vec<String>,
+    reached: HashMap<String, Vec<u8>>,
+    /// Where that is kept: a folder for this very list of faults.
+    known: PathBuf,
 }
 
 impl<'a> Trials<'a> {
     /// Looks for the programs and the test files.
-    ///
-    /// A `quick` trial is without live scenarios and hooks.
     pub(crate) fn new(
         nginx: &Path,
         runner: &Path,
         tree: &'a Tree,
-        quick: bool,
+        mutants: &[Mutant],
+        pace: Pace,
     ) -> Result<Trials<'a>, String> {
         let absolute = |path: &Path| {
             std::fs::canonicalize(path).map_err(|e| format!("{}: {e}", path.display()))
         };
         let (files, hooks) = tree.test_files()?;
+        let slow = |names: Vec<String>| {
+            if pace == Pace::Fast {
+                Vec::new()
+            } else {
+                names
+            }
+        };
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Ok(Trials {
             nginx: absolute(nginx)?,
             runner: absolute(runner)?,
             tree,
-            files,
-            live: if quick { &[] } else { LIVE }
-                .iter()
-                .map(|name| (*name).to_owned())
-                .collect(),
-            hooks: if quick { Vec::new() } else { hooks },
+            files: if pace == Pace::Slow {
+                Vec::new()
+            } else {
+                files
+            },
+            live: slow(owned(LIVE)),
+            hooks: slow(hooks),
+            live_hooks: slow(owned(LIVE_HOOKS)),
+            reached: HashMap::new(),
+            known: reach::folder(tree.work(), mutants),
         })
     }
 
-    /// Without a fault everything must build and pass: else nothing that fails later says anything.
-    /// A scenario that fails is left out, with a word about it.
+    /// Without a fault everything must build and pass: else nothing that fails later says anything. A scenario that
+    /// fails is left out, with a word about it. Each is run alone, to see which faults it can notice.
     pub(crate) fn unharmed(&mut self) -> Result<(), String> {
         for (hooks, names) in [(false, self.files.clone()), (true, self.hooks.clone())] {
-            if names.is_empty() {
-                continue;
-            }
-            match self.confirmed(None, hooks, &names)? {
-                Ending::Passed => {}
-                Ending::Failed(title) => return Err(format!("fails without a fault: {title}")),
-                Ending::TimedOut => return Err("the tests do not end without a fault".into()),
+            for name in names {
+                if !self.passes(hooks, &name)? {
+                    return Err(format!("fails without a fault: {name}"));
+                }
             }
         }
-        for name in std::mem::take(&mut self.live) {
-            match self.confirmed(None, false, std::slice::from_ref(&name))? {
-                Ending::Passed => self.live.push(name),
-                _ => println!("left out, since it fails without a fault: {name}"),
+        for (hooks, names) in [
+            (false, std::mem::take(&mut self.live)),
+            (true, std::mem::take(&mut self.live_hooks)),
+        ] {
+            for name in names {
+                if !self.passes(hooks, &name)? {
+                    println!("left out, since it fails without a fault: {name}");
+                } else if hooks {
+                    self.live_hooks.push(name);
+                } else {
+                    self.live.push(name);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether a test passes without a fault; keeps what it reaches, also for runs beside this one.
+    fn passes(&mut self, hooks: bool, name: &str) -> Result<bool, String> {
+        let known = self.known.join(name.replace('/', "-"));
+        if let Ok(reached) = std::fs::read(&known) {
+            let passes = !reached.is_empty();
+            self.reached.insert(name.to_owned(), reached);
+            return Ok(passes);
+        }
+        let marks = self.marks();
+        std::fs::write(&marks, vec![0; MARKS]).map_err(|e| e.to_string())?;
+        let passes = matches!(
+            self.confirmed(None, hooks, &[name.to_owned()])?,
+            Ending::Passed
+        );
+        let mut reached = std::fs::read(&marks).map_err(|e| e.to_string())?;
+        if !passes {
+            reached.clear();
+        }
+        let kept =
+            std::fs::create_dir_all(&self.known).and_then(|()| std::fs::write(&known, &reached));
+        kept.map_err(|e| format!("{}: {e}", known.display()))?;
+        self.reached.insert(name.to_owned(), reached);
+        Ok(passes)
+    }
+
+    /// Where code says that it was reached.
+    fn marks(&self) -> PathBuf {
+        self.tree.own("reached")
+    }
+
+    /// Those tests that reach the code of a fault.
+    fn reaching(&self, mutant: &Mutant, names: &[String]) -> Vec<String> {
+        let reaches = |name: &&String| {
+            let marks = self.reached.get(*name);
+            let mark = marks.and_then(|marks| marks.get(mutant.number as usize));
+            mark != Some(&0)
+        };
+        names.iter().filter(reaches).cloned().collect()
     }
 
     /// Switches the fault on, and says what came of it and which test noticed.
@@ -155,12 +171,22 @@ impl<'a> Trials<'a> {
         mutant: &Mutant,
         results: &Results,
     ) -> Result<(Verdict, String), String> {
-        let files = self.ordered(&mutant.file, results);
-        for (hooks, names) in [(false, &files), (false, &self.live), (true, &self.hooks)] {
+        let mut about_it = [self.live.clone(), self.live_hooks.clone()];
+        for names in &mut about_it {
+            names.retain(|name| about(&mutant.file, name));
+        }
+        let [live, live_hooks] = about_it;
+        for (hooks, names) in [
+            (false, self.ordered(&mutant.file, results)),
+            (false, live),
+            (true, self.hooks.clone()),
+            (true, live_hooks),
+        ] {
+            let names = self.reaching(mutant, &names);
             if names.is_empty() {
                 continue;
             }
-            match self.confirmed(Some(mutant), hooks, names)? {
+            match self.confirmed(Some(mutant), hooks, &names)? {
                 Ending::Passed => {}
                 Ending::Failed(title) => return Ok((Verdict::Noticed, title)),
                 Ending::TimedOut => return Ok((Verdict::Timeout, String::new())),
@@ -222,27 +248,31 @@ impl<'a> Trials<'a> {
             .arg("--module")
             .arg(target.join(MODULE))
             .arg("--fail-fast");
-        if let Some(mutant) = mutant {
-            command.env(VARIABLE, mutant.number.to_string());
-        }
+        match mutant {
+            Some(mutant) => command.env(VARIABLE, mutant.number.to_string()),
+            None => command.env(REACHED, self.marks()),
+        };
         if hooks {
             command.args(["--provides", "hooks"]);
         }
-        if names.iter().any(|name| !name.ends_with(".t")) {
+        let is_live = names.iter().any(|name| !name.ends_with(".t"));
+        if is_live {
             command.arg("--live");
         }
         if let Some(title) = only {
             command.arg("--filter").arg(format!("^{}$", escaped(title)));
         }
         command.args(names).current_dir(self.tree.path());
-        let log = self.tree.work().join("test.log");
-        let Some(passed) = finish(command, &log, TIME_LIMIT, &|_| false)? else {
+        let log = self.tree.own("test.log");
+        let limit = if is_live { LIVE_TIME_LIMIT } else { TIME_LIMIT };
+        let Some(passed) = finish(command, &log, limit, &|_| false)? else {
             return Ok(Ending::TimedOut);
         };
-        if passed {
+        let tap = std::fs::read_to_string(&log).map_err(|e| e.to_string())?;
+        // All blocks of a file may be skipped here.
+        if passed || tap.ends_with(NOTHING_RAN) {
             return Ok(Ending::Passed);
         }
-        let tap = std::fs::read_to_string(&log).map_err(|e| e.to_string())?;
         let failed = tap.lines().find_map(|line| {
             let (_, title) = line.strip_prefix("not ok ")?.split_once(" - ")?;
             Some(title.replace("\\#", "#"))
