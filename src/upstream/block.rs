@@ -85,7 +85,7 @@ const WORDS: &[Word] = &[
     Word {
         name: "redis",
         args: 1..=usize::MAX,
-        syntax: "address… [sentinel=name] [sentinel_user=name] [sentinel_password_file=path] [user=name] [password_file=path] [db=number] [prefix=string] [tls] [tls_ca=path] [tls_name=name] [tls_verify=on|off]",
+        syntax: "address… [sentinel=name] [sentinel_user=name] [sentinel_password_file=path] [user=name] [password_file=path] [db=number] [prefix=string] [tls] [tls_ca=path] [tls_cert=path tls_key=path] [tls_name=name] [tls_verify=on|off]",
         text: include_str!("docs/table/redis.md"),
         set: |cf, words, block| Ok(block.store.replace(store::read(cf, words)?).is_some()),
     },
