@@ -307,3 +307,32 @@ Content-Type: application/json", "", "", "", ""]
 ["Content-Type: text/event-stream
 Cache-Control: no-store
 X-Accel-Buffering: no", "Content-Type: text/event-stream", "WWW-Authenticate: Bearer", "Allow: GET, HEAD, OPTIONS", "Allow: GET, HEAD, OPTIONS", "Allow: GET, HEAD, OPTIONS", "Content-Type: application/json", "Content-Type: application/json", "Content-Type: application/json"]
+
+=== TEST 16: a `limit_except` that lets pass answers as its location does, a location inside of it does not
+--- http_upstream: a
+--- http_config eval: $::Http
+--- user_files eval
+$::Apps . ">>> _apps/file.test\na file\n"
+--- config
+location /_apps/ {
+    upstream_api apps write=on;
+    limit_except GET { allow all; }
+    location = /_apps/file.test { default_type text/css; }
+}
+--- request eval
+["DELETE /_apps/none.test", "OPTIONS /_apps/none.test", "GET /_apps/file.test"]
+--- error_code eval
+[404, 204, 200]
+--- response_body_like eval
+["no_route", "^\$", "^a file"]
+
+=== TEST 17: a body where none is wanted is thrown away, however long it is
+--- http_upstream: a
+--- http_config eval: $::Http
+--- user_files eval: $::Apps
+--- config
+location /_apps/ { upstream_api apps write=on; }
+--- request eval
+["DELETE /_apps/none.test\n" . "x" x 600000, "GET /_apps/file.test\n" . "x" x 600000]
+--- error_code eval
+[404, 200]

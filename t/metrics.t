@@ -274,7 +274,25 @@ location = /page { ssi on; ssi_types *; default_type text/html; root html; }
 --- response_body_like eval
 ["^\\[\\{\"ready\":true\\}\n\\]", "ready", "403"]
 
-=== TEST 17: where the directive may stand
+=== TEST 17: a `limit_except` that lets pass answers as its location does, a location inside of it does not
+--- config
+location /_gatehouse/ {
+    gatehouse_status;
+    limit_except GET HEAD { allow all; }
+    location /_gatehouse/-/ready/own { return 418; }
+    location /_gatehouse/-/version { default_type text/css; }
+}
+--- user_files
+>>> _gatehouse/-/version
+a file
+--- request eval
+["OPTIONS /_gatehouse/-/ready", "GET /_gatehouse/-/ready/own", "GET /_gatehouse/-/version"]
+--- error_code eval
+[204, 418, 200]
+--- response_body_like eval
+["^\$", "", "^a file"]
+
+=== TEST 18: where the directive may stand
 --- http_config
 upstream_table api { zone 1m; }
 --- config
@@ -302,7 +320,7 @@ location /a/ { upstream_api api write=on; gatehouse_status; }
 location /a/ { gatehouse_status; upstream_api api write=on; }
 => "upstream_api" directive cannot share its location with "gatehouse_status"
 
-=== TEST 18: a refusal that no log takes is counted all the same, by `satisfy any` too
+=== TEST 19: a refusal that no log takes is counted all the same, by `satisfy any` too
 --- log_level: crit
 --- http_config eval: $::Http
 --- config eval
@@ -319,3 +337,16 @@ location /any/ { satisfy any; geoip_deny country=RU; token_auth video; auth_basi
 ["", "", "", "video\",status=\"ok\"\\} 0\n[^\n]+video\",status=\"missing\"\\} 2\n(?s:.*)verdict=\"denied\"\\} 1\n"]
 --- no_error_log
 refused
+
+=== TEST 20: a table is ready when its file is empty, and when it has routes that its store did not bring
+--- http_upstream: a
+--- http_config
+upstream_table empty { zone 1m; file empty.json; }
+upstream_table seeded { zone 1m; redis 127.0.0.1:1; file apps.json; }
+--- config eval: $::Status
+--- user_files eval
+$::Apps . ">>> ../conf/empty.json\n{}\n"
+--- request
+GET /_gatehouse/-/ready
+--- error_code: 200
+--- response_body_like: ^\{"ready":true\}

@@ -189,3 +189,17 @@ X-Real: 10.8.8.8
 ["X-Real: 192.0.2.1\nContent-Type: application/json", "X-Real: 192.0.2.1\nContent-Type: application/json", "X-Real: 127.0.0.2\nContent-Type: application/json"]
 --- error_code eval
 [201, 201, 403]
+
+=== TEST 13: a body is thrown away, a `limit_except` answers as its location does, a location inside of it does not
+--- http_config eval: $::Http
+--- user_files eval: $::Files
+--- config
+location /_join { upstream_register apps hosts=* insecure; limit_except POST { allow all; } location /_join/here { return 418; } location /_join/file { default_type text/css; } }
+--- more_headers
+Content-Type: application/json
+--- request eval
+["POST /_join?host=a.test&port=3000\n{\"a\": 1}", "DELETE /_join?host=a.test&port=3000", "DELETE /_join?host=a.test&port=3000", "POST /_join/here?host=a.test&port=3000", "GET /_join/file?host=a.test&port=3000"]
+--- error_code eval
+[201, 204, 404, 418, 404]
+--- response_body_like eval
+["ttl_ms", "^\$", "no_backend", "", "404 Not Found"]

@@ -62,3 +62,16 @@ location / { token_auth p; root html; }
 ["GET /v?token=fc410078c1ddd9af7b398d5db1b09d1a650e43194c7bc37117cb7304bd5ecf91&expires=4000000000", "GET /v?token=fc383adf5227a599e4378d39b50ab4bac8235ff7d8eadf274e44b37dad3dae38&expires=4000000000"]
 --- error_code eval
 [200, 403]
+
+=== TEST 5: in another location the variables are about its own profile, also before its check
+--- http_config
+token_profile a { format hmac; key file=key; message "{expires}|$uri"; }
+token_profile b { format hmac; key file=secret; message "{expires}|$uri"; }
+--- config
+location / { token_auth a; try_files /none @b; }
+location @b { token_auth b; token_auth_dry_run on; set $before $token_auth_status; add_header X-Seen "$before $token_auth_status $token_auth_profile" always; return 200 ok; }
+--- user_files eval: $::Files
+--- request eval
+["GET /v?token=ezZ_xkV6Q94RMmcZCT-egFLvvvtC0FSQPVTFC_wpS7Q&expires=4000000000"]
+--- response_headers eval
+["X-Seen: invalid invalid b"]

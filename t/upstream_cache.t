@@ -288,3 +288,29 @@ location /2 { proxy_pass http://backend2; }
 Host: a.test
 --- response_headers eval
 ["X-Cache: MISS\nX-Backend: a", "X-Cache: MISS\nX-Backend: b", "X-Cache: HIT\nX-Backend: a", "X-Cache: HIT\nX-Backend: b"]
+
+=== TEST 14: what another table's upstream answers, after this one's could not, is that table's entry
+--- http_upstream: a
+--- http_config eval
+$::Cache . <<'_EOC_'
+upstream_table one { zone 1m; file dead.json; }
+upstream_table two { zone 1m; file apps.json; }
+upstream first { upstream_lookup one $host; }
+upstream second { upstream_lookup two $host; }
+proxy_cache_key k;
+_EOC_
+--- user_files
+>>> ../conf/dead.json
+{"a.test": {"backends": ["http://127.0.0.1:1"]}}
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A"]}}
+--- config
+location /one { proxy_pass http://first; error_page 502 = @two; }
+location @two { proxy_pass http://second; }
+location /two { proxy_pass http://second; }
+--- request eval
+["GET /one", "GET /two", "GET /one"]
+--- more_headers
+Host: a.test
+--- response_headers eval
+["X-Cache: MISS\nX-Backend: a", "X-Cache: HIT\nX-Backend: a", "X-Cache: HIT\nX-Backend: a"]
