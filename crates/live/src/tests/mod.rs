@@ -16,5 +16,6 @@ mod state;
 mod state_files;
 mod store;
 mod table;
+mod telling;
 mod watch;
 mod world;
