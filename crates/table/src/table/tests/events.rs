@@ -268,8 +268,8 @@ proptest! {
 #[test]
 fn an_event_is_read_whole_or_not_at_all() {
     fn overwrite<W: Word>(table: &Table<'_, W>) {
-        // So many words that the first event goes and its words are another one's.
-        let words = table.geo.events - 4;
+        // So many words that the next event comes to where the first one is.
+        let words = table.geo.events - 3;
         writer(table, 0).note_news(PUT, "x".repeat((words - 2) * 8).as_bytes());
         writer(table, 0).note_news(PUT, b"new.test");
     }
@@ -300,9 +300,28 @@ fn an_event_is_read_whole_or_not_at_all() {
         .collect();
     let dry = Table::attach(&image).unwrap();
     overwrite(&dry);
-    assert_ne!(
-        dry.mem.load(first),
-        table.mem.load(first),
-        "nothing was overwritten"
+    let text = |table: &Table<'_>| table.mem.load(first + 2).to_ne_bytes();
+    assert_eq!((&text(&table), &text(&dry)), (b"old.test", b"new.test"));
+}
+
+/// A reader waits for the next event: it comes whole.
+#[test]
+fn a_new_event_is_read_whole_or_not_yet() {
+    let memory = memory(88);
+    let table = Table::format(&memory, Match::Host, 11).unwrap();
+    let position = table.events_end();
+    const AT: usize = 30;
+    memory[AT].store(position.number(), Ordering::Relaxed);
+    let first = table.geo.events_at + position.number() as usize % table.geo.events;
+    let explored = [head::EVENTS_END].into_iter().chain(first..first + 3);
+    write_and_read(
+        &memory,
+        &explored.collect(),
+        |table| writer(table, 0).note_news(PUT, b"new.test"),
+        |table| {
+            let mut position = Position::from_number(table.mem.load(AT));
+            let next = position.next(table);
+            assert!(next == event(PUT, "new.test") || next == Following::Nothing);
+        },
     );
 }

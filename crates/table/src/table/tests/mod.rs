@@ -6,6 +6,7 @@ pub(super) mod hook;
 mod attached;
 mod basics;
 mod bulk;
+mod bulk_races;
 mod crash;
 mod demand;
 mod events;

@@ -9,14 +9,14 @@ use crate::table::{Applied, Candidate, Change, Owner, Passive, RouteView, Table,
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-fn numbered(n: u32) -> Resolved<'static> {
+pub(super) fn numbered(n: u32) -> Resolved<'static> {
     Resolved {
         endpoints: vec![endpoint(n, 1)],
         ..Resolved::default()
     }
 }
 
-fn put<W: Word>(table: &Table<'_, W>, name: &str, n: u32, now_ms: u64) {
+pub(super) fn put<W: Word>(table: &Table<'_, W>, name: &str, n: u32, now_ms: u64) {
     let route = numbered(n);
     let change = Change::Put {
         key: &key(name),
@@ -38,7 +38,7 @@ fn take_out<W: Word>(table: &Table<'_, W>, name: &str, now_ms: u64) {
 }
 
 /// The number of a name's backend.
-fn number_of<W: Word>(table: &Table<'_, W>, name: &str) -> Option<u32> {
+pub(super) fn number_of<W: Word>(table: &Table<'_, W>, name: &str) -> Option<u32> {
     let mut buf = [0; 8];
     let hit = table.lookup(name.as_bytes(), &mut buf).unwrap()?;
     assert_eq!(hit.route.key(), name.as_bytes(), "another key's record");
@@ -58,7 +58,7 @@ fn address(address: crate::route::Address<'_>) -> std::net::SocketAddr {
     }
 }
 
-fn slot_and_record<W: Word>(table: &Table<'_, W>, name: &str) -> (usize, usize) {
+pub(super) fn slot_and_record<W: Word>(table: &Table<'_, W>, name: &str) -> (usize, usize) {
     let found = table
         .find(name.as_bytes(), table.hash(name.as_bytes()))
         .unwrap();
@@ -413,88 +413,4 @@ fn requests_in_flight_are_counted_by_all_workers() {
     let line = hit.route.backend(0).unwrap().peer().line as usize * 8;
     let explored = [line + 3].into_iter().collect();
     both(&memory, &explored, three_and_one_ends, three_and_one_ends);
-}
-
-/// Two routes that a bulk replaces, both pending; the words of their slots and old records, and [`head::VISIBLE`].
-fn pending() -> (Vec<AtomicU64>, BTreeSet<usize>) {
-    let memory = memory(88);
-    let table = Table::format(&memory, Match::Host, 11).unwrap();
-    let mut explored = BTreeSet::from([head::VISIBLE]);
-    for name in ["j", "k"] {
-        put(&table, name, 1, 0);
-        let (slot, record) = slot_and_record(&table, name);
-        explored.insert(slot);
-        explored.extend(record..record + 3);
-    }
-    pend_both(&table);
-    (memory, explored)
-}
-
-fn pend_both<W: Word>(table: &Table<'_, W>) {
-    let mut writer = writer(table, 0);
-    writer.open_bulk().unwrap();
-    for name in ["j", "k"] {
-        let (key, route, owner) = (key(name), numbered(2), Owner::File);
-        let change = Change::Put {
-            key: &key,
-            route: &route,
-            owner,
-        };
-        assert_eq!(writer.apply(&change), Ok(Applied::Replaced));
-    }
-}
-
-/// Whoever has seen one route of a bulk sees the others, in whatever way they are settled.
-#[test]
-fn who_has_seen_a_part_of_a_bulk_sees_the_rest() {
-    fn show_and_settle<W: Word>(table: &Table<'_, W>) {
-        let mut writer = writer(table, 0);
-        writer.bulk = table.mem.load(head::BULK);
-        assert_eq!(writer.show_bulk(2), crate::table::Shown::All);
-        writer.settle(&key("k"));
-        writer.settle(&key("j"));
-    }
-    let (memory, explored) = pending();
-    write_and_read(&memory, &explored, show_and_settle::<Shared>, |table| {
-        let (first, second) = (number_of(table, "j"), number_of(table, "k"));
-        let both = (first.unwrap(), second.unwrap());
-        assert!([(1, 1), (1, 2), (2, 2)].contains(&both), "{both:?}");
-    });
-}
-
-/// What is pending becomes so unseen, and goes unseen: also when the pair's memory is another one's meanwhile.
-#[test]
-fn a_bulk_that_is_taken_back_was_never_there() {
-    fn to_and_fro<W: Word>(table: &Table<'_, W>) {
-        let mut writer = writer(table, 0);
-        writer.bulk = table.mem.load(head::BULK);
-        writer.settle(&key("k"));
-        writer.settle(&key("j"));
-        writer.close_bulk();
-        pend_both(table);
-    }
-    fn pair_of(table: &Table<'_>) -> usize {
-        let (slot, _) = slot_and_record(table, "k");
-        crate::table::layout::slot_record(table.mem.load(slot))
-    }
-    let (memory, _) = pending();
-    let table = Table::attach(&memory).unwrap();
-    let image: Vec<_> = memory
-        .iter()
-        .map(|w| AtomicU64::new(w.load(Ordering::Relaxed)))
-        .collect();
-    let dry = Table::attach(&image).unwrap();
-    to_and_fro(&dry);
-    let (first, second) = (pair_of(&table), pair_of(&dry));
-    assert_ne!(
-        dry.mem.load(first),
-        table.mem.load(first),
-        "the pair's block is used again"
-    );
-    let (slot, _) = slot_and_record(&table, "k");
-    let explored = [slot].into_iter().chain(first..first + 3);
-    let explored = explored.chain(second..second + 3).collect();
-    write_and_read(&memory, &explored, to_and_fro::<Shared>, |table| {
-        assert_eq!(number_of(table, "k"), Some(1));
-    });
 }
