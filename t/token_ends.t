@@ -310,3 +310,66 @@ location /v { token_auth p; }
 404 /v?a|a|a=1|-|-|-|/v
 --- no_access_log
 =to
+
+=== TEST 21: a server's own `return` where its locations have several profiles
+--- http_config eval
+$::P . $::Q . $::Log
+--- config
+access_log logs/access.log mine;
+if ($arg_end) { return 410; }
+location /v { token_auth p; }
+location /w { token_auth q; }
+--- request eval
+["GET /v?end=1&ss_token=to&qt=1", "GET /w?end=2&qt=1&ss_token=to"]
+--- more_headers eval: $::Carriers
+--- error_code eval
+[410, 410]
+--- access_log
+410 /v?end=1|end=1|a=1|-|-|-|/v
+410 /w?end=2|end=2|a=1|-|-|-|/w
+
+=== TEST 22: the same where one of them is chosen by a variable
+--- http_config eval
+$::P . $::Q . $::Log . 'map $host $which { default q; }'
+--- config
+access_log logs/access.log mine;
+if ($arg_end) { return 410; }
+location /v { token_auth p; }
+location /w { token_auth $which; }
+--- request
+GET /v?end=1&ss_token=to&qt=1
+--- more_headers eval: $::Carriers
+--- error_code: 410
+--- access_log
+410 /v?end=1|end=1|a=1|-|-|-|/v
+
+=== TEST 23: `Authorization` goes where one of the server's locations wants it stripped
+--- http_config eval
+"token_profile r { format scalesimple; key text=example; from header=Authorization; }\n" . 'log_format mine "$status $uri $http_authorization";'
+--- config
+access_log logs/access.log mine;
+if ($arg_end) { return 410; }
+location /v { token_auth r; }
+location /w { token_auth r; token_auth_strip on; }
+--- request
+GET /v?end=1
+--- more_headers
+Authorization: to
+--- error_code: 410
+--- access_log
+410 /v -
+
+=== TEST 24: and stays where none does
+--- http_config eval
+"token_profile r { format scalesimple; key text=example; from header=Authorization; }\n" . 'log_format mine "$status $uri $http_authorization";'
+--- config
+access_log logs/access.log mine;
+if ($arg_end) { return 410; }
+location /v { token_auth r; }
+--- request
+GET /v?end=1
+--- more_headers
+Authorization: to
+--- error_code: 410
+--- access_log
+410 /v to

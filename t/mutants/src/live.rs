@@ -14,6 +14,8 @@ pub(crate) const LIVE: &[&str] = &[
     "names_lost",
     "names_unknown",
     "names_services",
+    "names_api",
+    "upgrade",
     "refusals_logged_once",
     "tenants_keys_change",
     "tenants_one_version",
@@ -98,6 +100,9 @@ pub(crate) const LIVE_HOOKS: &[&str] = &[
 
 /// Parts of a source file's path, and how the names of the scenarios begin that are about it. The first row that fits counts.
 const SUBJECTS: &[(&str, &[&str])] = &[
+    ("ffi/library", &["upgrade"]),
+    ("src/lib.rs", &["upstream_state", "upgrade"]),
+    ("event/life", &["upstream_state", "upgrade", "reload_"]),
     ("redis/regist", &["redis_register"]),
     ("redis/", &["redis_", "hipache_"]),
     ("upstream/store", &["redis_api", "redis_register"]),
