@@ -215,7 +215,13 @@ fn bulk(redis: &Redis, here: &Server, there: &Server, one: &Backend) -> Result<(
         r#"{"created":0,"replaced":0,"removed":500,"unchanged":0}"#,
     )?;
     expect_answer(here, "h499.test", "404")?;
-    expect_answer(here, "h500.test", "one")
+    expect_answer(here, "h500.test", "one")?;
+    // As many as there may be.
+    let request = format!(
+        "PATCH /_apps/\n{{{}}}",
+        many.get(..2000).unwrap_or_default().join(",")
+    );
+    expect(here, &request, "", 200).map(drop)
 }
 
 /// A store that does not take a change: an error says why, and nothing has changed.
@@ -230,6 +236,22 @@ pub(super) fn refusals(env: &Env) -> Result<(), String> {
     refused(&server, &put("a.test", two.port()), 507, "store_full")?;
     redis.ask(&["CONFIG", "SET", "maxmemory", "0"])?;
     expect_answer(&server, "a.test", "one")?;
+
+    // A route that is too long for any table, though not for the store.
+    let name = "n".repeat(60);
+    let long: Vec<String> = (1..200)
+        .map(|n| format!("\"https://10.0.0.{n}:443#sni={name}.test\""))
+        .collect();
+    let long = format!(
+        "PUT /_apps/long.test\n{{\"backends\": [{}]}}",
+        long.join(",")
+    );
+    refused(&server, &long, 400, "invalid_route")?;
+    is(
+        "EXISTS",
+        redis.ask(&["EXISTS", "frontend:long.test"])?,
+        ":0",
+    )?;
 
     let reader = start(
         env,
