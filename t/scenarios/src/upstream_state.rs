@@ -22,8 +22,10 @@ use crate::upstream_site::{
 
 /// A state is written at most once a second, and looked at four times a second.
 const WRITTEN: Duration = Duration::from_secs(4);
-/// Nothing written for so long: the last state is in its place, unless the machine is very busy.
+/// Nothing written for so long after a writing: that was the last one.
 const QUIET: Duration = Duration::from_millis(1_200);
+/// Nothing written for so long: all had been written before, however busy the machine is.
+const SILENCE: Duration = Duration::from_secs(10);
 const BROKEN: &[u8] = b"{\"a.test\": {";
 
 /// A folder for a state that several servers have one after another.
@@ -196,7 +198,8 @@ pub(super) fn killed(env: &Env) -> Result<(), String> {
     let seen = SystemTime::now();
     let rests = || {
         let written = fs::metadata(&state).ok()?.modified().ok()?;
-        let is_quiet = written.max(seen).elapsed().ok()? > QUIET;
+        let enough = if written > seen { QUIET } else { SILENCE };
+        let is_quiet = written.max(seen).elapsed().ok()? > enough;
         (is_quiet && !kept.beside(".tmp").exists()).then_some(())
     };
     poll::until(Duration::from_secs(40), rests).ok_or("the state does not come to rest")?;
