@@ -34,12 +34,13 @@ impl Expression {
     }
 }
 
-/// What the last regular expression of a request has captured.
+/// What the last regular expression of a request has captured. One without groups captures nothing, and has no memory made
+/// for offsets: nginx counts two of them all the same (ngx_http_regex_exec).
 #[cfg(ngx_feature = "pcre")]
 struct Captures<'r> {
-    offsets: *mut i32,
     text: *mut u8,
-    /// A copy of the offsets: nginx uses their memory again.
+    count: usize,
+    /// A copy of the offsets: nginx uses their memory again. Empty where there is no such memory.
     copy: &'r mut [i32],
 }
 
@@ -47,32 +48,31 @@ struct Captures<'r> {
 impl<'r> Captures<'r> {
     fn of(r: Request<'r>) -> Option<Self> {
         let fields = r.fields();
-        let count = fields.ncaptures;
-        let copy = r.numbers(count)?;
-        if count > 0 {
-            // SAFETY: nginx has `ncaptures` offsets there, and the copy has room for as many.
-            unsafe { ptr::copy_nonoverlapping(fields.captures, copy.as_mut_ptr(), count) };
+        let has_memory = !fields.captures.is_null();
+        let copy = r.numbers(if has_memory { fields.ncaptures } else { 0 })?;
+        if !copy.is_empty() {
+            // SAFETY: nginx has memory for `ncaptures` offsets there, and the copy has room for as many.
+            unsafe { ptr::copy_nonoverlapping(fields.captures, copy.as_mut_ptr(), copy.len()) };
         }
         Some(Self {
-            offsets: fields.captures,
             text: fields.captures_data,
+            count: fields.ncaptures,
             copy,
         })
     }
 
+    /// nginx keeps the memory that it has now: in a subrequest that may be other memory than before, of the same size.
     fn put_back(self, r: Request<'_>) {
         let raw = r.raw();
         // SAFETY: a plain field of the live request.
-        unsafe { (*raw).captures = self.offsets };
-        // SAFETY: as above.
         unsafe { (*raw).captures_data = self.text };
         // SAFETY: as above.
-        unsafe { (*raw).ncaptures = self.copy.len() };
+        unsafe { (*raw).ncaptures = self.count };
         if !self.copy.is_empty() {
-            // SAFETY: they were copied from there.
-            unsafe {
-                ptr::copy_nonoverlapping(self.copy.as_ptr(), self.offsets, self.copy.len());
-            }
+            // SAFETY: as above.
+            let offsets = unsafe { (*raw).captures };
+            // SAFETY: once it is there, it has room for the offsets of any regular expression of the configuration.
+            unsafe { ptr::copy_nonoverlapping(self.copy.as_ptr(), offsets, self.copy.len()) };
         }
     }
 }
