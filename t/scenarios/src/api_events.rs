@@ -246,11 +246,7 @@ pub(super) fn resumed(env: &Env) -> Result<(), String> {
         }
     }
     println!("# a client that did not read was sent {count} events, {resets} of them resets");
-    is(
-        "some and not all",
-        (300..ROUNDS * 200).contains(&count) && resets > 0,
-        true,
-    )?;
+    is("not all", count < ROUNDS * 200 && resets > 0, true)?;
     server.stop()
 }
 

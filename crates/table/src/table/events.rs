@@ -201,7 +201,8 @@ impl<W: Word> Table<'_, W> {
         }
         W::fence(Ordering::Acquire);
         let begin = self.mem.load(head::EVENTS_BEGIN);
-        let is_whole = sound && end.wrapping_sub(begin) >= behind;
+        // Not by the end, which is an earlier one: a whole ring may have been written since.
+        let is_whole = sound && position.wrapping_sub(begin) <= ring;
         let what = What::from_word(word)?;
         is_whole.then_some((Event { what, text }, words))
     }
