@@ -11,7 +11,11 @@ use super::tokens::{PROFILES, Profile, Scheme};
 /// Between the columns of the access log; no request has it.
 pub(super) const COLUMN: char = '\u{1}';
 
+/// A regular expression without groups has matched before anything is checked.
+const MATCHED: &str = "set $matched $slashed;";
+
 const HTTP: &str = r#"
+    map $uri $slashed { default 0; ~/ 1; }
     geoip_db $TEST_NGINX_DATA/geo.mmdb;
     md5_hash $sum $arg_a:$arg_b;
     digest $mac sha256 $http_host$uri encoding=base64url key_file=digest.key;
@@ -57,12 +61,12 @@ pub(super) fn http(ports: [u16; 3], backends: &[u16]) -> String {
     let [main, h2, paid] = ports;
     let _ = writeln!(
         out,
-        "server {{\n    listen 127.0.0.1:{main};\n    listen 127.0.0.1:{h2} http2;"
+        "server {{\n    listen 127.0.0.1:{main};\n    listen 127.0.0.1:{h2} http2;\n    {MATCHED}"
     );
     locations(&mut out, Server::Main);
     let _ = writeln!(
         out,
-        "}}\nserver {{\n    listen 127.0.0.1:{paid};\n    server_name paid.test;\n    token_auth video;"
+        "}}\nserver {{\n    listen 127.0.0.1:{paid};\n    server_name paid.test;\n    token_auth video;\n    {MATCHED}"
     );
     PAID_PAGES.iter().for_each(|one| page(&mut out, one));
     locations(&mut out, Server::Paid);
