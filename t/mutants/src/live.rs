@@ -181,6 +181,6 @@ mod tests {
     fn scenarios_of_a_file() {
         assert!(about("crates/live/src/table/redis/wire.rs", "redis_tls"));
         assert!(!about("crates/live/src/table/redis/wire.rs", "geoip_grows"));
-        assert!(about("src/lib.rs", "examples"));
+        assert!(about("src/module.rs", "examples"));
     }
 }

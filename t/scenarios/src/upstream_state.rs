@@ -25,7 +25,7 @@ const WRITTEN: Duration = Duration::from_secs(4);
 /// Nothing written for so long after a writing: that was the last one.
 const QUIET: Duration = Duration::from_millis(1_200);
 /// Nothing written for so long: all had been written before, however busy the machine is.
-const SILENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(30);
 const BROKEN: &[u8] = b"{\"a.test\": {";
 
 /// A folder for a state that several servers have one after another.
@@ -202,7 +202,7 @@ pub(super) fn killed(env: &Env) -> Result<(), String> {
         let is_quiet = written.max(seen).elapsed().ok()? > enough;
         (is_quiet && !kept.beside(".tmp").exists()).then_some(())
     };
-    poll::until(Duration::from_secs(40), rests).ok_or("the state does not come to rest")?;
+    poll::until(Duration::from_secs(90), rests).ok_or("the state does not come to rest")?;
     kill_all(&server)?;
     drop(server);
     let server = kept.start(env, BROKEN)?;
