@@ -95,6 +95,9 @@ pub(super) fn stopped(env: &Env) -> Result<(), String> {
     process::send(other.ok_or("no other worker")?, Signal::SIGQUIT)?;
     server.write_file("conf/apps.json", &routes(a.port(), "5"))?;
     wait_value(&server, "a.test", "5", TAKEN_OVER)?;
+    // The line about a change comes after the change itself.
+    let told = || lines(&server, "1 route, 1 changed") >= 3;
+    poll::until(SOON, || told().then_some(())).ok_or("a change without its line")?;
     if lines(&server, "1 route, 1 changed") != 3 {
         return Err("the feeder that stood still changed the table".into());
     }
