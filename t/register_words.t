@@ -187,3 +187,11 @@ Content-Type: application/json
 --- must_die
 --- error_log
 "upstream_register" directive has a "key_file=blank" whose key has a blank
+
+=== TEST 21: a word that nearly lets anybody in
+--- http_config eval: $::Http
+--- config
+    location = /_join { upstream_register apps hosts=* secure; }
+--- must_die
+--- error_log
+invalid parameter "secure"
