@@ -139,11 +139,10 @@ impl Bulk {
         }
         for _ in 0..CHANGES {
             if self.is_shown || self.failed.is_some() {
-                if self.done.is_empty() {
+                if !self.settle(writer) {
                     writer.close_bulk();
                     return self.result();
                 }
-                self.settle(writer);
             } else if self.todo.is_empty() {
                 self.show(writer);
             } else {
@@ -246,13 +245,21 @@ impl Bulk {
         }
     }
 
-    /// Settles the change that was made last.
-    fn settle(&mut self, writer: &mut Writer<'_>) {
+    /// Settles the change that was made last; false when there is none.
+    fn settle(&mut self, writer: &mut Writer<'_>) -> bool {
+        if self.done.is_empty() && self.passes > 0 {
+            // Those that were to be looked at again have been made in an earlier pass.
+            std::mem::swap(&mut self.todo, &mut self.done);
+        }
+        if self.done.is_empty() {
+            return false;
+        }
         let words = Zeroizing::new(self.done.last().unwrap_or_default().to_vec());
         if let Some(entry) = Entry::read(&words, self.mode) {
             writer.settle(&entry.key);
         }
         self.done.pop();
+        true
     }
 
     fn fail(&mut self, refused: Refused, key: Key) {

@@ -230,6 +230,28 @@ fn a_change_of_somebody_else_refuses_a_bulk_that_has_its_route() {
     assert_eq!(all(&worker), before);
 }
 
+/// One that is refused when it looks at its routes again leaves nothing pending: the next one need not wait for a repair.
+#[test]
+fn a_bulk_that_is_refused_late_leaves_room_for_the_next() {
+    let mut site = Site::new(512);
+    let worker = site.start(false).unwrap();
+    let mut bulk = of_hosts(&worker, 100);
+    for _ in 0..3 {
+        assert_eq!(bulk.attempt(&worker.table, 0), Progress::More);
+    }
+    // The one in the middle: some are looked at again before it, some are not.
+    put(&worker, "h50.test", "http://10.0.0.4:80").unwrap();
+    let before = all(&worker);
+    assert_eq!(
+        make(&worker, &mut bulk),
+        Progress::Refused(Refused::Condition, Some(key("h50.test")))
+    );
+    assert_eq!(all(&worker), before);
+    let mut next = of_hosts(&worker, 100);
+    assert_eq!(next.attempt(&worker.table, 0), Progress::More);
+    assert!(matches!(make(&worker, &mut next), Progress::Made(_)));
+}
+
 #[test]
 fn of_two_bulks_one_waits() {
     let mut site = Site::new(512);
