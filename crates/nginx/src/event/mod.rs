@@ -6,6 +6,7 @@
 pub mod address;
 #[cfg(ngx_feature = "ssl")]
 mod bits;
+mod certificate;
 pub mod connection;
 #[doc(hidden)]
 pub mod life;

@@ -1,5 +1,6 @@
 //! There is no TLS in an nginx that was built without OpenSSL.
 
+pub use super::certificate::Certificate;
 use super::connection::Connection;
 use crate::conf::{Error, Words};
 use std::convert::Infallible;
@@ -13,7 +14,11 @@ pub struct Tls(Infallible);
 
 impl Tls {
     /// Refuses the configuration.
-    pub fn client(_: &Words<'_>, _: Option<&Path>) -> Result<Self, Error> {
+    pub fn client(
+        _: &Words<'_>,
+        _: Option<&Path>,
+        _: Option<&Certificate<'_>>,
+    ) -> Result<Self, Error> {
         Err(Error::new("TLS needs an nginx that was built with OpenSSL"))
     }
 }

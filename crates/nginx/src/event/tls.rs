@@ -1,6 +1,7 @@
 //! TLS over a connection of ours, by nginx's own OpenSSL. Only in an nginx that was built with it.
 
 use super::bits;
+pub use super::certificate::Certificate;
 use super::connection::{Connection, milliseconds};
 use super::state::{self, Side};
 use crate::conf::{Error, Words};
@@ -36,14 +37,6 @@ impl Drop for Context {
 
 /// The deepest chain of certificates that is followed; nginx's own default for proxies is 1.
 const DEPTH: isize = 4;
-
-/// What a client shows of itself, both as files in PEM.
-pub struct Certificate<'p> {
-    /// The certificate, and those that lead to its authority behind it.
-    pub chain: &'p Path,
-    /// Its private key, without a password.
-    pub key: &'p Path,
-}
 
 impl Tls {
     /// For clients of servers whose certificate is signed by one of those in the file `trusted`; without one

@@ -226,6 +226,7 @@ impl<'r> Request<'r> {
     }
 
     /// `len` zero words in the request's pool; None when memory is short.
+    #[cfg(ngx_feature = "pcre")]
     pub(crate) fn numbers(self, len: usize) -> Option<&'r mut [i32]> {
         // SAFETY: the pool lives as long as the request.
         unsafe { pool::alloc(self.fields().pool, len) }
