@@ -11,7 +11,7 @@ use crate::memory::Memory;
 use crate::watch::Watch;
 use crate::world::{Level, World};
 use gatehouse_table::route::NameSet;
-use gatehouse_table::table::{Candidate, Table, Ticket, What};
+use gatehouse_table::table::{Candidate, Table, Ticket};
 use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::rc::Rc;
@@ -327,11 +327,8 @@ impl<M: Memory> RouteFeeder<M> {
     /// Notes for all workers whether the files can be used.
     fn note(&self, feed: &Feed) {
         if self.files.is_some() {
-            let (up, now_ms) = (feed.is_well(), self.world.now_ms());
-            if self.table.note_feeding(up, self.world.time()) {
-                self.table.tell(What::Feeder { up }, "file".into(), now_ms);
-            }
-            self.table.tell_waiting(now_ms);
+            let world = self.world.as_ref();
+            self.table.note_feeding("file", feed.is_well(), world);
         }
     }
 

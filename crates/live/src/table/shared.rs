@@ -7,6 +7,7 @@ use super::pulse::Pulse;
 use super::telling::Telling;
 use crate::election::Seat;
 use crate::memory::Memory;
+use crate::world::World;
 use gatehouse_table::route::Match;
 use gatehouse_table::table::{Known, Lease, Table, What};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -14,7 +15,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 /// What happens when they cannot be used.
 pub(super) const STAYS: &str = "the last good routes stay in use";
@@ -97,13 +97,18 @@ impl<M: Memory> SharedTable<M> {
         let _ = self.pulse.set(pulse);
     }
 
-    /// Notes whether what feeds the table can be used, at this time since 1970; whether that is another answer than before.
-    pub(super) fn note_feeding(&self, is_up: bool, time: Duration) -> bool {
-        self.pulse.get().is_some_and(|pulse| {
+    /// Notes for all workers whether what feeds the table can be used, and tells those who follow its events when that is
+    /// another answer than before.
+    pub(super) fn note_feeding(&self, feeder: &str, up: bool, world: &dyn World) {
+        let now_ms = world.now_ms();
+        if let Some(pulse) = self.pulse.get() {
             let was_up = pulse.is_up();
-            pulse.note(is_up, time);
-            was_up != is_up
-        })
+            pulse.note(up, world.time());
+            if was_up != up {
+                self.tell(What::Feeder { up }, feeder.to_owned(), now_ms);
+            }
+        }
+        self.tell_waiting(now_ms);
     }
 
     /// Whether anybody would hear what is told.

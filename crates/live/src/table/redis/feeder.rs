@@ -8,7 +8,7 @@ use crate::slice::Slice;
 use crate::table::hosts::Hosts;
 use crate::table::shared::SharedTable;
 use crate::world::{Level, World};
-use gatehouse_table::table::{Candidate, What};
+use gatehouse_table::table::Candidate;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::Waker;
@@ -125,13 +125,8 @@ impl<M: Memory> Line<M> {
     /// Notes for all workers whether the store is followed.
     fn note(&self) {
         if let Ok(follower) = self.follower.try_borrow() {
-            let time = follower.world.time();
-            let (up, now_ms) = (follower.is_following(), follower.world.now_ms());
-            if follower.table.note_feeding(up, time) {
-                let what = What::Feeder { up };
-                follower.table.tell(what, "redis".into(), now_ms);
-            }
-            follower.table.tell_waiting(now_ms);
+            let (up, world) = (follower.is_following(), follower.world.as_ref());
+            follower.table.note_feeding("redis", up, world);
         }
     }
 
