@@ -58,15 +58,15 @@ impl Names {
         cf: &mut Conf<'_, Gatehouse>,
         names: fn(&mut Main) -> &mut Self,
         name: String,
-    ) -> Result<Rc<NameUse>, Error> {
+    ) -> Rc<NameUse> {
         let used = Rc::new(NameUse {
             name,
-            by: cf.words()?.first().cloned().unwrap_or_default(),
+            by: cf.name(),
             line: cf.here(),
             index: Cell::new(usize::MAX),
         });
         names(cf.main()).uses.push(Rc::clone(&used));
-        Ok(used)
+        used
     }
 
     /// Finds the blocks that lines name, now that all are read.
@@ -100,7 +100,7 @@ impl Choice {
         if word.contains('$') {
             return Ok(Self::Variable(Rc::new(cf.compile_word(1)?)));
         }
-        Ok(Self::Named(Names::used(cf, names, word)?))
+        Ok(Self::Named(Names::used(cf, names, word)))
     }
 
     /// Whether a block is in force.

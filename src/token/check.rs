@@ -57,7 +57,7 @@ pub(super) fn judge<'r>(
 /// Puts the location that is being read under a profile for a directive of another family, which asks for the verdict
 /// again: a dry run or `satisfy any` lets nobody in there.
 pub(super) fn required(cf: &mut Conf<'_, Gatehouse>, name: &str) -> Result<Rc<dyn Judge>, Error> {
-    let used = Names::used(cf, |main| &mut main.token.names, name.to_owned())?;
+    let used = Names::used(cf, |main| &mut main.token.names, name.to_owned());
     let auth = Choice::Named(Rc::clone(&used));
     set_once(cf, |loc| &mut loc.token.auth, auth)
         .map_err(|_| cf.error("has \"profile=\" where \"token_auth\" stands"))?;

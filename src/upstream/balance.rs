@@ -259,14 +259,13 @@ impl Balancer for Routed {
         );
         let rules = state.known.lookup.rules(table);
         let now = process::now_ms();
-        let trying = state.selection.trying();
         let ended = state.selection.done(&rules, routes, &sample, now);
         if ended.disabled {
             r.log(Level::Warn, "upstream server temporarily disabled");
         }
-        if let Some(up) = ended.turned {
+        if let Some((peer, up)) = ended.turned {
             let mut backends = state.route.backends();
-            if let Some(backend) = backends.find(|one| Some(one.peer()) == trying) {
+            if let Some(backend) = backends.find(|one| one.peer() == peer) {
                 let by = By::Requests;
                 tell(table.shared(), What::Health { up, by }, url_of(&backend));
             }

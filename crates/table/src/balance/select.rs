@@ -19,8 +19,8 @@ pub struct Rules<'c, W: Word = AtomicU64> {
 pub struct Ended {
     /// It takes the backend out (nginx: "upstream server temporarily disabled").
     pub disabled: bool,
-    /// The backend was used until now and is left out, or the other way round.
-    pub turned: Option<bool>,
+    /// The peer that was used until now and is left out (false), or the other way round.
+    pub turned: Option<(PeerId, bool)>,
 }
 
 /// The choices of one request: keep it from try to try.
@@ -78,19 +78,6 @@ impl Selection {
         }
     }
 
-    /// The same, of which only the index is of interest.
-    #[cfg(test)]
-    pub(crate) fn next<W: Word>(
-        &mut self,
-        rules: &Rules<'_, W>,
-        table: &Table<'_, W>,
-        route: &RouteView<'_>,
-        now_ms: u64,
-    ) -> Option<usize> {
-        let chosen = self.choose(rules, table, route, now_ms);
-        chosen.map(|chosen| chosen.index)
-    }
-
     fn next_of_group<W: Word>(
         &mut self,
         rules: &Rules<'_, W>,
@@ -141,12 +128,6 @@ impl Selection {
         self.trying = Some(id);
     }
 
-    /// The peer of the try that has begun and not ended.
-    #[must_use]
-    pub fn trying(&self) -> Option<PeerId> {
-        self.trying
-    }
-
     /// Ends the try that [`Selection::choose`] began, if there is one.
     pub fn done<W: Word>(
         &mut self,
@@ -155,23 +136,32 @@ impl Selection {
         sample: &Sample,
         now_ms: u64,
     ) -> Ended {
-        let Some(peer) = self.trying.take().and_then(|id| table.peer(id)) else {
+        let trying = self
+            .trying
+            .take()
+            .and_then(|id| Some((id, table.peer(id)?)));
+        let Some((id, peer)) = trying else {
             return Ended::default();
         };
         rules.policy.done(&peer, sample);
-        let was_out = peer.is_out(rules.passive);
         if sample.failed {
+            let was_out = peer.is_out(rules.passive);
             let disabled = peer.failed(now_ms, rules.passive) && !self.single();
             Ended {
                 disabled,
-                turned: (disabled && !was_out).then_some(false),
+                turned: (disabled && !was_out).then_some((id, false)),
             }
         } else {
-            peer.succeeded();
+            let is_back = rules.passive.takes_out(peer.succeeded());
             Ended {
                 disabled: false,
-                turned: (was_out && !peer.is_out(rules.passive)).then_some(true),
+                turned: is_back.then_some((id, true)),
             }
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn trying(&self) -> Option<PeerId> {
+        self.trying
     }
 }

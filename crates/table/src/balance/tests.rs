@@ -3,7 +3,7 @@
 use super::{Candidate, Candidates, POLICIES, Policy, Rules, Sample, Selection, policy};
 use crate::route::{Match, Resolved};
 use crate::table::tests::{endpoint, memory, put, remove, route};
-use crate::table::{Passive, Table};
+use crate::table::{Passive, RouteView, Table};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -21,6 +21,20 @@ fn round_robin(passive: &Passive) -> Rules<'_> {
 /// Round robin as it is by default.
 fn usual() -> Rules<'static> {
     round_robin(&USUAL)
+}
+
+impl Selection {
+    /// As [`Selection::choose`]: tests tell backends by their index.
+    pub(crate) fn next(
+        &mut self,
+        rules: &Rules<'_>,
+        table: &Table<'_>,
+        route: &RouteView<'_>,
+        now_ms: u64,
+    ) -> Option<usize> {
+        let chosen = self.choose(rules, table, route, now_ms)?;
+        Some(chosen.index)
+    }
 }
 
 /// The backends chosen by requests one after another.
@@ -322,7 +336,7 @@ impl<'t> Tries<'t> {
     }
 
     fn next(&mut self, rules: &Rules<'_>) -> Option<usize> {
-        let route = crate::table::RouteView::from_words(&self.words);
+        let route = RouteView::from_words(&self.words);
         self.selection.next(rules, self.table, &route, 50)
     }
 

@@ -57,10 +57,7 @@ pub fn is_normal(key: &[u8], mode: Match) -> bool {
 #[inline]
 fn is_plain(part: &[u8]) -> bool {
     let changes = |b: &u8| (*b == b':') | b.is_ascii_uppercase();
-    !part
-        .as_ref()
-        .iter()
-        .fold(false, |found, b| found | changes(b))
+    !part.iter().fold(false, |found, b| found | changes(b))
 }
 
 /// `host` of `host:port`, `[v6]` of `[v6]:port`; anything else as it is.

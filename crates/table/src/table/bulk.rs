@@ -20,8 +20,8 @@ use super::parts::Parts;
 use super::pending::BELOW_TAG;
 use super::view::RouteView;
 use super::writer::{Applied, ApplyError, Old, Writer};
-use super::{Owner, Table, Word};
-use crate::route::{Key, Match};
+use super::{Owner, Word};
+use crate::route::Key;
 use std::sync::atomic::Ordering;
 
 /// A pair's block: the smallest there is.
@@ -38,12 +38,6 @@ pub enum Shown {
     All,
     /// Others have changed some of its keys: what it has for these is to be made again.
     Disturbed,
-}
-
-impl<W: Word> Table<'_, W> {
-    fn is_wildcard(&self, key: &[u8]) -> bool {
-        self.mode == Match::Host && key.starts_with(b"*.")
-    }
 }
 
 impl<W: Word> Writer<'_, W> {

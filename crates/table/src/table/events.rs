@@ -137,7 +137,7 @@ impl Position {
 
     /// The event that follows; goes on behind it.
     pub fn next<W: Word>(&mut self, table: &Table<'_, W>) -> Following {
-        let end = table.events_at(head::EVENTS_END);
+        let end = table.mem.acquire(head::EVENTS_END);
         if self.0 == end {
             return Following::Nothing;
         }
@@ -155,7 +155,7 @@ impl<W: Word> Table<'_, W> {
     /// The place behind all events.
     #[must_use]
     pub fn events_end(&self) -> Position {
-        Position(self.events_at(head::EVENTS_END))
+        Position(self.mem.acquire(head::EVENTS_END))
     }
 
     /// Notes that somebody follows the events.
@@ -168,11 +168,6 @@ impl<W: Word> Table<'_, W> {
     pub fn are_events_watched(&self, now_ms: u64, within_ms: u64) -> bool {
         let last = self.mem.load(head::EVENTS_WATCHED);
         last != 0 && now_ms.saturating_sub(last) <= within_ms
-    }
-
-    fn events_at(&self, at: usize) -> u64 {
-        let word = self.mem.words.get(at);
-        word.map_or(0, |word| word.load(Ordering::Acquire))
     }
 
     /// Where the word of this position is.

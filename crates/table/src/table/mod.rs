@@ -69,7 +69,7 @@ use crate::route::Match;
 use layout::{DESC, Geometry, HEADER, head};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use word::Mem;
 
 /// A table in shared memory: offsets over the words, cheap to make and to copy.
@@ -282,13 +282,15 @@ impl<'a, W: Word> Table<'a, W> {
         self.mode
     }
 
+    /// Whether a key is found by other hosts than itself.
+    fn is_wildcard(&self, key: &[u8]) -> bool {
+        self.mode == Match::Host && key.starts_with(b"*.")
+    }
+
     /// Raised by every change: two equal readings with none in between saw the same table.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.mem
-            .words
-            .get(head::GENERATION)
-            .map_or(0, |w| w.load(Ordering::Acquire))
+        self.mem.acquire(head::GENERATION)
     }
 
     /// Marks the table as replaced by another one (or takes that back): its writers are refused.

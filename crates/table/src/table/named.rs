@@ -8,7 +8,6 @@ use super::layout::head;
 use super::view::RouteView;
 use super::{Table, Word};
 use crate::route::{Endpoint, Located, MAX_BACKENDS, Resolved};
-use std::sync::atomic::Ordering;
 
 /// The route with the addresses, at most so many, that `before` has of names without any; None where there is nothing to
 /// take over.
@@ -59,8 +58,7 @@ impl<W: Word> Table<'_, W> {
     /// began to be read is known. 0 while there has been none.
     #[must_use]
     pub fn named(&self) -> u64 {
-        let word = self.mem.words.get(head::NAMED);
-        word.map_or(0, |word| word.load(Ordering::Acquire))
+        self.mem.acquire(head::NAMED)
     }
 
     /// A route with names has been changed, and every reader can see it.

@@ -36,6 +36,13 @@ pub struct Passive {
     pub window_ms: u64,
 }
 
+impl Passive {
+    /// Whether so many failures take a backend out.
+    pub(crate) fn takes_out(&self, fails: u64) -> bool {
+        self.fails > 0 && fails >= self.fails.into()
+    }
+}
+
 impl Default for Passive {
     /// nginx's defaults: one failure, ten seconds.
     fn default() -> Self {
@@ -125,15 +132,20 @@ impl<W: Word> Peer<'_, W> {
         let before = self.update(FAILS, |fails| Some(fails.saturating_add(1).min(VALUE)));
         self.set(ACCESSED, now_ms);
         self.set(CHECKED, now_ms);
-        passive.fails > 0
-            && before.is_some_and(|before| before.saturating_add(1) >= passive.fails.into())
+        before.is_some_and(|before| passive.takes_out(before.saturating_add(1)))
     }
 
-    /// A request succeeded here: failures are forgotten if it was let through as a check after the window.
-    pub fn succeeded(&self) {
-        if self.get(ACCESSED) < self.get(CHECKED) && self.fails() > 0 {
+    /// A request succeeded here: failures are forgotten if it was let through as a check after the window. How many.
+    pub fn succeeded(&self) -> u64 {
+        let fails = if self.get(ACCESSED) < self.get(CHECKED) {
+            self.fails()
+        } else {
+            0
+        };
+        if fails > 0 {
             self.set(FAILS, 0);
         }
+        fails
     }
 
     /// Forgets its failures: it is used again at once.
@@ -173,7 +185,7 @@ impl<W: Word> Peer<'_, W> {
     /// Whether it has failed often enough to be left out, though its window may be over by now.
     #[must_use]
     pub fn is_out(&self, passive: &Passive) -> bool {
-        passive.fails > 0 && self.fails() >= passive.fails.into()
+        passive.takes_out(self.fails())
     }
 
     fn window_over(&self, now_ms: u64, passive: &Passive) -> bool {

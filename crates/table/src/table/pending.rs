@@ -95,8 +95,7 @@ impl<W: Word> Table<'_, W> {
 
     /// The last bulk that is visible.
     pub(super) fn visible_bulk(&self) -> u64 {
-        let word = self.mem.words.get(head::VISIBLE);
-        word.map_or(0, |word| word.load(Ordering::Acquire))
+        self.mem.acquire(head::VISIBLE)
     }
 
     /// Whether a bulk was left behind by its maker.

@@ -187,10 +187,7 @@ impl<W: Word> Table<'_, W> {
 
     #[inline]
     pub(super) fn moves(&self) -> u64 {
-        self.mem
-            .words
-            .get(head::MOVES)
-            .map_or(0, |w| w.load(Ordering::Acquire))
+        self.mem.acquire(head::MOVES)
     }
 
     #[inline]

@@ -82,11 +82,16 @@ impl<'a, W: Word> Mem<'a, W> {
         self.words.get(at).map_or(0, |w| w.load(Ordering::Relaxed))
     }
 
+    /// The word at `at`, and with it all that was written before it: see [`Mem::publish`].
+    #[inline]
+    pub(super) fn acquire(&self, at: usize) -> u64 {
+        self.words.get(at).map_or(0, |w| w.load(Ordering::Acquire))
+    }
+
     /// Whether the making of a table here has ended: then all of its header can be read.
     #[inline]
     pub(super) fn is_table(&self) -> bool {
-        let magic = self.words.get(head::MAGIC);
-        magic.is_some_and(|word| word.load(Ordering::Acquire) == MAGIC)
+        self.acquire(head::MAGIC) == MAGIC
     }
 
     #[inline]

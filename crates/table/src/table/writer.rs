@@ -12,7 +12,7 @@ use super::pending::NOWHERE;
 use super::record::{First, Owner, PeerSlot};
 use super::view::RouteView;
 use super::{Table, Word};
-use crate::route::{Key, MAX_BACKENDS, Match, Resolved};
+use crate::route::{Key, MAX_BACKENDS, Resolved};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -170,7 +170,7 @@ pub(super) struct Old<'w> {
 
 /// A key that is to be changed.
 #[derive(Clone, Copy)]
-struct Place<'c> {
+struct Subject<'c> {
     key: &'c [u8],
     hash: u64,
     /// Its slot, if that is pending.
@@ -179,7 +179,7 @@ struct Place<'c> {
 
 /// A route to be put.
 struct New<'c> {
-    place: Place<'c>,
+    subject: Subject<'c>,
     owner: Owner,
     route: &'c Resolved<'c>,
     content: Content,
@@ -190,7 +190,7 @@ struct New<'c> {
 impl New<'_> {
     fn encode(&self, parts: &Parts) -> Result<Vec<u64>, ApplyError> {
         let (peers, attached) = (&parts.peers, &parts.attached);
-        encode(self.place.key, self.owner, self.route, peers, attached).ok_or(ApplyError::TooBig)
+        encode(self.subject.key, self.owner, self.route, peers, attached).ok_or(ApplyError::TooBig)
     }
 }
 
@@ -230,7 +230,7 @@ impl<'a, W: Word> Writer<'a, W> {
         let mut copy = Vec::new();
         let found = self.table.find(key, hash);
         let pending = found.filter(|found| found.is_pending);
-        let place = Place {
+        let subject = Subject {
             key,
             hash,
             pending: pending.map(|found| found.slot_at),
@@ -253,16 +253,18 @@ impl<'a, W: Word> Writer<'a, W> {
             return Err(ApplyError::Foreign(other));
         }
         match (change, old) {
-            (Change::Put { route, .. }, old) => self.put_keeping(place, route, owner, old.as_ref()),
+            (Change::Put { route, .. }, old) => {
+                self.put_keeping(subject, route, owner, old.as_ref())
+            }
             (Change::Remove { .. }, None) => Ok(Applied::Missing),
-            (Change::Remove { .. }, Some(old)) => self.remove(place, &old),
+            (Change::Remove { .. }, Some(old)) => self.remove(subject, &old),
         }
     }
 
     /// Puts a route; a name without an address keeps those that the old route has of it, if there is room for them.
     fn put_keeping(
         &mut self,
-        place: Place<'_>,
+        subject: Subject<'_>,
         route: &Resolved<'_>,
         owner: Owner,
         old: Option<&Old<'_>>,
@@ -270,18 +272,18 @@ impl<'a, W: Word> Writer<'a, W> {
         let before = old.map(|old| RouteView::from_words(old.words));
         let mut most = MAX_BACKENDS;
         while let Some(kept) = before.and_then(|before| with_addresses_of(route, before, most)) {
-            let put = self.put(place, &kept, owner, old);
+            let put = self.put(subject, &kept, owner, old);
             if most == 0 || put != Err(ApplyError::TooBig) {
                 return put;
             }
             most /= 2;
         }
-        self.put(place, route, owner, old)
+        self.put(subject, route, owner, old)
     }
 
     fn put(
         &mut self,
-        place: Place<'_>,
+        subject: Subject<'_>,
         route: &Resolved<'_>,
         owner: Owner,
         old: Option<&Old<'_>>,
@@ -303,7 +305,7 @@ impl<'a, W: Word> Writer<'a, W> {
             },
         };
         let new = New {
-            place,
+            subject,
             owner,
             route,
             content,
@@ -313,7 +315,7 @@ impl<'a, W: Word> Writer<'a, W> {
         if old.is_some_and(|old| old.words == record) {
             return Ok(Applied::Unchanged);
         }
-        self.begin_at(place);
+        self.begin_at(subject);
         let result = self.replace(&new, old, record);
         let has_names = |old: &Old<'_>| RouteView::from_words(old.words).has_names();
         let is_named = route.endpoints.iter().any(|one| one.name.is_some());
@@ -338,7 +340,7 @@ impl<'a, W: Word> Writer<'a, W> {
         let table = self.table;
         let slot_at = match old {
             Some(old) => old.slot_at,
-            None => table.free_slot(new.place.hash).ok_or(ApplyError::Full)?,
+            None => table.free_slot(new.subject.hash).ok_or(ApplyError::Full)?,
         };
         let class = class_of(record.len()).ok_or(ApplyError::TooBig)?;
         let pair = self.take_pair()?;
@@ -364,7 +366,7 @@ impl<'a, W: Word> Writer<'a, W> {
             table.mem.store(word, *value);
         }
         table.mem.add_words(head::RECORD_WORDS, record.len());
-        let Place { key, hash, .. } = new.place;
+        let Subject { key, hash, .. } = new.subject;
         if let Some(pair) = pair {
             let next = table.next_slot(hash, at);
             self.pend(key, hash, slot_at, next, pair);
@@ -381,9 +383,9 @@ impl<'a, W: Word> Writer<'a, W> {
         Ok(())
     }
 
-    fn remove(&mut self, place: Place<'_>, old: &Old<'_>) -> Result<Applied, ApplyError> {
-        let Place { key, hash, .. } = place;
-        self.begin_at(place);
+    fn remove(&mut self, subject: Subject<'_>, old: &Old<'_>) -> Result<Applied, ApplyError> {
+        let Subject { key, hash, .. } = subject;
+        self.begin_at(subject);
         let pair = self.take_pair();
         match pair {
             Ok(Some(pair)) => self.pend(key, hash, old.slot_at, EMPTY, pair),
@@ -401,9 +403,9 @@ impl<'a, W: Word> Writer<'a, W> {
     }
 
     /// Begins to change a key. A bulk that it is pending in does not have it any more.
-    fn begin_at(&mut self, place: Place<'_>) {
+    fn begin_at(&mut self, subject: Subject<'_>) {
         self.begin();
-        if let Some(slot_at) = place.pending {
+        if let Some(slot_at) = subject.pending {
             self.settle_slot(slot_at);
         }
     }
@@ -487,7 +489,7 @@ impl<W: Word> Table<'_, W> {
     /// Counts a route in or out, and in the header word `wildcards` if it is one.
     pub(super) fn count_route(&self, key: &[u8], delta: i64, wildcards: usize) {
         self.mem.add(head::ROUTES, delta);
-        if self.mode == Match::Host && key.starts_with(b"*.") {
+        if self.is_wildcard(key) {
             self.mem.add(wildcards, delta);
         }
     }
