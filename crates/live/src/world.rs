@@ -26,6 +26,14 @@ pub trait OpenFile: Read {
     fn stamp(&self) -> io::Result<Stamp>;
 }
 
+/// The next bytes of a file, at most so many: with room for all of them from the start, that is one call of the kernel
+/// and not one for each doubling.
+pub(crate) fn piece(file: &mut (impl Read + ?Sized), most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(most).unwrap_or(0));
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The names in a directory.
 pub type Listing = Box<dyn Iterator<Item = io::Result<OsString>>>;
 
@@ -73,4 +81,28 @@ pub trait World {
 
     /// A feeder is about to change a zone. Tests stop it here.
     fn before_change(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes without end, and how often they were asked for.
+    struct Counted(usize);
+
+    impl Read for Counted {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.0 += 1;
+            buf.fill(b'x');
+            Ok(buf.len())
+        }
+    }
+
+    #[test]
+    fn a_piece_is_read_in_one_go() {
+        let mut file = Counted(0);
+        assert_eq!(piece(&mut file, 8_192).unwrap().len(), 8_192);
+        assert_eq!(file.0, 1);
+        assert_eq!(piece(&mut &b"the rest"[..], 8_192).unwrap(), b"the rest");
+    }
 }

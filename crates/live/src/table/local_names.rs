@@ -1,9 +1,8 @@
 //! The names of /etc/hosts, read a piece at a time: some list hundreds of thousands.
 
 use crate::stamp::Stamp;
-use crate::world::{OpenFile, World};
+use crate::world::{OpenFile, World, piece};
 use std::hash::{BuildHasher, RandomState};
-use std::io::Read;
 use std::net::IpAddr;
 
 /// What /etc/hosts said when it was last read.
@@ -103,8 +102,7 @@ impl LocalNames {
 impl Reading {
     /// Reads a piece; false at the end.
     fn step(&mut self) -> std::io::Result<bool> {
-        let mut piece = Vec::new();
-        (&mut self.file).take(PIECE).read_to_end(&mut piece)?;
+        let piece = piece(self.file.as_mut(), PIECE)?;
         for byte in &piece {
             if *byte == b'\n' {
                 self.end_line();

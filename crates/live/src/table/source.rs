@@ -3,9 +3,9 @@
 use super::look::{Found, Unreadable};
 use super::spool::Spool;
 use crate::stamp::Stamp;
-use crate::world::{OpenFile, World};
+use crate::world::{OpenFile, World, piece};
 use gatehouse_table::route::RouteError;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -112,11 +112,10 @@ impl Source {
                         }
                     };
                 }
-                let mut bytes = Vec::new();
-                if let Some((file, _)) = open {
-                    file.take(PIECE).read_to_end(&mut bytes).map_err(failed)?;
+                match open {
+                    Some((file, _)) => piece(file.as_mut(), PIECE).map_err(failed)?,
+                    None => Vec::new(),
                 }
-                bytes
             }
             Origin::Spool(spool, at) => {
                 let bytes = spool.read(self.at, *at, PIECE).map_err(failed)?;
