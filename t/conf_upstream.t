@@ -245,7 +245,7 @@ upstream backend { upstream_lookup apps $host; upstream_lookup apps $uri; }
 => "upstream_lookup" directive is duplicate
 # a balancing method that is none
 upstream backend { upstream_lookup apps $host balance=fastest; }
-=> unknown balancing method "fastest" in "upstream_lookup" directive, it must be "round_robin"
+=> unknown balancing method "fastest" in "upstream_lookup" directive, it must be "round_robin" or "least_conn"
 # a word the lookup does not know
 upstream backend { upstream_lookup apps $host order=random; }
 => invalid parameter "order=random" in "upstream_lookup" directive

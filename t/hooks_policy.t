@@ -1,12 +1,11 @@
 # requires: hooks
 #
-# What a balancing policy is told of each try, which the hooks build logs; and a policy whose word is not public yet.
+# What a balancing policy is told of each try, which the hooks build logs.
 use Test::Nginx::Socket 'no_plan';
 
 our $Http = <<'_EOC_';
     upstream_table apps { zone 1m; file apps.json; passive fails=0 window=1s; }
     upstream backend { upstream_lookup apps $host; }
-    upstream least { upstream_lookup apps $host balance=least_conn; }
     proxy_set_header Host $host;
     proxy_read_timeout 300ms;
 _EOC_
@@ -75,16 +74,3 @@ GET /
 Host: dead.test
 --- error_code: 502
 --- error_log eval: qr/a try ended: failed true, \d{1,3} ms, status 0/
-
-=== TEST 5: another policy behind another word
---- http_upstream: a, b
---- http_config eval: $::Http
---- user_files eval: $::Two
---- config
-location / { proxy_pass http://least; }
---- request eval
-["GET /", "GET /", "GET /", "GET /"]
---- more_headers
-Host: a.test
---- response_headers eval
-["X-Backend: a", "X-Backend: b", "X-Backend: a", "X-Backend: b"]

@@ -380,3 +380,41 @@ location / { proxy_pass http://backend; }
 Host: a.test
 --- response_headers eval
 ["X-Backend: a", "X-Backend: a", "X-Backend: b", "X-Backend: a", "X-Backend: c", "X-Backend: a", "X-Backend: a", "X-Backend: a"]
+
+=== TEST 21: least_conn: backends without a request take turns
+--- http_upstream: a, b
+--- http_config
+upstream_table apps { zone 1m; file apps.json; passive fails=0; }
+upstream backend { upstream_lookup apps $host balance=least_conn; }
+proxy_set_header Host $host;
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A", "http://127.0.0.1:$TEST_NGINX_PORT_B"]}}
+--- config
+location / { proxy_pass http://backend; }
+--- request eval
+["GET /", "GET /", "GET /", "GET /"]
+--- more_headers
+Host: a.test
+--- response_headers eval
+["X-Backend: a", "X-Backend: b", "X-Backend: a", "X-Backend: b"]
+
+=== TEST 22: least_conn with weights, a backup and a drained backend
+--- http_upstream: a, b, c
+--- http_config
+upstream_table apps { zone 1m; file apps.json; }
+upstream backend { upstream_lookup apps $host balance=least_conn; keepalive 4; }
+proxy_set_header Host $host;
+add_header X-Tried $upstream_addr always;
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_C#drain=1", "http://127.0.0.1:$TEST_NGINX_PORT_A#weight=2", "http://127.0.0.1:$TEST_NGINX_PORT_B"]},
+ "dead.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_C#backup=1", "http://127.0.0.1:$TEST_NGINX_RAND_PORT_1"]}}
+--- config
+location / { proxy_pass http://backend; }
+--- request eval
+["GET /", "GET /", "GET /", "GET /"]
+--- more_headers eval
+["Host: a.test", "Host: a.test", "Host: a.test", "Host: dead.test"]
+--- response_headers eval
+["X-Backend: a", "X-Backend: b", "X-Backend: a", 'X-Tried: 127.0.0.1:$TEST_NGINX_RAND_PORT_1, 127.0.0.1:$TEST_NGINX_PORT_C']

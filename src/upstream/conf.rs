@@ -65,9 +65,12 @@ impl Lookup {
     }
 
     pub(super) fn rules<'c>(&'c self, table: &'c UpstreamTable) -> Rules<'c> {
+        let (counts, journal) = table.in_flight();
         Rules {
             policy: &*self.policy,
             passive: table.passive(),
+            counts,
+            journal,
         }
     }
 }

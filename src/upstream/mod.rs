@@ -25,6 +25,7 @@ use conf::{Lookup, use_table};
 use gatehouse_base::words;
 use gatehouse_nginx::{Args, Conf, ConfLine, Contexts, Directive, Error, Level};
 use gatehouse_table::balance::{self as policies, POLICIES};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use table::UpstreamTable;
 use variables::VARIABLES;
@@ -73,7 +74,7 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
     },
     Directive {
         name: c"upstream_lookup",
-        syntax: "table key [balance=round_robin]",
+        syntax: "table key [balance=round_robin|least_conn]",
         default: None,
         contexts: Contexts::UPSTREAM,
         args: Args::Between(2, 3),
@@ -166,7 +167,25 @@ fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         // There is one for each configuration.
         let _ = cf.main().upstream.resolver.set(resolver);
     }
-    find_tables(&cf.main().upstream)
+    find_tables(&cf.main().upstream)?;
+    keep_journals(cf);
+    Ok(())
+}
+
+/// Has the tables that are looked up note their requests in flight.
+fn keep_journals(cf: &mut Conf<'_, Gatehouse>) {
+    let main = &cf.main().upstream;
+    let looked_up = main.lookups.iter().filter_map(|lookup| {
+        let table = main.table(&lookup.table)?;
+        let is_noted = table.is_looked_up(lookup.policy.counts());
+        (!is_noted).then(|| table.name().to_owned())
+    });
+    for name in looked_up.collect::<BTreeSet<_>>() {
+        let text = format!(
+            "no memory to note the requests in flight of upstream_table \"{name}\": those of a worker that is killed stay counted"
+        );
+        cf.log(Level::Warn, &text);
+    }
 }
 
 /// Finds the tables that are used, and refuses a lookup that another method has replaced.

@@ -6,15 +6,15 @@ use crate::metric::Register;
 use gatehouse_live::nginx::{Process, Reading};
 use gatehouse_live::table::redis::{StoreWriter, Sweeper};
 use gatehouse_live::table::{
-    Before, Expiry, Feed, NameFeeder, NameServers, Plan, Pulse, RouteFeeder, SharedTable,
-    StateFeeder, StateFile,
+    Before, Expiry, Feed, InFlight, NameFeeder, NameServers, Plan, Pulse, Returner, RouteFeeder,
+    SharedTable, StateFeeder, StateFile,
 };
 use gatehouse_live::{Feeder, World};
 use gatehouse_nginx::shm::ZoneState;
 use gatehouse_nginx::{Conf, ConfLine, Counters, Error, Zone};
 use gatehouse_table::route::Match;
-use gatehouse_table::table::{Passive, Table};
-use std::cell::{OnceCell, RefCell};
+use gatehouse_table::table::{Journal, JournalRow, Passive, Table};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
@@ -34,6 +34,9 @@ pub(super) struct UpstreamTable {
     pulse: Rc<OnceCell<Pulse>>,
     /// Where the requests that look it up are counted, once the configuration is complete.
     pub(super) requests: Counters,
+    /// A lookup of the table looks at the requests in flight: those of all are counted.
+    counts: Cell<bool>,
+    in_flight: Rc<InFlight>,
 }
 
 /// Reads an `upstream_table` block.
@@ -101,7 +104,14 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     };
     let expiry = Expiry::new(Rc::clone(&shared), Rc::new(Process));
     let names = names(cf, &shared);
-    let mut feeders = vec![feeder, Box::new(expiry), Box::new(names)];
+    let in_flight = Rc::<InFlight>::default();
+    let returner = Returner::new(Rc::clone(&shared), Rc::clone(&in_flight), Rc::new(Process));
+    let mut feeders = vec![
+        feeder,
+        Box::new(expiry),
+        Box::new(names),
+        Box::new(returner),
+    ];
     if let Some(store) = &writer {
         let (table, store) = (Rc::clone(&shared), Rc::clone(store));
         feeders.push(Box::new(Sweeper::new(table, store, Rc::new(Process))));
@@ -123,6 +133,8 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         fed_by,
         pulse,
         requests: Counters::default(),
+        counts: Cell::new(false),
+        in_flight,
     });
     Ok(())
 }
@@ -221,6 +233,19 @@ impl UpstreamTable {
     /// What answers a miss.
     pub(super) fn miss(&self) -> u16 {
         self.miss
+    }
+
+    /// A lookup of it looks at requests in flight (`counts`), or may meet backends that take only so many. False when
+    /// there is no memory to note them in.
+    pub(super) fn is_looked_up(&self, counts: bool) -> bool {
+        self.counts.set(self.counts.get() || counts);
+        let words = || Counters::journal(self.name(), Journal::WORDS);
+        self.in_flight.is_kept() || words().is_some_and(|words| self.in_flight.keep_in(words))
+    }
+
+    /// Whether requests in flight are counted, and where this worker notes its own.
+    pub(super) fn in_flight(&self) -> (bool, Option<JournalRow<'static>>) {
+        (self.counts.get(), self.in_flight.row())
     }
 
     /// When backends are left out.

@@ -260,6 +260,14 @@ impl World for Process {
         #[cfg(feature = "hooks")]
         hooks::before_change();
     }
+
+    fn process(&self) -> u64 {
+        process::mark()
+    }
+
+    fn is_alive(&self, mark: u64) -> bool {
+        process::is_alive(mark)
+    }
 }
 
 impl World for Reading<'_> {

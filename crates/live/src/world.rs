@@ -1,6 +1,7 @@
 //! What feeders need of the process they live in.
 
 use crate::stamp::Stamp;
+use gatehouse_table::table::ProcessMark;
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::Path;
@@ -77,6 +78,16 @@ pub trait World {
     /// User and group of the workers that will be started; None where they keep those of this process.
     fn workers(&self) -> Option<(u32, u32)> {
         None
+    }
+
+    /// This process, told from a later one of the same number; never 0.
+    fn process(&self) -> ProcessMark {
+        1
+    }
+
+    /// Whether that process is there.
+    fn is_alive(&self, _: ProcessMark) -> bool {
+        true
     }
 
     /// A feeder is about to change a zone. Tests stop it here.

@@ -3,11 +3,11 @@
 use nginx_prove::scenario::Scenario;
 
 use crate::{
-    api, api_events, api_openapi, event_connections, event_requests, event_resolver, event_tasks,
-    examples, exiting, feeder_panics, fuzz, geoip, hipache, metrics, names, pages, panic, redis,
-    redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload, reload_stock,
-    rollback, satisfy, tenants, token_paths, upgrade, upstream, upstream_feed, upstream_lease,
-    upstream_scale, upstream_state, upstream_zone, worker_kill,
+    api, api_events, api_openapi, balance, event_connections, event_requests, event_resolver,
+    event_tasks, examples, exiting, feeder_panics, fuzz, geoip, hipache, metrics, names, pages,
+    panic, redis, redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload,
+    reload_stock, rollback, satisfy, tenants, token_paths, upgrade, upstream, upstream_feed,
+    upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -68,6 +68,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         geoip::rules_keep_their_fields,
     )
     .beside_others(),
+    Scenario::new("balance_killed", balance::killed).beside_others(),
+    Scenario::new("balance_old_killed", balance::old_killed).beside_others(),
+    Scenario::new("balance_resized", balance::resized).beside_others(),
+    Scenario::new("balance_shares", balance::shares),
     Scenario::new("upstream_follow", upstream::follow).beside_others(),
     Scenario::new("upstream_broken", upstream::broken).beside_others(),
     Scenario::new("upstream_feeder_killed", upstream::feeder_killed).beside_others(),

@@ -6,6 +6,7 @@
 mod api;
 mod api_events;
 mod api_openapi;
+mod balance;
 mod event_connections;
 mod event_requests;
 mod event_resolver;

@@ -10,6 +10,7 @@ mod expiry;
 mod feeder;
 mod fill;
 mod hosts;
+mod in_flight;
 mod job;
 mod local_names;
 mod look;
@@ -38,6 +39,7 @@ pub use earlier::Before;
 pub use expiry::Expiry;
 pub use feeder::{Feed, RouteFeeder};
 pub use hosts::Hosts;
+pub use in_flight::{InFlight, Returner};
 pub use names::{Ask, Heard, NameFeeder, Reply};
 #[cfg(feature = "nginx")]
 pub use names::{NameServers, ask};

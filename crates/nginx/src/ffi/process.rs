@@ -1,6 +1,7 @@
 //! Which nginx process this is, and what time it is.
 
 use crate::sys;
+use std::io;
 
 /// Roles of nginx processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,43 @@ pub(crate) unsafe fn workers_of(cycle: *const sys::ngx_cycle_t) -> Option<(u32, 
 /// This process's number.
 pub fn pid() -> u32 {
     std::process::id()
+}
+
+/// This process, told from a later one of the same number: when it began (0 if the system does not say), and its number.
+pub fn mark() -> u64 {
+    let began = stat_of(pid()).map_or(0, |(_, began)| began);
+    u64::from(began) << 32 | u64::from(pid())
+}
+
+/// Whether the process of this [`mark`] is there. One that has ended and still is to be waited for is not.
+pub fn is_alive(mark: u64) -> bool {
+    let (pid, began) = (mark as u32, (mark >> 32) as u32);
+    let Ok(number) = i32::try_from(pid) else {
+        return false;
+    };
+    // SAFETY: a plain system call; 0 is no signal, it only asks.
+    let found = unsafe { sys::kill(number, 0) } == 0;
+    if !found && io::Error::last_os_error().raw_os_error() == Some(sys::ESRCH as i32) {
+        return false;
+    }
+    match stat_of(pid) {
+        Some((b'Z' | b'X', _)) => false,
+        Some((_, begins)) => began == 0 || begins == began,
+        None => true,
+    }
+}
+
+/// A process's state, and the lower bits of when it began, as Linux has them in `/proc/N/stat` (proc(5)).
+fn stat_of(pid: u32) -> Option<(u8, u32)> {
+    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is a name in parentheses, which may have any bytes.
+    let name_end = text.iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(text.get(name_end.checked_add(1)?..)?).ok()?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = *fields.next()?.as_bytes().first()?;
+    // The first one here is the third, and this the twenty-second.
+    let began: u64 = fields.nth(18)?.parse().ok()?;
+    Some((state, began as u32))
 }
 
 /// nginx's cached wall clock, seconds since 1970 (ngx_time()).

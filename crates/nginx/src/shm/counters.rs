@@ -27,6 +27,13 @@ impl Counters {
         book.set(name, count)
     }
 
+    /// Words of this name that are no counters: found again by the next configuration, as counters are, in memory of
+    /// their own. They are 0 at first. None when there is no memory for them.
+    pub fn journal(name: &str, count: usize) -> Option<&'static [AtomicU64]> {
+        let mut book = JOURNALS.lock().unwrap_or_else(PoisonError::into_inner);
+        book.set(name, count).map(Self::cells)
+    }
+
     /// One more of this number; nothing where there is no such number.
     #[inline]
     pub fn count(self, number: usize) {
@@ -47,17 +54,18 @@ impl Counters {
     }
 }
 
-/// All sets of this process.
-#[derive(Default)]
+/// Sets of this process.
 struct Book {
     sets: HashMap<String, Counters>,
     /// What is left of the memory taken last.
     free: &'static [AtomicU64],
-    /// Words of all memory that was taken.
+    /// Words of all memory that was taken, and the most that may be.
     taken: usize,
+    most: usize,
 }
 
-static BOOK: LazyLock<Mutex<Book>> = LazyLock::new(Mutex::default);
+static BOOK: LazyLock<Mutex<Book>> = LazyLock::new(|| Mutex::new(Book::new(MOST)));
+static JOURNALS: LazyLock<Mutex<Book>> = LazyLock::new(|| Mutex::new(Book::new(MOST_OF_JOURNALS)));
 
 /// A set begins on a cache line of its own, so that those who count in others do not wait for it.
 const LINE: usize = 8;
@@ -70,8 +78,19 @@ const MOST: usize = if cfg!(feature = "hooks") {
 } else {
     1024 * PIECE
 };
+/// The same of what are no counters: 64 MiB. The system gives a page when it is written first.
+const MOST_OF_JOURNALS: usize = 1024 * PIECE;
 
 impl Book {
+    fn new(most: usize) -> Self {
+        Self {
+            sets: HashMap::new(),
+            free: &[],
+            taken: 0,
+            most,
+        }
+    }
+
     fn set(&mut self, name: &str, count: usize) -> Option<Counters> {
         if let Some(known) = self.sets.get(name) {
             if known.0.len() == count {
@@ -81,7 +100,10 @@ impl Book {
         let length = count.checked_next_multiple_of(LINE)?;
         if self.free.len() < length {
             let words = length.checked_next_multiple_of(PIECE)?;
-            let taken = self.taken.checked_add(words).filter(|all| *all <= MOST)?;
+            let taken = self
+                .taken
+                .checked_add(words)
+                .filter(|all| *all <= self.most)?;
             self.free = memory(words)?;
             self.taken = taken;
         }

@@ -6,6 +6,9 @@ use crate::table::{Passive, Peer, RouteView, Table, Word};
 use std::net::SocketAddrV4;
 use std::sync::atomic::AtomicU64;
 
+/// Rounds that a backend may have won too little or too much by, for [`Candidates::round`].
+const CREDIT: i32 = 16;
+
 /// A backend that may be tried now.
 #[derive(Clone, Copy)]
 pub struct Candidate {
@@ -84,6 +87,52 @@ impl<'a, W: Word> Candidates<'a, W> {
         let (best, _) = best?;
         self.add_weight(&best, total.saturating_neg());
         Some(best)
+    }
+
+    /// A round in which only some `may_win`, but all take part: who cannot win gains its weight for a later round, so that
+    /// over time each has its share of what there was to choose. What a backend has gained is bounded: one that was busy
+    /// for long is not given all requests afterwards. `total` is the sum of the candidates' weights.
+    pub fn round(&self, total: i32, may_win: impl Fn(&Candidate) -> bool) -> Option<Candidate> {
+        if let Some(cell) = self.cell_of_two() {
+            return self.round_of_two(cell, may_win);
+        }
+        let most = total.saturating_mul(CREDIT);
+        let mut best: Option<(Candidate, i32)> = None;
+        for candidate in self.iter() {
+            let current = self.add_within(&candidate, candidate.weight().into(), most);
+            let is_better = best.is_none_or(|(_, heaviest)| current > heaviest);
+            if is_better && may_win(&candidate) {
+                best = Some((candidate, current));
+            }
+        }
+        let (best, _) = best?;
+        self.add_within(&best, total.saturating_neg(), most);
+        Some(best)
+    }
+
+    fn round_of_two(&self, cell: u32, may_win: impl Fn(&Candidate) -> bool) -> Option<Candidate> {
+        let mut candidates = self.iter();
+        let first = candidates.next()?;
+        let Some(second) = candidates.next() else {
+            return may_win(&first).then_some(first);
+        };
+        let weights = (first.weight(), second.weight());
+        let first_wins = match (may_win(&first), may_win(&second)) {
+            (true, true) => self.table.turn_of_two(cell, weights),
+            (false, false) => return None,
+            (is_first, _) => {
+                self.table.take_turn_of_two(cell, weights, is_first, CREDIT);
+                is_first
+            }
+        };
+        Some(if first_wins { first } else { second })
+    }
+
+    fn add_within(&self, candidate: &Candidate, delta: i32, most: i32) -> i32 {
+        match candidate.packed.cell() {
+            NO_CELL => delta,
+            cell => self.table.add_within(cell, delta, most),
+        }
     }
 
     /// The cell that the backends of a route with two share.

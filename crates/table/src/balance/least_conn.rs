@@ -1,8 +1,8 @@
 //! `balance=least_conn`: the backend with the fewest requests in flight for its weight; round robin among equals.
 
 use super::candidates::{Candidate, Candidates};
-use super::policy::{Policy, PolicyRow, Sample};
-use crate::table::{Peer, Word};
+use super::policy::{Policy, PolicyRow};
+use crate::table::Word;
 
 pub(super) const ROW: PolicyRow = PolicyRow {
     name: "least_conn",
@@ -20,22 +20,24 @@ impl<W: Word> Policy<W> for LeastConn {
             requests: candidates.peer(candidate).map_or(0, |p| p.in_flight()),
             weight: candidate.weight().into(),
         };
-        let least = candidates
-            .iter()
-            .map(|c| load(&c))
-            .reduce(|least, other| if other.below(&least) { other } else { least })?;
-        // Another worker may have changed a count meanwhile: then all take part rather than none.
+        let mut total: i32 = 0;
+        let mut least: Option<Load> = None;
+        for candidate in candidates.iter() {
+            total = total.saturating_add(candidate.weight().into());
+            let load = load(&candidate);
+            if least.as_ref().is_none_or(|least| load.below(least)) {
+                least = Some(load);
+            }
+        }
+        let least = least?;
+        // Another worker may have changed a count meanwhile: then any may be chosen rather than none.
         candidates
-            .turn(|candidate| !least.below(&load(candidate)))
-            .or_else(|| candidates.turn(|_| true))
+            .round(total, |candidate| !least.below(&load(candidate)))
+            .or_else(|| candidates.round(total, |_| true))
     }
 
-    fn start(&self, peer: &Peer<'_, W>) {
-        peer.request_started();
-    }
-
-    fn done(&self, peer: &Peer<'_, W>, _: &Sample) {
-        peer.request_ended();
+    fn counts(&self) -> bool {
+        true
     }
 }
 

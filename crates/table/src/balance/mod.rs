@@ -4,10 +4,11 @@
 //! tried now ([`Candidates`]) and is told how each try went ([`Sample`]). What all policies have in common is in
 //! [`Selection`]: retries, backups, backends that are drained or speak TLS, and passive health.
 //!
-//! Everything a policy remembers is in the table, shared by all workers: a policy itself is stateless.
+//! Everything a policy remembers is in the table, shared by all workers: a policy itself is stateless. Requests in flight
+//! are counted there, too, for all policies of a table, and noted in the worker's journal
+//! ([`Journal`](crate::table::Journal)): a worker that is killed leaves none behind.
 
 mod candidates;
-#[cfg(any(test, feature = "hooks"))]
 mod least_conn;
 mod policy;
 mod round_robin;
@@ -15,19 +16,16 @@ mod select;
 mod tries;
 
 #[cfg(test)]
-mod tests;
+mod load_tests;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use candidates::{Candidate, Candidates};
 pub use policy::{Policy, PolicyRow, Sample};
 pub use select::{Ended, Rules, Selection};
 
 /// Every policy an operator can name.
-pub const POLICIES: &[PolicyRow] = &[
-    round_robin::ROW,
-    // The word is reserved: it becomes public with the rest of `balance=`.
-    #[cfg(any(test, feature = "hooks"))]
-    least_conn::ROW,
-];
+pub const POLICIES: &[PolicyRow] = &[round_robin::ROW, least_conn::ROW];
 
 /// The policy of this name.
 #[must_use]

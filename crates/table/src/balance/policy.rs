@@ -9,11 +9,13 @@ pub trait Policy<W: Word = AtomicU64> {
     /// The backend for the next try; `None` only when there is no candidate.
     fn next(&self, candidates: &Candidates<'_, W>) -> Option<Candidate>;
 
-    /// A try of the backend begins. [`Policy::done`] follows, unless the worker is killed.
-    fn start(&self, _peer: &Peer<'_, W>) {}
+    /// Whether it looks at [`Peer::in_flight`]: requests to the backends of its table are counted then.
+    fn counts(&self) -> bool {
+        false
+    }
 
     /// A try of the backend has ended.
-    fn done(&self, _peer: &Peer<'_, W>, _sample: &Sample) {}
+    fn done(&self, _peer: &Peer<'_, W>, _sample: &Sample, _now_ms: u64) {}
 }
 
 /// How a try of a backend went.

@@ -3,7 +3,7 @@
 use super::candidates::{Candidate, Candidates};
 use super::policy::{Policy, Sample};
 use super::tries::Tries;
-use crate::table::{Passive, Peer, PeerId, RouteView, Table, Word};
+use crate::table::{JournalRow, Passive, Peer, PeerId, RouteView, Start, Table, Word};
 use std::sync::atomic::AtomicU64;
 
 /// The rules of balancing that an `upstream_lookup` and its table set.
@@ -12,6 +12,10 @@ pub struct Rules<'c, W: Word = AtomicU64> {
     pub policy: &'c dyn Policy<W>,
     /// When a backend is left out.
     pub passive: &'c Passive,
+    /// Requests in flight are counted: a policy of the table looks at them.
+    pub counts: bool,
+    /// Where this worker notes the requests that it counts, if it can.
+    pub journal: Option<JournalRow<'c>>,
 }
 
 /// What the end of a try has done to its backend.
@@ -27,8 +31,18 @@ pub struct Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selection {
     tries: Tries,
-    /// The peer of the try that has begun and not ended.
-    trying: Option<PeerId>,
+    /// The try that has begun and not ended.
+    trying: Option<Trying>,
+}
+
+/// A try that has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Trying {
+    peer: PeerId,
+    /// It counts as a request in flight.
+    is_counted: bool,
+    /// That is noted in the worker's journal.
+    is_noted: bool,
 }
 
 impl Selection {
@@ -98,8 +112,7 @@ impl Selection {
                 return Some(next);
             };
             // After its window a failed peer gets one request to prove itself, from whichever worker is first.
-            if peer.chosen(now_ms, rules.passive) {
-                self.begin(rules, &peer, next.packed.peer());
+            if peer.chosen(now_ms, rules.passive) && self.begin(rules, &peer, &next) {
                 return Some(next);
             }
         }
@@ -115,17 +128,34 @@ impl Selection {
         now_ms: u64,
     ) -> Option<Candidate> {
         let packed = route.packed().nth(index)?;
-        let id = packed.peer();
-        if let Some(peer) = table.peer(id) {
+        let only = Candidate { index, packed };
+        if let Some(peer) = table.peer(packed.peer()) {
             peer.chosen(now_ms, rules.passive);
-            self.begin(rules, &peer, id);
+            if !self.begin(rules, &peer, &only) {
+                return None;
+            }
         }
-        Some(Candidate { index, packed })
+        Some(only)
     }
 
-    fn begin<W: Word>(&mut self, rules: &Rules<'_, W>, peer: &Peer<'_, W>, id: PeerId) {
-        rules.policy.start(peer);
-        self.trying = Some(id);
+    /// Begins a try; false when the backend has as many requests as it takes.
+    #[inline]
+    fn begin<W: Word>(
+        &mut self,
+        rules: &Rules<'_, W>,
+        peer: &Peer<'_, W>,
+        chosen: &Candidate,
+    ) -> bool {
+        let mut trying = Trying {
+            peer: chosen.packed.peer(),
+            is_counted: false,
+            is_noted: false,
+        };
+        let goes = !rules.counts || trying.count(rules, peer);
+        if goes {
+            self.trying = Some(trying);
+        }
+        goes
     }
 
     /// Ends the try that [`Selection::choose`] began, if there is one.
@@ -136,14 +166,19 @@ impl Selection {
         sample: &Sample,
         now_ms: u64,
     ) -> Ended {
-        let trying = self
-            .trying
-            .take()
-            .and_then(|id| Some((id, table.peer(id)?)));
-        let Some((id, peer)) = trying else {
+        let Some(trying) = self.trying.take() else {
             return Ended::default();
         };
-        rules.policy.done(&peer, sample);
+        let id = trying.peer;
+        let Some(peer) = table.peer(id) else {
+            trying.forget(rules);
+            return Ended::default();
+        };
+        if trying.is_counted {
+            peer.requests_ended(1);
+        }
+        trying.forget(rules);
+        rules.policy.done(&peer, sample, now_ms);
         if sample.failed {
             let was_out = peer.is_out(rules.passive);
             let disabled = peer.failed(now_ms, rules.passive) && !self.single();
@@ -162,6 +197,27 @@ impl Selection {
 
     #[cfg(test)]
     pub(super) fn trying(&self) -> Option<PeerId> {
-        self.trying
+        self.trying.map(|trying| trying.peer)
+    }
+}
+
+impl Trying {
+    /// Counts it, and notes that beforehand; false when the peer is full.
+    fn count<W: Word>(&mut self, rules: &Rules<'_, W>, peer: &Peer<'_, W>) -> bool {
+        self.is_noted = rules.journal.is_some_and(|row| row.note(self.peer));
+        let start = peer.request_started(0);
+        self.is_counted = start == Start::Counted;
+        if !self.is_counted {
+            self.forget(rules);
+            self.is_noted = false;
+        }
+        start != Start::Full
+    }
+
+    /// Takes it out of the journal, once it counts no more.
+    fn forget<W: Word>(&self, rules: &Rules<'_, W>) {
+        if let Some(row) = rules.journal.filter(|_| self.is_noted) {
+            row.forget(self.peer);
+        }
     }
 }

@@ -7,15 +7,24 @@ use crate::table::{Passive, RouteView, Table};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-const USUAL: Passive = Passive {
+pub(super) const USUAL: Passive = Passive {
     fails: 1,
     window_ms: 10_000,
 };
 
 /// Round robin under these rules of health.
 fn round_robin(passive: &Passive) -> Rules<'_> {
-    let policy = &super::round_robin::RoundRobin;
-    Rules { policy, passive }
+    rules(&super::round_robin::RoundRobin, passive)
+}
+
+/// A policy under these rules of health.
+pub(crate) fn rules<'c>(policy: &'c dyn Policy, passive: &'c Passive) -> Rules<'c> {
+    Rules {
+        policy,
+        passive,
+        counts: policy.counts(),
+        journal: None,
+    }
 }
 
 /// Round robin as it is by default.
@@ -53,7 +62,7 @@ fn sequence(table: &Table<'_>, host: &str, requests: usize, passive: &Passive, n
     chosen
 }
 
-fn weighted(weights: &[u16]) -> Resolved<'static> {
+pub(super) fn weighted(weights: &[u16]) -> Resolved<'static> {
     let endpoints = weights
         .iter()
         .enumerate()
@@ -281,10 +290,7 @@ fn a_policy_is_not_asked_where_there_is_nothing_to_choose() {
     drained.endpoints[2].drain = true;
     put(&table, "backup", &drained).unwrap();
     put(&table, "two", &weighted(&[1, 1])).unwrap();
-    let rules = Rules {
-        policy: &Nobody,
-        passive: &USUAL,
-    };
+    let rules = rules(&Nobody, &USUAL);
     for (host, expected) in [("one", Some(0)), ("backup", Some(1)), ("two", None)] {
         assert_eq!(Tries::of(&table, host).next(&rules), expected, "{host}");
     }
@@ -300,10 +306,7 @@ fn every_policy_has_a_name_and_a_text_and_can_be_built() {
         let table = Table::format(&memory, Match::Host, 1).unwrap();
         put(&table, "a", &weighted(&[1, 1])).unwrap();
         let policy = policy(name).unwrap();
-        let rules = Rules {
-            policy: &*policy,
-            passive: &USUAL,
-        };
+        let rules = rules(&*policy, &USUAL);
         let mut tries = Tries::of(&table, "a");
         let first = tries.next(&rules);
         assert!(matches!(first, Some(0 | 1)), "{name}");
@@ -317,14 +320,14 @@ fn every_policy_has_a_name_and_a_text_and_can_be_built() {
 }
 
 /// One request and its tries.
-struct Tries<'t> {
+pub(super) struct Tries<'t> {
     table: &'t Table<'t>,
-    words: Vec<u64>,
+    pub(super) words: Vec<u64>,
     selection: Selection,
 }
 
 impl<'t> Tries<'t> {
-    fn of(table: &'t Table<'t>, host: &str) -> Self {
+    pub(super) fn of(table: &'t Table<'t>, host: &str) -> Self {
         let mut words = vec![0; 256];
         let hit = table.lookup(host.as_bytes(), &mut words).unwrap().unwrap();
         let selection = Selection::new(&hit.route, false);
@@ -335,12 +338,12 @@ impl<'t> Tries<'t> {
         }
     }
 
-    fn next(&mut self, rules: &Rules<'_>) -> Option<usize> {
+    pub(super) fn next(&mut self, rules: &Rules<'_>) -> Option<usize> {
         let route = RouteView::from_words(&self.words);
         self.selection.next(rules, self.table, &route, 50)
     }
 
-    fn done(&mut self, rules: &Rules<'_>, failed: bool) -> bool {
+    pub(super) fn done(&mut self, rules: &Rules<'_>, failed: bool) -> bool {
         let sample = Sample {
             failed,
             ..Sample::default()
@@ -374,10 +377,7 @@ fn least_conn_counts_the_requests_of_all_workers() {
     let table = Table::format(&memory, Match::Host, 1).unwrap();
     put(&table, "a", &weighted(&[2, 1])).unwrap();
     let policy = policy("least_conn").unwrap();
-    let rules = Rules {
-        policy: &*policy,
-        passive: &USUAL,
-    };
+    let rules = rules(&*policy, &USUAL);
     let mut open: Vec<Tries<'_>> = Vec::new();
     let mut chosen = Vec::new();
     for _ in 0..6 {

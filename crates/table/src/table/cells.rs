@@ -77,6 +77,42 @@ impl<W: Word> Table<'_, W> {
         .is_none_or(|(old, _)| first_is_next(weight_in(old, cell)))
     }
 
+    /// The same with one that is chosen already, within so many times the sum of the weights.
+    pub(crate) fn take_turn_of_two(
+        &self,
+        cell: u32,
+        (first, second): (u16, u16),
+        is_first: bool,
+        rounds: i32,
+    ) {
+        let most = i32::from(first)
+            .wrapping_add(i32::from(second))
+            .saturating_mul(rounds);
+        let delta = if is_first {
+            i32::from(second).wrapping_neg()
+        } else {
+            i32::from(first)
+        };
+        self.add_within(cell, delta, most);
+    }
+
+    /// Adds to a cell as long as that stays within `most` on both sides of 0; gives its new value as
+    /// [`Table::add_to_cell`] does.
+    pub(crate) fn add_within(&self, cell: u32, delta: i32, most: i32) -> i32 {
+        let Some(word) = self.mem.words.get((cell >> 1) as usize) else {
+            return delta;
+        };
+        let most = most.clamp(0, MOST);
+        // Neither overflows 32 bits, as above.
+        let added = |old| {
+            weight_in(old, cell)
+                .wrapping_add(delta)
+                .clamp(most.wrapping_neg(), most)
+        };
+        live::update(word, |old| with_weight(old, cell, added(old)))
+            .map_or(delta, |(old, _)| added(old))
+    }
+
     /// Gives a cell a weight, whatever its word was; the word's other cell is kept if there is one.
     fn set_cell(&self, cell: u32, weight: i32) {
         let at = (cell >> 1) as usize;

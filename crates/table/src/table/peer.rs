@@ -53,6 +53,17 @@ impl Default for Passive {
     }
 }
 
+/// What became of a request that wanted to go to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// It goes, and is counted.
+    Counted,
+    /// It goes, and is not counted: the peer has left the table.
+    Uncounted,
+    /// It does not go: the peer has as many as it takes.
+    Full,
+}
+
 /// What has been measured of a peer's latency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latency {
@@ -203,18 +214,30 @@ impl<W: Word> Peer<'_, W> {
         first || !self.is_out(passive)
     }
 
-    /// A request goes to this peer; [`Peer::request_ended`] follows.
-    pub fn request_started(&self) {
-        self.update(IN_FLIGHT, |count| Some(count.saturating_add(1)));
+    /// A request goes to this peer, if that has fewer than `most` in flight (0: however many it has);
+    /// [`Peer::requests_ended`] follows where it does.
+    #[must_use]
+    pub fn request_started(&self, most: u32) -> Start {
+        let is_room = |count| most == 0 || count < u64::from(most);
+        let counted = self.update(IN_FLIGHT, |count| {
+            is_room(count).then(|| count.saturating_add(1))
+        });
+        if counted.is_some() {
+            Start::Counted
+        } else if is_room(self.in_flight()) {
+            Start::Uncounted
+        } else {
+            Start::Full
+        }
     }
 
-    /// A request that went to this peer has ended.
-    pub fn request_ended(&self) {
-        self.update(IN_FLIGHT, |count| count.checked_sub(1));
+    /// So many requests that went to this peer have ended.
+    pub fn requests_ended(&self, requests: u64) {
+        self.update(IN_FLIGHT, |count| Some(count.saturating_sub(requests)));
     }
 
-    /// Requests that have started and not ended. A worker that is killed leaves its own requests counted for as long as
-    /// the peer is in the table.
+    /// Requests that have started and not ended. Those of a worker that was killed are given back by
+    /// [`Journal::give_back`](super::Journal::give_back).
     #[must_use]
     pub fn in_flight(&self) -> u64 {
         self.get(IN_FLIGHT)

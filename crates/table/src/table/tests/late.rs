@@ -102,8 +102,8 @@ fn a_late_worker_changes_no_record() {
             peer.failed(now, &Passive::default());
             peer.chosen(now, &Passive::default());
             peer.succeeded();
-            peer.request_started();
-            peer.request_ended();
+            let _ = peer.request_started(0);
+            peer.requests_ended(1);
             peer.record_latency(now, |_| 77);
             peer.set_in_use_since(now);
             peer.set_probe(&Probe {

@@ -11,6 +11,7 @@ mod crash;
 mod demand;
 mod events;
 mod fed;
+mod journal;
 mod late;
 mod lease;
 mod limits;

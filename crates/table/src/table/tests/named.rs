@@ -2,7 +2,8 @@
 
 use super::hook::killed_at;
 use super::{key, memory, put, remove, writer};
-use crate::balance::{POLICIES, Rules, Selection, policy};
+use crate::balance::tests::rules;
+use crate::balance::{POLICIES, Selection, policy};
 use crate::route::{Located, Match, Resolver, parse_route};
 use crate::table::{Applied, ApplyError, Change, MAX_RECORD_WORDS, Owner, Passive, Table, resolve};
 use std::net::IpAddr;
@@ -50,10 +51,8 @@ fn no_policy_chooses_a_backend_that_waits() {
         let hit = table.lookup(b"a.test", &mut buf).unwrap().unwrap();
         for row in POLICIES {
             let policy = policy(row.name).unwrap();
-            let rules = Rules {
-                policy: &*policy,
-                passive: &Passive::default(),
-            };
+            let passive = Passive::default();
+            let rules = rules(&*policy, &passive);
             let mut selection = Selection::new(&hit.route, true);
             let mut chosen = Vec::new();
             while let Some(index) = selection.next(&rules, &table, &hit.route, 1) {

@@ -2,7 +2,7 @@
 
 use super::{memory, put, remove, route, writer};
 use crate::route::Match;
-use crate::table::{Latency, Passive, Peer, PeerId, Probe, Table};
+use crate::table::{Latency, Passive, Peer, PeerId, Probe, Start, Table};
 
 fn peer_of(table: &Table<'_>, host: &str) -> PeerId {
     let mut buf = [0; 64];
@@ -18,8 +18,8 @@ const PROBE: Probe = Probe {
 
 fn fill(peer: &Peer<'_>) {
     peer.failed(7, &Passive::default());
-    peer.request_started();
-    peer.request_started();
+    let _ = peer.request_started(0);
+    let _ = peer.request_started(0);
     peer.record_latency(1600, |before| {
         assert_eq!(before, None);
         Latency::MOST_US
@@ -79,11 +79,11 @@ fn requests_in_flight_are_counted_and_never_below_none() {
     let table = Table::format(&memory, Match::Host, 1).unwrap();
     put(&table, "a", &route(&[1])).unwrap();
     let peer = table.peer(peer_of(&table, "a")).unwrap();
-    peer.request_ended();
+    peer.requests_ended(1);
     assert_eq!(peer.in_flight(), 0);
-    peer.request_started();
-    peer.request_started();
-    peer.request_ended();
+    assert_eq!(peer.request_started(0), Start::Counted);
+    assert_eq!(peer.request_started(0), Start::Counted);
+    peer.requests_ended(1);
     assert_eq!(peer.in_flight(), 1);
 }
 

@@ -5,7 +5,7 @@ use super::explore::{Role, Shared, both, explore, write_and_read};
 use super::{endpoint, key, memory, writer};
 use crate::route::{Match, Resolved, Secret};
 use crate::table::layout::head;
-use crate::table::{Applied, Candidate, Change, Owner, Passive, RouteView, Table, Word};
+use crate::table::{Applied, Candidate, Change, Owner, Passive, RouteView, Start, Table, Word};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -399,11 +399,11 @@ fn requests_in_flight_are_counted_by_all_workers() {
         let mut buf = [0; 8];
         let hit = table.lookup(b"k", &mut buf).unwrap().unwrap();
         let peer = table.peer(hit.route.backend(0).unwrap().peer()).unwrap();
-        peer.request_started();
-        peer.request_started();
-        peer.request_ended();
+        assert_eq!(peer.request_started(0), Start::Counted);
+        assert_eq!(peer.request_started(0), Start::Counted);
+        peer.requests_ended(1);
         assert!((1..=3).contains(&peer.in_flight()));
-        peer.request_ended();
+        peer.requests_ended(1);
         assert!(peer.in_flight() <= 2);
     }
     let (memory, _) = start();

@@ -1,0 +1,92 @@
+//! Policies under load: the shares of backends that take their time, and what is noted of it.
+
+use super::tests::{Tries, USUAL, rules, weighted};
+use super::{Policy, Rules, policy};
+use crate::route::Match;
+use crate::table::tests::{memory, put};
+use crate::table::{Journal, RouteView, Table};
+
+/// A hundred thousand requests of a crowd that is always so large: whenever one ends, the next one begins. Each backend
+/// needs its own time for a request. How many of them each backend has served.
+fn served(policy: &dyn Policy, weights: &[u16], times: &[u64], crowd: usize) -> Vec<u64> {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &weighted(weights)).unwrap();
+    let rules = rules(policy, &USUAL);
+    let mut open: Vec<(u64, Tries<'_>)> = Vec::new();
+    let (mut now, mut counts) = (0, vec![0; weights.len()]);
+    for _ in 0..100_000 {
+        if open.len() == crowd {
+            let next = (0..crowd).min_by_key(|n| open[*n].0).unwrap();
+            let (at, mut ended) = open.swap_remove(next);
+            now = at;
+            ended.done(&rules, false);
+        }
+        let mut tries = Tries::of(&table, "a");
+        let chosen = tries.next(&rules).unwrap();
+        counts[chosen] += 1;
+        open.push((now + times[chosen], tries));
+    }
+    counts
+}
+
+fn expect_shares(counts: &[u64], shares: &[f64]) {
+    let whole: f64 = shares.iter().sum();
+    for (count, share) in counts.iter().zip(shares) {
+        let wanted = 100_000.0 * share / whole;
+        let off = (*count as f64 - wanted).abs() / wanted;
+        assert!(off < 0.02, "{counts:?} is not {shares:?}");
+    }
+}
+
+/// With so many requests at a time that there is always a difference, each backend has as many in flight as its weight
+/// says, and serves as many as it can of these.
+#[test]
+fn least_conn_gives_what_weights_and_times_say() {
+    let least = &super::least_conn::LeastConn;
+    expect_shares(&served(least, &[1, 1, 1], &[1000; 3], 60), &[1.0; 3]);
+    expect_shares(
+        &served(least, &[1, 1, 1], &[1000, 2000, 4000], 60),
+        &[4.0, 2.0, 1.0],
+    );
+    expect_shares(
+        &served(least, &[3, 2, 1], &[1000, 1000, 2000], 60),
+        &[6.0, 4.0, 1.0],
+    );
+    // One request at a time: their turns are those of their weights.
+    expect_shares(&served(least, &[5, 3, 2], &[1000; 3], 1), &[5.0, 3.0, 2.0]);
+    expect_shares(&served(least, &[1, 1], &[1000, 1000], 3), &[1.0, 1.0]);
+}
+
+/// What is killed with a worker between two instructions is in its journal.
+#[test]
+fn requests_in_flight_are_noted_in_the_journal() {
+    let (memory, words) = (memory(256), memory(Journal::WORDS / 128 + 1));
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &weighted(&[1, 1])).unwrap();
+    let journal = Journal::new(&words).unwrap();
+    let policy = policy("least_conn").unwrap();
+    let rules = Rules {
+        journal: journal.row(11, &table),
+        ..rules(&*policy, &USUAL)
+    };
+    let mut open: Vec<Tries<'_>> = (0..5).map(|_| Tries::of(&table, "a")).collect();
+    for tries in &mut open {
+        assert!(tries.next(&rules).is_some());
+    }
+    for tries in open.iter_mut().take(2) {
+        tries.done(&rules, true);
+    }
+    assert_eq!(journal.give_back(12, &table, &|_| false), 3);
+    let mut late = open.pop().unwrap();
+    late.done(&rules, false);
+    let peer = |index: usize| {
+        table.peer(
+            RouteView::from_words(&late.words)
+                .backend(index)
+                .unwrap()
+                .peer(),
+        )
+    };
+    assert_eq!([0, 1].map(|n| peer(n).unwrap().in_flight()), [0, 0]);
+}

@@ -1,0 +1,142 @@
+//! The journal of requests in flight: what a killed worker counted is given back, once, where it was counted.
+
+use super::{memory, put, route};
+use crate::route::Match;
+use crate::table::{Journal, JournalRow, PeerId, Start, Table};
+use std::sync::atomic::AtomicU64;
+
+fn words() -> Vec<AtomicU64> {
+    (0..Journal::WORDS).map(|_| AtomicU64::new(0)).collect()
+}
+
+fn peers(table: &Table<'_>, host: &str) -> Vec<PeerId> {
+    let mut buf = vec![0; 1024];
+    let hit = table.lookup(host.as_bytes(), &mut buf).unwrap().unwrap();
+    hit.route.backends().map(|b| b.peer()).collect()
+}
+
+fn start(table: &Table<'_>, row: &JournalRow<'_>, id: PeerId) {
+    assert!(row.note(id));
+    assert_eq!(table.peer(id).unwrap().request_started(0), Start::Counted);
+}
+
+fn end(table: &Table<'_>, row: &JournalRow<'_>, id: PeerId) {
+    table.peer(id).unwrap().requests_ended(1);
+    row.forget(id);
+}
+
+fn in_flight(table: &Table<'_>, id: PeerId) -> u64 {
+    table.peer(id).unwrap().in_flight()
+}
+
+#[test]
+fn what_a_killed_worker_counted_is_given_back_once() {
+    let (memory, words) = (memory(256), words());
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1, 2])).unwrap();
+    let [one, two] = peers(&table, "a")[..] else {
+        panic!("two backends")
+    };
+    let journal = Journal::new(&words).unwrap();
+    let (first, second) = (
+        journal.row(11, &table).unwrap(),
+        journal.row(12, &table).unwrap(),
+    );
+    for id in [one, one, two] {
+        start(&table, &first, id);
+    }
+    start(&table, &second, one);
+    end(&table, &first, one);
+    assert_eq!((in_flight(&table, one), in_flight(&table, two)), (2, 1));
+    let alive = |who| who != 11;
+    assert_eq!(
+        journal.give_back(12, &table, &|_| true),
+        0,
+        "nobody is dead"
+    );
+    assert_eq!(journal.give_back(12, &table, &alive), 2);
+    assert_eq!((in_flight(&table, one), in_flight(&table, two)), (1, 0));
+    assert_eq!(journal.give_back(12, &table, &alive), 0, "once");
+    // The row is free for another, who begins with nothing.
+    assert!(journal.row(13, &table).is_some());
+    assert_eq!(journal.give_back(12, &table, &|who| who == 12), 0);
+    end(&table, &second, one);
+    assert_eq!(in_flight(&table, one), 0);
+}
+
+#[test]
+fn counts_of_a_table_that_was_replaced_are_forgotten() {
+    let (old_memory, new_memory, words) = (memory(256), memory(256), words());
+    let old = Table::format(&old_memory, Match::Host, 1).unwrap();
+    let new = Table::format(&new_memory, Match::Host, 2).unwrap();
+    for table in [&old, &new] {
+        put(table, "a", &route(&[1])).unwrap();
+    }
+    let id = peers(&old, "a")[0];
+    assert_eq!(peers(&new, "a")[0], id, "one name, in two tables");
+    let journal = Journal::new(&words).unwrap();
+    start(&old, &journal.row(11, &old).unwrap(), id);
+    start(&new, &journal.row(12, &new).unwrap(), id);
+    assert_eq!(journal.give_back(12, &new, &|who| who == 12), 0);
+    assert_eq!(in_flight(&new, id), 1);
+}
+
+/// With `master_process off` a reload goes on in one process: its old requests are still in flight.
+#[test]
+fn a_process_goes_on_with_its_row() {
+    let (memory, words) = (memory(256), words());
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1])).unwrap();
+    let id = peers(&table, "a")[0];
+    let journal = Journal::new(&words).unwrap();
+    start(&table, &journal.row(11, &table).unwrap(), id);
+    assert_eq!(journal.give_back(11, &table, &|_| true), 0);
+    let again = journal.row(11, &table).unwrap();
+    end(&table, &again, id);
+    assert_eq!(journal.give_back(12, &table, &|_| false), 0);
+    assert_eq!(in_flight(&table, id), 0);
+}
+
+#[test]
+fn there_are_rows_and_cells_for_so_many() {
+    let (memory, words) = (memory(512), words());
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let many: Vec<u32> = (1..=256).collect();
+    put(&table, "a", &route(&many)).unwrap();
+    let journal = Journal::new(&words).unwrap();
+    let rows = (1..1000).take_while(|who| journal.row(*who, &table).is_some());
+    assert_eq!(rows.count(), 128);
+    let row = journal.row(1, &table).unwrap();
+    let ids = peers(&table, "a");
+    let noted: Vec<&PeerId> = ids.iter().filter(|id| row.note(**id)).collect();
+    assert!(noted.len() >= 250, "{} of 256", noted.len());
+    for id in noted {
+        row.forget(*id);
+    }
+    assert!(
+        words[256..]
+            .iter()
+            .all(|word| word.load(std::sync::atomic::Ordering::Relaxed) == 0)
+    );
+    assert!(Journal::new(&words[1..]).is_none());
+}
+
+/// A line that serves another peer by now is left alone.
+#[test]
+fn a_peer_that_left_is_not_lowered() {
+    let (memory, words) = (memory(256), words());
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1])).unwrap();
+    let journal = Journal::new(&words).unwrap();
+    start(
+        &table,
+        &journal.row(11, &table).unwrap(),
+        peers(&table, "a")[0],
+    );
+    super::remove(&table, "a").unwrap();
+    put(&table, "a", &route(&[2])).unwrap();
+    let id = peers(&table, "a")[0];
+    start(&table, &journal.row(12, &table).unwrap(), id);
+    assert_eq!(journal.give_back(12, &table, &|who| who == 12), 0);
+    assert_eq!(in_flight(&table, id), 1);
+}

@@ -1,0 +1,296 @@
+//! Balancing over several workers: whose turn it is, and requests in flight when workers come and go.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use nginx_prove::env::Env;
+use nginx_prove::poll;
+use nginx_prove::process;
+use nginx_prove::server::{Server, Setup};
+use nix::sys::signal::Signal;
+
+/// Three backends, which say their names; `/hang` is answered by none.
+const BACKENDS: &str = "
+    server { listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1; keepalive_requests 1000000; location / { return 200 a; } }
+    server { listen 127.0.0.1:$TEST_NGINX_RAND_PORT_2; keepalive_requests 1000000; location / { return 200 b; } }
+    server { listen 127.0.0.1:$TEST_NGINX_RAND_PORT_3; keepalive_requests 1000000; location / { return 200 c; } }
+";
+
+/// A server in front of them, with this way of balancing.
+fn conf(workers: usize, zone: &str, balance: &str) -> String {
+    format!(
+        "worker_processes {workers};
+        http {{
+            upstream_table apps {{ zone {zone}; file apps.json; passive fails=0; }}
+            upstream backend {{ upstream_lookup apps $host {balance}; keepalive 16; }}
+            access_log off;
+            {BACKENDS}
+            server {{
+                listen 127.0.0.1:$TEST_NGINX_SERVER_PORT reuseport;
+                keepalive_requests 1000000;
+                proxy_http_version 1.1;
+                proxy_set_header Host $host;
+                proxy_set_header Connection '';
+                location / {{ proxy_pass http://backend; }}
+            }}
+        }}"
+    )
+}
+
+/// A route to the first of the backends for each of these weights.
+fn route(setup: &Setup<'_>, weights: &[u32]) -> String {
+    let urls = weights.iter().zip(1..).map(|(weight, number)| {
+        format!(
+            "\"http://127.0.0.1:{}#weight={weight}\"",
+            setup.port(number)
+        )
+    });
+    format!(
+        "{{\"backends\": [{}]}}",
+        urls.collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// Requests that came to each backend.
+type Tally = BTreeMap<char, u64>;
+
+/// Sends so many requests in one go over one connection: which backends answered.
+fn burst(server: &Server, path: &dyn Fn(usize) -> String, count: usize) -> Result<Tally, String> {
+    let mut text = String::new();
+    for number in 0..count {
+        let last = if number.saturating_add(1) == count {
+            "Connection: close\r\n"
+        } else {
+            ""
+        };
+        text.push_str(&format!(
+            "GET {} HTTP/1.1\r\nHost: a.test\r\n{last}\r\n",
+            path(number)
+        ));
+    }
+    let bytes = server.raw(text.as_bytes())?;
+    let answers = String::from_utf8_lossy(&bytes);
+    let mut tally = Tally::new();
+    for answer in answers.split("HTTP/1.1 200").skip(1) {
+        let body = answer
+            .split("\r\n\r\n")
+            .nth(1)
+            .and_then(|body| body.chars().next());
+        let counted = tally.entry(body.unwrap_or('?')).or_default();
+        *counted = counted.saturating_add(1);
+    }
+    Ok(tally)
+}
+
+/// The same many times over several connections at once.
+fn many(server: &Server, path: &(dyn Fn(usize) -> String + Sync)) -> Result<Tally, String> {
+    const CLIENTS: usize = 4;
+    const BURSTS: usize = 25;
+    const BURST: usize = 1_000;
+    let client = |client: usize| -> Result<Vec<Tally>, String> {
+        let number = |burst: usize, n: usize| (client * BURSTS + burst) * BURST + n;
+        let bursts = 0..BURSTS;
+        bursts
+            .map(|at| burst(server, &|n| path(number(at, n)), BURST))
+            .collect()
+    };
+    let client = &client;
+    let tallies = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|n| scope.spawn(move || client(n)))
+            .collect();
+        let joined = clients
+            .into_iter()
+            .map(|one| one.join().unwrap_or_else(|_| Err("a client ended".into())));
+        joined.collect::<Result<Vec<_>, String>>()
+    })?;
+    let mut all = Tally::new();
+    for (name, count) in tallies.into_iter().flatten().flatten() {
+        let counted = all.entry(name).or_default();
+        *counted = counted.saturating_add(count);
+    }
+    Ok(all)
+}
+
+/// Each backend must have had its share, within so much of it.
+fn expect_shares(
+    what: &str,
+    tally: &Tally,
+    within: f64,
+    shares: &[(char, f64)],
+) -> Result<(), String> {
+    let total: u64 = tally.values().sum();
+    println!("# {what}: {tally:?}");
+    if total != 100_000 {
+        return Err(format!(
+            "{what}: {total} of 100000 requests were answered: {tally:?}"
+        ));
+    }
+    for (name, share) in shares {
+        let (came, wanted) = (*tally.get(name).unwrap_or(&0) as f64, share * 100_000.0);
+        if (came - wanted).abs() > wanted * within {
+            return Err(format!("{what}: {name} had {came} requests, not {wanted}"));
+        }
+    }
+    Ok(())
+}
+
+/// A hundred thousand requests over several workers: each backend has its share. That of `least_conn` depends on how fast
+/// the machine lets each backend be; with times that are known it is exact (`cargo test -p gatehouse-table balance`).
+pub(super) fn shares(env: &Env) -> Result<(), String> {
+    const THIRD: f64 = 1.0 / 3.0;
+    for (balance, within, weights, shares) in [
+        ("balance=round_robin", 0.02, [5, 3, 2], [0.5, 0.3, 0.2]),
+        ("balance=least_conn", 0.15, [1, 1, 1], [THIRD; 3]),
+    ] {
+        let setup = Setup::new(env)?;
+        let file = format!("{{\"a.test\": {}}}", route(&setup, &weights));
+        let server = setup
+            .file("conf/apps.json", file.as_bytes())?
+            .start(&conf(3, "1m", balance))?;
+        let tally = many(&server, &|_| "/".to_owned())?;
+        let shares: Vec<(char, f64)> = ['a', 'b', 'c'].into_iter().zip(shares).collect();
+        expect_shares(balance, &tally, within, &shares)?;
+        server.stop()?;
+    }
+    Ok(())
+}
+
+/// Two backends; `one.test` has the first of them only. Where that is, nothing answers.
+fn start_two(env: &Env, workers: usize, hanging: u16) -> Result<(Server, String), String> {
+    let setup = Setup::new(env)?;
+    let file = format!(
+        r#"{{"a.test": {{"backends": ["http://127.0.0.1:{hanging}", "http://127.0.0.1:{}"]}},
+            "one.test": {{"backends": ["http://127.0.0.1:{hanging}"]}}}}"#,
+        setup.port(2)
+    );
+    let server = setup.file("conf/apps.json", file.as_bytes())?.start(&conf(
+        workers,
+        "1m",
+        "balance=least_conn",
+    ))?;
+    Ok((server, file))
+}
+
+/// Opens requests that stay in flight at the first backend.
+fn hold(
+    server: &Server,
+    backend: &nginx_prove::backend::Backend,
+    count: u64,
+) -> Result<Vec<TcpStream>, String> {
+    let before = backend.requests();
+    let open = |_| -> Result<TcpStream, String> {
+        let mut stream =
+            TcpStream::connect(("127.0.0.1", server.port(0))).map_err(|e| e.to_string())?;
+        let request = b"GET /hang HTTP/1.1\r\nHost: one.test\r\n\r\n";
+        stream.write_all(request).map_err(|e| e.to_string())?;
+        Ok(stream)
+    };
+    let held = (0..count).map(open).collect::<Result<Vec<_>, _>>()?;
+    let came = || (backend.requests() >= before + count).then_some(());
+    poll::until(SOON, came).ok_or("the requests did not come to the backend")?;
+    Ok(held)
+}
+
+/// A busy machine's patience; what is waited for takes a second.
+const SOON: Duration = Duration::from_secs(8);
+
+/// How many of ten requests one after another the first backend answers.
+fn of_ten(server: &Server) -> Result<u64, String> {
+    let tally = burst(server, &|_| "/".to_owned(), 10)?;
+    let other = *tally.get(&'b').unwrap_or(&0);
+    let first = tally.values().sum::<u64>().saturating_sub(other);
+    if first.saturating_add(other) == 10 {
+        Ok(first)
+    } else {
+        Err(format!("of ten: {tally:?}"))
+    }
+}
+
+fn expect_busy(server: &Server, when: &str) -> Result<(), String> {
+    match of_ten(server)? {
+        0 => Ok(()),
+        first => Err(format!(
+            "{when}: {first} of ten requests went to the busy backend"
+        )),
+    }
+}
+
+/// Both take turns again: no request is counted at either.
+fn wait_balanced(server: &Server, when: &str) -> Result<(), String> {
+    let balanced = || of_ten(server).is_ok_and(|first| first == 5).then_some(());
+    poll::until(SOON, balanced).ok_or_else(|| {
+        format!(
+            "{when}: of ten requests the first backend has {:?}",
+            of_ten(server)
+        )
+    })
+}
+
+/// Workers that hold requests are killed: what they counted is given back.
+pub(super) fn killed(env: &Env) -> Result<(), String> {
+    let backend = nginx_prove::backend::Backend::http("a")?;
+    let (mut server, _) = start_two(env, 2, backend.port())?;
+    server.allow("exited on signal 9");
+    for _ in 0..2 {
+        wait_balanced(&server, "before")?;
+        let held = hold(&server, &backend, 6)?;
+        expect_busy(&server, "with six requests in flight")?;
+        for worker in server.worker_pids() {
+            process::send(worker, Signal::SIGKILL)?;
+        }
+        wait_balanced(&server, "after the kill")?;
+        drop(held);
+    }
+    server.wait_log(
+        "requests in flight of processes that have ended are counted no more",
+        SOON,
+    )?;
+    server.stop()
+}
+
+/// An old worker is killed after a reload: nobody takes its place, and what it counted is given back.
+pub(super) fn old_killed(env: &Env) -> Result<(), String> {
+    let backend = nginx_prove::backend::Backend::http("a")?;
+    let (mut server, _) = start_two(env, 1, backend.port())?;
+    server.allow("exited on signal 9");
+    let held = hold(&server, &backend, 3)?;
+    let old = server.worker_pids();
+    server.reload()?;
+    expect_busy(&server, "after the reload")?;
+    for worker in old {
+        process::send(worker, Signal::SIGKILL)?;
+    }
+    wait_balanced(&server, "after the old worker's end")?;
+    drop(held);
+    server.stop()
+}
+
+/// The zone is replaced: the old worker's requests are none of the new one's, also when they end.
+pub(super) fn resized(env: &Env) -> Result<(), String> {
+    let backend = nginx_prove::backend::Backend::http("a")?;
+    let (mut server, _) = start_two(env, 1, backend.port())?;
+    server.allow("exited on signal 9");
+    let held = hold(&server, &backend, 3)?;
+    let old = server.worker_pids();
+    server.write_conf(&conf(1, "2m", "balance=least_conn"))?;
+    server.reload()?;
+    wait_balanced(&server, "after the reload")?;
+    let again = hold(&server, &backend, 3)?;
+    for worker in old {
+        process::send(worker, Signal::SIGKILL)?;
+    }
+    drop(held);
+    // Long enough for what is dead to be looked for twice.
+    server.wait_log("exited on signal 9", SOON)?;
+    let until = std::time::Instant::now() + Duration::from_millis(2500);
+    while std::time::Instant::now() < until {
+        expect_busy(&server, "after the old worker's end")?;
+    }
+    drop(again);
+    wait_balanced(&server, "in the end")?;
+    server.stop()
+}
