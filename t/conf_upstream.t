@@ -245,7 +245,19 @@ upstream backend { upstream_lookup apps $host; upstream_lookup apps $uri; }
 => "upstream_lookup" directive is duplicate
 # a balancing method that is none
 upstream backend { upstream_lookup apps $host balance=fastest; }
-=> unknown balancing method "fastest" in "upstream_lookup" directive, it must be "round_robin" or "least_conn"
+=> unknown balancing method "fastest" in "upstream_lookup" directive, it must be "round_robin", "least_conn", "p2c" or "hash"
+# balancing by a hash of nothing
+upstream backend { upstream_lookup apps $host balance=hash; }
+=> "upstream_lookup" directive with "balance=hash" needs "hash_key="
+# balancing by a hash of an empty text
+upstream backend { upstream_lookup apps $host balance=hash hash_key=; }
+=> invalid value "hash_key=" in "upstream_lookup" directive
+# a key that nothing hashes
+upstream backend { upstream_lookup apps $host hash_key=$arg_k; }
+=> "upstream_lookup" directive has "hash_key=" without "balance=hash"
+# a parameter twice
+upstream backend { upstream_lookup apps $host balance=p2c balance=hash; }
+=> duplicate "balance=hash" in "upstream_lookup" directive
 # a word the lookup does not know
 upstream backend { upstream_lookup apps $host order=random; }
 => invalid parameter "order=random" in "upstream_lookup" directive

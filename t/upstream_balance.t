@@ -418,3 +418,43 @@ location / { proxy_pass http://backend; }
 ["Host: a.test", "Host: a.test", "Host: a.test", "Host: dead.test"]
 --- response_headers eval
 ["X-Backend: a", "X-Backend: b", "X-Backend: a", 'X-Tried: 127.0.0.1:$TEST_NGINX_RAND_PORT_1, 127.0.0.1:$TEST_NGINX_PORT_C']
+
+=== TEST 23: hash: a dead backend's keys go to others, requests without a key take turns
+--- http_upstream: a, b, c
+--- http_config
+upstream_table apps { zone 1m; file apps.json; passive fails=0; }
+upstream backend { upstream_lookup apps $host balance=hash hash_key=$arg_k$http_x_nothing; }
+proxy_set_header Host $host;
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A", "http://127.0.0.1:$TEST_NGINX_PORT_B", "http://127.0.0.1:$TEST_NGINX_RAND_PORT_1"]},
+ "one.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_C"]},
+ "turns.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A", "http://127.0.0.1:$TEST_NGINX_PORT_B"]}}
+--- config
+location / { proxy_pass http://backend; }
+--- request eval
+["GET /?k=1", "GET /?k=2", "GET /?k=3", "GET /?k=4", "GET /?k=1", "GET /", "GET /"]
+--- more_headers eval
+["Host: a.test", "Host: a.test", "Host: a.test", "Host: a.test", "Host: one.test", "Host: turns.test", "Host: turns.test"]
+--- error_code eval
+[200, 200, 200, 200, 200, 200, 200]
+--- response_headers eval
+["! X-None", "! X-None", "! X-None", "! X-None", "X-Backend: c", "X-Backend: a", "X-Backend: b"]
+
+=== TEST 24: p2c serves, and passes a dead backend by
+--- http_upstream: a, b
+--- http_config
+upstream_table apps { zone 1m; file apps.json; passive fails=1; }
+upstream backend { upstream_lookup apps $host balance=p2c; keepalive 4; }
+proxy_set_header Host $host;
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A#weight=300", "http://127.0.0.1:$TEST_NGINX_RAND_PORT_1", "http://127.0.0.1:$TEST_NGINX_RAND_PORT_2"]}}
+--- config
+location / { proxy_pass http://backend; }
+--- request eval
+["GET /", "GET /", "GET /", "GET /", "GET /", "GET /"]
+--- more_headers
+Host: a.test
+--- response_headers eval
+["X-Backend: a", "X-Backend: a", "X-Backend: a", "X-Backend: a", "X-Backend: a", "X-Backend: a"]

@@ -162,6 +162,8 @@ pub(super) struct Choices<'r> {
     known: &'r Remembered<'r>,
     route: RouteView<'r>,
     selection: Selection,
+    /// What a policy that takes a key hashes.
+    hash_key: &'r [u8],
 }
 
 impl Balancer for Routed {
@@ -185,6 +187,13 @@ impl Balancer for Routed {
         let Some((_, route)) = known.found.route else {
             return miss(r, lookup);
         };
+        let hash_key = match &lookup.balance.hash_key {
+            None => b"",
+            Some(key) => match key.eval(r) {
+                Some(key) => key,
+                None => return Init::Failed,
+            },
+        };
         let selection = Selection::new(&route, tls);
         if selection.tries() == 0 && !tls && route.backends().any(|backend| backend.tls()) {
             let key = String::from_utf8_lossy(route.key());
@@ -201,6 +210,7 @@ impl Balancer for Routed {
                 known,
                 route,
                 selection,
+                hash_key,
             },
             tries,
         }
@@ -221,7 +231,7 @@ impl Balancer for Routed {
             .table(&state.known.lookup.table)?;
         let routes = table.routes();
         let routes = routes.as_ref()?;
-        let rules = state.known.lookup.rules(table);
+        let rules = state.known.lookup.rules(table, state.hash_key);
         let now = process::now_ms();
         let next = state.selection.choose(&rules, routes, &state.route, now)?;
         match next.plain() {
@@ -257,7 +267,7 @@ impl Balancer for Routed {
                 sample.failed, sample.ms, sample.status
             ),
         );
-        let rules = state.known.lookup.rules(table);
+        let rules = state.known.lookup.rules(table, state.hash_key);
         let now = process::now_ms();
         let ended = state.selection.done(&rules, routes, &sample, now);
         if ended.disabled {

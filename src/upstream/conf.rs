@@ -1,5 +1,6 @@
 //! What the configuration says about tables and who looks them up.
 
+use super::random::Random;
 use super::table::UpstreamTable;
 use crate::Gatehouse;
 use gatehouse_live::table::Hosts;
@@ -46,16 +47,35 @@ pub(super) struct TableRef {
 pub(super) struct Lookup {
     pub(super) table: Rc<TableRef>,
     pub(super) key: Expression,
-    pub(super) policy: Box<dyn Policy>,
+    pub(super) balance: Balance,
     pub(super) slot: Slot,
 }
 
+/// How an `upstream_lookup` chooses.
+pub(super) struct Balance {
+    pub(super) policy: Box<dyn Policy>,
+    /// What a policy that takes a key hashes.
+    pub(super) hash_key: Option<Expression>,
+    /// For one that takes random bits.
+    random: Random,
+}
+
+impl Balance {
+    pub(super) fn new(policy: Box<dyn Policy>, hash_key: Option<Expression>) -> Self {
+        Self {
+            policy,
+            hash_key,
+            random: Random::default(),
+        }
+    }
+}
+
 impl Lookup {
-    pub(super) fn new(table: Rc<TableRef>, key: Expression, policy: Box<dyn Policy>) -> Self {
+    pub(super) fn new(table: Rc<TableRef>, key: Expression, balance: Balance) -> Self {
         Self {
             table,
             key,
-            policy,
+            balance,
             slot: Slot::default(),
         }
     }
@@ -64,13 +84,21 @@ impl Lookup {
         &self.slot
     }
 
-    pub(super) fn rules<'c>(&'c self, table: &'c UpstreamTable) -> Rules<'c> {
+    /// The rules for a request that is hashed by `hash_key`.
+    pub(super) fn rules<'c>(&'c self, table: &'c UpstreamTable, hash_key: &'c [u8]) -> Rules<'c> {
         let (counts, journal) = table.in_flight();
+        let policy = &*self.balance.policy;
         Rules {
-            policy: &*self.policy,
+            policy,
             passive: table.passive(),
             counts,
             journal,
+            key: hash_key,
+            random: if policy.takes_random() {
+                self.balance.random.next()
+            } else {
+                0
+            },
         }
     }
 }

@@ -7,7 +7,9 @@ mod conf;
 mod counters;
 mod keys;
 mod loc;
+mod lookup;
 mod memo;
+mod random;
 mod register;
 mod store;
 mod table;
@@ -20,13 +22,8 @@ pub(crate) use memo::Local;
 
 use crate::Gatehouse;
 use crate::family::Family;
-use balance::Routed;
-use conf::{Lookup, use_table};
-use gatehouse_base::words;
 use gatehouse_nginx::{Args, Conf, ConfLine, Contexts, Directive, Error, Level};
-use gatehouse_table::balance::{self as policies, POLICIES};
 use std::collections::BTreeSet;
-use std::rc::Rc;
 use table::UpstreamTable;
 use variables::VARIABLES;
 
@@ -74,12 +71,12 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
     },
     Directive {
         name: c"upstream_lookup",
-        syntax: "table key [balance=round_robin|least_conn]",
+        syntax: "table key [balance=round_robin|least_conn|p2c|hash] [hash_key=string]",
         default: None,
         contexts: Contexts::UPSTREAM,
-        args: Args::Between(2, 3),
+        args: Args::Between(2, 4),
         text: include_str!("docs/upstream_lookup.md"),
-        set: set_lookup,
+        set: lookup::set,
     },
     Directive {
         name: c"upstream_variable",
@@ -110,36 +107,6 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
     },
 ];
 
-fn set_lookup(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
-    if cf.srv().upstream.lookup.is_some() {
-        return Err(cf.error("is duplicate"));
-    }
-    let words = cf.words()?;
-    let policy = match words.get(3) {
-        None => DEFAULT_POLICY,
-        Some(word) => word
-            .strip_prefix("balance=")
-            .ok_or_else(|| cf.invalid_parameter(word))?,
-    };
-    let policy = policies::policy(policy).ok_or_else(|| {
-        let legal = POLICIES.iter().map(|row| row.name);
-        words::unknown("balancing method", policy, &cf.name(), legal)
-    })?;
-    let key = cf.compile_word(2)?;
-    if key.constant().is_some() {
-        let word = words.get(2).map(String::as_str).unwrap_or_default();
-        let text = format!(
-            "the key \"{word}\" of \"upstream_lookup\" has no variable: every request gets the same route"
-        );
-        cf.log(Level::Warn, &text);
-    }
-    let table = use_table(cf, words.get(1).cloned().unwrap_or_default());
-    let lookup = Rc::new(Lookup::new(table, key, policy));
-    cf.srv().upstream.lookup = Some(Rc::clone(&lookup));
-    cf.main().upstream.lookups.push(lookup);
-    cf.balancer::<Routed>()
-}
-
 /// Warns of tables that nothing can bring a route into.
 fn warn_of_empty_tables(cf: &mut Conf<'_, Gatehouse>) {
     let main = &cf.main().upstream;
@@ -156,9 +123,6 @@ fn warn_of_empty_tables(cf: &mut Conf<'_, Gatehouse>) {
         cf.log_at(&place, Level::Warn, &text);
     }
 }
-
-/// The word of `balance=` that holds without one.
-const DEFAULT_POLICY: &str = "round_robin";
 
 /// What can be said when all of the configuration is there.
 fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
@@ -177,7 +141,7 @@ fn keep_journals(cf: &mut Conf<'_, Gatehouse>) {
     let main = &cf.main().upstream;
     let looked_up = main.lookups.iter().filter_map(|lookup| {
         let table = main.table(&lookup.table)?;
-        let is_noted = table.is_looked_up(lookup.policy.counts());
+        let is_noted = table.is_looked_up(lookup.balance.policy.counts());
         (!is_noted).then(|| table.name().to_owned())
     });
     for name in looked_up.collect::<BTreeSet<_>>() {

@@ -57,29 +57,31 @@ fn route(setup: &Setup<'_>, weights: &[u32]) -> String {
 /// Requests that came to each backend.
 type Tally = BTreeMap<char, u64>;
 
-/// Sends so many requests in one go over one connection: which backends answered.
+/// So many requests in one go; the last one closes the connection.
+fn requests(path: &dyn Fn(usize) -> String, count: usize) -> String {
+    let one = |number: usize| {
+        let is_last = number.saturating_add(1) == count;
+        let last = if is_last { "Connection: close\r\n" } else { "" };
+        let path = path(number);
+        format!("GET {path} HTTP/1.1\r\nHost: a.test\r\n{last}\r\n")
+    };
+    (0..count).map(one).collect()
+}
+
+/// The first letters of good answers.
+fn bodies(bytes: &[u8]) -> Vec<char> {
+    let text = String::from_utf8_lossy(bytes);
+    let answers = text.split("HTTP/1.1 200").skip(1);
+    let first = |answer: &str| answer.split("\r\n\r\n").nth(1)?.chars().next();
+    answers.map(|answer| first(answer).unwrap_or('?')).collect()
+}
+
+/// Sends so many requests over one connection: which backends answered.
 fn burst(server: &Server, path: &dyn Fn(usize) -> String, count: usize) -> Result<Tally, String> {
-    let mut text = String::new();
-    for number in 0..count {
-        let last = if number.saturating_add(1) == count {
-            "Connection: close\r\n"
-        } else {
-            ""
-        };
-        text.push_str(&format!(
-            "GET {} HTTP/1.1\r\nHost: a.test\r\n{last}\r\n",
-            path(number)
-        ));
-    }
-    let bytes = server.raw(text.as_bytes())?;
-    let answers = String::from_utf8_lossy(&bytes);
+    let bytes = server.raw(requests(path, count).as_bytes())?;
     let mut tally = Tally::new();
-    for answer in answers.split("HTTP/1.1 200").skip(1) {
-        let body = answer
-            .split("\r\n\r\n")
-            .nth(1)
-            .and_then(|body| body.chars().next());
-        let counted = tally.entry(body.unwrap_or('?')).or_default();
+    for name in bodies(&bytes) {
+        let counted = tally.entry(name).or_default();
         *counted = counted.saturating_add(1);
     }
     Ok(tally)
@@ -157,6 +159,57 @@ pub(super) fn shares(env: &Env) -> Result<(), String> {
         server.stop()?;
     }
     Ok(())
+}
+
+/// The answers to requests one after another, a letter each.
+fn letters(
+    server: &Server,
+    path: &dyn Fn(usize) -> String,
+    count: usize,
+) -> Result<String, String> {
+    let bytes = server.raw(requests(path, count).as_bytes())?;
+    Ok(bodies(&bytes).into_iter().collect())
+}
+
+/// nginx's own `hash … consistent` beside ours, with the same servers: each key goes to the same one, also where one of
+/// them does not answer.
+pub(super) fn hash(env: &Env) -> Result<(), String> {
+    let setup = Setup::new(env)?;
+    let weights = [1_u32, 3, 2, 1];
+    let servers = weights.iter().zip(1..).map(|(weight, number)| {
+        let port = setup.port(number);
+        format!("server 127.0.0.1:{port} weight={weight} max_fails=0;")
+    });
+    let servers: String = servers.collect();
+    let conf = format!(
+        "http {{
+            upstream_table apps {{ zone 1m; file apps.json; passive fails=0; }}
+            upstream ours {{ upstream_lookup apps a.test balance=hash hash_key=$arg_k; }}
+            upstream theirs {{ {servers} hash $arg_k consistent; }}
+            access_log off;
+            {BACKENDS}
+            server {{
+                listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
+                keepalive_requests 1000000;
+                location /ours {{ proxy_pass http://ours; }}
+                location /theirs {{ proxy_pass http://theirs; }}
+            }}
+        }}"
+    );
+    let file = format!("{{\"a.test\": {}}}", route(&setup, &weights));
+    let server = setup
+        .file("conf/apps.json", file.as_bytes())?
+        .start(&conf)?;
+    let side = |name: &str| letters(&server, &|n| format!("/{name}?k=key-{}", n * 7919), 1_000);
+    let (ours, theirs) = (side("ours")?, side("theirs")?);
+    if ours.len() != 1_000 || ours.contains('?') {
+        return Err(format!("of 1000 keys: {ours}"));
+    }
+    let differ = ours.chars().zip(theirs.chars()).filter(|(a, b)| a != b);
+    match differ.count() {
+        0 if ours.len() == theirs.len() => server.stop(),
+        others => Err(format!("{others} of 1000 keys go elsewhere")),
+    }
 }
 
 /// Two backends; `one.test` has the first of them only. Where that is, nothing answers.

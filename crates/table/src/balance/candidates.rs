@@ -38,8 +38,13 @@ pub struct Candidates<'a, W = AtomicU64> {
     pub(super) table: &'a Table<'a, W>,
     pub(super) route: &'a RouteView<'a>,
     pub(super) tries: &'a Tries,
-    pub(super) now_ms: u64,
+    /// The clock of the event loop.
+    pub now_ms: u64,
     pub(super) passive: &'a Passive,
+    /// What the request is hashed by; empty for nothing.
+    pub key: &'a [u8],
+    /// 64 random bits.
+    pub random: u64,
 }
 
 impl<'a, W: Word> Candidates<'a, W> {
@@ -48,6 +53,20 @@ impl<'a, W: Word> Candidates<'a, W> {
         let all = self.route.packed().enumerate();
         all.map(|(index, packed)| Candidate { index, packed })
             .filter(|candidate| self.is_eligible(candidate))
+    }
+
+    /// The backend at this place of the route, if it is a candidate.
+    #[must_use]
+    pub fn at(&self, index: usize) -> Option<Candidate> {
+        let packed = self.route.packed().nth(index)?;
+        let candidate = Candidate { index, packed };
+        self.is_eligible(&candidate).then_some(candidate)
+    }
+
+    /// Whether it is the backups' turn.
+    #[must_use]
+    pub fn are_backups(&self) -> bool {
+        self.tries.backup
     }
 
     /// The shared state of a candidate's peer; `None` when the peer has left the table.

@@ -1,7 +1,7 @@
 //! Policies under load: the shares of backends that take their time, and what is noted of it.
 
 use super::tests::{Tries, USUAL, rules, weighted};
-use super::{Policy, Rules, policy};
+use super::{Policy, Rules, Sample, policy};
 use crate::route::Match;
 use crate::table::tests::{memory, put};
 use crate::table::{Journal, RouteView, Table};
@@ -89,4 +89,80 @@ fn requests_in_flight_are_noted_in_the_journal() {
         )
     };
     assert_eq!([0, 1].map(|n| peer(n).unwrap().in_flight()), [0, 0]);
+}
+
+/// What the slowest requests of an open crowd take: they come at random, whoever is busy. One in a hundred takes longer
+/// than the result, in milliseconds.
+fn slow_part(policy: &dyn Policy, times: &[u64]) -> u64 {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &weighted(&vec![1; times.len()])).unwrap();
+    let mut open: Vec<(u64, u64, Tries<'_>)> = Vec::new();
+    // Each backend serves one after another, as a queue: when it is free again.
+    let mut free_at = vec![0; times.len()];
+    let (mut took, mut state) = (Vec::new(), 9_u64);
+    for now in (0..100_000).map(|n| n * 5) {
+        let now = 1_000_000 + now;
+        open.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
+        while open.last().is_some_and(|(at, ..)| *at <= now) {
+            let (at, ms, mut tries) = open.pop().unwrap();
+            let sample = Sample {
+                ms,
+                status: 200,
+                failed: false,
+            };
+            tries.end(&rules(policy, &USUAL), &sample, at);
+            took.push(ms);
+        }
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let rules = Rules {
+            random: state ^ state >> 29,
+            ..rules(policy, &USUAL)
+        };
+        let mut tries = Tries::of(&table, "a");
+        let chosen = tries.next_at(&rules, now).unwrap();
+        let end = free_at[chosen].max(now) + times[chosen];
+        free_at[chosen] = end;
+        open.push((end, end - now, tries));
+    }
+    took.sort_unstable();
+    took[took.len() * 99 / 100]
+}
+
+/// One of five backends is ten times slower than the others: round robin sends it every fifth request.
+#[test]
+fn p2c_keeps_requests_from_a_slow_backend() {
+    let times = [10, 10, 100, 10, 10];
+    let turns = slow_part(&super::round_robin::RoundRobin, &times);
+    let p2c = slow_part(&super::p2c::PowerOfTwo, &times);
+    assert!(p2c * 2 <= turns, "{p2c} ms, and {turns} ms by turns");
+}
+
+#[test]
+fn p2c_shares_by_weight_among_equals() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &weighted(&[3, 2, 1])).unwrap();
+    let (mut counts, mut state) = ([0_u32; 3], 1_u64);
+    for _ in 0..30_000 {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let rules = Rules {
+            random: state ^ state >> 29,
+            ..rules(&super::p2c::PowerOfTwo, &USUAL)
+        };
+        let mut tries = Tries::of(&table, "a");
+        counts[tries.next(&rules).unwrap()] += 1;
+        tries.done(&rules, false);
+    }
+    // Equal costs: the first one drawn is chosen.
+    for (count, share) in counts.into_iter().zip([15_000.0, 10_000.0, 5_000.0]) {
+        assert!(
+            (f64::from(count) - share).abs() < share * 0.05,
+            "{counts:?}"
+        );
+    }
 }

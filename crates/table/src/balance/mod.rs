@@ -4,17 +4,22 @@
 //! tried now ([`Candidates`]) and is told how each try went ([`Sample`]). What all policies have in common is in
 //! [`Selection`]: retries, backups, backends that are drained or speak TLS, and passive health.
 //!
-//! Everything a policy remembers is in the table, shared by all workers: a policy itself is stateless. Requests in flight
-//! are counted there, too, for all policies of a table, and noted in the worker's journal
+//! Everything a policy remembers is in the table, shared by all workers: a policy itself has at most what can be
+//! computed anew (rings of hash points). Requests in flight are counted there, too, for all policies of a table, and noted in the worker's journal
 //! ([`Journal`](crate::table::Journal)): a worker that is killed leaves none behind.
 
 mod candidates;
+mod hash;
 mod least_conn;
+mod p2c;
 mod policy;
+mod ring;
 mod round_robin;
 mod select;
 mod tries;
 
+#[cfg(test)]
+mod hash_tests;
 #[cfg(test)]
 mod load_tests;
 #[cfg(test)]
@@ -25,7 +30,7 @@ pub use policy::{Policy, PolicyRow, Sample};
 pub use select::{Ended, Rules, Selection};
 
 /// Every policy an operator can name.
-pub const POLICIES: &[PolicyRow] = &[round_robin::ROW, least_conn::ROW];
+pub const POLICIES: &[PolicyRow] = &[round_robin::ROW, least_conn::ROW, p2c::ROW, hash::ROW];
 
 /// The policy of this name.
 #[must_use]

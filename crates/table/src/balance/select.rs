@@ -16,6 +16,10 @@ pub struct Rules<'c, W: Word = AtomicU64> {
     pub counts: bool,
     /// Where this worker notes the requests that it counts, if it can.
     pub journal: Option<JournalRow<'c>>,
+    /// What the request is hashed by, for a policy that takes a key.
+    pub key: &'c [u8],
+    /// Random bits, for a policy that takes them.
+    pub random: u64,
 }
 
 /// What the end of a try has done to its backend.
@@ -106,6 +110,8 @@ impl Selection {
                 tries: &self.tries,
                 now_ms,
                 passive: rules.passive,
+                key: rules.key,
+                random: rules.random,
             })?;
             self.tries.mark(next.index);
             let Some(peer) = table.peer(next.packed.peer()) else {

@@ -24,6 +24,8 @@ pub(crate) fn rules<'c>(policy: &'c dyn Policy, passive: &'c Passive) -> Rules<'
         passive,
         counts: policy.counts(),
         journal: None,
+        key: b"",
+        random: 0,
     }
 }
 
@@ -339,8 +341,16 @@ impl<'t> Tries<'t> {
     }
 
     pub(super) fn next(&mut self, rules: &Rules<'_>) -> Option<usize> {
+        self.next_at(rules, 50)
+    }
+
+    pub(super) fn next_at(&mut self, rules: &Rules<'_>, now_ms: u64) -> Option<usize> {
         let route = RouteView::from_words(&self.words);
-        self.selection.next(rules, self.table, &route, 50)
+        self.selection.next(rules, self.table, &route, now_ms)
+    }
+
+    pub(super) fn end(&mut self, rules: &Rules<'_>, sample: &Sample, now_ms: u64) {
+        self.selection.done(rules, self.table, sample, now_ms);
     }
 
     pub(super) fn done(&mut self, rules: &Rules<'_>, failed: bool) -> bool {

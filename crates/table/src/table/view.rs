@@ -79,6 +79,13 @@ impl<'b> RouteView<'b> {
             })
     }
 
+    /// All words that say something of the backends: in the record of a route whose backends have changed, they differ.
+    pub(crate) fn endpoint_words(&self) -> &'b [u64] {
+        let first = self.first();
+        let end = first.words().saturating_sub(first.extras_words());
+        self.words.get(first.backends_at()..end).unwrap_or(&[])
+    }
+
     /// The blocks beside the record.
     pub(super) fn attached(&self) -> impl Iterator<Item = AttachedRef> + use<'b> {
         let from = self.first().attached_at();
