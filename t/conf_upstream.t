@@ -257,7 +257,7 @@ upstream backend { upstream_lookup apps $host hash_key=$arg_k; }
 => "upstream_lookup" directive has "hash_key=" without "balance=hash"
 # a parameter twice
 upstream backend { upstream_lookup apps $host balance=p2c balance=hash; }
-=> duplicate "balance=hash" in "upstream_lookup" directive
+=> duplicate parameter "balance" in "upstream_lookup" directive
 # a word the lookup does not know
 upstream backend { upstream_lookup apps $host order=random; }
 => invalid parameter "order=random" in "upstream_lookup" directive
