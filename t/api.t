@@ -336,3 +336,25 @@ location /_apps/ { upstream_api apps write=on; }
 ["DELETE /_apps/none.test\n" . "x" x 600000, "GET /_apps/file.test\n" . "x" x 600000]
 --- error_code eval
 [404, 200]
+
+=== TEST 18: limits of a backend are kept, changed and taken away
+--- http_upstream: a, b
+--- http_config eval: $::Http
+--- user_files eval: $::Apps
+--- config eval: $::Config
+--- request eval
+["PUT /_apps/x.test
+{\"backends\": [\"http://127.0.0.1:\$TEST_NGINX_PORT_A#max_conns=5&slow_start=2m\"]}",
+"GET /_apps/x.test",
+"PATCH /_apps/x.test/backends?url=http://127.0.0.1:\$TEST_NGINX_PORT_A
+{\"max_conns\": 7, \"slow_start\": null}",
+"GET /",
+"PATCH /_apps/x.test/backends?url=http://127.0.0.1:\$TEST_NGINX_PORT_A
+{\"max_conns\": -1}"]
+--- more_headers
+Host: x.test
+Content-Type: application/json
+--- error_code eval
+[201, 200, 200, 200, 400]
+--- response_body_like eval
+["", "\"max_conns\":5,\"slow_start\":\"120s\"\\}\\]\\}\n\$", "\\d\",\"max_conns\":7\\}\\]\\}\n\$", "^name=a", "max_conns is not 0 to 1048575"]

@@ -316,7 +316,7 @@ CASE
 => upstream_table "apps": file "*/conf/apps.json": version is not 1 at /version
 # an unknown member, by its JSON pointer
 {"version": 1, "routes": {"a.test": {"backends": [{"url": "http://127.0.0.1", "wait": 1}]}}}
-=> upstream_table "apps": file "*/conf/apps.json": unknown member "wait", it must be "url", "weight", "backup", "drain", "sni" or "service" at /routes/a.test/backends/0/wait
+=> upstream_table "apps": file "*/conf/apps.json": unknown member "wait", it must be "url", "weight", "backup", "drain", "sni", "service", "max_conns" or "slow_start" at /routes/a.test/backends/0/wait
 # an unknown member of a route in a bare file
 {"a.test": {"backend": []}}
 => upstream_table "apps": file "*/conf/apps.json": unknown member "backend", it must be "id", "backends", "vars", "keys" or "meta" at /a.test/backend
@@ -369,7 +369,7 @@ CASE
 => upstream_table "apps": file "*/conf/apps.json": not a string at /a.test/vars/a\x1B[2J\x7Fb\x0Anginx: x
 # unknown members are told which ones there are: of a backend
 {"a.test": {"backends": [{"url": "http://127.0.0.1", "wieght": 1}]}}
-=> upstream_table "apps": file "*/conf/apps.json": unknown member "wieght", it must be "url", "weight", "backup", "drain", "sni" or "service" at /a.test/backends/0/wieght
+=> upstream_table "apps": file "*/conf/apps.json": unknown member "wieght", it must be "url", "weight", "backup", "drain", "sni", "service", "max_conns" or "slow_start" at /a.test/backends/0/wieght
 # of a route
 {"a.test": {"backend": []}}
 => upstream_table "apps": file "*/conf/apps.json": unknown member "backend", it must be "id", "backends", "vars", "keys" or "meta" at /a.test/backend
@@ -378,7 +378,7 @@ CASE
 => upstream_table "apps": file "*/conf/apps.json": unknown member "route", it must be "version" or "routes" at /route
 # options of a short form
 {"a.test": {"backends": ["http://127.0.0.1#wieght=2"]}}
-=> upstream_table "apps": file "*/conf/apps.json": unknown option "wieght", it must be "weight", "backup", "drain", "sni" or "service" in backend "http://127.0.0.1#wieght=2" at /a.test/backends/0
+=> upstream_table "apps": file "*/conf/apps.json": unknown option "wieght", it must be "weight", "backup", "drain", "sni", "service", "max_conns" or "slow_start" in backend "http://127.0.0.1#wieght=2" at /a.test/backends/0
 # a trailing comma
 {"a.test": {"backends": []},
 }

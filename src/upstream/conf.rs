@@ -1,13 +1,12 @@
 //! What the configuration says about tables and who looks them up.
 
-use super::random::Random;
 use super::table::UpstreamTable;
 use crate::Gatehouse;
 use gatehouse_live::table::Hosts;
 use gatehouse_nginx::event::resolver::Resolver;
 use gatehouse_nginx::http::upstream::Slot;
 use gatehouse_nginx::{Conf, ConfLine, Expression};
-use gatehouse_table::balance::{Policy, Rules};
+use gatehouse_table::balance::{Policy, Random, Rules};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
@@ -56,7 +55,7 @@ pub(super) struct Balance {
     pub(super) policy: Box<dyn Policy>,
     /// What a policy that takes a key hashes.
     pub(super) hash_key: Option<Expression>,
-    /// For one that takes random bits.
+    /// For what is left to chance.
     random: Random,
 }
 
@@ -87,18 +86,13 @@ impl Lookup {
     /// The rules for a request that is hashed by `hash_key`.
     pub(super) fn rules<'c>(&'c self, table: &'c UpstreamTable, hash_key: &'c [u8]) -> Rules<'c> {
         let (counts, journal) = table.in_flight();
-        let policy = &*self.balance.policy;
         Rules {
-            policy,
+            policy: &*self.balance.policy,
             passive: table.passive(),
             counts,
             journal,
             key: hash_key,
-            random: if policy.takes_random() {
-                self.balance.random.next()
-            } else {
-                0
-            },
+            random: &self.balance.random,
         }
     }
 }

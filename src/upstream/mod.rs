@@ -9,7 +9,6 @@ mod keys;
 mod loc;
 mod lookup;
 mod memo;
-mod random;
 mod register;
 mod store;
 mod table;

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
+use nginx_prove::backend::Backend;
 use nginx_prove::env::Env;
 use nginx_prove::poll;
 use nginx_prove::process;
@@ -228,13 +229,15 @@ fn start_two(env: &Env, workers: usize, hanging: u16) -> Result<(Server, String)
     Ok((server, file))
 }
 
-/// Opens requests that stay in flight at the first backend.
-fn hold(
-    server: &Server,
-    backend: &nginx_prove::backend::Backend,
-    count: u64,
-) -> Result<Vec<TcpStream>, String> {
-    let before = backend.requests();
+/// Opens requests that stay in flight at these backends.
+fn hold(server: &Server, backends: &[&Backend], count: u64) -> Result<Vec<TcpStream>, String> {
+    let requests = || {
+        backends
+            .iter()
+            .map(|backend| backend.requests())
+            .sum::<u64>()
+    };
+    let before = requests();
     let open = |_| -> Result<TcpStream, String> {
         let mut stream =
             TcpStream::connect(("127.0.0.1", server.port(0))).map_err(|e| e.to_string())?;
@@ -243,7 +246,7 @@ fn hold(
         Ok(stream)
     };
     let held = (0..count).map(open).collect::<Result<Vec<_>, _>>()?;
-    let came = || (backend.requests() >= before + count).then_some(());
+    let came = || (requests() >= before + count).then_some(());
     poll::until(SOON, came).ok_or("the requests did not come to the backend")?;
     Ok(held)
 }
@@ -285,12 +288,12 @@ fn wait_balanced(server: &Server, when: &str) -> Result<(), String> {
 
 /// Workers that hold requests are killed: what they counted is given back.
 pub(super) fn killed(env: &Env) -> Result<(), String> {
-    let backend = nginx_prove::backend::Backend::http("a")?;
+    let backend = Backend::http("a")?;
     let (mut server, _) = start_two(env, 2, backend.port())?;
     server.allow("exited on signal 9");
     for _ in 0..2 {
         wait_balanced(&server, "before")?;
-        let held = hold(&server, &backend, 6)?;
+        let held = hold(&server, &[&backend], 6)?;
         expect_busy(&server, "with six requests in flight")?;
         for worker in server.worker_pids() {
             process::send(worker, Signal::SIGKILL)?;
@@ -307,10 +310,10 @@ pub(super) fn killed(env: &Env) -> Result<(), String> {
 
 /// An old worker is killed after a reload: nobody takes its place, and what it counted is given back.
 pub(super) fn old_killed(env: &Env) -> Result<(), String> {
-    let backend = nginx_prove::backend::Backend::http("a")?;
+    let backend = Backend::http("a")?;
     let (mut server, _) = start_two(env, 1, backend.port())?;
     server.allow("exited on signal 9");
-    let held = hold(&server, &backend, 3)?;
+    let held = hold(&server, &[&backend], 3)?;
     let old = server.worker_pids();
     server.reload()?;
     expect_busy(&server, "after the reload")?;
@@ -324,15 +327,15 @@ pub(super) fn old_killed(env: &Env) -> Result<(), String> {
 
 /// The zone is replaced: the old worker's requests are none of the new one's, also when they end.
 pub(super) fn resized(env: &Env) -> Result<(), String> {
-    let backend = nginx_prove::backend::Backend::http("a")?;
+    let backend = Backend::http("a")?;
     let (mut server, _) = start_two(env, 1, backend.port())?;
     server.allow("exited on signal 9");
-    let held = hold(&server, &backend, 3)?;
+    let held = hold(&server, &[&backend], 3)?;
     let old = server.worker_pids();
     server.write_conf(&conf(1, "2m", "balance=least_conn"))?;
     server.reload()?;
     wait_balanced(&server, "after the reload")?;
-    let again = hold(&server, &backend, 3)?;
+    let again = hold(&server, &[&backend], 3)?;
     for worker in old {
         process::send(worker, Signal::SIGKILL)?;
     }
@@ -346,4 +349,46 @@ pub(super) fn resized(env: &Env) -> Result<(), String> {
     drop(again);
     wait_balanced(&server, "in the end")?;
     server.stop()
+}
+
+/// Whatever the policy and however many workers: `max_conns` is the most, and who finds all full gets 502.
+pub(super) fn max_conns(env: &Env) -> Result<(), String> {
+    let (a, b) = (Backend::http("a")?, Backend::http("b")?);
+    for balance in [
+        "",
+        "balance=least_conn",
+        "balance=p2c",
+        "balance=hash hash_key=$request_id",
+    ] {
+        let (port_a, port_b) = (a.port(), b.port());
+        let file = format!(
+            r#"{{"one.test": {{"backends": ["http://127.0.0.1:{port_a}#max_conns=2", "http://127.0.0.1:{port_b}#max_conns=3"]}}}}"#
+        );
+        let mut server = Setup::new(env)?
+            .file("conf/apps.json", file.as_bytes())?
+            .start(&conf(3, "1m", balance))?;
+        server.allow("no live upstreams");
+        server.allow("exited on signal 9");
+        let held = hold(&server, &[&a, &b], 5)?;
+        let full = server.get("/", "Host: one.test")?;
+        if full.status != 502 {
+            return Err(format!("{balance}: a sixth request got {}", full.status));
+        }
+        server.wait_log("no live upstreams while connecting to upstream", SOON)?;
+        drop(held);
+        let free = || {
+            let answer = server.get("/", "Host: one.test");
+            answer.is_ok_and(|r| r.status == 200).then_some(())
+        };
+        poll::until(SOON, free).ok_or_else(|| format!("{balance}: it stays full"))?;
+        // A killed worker's requests do not fill a backend for ever.
+        let held = hold(&server, &[&a, &b], 5)?;
+        for worker in server.worker_pids() {
+            process::send(worker, Signal::SIGKILL)?;
+        }
+        poll::until(SOON, free).ok_or_else(|| format!("{balance}: it stays full after a kill"))?;
+        drop(held);
+        server.stop()?;
+    }
+    Ok(())
 }

@@ -1,8 +1,11 @@
 //! What a policy chooses from.
 
+use super::random::Random;
 use super::tries::Tries;
+use crate::route::Options;
 use crate::table::{NO_CELL, Packed};
 use crate::table::{Passive, Peer, RouteView, Table, Word};
+use std::cell::Cell;
 use std::net::SocketAddrV4;
 use std::sync::atomic::AtomicU64;
 
@@ -43,8 +46,35 @@ pub struct Candidates<'a, W = AtomicU64> {
     pub(super) passive: &'a Passive,
     /// What the request is hashed by; empty for nothing.
     pub key: &'a [u8],
-    /// 64 random bits.
-    pub random: u64,
+    pub(super) chance: Chance<'a>,
+}
+
+/// What is left to chance in one choice: who of those that have just come back takes part.
+pub(super) struct Chance<'a> {
+    random: &'a Random,
+    /// The bits of this choice, once they are asked for.
+    drawn: Cell<Option<u64>>,
+    /// Those that have just come back take part by chance; else they do as others.
+    pub(super) eases: bool,
+    /// One of them does not take part.
+    pub(super) holds: Cell<bool>,
+}
+
+impl<'a> Chance<'a> {
+    pub(super) fn new(random: &'a Random, eases: bool) -> Self {
+        Self {
+            random,
+            drawn: Cell::new(None),
+            eases,
+            holds: Cell::new(false),
+        }
+    }
+
+    fn bits(&self) -> u64 {
+        let bits = self.drawn.get().unwrap_or_else(|| self.random.next());
+        self.drawn.set(Some(bits));
+        bits
+    }
 }
 
 impl<'a, W: Word> Candidates<'a, W> {
@@ -75,11 +105,45 @@ impl<'a, W: Word> Candidates<'a, W> {
         self.table.peer(candidate.packed.peer())
     }
 
+    /// 64 random bits, the same all through one choice.
+    #[must_use]
+    pub fn random(&self) -> u64 {
+        self.chance.bits()
+    }
+
     fn is_eligible(&self, candidate: &Candidate) -> bool {
         self.tries.admits(candidate.index, candidate.packed)
-            && self
-                .peer(candidate)
-                .is_none_or(|peer| peer.available(self.now_ms, self.passive))
+            && self.peer(candidate).is_none_or(|peer| {
+                peer.available(self.now_ms, self.passive) && self.may_take_more(candidate, &peer)
+            })
+    }
+
+    /// Whether its options leave it a request: not as many in flight as it takes, and not too soon after it was out.
+    #[inline]
+    fn may_take_more(&self, candidate: &Candidate, peer: &Peer<'_, W>) -> bool {
+        let options = self.route.options(candidate.packed);
+        let is_full = options.max_conns > 0 && peer.in_flight() >= options.max_conns.into();
+        !is_full && (options.slow_start_ms == 0 || self.takes_part(candidate, peer, &options))
+    }
+
+    /// Whether a backend with `slow_start` takes part in this choice: the more often, the longer it has been back.
+    fn takes_part(&self, candidate: &Candidate, peer: &Peer<'_, W>, options: &Options) -> bool {
+        let whole = u64::from(options.slow_start_ms);
+        let since = peer.in_use_since_ms();
+        let back = self.now_ms.saturating_sub(since);
+        if !self.chance.eases || since == 0 || back >= whole {
+            return true;
+        }
+        // Each backend has bits of its own.
+        let mixed =
+            self.chance.bits() ^ (candidate.index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let chance = mixed.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 48;
+        // Both factors have less than 32 bits.
+        let takes_part = chance.wrapping_mul(whole) < back << 16;
+        if !takes_part {
+            self.chance.holds.set(true);
+        }
+        takes_part
     }
 
     /// One round of nginx's smooth weighted round robin among those that `take_part`: each gains its weight, the

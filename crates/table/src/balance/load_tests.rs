@@ -1,8 +1,8 @@
 //! Policies under load: the shares of backends that take their time, and what is noted of it.
 
 use super::tests::{Tries, USUAL, rules, weighted};
-use super::{Policy, Rules, Sample, policy};
-use crate::route::Match;
+use super::{POLICIES, Policy, Rules, Sample, policy};
+use crate::route::{Match, Options, Resolved};
 use crate::table::tests::{memory, put};
 use crate::table::{Journal, RouteView, Table};
 
@@ -100,8 +100,9 @@ fn slow_part(policy: &dyn Policy, times: &[u64]) -> u64 {
     let mut open: Vec<(u64, u64, Tries<'_>)> = Vec::new();
     // Each backend serves one after another, as a queue: when it is free again.
     let mut free_at = vec![0; times.len()];
-    let (mut took, mut state) = (Vec::new(), 9_u64);
-    for now in (0..100_000).map(|n| n * 5) {
+    let mut took = Vec::new();
+    let rules = rules(policy, &USUAL);
+    for now in (0..20_000).map(|n| n * 25) {
         let now = 1_000_000 + now;
         open.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
         while open.last().is_some_and(|(at, ..)| *at <= now) {
@@ -111,16 +112,9 @@ fn slow_part(policy: &dyn Policy, times: &[u64]) -> u64 {
                 status: 200,
                 failed: false,
             };
-            tries.end(&rules(policy, &USUAL), &sample, at);
+            tries.end(&rules, &sample, at);
             took.push(ms);
         }
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let rules = Rules {
-            random: state ^ state >> 29,
-            ..rules(policy, &USUAL)
-        };
         let mut tries = Tries::of(&table, "a");
         let chosen = tries.next_at(&rules, now).unwrap();
         let end = free_at[chosen].max(now) + times[chosen];
@@ -145,15 +139,9 @@ fn p2c_shares_by_weight_among_equals() {
     let memory = memory(256);
     let table = Table::format(&memory, Match::Host, 1).unwrap();
     put(&table, "a", &weighted(&[3, 2, 1])).unwrap();
-    let (mut counts, mut state) = ([0_u32; 3], 1_u64);
+    let mut counts = [0_u32; 3];
+    let rules = rules(&super::p2c::PowerOfTwo, &USUAL);
     for _ in 0..30_000 {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let rules = Rules {
-            random: state ^ state >> 29,
-            ..rules(&super::p2c::PowerOfTwo, &USUAL)
-        };
         let mut tries = Tries::of(&table, "a");
         counts[tries.next(&rules).unwrap()] += 1;
         tries.done(&rules, false);
@@ -164,5 +152,123 @@ fn p2c_shares_by_weight_among_equals() {
             (f64::from(count) - share).abs() < share * 0.05,
             "{counts:?}"
         );
+    }
+}
+
+/// Two backends whose options are these.
+fn limited(first: Options, second: Options) -> Resolved<'static> {
+    let mut route = weighted(&[1, 1]);
+    for (endpoint, options) in route.endpoints.iter_mut().zip([first, second]) {
+        endpoint.options = options;
+    }
+    route
+}
+
+fn at_most(max_conns: u32) -> Options {
+    Options {
+        max_conns,
+        ..Options::default()
+    }
+}
+
+/// Whatever the policy: a backend with as many requests as it takes is passed by; when all have, there is none.
+#[test]
+fn max_conns_is_never_exceeded() {
+    for row in POLICIES {
+        let memory = memory(256);
+        let table = Table::format(&memory, Match::Host, 1).unwrap();
+        put(&table, "a", &limited(at_most(2), at_most(3))).unwrap();
+        let policy = policy(row.name).unwrap();
+        let rules = Rules {
+            key: b"key",
+            ..rules(&*policy, &USUAL)
+        };
+        let mut open: Vec<Tries<'_>> = Vec::new();
+        let mut chosen = [0, 0];
+        for _ in 0..5 {
+            let mut tries = Tries::of(&table, "a");
+            chosen[tries.next(&rules).unwrap()] += 1;
+            open.push(tries);
+        }
+        assert_eq!(chosen, [2, 3], "{}", row.name);
+        assert_eq!(Tries::of(&table, "a").next(&rules), None, "{}", row.name);
+        open.pop().unwrap().done(&rules, false);
+        assert!(
+            Tries::of(&table, "a").next(&rules).is_some(),
+            "{}",
+            row.name
+        );
+    }
+    // One alone has its limit, too; other routes to it that have none do not count.
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let mut one = weighted(&[1]);
+    put(&table, "b", &one).unwrap();
+    one.endpoints[0].options = at_most(1);
+    put(&table, "a", &one).unwrap();
+    let rules = rules(&super::round_robin::RoundRobin, &USUAL);
+    let mut other = Tries::of(&table, "b");
+    assert_eq!(other.next(&rules), Some(0));
+    let mut first = Tries::of(&table, "a");
+    assert_eq!(first.next(&rules), Some(0));
+    assert_eq!(Tries::of(&table, "a").next(&rules), None);
+    first.done(&rules, true);
+    assert_eq!(Tries::of(&table, "a").next(&rules), Some(0));
+}
+
+/// Of so many requests one after another at this time, how many the first backend gets.
+fn of_first(table: &Table<'_>, rules: &Rules<'_>, requests: u64, now_ms: u64) -> u64 {
+    let mut count = 0;
+    for number in 0..requests {
+        let key = number.to_string();
+        let rules = Rules {
+            key: key.as_bytes(),
+            ..*rules
+        };
+        let mut tries = Tries::of(table, "a");
+        count += u64::from(tries.next_at(&rules, now_ms) == Some(0));
+        tries.end(&rules, &Sample::default(), now_ms);
+    }
+    count
+}
+
+/// Whatever the policy: a backend that comes back has a part of its share, which grows with time.
+#[test]
+fn slow_start_grows_the_share() {
+    for row in POLICIES {
+        let memory = memory(256);
+        let table = Table::format(&memory, Match::Host, 1).unwrap();
+        let slow = Options {
+            slow_start_ms: 10_000,
+            ..Options::default()
+        };
+        put(&table, "a", &limited(slow, Options::default())).unwrap();
+        let policy = policy(row.name).unwrap();
+        let rules = rules(&*policy, &USUAL);
+        let whole = of_first(&table, &rules, 1_000, 50);
+        assert!((350..650).contains(&whole), "{}: {whole}", row.name);
+        // It fails at 100, and has its check behind the window.
+        let mut words = vec![0; 256];
+        let route = table.lookup(b"a", &mut words).unwrap().unwrap().route;
+        let peer = table.peer(route.backend(0).unwrap().peer()).unwrap();
+        assert!(peer.failed(100, &USUAL));
+        assert_eq!(of_first(&table, &rules, 100, 5_000), 0, "{}", row.name);
+        let back = 20_000;
+        let checks = of_first(&table, &rules, 100, back);
+        assert!(checks <= 3, "{}: {checks}", row.name);
+        for tenths in [2, 5, 8] {
+            let now = back + tenths * 1_000;
+            let part = of_first(&table, &rules, 2_000, now);
+            let wanted = whole * 2 * tenths / 10;
+            let off = part.abs_diff(wanted);
+            assert!(off < wanted / 4 + 20, "{}: {part}, not {wanted}", row.name);
+        }
+        let again = of_first(&table, &rules, 1_000, back + 10_000);
+        assert!(again.abs_diff(whole) < 100, "{}: {again}", row.name);
+        // Alone it gets all there is.
+        peer.set_in_use_since(back + 20_000);
+        let other = table.peer(route.backend(1).unwrap().peer()).unwrap();
+        assert!(other.failed(back + 20_000, &USUAL));
+        assert_eq!(of_first(&table, &rules, 10, back + 20_000), 10);
     }
 }

@@ -13,6 +13,7 @@ mod hash;
 mod least_conn;
 mod p2c;
 mod policy;
+mod random;
 mod ring;
 mod round_robin;
 mod select;
@@ -27,6 +28,7 @@ pub(crate) mod tests;
 
 pub use candidates::{Candidate, Candidates};
 pub use policy::{Policy, PolicyRow, Sample};
+pub use random::Random;
 pub use select::{Ended, Rules, Selection};
 
 /// Every policy an operator can name.

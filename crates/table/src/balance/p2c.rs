@@ -27,10 +27,11 @@ pub(super) struct PowerOfTwo;
 impl<W: Word> Policy<W> for PowerOfTwo {
     fn next(&self, candidates: &Candidates<'_, W>) -> Option<Candidate> {
         let total = candidates.iter().map(|one| u32::from(one.weight())).sum();
-        let low = candidates.random as u32;
+        let random = candidates.random();
+        let low = random as u32;
         let first = at_weight(candidates, below(low, total), None)?;
         let others = total.saturating_sub(first.weight().into());
-        let high = (candidates.random >> 32) as u32;
+        let high = (random >> 32) as u32;
         let Some(second) = at_weight(candidates, below(high, others), Some(&first)) else {
             return Some(first);
         };
@@ -39,10 +40,6 @@ impl<W: Word> Policy<W> for PowerOfTwo {
     }
 
     fn counts(&self) -> bool {
-        true
-    }
-
-    fn takes_random(&self) -> bool {
         true
     }
 

@@ -19,11 +19,6 @@ pub trait Policy<W: Word = AtomicU64> {
         false
     }
 
-    /// Whether it chooses by [`Candidates::random`].
-    fn takes_random(&self) -> bool {
-        false
-    }
-
     /// A try of the backend has ended.
     fn done(&self, _peer: &Peer<'_, W>, _sample: &Sample, _now_ms: u64) {}
 }

@@ -1,7 +1,8 @@
 //! The tries of one request: what every policy has in common.
 
-use super::candidates::{Candidate, Candidates};
+use super::candidates::{Candidate, Candidates, Chance};
 use super::policy::{Policy, Sample};
+use super::random::Random;
 use super::tries::Tries;
 use crate::table::{JournalRow, Passive, Peer, PeerId, RouteView, Start, Table, Word};
 use std::sync::atomic::AtomicU64;
@@ -18,8 +19,8 @@ pub struct Rules<'c, W: Word = AtomicU64> {
     pub journal: Option<JournalRow<'c>>,
     /// What the request is hashed by, for a policy that takes a key.
     pub key: &'c [u8],
-    /// Random bits, for a policy that takes them.
-    pub random: u64,
+    /// For what is left to chance.
+    pub random: &'c Random,
 }
 
 /// What the end of a try has done to its backend.
@@ -104,24 +105,41 @@ impl Selection {
         now_ms: u64,
     ) -> Option<Candidate> {
         loop {
-            let next = rules.policy.next(&Candidates {
-                table,
-                route,
-                tries: &self.tries,
-                now_ms,
-                passive: rules.passive,
-                key: rules.key,
-                random: rules.random,
-            })?;
+            let next = self.next_of_policy(rules, table, route, now_ms)?;
             self.tries.mark(next.index);
             let Some(peer) = table.peer(next.packed.peer()) else {
                 return Some(next);
             };
             // After its window a failed peer gets one request to prove itself, from whichever worker is first.
-            if peer.chosen(now_ms, rules.passive) && self.begin(rules, &peer, &next) {
+            if peer.chosen(now_ms, rules.passive) && self.begin(rules, &peer, &next, route) {
                 return Some(next);
             }
         }
+    }
+
+    fn next_of_policy<W: Word>(
+        &self,
+        rules: &Rules<'_, W>,
+        table: &Table<'_, W>,
+        route: &RouteView<'_>,
+        now_ms: u64,
+    ) -> Option<Candidate> {
+        let mut candidates = Candidates {
+            table,
+            route,
+            tries: &self.tries,
+            now_ms,
+            passive: rules.passive,
+            key: rules.key,
+            chance: Chance::new(rules.random, true),
+        };
+        let next = rules.policy.next(&candidates);
+        if next.is_some() || !candidates.chance.holds.get() {
+            return next;
+        }
+        // Nobody else is there: then they take part as others do.
+        candidates.chance = Chance::new(rules.random, false);
+        rules.policy.next(&candidates)
     }
 
     /// Begins a try of the one backend there is, in whatever health: there is nothing to choose.
@@ -137,7 +155,7 @@ impl Selection {
         let only = Candidate { index, packed };
         if let Some(peer) = table.peer(packed.peer()) {
             peer.chosen(now_ms, rules.passive);
-            if !self.begin(rules, &peer, &only) {
+            if !self.begin(rules, &peer, &only, route) {
                 return None;
             }
         }
@@ -151,13 +169,15 @@ impl Selection {
         rules: &Rules<'_, W>,
         peer: &Peer<'_, W>,
         chosen: &Candidate,
+        route: &RouteView<'_>,
     ) -> bool {
         let mut trying = Trying {
             peer: chosen.packed.peer(),
             is_counted: false,
             is_noted: false,
         };
-        let goes = !rules.counts || trying.count(rules, peer);
+        let most = route.options(chosen.packed).max_conns;
+        let goes = !rules.counts && most == 0 || trying.count(rules, peer, most);
         if goes {
             self.trying = Some(trying);
         }
@@ -194,6 +214,9 @@ impl Selection {
             }
         } else {
             let is_back = rules.passive.takes_out(peer.succeeded());
+            if is_back {
+                peer.set_in_use_since(now_ms);
+            }
             Ended {
                 disabled: false,
                 turned: is_back.then_some((id, true)),
@@ -209,9 +232,9 @@ impl Selection {
 
 impl Trying {
     /// Counts it, and notes that beforehand; false when the peer is full.
-    fn count<W: Word>(&mut self, rules: &Rules<'_, W>, peer: &Peer<'_, W>) -> bool {
+    fn count<W: Word>(&mut self, rules: &Rules<'_, W>, peer: &Peer<'_, W>, most: u32) -> bool {
         self.is_noted = rules.journal.is_some_and(|row| row.note(self.peer));
-        let start = peer.request_started(0);
+        let start = peer.request_started(most);
         self.is_counted = start == Start::Counted;
         if !self.is_counted {
             self.forget(rules);

@@ -1,6 +1,6 @@
 //! Which backend is next, and health.
 
-use super::{Candidate, Candidates, POLICIES, Policy, Rules, Sample, Selection, policy};
+use super::{Candidate, Candidates, POLICIES, Policy, Random, Rules, Sample, Selection, policy};
 use crate::route::{Match, Resolved};
 use crate::table::tests::{endpoint, memory, put, remove, route};
 use crate::table::{Passive, RouteView, Table};
@@ -25,7 +25,7 @@ pub(crate) fn rules<'c>(policy: &'c dyn Policy, passive: &'c Passive) -> Rules<'
         counts: policy.counts(),
         journal: None,
         key: b"",
-        random: 0,
+        random: Box::leak(Box::new(Random::of(7))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The list of a route.
 
-use crate::route::{Backend, MAX_BACKENDS, MAX_ID, Options, Route, parse_backend_url};
+use crate::route::{Backend, MAX_BACKENDS, MAX_ID, Route, parse_backend_url};
 use std::fmt;
 
 /// Most elements of a list.
@@ -156,7 +156,7 @@ pub fn write_list(route: &Route) -> Result<Vec<String>, Unwritable> {
     }
     let mut list = vec![route.id.clone().unwrap_or_default()];
     for (number, backend) in route.backends.iter().enumerate() {
-        if backend.options != Options::default() {
+        if backend.options.are_unwritten() {
             let pointer = format!("/backends/{number}");
             return Err(Unwritable { pointer });
         }
@@ -181,6 +181,12 @@ fn written(backend: &Backend) -> String {
     }
     if let Some(service) = &backend.service {
         options.push(format!("service={service}"));
+    }
+    if backend.options.max_conns != 0 {
+        options.push(format!("max_conns={}", backend.options.max_conns));
+    }
+    if backend.options.slow_start_ms != 0 {
+        options.push(format!("slow_start={}", backend.options.slow_start()));
     }
     let sign = if options.is_empty() { "" } else { "#" };
     format!("{}{sign}{}", backend.url(), options.join("&"))

@@ -1,7 +1,9 @@
 //! Lists and keys as hipache, planb and their users write them.
 
 use super::{KeySpace, MAX_ELEMENTS, Named, read_list, write_list};
-use crate::route::{Backend, Host, Key, MAX_BACKENDS, Match, Options, Route, parse_route};
+use crate::route::{
+    Backend, Host, Key, MAX_BACKENDS, Match, Options, ProxyHeader, Route, parse_route,
+};
 use proptest::prelude::*;
 
 fn read(elements: &[&str]) -> super::List {
@@ -193,7 +195,7 @@ fn what_the_schema_has_no_place_for_is_named() {
         );
     }
     let mut route = read(&["", "http://10.0.0.1:1", "http://10.0.0.2:1"]).route;
-    route.backends[1].options.max_conns = 5;
+    route.backends[1].options.proxy = ProxyHeader::V1;
     assert_eq!(write_list(&route).unwrap_err().pointer, "/backends/1");
 }
 
@@ -217,9 +219,11 @@ prop_compose! {
     fn backend()(
         host in host(), tls: bool, port in 1..=u16::MAX, weight in 1..=u16::MAX, backup: bool, drain: bool,
         sni in prop::option::of("[a-z]{1,8}"),
+        max_conns in prop_oneof![Just(0), 0..=Options::MOST_CONNS],
+        slow_start_ms in prop_oneof![Just(0), 0..=Options::MOST_SLOW_START_MS],
     ) -> Backend {
         let port = if matches!(host, Host::Unix(_)) { 0 } else { port };
-        Backend { tls, host, port, weight, backup, drain, sni, service: None, options: Options::default() }
+        Backend { tls, host, port, weight, backup, drain, sni, service: None, options: Options { max_conns, slow_start_ms, ..Options::default() } }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A route in JSON: read strictly, each error with the JSON pointer of its cause.
 
 use super::error::{At, one_of};
+use super::options;
 use super::url::{BareUrl, finished, parse_backend_url, parse_bare_url, parse_service, parse_sni};
 use super::{Backend, MAX_BACKENDS, MAX_ID, MAX_VARS, Route, RouteError, Secret};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -199,8 +200,14 @@ pub(super) fn backend_object(json: Json, at: At<'_>) -> Result<Backend, RouteErr
                 let service = parse_service(&text).map_err(|why| RouteError::new(why, here))?;
                 backend.service = Some(service);
             }
-            "max_conns" => zero(&value, &Json::Number(0.into()), here)?,
-            "slow_start" => zero(&value, &Json::String("0s".into()), here)?,
+            "max_conns" => {
+                let most = options::max_conns(number(&value));
+                backend.options.max_conns = most.map_err(|why| RouteError::new(why, here))?;
+            }
+            "slow_start" => {
+                let time = options::slow_start(&string(value, here)?);
+                backend.options.slow_start_ms = time.map_err(|why| RouteError::new(why, here))?;
+            }
             _ => return Err(unknown(&name, BACKEND_MEMBERS, here)),
         }
     }
@@ -208,8 +215,16 @@ pub(super) fn backend_object(json: Json, at: At<'_>) -> Result<Backend, RouteErr
 }
 
 const ROUTE_MEMBERS: &[&str] = &["id", "backends", "vars", "keys", "meta"];
-/// Those that may have any value; `max_conns` and `slow_start` may only have their default.
-const BACKEND_MEMBERS: &[&str] = &["url", "weight", "backup", "drain", "sni", "service"];
+const BACKEND_MEMBERS: &[&str] = &[
+    "url",
+    "weight",
+    "backup",
+    "drain",
+    "sni",
+    "service",
+    "max_conns",
+    "slow_start",
+];
 
 /// Refuses a member, and says which ones there are.
 pub(super) fn unknown(name: &str, known: &[&str], at: At<'_>) -> RouteError {
@@ -258,22 +273,16 @@ fn boolean(json: &Json, at: At<'_>) -> Result<bool, RouteError> {
 }
 
 fn weight(json: &Json, at: At<'_>) -> Result<u16, RouteError> {
-    let number = match json {
-        Json::Number(n) => n.as_u64(),
-        _ => None,
-    };
-    match number.and_then(|n| u16::try_from(n).ok()) {
+    match number(json).and_then(|n| u16::try_from(n).ok()) {
         Some(n) if n > 0 => Ok(n),
         _ => Err(RouteError::new("weight is not 1 to 65535", at)),
     }
 }
 
-/// A member that is known, but may only have its default so far.
-fn zero(json: &Json, default: &Json, at: At<'_>) -> Result<(), RouteError> {
-    if json == default {
-        Ok(())
-    } else {
-        Err(RouteError::new("not supported yet", at))
+fn number(json: &Json) -> Option<u64> {
+    match json {
+        Json::Number(n) => n.as_u64(),
+        _ => None,
     }
 }
 

@@ -20,6 +20,66 @@ impl Options {
     pub const MOST_SLOW_START_MS: u32 = (1 << 28) - 1;
 }
 
+/// Units of a time, in milliseconds.
+const UNITS: [(&str, u64); 5] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+];
+
+/// Reads the largest number of requests at a time.
+///
+/// # Errors
+/// A human-readable error.
+pub(super) fn max_conns(number: Option<u64>) -> Result<u32, String> {
+    let most = Options::MOST_CONNS;
+    let read = number.and_then(|number| u32::try_from(number).ok());
+    read.filter(|number| *number <= most)
+        .ok_or_else(|| format!("max_conns is not 0 to {most}"))
+}
+
+/// Reads a time such as `30s`, as nginx does; seconds where there is no unit.
+///
+/// # Errors
+/// A human-readable error.
+pub(super) fn slow_start(text: &str) -> Result<u32, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let time = text.split_at_checked(digits).and_then(|(number, unit)| {
+        let unit = if unit.is_empty() { "s" } else { unit };
+        let (_, ms) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        let ms = number.parse::<u64>().ok()?.checked_mul(*ms)?;
+        u32::try_from(ms).ok()
+    });
+    time.filter(|ms| *ms <= Options::MOST_SLOW_START_MS)
+        .ok_or_else(|| "slow_start is not a time up to 3 days such as \"30s\"".to_owned())
+}
+
+impl Options {
+    /// `slow_start` as it is read.
+    #[must_use]
+    pub fn slow_start(&self) -> String {
+        let ms = self.slow_start_ms;
+        if ms % 1_000 == 0 {
+            format!("{}s", ms / 1_000)
+        } else {
+            format!("{ms}ms")
+        }
+    }
+
+    /// Whether they are those that can be written nowhere yet.
+    #[must_use]
+    pub(crate) fn are_unwritten(&self) -> bool {
+        let known = Self {
+            max_conns: self.max_conns,
+            slow_start_ms: self.slow_start_ms,
+            ..Self::default()
+        };
+        *self != known
+    }
+}
+
 /// The PROXY protocol's version, if it is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ProxyHeader {

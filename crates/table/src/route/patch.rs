@@ -144,7 +144,9 @@ impl BackendPatch {
         current.write_object(&mut text);
         let merged = merge(Json::parse(&text)?, self.0.clone(), At::Top(""))?;
         let mut patched = json::backend_object(merged, At::Top(""))?;
-        patched.options = current.options;
+        // What the JSON does not say.
+        patched.options.proxy = current.options.proxy;
+        patched.options.protocol = current.options.protocol;
         if patched.is_at(current) {
             Ok(patched)
         } else {

@@ -101,7 +101,7 @@ fn a_url_with_anything_else_is_refused() {
         ("http://a#sni=a b", "invalid sni \"a b\""),
         (
             "http://a#x=1",
-            "unknown option \"x\", it must be \"weight\", \"backup\", \"drain\", \"sni\" or \"service\"",
+            "unknown option \"x\", it must be \"weight\", \"backup\", \"drain\", \"sni\", \"service\", \"max_conns\" or \"slow_start\"",
         ),
     ] {
         assert_eq!(
@@ -238,7 +238,7 @@ fn what_is_wrong_with_a_route_is_said_with_its_place() {
         ),
         (
             r#"{"backends": [{"url": "http://a", "wieght": 1}]}"#,
-            "unknown member \"wieght\", it must be \"url\", \"weight\", \"backup\", \"drain\", \"sni\" or \"service\" at /backends/0/wieght",
+            "unknown member \"wieght\", it must be \"url\", \"weight\", \"backup\", \"drain\", \"sni\", \"service\", \"max_conns\" or \"slow_start\" at /backends/0/wieght",
         ),
         (
             r#"{"backends": [{"url": "http://a", "weight": 0}]}"#,
@@ -257,12 +257,20 @@ fn what_is_wrong_with_a_route_is_said_with_its_place() {
             "neither true nor false at /backends/0/drain",
         ),
         (
-            r#"{"backends": [{"url": "http://a", "max_conns": 5}]}"#,
-            "not supported yet at /backends/0/max_conns",
+            r#"{"backends": [{"url": "http://a", "max_conns": 1048576}]}"#,
+            "max_conns is not 0 to 1048575 at /backends/0/max_conns",
         ),
         (
-            r#"{"backends": [{"url": "http://a", "slow_start": "5s"}]}"#,
-            "not supported yet at /backends/0/slow_start",
+            r#"{"backends": [{"url": "http://a", "max_conns": "5"}]}"#,
+            "max_conns is not 0 to 1048575 at /backends/0/max_conns",
+        ),
+        (
+            r#"{"backends": [{"url": "http://a", "slow_start": "5 s"}]}"#,
+            "slow_start is not a time up to 3 days such as \"30s\" at /backends/0/slow_start",
+        ),
+        (
+            r#"{"backends": [{"url": "http://a", "slow_start": 5}]}"#,
+            "not a string at /backends/0/slow_start",
         ),
         (
             r#"{"backends": [{"url": "http://a", "url": "http://b"}]}"#,
@@ -373,6 +381,46 @@ fn a_key_that_counts_as_normal_stays_as_it_is() {
     }
     for len in [0, 252, 253, 254, 1024] {
         check(&vec![b'a'; len]);
+    }
+}
+
+/// In a file, over the API and in a fragment, and written again.
+#[test]
+fn limits_of_a_backend_are_read_and_written() {
+    let short = r#"{"backends": ["http://10.0.0.5:1#max_conns=7&slow_start=1500ms"]}"#;
+    let long = r#"{"backends":[{"url":"http://10.0.0.5:1","max_conns":7,"slow_start":"1500ms"}]}"#;
+    let route = parse_route(short.as_bytes()).unwrap();
+    let options = route.backends[0].options;
+    assert_eq!((options.max_conns, options.slow_start_ms), (7, 1500));
+    assert_eq!(parse_route(long.as_bytes()).unwrap(), route);
+    let mut text = Vec::new();
+    route.write_json(&mut text);
+    assert_eq!(String::from_utf8(text).unwrap(), long);
+    for (text, ms) in [
+        ("30", 30_000),
+        ("30s", 30_000),
+        ("2m", 120_000),
+        ("1h", 3_600_000),
+        ("3d", 259_200_000),
+    ] {
+        let url = format!("http://a#slow_start={text}");
+        let read = parse_backend_url(&url, true).unwrap();
+        assert_eq!(read.options.slow_start_ms, ms, "{text}");
+    }
+    for option in [
+        "max_conns=",
+        "max_conns=-1",
+        "max_conns=+1",
+        "max_conns=1048576",
+        "slow_start=",
+        "slow_start=s",
+        "slow_start=1w",
+        "slow_start=4d",
+        "slow_start=1m30s",
+    ] {
+        let why = parse_backend_url(&format!("http://a#{option}"), true).unwrap_err();
+        let name = option.split_once('=').unwrap().0;
+        assert!(why.starts_with(&format!("{name} is not ")), "{why}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Backend URLs: `http://10.0.0.5:3000`, in the short form with options in the fragment.
 
-use super::{Backend, Host, Options};
+use super::{Backend, Host, Options, options};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Longest path of a unix socket, in bytes: `sun_path` of Linux without its closing zero.
@@ -10,7 +10,15 @@ const UNIX_MAX: usize = 107;
 const UNIX_MAX_TLS: usize = 99;
 
 /// The options of a short form's fragment.
-const OPTIONS: &[&str] = &["weight", "backup", "drain", "sni", "service"];
+const OPTIONS: &[&str] = &[
+    "weight",
+    "backup",
+    "drain",
+    "sni",
+    "service",
+    "max_conns",
+    "slow_start",
+];
 /// Longest name of a service.
 const SERVICE_MAX: usize = 127;
 
@@ -236,12 +244,20 @@ fn apply_option(backend: &mut Backend, option: &str) -> Result<(), String> {
         "backup" => backend.backup = parse_flag(option, value)?,
         "sni" => backend.sni = Some(parse_sni(value)?),
         "service" => backend.service = Some(parse_service(value)?),
+        "max_conns" => backend.options.max_conns = options::max_conns(digits(value))?,
+        "slow_start" => backend.options.slow_start_ms = options::slow_start(value)?,
         _ => {
             let known = super::error::one_of(OPTIONS);
             return Err(format!("unknown option \"{name}\", it must be {known}"));
         }
     }
     Ok(())
+}
+
+/// A number of digits alone.
+fn digits(value: &str) -> Option<u64> {
+    let number = value.parse().ok()?;
+    value.bytes().all(|b| b.is_ascii_digit()).then_some(number)
 }
 
 fn parse_weight(value: &str) -> Result<u16, String> {

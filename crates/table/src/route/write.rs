@@ -76,7 +76,9 @@ impl Backend {
             && !self.backup
             && !self.drain
             && self.sni.is_none()
-            && self.service.is_none();
+            && self.service.is_none()
+            && self.options.max_conns == 0
+            && self.options.slow_start_ms == 0;
         if is_plain {
             return write_text(&self.url(), out);
         }
@@ -102,6 +104,13 @@ impl Backend {
         if let Some(service) = &self.service {
             out.extend_from_slice(b",\"service\":");
             write_text(service, out);
+        }
+        if self.options.max_conns != 0 {
+            out.extend_from_slice(format!(",\"max_conns\":{}", self.options.max_conns).as_bytes());
+        }
+        if self.options.slow_start_ms != 0 {
+            out.extend_from_slice(b",\"slow_start\":");
+            write_text(&self.options.slow_start(), out);
         }
         out.push(b'}');
     }

@@ -169,11 +169,7 @@ impl<'b> RouteView<'b> {
             } else {
                 packed.drain()
             },
-            options: if packed.option_words() > 0 {
-                options_of(self.words.get(options_at).copied().unwrap_or(0))
-            } else {
-                Options::default()
-            },
+            options: self.options(packed),
         }
     }
 
@@ -181,6 +177,15 @@ impl<'b> RouteView<'b> {
         let first = self.first();
         let from = first.words().saturating_sub(first.extras_words());
         Extras(self.bytes(from, 0, first.extras_len()))
+    }
+
+    /// A backend's options.
+    #[inline]
+    pub(crate) fn options(&self, packed: Packed) -> Options {
+        if packed.option_words() == 0 {
+            return Options::default();
+        }
+        options_of(self.words.get(packed.box_at()).copied().unwrap_or(0))
     }
 
     /// Whether a backend is one by name.
