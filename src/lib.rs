@@ -48,6 +48,8 @@ const FAMILIES: &[Family] = &[
     #[cfg(feature = "hooks")]
     hooks::tasks::FAMILY,
     #[cfg(feature = "hooks")]
+    hooks::slots::FAMILY,
+    #[cfg(feature = "hooks")]
     hooks::requests::FAMILY,
     #[cfg(feature = "hooks")]
     hooks::FAMILY,

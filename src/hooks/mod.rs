@@ -3,6 +3,7 @@
 #![allow(clippy::panic)] // what this file is for
 
 pub(crate) mod requests;
+pub(crate) mod slots;
 pub(crate) mod tasks;
 
 use crate::family::Family;
@@ -26,6 +27,7 @@ pub(crate) struct Main {
     wanted: Vec<Where>,
     redirects: bool,
     stop_feeder: Option<PathBuf>,
+    slots: slots::Main,
     tasks: tasks::Main,
 }
 

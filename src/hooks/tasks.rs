@@ -45,7 +45,7 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
     },
     Directive {
         name: c"test_task",
-        syntax: "sleep | panic | wake | busy | end | connect address [text] | tls address name file|any [text] | resolve name | service name service; hasty_connect and the like give up after 20 ms",
+        syntax: "sleep | panic | wake | busy | end | connect address [text] | pour address bytes | tls address name file|any [text] | resolve name | service name service; hasty_connect and the like give up after 20 ms",
         default: None,
         contexts: Contexts::MAIN,
         args: Args::OneOrMore,
@@ -85,6 +85,10 @@ enum Wanted {
         tls: Option<(Tls, String)>,
         text: String,
         time: Duration,
+    },
+    Pour {
+        to: Address,
+        bytes: usize,
     },
     Resolve {
         name: String,
@@ -127,6 +131,10 @@ fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
                 time,
             }
         }
+        "pour" => Wanted::Pour {
+            to: address()?,
+            bytes: word(3).parse().map_err(|_| cf.invalid(word(3)))?,
+        },
         "resolve" | "service" => Wanted::Resolve {
             name: word(2).to_owned(),
             service: words.get(3).cloned(),
@@ -153,6 +161,7 @@ fn start_worker(main: &Main) {
                 text,
                 time,
             } => task::spawn("connecting", talks(to, tls, text, time)),
+            Wanted::Pour { to, bytes } => task::spawn("pouring", pours(to, bytes)),
             Wanted::Resolve {
                 name,
                 service,
@@ -307,6 +316,28 @@ async fn talk(to: &Address, tls: Option<&(Tls, String)>, text: &str) -> io::Resu
                 body.len(),
                 body.get(..20).unwrap_or(body)
             ));
+        }
+    }
+}
+
+/// `pour`: writes so many bytes, which count up to 250 again and again, and reads up to the end.
+async fn pours(to: Address, bytes: usize) {
+    match pour(&to, bytes).await {
+        Ok(answer) => say(&format!("{to} took {bytes} bytes: {answer}")),
+        Err(error) => say(&format!("{to}: {error} [{:?}]", error.kind())),
+    }
+}
+
+async fn pour(to: &Address, bytes: usize) -> io::Result<String> {
+    let all: Vec<u8> = (0..=250).cycle().take(bytes).collect();
+    let mut connection = Connection::connect(to, PATIENCE).await?;
+    connection.write_all(&all, PATIENCE).await?;
+    let mut answer = Vec::new();
+    let mut piece = [0; 64];
+    loop {
+        match connection.read(&mut piece, PATIENCE).await? {
+            0 => return Ok(String::from_utf8_lossy(&answer).into_owned()),
+            count => answer.extend(piece.iter().take(count)),
         }
     }
 }

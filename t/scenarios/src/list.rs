@@ -3,11 +3,12 @@
 use nginx_prove::scenario::Scenario;
 
 use crate::{
-    api, api_events, api_openapi, balance, event_connections, event_requests, event_resolver,
-    event_tasks, examples, exiting, feeder_panics, fuzz, geoip, hipache, metrics, names, pages,
-    panic, redis, redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload,
-    reload_stock, rollback, satisfy, tenants, token_paths, upgrade, upstream, upstream_feed,
-    upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
+    api, api_events, api_meanwhile, api_openapi, balance, event_connections, event_parts,
+    event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics, fuzz, geoip,
+    hipache, metrics, names, pages, panic, redis, redis_register, redis_scale, redis_ways,
+    redis_write, refusals, register, reload, reload_stock, rollback, satisfy, tenants, token_paths,
+    upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
+    upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -30,6 +31,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("panic", panic::run).needs(&["hooks"]),
     Scenario::new("event_tasks", event_tasks::run).needs(&["hooks"]),
     Scenario::new("event_connections", event_connections::plain).needs(&["hooks"]),
+    Scenario::new("event_parts", event_parts::run).needs(&["hooks"]),
     Scenario::new("event_tls", event_connections::tls).needs(&["hooks", "with http_ssl_module"]),
     Scenario::new("event_resolver", event_resolver::configured).needs(&["hooks"]),
     Scenario::new("event_resolv_conf", event_resolver::system).needs(&["hooks", "root"]),
@@ -250,6 +252,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("api_races", api::races).beside_others(),
     Scenario::new("api_one_makes", api::one_makes).beside_others(),
     Scenario::new("api_owned", api::owned).beside_others(),
+    Scenario::new("api_meanwhile", api_meanwhile::run).beside_others(),
     Scenario::new("api_openapi", api_openapi::run).beside_others(),
     Scenario::new("api_events", api_events::all_sources).beside_others(),
     Scenario::new("api_events_resumed", api_events::resumed).beside_others(),

@@ -5,9 +5,11 @@
 
 mod api;
 mod api_events;
+mod api_meanwhile;
 mod api_openapi;
 mod balance;
 mod event_connections;
+mod event_parts;
 mod event_requests;
 mod event_resolver;
 mod event_tasks;

@@ -1,0 +1,162 @@
+//! `test_slots`: what a database's two slots answer, step by step, in a zone of their own.
+
+use crate::Gatehouse;
+use crate::family::Family;
+use gatehouse_nginx::ffi::log;
+use gatehouse_nginx::shm::Locked;
+use gatehouse_nginx::shm::slots::{Draft, Outcome, Published, Slots};
+use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level, Zone};
+use std::collections::HashMap;
+
+/// What this family brings; the reference does not tell.
+pub(crate) const FAMILY: Family = Family {
+    directives: DIRECTIVES,
+    start_worker: |main| start_worker(&main.hooks.slots),
+    ..Family::NONE
+};
+
+const DIRECTIVES: &[Directive<Gatehouse>] = &[Directive {
+    name: c"test_slots",
+    syntax: "size step …",
+    default: None,
+    contexts: Contexts::MAIN,
+    args: Args::OneOrMore,
+    text: "Does such steps in a zone of that size when a worker begins, and logs what came of each: `begin:DRAFT:MS`, `append:DRAFT:TEXT`, `fill:DRAFT:BYTES` (all that there is room for but so many), `commit:DRAFT:STAMP:MS`, `publish:TEXT:STAMP:MS`, `stamp:N`, `current`, `hold`, `release`, and `foreign`: those behind it have another zone's lock.",
+    set,
+}];
+
+/// `http`: the zones and what is done in each.
+#[derive(Default)]
+pub(crate) struct Main(Vec<(Zone, Vec<String>)>);
+
+fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let words = cf.words()?;
+    let size = words.get(1).map(String::as_str).unwrap_or_default();
+    let size = size.parse().map_err(|_| cf.invalid(size))?;
+    let number = cf.main().hooks.slots.0.len();
+    let zone = cf.zone(&format!("test_slots_{number}"), size, |_, _| Ok(()))?;
+    let steps = words.iter().skip(2).cloned().collect();
+    cf.main().hooks.slots.0.push((zone, steps));
+    Ok(())
+}
+
+/// Does the steps of each zone.
+fn start_worker(main: &Main) {
+    for (zone, steps) in main.0.iter().filter(|(_, steps)| !steps.is_empty()) {
+        let other = main.0.iter().map(|(other, _)| other);
+        let other = other.filter(|other| !std::ptr::eq(*other, zone)).last();
+        let said = zone.slots().map(|slots| run(&slots, zone, other, steps));
+        let said = said.unwrap_or_else(|| "no slots".to_owned());
+        log::cycle(Level::Notice, &format!("test_slots: {said}"));
+    }
+}
+
+fn run(slots: &Slots<'_>, zone: &Zone, other: Option<&Zone>, steps: &[String]) -> String {
+    let mut bench = Bench {
+        slots,
+        drafts: HashMap::new(),
+        held: None,
+    };
+    let mut locked = zone.lock();
+    let mut said = Vec::new();
+    for step in steps {
+        if step == "foreign" {
+            drop(locked.take());
+            locked = other.and_then(Zone::lock);
+            continue;
+        }
+        let done = locked.as_ref().and_then(|lock| bench.step(lock, step));
+        said.push(done.unwrap_or_else(|| format!("what is {step}?")));
+    }
+    said.join(", ")
+}
+
+/// The slots, drafts by name, and what is read meanwhile.
+struct Bench<'z> {
+    slots: &'z Slots<'z>,
+    drafts: HashMap<String, Draft>,
+    held: Option<Published<'z>>,
+}
+
+impl Bench<'_> {
+    /// What came of a step; None when there is no such step.
+    fn step(&mut self, lock: &Locked<'_>, step: &str) -> Option<String> {
+        let mut words = step.split(':');
+        let what = words.next()?;
+        let mut word = || words.next();
+        let number = |word: Option<&str>| word?.parse::<u64>().ok();
+        Some(match what {
+            "begin" => {
+                let name = word()?.to_owned();
+                let draft = self.slots.begin(lock, number(word())?);
+                let is_begun = draft.is_some();
+                self.drafts.extend(draft.map(|draft| (name, draft)));
+                yes(is_begun)
+            }
+            "append" => {
+                let draft = self.drafts.get_mut(word()?)?;
+                let is_put = self.slots.append(lock, draft, word()?.as_bytes());
+                let length = draft.len();
+                format!("{} {}", yes(is_put), self.length(length))
+            }
+            "fill" => {
+                let draft = self.drafts.get_mut(word()?)?;
+                let but = word()?.parse::<isize>().ok()?;
+                let room = self.slots.capacity().checked_sub(draft.len())?;
+                let bytes = vec![b'.'; room.checked_add_signed(but.checked_neg()?)?];
+                let is_put = self.slots.append(lock, draft, &bytes);
+                let length = draft.len();
+                format!("{} {}", yes(is_put), self.length(length))
+            }
+            "commit" => {
+                let draft = self.drafts.get(word()?)?;
+                let (stamp, now) = (number(word())?, number(word())?);
+                yes(self.slots.commit(lock, draft, stamp, now))
+            }
+            "publish" => {
+                let (text, stamp, now) = (word()?, number(word())?, number(word())?);
+                match self.slots.publish(lock, text.as_bytes(), stamp, now) {
+                    Outcome::Done => "done",
+                    Outcome::TooSoon => "too soon",
+                    Outcome::TooLarge => "too large",
+                }
+                .to_owned()
+            }
+            "stamp" => {
+                self.slots.set_stamp(lock, number(word())?);
+                self.slots.stamp().to_string()
+            }
+            "current" => self.current(),
+            "hold" => {
+                self.held = self.slots.current();
+                yes(self.held.is_some())
+            }
+            "release" => yes(self.held.take().is_some()),
+            _ => return None,
+        })
+    }
+
+    /// The generation, the bytes, how many of them, and the stamp.
+    fn current(&self) -> String {
+        let Some(published) = self.slots.current() else {
+            return "none".to_owned();
+        };
+        let bytes = published.as_ref();
+        let text = String::from_utf8_lossy(bytes.get(..8).unwrap_or(bytes));
+        let (generation, stamp) = (published.generation, self.slots.stamp());
+        let length = self.length(bytes.len());
+        format!("generation {generation} is {text} of {length} with {stamp}")
+    }
+
+    fn length(&self, bytes: usize) -> String {
+        if bytes == self.slots.capacity() {
+            "all".to_owned()
+        } else {
+            bytes.to_string()
+        }
+    }
+}
+
+fn yes(is_so: bool) -> String {
+    (if is_so { "yes" } else { "no" }).to_owned()
+}
