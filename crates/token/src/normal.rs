@@ -149,6 +149,13 @@ mod tests {
     }
 
     #[test]
+    fn what_needs_no_escape_is_not_escaped() {
+        let plain = b"/aZ09-._~!$&'()*+,;=:@";
+        assert_eq!(spelled(plain), plain);
+        assert_eq!(spelled(b"/a b?%\xff"), b"/a%20b%3F%25%FF");
+    }
+
+    #[test]
     fn as_nginx_reads_them() {
         for (target, wanted) in [
             ("/", Some("/")),

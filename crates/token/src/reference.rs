@@ -64,6 +64,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn schemes_and_their_names_are_listed() {
+        let expiring = names_of(|one| one.always_expires);
+        assert_eq!(expiring, "`scalesimple`");
+        let both = names_of(|one| one.has_tokens() && !one.always_expires);
+        assert_eq!(both, "`secure_link`, `hmac`");
+        let names = default_names();
+        let wanted = "`ss_token`, `ss_expiration`, `X-SS-Token`, `X-SS-Expiration` for `scalesimple`; \
+                      `md5`, `expires`, `X-Secure-Link` for `secure_link`; \
+                      `token`, `expires`, `X-Token` for `hmac`";
+        assert_eq!(names, wanted);
+        let text = reference();
+        assert!(!text.contains("{names}") && text.contains(&names), "{text}");
+        assert!(
+            !text.contains("{strict}") && !text.contains("{expiring}"),
+            "{text}"
+        );
+        let strict = names_of(|one| one.repeated == Repeated::Malformed);
+        assert!(text.contains(&strict), "{text}");
+        assert!(!text.contains("()"), "{text}");
+    }
+
+    #[test]
     fn every_word_is_described_and_every_option_is_a_word() {
         let text = reference();
         for word in WORDS {

@@ -143,3 +143,18 @@ impl<'a> SignedUrl<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_may_be_as_long_as_any_token() {
+        for (len, is_overlong) in [(0, false), (MAX_TOKEN, false), (MAX_TOKEN + 1, true)] {
+            let texts = ["a".to_owned(), "b".repeat(len)];
+            let token = Presented::of(&texts, SignedUrl::Whole(b"/"));
+            assert_eq!(token.is_overlong(), is_overlong, "{len}");
+        }
+        assert!(!Presented::new().is_overlong());
+    }
+}

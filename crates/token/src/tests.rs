@@ -8,5 +8,6 @@ mod promises;
 mod properties;
 mod refusals;
 mod route_keys;
+mod says;
 mod three_values;
 mod vectors;
