@@ -9,6 +9,7 @@
 #![allow(clippy::arithmetic_side_effects)] // a tool for developers: an overflow is a panic
 
 mod compile;
+mod left;
 mod live;
 mod mutant;
 mod own_tests;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use compile::{Compiled, Product};
+use left::Left;
 use mutant::Mutant;
 use own_tests::OwnTests;
 use program::Program;
@@ -110,10 +112,9 @@ fn run(args: &Args) -> Result<(), String> {
     let mut results = Results::open(&work.join("results.jsonl"))?;
     if args.report {
         let reached = reach::by_any(&reach::folder(&work, &mutants));
-        print!(
-            "{}",
-            results.report(&mutants, reached.as_ref().map(|r| r as _))
-        );
+        let left = Left::read(&root, args.room);
+        let reached = reached.as_ref().map(|r| r as _);
+        print!("{}", results.report(&mutants, &left, reached));
         return Ok(());
     }
     let mut compiled = Compiled::new(&tree, args.room, &mutants)?;

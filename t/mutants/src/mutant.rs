@@ -1,5 +1,6 @@
 //! The faults: what cargo-mutants lists.
 
+use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -87,7 +88,24 @@ pub(crate) fn list(tree: &Tree, room: Room) -> Result<Vec<Mutant>, String> {
     let listed: Vec<Listed> =
         serde_json::from_slice(&output.stdout).map_err(|e| format!("cargo mutants: {e}"))?;
     let numbered = listed.iter().zip(1..);
-    numbered.map(|(one, n)| read(tree, one, n)).collect()
+    let mutants: Result<Vec<Mutant>, String> =
+        numbered.map(|(one, n)| read(tree, one, n)).collect();
+    Ok(told_apart(mutants?))
+}
+
+/// What is done twice in one function is numbered from the second on, so that words and file are one fault's.
+fn told_apart(mut mutants: Vec<Mutant>) -> Vec<Mutant> {
+    let mut seen: HashMap<(String, String), usize> = HashMap::new();
+    for mutant in &mut mutants {
+        let count = seen
+            .entry((mutant.file.clone(), mutant.what.clone()))
+            .or_default();
+        *count = count.saturating_add(1);
+        if *count > 1 {
+            mutant.what = format!("{} ({count})", mutant.what);
+        }
+    }
+    mutants
 }
 
 fn read(tree: &Tree, listed: &Listed, number: u32) -> Result<Mutant, String> {

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::left::Left;
 use crate::mutant::Mutant;
 
 /// What came of a fault.
@@ -157,10 +158,12 @@ impl Results {
         )
     }
 
-    /// A table by file and the list of those not noticed, with a word about those that no test even reaches.
+    /// A table by file and the list of those not noticed that have no reason yet, with a word about those that no test
+    /// even reaches.
     pub(crate) fn report(
         &self,
         mutants: &[Mutant],
+        left: &Left,
         reached: Option<&dyn Fn(&Mutant) -> bool>,
     ) -> String {
         let mut files: BTreeMap<&str, Vec<&Mutant>> = BTreeMap::new();
@@ -183,13 +186,23 @@ impl Results {
             );
         }
         let _ = writeln!(out, "\n{}\n", self.counts(mutants));
+        let mut with_reason = 0_usize;
         for mutant in mutants {
-            if self.verdict(mutant) == Some(Verdict::Unnoticed) {
-                let is_reached = reached.is_none_or(|reached| reached(mutant));
-                let word = if is_reached { "" } else { ": not reached" };
-                let _ = writeln!(out, "- `{mutant}`{word}");
+            if self.verdict(mutant) != Some(Verdict::Unnoticed) {
+                continue;
             }
+            if left.has(mutant) {
+                with_reason = with_reason.saturating_add(1);
+                continue;
+            }
+            let is_reached = reached.is_none_or(|reached| reached(mutant));
+            let word = if is_reached { "" } else { " not reached" };
+            let _ = writeln!(out, "- `{}` line {}{word}", Left::line(mutant), mutant.line);
         }
+        let _ = writeln!(
+            out,
+            "\n{with_reason} not noticed have a reason in t/mutants/left"
+        );
         out
     }
 }
