@@ -11,6 +11,7 @@ pub(crate) const LIVE: &[&str] = &[
     "metrics_file",
     "metrics_store",
     "names_change",
+    "names_kept",
     "names_lost",
     "names_unknown",
     "names_services",

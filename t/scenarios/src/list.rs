@@ -5,9 +5,9 @@ use nginx_prove::scenario::Scenario;
 use crate::{
     api, api_events, api_meanwhile, api_openapi, balance, event_connections, event_parts,
     event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics, fuzz, geoip,
-    hipache, metrics, names, pages, panic, redis, redis_register, redis_scale, redis_ways,
-    redis_write, refusals, register, reload, reload_stock, rollback, satisfy, tenants, token_paths,
-    upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
+    hipache, metrics, names, names_kept, pages, panic, redis, redis_register, redis_scale,
+    redis_ways, redis_write, refusals, register, reload, reload_stock, rollback, satisfy, tenants,
+    token_paths, upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
     upstream_zone, worker_kill,
 };
 
@@ -130,6 +130,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("names_change", names::change).beside_others(),
     Scenario::new("names_lost", names::lost).beside_others(),
     Scenario::new("names_unknown", names::unknown).beside_others(),
+    Scenario::new("names_kept", names_kept::run).beside_others(),
     Scenario::new("names_api", names::api).beside_others(),
     Scenario::new("names_services", names::services).beside_others(),
     Scenario::new("names_leaders", names::leaders).beside_others(),

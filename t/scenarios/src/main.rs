@@ -25,6 +25,7 @@ mod list;
 mod metrics;
 mod name_server;
 mod names;
+mod names_kept;
 mod pages;
 mod panic;
 mod redis;

@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 
 use super::fake::{EXP, Fake, NOW, profile, scalesimple, secure_link, sign, sign_link, status};
+use crate::claims::Claims;
+use crate::request::Presented;
 use crate::{
-    Error, Host, InPath, LineError, Profile, ProfileBuilder, Reason, Secret, TokenLocation,
-    Unreadable,
+    Error, Host, InPath, Key, LineError, Profile, ProfileBuilder, Reason, Secret, Times,
+    TokenLocation, Unreadable,
 };
 
 fn hmac(message: &str, more: &[&str]) -> Profile {
@@ -60,6 +62,36 @@ fn the_text_that_is_signed_hides_the_key() {
         let found = profile.findings(&request, NOW).next().unwrap();
         assert_eq!(found.signed_text(), Some(signed.into_bytes()));
         assert_eq!(found.unreadable(), None);
+    }
+}
+
+/// Should anybody ask, nothing is a token of it.
+#[test]
+fn a_scheme_without_tokens_refuses_them() {
+    let open = profile(&["format open"]).unwrap();
+    let (request, token) = (Fake::new("/a"), Presented::new());
+    let judged = open
+        .verifier
+        .verify(&token, &request, &mut Claims::default());
+    assert_eq!(judged, Err(Reason::Malformed));
+    assert_eq!(open.verifier.signed_text(&token, &request), b"");
+    assert!(!open.verifier.is_path_token(b"0123456789abcdef"));
+}
+
+#[test]
+fn a_draft_is_signed_for_a_request_of_which_nothing_is_known() {
+    let key = Key {
+        id: None,
+        secret: Secret::new(b"k1".to_vec()),
+    };
+    let times = Times {
+        now: NOW,
+        expires: NOW + 600,
+    };
+    for profile in [secure_link(&[]), hmac("{expires}|$uri", &[])] {
+        let nobody = Fake::new("/").message(&[""]);
+        let signed = profile.sign(&key, &nobody, times).unwrap();
+        assert_eq!(profile.draft(&key, times).unwrap(), signed.values);
     }
 }
 
