@@ -78,6 +78,9 @@ struct Args {
     /// Test a crate by t/, in the module that is made of it: for what its own tests do not notice, with --again.
     #[arg(long)]
     through: bool,
+    /// Only tests whose names contain this, also scenarios that are not about the file; may be repeated.
+    #[arg(long = "with", value_name = "TEXT", conflicts_with = "by")]
+    chosen: Vec<String>,
     /// Test by this program, which fails when it notices a fault. It gets the module and that of the hooks build as two
     /// arguments.
     #[arg(long, value_name = "PROGRAM")]
@@ -180,6 +183,7 @@ impl<'a> Trial<'a> {
                 _ => Pace::All,
             };
             let mut trials = Trials::new(&args.nginx, &args.runner, tree, mutants, pace)?;
+            trials.choose(&args.chosen);
             trials.unharmed()?;
             return Ok(Self::Module(trials));
         }

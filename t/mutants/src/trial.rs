@@ -55,6 +55,8 @@ pub(crate) struct Trials<'a> {
     live: Vec<String>,
     hooks: Vec<String>,
     live_hooks: Vec<String>,
+    /// They were named, whatever they are about.
+    chosen: bool,
     reached: HashMap<String, Vec<u8>>,
     /// Where that is kept: a folder for this very list of faults.
     known: PathBuf,
@@ -93,9 +95,26 @@ impl<'a> Trials<'a> {
             live: slow(owned(LIVE)),
             hooks: slow(hooks),
             live_hooks: slow(owned(LIVE_HOOKS)),
+            chosen: false,
             reached: HashMap::new(),
             known: reach::folder(tree.work(), mutants),
         })
+    }
+
+    /// Leaves only those tests whose names contain one of these, where there are any.
+    pub(crate) fn choose(&mut self, texts: &[String]) {
+        self.chosen = !texts.is_empty();
+        if self.chosen {
+            let lists = [
+                &mut self.files,
+                &mut self.live,
+                &mut self.hooks,
+                &mut self.live_hooks,
+            ];
+            for list in lists {
+                list.retain(|name| texts.iter().any(|text| name.contains(text)));
+            }
+        }
     }
 
     /// Without a fault everything must build and pass: else nothing that fails later says anything. A scenario that
@@ -173,7 +192,7 @@ impl<'a> Trials<'a> {
     ) -> Result<(Verdict, String), String> {
         let mut about_it = [self.live.clone(), self.live_hooks.clone()];
         for names in &mut about_it {
-            names.retain(|name| about(&mutant.file, name));
+            names.retain(|name| self.chosen || about(&mutant.file, name));
         }
         let [live, live_hooks] = about_it;
         for (hooks, names) in [

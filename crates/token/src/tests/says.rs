@@ -108,6 +108,11 @@ fn what_may_not_have_been_meant() {
     assert_eq!(about_expiry(&link("$uri {key}")), 1);
     assert_eq!(about_expiry(&hmac("{expires}$uri", &[])), 0);
     assert_eq!(about_expiry(&hmac("$uri", &[])), 1);
+    let about_hmac = |message: &str| {
+        let doubts = link(message).doubts();
+        doubts.iter().any(|one| one.text.contains("HMAC"))
+    };
+    assert!(about_hmac("{expires}$uri") && !about_hmac("{expires}$uri {key}"));
     assert_eq!(scalesimple(&[]).doubts(), []);
 }
 
