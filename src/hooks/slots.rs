@@ -43,8 +43,8 @@ fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
 /// Does the steps of each zone.
 fn start_worker(main: &Main) {
     for (zone, steps) in main.0.iter().filter(|(_, steps)| !steps.is_empty()) {
-        let other = main.0.iter().map(|(other, _)| other);
-        let other = other.filter(|other| !std::ptr::eq(*other, zone)).last();
+        let mut others = main.0.iter().map(|(other, _)| other);
+        let other = others.find(|other| !std::ptr::eq(*other, zone));
         let said = zone.slots().map(|slots| run(&slots, zone, other, steps));
         let said = said.unwrap_or_else(|| "no slots".to_owned());
         log::cycle(Level::Notice, &format!("test_slots: {said}"));
