@@ -19,6 +19,7 @@ const CONF: &str = "http {
     test_task pour 127.0.0.1:$TEST_NGINX_PORT_DEAF 5;
     test_task pour 127.0.0.1:$TEST_NGINX_PORT_FULL 5;
     test_task pour 127.0.0.1:$TEST_NGINX_PORT_LATE 5;
+    test_task pour 127.0.0.1:$TEST_NGINX_PORT_GONE 5;
     server { listen 127.0.0.1:$TEST_NGINX_SERVER_PORT; }
 }";
 
@@ -40,6 +41,7 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     let silent = Listening::new(128)?;
     let full = Listening::filled()?;
     let late = Listening::filled()?;
+    let gone = Listening::filled()?;
     let server = Setup::new(env)?
         .log_level("notice")
         .name("SLOW", &slow.display().to_string())
@@ -49,6 +51,7 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
         .name("PORT_DEAF", &breaks_off(1)?)
         .name("PORT_FULL", &full.port())
         .name("PORT_LATE", &late.port())
+        .name("PORT_GONE", &gone.port())
         .start(CONF)?;
     says(
         &server,
@@ -57,6 +60,14 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     // All have begun. The kernel of the one who connects tries once more after a second.
     let late = thread::spawn(move || late.answer());
     let port = |listening: &Listening| format!("127.0.0.1:{}", listening.port());
+    let was = port(&gone);
+    drop(gone);
+    says(
+        &server,
+        &format!(
+            r"{was}: connect\(\) to {was} failed \(111: Connection refused\) \[ConnectionRefused\]"
+        ),
+    )?;
     says(
         &server,
         &format!("slow.sock took {BYTES} bytes: as they were. And this comes later. The end"),

@@ -7,7 +7,7 @@ use nginx_prove::env::Env;
 use nginx_prove::poll;
 use nginx_prove::server::{Server, Setup};
 
-use crate::name_server::NameServer;
+use crate::name_server::{NameServer, Said};
 
 const CONF: &str = "http {
     RESOLVER
@@ -15,6 +15,7 @@ const CONF: &str = "http {
     test_task resolve two.test.;
     test_task resolve 192.0.2.7;
     test_task resolve [2001:db8::1];
+    test_task resolve six.test;
     test_task resolve none.test;
     test_task resolve empty.test;
     test_task resolve refused.test;
@@ -74,6 +75,8 @@ pub(super) fn configured(env: &Env) -> Result<(), String> {
 /// Without one, the servers of a file like /etc/resolv.conf.
 pub(super) fn system(env: &Env) -> Result<(), String> {
     let names = NameServer::start(("127.77.0.1", 53))?;
+    let six = "2001:db8::5".parse().map_err(|_| "no address")?;
+    names.say("six.test", Said::Addresses(600, vec![six]));
     let server = Setup::new(env)?
         .log_level("notice")
         .file(
@@ -82,6 +85,7 @@ pub(super) fn system(env: &Env) -> Result<(), String> {
         )?
         .start(&CONF.replace("RESOLVER", "test_resolver resolv.conf;"))?;
     says(&server, r"one.test for (599|600) s: 127.0.0.5:0 0/0$")?;
+    says(&server, r"six.test for (599|600) s: \[2001:db8::5\]:0 0/0$")?;
     says(&server, r"none.test: host not found \[NotFound\]")?;
     says(
         &server,

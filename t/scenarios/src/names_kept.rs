@@ -35,6 +35,7 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     let names = NameServer::start(("127.0.0.1", 0))?;
     let here = || Said::Addresses(1, vec![IpAddr::from([127, 0, 0, 1])]);
     names.say("app.test", here());
+    names.say("localhost", Said::Missing);
     names.say("new.test", here());
     let conf = CONF.replace("NAMES", &names.address().to_string());
     let server = Setup::new(env)?.start(&conf)?;
@@ -44,19 +45,23 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
         &server,
         &format!("PUT /_apps/a.test\n{{\"backends\": [{one}]}}"),
     )?;
-    answers(&server, &[app])?;
+    answers(&server, "a.test", &[app])?;
     // nginx knows the addresses no longer than a second.
     names.say("app.test", Said::Silence);
     let before = names.asked("app.test");
     poll::until(SOON, || (names.asked("app.test") > before).then_some(()))
         .ok_or("app.test is not asked for again")?;
     change(&server, "PATCH /_apps/a.test\n{\"id\": \"x\"}")?;
-    answers(&server, &[app])?;
+    answers(&server, "a.test", &[app])?;
     let both = format!(r#"{{"backends": [{one}, "http://new.test:{new}"]}}"#);
     change(&server, &format!("PATCH /_apps/a.test\n{both}"))?;
-    answers(&server, &[app, new])?;
+    answers(&server, "a.test", &[app, new])?;
     change(&server, "PATCH /_apps/\n{\"a.test\": {\"id\": \"y\"}}")?;
-    answers(&server, &[app, new])?;
+    answers(&server, "a.test", &[app, new])?;
+    // What this machine's own table knows, no name server is asked for.
+    let local = format!(r#"{{"backends": ["http://localhost:{app}"]}}"#);
+    change(&server, &format!("PUT /_apps/local.test\n{local}"))?;
+    answers(&server, "local.test", &[app])?;
     server.stop()
 }
 
@@ -74,10 +79,10 @@ fn change(server: &Server, request: &str) -> Result<(), String> {
 }
 
 /// The backends of these ports serve the host, each of them.
-fn answers(server: &Server, ports: &[u16]) -> Result<(), String> {
+fn answers(server: &Server, host: &str, ports: &[u16]) -> Result<(), String> {
     let mut seen = Vec::new();
     for _ in 0..4 {
-        let answer = server.get("/", "Host: a.test")?.text();
+        let answer = server.get("/", &format!("Host: {host}"))?.text();
         if !seen.contains(&answer) {
             seen.push(answer);
         }
