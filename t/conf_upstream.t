@@ -252,6 +252,12 @@ upstream backend { upstream_lookup apps $host balance=hash; }
 # balancing by a hash of an empty text
 upstream backend { upstream_lookup apps $host balance=hash hash_key=; }
 => invalid value "hash_key=" in "upstream_lookup" directive
+# sessions in a cookie that cannot be
+upstream backend { upstream_lookup apps $host sticky=; }
+=> invalid value "sticky=" in "upstream_lookup" directive
+# a name that no cookie has
+upstream backend { upstream_lookup apps $host "sticky=a b"; }
+=> invalid value "sticky=a b" in "upstream_lookup" directive
 # a key that nothing hashes
 upstream backend { upstream_lookup apps $host hash_key=$arg_k; }
 => "upstream_lookup" directive has "hash_key=" without "balance=hash"

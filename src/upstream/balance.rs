@@ -2,6 +2,7 @@
 
 use super::conf::Lookup;
 use super::memo::{CachePart, Found, Remembered};
+use super::sticky;
 use super::table::UpstreamTable;
 use crate::{Gatehouse, Srv};
 use gatehouse_live::table::{tell, url_of};
@@ -11,9 +12,11 @@ use gatehouse_nginx::http::upstream::{
     self, Address as Socket, Balancer, Chosen, Init, NAME_MAX, Slot, Tried,
 };
 use gatehouse_nginx::{Level, Request, ffi::process};
+use gatehouse_table::balance::sticky::{Sid, Sids};
 use gatehouse_table::balance::{Sample, Selection};
 use gatehouse_table::route::{Address, HOST_MAX, is_normal, normalize};
 use gatehouse_table::table::{BackendView, By, LookupError, MAX_RECORD_WORDS, RouteView, What};
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::ptr;
 
@@ -98,6 +101,7 @@ pub(super) fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Reme
         lookup,
         upstream,
         found: Found { route },
+        session: Cell::new(None),
         piece,
     };
     let known: &'r Remembered<'r> = r.place_in(piece, known)?;
@@ -164,6 +168,8 @@ pub(super) struct Choices<'r> {
     selection: Selection,
     /// What a policy that takes a key hashes.
     hash_key: &'r [u8],
+    /// The backend that the client has named.
+    session: Option<Sid>,
 }
 
 impl Balancer for Routed {
@@ -194,7 +200,11 @@ impl Balancer for Routed {
                 None => return Init::Failed,
             },
         };
-        let selection = Selection::new(&route, tls);
+        let mut selection = Selection::new(&route, tls);
+        let session = sticky::of_request(r, lookup);
+        if let Some(sid) = session {
+            selection.stick(&route, sid);
+        }
         if selection.tries() == 0 && !tls && route.backends().any(|backend| backend.tls()) {
             let key = String::from_utf8_lossy(route.key());
             r.log(
@@ -211,6 +221,7 @@ impl Balancer for Routed {
                 route,
                 selection,
                 hash_key,
+                session,
             },
             tries,
         }
@@ -234,6 +245,12 @@ impl Balancer for Routed {
         let rules = state.known.lookup.rules(table, state.hash_key);
         let now = process::now_ms();
         let next = state.selection.choose(&rules, routes, &state.route, now)?;
+        if state.known.lookup.balance.sticky.is_some() {
+            let backend = state.route.backend(next.index)?;
+            let sid = Sids::of(&state.route).sid(&backend);
+            let is_new = state.session != Some(sid);
+            state.known.session.set(is_new.then_some(sid));
+        }
         match next.plain() {
             Some(address) => Some(Chosen {
                 name: Address::Ip(address.into()).write_to(room)?.len(),
@@ -270,6 +287,10 @@ impl Balancer for Routed {
         let rules = state.known.lookup.rules(table, state.hash_key);
         let now = process::now_ms();
         let ended = state.selection.done(&rules, routes, &sample, now);
+        if tried.failed {
+            // Nobody is sent there again.
+            state.known.session.set(None);
+        }
         if ended.disabled {
             r.log(Level::Warn, "upstream server temporarily disabled");
         }

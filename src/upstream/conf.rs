@@ -55,15 +55,30 @@ pub(super) struct Balance {
     pub(super) policy: Box<dyn Policy>,
     /// What a policy that takes a key hashes.
     pub(super) hash_key: Option<Expression>,
+    /// The cookie of sessions.
+    pub(super) sticky: Option<Sticky>,
     /// For what is left to chance.
     random: Random,
 }
 
+/// `sticky=cookie_name`
+pub(super) struct Sticky {
+    /// The cookie's name.
+    pub(super) cookie: String,
+    /// `$scheme`
+    pub(super) scheme: Expression,
+}
+
 impl Balance {
-    pub(super) fn new(policy: Box<dyn Policy>, hash_key: Option<Expression>) -> Self {
+    pub(super) fn new(
+        policy: Box<dyn Policy>,
+        hash_key: Option<Expression>,
+        sticky: Option<Sticky>,
+    ) -> Self {
         Self {
             policy,
             hash_key,
+            sticky,
             random: Random::default(),
         }
     }
@@ -127,6 +142,12 @@ impl Main {
     /// Whether any `upstream` looks its backends up.
     pub(crate) fn in_use(&self) -> bool {
         !self.lookups.is_empty()
+    }
+
+    /// Whether any of them has sessions that stay at their backends.
+    pub(super) fn has_sessions(&self) -> bool {
+        let mut lookups = self.lookups.iter();
+        lookups.any(|lookup| lookup.balance.sticky.is_some())
     }
 
     pub(super) fn table(&self, used: &TableRef) -> Option<&UpstreamTable> {

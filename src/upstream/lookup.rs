@@ -1,11 +1,12 @@
 //! Reads an `upstream_lookup` directive.
 
 use super::balance::Routed;
-use super::conf::{Balance, Lookup, use_table};
+use super::conf::{Balance, Lookup, Sticky, use_table};
 use crate::Gatehouse;
 use crate::words::duplicate;
 use gatehouse_base::words;
 use gatehouse_nginx::{Conf, Error, Expression, Level};
+use gatehouse_table::balance::sticky::is_cookie_name;
 use gatehouse_table::balance::{self as policies, POLICIES};
 use std::rc::Rc;
 
@@ -17,6 +18,7 @@ const DEFAULT_POLICY: &str = "round_robin";
 struct Parameters {
     balance: Option<String>,
     hash_key: Option<Expression>,
+    sticky: Option<Sticky>,
 }
 
 pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
@@ -55,6 +57,12 @@ fn read(cf: &mut Conf<'_, Gatehouse>, word: &str, given: &mut Parameters) -> Res
             let key = cf.compile(text.as_bytes())?;
             Ok(given.hash_key.replace(key).is_some())
         }
+        Some(("sticky", name)) if is_cookie_name(name) => {
+            let cookie = name.to_owned();
+            let scheme = cf.compile(b"$scheme")?;
+            Ok(given.sticky.replace(Sticky { cookie, scheme }).is_some())
+        }
+        Some(("sticky", _)) => Err(cf.invalid(word)),
         _ => Err(cf.invalid_parameter(word)),
     }
 }
@@ -72,5 +80,5 @@ fn balance(cf: &mut Conf<'_, Gatehouse>, given: Parameters) -> Result<Balance, E
         (false, Some(_)) => return Err(cf.error("has \"hash_key=\" without \"balance=hash\"")),
         _ => {}
     }
-    Ok(Balance::new(policy, given.hash_key))
+    Ok(Balance::new(policy, given.hash_key, given.sticky))
 }

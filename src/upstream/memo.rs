@@ -4,6 +4,7 @@ use super::conf::Lookup;
 use crate::Gatehouse;
 use gatehouse_nginx::Request;
 use gatehouse_nginx::http::piece::Piece;
+use gatehouse_table::balance::sticky::Sid;
 use gatehouse_table::table::{LookupKind, RouteView};
 use std::cell::Cell;
 
@@ -39,6 +40,8 @@ pub(super) struct Remembered<'r> {
     /// [`Request::upstream_mark`]
     pub(super) upstream: usize,
     pub(super) found: Found<'r>,
+    /// The name of the backend that serves it, where its client is to be told.
+    pub(super) session: Cell<Option<Sid>>,
     /// Where the request keeps more; None for a miss.
     pub(super) piece: Option<&'r Piece<'r>>,
 }

@@ -10,6 +10,7 @@ mod loc;
 mod lookup;
 mod memo;
 mod register;
+mod sticky;
 mod store;
 mod table;
 mod variables;
@@ -48,6 +49,9 @@ pub(crate) const FAMILY: Family = Family {
         if installer.main().upstream.in_use() {
             installer.phase::<counters::Counting>()?;
         }
+        if installer.main().upstream.has_sessions() {
+            installer.header_filter::<sticky::Telling>();
+        }
         Ok(())
     },
     ready: counters::ready,
@@ -70,10 +74,10 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
     },
     Directive {
         name: c"upstream_lookup",
-        syntax: "table key [balance=round_robin|least_conn|p2c|hash] [hash_key=string]",
+        syntax: "table key [balance=round_robin|least_conn|p2c|hash] [hash_key=string] [sticky=cookie_name]",
         default: None,
         contexts: Contexts::UPSTREAM,
-        args: Args::Between(2, 4),
+        args: Args::Between(2, 5),
         text: include_str!("docs/upstream_lookup.md"),
         set: lookup::set,
     },

@@ -392,3 +392,67 @@ pub(super) fn max_conns(env: &Env) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// A session stays at its backend while that is there, drained or not, whatever worker serves it.
+pub(super) fn sticky(env: &Env) -> Result<(), String> {
+    let setup = Setup::new(env)?;
+    let urls = [1, 2, 3].map(|number| format!("http://127.0.0.1:{}", setup.port(number)));
+    let file = |options: [&str; 3]| {
+        let backends = urls
+            .iter()
+            .zip(options)
+            .filter(|(_, options)| *options != "gone");
+        let backends = backends.map(|(url, options)| format!("\"{url}{options}\""));
+        let list = backends.collect::<Vec<_>>().join(", ");
+        format!("{{\"a.test\": {{\"backends\": [{list}]}}}}")
+    };
+    let server = setup
+        .file("conf/apps.json", file(["", "", ""]).as_bytes())?
+        .start(&conf(3, "1m", "sticky=srv"))?;
+    let first = server.get("/", "Host: a.test")?;
+    let (place, cookie) = (first.text(), first.header("Set-Cookie"));
+    let cookie = cookie.ok_or("no cookie")?;
+    let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+    let stays = |when: &str| -> Result<(), String> {
+        for _ in 0..12 {
+            let headers = format!("Host: a.test\nCookie: theme=dark; {cookie}");
+            let answer = server.get("/", &headers)?;
+            if answer.text() != place || answer.header("Set-Cookie").is_some() {
+                return Err(format!("{when}: at {} instead of {place}", answer.text()));
+            }
+        }
+        Ok(())
+    };
+    stays("in the beginning")?;
+    let others = (0..6).map(|_| Ok(server.get("/", "Host: a.test")?.text()));
+    let others = others.collect::<Result<std::collections::BTreeSet<_>, String>>()?;
+    if others.len() != 3 {
+        return Err(format!("without a cookie: {others:?}"));
+    }
+    let number = "abc".find(&place).ok_or("no backend's name")?;
+    let changed = |options: &'static str| {
+        let mut all = [""; 3];
+        if let Some(one) = all.get_mut(number) {
+            *one = options;
+        }
+        file(all)
+    };
+    server.write_file("conf/apps.json", changed("#drain=1").as_bytes())?;
+    let drained = || {
+        let came = (0..6).map(|_| server.get("/", "Host: a.test").map(|answer| answer.text()));
+        let came = came.collect::<Result<Vec<_>, _>>().ok()?;
+        (!came.contains(&place)).then_some(())
+    };
+    poll::until(SOON, drained).ok_or("it is not drained")?;
+    stays("while it is drained")?;
+    server.reload()?;
+    stays("after a reload")?;
+    server.write_file("conf/apps.json", changed("gone").as_bytes())?;
+    let moved = || {
+        let headers = format!("Host: a.test\nCookie: {cookie}");
+        let answer = server.get("/", &headers).ok()?;
+        (answer.text() != place && answer.header("Set-Cookie").is_some()).then_some(())
+    };
+    poll::until(SOON, moved).ok_or("the session has no new backend")?;
+    server.stop()
+}

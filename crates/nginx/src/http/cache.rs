@@ -266,6 +266,28 @@ impl<'r> Request<'r> {
         !self.fields().cache.is_null() && unsafe { bits::gatehouse_request_cached(self.raw()) != 0 }
     }
 
+    /// Whether nginx's cache will keep the answer of the request's upstream, as far as is known when its headers are sent:
+    /// what ngx_http_upstream_send_response looks at afterwards, but for `proxy_no_cache`.
+    pub fn is_for_cache(self) -> bool {
+        let Some(upstream) = self.upstream().filter(|u| u.cacheable() != 0) else {
+            return false;
+        };
+        // SAFETY: null or the request's cache record.
+        let Some(cache) = (unsafe { self.fields().cache.as_ref() }) else {
+            return false;
+        };
+        if cache.valid_sec != 0 {
+            return true;
+        }
+        // SAFETY: null or the location's upstream settings.
+        let Some(settings) = (unsafe { upstream.conf.as_ref() }) else {
+            return false;
+        };
+        let status = upstream.headers_in.status_n;
+        // SAFETY: null or the location's array of times.
+        unsafe { sys::ngx_http_file_cache_valid(settings.cache_valid, status) != 0 }
+    }
+
     /// Whether the key of the request's cache entry begins with `part`; true when there is no entry.
     fn is_cache_keyed_by(self, part: &[u8]) -> bool {
         // SAFETY: null or the request's cache record.

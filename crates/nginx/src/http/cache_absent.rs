@@ -25,6 +25,11 @@ impl<M: HttpKind> Merging<'_, M> {
 }
 
 impl Request<'_> {
+    /// There is no cache.
+    pub fn is_for_cache(self) -> bool {
+        false
+    }
+
     /// Whether the answer comes from nginx's cache.
     pub fn served_from_cache(self) -> bool {
         false

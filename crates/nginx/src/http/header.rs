@@ -4,6 +4,7 @@ mod cache_control;
 mod known;
 mod lines;
 mod remove;
+mod set_cookie;
 
 use crate::ffi::bytes;
 use crate::http::request::Request;

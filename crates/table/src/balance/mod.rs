@@ -17,12 +17,15 @@ mod random;
 mod ring;
 mod round_robin;
 mod select;
+pub mod sticky;
 mod tries;
 
 #[cfg(test)]
 mod hash_tests;
 #[cfg(test)]
 mod load_tests;
+#[cfg(test)]
+mod sticky_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -3,6 +3,7 @@
 use super::candidates::{Candidate, Candidates, Chance};
 use super::policy::{Policy, Sample};
 use super::random::Random;
+use super::sticky::{Sid, Sids};
 use super::tries::Tries;
 use crate::table::{JournalRow, Passive, Peer, PeerId, RouteView, Start, Table, Word};
 use std::sync::atomic::AtomicU64;
@@ -38,6 +39,8 @@ pub struct Selection {
     tries: Tries,
     /// The try that has begun and not ended.
     trying: Option<Trying>,
+    /// The backend of the request's session, until it was tried.
+    session: Option<u16>,
 }
 
 /// A try that has begun.
@@ -57,7 +60,24 @@ impl Selection {
         Self {
             tries: Tries::new(route, allow_tls),
             trying: None,
+            session: None,
         }
+    }
+
+    /// The request belongs to a session at the backend of this name: it is tried first, also where it is drained, if it is
+    /// in good health.
+    pub fn stick(&mut self, route: &RouteView<'_>, sid: Sid) {
+        let Some(index) = Sids::of(route).find(route, sid) else {
+            return;
+        };
+        let backend = route.backend(index.into());
+        let Some(backend) = backend.filter(|backend| self.tries.may_have_sessions(backend)) else {
+            return;
+        };
+        if backend.drain {
+            self.tries.count = self.tries.count.saturating_add(1);
+        }
+        self.session = Some(index);
     }
 
     /// How many backends can be tried, backups included (`pc->tries`).
@@ -83,6 +103,9 @@ impl Selection {
         now_ms: u64,
     ) -> Option<Candidate> {
         self.trying = None;
+        if let Some(next) = self.next_of_session(rules, table, route, now_ms) {
+            return Some(next);
+        }
         if let Some(only) = self.tries.only {
             return self.only(usize::from(only), rules, table, route, now_ms);
         }
@@ -94,7 +117,37 @@ impl Selection {
                 return None;
             }
             self.tries.backup = true;
+            if let Some(next) = self.next_of_session(rules, table, route, now_ms) {
+                return Some(next);
+            }
         }
+    }
+
+    /// Begins a try of the session's backend, if that is of the group whose turn it is; once.
+    fn next_of_session<W: Word>(
+        &mut self,
+        rules: &Rules<'_, W>,
+        table: &Table<'_, W>,
+        route: &RouteView<'_>,
+        now_ms: u64,
+    ) -> Option<Candidate> {
+        let index = self.session?;
+        let packed = route.packed().nth(index.into())?;
+        if packed.backup() != self.tries.backup {
+            return None;
+        }
+        self.session = None;
+        let chosen = Candidate {
+            index: index.into(),
+            packed,
+        };
+        let peer = table.peer(packed.peer())?;
+        let is_well = peer.available(now_ms, rules.passive) && peer.chosen(now_ms, rules.passive);
+        if !is_well || !self.begin(rules, &peer, &chosen, route) {
+            return None;
+        }
+        self.tries.mark(chosen.index);
+        Some(chosen)
     }
 
     fn next_of_group<W: Word>(

@@ -325,7 +325,7 @@ fn every_policy_has_a_name_and_a_text_and_can_be_built() {
 pub(super) struct Tries<'t> {
     table: &'t Table<'t>,
     pub(super) words: Vec<u64>,
-    selection: Selection,
+    pub(super) selection: Selection,
 }
 
 impl<'t> Tries<'t> {

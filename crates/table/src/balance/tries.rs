@@ -1,7 +1,7 @@
 //! Which backends of a route a request has tried and may still try.
 
 use crate::route::MAX_BACKENDS;
-use crate::table::{Packed, RouteView};
+use crate::table::{BackendView, Packed, RouteView};
 
 /// A request's tries so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,11 @@ impl Tries {
         self.tried
             .get(index / 64)
             .is_none_or(|word| word & (1 << (index % 64)) != 0)
+    }
+
+    /// Whether sessions may be at a backend: drained or not, as long as it has an address.
+    pub(super) fn may_have_sessions(&self, backend: &BackendView<'_>) -> bool {
+        !backend.endpoint().is_waiting() && (self.allow_tls || !backend.tls())
     }
 
     pub(super) fn mark(&mut self, index: usize) {

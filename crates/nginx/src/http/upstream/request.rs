@@ -8,7 +8,7 @@ use crate::sys;
 use std::ptr;
 
 impl<'r> Request<'r> {
-    pub(super) fn upstream(self) -> Option<&'r sys::ngx_http_upstream_t> {
+    pub(in crate::http) fn upstream(self) -> Option<&'r sys::ngx_http_upstream_t> {
         // SAFETY: null or the request's upstream, in its pool.
         unsafe { self.fields().upstream.as_ref() }
     }

@@ -1,0 +1,28 @@
+//! `Set-Cookie` of a response.
+
+use crate::ffi::bytes;
+use crate::http::request::Request;
+use crate::sys;
+
+impl<'r> Request<'r> {
+    /// Adds a `Set-Cookie` line to the response. None when memory is short: then there is none.
+    pub fn add_cookie(self, value: &'r [u8]) -> Option<()> {
+        // SAFETY: the live request's list.
+        let list = unsafe { &raw mut (*self.raw()).headers_out.headers };
+        // SAFETY: initialised.
+        let line = unsafe { sys::ngx_list_push(list) }.cast::<sys::ngx_table_elt_t>();
+        if line.is_null() {
+            return None;
+        }
+        // SAFETY: a fresh element; zero is "no hash, no next", so it is valid at every moment.
+        unsafe { line.write_bytes(0, 1) };
+        // SAFETY: as above; nobody else looks at it meanwhile.
+        let fields = unsafe { &mut *line };
+        // Static strings, and one that lives as long as the request.
+        fields.key = bytes::borrow(b"Set-Cookie");
+        fields.value = bytes::borrow(value);
+        fields.lowcase_key = b"set-cookie".as_ptr().cast_mut();
+        fields.hash = 1;
+        Some(())
+    }
+}

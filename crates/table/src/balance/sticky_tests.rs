@@ -1,0 +1,146 @@
+//! Sessions that stay at their backends.
+
+use super::sticky::{Sid, Sids, is_cookie_name};
+use super::tests::{Tries, USUAL, rules, weighted};
+use super::{POLICIES, Rules, policy};
+use crate::route::Match;
+use crate::table::tests::{memory, put};
+use crate::table::{RouteView, Table};
+
+fn sid_of(tries: &Tries<'_>, index: usize) -> Sid {
+    let route = RouteView::from_words(&tries.words);
+    Sids::of(&route).sid(&route.backend(index).unwrap())
+}
+
+/// A request of the session that is at this backend of `a`.
+fn stuck<'t>(table: &'t Table<'t>, sid: Sid) -> Tries<'t> {
+    let mut tries = Tries::of(table, "a");
+    let route = RouteView::from_words(&tries.words);
+    tries.selection.stick(&route, sid);
+    tries
+}
+
+/// Whatever the policy.
+#[test]
+fn a_session_stays_at_its_backend() {
+    for row in POLICIES {
+        let memory = memory(256);
+        let table = Table::format(&memory, Match::Host, 1).unwrap();
+        let mut three = weighted(&[1, 1, 1]);
+        put(&table, "a", &three).unwrap();
+        let policy = policy(row.name).unwrap();
+        let rules = Rules {
+            key: b"key",
+            ..rules(&*policy, &USUAL)
+        };
+        let sid = sid_of(&Tries::of(&table, "a"), 1);
+        for _ in 0..5 {
+            assert_eq!(stuck(&table, sid).next(&rules), Some(1), "{}", row.name);
+        }
+        // Also while it is drained: then it is one more that may be tried.
+        three.endpoints[1].drain = true;
+        put(&table, "a", &three).unwrap();
+        let mut draining = stuck(&table, sid);
+        assert_eq!(draining.selection.tries(), 3);
+        assert_eq!(draining.next(&rules), Some(1), "{}", row.name);
+        assert_eq!(Tries::of(&table, "a").selection.tries(), 2);
+        // One that fails is left for another, and by the next request, too.
+        draining.done(&rules, true);
+        assert!(matches!(draining.next(&rules), Some(0 | 2)));
+        assert!(matches!(stuck(&table, sid).next(&rules), Some(0 | 2)));
+        // One that is gone is nobody's.
+        three.endpoints.remove(1);
+        put(&table, "a", &three).unwrap();
+        assert!(matches!(stuck(&table, sid).next(&rules), Some(0 | 1)));
+    }
+}
+
+#[test]
+fn a_session_may_be_at_the_only_one_that_drains() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let mut two = weighted(&[1, 1]);
+    two.endpoints[0].drain = true;
+    put(&table, "a", &two).unwrap();
+    let rules = rules(&super::round_robin::RoundRobin, &USUAL);
+    let sid = sid_of(&Tries::of(&table, "a"), 0);
+    let mut tries = stuck(&table, sid);
+    assert_eq!((tries.selection.tries(), tries.next(&rules)), (2, Some(0)));
+    tries.done(&rules, true);
+    assert_eq!(tries.next(&rules), Some(1));
+    two.endpoints[1].drain = true;
+    put(&table, "a", &two).unwrap();
+    let mut alone = stuck(&table, sid);
+    assert_eq!(alone.selection.tries(), 1);
+    // Its failure has taken it out.
+    assert_eq!(alone.next(&rules), None);
+    assert_eq!(Tries::of(&table, "a").next(&rules), None);
+}
+
+/// A backup's session stays there while backups serve, and no longer.
+#[test]
+fn backups_keep_sessions_while_they_serve() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let mut route = weighted(&[1, 1, 1]);
+    route.endpoints[1].backup = true;
+    route.endpoints[2].backup = true;
+    put(&table, "a", &route).unwrap();
+    let rules = rules(&super::round_robin::RoundRobin, &USUAL);
+    let sid = sid_of(&Tries::of(&table, "a"), 2);
+    assert_eq!(stuck(&table, sid).next(&rules), Some(0));
+    let mut failing = Tries::of(&table, "a");
+    assert_eq!(failing.next(&rules), Some(0));
+    failing.done(&rules, true);
+    for _ in 0..3 {
+        assert_eq!(stuck(&table, sid).next(&rules), Some(2));
+    }
+}
+
+/// It outlives tables and builds: this is the value of the first release.
+#[test]
+fn an_identity_never_changes() {
+    let texts = [1, 77].map(|seed| {
+        let memory = memory(256);
+        let table = Table::format(&memory, Match::Host, seed).unwrap();
+        put(&table, "a", &weighted(&[1, 1])).unwrap();
+        put(&table, "b", &weighted(&[1, 1])).unwrap();
+        let [a, b] = ["a", "b"].map(|host| sid_of(&Tries::of(&table, host), 1).text());
+        assert_ne!(a, b, "in another route it is another one");
+        String::from_utf8(a.to_vec()).unwrap()
+    });
+    assert_eq!(texts, ["a11bd0050c276b60", "a11bd0050c276b60"]);
+}
+
+#[test]
+fn cookies_are_read_and_what_is_none_is_ignored() {
+    let read = |line: &str| Sid::in_cookies(line.as_bytes(), b"srv").map(|sid| sid.text());
+    let text = *b"0123456789abcdef";
+    for line in [
+        "srv=0123456789abcdef",
+        "a=b; srv=0123456789abcdef; c",
+        "srv=x;srv=0123456789abcdef",
+        " srv=0123456789abcdef ",
+    ] {
+        assert_eq!(read(line), Some(text), "{line}");
+    }
+    for line in [
+        "",
+        ";;",
+        "srv",
+        "srv=",
+        "srv=0123456789ABCDEF",
+        "srv=0123456789abcde",
+        "srv=0123456789abcdef0",
+        "srv=\"0123456789abcdef\"",
+        "xsrv=0123456789abcdef",
+        "srv =0123456789abcdef",
+        "srv=0123456789abcdeg",
+    ] {
+        assert_eq!(read(line), None, "{line}");
+    }
+    assert!(is_cookie_name("__Host-srv") && is_cookie_name("a"));
+    for name in ["", "a b", "a=b", "a;b", "ä", "a\"b", "a,b", "[a]"] {
+        assert!(!is_cookie_name(name), "{name}");
+    }
+}
