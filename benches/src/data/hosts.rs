@@ -26,16 +26,26 @@ pub(crate) fn unknown(n: usize) -> String {
     host(mix(n) % 100_000 + MANY)
 }
 
-/// The routes of a table: one backend each, out of so many.
-pub(crate) fn routes(count: usize, prefix: &str, backends: usize, port: u16) -> String {
+/// The routes of a table: so many backends `each`, out of all.
+pub(crate) fn routes(
+    count: usize,
+    prefix: &str,
+    each: usize,
+    backends: usize,
+    port: u16,
+) -> String {
     let mut text = String::from("{");
     for n in 0..count {
         let comma = if n == 0 { "" } else { "," };
-        let (name, group) = (host(n), n % backends + 1);
+        let urls = (n..n + each).map(|group| {
+            let group = group % backends + 1;
+            format!("\"http://127.0.0.{group}:{port}\"")
+        });
+        let (name, urls) = (host(n), urls.collect::<Vec<_>>().join(","));
         // Writing to a String cannot fail.
         let _ = write!(
             text,
-            "{comma}\"{prefix}{name}\": {{\"backends\": [\"http://127.0.0.{group}:{port}\"]}}"
+            "{comma}\"{prefix}{name}\": {{\"backends\": [{urls}]}}"
         );
     }
     text.push('}');

@@ -33,13 +33,14 @@ fn put(rig: &Rig, name: &str, bytes: &[u8]) -> Result<(), String> {
 /// Writes what those configurations read that proxy.
 pub(crate) fn write_hosts(rig: &Rig) -> Result<(), String> {
     let put = |name: &str, bytes: &[u8]| put(rig, name, bytes);
-    for (name, count, prefix, backends) in [
-        ("1k", hosts::FEW, "", BACKENDS),
-        ("100k", hosts::MANY, "", BACKENDS),
-        ("wild", hosts::FEW, "*.", BACKENDS),
-        ("one", hosts::FEW, "", 1),
+    for (name, count, prefix, each, backends) in [
+        ("1k", hosts::FEW, "", 1, BACKENDS),
+        ("100k", hosts::MANY, "", 1, BACKENDS),
+        ("wild", hosts::FEW, "*.", 1, BACKENDS),
+        ("one", hosts::FEW, "", 1, 1),
+        ("four", hosts::FEW, "", 4, BACKENDS),
     ] {
-        let routes = hosts::routes(count, prefix, backends, rig.backend);
+        let routes = hosts::routes(count, prefix, each, backends, rig.backend);
         put(&format!("{name}.json"), routes.as_bytes())?;
         let map = hosts::map(count, prefix, backends);
         put(&format!("{name}.map"), map.as_bytes())?;

@@ -63,4 +63,34 @@ pub(super) const ROWS: &[Row] = &[
         ours: answers(404, &["ours", "table", "t1k"]),
         ..LOOKUP
     },
+    Row {
+        name: "balance_turns",
+        title: "`balance=round_robin`, 1,000 hosts of four backends",
+        ours: answers(200, &["ours", "balanced", "turns"]),
+        ..LOOKUP
+    },
+    Row {
+        name: "balance_least",
+        title: "`balance=least_conn`, the same",
+        ours: answers(200, &["ours", "balanced", "least"]),
+        goal: BALANCED,
+        ..LOOKUP
+    },
+    Row {
+        name: "balance_p2c",
+        title: "`balance=p2c`, the same",
+        ours: answers(200, &["ours", "balanced", "p2c"]),
+        goal: BALANCED,
+        ..LOOKUP
+    },
+    Row {
+        name: "balance_hash",
+        title: "`balance=hash hash_key=$request_uri`, the same",
+        ours: answers(200, &["ours", "balanced", "hash"]),
+        goal: BALANCED,
+        ..LOOKUP
+    },
 ];
+
+/// What a method may cost more.
+const BALANCED: &str = "300 above `balance_turns`";

@@ -172,35 +172,40 @@ fn letters(
     Ok(bodies(&bytes).into_iter().collect())
 }
 
-/// nginx's own `hash … consistent` beside ours, with the same servers: each key goes to the same one, also where one of
-/// them does not answer.
-pub(super) fn hash(env: &Env) -> Result<(), String> {
+/// nginx's own `hash … consistent` beside ours, with the same servers: so many of them, and the last one of four does not
+/// answer.
+fn start_beside(env: &Env, weights: &[u32]) -> Result<Server, String> {
     let setup = Setup::new(env)?;
-    let weights = [1_u32, 3, 2, 1];
     let servers = weights.iter().zip(1..).map(|(weight, number)| {
         let port = setup.port(number);
         format!("server 127.0.0.1:{port} weight={weight} max_fails=0;")
     });
     let servers: String = servers.collect();
     let conf = format!(
-        "http {{
+        "worker_processes 3;
+        http {{
             upstream_table apps {{ zone 1m; file apps.json; passive fails=0; }}
-            upstream ours {{ upstream_lookup apps a.test balance=hash hash_key=$arg_k; }}
-            upstream theirs {{ {servers} hash $arg_k consistent; }}
+            upstream ours {{ upstream_lookup apps a.test balance=hash hash_key=$arg_k; keepalive 16; }}
+            upstream theirs {{ {servers} hash $arg_k consistent; keepalive 16; }}
             access_log off;
             {BACKENDS}
             server {{
-                listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
+                listen 127.0.0.1:$TEST_NGINX_SERVER_PORT reuseport;
                 keepalive_requests 1000000;
+                proxy_http_version 1.1;
+                proxy_set_header Connection '';
                 location /ours {{ proxy_pass http://ours; }}
                 location /theirs {{ proxy_pass http://theirs; }}
             }}
         }}"
     );
-    let file = format!("{{\"a.test\": {}}}", route(&setup, &weights));
-    let server = setup
-        .file("conf/apps.json", file.as_bytes())?
-        .start(&conf)?;
+    let file = format!("{{\"a.test\": {}}}", route(&setup, weights));
+    setup.file("conf/apps.json", file.as_bytes())?.start(&conf)
+}
+
+/// Each of a thousand keys goes to the same backend as in nginx, also where one of them does not answer.
+pub(super) fn hash(env: &Env) -> Result<(), String> {
+    let server = start_beside(env, &[1, 3, 2, 1])?;
     let side = |name: &str| letters(&server, &|n| format!("/{name}?k=key-{}", n * 7919), 1_000);
     let (ours, theirs) = (side("ours")?, side("theirs")?);
     if ours.len() != 1_000 || ours.contains('?') {
@@ -211,6 +216,19 @@ pub(super) fn hash(env: &Env) -> Result<(), String> {
         0 if ours.len() == theirs.len() => server.stop(),
         others => Err(format!("{others} of 1000 keys go elsewhere")),
     }
+}
+
+/// A hundred thousand keys over several workers: each backend has as many as in nginx.
+pub(super) fn hash_shares(env: &Env) -> Result<(), String> {
+    let server = start_beside(env, &[1, 3, 2])?;
+    let theirs = many(&server, &|n| format!("/theirs?k={n}"))?;
+    let shares: Vec<(char, f64)> = theirs
+        .iter()
+        .map(|(name, count)| (*name, *count as f64 / 100_000.0))
+        .collect();
+    let ours = many(&server, &|n| format!("/ours?k={n}"))?;
+    expect_shares("balance=hash", &ours, 1e-6, &shares)?;
+    server.stop()
 }
 
 /// Two backends; `one.test` has the first of them only. Where that is, nothing answers.

@@ -76,6 +76,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("balance_max_conns", balance::max_conns).beside_others(),
     Scenario::new("balance_sticky", balance::sticky).beside_others(),
     Scenario::new("balance_hash", balance::hash).beside_others(),
+    Scenario::new("balance_hash_shares", balance::hash_shares),
     Scenario::new("balance_shares", balance::shares),
     Scenario::new("upstream_follow", upstream::follow).beside_others(),
     Scenario::new("upstream_broken", upstream::broken).beside_others(),

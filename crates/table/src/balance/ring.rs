@@ -155,8 +155,10 @@ fn points(texts: &[(String, u32)]) -> Box<[u64]> {
     points.into()
 }
 
-/// Places for rings that a worker keeps.
-const SLOTS: usize = 4096;
+/// Places for rings that a worker keeps: so many sets, and so many in each for the routes that fall there.
+const SETS: usize = 512;
+const WAYS: usize = 8;
+const SLOTS: usize = SETS * WAYS;
 /// Words of all of them: 16 MiB.
 const MOST_WORDS: usize = 2 << 20;
 
@@ -175,16 +177,33 @@ impl Rings {
         if self.slots.is_empty() {
             self.slots.resize_with(SLOTS, || None);
         }
-        let slot = crc32fast::hash(route.key()) as usize % SLOTS;
-        let known = self.slots.get(slot)?.as_ref();
-        if known.is_none_or(|ring| *ring.words != *route.endpoint_words()) {
-            self.drop_ring(slot);
-            let ring = Ring::of(route);
-            self.make_room(ring.size());
-            self.words = self.words.saturating_add(ring.size());
-            *self.slots.get_mut(slot)? = Some(ring);
-        }
+        let set = crc32fast::hash(route.key()) as usize % SETS;
+        let first = set.saturating_mul(WAYS);
+        let words = route.endpoint_words();
+        let mut slots = self.slots.iter().skip(first).take(WAYS);
+        let is_of = |slot: &Option<Ring>| slot.as_ref().is_some_and(|ring| *ring.words == *words);
+        let slot = match slots.position(is_of) {
+            Some(way) => first.saturating_add(way),
+            None => self.make(first, route),
+        };
         self.slots.get(slot)?.as_ref()
+    }
+
+    /// Makes a ring, in a set that begins at this slot: where.
+    #[cold]
+    fn make(&mut self, first: usize, route: &RouteView<'_>) -> usize {
+        let ring = Ring::of(route);
+        self.make_room(ring.size());
+        let mut slots = self.slots.iter().skip(first).take(WAYS);
+        let free = slots.position(Option::is_none);
+        let slot = first.saturating_add(free.unwrap_or(self.hand % WAYS));
+        self.hand = self.hand.wrapping_add(1) % SLOTS;
+        self.drop_ring(slot);
+        self.words = self.words.saturating_add(ring.size());
+        if let Some(place) = self.slots.get_mut(slot) {
+            *place = Some(ring);
+        }
+        slot
     }
 
     fn make_room(&mut self, words: usize) {
