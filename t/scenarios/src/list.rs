@@ -3,12 +3,12 @@
 use nginx_prove::scenario::Scenario;
 
 use crate::{
-    api, api_events, api_meanwhile, api_openapi, balance, event_connections, event_parts,
-    event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics, fuzz, geoip,
-    hipache, metrics, names, names_kept, pages, panic, redis, redis_register, redis_scale,
-    redis_ways, redis_write, refusals, register, reload, reload_stock, rollback, satisfy, tenants,
-    token_paths, upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
-    upstream_zone, worker_kill,
+    api, api_events, api_meanwhile, api_openapi, balance, balance_latency, event_connections,
+    event_parts, event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics,
+    fuzz, geoip, hipache, metrics, names, names_kept, pages, panic, redis, redis_register,
+    redis_scale, redis_ways, redis_write, refusals, register, reload, reload_stock, rollback,
+    satisfy, tenants, token_paths, upgrade, upstream, upstream_feed, upstream_lease,
+    upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -77,6 +77,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("balance_sticky", balance::sticky).beside_others(),
     Scenario::new("balance_hash", balance::hash).beside_others(),
     Scenario::new("balance_hash_shares", balance::hash_shares),
+    Scenario::new("balance_latency", balance_latency::run),
     Scenario::new("balance_shares", balance::shares),
     Scenario::new("upstream_follow", upstream::follow).beside_others(),
     Scenario::new("upstream_broken", upstream::broken).beside_others(),

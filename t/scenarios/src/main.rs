@@ -8,6 +8,7 @@ mod api_events;
 mod api_meanwhile;
 mod api_openapi;
 mod balance;
+mod balance_latency;
 mod event_connections;
 mod event_parts;
 mod event_requests;

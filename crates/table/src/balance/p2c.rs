@@ -13,8 +13,9 @@ pub(super) const ROW: PolicyRow = PolicyRow {
     build: || Box::new(PowerOfTwo),
 };
 
-/// Milliseconds within which two thirds of an average are new.
-const WINDOW_MS: u64 = 10_000;
+/// Milliseconds within which two thirds of an average are new: a hiccup of the machine, which every backend has now and
+/// then, is soon forgotten, and a slow backend is slow again with its next answer.
+const WINDOW_MS: u64 = 1_000;
 /// Milliseconds after which what was measured counts half as much, as a power of two: eight seconds.
 const HALF_LIFE_BITS: u32 = 13;
 /// Microseconds that nginx's clock does not tell apart.
