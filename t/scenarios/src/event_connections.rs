@@ -7,6 +7,8 @@ use std::time::Duration;
 use nginx_prove::env::Env;
 use nginx_prove::server::{Server, Setup};
 
+use crate::event_parts::Listening;
+
 const CONF: &str = "http {
     access_log off;
     test_task connect 127.0.0.1:$TEST_NGINX_RAND_PORT_1 /tcp;
@@ -34,6 +36,7 @@ const TLS: &str = "
     test_task tls 127.0.0.1:$TEST_NGINX_RAND_PORT_2 one.internal $TEST_NGINX_DATA/tls/two.pem;
     test_task tls 127.0.0.1:$TEST_NGINX_RAND_PORT_1 one.internal $TEST_NGINX_DATA/tls/ca.pem;
     test_task tls 127.0.0.1:$TEST_NGINX_PORT_SILENT one.internal $TEST_NGINX_DATA/tls/ca.pem;
+    test_task tls 127.0.0.1:$TEST_NGINX_PORT_LATE one.internal $TEST_NGINX_DATA/tls/ca.pem /late;
     test_task hasty_tls 127.0.0.1:$TEST_NGINX_PORT_SILENT one.internal any;";
 
 const SERVER: &str = "
@@ -83,11 +86,25 @@ pub(super) fn plain(env: &Env) -> Result<(), String> {
 /// By nginx's own OpenSSL.
 pub(super) fn tls(env: &Env) -> Result<(), String> {
     let (silent, setup) = setup(env)?;
-    let server = setup.start(&CONF.replace("TLS", TLS).replace("SERVER\n", SERVER))?;
+    let late = Listening::filled()?;
+    let late_port = late.port();
+    let server = setup
+        .name("PORT_LATE", &late_port)
+        .start(&CONF.replace("TLS", TLS).replace("SERVER\n", SERVER))?;
     says(
         &server,
         r#"answered "HTTP/1.1 200 OK" and \d+ bytes: /tls one.internal TL"#,
     )?;
+    // All have begun: one of them has a connection only now, and its handshake is still to come.
+    late.forward(server.port(2));
+    says(
+        &server,
+        r#"answered "HTTP/1.1 200 OK" and \d+ bytes: /late one.internal"#,
+    )?;
+    let refused = format!("test_task: 127.0.0.1:{late_port}: ");
+    if server.log().contains(&refused) {
+        return Err(format!("{refused}…\n{}", server.log()));
+    }
     says(
         &server,
         r#"answered "HTTP/1.1 200 OK" and \d+ bytes: /any anybody.test TL"#,

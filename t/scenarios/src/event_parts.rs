@@ -2,7 +2,7 @@
 //! connection takes its time, and what breaks off in the middle says why.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::thread;
@@ -139,7 +139,7 @@ fn breaks_off(after: usize) -> Result<String, String> {
 }
 
 /// A listener that nobody has taken a connection from so far.
-struct Listening {
+pub(crate) struct Listening {
     listener: TcpListener,
     address: SocketAddr,
     /// Those that wait already.
@@ -167,7 +167,7 @@ impl Listening {
     }
 
     /// One that has no room any more: who connects now is not answered.
-    fn filled() -> Result<Self, String> {
+    pub(crate) fn filled() -> Result<Self, String> {
         let mut made = Self::new(1)?;
         let begin = Instant::now();
         while begin.elapsed() < SOON {
@@ -179,8 +179,27 @@ impl Listening {
         Err("a listener with room for one is never full".into())
     }
 
-    fn port(&self) -> String {
+    pub(crate) fn port(&self) -> String {
         self.address.port().to_string()
+    }
+
+    /// From now on takes all that come, and brings each to this port.
+    pub(crate) fn forward(self, to: u16) {
+        thread::spawn(move || -> std::io::Result<()> {
+            // Those that have waited have nothing to say.
+            drop(self.waiting);
+            loop {
+                let (client, _) = self.listener.accept()?;
+                let server = TcpStream::connect(("127.0.0.1", to))?;
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (mut from, mut to) = (from.try_clone()?, to.try_clone()?);
+                    thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        to.shutdown(Shutdown::Write)
+                    });
+                }
+            }
+        });
     }
 
     /// Takes all that come, and answers the one that says something.
