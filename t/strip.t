@@ -552,3 +552,25 @@ location @big { proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_APP; }
 ["GET /v?a#&ss_token=x", "GET /v#?ss_token=x", "GET /v#ss_token=x&b", "GET /v?a&ss_token=x#&b", "GET /v?a#b"]
 --- response_body eval
 ["name=a\nGET /v?a$::E\r\n", "name=a\nGET /v$::E\r\n", "name=a\nGET /v$::E\r\n", "name=a\nGET /v?a#&b$::E\r\n", "name=a\nGET /v?a#b$::E\r\n"]
+
+=== TEST 38: what is logged of requests that end before anything is checked: their own profile's tokens are gone
+--- http_config
+token_profile a { format scalesimple; key text=example; from query=ta,ea header=Authorization; }
+token_profile b { format scalesimple; key text=example; from query=tb,eb; }
+log_format mine "$request_uri $http_authorization.";
+--- config
+access_log logs/access.log mine;
+location = /named { token_auth $arg_p; return 204; }
+location = /on { token_auth a; token_auth_strip on; return 204; }
+location = /plain { token_auth a; return 204; }
+--- request eval
+["GET /named?p=a&ta=1&tb=2&ea=3&eb=4", "GET /named?p=b&ta=1&tb=2&ea=3&eb=4", "GET /on?ta=1", "GET /plain?ta=1"]
+--- more_headers
+Authorization: yes
+--- error_code eval
+[204, 204, 204, 204]
+--- access_log
+/named?p=a&tb=2&eb=4 yes.
+/named?p=b&ta=1&ea=3 yes.
+/on -.
+/plain yes.
