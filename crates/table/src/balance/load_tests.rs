@@ -272,3 +272,55 @@ fn slow_start_grows_the_share() {
         assert_eq!(of_first(&table, &rules, 10, back + 20_000), 10);
     }
 }
+
+/// A quick backend that was slow once is still better than the slow one, and one that was slow all the time is tried
+/// again after a while.
+#[test]
+fn p2c_forgives_a_hiccup_and_forgets_in_time() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &weighted(&[1, 1])).unwrap();
+    let rules = rules(&super::p2c::PowerOfTwo, &USUAL);
+    let answer = |ms: u64, index: usize, now_ms: u64| {
+        let tries = Tries::of(&table, "a");
+        let peer = RouteView::from_words(&tries.words).backend(index).unwrap();
+        let sample = Sample {
+            ms,
+            status: 200,
+            failed: false,
+        };
+        let policy: &dyn Policy = &super::p2c::PowerOfTwo;
+        policy.done(&table.peer(peer.peer()).unwrap(), &sample, now_ms);
+    };
+    let next = |now_ms: u64| {
+        let mut tries = Tries::of(&table, "a");
+        let next = tries.next_at(&rules, now_ms);
+        tries.end(
+            &Rules {
+                counts: true,
+                ..rules
+            },
+            &Sample {
+                ms: 50,
+                ..Sample::default()
+            },
+            now_ms,
+        );
+        next.unwrap()
+    };
+    for n in 0..100 {
+        answer(5, 0, 1_000 + n * 16);
+        answer(50, 1, 1_000 + n * 16);
+    }
+    answer(70, 0, 2_600);
+    assert_eq!(next(2_600), 0);
+    for n in 1..=40 {
+        let now_ms = 2_600 + n * 1_000;
+        answer(5, 0, now_ms);
+        match n {
+            10 => assert_eq!(next(now_ms), 0),
+            40 => assert_eq!(next(now_ms), 1),
+            _ => {}
+        }
+    }
+}

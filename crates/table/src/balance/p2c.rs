@@ -1,7 +1,9 @@
 //! `balance=p2c`: of two backends at random the one that will answer sooner, by its latency and its requests in flight.
 //!
-//! Power of two choices on a peak-sensitive moving average: a slow answer raises it at once, quick ones lower it little by
-//! little. What is known of a backend that gets no requests is worth less and less, so that it is tried again.
+//! Power of two choices on a moving average that rises faster than it falls: a slow answer takes it half of the way up
+//! at once, quick ones lower it little by little. (All of the way, as a pure peak, a hiccup of the machine made a quick
+//! backend look like a slow one.) What is known of a backend that gets no requests is worth less and less, so that it is
+//! tried again.
 
 use super::candidates::{Candidate, Candidates};
 use super::policy::{Policy, PolicyRow, Sample};
@@ -13,8 +15,7 @@ pub(super) const ROW: PolicyRow = PolicyRow {
     build: || Box::new(PowerOfTwo),
 };
 
-/// Milliseconds within which two thirds of an average are new: a hiccup of the machine, which every backend has now and
-/// then, is soon forgotten, and a slow backend is slow again with its next answer.
+/// Milliseconds within which half of an average is new.
 const WINDOW_MS: u64 = 1_000;
 /// Milliseconds after which what was measured counts half as much, as a power of two: eight seconds.
 const HALF_LIFE_BITS: u32 = 13;
@@ -83,20 +84,29 @@ fn cost<W: Word>(candidates: &Candidates<'_, W>, one: &Candidate) -> u64 {
     let Some(peer) = candidates.peer(one) else {
         return 0;
     };
-    let us = peer.latency(candidates.now_ms).map_or(0, |latency| {
-        let halves = u32::try_from(latency.age_ms >> HALF_LIFE_BITS).unwrap_or(u32::MAX);
-        u64::from(latency.us).checked_shr(halves).unwrap_or(0)
-    });
+    let us = peer.latency(candidates.now_ms).map_or(0, faded);
     us.max(LEAST_US)
         .saturating_mul(peer.in_flight().saturating_add(1))
 }
 
-/// The average with one more sample: the sample itself where that is more, else a part of the way to it, the longer
-/// after the last one the more.
+/// A latency as far as it still counts: half of it for each half-life, and in between a straight line.
+fn faded(latency: Latency) -> u64 {
+    let halves = u32::try_from(latency.age_ms >> HALF_LIFE_BITS).unwrap_or(u32::MAX);
+    let us = u64::from(latency.us).checked_shr(halves).unwrap_or(0);
+    let rest = latency.age_ms & ((1 << HALF_LIFE_BITS) - 1);
+    // 24 bits times 13.
+    us.saturating_sub(us.wrapping_mul(rest) >> HALF_LIFE_BITS >> 1)
+}
+
+/// The average with one more sample: half of the way up to it, or a part of the way down, the longer after the last one
+/// the more.
 fn average(known: Option<Latency>, us: u32) -> u32 {
-    let Some(known) = known.filter(|known| known.us > us) else {
+    let Some(known) = known else {
         return us;
     };
+    if us >= known.us {
+        return us.midpoint(known.us);
+    }
     let old = u64::from(known.us).saturating_mul(WINDOW_MS);
     let new = u64::from(us).saturating_mul(known.age_ms);
     let whole = WINDOW_MS.saturating_add(known.age_ms);
