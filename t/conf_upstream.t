@@ -96,6 +96,54 @@ passive max=1;
 # passive without words
 passive;
 => invalid number of arguments in "passive" directive
+# a check of no kind
+check icmp;
+=> invalid value "icmp" in "check" directive, it must be "http", "tcp" or "websocket"
+# check without words
+check;
+=> invalid number of arguments in "check" directive
+# two checks
+check tcp; check http;
+=> "check" directive is duplicate
+# a parameter twice
+check http rise=1 rise=2;
+=> duplicate parameter "rise" in "check" directive
+# a word check does not know
+check http every=1s;
+=> invalid parameter "every=1s" in "check" directive
+# a target that is no path
+check http uri=health;
+=> invalid value "uri=health" in "check" directive
+# a target with a space
+check http "uri=/a b";
+=> invalid value "uri=/a b" in "check" directive
+# a name with a tab
+check http "host=a	b";
+=> invalid value "host=a\x09b" in "check" directive
+# an interval of nothing
+check http interval=0;
+=> invalid value "interval=0" in "check" directive
+# a time that is longer than the interval
+check http interval=1s timeout=2s;
+=> "timeout=" must not be longer than "interval=" in "check" directive
+# no answer turns a backend
+check http fall=0;
+=> invalid value "fall=0" in "check" directive
+# statuses that are none
+check http expect=2xx;
+=> invalid value "expect=2xx" in "check" directive
+# a rate of nothing
+check http max_rate=0/s;
+=> invalid value "max_rate=0/s" in "check" directive
+# more than all
+check http panic=101%;
+=> invalid value "panic=101%" in "check" directive
+# a path where nothing is asked for
+check tcp uri=/;
+=> "uri=" means nothing in "check tcp"
+# statuses where another one is due
+check websocket expect=200;
+=> "expect=" means nothing in "check websocket"
 # reload that is no time
 file apps.json reload=often;
 => invalid value "reload=often" in "file" directive

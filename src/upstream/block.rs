@@ -1,5 +1,6 @@
 //! The words of an `upstream_table` block, a row each, like directives.
 
+use super::check::{self, CheckLine};
 use super::store::{self, StoreWord};
 use crate::Gatehouse;
 use crate::words::{duplicate, http_status};
@@ -18,6 +19,7 @@ pub(super) struct Block {
     pub mode: Option<Match>,
     pub miss: Option<u16>,
     pub passive: Option<Passive>,
+    pub check: Option<CheckLine>,
     pub files: Option<RouteFiles>,
     pub brake: Option<Brake>,
     pub store: Option<StoreWord>,
@@ -118,6 +120,13 @@ const WORDS: &[Word] = &[
         syntax: "fails=N window=time",
         text: include_str!("docs/table/passive.md"),
         set: |cf, words, block| Ok(block.passive.replace(passive(cf, words)?).is_some()),
+    },
+    Word {
+        name: "check",
+        args: 1..=usize::MAX,
+        syntax: "http | tcp | websocket [uri=path] [host=name] [interval=time] [timeout=time] [rise=N] [fall=N] [expect=statuses] [idle=time] [max_rate=N/s] [panic=N%] [check_first]",
+        text: include_str!("docs/table/check.md"),
+        set: |cf, words, block| Ok(block.check.replace(check::read(cf, words)?).is_some()),
     },
 ];
 

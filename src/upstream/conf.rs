@@ -104,6 +104,7 @@ impl Lookup {
         Rules {
             policy: &*self.balance.policy,
             passive: table.passive(),
+            checks: table.checks(),
             counts,
             journal,
             key: hash_key,

@@ -3,6 +3,7 @@
 mod api;
 mod balance;
 mod block;
+mod check;
 mod conf;
 mod counters;
 mod keys;

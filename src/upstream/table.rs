@@ -1,6 +1,7 @@
 //! One `upstream_table`: its block, its zone, its feeder.
 
 use super::block;
+use super::check::CheckLine;
 use crate::Gatehouse;
 use crate::metric::Register;
 use gatehouse_live::nginx::{Process, Reading};
@@ -12,6 +13,7 @@ use gatehouse_live::table::{
 use gatehouse_live::{Feeder, World};
 use gatehouse_nginx::shm::ZoneState;
 use gatehouse_nginx::{Conf, ConfLine, Counters, Error, Zone};
+use gatehouse_table::balance::Checks;
 use gatehouse_table::route::Match;
 use gatehouse_table::table::{Journal, JournalRow, Passive, Table};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -28,6 +30,7 @@ pub(super) struct UpstreamTable {
     state: Option<Rc<StateFile>>,
     miss: u16,
     passive: Passive,
+    checks: Checks,
     /// What feeds it.
     fed_by: Option<&'static str>,
     /// How that does, once the configuration is complete.
@@ -120,6 +123,11 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         let (table, state) = (Rc::clone(&shared), Rc::clone(state));
         feeders.push(Box::new(StateFeeder::new(table, state, Rc::new(Process))));
     }
+    let checks = block.check.as_ref().map(CheckLine::heeded);
+    let checks = checks.unwrap_or_default();
+    if let Some(check) = block.check {
+        feeders.push(Box::new(check.feeder(Rc::clone(&shared))));
+    }
     let seat = Rc::clone(&shared);
     let main = cf.main();
     main.feeds.change(|scheduler| scheduler.add(seat, feeders));
@@ -130,6 +138,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         no_source: has_no_source.then_some(place),
         miss: block.miss.unwrap_or(404),
         passive,
+        checks,
         fed_by,
         pulse,
         requests: Counters::default(),
@@ -251,6 +260,11 @@ impl UpstreamTable {
     /// When backends are left out.
     pub(super) fn passive(&self) -> &Passive {
         &self.passive
+    }
+
+    /// Whether active checks leave backends out.
+    pub(super) fn checks(&self) -> Checks {
+        self.checks
     }
 
     /// Where its block stands, if no line of it says where routes come from.

@@ -63,7 +63,8 @@ pub(super) fn reset(r: Request<'_>, call: &Call<'_>, text: &[u8]) -> Result<Repl
     for backend in view.backends().filter(|one| one.endpoint().is_of(&wanted)) {
         found = true;
         if let Some(peer) = routes.peer(backend.peer()) {
-            let was_out = peer.is_out(call.table.passive());
+            let is_down = peer.probe().is_some_and(|probe| !probe.up);
+            let was_out = is_down || peer.is_out(call.table.passive());
             peer.reset();
             if was_out {
                 let (up, by) = (true, By::Reset);

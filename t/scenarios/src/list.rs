@@ -3,7 +3,7 @@
 use nginx_prove::scenario::Scenario;
 
 use crate::{
-    api, api_events, api_meanwhile, api_openapi, balance, balance_latency, event_connections,
+    api, api_events, api_meanwhile, api_openapi, balance, checks, balance_latency, event_connections,
     event_parts, event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics,
     fuzz, geoip, hipache, metrics, names, names_kept, pages, panic, redis, redis_register,
     redis_scale, redis_ways, redis_write, refusals, register, reload, reload_stock, rollback,
@@ -43,6 +43,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "with http_v2_module",
     ]),
     Scenario::new("event_client_gone", event_requests::client_gone).needs(&["hooks"]),
+    Scenario::new("checks", checks::http).beside_others(),
+    Scenario::new("checks_kinds", checks::kinds).beside_others(),
+    Scenario::new("checks_stopped", checks::stopped).beside_others(),
     Scenario::new("metrics_workers", metrics::workers).beside_others(),
     Scenario::new("metrics_alone", metrics::alone).beside_others(),
     Scenario::new("metrics_many", metrics::many).beside_others(),

@@ -5,6 +5,7 @@ mod bulk;
 mod change;
 #[cfg(feature = "nginx")]
 mod changing;
+mod check;
 mod earlier;
 mod expiry;
 mod feeder;
@@ -12,6 +13,7 @@ mod fill;
 mod hosts;
 mod in_flight;
 mod job;
+mod lines;
 mod local_names;
 mod look;
 mod names;
@@ -35,6 +37,9 @@ pub use bulk::{Bulk, Counts, Progress};
 pub use change::{Attempt, Attempts, Condition, Made, Refused, Wanted};
 #[cfg(feature = "nginx")]
 pub use changing::{change, change_all, tell};
+#[cfg(feature = "nginx")]
+pub use check::Prober;
+pub use check::{CheckFeeder, Checked, Place, Probing, Target};
 pub use earlier::Before;
 pub use expiry::Expiry;
 pub use feeder::{Feed, RouteFeeder};

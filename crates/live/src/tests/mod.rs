@@ -3,6 +3,7 @@
 mod bulk;
 mod change;
 mod change_cost;
+pub(crate) mod check;
 mod cost;
 mod files;
 mod geoip;

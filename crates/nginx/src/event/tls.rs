@@ -12,6 +12,7 @@ use std::cell::UnsafeCell;
 use std::ffi::CString;
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::ptr;
 use std::rc::Rc;
@@ -152,6 +153,11 @@ impl Connection {
             unsafe { sys::ngx_ssl_create_connection(context, raw, sys::NGX_SSL_CLIENT as _) };
         if made != sys::NGX_OK as isize {
             return Err(self.state.error("TLS cannot begin"));
+        }
+        // RFC 6066, section 3: an address is no name of a server.
+        let text = name.to_str().unwrap_or_default();
+        if text.parse::<IpAddr>().is_ok() {
+            return Ok(());
         }
         // SAFETY: nginx has made it just now.
         let ssl = unsafe { (*self.fields().ssl).connection };

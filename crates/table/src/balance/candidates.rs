@@ -1,5 +1,6 @@
 //! What a policy chooses from.
 
+use super::checks::Checks;
 use super::random::Random;
 use super::tries::Tries;
 use crate::route::Options;
@@ -47,6 +48,7 @@ pub struct Candidates<'a, W = AtomicU64> {
     /// What the request is hashed by; empty for nothing.
     pub key: &'a [u8],
     pub(super) chance: Chance<'a>,
+    pub(super) checks: Checks,
 }
 
 /// What is left to chance in one choice: who of those that have just come back takes part.
@@ -114,7 +116,9 @@ impl<'a, W: Word> Candidates<'a, W> {
     fn is_eligible(&self, candidate: &Candidate) -> bool {
         self.tries.admits(candidate.index, candidate.packed)
             && self.peer(candidate).is_none_or(|peer| {
-                peer.available(self.now_ms, self.passive) && self.may_take_more(candidate, &peer)
+                peer.available(self.now_ms, self.passive)
+                    && self.checks.admit(self.table, &peer, self.now_ms)
+                    && self.may_take_more(candidate, &peer)
             })
     }
 

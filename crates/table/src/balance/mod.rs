@@ -2,13 +2,14 @@
 //!
 //! A [`Policy`] is one way to choose, a file of its own and a row in [`POLICIES`]. It sees the backends that may be
 //! tried now ([`Candidates`]) and is told how each try went ([`Sample`]). What all policies have in common is in
-//! [`Selection`]: retries, backups, backends that are drained or speak TLS, and passive health.
+//! [`Selection`]: retries, backups, backends that are drained or speak TLS, passive health and what active checks say.
 //!
 //! Everything a policy remembers is in the table, shared by all workers: a policy itself has at most what can be
 //! computed anew (rings of hash points). Requests in flight are counted there, too, for all policies of a table, and noted in the worker's journal
 //! ([`Journal`](crate::table::Journal)): a worker that is killed leaves none behind.
 
 mod candidates;
+mod checks;
 mod hash;
 mod least_conn;
 mod p2c;
@@ -30,6 +31,7 @@ mod sticky_tests;
 pub(crate) mod tests;
 
 pub use candidates::{Candidate, Candidates};
+pub use checks::Checks;
 pub use policy::{Policy, PolicyRow, Sample};
 pub use random::Random;
 pub use select::{Ended, Rules, Selection};

@@ -1,6 +1,7 @@
 //! The tries of one request: what every policy has in common.
 
 use super::candidates::{Candidate, Candidates, Chance};
+use super::checks::Checks;
 use super::policy::{Policy, Sample};
 use super::random::Random;
 use super::sticky::{Sid, Sids};
@@ -22,6 +23,8 @@ pub struct Rules<'c, W: Word = AtomicU64> {
     pub key: &'c [u8],
     /// For what is left to chance.
     pub random: &'c Random,
+    /// Whether active checks leave some out.
+    pub checks: Checks,
 }
 
 /// What the end of a try has done to its backend.
@@ -142,8 +145,10 @@ impl Selection {
             packed,
         };
         let peer = table.peer(packed.peer())?;
-        let is_well = peer.available(now_ms, rules.passive) && peer.chosen(now_ms, rules.passive);
-        if !is_well || !self.begin(rules, &peer, &chosen, route) {
+        let is_well = peer.available(now_ms, rules.passive)
+            && rules.checks.admit(table, &peer, now_ms)
+            && peer.chosen(now_ms, rules.passive);
+        if !is_well || !self.begin(rules, &peer, &chosen, (route, now_ms)) {
             return None;
         }
         self.tries.mark(chosen.index);
@@ -164,7 +169,9 @@ impl Selection {
                 return Some(next);
             };
             // After its window a failed peer gets one request to prove itself, from whichever worker is first.
-            if peer.chosen(now_ms, rules.passive) && self.begin(rules, &peer, &next, route) {
+            if peer.chosen(now_ms, rules.passive)
+                && self.begin(rules, &peer, &next, (route, now_ms))
+            {
                 return Some(next);
             }
         }
@@ -185,6 +192,7 @@ impl Selection {
             passive: rules.passive,
             key: rules.key,
             chance: Chance::new(rules.random, true),
+            checks: rules.checks,
         };
         let next = rules.policy.next(&candidates);
         if next.is_some() || !candidates.chance.holds.get() {
@@ -208,7 +216,7 @@ impl Selection {
         let only = Candidate { index, packed };
         if let Some(peer) = table.peer(packed.peer()) {
             peer.chosen(now_ms, rules.passive);
-            if !self.begin(rules, &peer, &only, route) {
+            if !self.begin(rules, &peer, &only, (route, now_ms)) {
                 return None;
             }
         }
@@ -222,7 +230,7 @@ impl Selection {
         rules: &Rules<'_, W>,
         peer: &Peer<'_, W>,
         chosen: &Candidate,
-        route: &RouteView<'_>,
+        (route, now_ms): (&RouteView<'_>, u64),
     ) -> bool {
         let mut trying = Trying {
             peer: chosen.packed.peer(),
@@ -232,6 +240,7 @@ impl Selection {
         let most = route.options(chosen.packed).max_conns;
         let goes = !rules.counts && most == 0 || trying.count(rules, peer, most);
         if goes {
+            rules.checks.begin(peer, now_ms);
             self.trying = Some(trying);
         }
         goes

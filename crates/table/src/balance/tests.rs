@@ -1,6 +1,8 @@
 //! Which backend is next, and health.
 
-use super::{Candidate, Candidates, POLICIES, Policy, Random, Rules, Sample, Selection, policy};
+use super::{
+    Candidate, Candidates, Checks, POLICIES, Policy, Random, Rules, Sample, Selection, policy,
+};
 use crate::route::{Match, Resolved};
 use crate::table::tests::{endpoint, memory, put, remove, route};
 use crate::table::{Passive, RouteView, Table};
@@ -26,6 +28,7 @@ pub(crate) fn rules<'c>(policy: &'c dyn Policy, passive: &'c Passive) -> Rules<'
         journal: None,
         key: b"",
         random: Box::leak(Box::new(Random::of(7))),
+        checks: Checks::default(),
     }
 }
 

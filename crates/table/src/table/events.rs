@@ -46,6 +46,8 @@ pub enum By {
     Mark,
     /// Somebody has reset it.
     Reset,
+    /// Active checks.
+    Check,
 }
 
 impl By {
@@ -56,11 +58,11 @@ impl By {
             Self::Requests => "requests",
             Self::Mark => "mark",
             Self::Reset => "reset",
+            Self::Check => "check",
         }
     }
 
-    // Active checks will be one more.
-    const ALL: [Self; 3] = [Self::Requests, Self::Mark, Self::Reset];
+    const ALL: [Self; 4] = [Self::Requests, Self::Mark, Self::Reset, Self::Check];
 }
 
 const PUT: u64 = 1;

@@ -2,10 +2,10 @@
 //!
 //! Every word is `tag 8 | generation 8 | value 48` ([`live`]): failures, time of the last one, time of the last check
 //! (all three of passive health), requests in flight, latency, result of the last probe, time since when it is in use
-//! again; the last one is spare. Passive health follows ngx_http_upstream_round_robin.c (nginx 1.28.3), with
+//! again, and when a request was to go to it last (for active checks only). Passive health follows ngx_http_upstream_round_robin.c (nginx 1.28.3), with
 //! milliseconds for its seconds.
 
-use super::layout::LINE;
+use super::layout::{LINE, head};
 use super::live::{self, HEALTH};
 use super::record::PeerId;
 use super::{Table, Word};
@@ -18,6 +18,10 @@ pub(super) const IN_FLIGHT: usize = 3;
 const LATENCY: usize = 4;
 const PROBE: usize = 5;
 const IN_USE_SINCE: usize = 6;
+const WANTED: usize = 7;
+
+/// How exactly it is known when a peer was wanted last, in milliseconds: its line is not written to more often.
+const WANTED_WITHIN_MS: u64 = 1_000;
 
 /// The part of a word that is its value.
 pub(super) const VALUE: u64 = (1 << 48) - 1;
@@ -112,6 +116,17 @@ impl<'a, W: Word> Table<'a, W> {
         let fails = line.get(FAILS)?.load(Ordering::Relaxed);
         (fails >> 48 == life).then_some(Peer { line, life })
     }
+
+    /// Notes whether so many backends fail their checks that checks take none out. The leader does.
+    pub fn set_panic(&self, panics: bool) {
+        self.mem.publish(head::PANIC, panics.into());
+    }
+
+    /// Whether checks take no backend out, since too many fail together.
+    #[must_use]
+    pub fn is_in_panic(&self) -> bool {
+        self.mem.load(head::PANIC) != 0
+    }
 }
 
 impl<W: Word> Peer<'_, W> {
@@ -159,9 +174,9 @@ impl<W: Word> Peer<'_, W> {
         fails
     }
 
-    /// Forgets its failures: it is used again at once.
+    /// Forgets its failures and what probes have said: it is used again at once.
     pub fn reset(&self) {
-        for word in [FAILS, ACCESSED, CHECKED] {
+        for word in [FAILS, ACCESSED, CHECKED, PROBE] {
             self.set(word, 0);
         }
     }
@@ -272,6 +287,24 @@ impl<W: Word> Peer<'_, W> {
     pub fn set_probe(&self, probe: &Probe) {
         let value = 1 | u64::from(probe.up) << 1 | u64::from(probe.contrary) << 2;
         self.set(PROBE, value | (probe.at_ms & PROBE_TIME) << 10);
+    }
+
+    /// Forgets what probes have said.
+    pub fn forget_probe(&self) {
+        self.set(PROBE, 0);
+    }
+
+    /// A request goes to it, or would if it were not down.
+    pub fn note_wanted(&self, now_ms: u64) {
+        if now_ms.saturating_sub(self.wanted_ms()) >= WANTED_WITHIN_MS {
+            self.set(WANTED, now_ms);
+        }
+    }
+
+    /// When a request was to go to it last, to about a second; 0 for never.
+    #[must_use]
+    pub fn wanted_ms(&self) -> u64 {
+        self.get(WANTED)
     }
 
     /// Since when it is in use again (`slow_start` counts from there), 0 for always.

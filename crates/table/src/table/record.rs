@@ -49,7 +49,7 @@ impl Owner {
 }
 
 /// A peer's line and the life it was in when a record named it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId {
     /// Line number: offset in words divided by 8.
     pub(super) line: u32,

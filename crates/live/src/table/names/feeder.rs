@@ -2,12 +2,12 @@
 
 use super::ask::{Ask, Heard, Reply};
 use super::book::{Book, MOST, News};
-use super::lines::Lines;
 use super::walk::{Ground, Stride, Walk};
 use crate::feeder::{Feeder, Next, Turn};
 use crate::memory::Memory;
 use crate::scheduler;
 use crate::table::hosts::Hosts;
+use crate::table::lines::Lines;
 use crate::table::shared::SharedTable;
 use crate::world::{Level, World};
 use gatehouse_table::route::{Key, Sought};
@@ -132,7 +132,7 @@ impl<M: Memory> NameFeeder<M> {
             began_ms: 0,
             asked_ms: 0,
             hosts_ms: None,
-            lines: Lines::default(),
+            lines: Lines::of("host names"),
             is_full: false,
             was_full: false,
             told_more: false,

@@ -8,7 +8,6 @@ mod answers;
 mod ask;
 mod book;
 mod feeder;
-mod lines;
 #[cfg(feature = "nginx")]
 mod nginx;
 #[cfg(any(test, feature = "nginx"))]

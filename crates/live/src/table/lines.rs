@@ -1,18 +1,29 @@
-//! What is said about names: not all of it when many change at once.
+//! What is said about names and backends: not all of it when many change at once.
 
 /// Lines within [`TOGETHER_MS`].
 const LINES: usize = 10;
 const TOGETHER_MS: u64 = 1_000;
 
 /// Counts lines.
-#[derive(Default)]
 pub(super) struct Lines {
+    /// What they are about.
+    what: &'static str,
     since_ms: u64,
     said: usize,
     unsaid: usize,
 }
 
 impl Lines {
+    /// Lines about these things, none so far.
+    pub(super) fn of(what: &'static str) -> Self {
+        Self {
+            what,
+            since_ms: 0,
+            said: 0,
+            unsaid: 0,
+        }
+    }
+
     /// Whether one more line may be written now; else it is counted.
     pub(super) fn admit(&mut self, now_ms: u64) -> bool {
         if now_ms.saturating_sub(self.since_ms) >= TOGETHER_MS && self.unsaid == 0 {
@@ -34,7 +45,7 @@ impl Lines {
             return None;
         }
         let unsaid = std::mem::take(&mut self.unsaid);
-        Some(format!("and {unsaid} more host names"))
+        Some(format!("and {unsaid} more {}", self.what))
     }
 }
 
@@ -44,10 +55,10 @@ mod tests {
 
     #[test]
     fn a_thousand_names_at_once_are_a_few_lines() {
-        let mut lines = Lines::default();
+        let mut lines = Lines::of("host names");
         for _ in 0..2 {
             let now_ms = 5_000;
-            lines = Lines::default();
+            lines = Lines::of("host names");
             let written = (0..1_000).filter(|_| lines.admit(now_ms)).count();
             assert_eq!(written, 10);
             assert_eq!(lines.rest(now_ms + 999), None);

@@ -1,0 +1,272 @@
+//! Active checks: who is asked, how often, and what of it requests notice.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use nginx_prove::backend::Backend;
+use nginx_prove::env::Env;
+use nginx_prove::poll;
+use nginx_prove::process;
+use nginx_prove::server::{Server, Setup};
+use nix::sys::signal::Signal;
+
+use crate::upstream_site::lines;
+
+const LONG: Duration = Duration::from_secs(15);
+
+/// A backend that says its name, and counts who asks how it is.
+struct Watched {
+    port: u16,
+    seen: Arc<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    is_bad: AtomicBool,
+    checks: AtomicU64,
+    requests: AtomicU64,
+}
+
+impl Watched {
+    fn start(name: &'static str) -> Result<Self, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
+        let port = listener.local_addr().map_err(|e| e.to_string())?.port();
+        let seen = Arc::<Seen>::default();
+        let shared = Arc::clone(&seen);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let seen = Arc::clone(&shared);
+                thread::spawn(move || answer(stream, name, &seen));
+            }
+        });
+        Ok(Self { port, seen })
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn checks(&self) -> u64 {
+        self.seen.checks.load(Ordering::SeqCst)
+    }
+
+    fn requests(&self) -> u64 {
+        self.seen.requests.load(Ordering::SeqCst)
+    }
+
+    fn turn(&self, is_bad: bool) {
+        self.seen.is_bad.store(is_bad, Ordering::SeqCst);
+    }
+
+    /// Waits for so many more checks; how many came meanwhile.
+    fn wait_checks(&self, count: u64) -> Result<u64, String> {
+        let before = self.checks();
+        let came = || Some(self.checks() - before).filter(|came| *came >= count);
+        poll::until(LONG, came).ok_or_else(|| format!("{} is not checked any more", self.url()))
+    }
+}
+
+/// One answer to a request; the status of a check is the backend's.
+fn answer(mut stream: TcpStream, name: &str, seen: &Seen) {
+    let mut text = Vec::new();
+    let mut piece = [0; 1024];
+    while !text.windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut piece) {
+            Ok(count) if count > 0 => text.extend_from_slice(piece.get(..count).unwrap_or(&[])),
+            _ => return,
+        }
+    }
+    let is_check = text.starts_with(b"GET /health HTTP/1.1\r\n");
+    let counted = if is_check {
+        &seen.checks
+    } else {
+        &seen.requests
+    };
+    counted.fetch_add(1, Ordering::SeqCst);
+    let is_bad = is_check && seen.is_bad.load(Ordering::SeqCst);
+    let status = if is_bad { "503 No" } else { "200 OK" };
+    let length = name.len();
+    let _ = stream.write_all(
+        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{name}")
+            .as_bytes(),
+    );
+}
+
+fn conf(workers: usize, check: &str) -> String {
+    format!(
+        "worker_processes {workers};
+        http {{
+            upstream_table apps {{ zone 1m; file apps.json reload=100ms; {check}; }}
+            upstream backend {{ upstream_lookup apps $host; }}
+            access_log off;
+            server {{
+                listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
+                location / {{ proxy_pass http://backend; proxy_set_header Host $host; }}
+            }}
+        }}"
+    )
+}
+
+fn routes(backends: &[&Watched]) -> Vec<u8> {
+    let urls: Vec<String> = backends
+        .iter()
+        .map(|b| format!("\"{}\"", b.url()))
+        .collect();
+    format!("{{\"a.test\": {{\"backends\": [{}]}}}}", urls.join(", ")).into_bytes()
+}
+
+/// Who answers so many requests.
+fn answers(server: &Server, count: usize) -> Result<Vec<String>, String> {
+    (0..count)
+        .map(|_| {
+            let answer = server.get("/", "Host: a.test")?;
+            if answer.status == 200 {
+                Ok(answer.text())
+            } else {
+                Err(format!("status {}", answer.status))
+            }
+        })
+        .collect()
+}
+
+const CHECK: &str = "check http uri=/health interval=200ms timeout=150ms rise=2 fall=2 idle=0";
+
+/// Whatever the number of workers, each backend is asked once in an interval, also across reloads; one that fails its
+/// checks gets no request, and one that has left the table is asked no more.
+pub(super) fn http(env: &Env) -> Result<(), String> {
+    for workers in [1, 2, 4] {
+        http_with(env, workers).map_err(|why| format!("{workers} workers: {why}"))?;
+    }
+    Ok(())
+}
+
+fn http_with(env: &Env, workers: usize) -> Result<(), String> {
+    let (a, b, c) = (
+        Watched::start("a")?,
+        Watched::start("b")?,
+        Watched::start("c")?,
+    );
+    let server = Setup::new(env)?
+        .file("conf/apps.json", &routes(&[&a, &b, &c]))?
+        .start(&conf(workers, CHECK))?;
+    // Before it is known how they are, all are used.
+    let first = answers(&server, 6)?;
+    for name in ["a", "b", "c"] {
+        if !first.iter().any(|one| one == name) {
+            return Err(format!("{name} is not used at first"));
+        }
+    }
+    a.wait_checks(3)?;
+    a.turn(true);
+    let down = format!("backend {} is down: status 503", a.url());
+    server.wait_log(&down, LONG)?;
+    let before = a.requests();
+    if answers(&server, 40)?.iter().any(|one| one == "a") || a.requests() != before {
+        return Err("a backend that is down gets requests".into());
+    }
+    // Checks come as often as they should: by the clock of another backend, which is asked as often.
+    for reload in [false, true] {
+        if reload {
+            server.reload()?;
+        }
+        let before = b.checks();
+        let by_clock = c.wait_checks(15)?;
+        let came = b.checks() - before;
+        if came.abs_diff(by_clock) > 4 {
+            return Err(format!("{came} checks of one, {by_clock} of another"));
+        }
+    }
+    // Nobody counts twice: fifteen intervals take about three seconds.
+    let begun = std::time::Instant::now();
+    let came = b.wait_checks(15)?;
+    let least = Duration::from_millis(180 * (came - 2));
+    if begun.elapsed() < least {
+        return Err(format!("{came} checks within {:?}", begun.elapsed()));
+    }
+    if answers(&server, 20)?.iter().any(|one| one == "a") {
+        return Err("a reload brings a backend in that is down".into());
+    }
+    if lines(&server, &down) != 1 {
+        return Err("that it is down is not said once".into());
+    }
+    a.turn(false);
+    server.wait_log(&format!("backend {} is back", a.url()), LONG)?;
+    let used = || {
+        answers(&server, 6)
+            .ok()?
+            .iter()
+            .any(|one| one == "a")
+            .then_some(())
+    };
+    poll::until(LONG, used).ok_or("a backend that is back is not used")?;
+    server.write_file("conf/apps.json", &routes(&[&a, &c]))?;
+    server.wait_log(r#"1 route, 1 changed"#, LONG)?;
+    c.wait_checks(4)?;
+    let before = b.checks();
+    c.wait_checks(8)?;
+    if b.checks() != before {
+        return Err("a backend that has left the table is checked".into());
+    }
+    server.stop()
+}
+
+/// By a connection, and by a WebSocket's handshake; who is new waits where that is said.
+pub(super) fn kinds(env: &Env) -> Result<(), String> {
+    let (socket, plain) = (Backend::echo()?, Watched::start("plain")?);
+    let check = "check websocket interval=200ms rise=1 fall=1 idle=0 check_first";
+    let ports = [socket.port(), plain.port];
+    let urls = ports.map(|port| format!("\"http://127.0.0.1:{port}\""));
+    let route = format!("{{\"a.test\": {{\"backends\": [{}]}}}}", urls.join(", "));
+    let server = Setup::new(env)?
+        .file("conf/apps.json", route.as_bytes())?
+        .start(&conf(1, check))?;
+    let down = format!("backend {} is down: status 200, not 101", plain.url());
+    server.wait_log(&down, LONG)?;
+    // The other one is used as soon as it has answered; the plain one never was.
+    let used = || (server.get("/", "Host: a.test").ok()?.status != 502).then_some(());
+    poll::until(LONG, used).ok_or("the good one is not used")?;
+    for _ in 0..20 {
+        server.get("/", "Host: a.test")?;
+    }
+    let requests = plain.requests();
+    server.write_conf(&conf(1, "check tcp interval=200ms rise=1 fall=1 idle=0"))?;
+    server.reload()?;
+    server.wait_log(&format!("backend {} is back", plain.url()), LONG)?;
+    drop(socket);
+    // Each of its checks with a WebSocket's handshake came as a request to it.
+    let is_used = || {
+        let answer = server.get("/", "Host: a.test").ok()?;
+        (answer.text() == "plain").then_some(())
+    };
+    poll::until(LONG, is_used).ok_or("a connection is not good enough")?;
+    if plain.requests() <= requests {
+        return Err("nothing came to it".into());
+    }
+    server.stop()
+}
+
+/// A worker that stood still for seconds blames no backend for it.
+pub(super) fn stopped(env: &Env) -> Result<(), String> {
+    let (a, b) = (Watched::start("a")?, Watched::start("b")?);
+    let check =
+        "check http uri=/health interval=100ms timeout=100ms rise=1 fall=1 idle=0 panic=100%";
+    let server = Setup::new(env)?
+        .file("conf/apps.json", &routes(&[&a, &b]))?
+        .start(&conf(1, check))?;
+    a.wait_checks(5)?;
+    let worker = *server.worker_pids().first().ok_or("no worker")?;
+    for _ in 0..3 {
+        process::send(worker, Signal::SIGSTOP)?;
+        thread::sleep(Duration::from_millis(1_500));
+        process::send(worker, Signal::SIGCONT)?;
+        a.wait_checks(5)?;
+    }
+    if lines(&server, "is down") > 0 {
+        return Err("a backend was blamed".into());
+    }
+    server.stop()
+}
