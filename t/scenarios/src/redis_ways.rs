@@ -77,7 +77,7 @@ pub(super) fn tls(env: &Env) -> Result<(), String> {
         openssl(
             &dir,
             &format!(
-                "req -x509 -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.crt -days 3 -subj /CN={name} -addext subjectAltName=DNS:redis.test"
+                "req -x509 -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.crt -days 3 -subj /CN={name} -addext subjectAltName=DNS:redis.test,DNS:localhost"
             ),
         )?;
     }
@@ -93,11 +93,13 @@ pub(super) fn tls(env: &Env) -> Result<(), String> {
     redis.route("a.test", &[&url(one.port())])?;
     let address = format!("127.0.0.1:{}", port.number());
     let good = format!("tls tls_ca={shown}/good.crt");
-    for more in [
-        format!("{good} tls_name=redis.test"),
-        "tls tls_verify=off".into(),
+    for way in [
+        format!("{address} {good} tls_name=redis.test"),
+        format!("{address} tls tls_verify=off"),
+        // A server that is named has the name that is verified.
+        format!("localhost:{} {good}", port.number()),
     ] {
-        let server = start(env, &conf(&format!("{address} {more}"), ""))?;
+        let server = start(env, &conf(&way, ""))?;
         wait_answer(&server, "a.test", "one")?;
         redis.route("b.test", &[&url(one.port())])?;
         wait_answer(&server, "b.test", "one")?;
