@@ -176,6 +176,11 @@ pub(super) fn held(env: &Env) -> Result<(), String> {
             return Err("nginx has closed an answer".into());
         }
     }
+    // It was renewed after each third of its second, which the client sees.
+    let renewed = held.text().matches("1\r\n\n\r\n").count();
+    if !(1..=8).contains(&renewed) {
+        return Err(format!("{renewed} renewals in two and a half seconds"));
+    }
     // The newer of two registrations counts. Who goes is gone at once, long before the time is over.
     let newer = Held::begin(port, "a.test", one.port(), 60)?;
     held.end()?;
