@@ -17,6 +17,11 @@ pub(crate) const LIVE: &[&str] = &[
     "names_services",
     "names_api",
     "upgrade",
+    "balance_killed",
+    "balance_old_killed",
+    "balance_resized",
+    "balance_max_conns",
+    "balance_sticky",
     "refusals_logged_once",
     "tenants_keys_change",
     "tenants_one_version",
@@ -154,11 +159,14 @@ const SUBJECTS: &[(&str, &[&str])] = &[
             "names_change",
         ],
     ),
-    ("upstream/mod", &["names_change", "upstream_", "examples"]),
+    (
+        "upstream/mod",
+        &["names_change", "upstream_", "examples", "balance_"],
+    ),
     ("shm/", &["reload_", "upstream_", "geoip_", "metrics_"]),
     (
         "upstream",
-        &["upstream_", "examples", "reload_", "hipache_"],
+        &["upstream_", "examples", "reload_", "hipache_", "balance_"],
     ),
     ("table/", &["upstream_", "reload_", "api_"]),
 ];
