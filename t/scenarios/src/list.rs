@@ -3,11 +3,11 @@
 use nginx_prove::scenario::Scenario;
 
 use crate::{
-    api, api_events, api_meanwhile, api_openapi, balance, checks, balance_latency, event_connections,
-    event_parts, event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics,
-    fuzz, geoip, hipache, metrics, names, names_kept, pages, panic, redis, redis_register,
-    redis_scale, redis_ways, redis_write, refusals, register, reload, reload_stock, rollback,
-    satisfy, tenants, token_paths, upgrade, upstream, upstream_feed, upstream_lease,
+    api, api_events, api_meanwhile, api_openapi, balance, balance_latency, checks,
+    event_connections, event_parts, event_requests, event_resolver, event_tasks, examples, exiting,
+    feeder_panics, fuzz, geoip, hipache, metrics, names, names_kept, pages, panic, redis,
+    redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload, reload_stock,
+    rollback, satisfy, tenants, token_paths, upgrade, upstream, upstream_feed, upstream_lease,
     upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 

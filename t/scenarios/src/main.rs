@@ -8,11 +8,8 @@ mod api_events;
 mod api_meanwhile;
 mod api_openapi;
 mod balance;
-<<<<<<< HEAD
 mod balance_latency;
-=======
 mod checks;
->>>>>>> 802f8b7 (Upstream: check http, tcp and websocket, by one worker)
 mod event_connections;
 mod event_parts;
 mod event_requests;
