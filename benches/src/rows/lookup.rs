@@ -86,7 +86,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "balance_hash",
         title: "`balance=hash hash_key=$request_uri`, the same",
-        ours: answers(200, &["ours", "balanced", "hash"]),
+        ours: answers(200, &["ours", "balanced", "ring"]),
         goal: BALANCED,
         ..LOOKUP
     },

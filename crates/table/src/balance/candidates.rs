@@ -13,6 +13,9 @@ use std::sync::atomic::AtomicU64;
 /// Rounds that a backend may have won too little or too much by, for [`Candidates::round`].
 const CREDIT: i32 = 16;
 
+/// So many candidates are looked at once and kept at hand.
+pub(super) const FEW: usize = 8;
+
 /// A backend that may be tried now.
 #[derive(Clone, Copy)]
 pub struct Candidate {
@@ -22,6 +25,12 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// None: what holds the place of one.
+    pub(super) const NOBODY: Self = Self {
+        index: usize::MAX,
+        packed: Packed::NOTHING,
+    };
+
     /// Its share of requests, 1 to 65535.
     #[must_use]
     pub fn weight(&self) -> u16 {
@@ -81,7 +90,7 @@ impl<'a> Chance<'a> {
 
 impl<'a, W: Word> Candidates<'a, W> {
     /// The candidates in the route's order.
-    pub fn iter(&self) -> impl Iterator<Item = Candidate> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = Candidate> + Clone + '_ {
         let all = self.route.packed().enumerate();
         all.map(|(index, packed)| Candidate { index, packed })
             .filter(|candidate| self.is_eligible(candidate))
@@ -176,19 +185,22 @@ impl<'a, W: Word> Candidates<'a, W> {
         Some(best)
     }
 
-    /// A round in which only some `may_win`, but all take part: who cannot win gains its weight for a later round, so that
+    /// A round in which all candidates take part, but only some may win (true): who cannot win gains its weight for a later round, so that
     /// over time each has its share of what there was to choose. What a backend has gained is bounded: one that was busy
     /// for long is not given all requests afterwards. `total` is the sum of the candidates' weights.
-    pub fn round(&self, total: i32, may_win: impl Fn(&Candidate) -> bool) -> Option<Candidate> {
+    pub(super) fn round(
+        &self,
+        total: i32,
+        all: impl Iterator<Item = (Candidate, bool)>,
+    ) -> Option<Candidate> {
         if let Some(cell) = self.cell_of_two() {
-            return self.round_of_two(cell, may_win);
+            return self.round_of_two(cell, all);
         }
         let most = total.saturating_mul(CREDIT);
         let mut best: Option<(Candidate, i32)> = None;
-        for candidate in self.iter() {
+        for (candidate, may_win) in all {
             let current = self.add_within(&candidate, candidate.weight().into(), most);
-            let is_better = best.is_none_or(|(_, heaviest)| current > heaviest);
-            if is_better && may_win(&candidate) {
+            if may_win && best.is_none_or(|(_, heaviest)| current > heaviest) {
                 best = Some((candidate, current));
             }
         }
@@ -197,14 +209,17 @@ impl<'a, W: Word> Candidates<'a, W> {
         Some(best)
     }
 
-    fn round_of_two(&self, cell: u32, may_win: impl Fn(&Candidate) -> bool) -> Option<Candidate> {
-        let mut candidates = self.iter();
-        let first = candidates.next()?;
-        let Some(second) = candidates.next() else {
-            return may_win(&first).then_some(first);
+    fn round_of_two(
+        &self,
+        cell: u32,
+        mut all: impl Iterator<Item = (Candidate, bool)>,
+    ) -> Option<Candidate> {
+        let (first, first_may) = all.next()?;
+        let Some((second, second_may)) = all.next() else {
+            return first_may.then_some(first);
         };
         let weights = (first.weight(), second.weight());
-        let first_wins = match (may_win(&first), may_win(&second)) {
+        let first_wins = match (first_may, second_may) {
             (true, true) => self.table.turn_of_two(cell, weights),
             (false, false) => return None,
             (is_first, _) => {
@@ -239,6 +254,16 @@ impl<'a, W: Word> Candidates<'a, W> {
         let weights = (first.weight(), second.weight());
         let first_is_next = self.table.turn_of_two(cell, weights);
         Some(if first_is_next { first } else { second })
+    }
+
+    /// All candidates, if they are few: `room` holds them.
+    pub(super) fn few<'r>(&self, room: &'r mut [Candidate; FEW]) -> Option<&'r [Candidate]> {
+        let mut count: usize = 0;
+        for candidate in self.iter() {
+            *room.get_mut(count)? = candidate;
+            count = count.wrapping_add(1);
+        }
+        room.get(..count)
     }
 
     /// Adds to a candidate's current weight and gives the sum.

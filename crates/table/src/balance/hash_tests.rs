@@ -149,3 +149,23 @@ fn rings_follow_their_routes_and_are_bounded() {
         );
     }
 }
+
+/// How long the largest rings take to be made.
+#[test]
+#[ignore = "a measurement: run alone with --release --nocapture"]
+fn making_a_ring() {
+    let memory = memory(1024);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    for weights in [
+        vec![1; 4],
+        vec![3; 100],
+        vec![100, 100, 120],
+        vec![60_000, 200, 1],
+    ] {
+        put(&table, "a", &weighted(&weights)).unwrap();
+        let hash = Hash::default();
+        let begin = std::time::Instant::now();
+        places(&hash, &table, 1);
+        println!("{} backends: {:?}", weights.len(), begin.elapsed());
+    }
+}

@@ -1,6 +1,6 @@
 //! `balance=least_conn`: the backend with the fewest requests in flight for its weight; round robin among equals.
 
-use super::candidates::{Candidate, Candidates};
+use super::candidates::{Candidate, Candidates, FEW};
 use super::policy::{Policy, PolicyRow};
 use crate::table::Word;
 
@@ -16,24 +16,11 @@ pub(super) struct LeastConn;
 
 impl<W: Word> Policy<W> for LeastConn {
     fn next(&self, candidates: &Candidates<'_, W>) -> Option<Candidate> {
-        let load = |candidate: &Candidate| Load {
-            requests: candidates.peer(candidate).map_or(0, |p| p.in_flight()),
-            weight: candidate.weight().into(),
-        };
-        let mut total: i32 = 0;
-        let mut least: Option<Load> = None;
-        for candidate in candidates.iter() {
-            total = total.saturating_add(candidate.weight().into());
-            let load = load(&candidate);
-            if least.as_ref().is_none_or(|least| load.below(least)) {
-                least = Some(load);
-            }
+        let mut room = [Candidate::NOBODY; FEW];
+        match candidates.few(&mut room) {
+            Some(few) => of_few(candidates, few),
+            None => of_many(candidates),
         }
-        let least = least?;
-        // Another worker may have changed a count meanwhile: then any may be chosen rather than none.
-        candidates
-            .round(total, |candidate| !least.below(&load(candidate)))
-            .or_else(|| candidates.round(total, |_| true))
     }
 
     fn counts(&self) -> bool {
@@ -41,13 +28,64 @@ impl<W: Word> Policy<W> for LeastConn {
     }
 }
 
+/// Each peer is looked at once.
+fn of_few<W: Word>(candidates: &Candidates<'_, W>, few: &[Candidate]) -> Option<Candidate> {
+    let mut loads = [Load::NONE; FEW];
+    let mut total: i32 = 0;
+    for (load, candidate) in loads.iter_mut().zip(few) {
+        *load = Load::of(candidates, candidate);
+        total = total.saturating_add(candidate.weight().into());
+    }
+    let pairs = few.iter().zip(&loads);
+    let least = pairs.clone().map(|(_, load)| *load).reduce(Load::least)?;
+    candidates.round(
+        total,
+        pairs.map(|(candidate, load)| (*candidate, !least.below(load))),
+    )
+}
+
+fn of_many<W: Word>(candidates: &Candidates<'_, W>) -> Option<Candidate> {
+    let load = |candidate: &Candidate| Load::of(candidates, candidate);
+    let least = candidates
+        .iter()
+        .map(|one| load(&one))
+        .reduce(Load::least)?;
+    let weights = candidates.iter().map(|one| i32::from(one.weight()));
+    let total = weights.fold(0, i32::saturating_add);
+    // Another worker may have changed a count meanwhile: then any may be chosen rather than none.
+    let round = |any: bool| {
+        let all = candidates.iter();
+        let all = all.map(|one| (one, any || !least.below(&load(&one))));
+        candidates.round(total, all)
+    };
+    round(false).or_else(|| round(true))
+}
+
 /// Requests in flight for a weight.
+#[derive(Clone, Copy)]
 struct Load {
     requests: u64,
     weight: u64,
 }
 
 impl Load {
+    const NONE: Self = Self {
+        requests: 0,
+        weight: 1,
+    };
+
+    fn of<W: Word>(candidates: &Candidates<'_, W>, one: &Candidate) -> Self {
+        Self {
+            requests: candidates.peer(one).map_or(0, |peer| peer.in_flight()),
+            weight: one.weight().into(),
+        }
+    }
+
+    /// The lesser one, the first of equals.
+    fn least(self, other: Self) -> Self {
+        if other.below(&self) { other } else { self }
+    }
+
     fn below(&self, other: &Self) -> bool {
         // Both are far below 32 bits: counts have 24, weights 16.
         let (here, there) = (

@@ -5,7 +5,7 @@
 //! backend look like a slow one.) What is known of a backend that gets no requests is worth less and less, so that it is
 //! tried again.
 
-use super::candidates::{Candidate, Candidates};
+use super::candidates::{Candidate, Candidates, FEW};
 use super::policy::{Policy, PolicyRow, Sample};
 use crate::table::{Latency, Peer, Word};
 
@@ -28,17 +28,11 @@ pub(super) struct PowerOfTwo;
 
 impl<W: Word> Policy<W> for PowerOfTwo {
     fn next(&self, candidates: &Candidates<'_, W>) -> Option<Candidate> {
-        let total = candidates.iter().map(|one| u32::from(one.weight())).sum();
-        let random = candidates.random();
-        let low = random as u32;
-        let first = at_weight(candidates, below(low, total), None)?;
-        let others = total.saturating_sub(first.weight().into());
-        let high = (random >> 32) as u32;
-        let Some(second) = at_weight(candidates, below(high, others), Some(&first)) else {
-            return Some(first);
-        };
-        let is_better = cost(candidates, &second) < cost(candidates, &first);
-        Some(if is_better { second } else { first })
+        let mut room = [Candidate::NOBODY; FEW];
+        match candidates.few(&mut room) {
+            Some(few) => better(candidates, few.iter().copied()),
+            None => better(candidates, candidates.iter()),
+        }
     }
 
     fn counts(&self) -> bool {
@@ -55,22 +49,33 @@ impl<W: Word> Policy<W> for PowerOfTwo {
     }
 }
 
+/// The better of two at random.
+fn better<W: Word>(
+    candidates: &Candidates<'_, W>,
+    all: impl Iterator<Item = Candidate> + Clone,
+) -> Option<Candidate> {
+    let weights = all.clone().map(|one| u32::from(one.weight()));
+    let total = weights.fold(0, u32::saturating_add);
+    let random = candidates.random();
+    let first = at_weight(all.clone(), below(random as u32, total))?;
+    let left = total.saturating_sub(first.weight().into());
+    let others = all.filter(|one| one.index != first.index);
+    let Some(second) = at_weight(others, below((random >> 32) as u32, left)) else {
+        return Some(first);
+    };
+    let is_better = cost(candidates, &second) < cost(candidates, &first);
+    Some(if is_better { second } else { first })
+}
+
 /// A number below `total`, 0 if there is none.
 fn below(random: u32, total: u32) -> u32 {
     (u64::from(random).wrapping_mul(total.into()) >> 32) as u32
 }
 
-/// The candidate at this place, where each has as many as its weight; `but` has none.
-fn at_weight<W: Word>(
-    candidates: &Candidates<'_, W>,
-    place: u32,
-    but: Option<&Candidate>,
-) -> Option<Candidate> {
+/// The candidate at this place, where each has as many as its weight.
+fn at_weight(mut all: impl Iterator<Item = Candidate>, place: u32) -> Option<Candidate> {
     let mut left = place;
-    let mut others = candidates
-        .iter()
-        .filter(|one| but.is_none_or(|but| but.index != one.index));
-    others.find(|one| match left.checked_sub(one.weight().into()) {
+    all.find(|one| match left.checked_sub(one.weight().into()) {
         Some(rest) => {
             left = rest;
             false

@@ -161,6 +161,9 @@ const _: () = assert!(super::layout::MAX_WORDS / super::layout::LINE <= 1 << 27)
 pub(crate) struct Packed(pub(super) u64, pub(super) u64);
 
 impl Packed {
+    /// What holds the place of a backend.
+    pub(crate) const NOTHING: Self = Self(0, 0);
+
     pub(crate) fn peer(self) -> PeerId {
         PeerId {
             line: bits(self.0, 36, 28) as u32,

@@ -67,7 +67,7 @@ impl<'b> RouteView<'b> {
         self.first().backends()
     }
 
-    pub(crate) fn packed(&self) -> impl Iterator<Item = Packed> + use<'b> {
+    pub(crate) fn packed(&self) -> impl Iterator<Item = Packed> + Clone + use<'b> {
         let first = self.first();
         self.words
             .get(first.backends_at()..first.attached_at())
