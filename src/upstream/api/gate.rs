@@ -120,7 +120,7 @@ impl Call<'_> {
             Place::Route(_) => (&[Get, Head, Options], &[Put, Patch, Delete]),
             Place::Backends(_) => (&[Options], &[Post, Patch, Delete]),
             Place::Reset(_) => (&[Options], &[Post]),
-            Place::Events | Place::Report(_) => (&[Get, Head, Options], &[]),
+            Place::Events | Place::Health | Place::Report(_) => (&[Get, Head, Options], &[]),
             Place::Unknown => (&[], &[]),
         }
     }
@@ -132,9 +132,10 @@ impl Call<'_> {
             (Place::Route(_), true) => "GET, HEAD, OPTIONS, PUT, PATCH, DELETE",
             (Place::Backends(_), true) => "OPTIONS, POST, PATCH, DELETE",
             (Place::Reset(_), true) => "OPTIONS, POST",
-            (Place::All | Place::Route(_) | Place::Events | Place::Report(_), _) => {
-                "GET, HEAD, OPTIONS"
-            }
+            (
+                Place::All | Place::Route(_) | Place::Events | Place::Health | Place::Report(_),
+                _,
+            ) => "GET, HEAD, OPTIONS",
             _ => "OPTIONS",
         }
     }

@@ -26,35 +26,21 @@ pub(super) fn tag(routes: &Table<'_>) -> ETag {
 pub(super) fn all(r: Request<'_>, call: &Call<'_>) -> Result<Reply, Problem> {
     let query = Query::parse(r.args(), &["after", "limit", "owner"])?;
     let routes = call.table.routes().ok_or_else(Problem::busy)?;
-    // A key that is none finds its place in the order as well.
-    let after = query.after.map(|text| {
-        Key::parse(&text, call.table.mode()).map_or(text, |key| key.as_bytes().to_vec())
-    });
     let tag = tag(&routes);
     if Expected::of(r).is_known(tag) {
         return Ok(head(304).header("ETag", &tag.to_string()).bytes(""));
     }
-    // One more than wanted tells whether there are more.
-    let wanted = query.limit.map(|limit| limit.saturating_add(1));
-    let pages = Pages {
-        listing: Listing::new(
-            &routes,
-            after.as_deref(),
-            wanted.filter(|_| query.owner.is_none()),
-        ),
-        table: Rc::clone(call.table.shared()),
-        owner: query.owner,
-        limit: query.limit.unwrap_or(u64::MAX),
-        count: 0,
-        last: Vec::new(),
-        stage: Stage::Begin,
-    };
+    let pages = Pages::new(call, &routes, query, Box::new(write_member));
     Ok(head(200).header("ETag", &tag.to_string()).stream(pages))
 }
 
+/// Writes what a list says of a route, behind its key.
+pub(super) type Row = Box<dyn Fn(&Table<'_>, &RouteView<'_>, &mut Vec<u8>)>;
+
 /// The text of a list, made piece by piece.
-struct Pages {
+pub(super) struct Pages {
     table: Rc<SharedTable<Zone>>,
+    row: Row,
     listing: Listing,
     owner: Option<Owner>,
     limit: u64,
@@ -100,9 +86,31 @@ impl Producer for Pages {
 }
 
 impl Pages {
+    /// Those of the routes that a query wants.
+    pub(super) fn new(call: &Call<'_>, routes: &Table<'_>, query: Query, row: Row) -> Self {
+        // A key that is none finds its place in the order as well.
+        let after = query.after.map(|text| {
+            Key::parse(&text, call.table.mode()).map_or(text, |key| key.as_bytes().to_vec())
+        });
+        // One more than wanted tells whether there are more.
+        let wanted = query.limit.map(|limit| limit.saturating_add(1));
+        let wanted = wanted.filter(|_| query.owner.is_none());
+        Self {
+            listing: Listing::new(routes, after.as_deref(), wanted),
+            table: Rc::clone(call.table.shared()),
+            row,
+            owner: query.owner,
+            limit: query.limit.unwrap_or(u64::MAX),
+            count: 0,
+            last: Vec::new(),
+            stage: Stage::Begin,
+        }
+    }
+
     fn step(&mut self, routes: &Table<'_>, out: &mut Vec<u8>) {
         let Self {
             listing,
+            row,
             owner,
             limit,
             count,
@@ -119,7 +127,9 @@ impl Pages {
                 return false;
             }
             out.extend_from_slice(if *count > 0 { b",\n" } else { b"\n" });
-            write_member(&view, out);
+            write_text(&String::from_utf8_lossy(view.key()), out);
+            out.push(b':');
+            row(routes, &view, out);
             *count = count.saturating_add(1);
             last.clear();
             last.extend_from_slice(view.key());
@@ -133,9 +143,7 @@ impl Pages {
     }
 }
 
-/// `"KEY":{…}`
-fn write_member(view: &RouteView<'_>, out: &mut Vec<u8>) {
-    write_text(&String::from_utf8_lossy(view.key()), out);
-    out.push(b':');
+/// `{…}`
+fn write_member(_: &Table<'_>, view: &RouteView<'_>, out: &mut Vec<u8>) {
     view.written().write_json(out);
 }

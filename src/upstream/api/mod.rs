@@ -6,6 +6,7 @@ mod edit;
 mod editing;
 mod events;
 pub(super) mod gate;
+mod health;
 mod list;
 mod names;
 mod one;
@@ -150,6 +151,7 @@ fn serve(r: Request<'_>, call: &Call<'_>, body: Body<'_>) -> Result<Answer, Prob
             Ok(change(r, call, edit::backends(r, call, key, body)?))
         }
         (Place::Reset(key), Post) => one::reset(r, call, key).map(Answer::from),
+        (Place::Health, Get | Head) => health::show(r, call).map(Answer::from),
         (Place::Events, Get | Head) => events::follow(r, call).map(Answer::from),
         (Place::Report(of), Get | Head) => Ok(report::answer(r, *of).into()),
         _ => Err(Problem::nowhere()),

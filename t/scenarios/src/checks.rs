@@ -106,6 +106,7 @@ fn conf(workers: usize, check: &str) -> String {
             server {{
                 listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
                 location / {{ proxy_pass http://backend; proxy_set_header Host $host; }}
+                location /_apps/ {{ upstream_api apps; }}
             }}
         }}"
     )
@@ -167,6 +168,14 @@ fn http_with(env: &Env, workers: usize) -> Result<(), String> {
     let before = a.requests();
     if answers(&server, 40)?.iter().any(|one| one == "a") || a.requests() != before {
         return Err("a backend that is down gets requests".into());
+    }
+    let health = server.get("/_apps/-/health", "")?.text();
+    let shown = format!(
+        r#"{{"url":"{}","state":"down","fails":0,"check":{{"up":false,"#,
+        a.url()
+    );
+    if !health.contains(&shown) {
+        return Err(format!("it is not shown as down: {health}"));
     }
     // Checks come as often as they should: by the clock of another backend, which is asked as often.
     for reload in [false, true] {

@@ -13,6 +13,8 @@ pub enum Place {
     Reset(Vec<u8>),
     /// Changes, as they come.
     Events,
+    /// How each backend is.
+    Health,
     /// What this nginx says of itself.
     Report(Report),
     /// There is no such thing.
@@ -50,6 +52,7 @@ pub fn place(location: &[u8], uri: &[u8], target: &[u8]) -> Place {
     match texts.as_slice() {
         [b""] => Place::All,
         [b"-", b"events"] => Place::Events,
+        [b"-", b"health"] => Place::Health,
         [b"-", b"metrics"] => Place::Report(Report::Metrics),
         [b"-", b"ready"] => Place::Report(Report::Ready),
         [b"-", b"version"] => Place::Report(Report::Version),

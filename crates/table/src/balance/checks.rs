@@ -21,14 +21,17 @@ impl Checks {
         peer: &Peer<'_, W>,
         now_ms: u64,
     ) -> bool {
-        !self.on || self.is_up(peer) || {
+        self.allow(peer) || {
             peer.note_wanted(now_ms);
             table.is_in_panic()
         }
     }
 
-    fn is_up<W: Word>(self, peer: &Peer<'_, W>) -> bool {
-        peer.probe().map_or(!self.first, |probe| probe.up)
+    /// Whether checks have nothing against it.
+    #[inline]
+    #[must_use]
+    pub fn allow<W: Word>(self, peer: &Peer<'_, W>) -> bool {
+        !self.on || peer.probe().map_or(!self.first, |probe| probe.up)
     }
 
     /// A request goes to it.

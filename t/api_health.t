@@ -1,0 +1,55 @@
+# `GET /-/health`: how each backend is, as this nginx sees it.
+use Test::Nginx::Socket 'no_plan';
+
+our $Http = <<'_EOC_';
+    upstream_table apps { zone 1m; file apps.json; passive fails=1 window=60s; }
+    upstream backend { upstream_lookup apps $host; }
+_EOC_
+
+our $Config = <<'_EOC_';
+    location /_apps/ { upstream_api apps; }
+    location / { proxy_pass http://backend; proxy_set_header Host $host; }
+_EOC_
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: one that has failed is down, one that is drained is draining
+--- http_upstream: a
+--- http_config eval: $::Http
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_RAND_PORT_1", "http://127.0.0.1:$TEST_NGINX_PORT_A", {"url": "http://127.0.0.9:1", "drain": true}]}}
+--- config eval: $::Config
+--- request eval
+["GET /_apps/-/health", "GET /", "GET /", "GET /_apps/-/health"]
+--- more_headers
+Host: a.test
+--- response_body_like eval
+["^\\{\"version\":1,\"routes\":\\{\n\"a.test\":\\[\\{\"url\":\"http://127.0.0.1:\\d+\",\"state\":\"up\",\"fails\":0\\},\\{\"url\":\"http://127.0.0.1:\\d+\",\"state\":\"up\",\"fails\":0\\},\\{\"url\":\"http://127.0.0.9:1\",\"state\":\"draining\",\"fails\":0\\}\\]\\}\\}\n\$",
+ "", "", "\\[\\{\"url\":\"http://127.0.0.1:\\d+\",\"state\":\"down\",\"fails\":1\\},\\{\"url\":\"http://127.0.0.1:\\d+\",\"state\":\"up\",\"fails\":0"]
+--- error_code eval
+[200, 200, 200, 200]
+
+=== TEST 2: pages, and who may ask
+--- http_config eval: $::Http
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.9:1"]}, "b.test": {"backends": []}}
+>>> ../conf/key
+example
+--- config
+location /_apps/ { upstream_api apps; }
+location /_key/ { upstream_api apps key_file=key; }
+--- request eval
+["GET /_apps/-/health?limit=1", "GET /_key/-/health", "HEAD /_apps/-/health", "GET /_apps/-/health?x=1", "GET /_apps/-/health/", "OPTIONS /_apps/-/health"]
+--- error_code eval
+[200, 401, 200, 400, 404, 204]
+--- response_body_like eval
+["\"next\":\"[ab].test\"", "", "", "", "", ""]
+--- response_headers eval
+["Cache-Control: no-store
+Content-Type: application/json", "WWW-Authenticate: Bearer", "Cache-Control: no-store", "Content-Type: application/json", "Content-Type: application/json", "Allow: GET, HEAD, OPTIONS"]
+--- no_error_log
+[alert]
