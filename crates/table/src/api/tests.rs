@@ -33,6 +33,7 @@ fn a_key_is_one_segment_decoded_once() {
         at("/_apps/a/backends/reset", "/_apps/a/backends/reset"),
         Place::Reset("a".into())
     );
+    assert_eq!(at("/_apps/-/events", "/_apps/-/events"), Place::Events);
     for (name, report) in [
         ("version", Report::Version),
         ("ready", Report::Ready),

@@ -104,7 +104,9 @@ fn put_all(table: &Table<'_>, new: &BTreeMap<u16, Shape>, text: &str) -> usize {
 }
 
 fn check_all(table: &Table<'_>, routes: &BTreeMap<u16, Shape>, text: &str) {
-    assert_eq!(table.stats().routes, routes.len() as u64);
+    let stats = table.stats();
+    assert_eq!(stats.routes, routes.len() as u64);
+    assert_eq!(stats.free_words(), stats.free_pages * 1_024);
     let mut buf = [0; crate::table::MAX_RECORD_WORDS];
     for (n, shape) in routes {
         let hit = table
