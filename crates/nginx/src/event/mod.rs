@@ -15,6 +15,7 @@ pub(crate) mod own;
 pub mod resolver;
 mod shutdown;
 pub mod sleep;
+pub mod spare;
 mod state;
 pub mod task;
 pub mod timer;

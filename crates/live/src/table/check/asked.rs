@@ -73,6 +73,9 @@ pub trait Probing {
     /// Begins a check, whose end comes some time; false if it cannot.
     fn begin(&self, id: PeerId, target: &Target) -> bool;
 
+    /// How many checks may be under way at once, as things are now.
+    fn most_open(&self) -> usize;
+
     /// The next check that has ended.
     fn ended(&self) -> Option<Checked>;
 

@@ -17,8 +17,6 @@ use std::sync::atomic::AtomicU64;
 const BUCKETS: usize = 16;
 /// Checks that begin or end in one step.
 const CHECKS: usize = 16;
-/// Checks under way at once: each has a connection.
-const MOST_OPEN: usize = 256;
 /// The table is walked through as often as this, and no more than a twentieth of the time.
 const WALK_MS: u64 = 500;
 const SHARE: u64 = 20;
@@ -327,7 +325,7 @@ impl<M: Memory> CheckFeeder<M> {
         self.allow(now_ms);
         let mut any = false;
         for _ in 0..CHECKS {
-            if self.book.open() >= MOST_OPEN || self.allowed < ONE {
+            if !self.has_room() || self.allowed < ONE {
                 break;
             }
             let Some(id) = self.book.take_due(now_ms) else {
@@ -337,6 +335,11 @@ impl<M: Memory> CheckFeeder<M> {
             self.begin_one(routes, id, now_ms);
         }
         any
+    }
+
+    /// Whether one more may be under way: each has a connection.
+    fn has_room(&self) -> bool {
+        self.book.open() < self.prober.most_open()
     }
 
     fn begin_one(&mut self, routes: &Table<'_, AtomicU64>, id: PeerId, now_ms: u64) {
@@ -384,7 +387,7 @@ impl<M: Memory> CheckFeeder<M> {
         if self.book.open() > 0 {
             pause = pause.min(LOOK_MS);
         }
-        let next_ms = self.book.next_ms().filter(|_| self.book.open() < MOST_OPEN);
+        let next_ms = self.book.next_ms().filter(|_| self.has_room());
         for at_ms in [next_ms, Some(self.walk_not_before_ms)]
             .into_iter()
             .flatten()

@@ -4,6 +4,7 @@ use super::asked::{Checked, Place, Probing, Target};
 use gatehouse_nginx::event::address::Address;
 use gatehouse_nginx::event::connection::Connection;
 use gatehouse_nginx::event::sleep::within;
+use gatehouse_nginx::event::spare::connections;
 use gatehouse_nginx::event::task;
 use gatehouse_nginx::event::tls::Tls;
 use gatehouse_table::check::{Answer, Check, Kind, Question, Verdict};
@@ -15,6 +16,10 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+/// Connections are for clients first: checks have so small a part of a worker's, so many at most, and only one where
+/// the worker has no more than that left.
+const SHARE: usize = 8;
+const MOST_OPEN: usize = 256;
 /// Bytes read at once.
 const PIECE: usize = 2 * 1024;
 
@@ -63,6 +68,16 @@ impl Probing for Prober {
             let result = result.unwrap_or_else(|_| Err("timed out".into()));
             ended.borrow_mut().push_back((id, result));
         })
+    }
+
+    fn most_open(&self) -> usize {
+        let (free, all) = connections();
+        let share = all / SHARE;
+        if free < share {
+            1
+        } else {
+            share.clamp(1, MOST_OPEN)
+        }
     }
 
     fn ended(&self) -> Option<Checked> {
