@@ -141,6 +141,9 @@ check http panic=101%;
 # a path where nothing is asked for
 check tcp uri=/;
 => "uri=" means nothing in "check tcp"
+# idle together with check_first
+check http check_first idle=1m;
+=> "idle=" means nothing with "check_first" in "check" directive
 # statuses where another one is due
 check websocket expect=200;
 => "expect=" means nothing in "check websocket"

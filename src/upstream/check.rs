@@ -58,6 +58,15 @@ pub(super) fn read(cf: &Conf<'_, Gatehouse>, given: &[&str]) -> Result<CheckLine
     if !seen.contains("timeout") {
         check.timeout_ms = check.timeout_ms.min(check.interval_ms);
     }
+    if check.first {
+        // Who waits for an answer is asked, whether requests have wanted it or not: else the first ones would find nobody.
+        if seen.contains("idle") && check.idle_ms != 0 {
+            return Err(Error::new(
+                "\"idle=\" means nothing with \"check_first\" in \"check\" directive",
+            ));
+        }
+        check.idle_ms = 0;
+    }
     if check.timeout_ms > check.interval_ms {
         return Err(Error::new(
             "\"timeout=\" must not be longer than \"interval=\" in \"check\" directive",
