@@ -226,7 +226,7 @@ fn http_with(env: &Env, workers: usize) -> Result<(), String> {
 /// By a connection, and by a WebSocket's handshake; who is new waits where that is said.
 pub(super) fn kinds(env: &Env) -> Result<(), String> {
     let (socket, plain) = (Backend::echo()?, Watched::start("plain")?);
-    let check = "check websocket interval=200ms rise=1 fall=1 idle=0 check_first";
+    let check = "check websocket interval=200ms rise=1 fall=1 check_first";
     let ports = [socket.port(), plain.port];
     let urls = ports.map(|port| format!("\"http://127.0.0.1:{port}\""));
     let route = format!("{{\"a.test\": {{\"backends\": [{}]}}}}", urls.join(", "));
@@ -276,6 +276,43 @@ pub(super) fn stopped(env: &Env) -> Result<(), String> {
     }
     if lines(&server, "is down") > 0 {
         return Err("a backend was blamed".into());
+    }
+    server.stop()
+}
+
+/// Backends that say nothing, far more of them than the worker has connections, leave enough of those to requests.
+pub(super) fn crowd(env: &Env) -> Result<(), String> {
+    let a = Watched::start("a")?;
+    // Whoever connects here is kept waiting.
+    let silent = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
+    let port = silent.local_addr().map_err(|e| e.to_string())?.port();
+    thread::spawn(move || silent.incoming().flatten().collect::<Vec<_>>());
+    let mut table = vec![format!("\"a.test\": {{\"backends\": [\"{}\"]}}", a.url())];
+    for number in 0..80_u32 {
+        // A name of its own for TLS makes each a backend of its own.
+        table.push(format!(
+            "\"s{number}.test\": {{\"backends\": [{{\"url\": \"https://127.0.0.1:{port}\", \"sni\": \"s{number}.test\"}}]}}"
+        ));
+    }
+    let check = "check http uri=/health interval=1s timeout=1s rise=1 fall=1 idle=0 panic=100%";
+    let site = conf(1, check).replacen("http {", "events { worker_connections 64; }\nhttp {", 1);
+    let server = Setup::new(env)?
+        .file(
+            "conf/apps.json",
+            format!("{{{}}}", table.join(", ")).as_bytes(),
+        )?
+        .start(&site)?;
+    server.wait_log("is down", LONG)?;
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
+        answers(&server, 4)?;
+    }
+    // All have their turn, if not in each interval.
+    a.wait_checks(1)?;
+    for text in ["worker_connections", "[alert]"] {
+        if lines(&server, text) > 0 {
+            return Err(format!("the log has {text}"));
+        }
     }
     server.stop()
 }

@@ -32,7 +32,7 @@ impl Target {
             return None;
         }
         let name = backend.name.map(Box::from);
-        let sni = backend.sni.or(backend.name).map(Box::from);
+        let sni = tls_name(backend).map(Box::from);
         Some(Self {
             place: match backend.address {
                 Address::Ip(address) => Place::Inet(address),
@@ -41,6 +41,12 @@ impl Target {
             tls: backend.tls().then_some(sni),
             name,
         })
+    }
+
+    /// Whether a backend of a route, which is the same one, is called like this.
+    pub(super) fn has_names_of(&self, backend: &BackendView<'_>) -> bool {
+        let tls = self.tls.as_ref().map(Option::as_deref);
+        self.name.as_deref() == backend.name && tls == backend.tls().then(|| tls_name(backend))
     }
 
     /// What it is called in a request's `Host`: its name or address, with its port.
@@ -52,6 +58,10 @@ impl Target {
             (Place::Unix(_), _) => "localhost".into(),
         }
     }
+}
+
+fn tls_name<'r>(backend: &BackendView<'r>) -> Option<&'r str> {
+    backend.sni.or(backend.name)
 }
 
 impl fmt::Display for Target {

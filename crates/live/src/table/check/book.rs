@@ -16,6 +16,8 @@ pub(super) struct Entry {
     due_ms: u64,
     /// The number of the last walk that has found it in a route.
     pub(super) seen: u32,
+    /// And of the last one that has found it under these names.
+    pub(super) named: u32,
 }
 
 /// All of them. Nothing in here takes long, however many there are.
@@ -31,10 +33,21 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// A walk of this number has found it; false if it is not among them.
-    pub(super) fn see(&mut self, id: PeerId, walk: u32) -> bool {
-        let entry = self.entries.get_mut(&id);
-        entry.map(|entry| entry.seen = walk).is_some()
+    /// A walk of this number has found it, under names that are those of a target or not; false if it is not among them.
+    pub(super) fn see(
+        &mut self,
+        id: PeerId,
+        walk: u32,
+        has_names: impl FnOnce(&Target) -> bool,
+    ) -> bool {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return false;
+        };
+        entry.seen = walk;
+        if entry.named != walk && has_names(&entry.target) {
+            entry.named = walk;
+        }
+        true
     }
 
     pub(super) fn get(&self, id: PeerId) -> Option<&Entry> {
@@ -72,6 +85,7 @@ impl Book {
             began_ms: None,
             due_ms,
             seen: walk,
+            named: walk,
         };
         self.entries.insert(id, entry);
         self.due.push(Reverse((due_ms, id)));

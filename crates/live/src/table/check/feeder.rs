@@ -271,13 +271,18 @@ impl<M: Memory> CheckFeeder<M> {
     fn see(&mut self, routes: &Table<'_, AtomicU64>, route: RouteView<'_>, now_ms: u64) {
         for backend in route.backends() {
             let id = backend.peer();
-            if self.book.see(id, self.walks) {
+            let has_names = |target: &Target| target.has_names_of(&backend);
+            if self.book.see(id, self.walks, has_names) {
                 continue;
             }
             let Some(peer) = routes.peer(id) else {
                 continue;
             };
             if !self.is_wanted(peer.wanted_ms(), now_ms) {
+                // What an earlier worker or configuration has known of it.
+                if peer.probe().is_some() {
+                    peer.forget_probe();
+                }
                 continue;
             }
             let Some(target) = Target::of(&backend) else {
@@ -349,11 +354,17 @@ impl<M: Memory> CheckFeeder<M> {
             self.forget(routes, id);
             return;
         };
-        let is_there = |entry: &&Entry| entry.seen.wrapping_sub(self.whole_walk) < 1 << 31;
+        let is_new = |walk: u32| walk.wrapping_sub(self.whole_walk) < 1 << 31;
+        let is_there = |entry: &&Entry| is_new(entry.seen);
         let Some(entry) = self.book.get(id).filter(is_there) else {
             self.forget(routes, id);
             return;
         };
+        if !is_new(entry.named) {
+            // No route calls it that any more: the next walk finds out how it is called now.
+            self.book.remove(id);
+            return;
+        }
         self.allowed = self.allowed.saturating_sub(ONE);
         if !self.prober.begin(id, &entry.target) {
             let up = peer.probe().map(|probe| probe.up);

@@ -74,7 +74,8 @@ impl Probing for Prober {
         let (free, all) = connections();
         let share = all / SHARE;
         if free < share {
-            1
+            // Where none is left nginx logs an [alert], and the backend would be blamed.
+            free.min(1)
         } else {
             share.clamp(1, MOST_OPEN)
         }

@@ -1,6 +1,7 @@
 //! Active checks, of backends that are what a test says.
 
 mod bounds;
+mod known;
 
 use crate::election::{resign, stand};
 use crate::slice::Slice;
@@ -8,10 +9,11 @@ use crate::table::{Brake, CheckFeeder, Checked, Probing, SharedTable, Target};
 use crate::tests::world::{TestMemory, TestWorld, Ticking};
 use crate::{Candidate, Feeder, Memory, Next, Turn, World};
 use gatehouse_table::check::Check;
-use gatehouse_table::route::{Key, Match, parse_route};
+use gatehouse_table::route::{Key, Located, Match, Sought, parse_route};
 use gatehouse_table::table::{Change, Owner, Passive, PeerId, Probe, RouteView, Table, resolve};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,6 +24,8 @@ struct Backends {
     bad: RefCell<BTreeSet<String>>,
     /// When each was asked, in order.
     asked: RefCell<Vec<(u64, String)>>,
+    /// What it was called.
+    hosts: RefCell<Vec<String>>,
     ended: RefCell<VecDeque<Checked>>,
     are_silent: Cell<bool>,
     /// How many may be under way; 0 for any number.
@@ -40,6 +44,7 @@ impl Probing for Line {
         } else {
             Ok(())
         };
+        self.0.hosts.borrow_mut().push(target.host());
         self.0.asked.borrow_mut().push((self.0.now_ms.get(), url));
         self.0.ended.borrow_mut().push_back((id, result));
         true
@@ -130,11 +135,17 @@ impl Site {
     }
 
     fn put(&self, host: &str, ports: &[u16]) {
-        let urls: Vec<String> = ports.iter().map(|p| format!("\"{}\"", url(*p))).collect();
-        let text = format!("{{\"backends\": [{}]}}", urls.join(", "));
+        let urls: Vec<String> = ports.iter().map(|p| url(*p)).collect();
+        self.put_urls(host, &urls);
+    }
+
+    /// All names have one address.
+    fn put_urls(&self, host: &str, urls: &[String]) {
+        let text = format!("{{\"backends\": [\"{}\"]}}", urls.join("\", \""));
         let route = parse_route(text.as_bytes()).unwrap();
         let key = Key::parse(host.as_bytes(), Match::Host).unwrap();
-        let route = resolve(&key, &route, &mut |_| Err("no names".into()), &mut |_| {});
+        let found = |_: Sought<'_>| Ok(vec![Located::from(IpAddr::from([10, 0, 0, 1]))]);
+        let route = resolve(&key, &route, &mut { found }, &mut |_| {});
         let mut writer = self.routes().writer(0).unwrap();
         let put = Change::Put {
             key: &key,
