@@ -22,10 +22,11 @@ const WALK_MS: u64 = 500;
 const SHARE: u64 = 20;
 /// How often it is looked whether checks have ended.
 const LOOK_MS: u64 = 10;
-/// How often this worker looks, at least. When it comes much later it stood still itself: what it waited for meanwhile
-/// says nothing about a backend.
+/// How often this worker looks, at least. When it comes later by as much as a check may take it stood still itself: what
+/// it waited for meanwhile says nothing about a backend.
 const BEAT_MS: u64 = 200;
-const STALL_MS: u64 = 800;
+/// The shortest and the longest such time.
+const STALL_MS: (u64, u64) = (300, 800);
 
 /// Checks the backends of a table.
 pub struct CheckFeeder<M> {
@@ -133,7 +134,8 @@ impl<M: Memory> CheckFeeder<M> {
 
     fn note_stall(&mut self, now_ms: u64) {
         let before = self.polled_ms.replace(now_ms);
-        if before.is_some_and(|then| now_ms.saturating_sub(then) > STALL_MS) {
+        let stall_ms = self.check.timeout_ms.clamp(STALL_MS.0, STALL_MS.1);
+        if before.is_some_and(|then| now_ms.saturating_sub(then) > stall_ms) {
             self.stalled_ms = now_ms;
         }
     }

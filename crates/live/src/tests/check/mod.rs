@@ -372,7 +372,17 @@ fn one_that_nobody_wants_is_not_asked() {
 
 #[test]
 fn a_worker_that_stood_still_blames_nobody() {
-    let mut site = Site::new(Check { fall: 1, ..check() });
+    for (timeout_ms, still_ms) in [(1_000, 3_000), (200, 400)] {
+        stand_still(timeout_ms, still_ms);
+    }
+}
+
+fn stand_still(timeout_ms: u64, still_ms: u64) {
+    let mut site = Site::new(Check {
+        fall: 1,
+        timeout_ms,
+        ..check()
+    });
     site.put("a.test", &[1, 2, 3]);
     site.want("a.test");
     site.run(2_000);
@@ -380,10 +390,10 @@ fn a_worker_that_stood_still_blames_nobody() {
         site.fail(port);
     }
     site.backends.are_silent.set(true);
-    // Checks begin, and their answers wait while the worker does something else for three seconds.
+    // Checks begin, and their answers wait while the worker does something else.
     site.run(1_200);
     let under_way = site.backends.ended.borrow().len();
-    site.world.advance(3_000);
+    site.world.advance(still_ms);
     for port in [1, 2, 3] {
         site.mend(port);
     }
