@@ -201,7 +201,7 @@ impl Balancer for Routed {
             },
         };
         let mut selection = Selection::new(&route, tls);
-        let session = sticky::of_request(r, lookup);
+        let session = sticky::of_request(r, lookup, &route);
         if let Some(sid) = session {
             selection.stick(&route, sid);
         }

@@ -5,13 +5,21 @@ use super::memo::last;
 use gatehouse_nginx::Request;
 use gatehouse_nginx::http::chain::NextFilter;
 use gatehouse_nginx::http::phase::HeaderFilter;
-use gatehouse_table::balance::sticky::Sid;
+use gatehouse_table::balance::sticky::{Sid, Sids};
+use gatehouse_table::table::RouteView;
 
-/// The backend that the request's cookie names; a cookie that names none is ignored.
-pub(super) fn of_request(r: Request<'_>, lookup: &Lookup) -> Option<Sid> {
+/// Cookies of the name that are looked at: a page of another host of the same domain may have set some more.
+const MOST: usize = 8;
+
+/// The backend of the route that the request's cookie names; a cookie that names none is ignored.
+pub(super) fn of_request(r: Request<'_>, lookup: &Lookup, route: &RouteView<'_>) -> Option<Sid> {
     let name = lookup.balance.sticky.as_ref()?.cookie.as_bytes();
-    r.cookies()
-        .find_map(|line| Sid::in_cookies(line.value, name))
+    let sids = Sids::of(route);
+    let named = r.cookies();
+    let named = named.flat_map(|line| Sid::in_cookies(line.value, name));
+    named
+        .take(MOST)
+        .find(|sid| sids.find(route, *sid).is_some())
 }
 
 /// Tells the client which backend its session is at, where it does not know that yet. A page for nginx's cache

@@ -433,7 +433,9 @@ pub(super) fn sticky(env: &Env) -> Result<(), String> {
     let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
     let stays = |when: &str| -> Result<(), String> {
         for _ in 0..12 {
-            let headers = format!("Host: a.test\nCookie: theme=dark; {cookie}");
+            // One that another host of the domain has set says nothing.
+            let foreign = "srv=0123456789abcdef";
+            let headers = format!("Host: a.test\nCookie: theme=dark; {foreign}; {cookie}");
             let answer = server.get("/", &headers)?;
             if answer.text() != place || answer.header("Set-Cookie").is_some() {
                 return Err(format!("{when}: at {} instead of {place}", answer.text()));

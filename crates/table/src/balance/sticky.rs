@@ -98,10 +98,9 @@ impl Sid {
         number.map(Self)
     }
 
-    /// The first one in a `Cookie` line that has this name and is one.
-    #[must_use]
-    pub fn in_cookies(line: &[u8], name: &[u8]) -> Option<Self> {
-        line.split(|byte| *byte == b';').find_map(|pair| {
+    /// Those in a `Cookie` line that have this name.
+    pub fn in_cookies<'c>(line: &'c [u8], name: &'c [u8]) -> impl Iterator<Item = Self> + 'c {
+        line.split(|byte| *byte == b';').filter_map(move |pair| {
             let value = pair.trim_ascii().strip_prefix(name)?.strip_prefix(b"=")?;
             Self::parse(value)
         })

@@ -114,7 +114,13 @@ fn an_identity_never_changes() {
 
 #[test]
 fn cookies_are_read_and_what_is_none_is_ignored() {
-    let read = |line: &str| Sid::in_cookies(line.as_bytes(), b"srv").map(|sid| sid.text());
+    let all = |line: &'static str| Sid::in_cookies(line.as_bytes(), b"srv").map(|sid| sid.text());
+    let read = |line: &'static str| all(line).next();
+    let two = all("srv=0123456789abcdef; srv=x; srv=fedcba9876543210");
+    assert_eq!(
+        two.collect::<Vec<_>>(),
+        [*b"0123456789abcdef", *b"fedcba9876543210"]
+    );
     let text = *b"0123456789abcdef";
     for line in [
         "srv=0123456789abcdef",
