@@ -258,6 +258,40 @@ pub(super) fn kinds(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
+/// An `https` backend is checked over TLS, an `http` one in plain words: nginx answers those with 400 where it listens for
+/// TLS.
+pub(super) fn tls(env: &Env) -> Result<(), String> {
+    let setup = Setup::new(env)?;
+    let port = setup.port(1);
+    let table = format!(
+        r#"{{"a.test": {{"backends": ["https://127.0.0.1:{port}"]}}, "b.test": {{"backends": ["http://127.0.0.1:{port}"]}}}}"#
+    );
+    let backend = "listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1 ssl;
+        ssl_certificate $TEST_NGINX_DATA/tls/one.pem;
+        ssl_certificate_key $TEST_NGINX_DATA/tls/one.key;
+        location = /health { return 200 $https; }";
+    let check = "check http uri=/health interval=100ms rise=1 fall=1 idle=0";
+    let site = conf(1, check).replacen(
+        "server {",
+        &format!("server {{ {backend} }}\n            server {{"),
+        1,
+    );
+    let server = setup
+        .file("conf/apps.json", table.as_bytes())?
+        .start(&site)?;
+    let down = format!("backend http://127.0.0.1:{port} is down: status 400");
+    server.wait_log(&down, LONG)?;
+    let is_up = || {
+        let health = server.get("/_apps/-/health", "").ok()?.text();
+        let shown = format!(
+            r#"{{"url":"https://127.0.0.1:{port}","state":"up","fails":0,"check":{{"up":true,"#
+        );
+        health.contains(&shown).then_some(())
+    };
+    poll::until(LONG, is_up).ok_or("a backend that speaks TLS is not up")?;
+    server.stop()
+}
+
 /// A worker that stood still for seconds blames no backend for it.
 pub(super) fn stopped(env: &Env) -> Result<(), String> {
     let (a, b) = (Watched::start("a")?, Watched::start("b")?);

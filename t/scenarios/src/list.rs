@@ -45,6 +45,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("event_client_gone", event_requests::client_gone).needs(&["hooks"]),
     Scenario::new("checks", checks::http).beside_others(),
     Scenario::new("checks_kinds", checks::kinds).beside_others(),
+    Scenario::new("checks_tls", checks::tls)
+        .beside_others()
+        .needs(&["with http_ssl_module"]),
     Scenario::new("checks_crowd", checks::crowd).beside_others(),
     Scenario::new("checks_stopped", checks::stopped).beside_others(),
     Scenario::new("metrics_workers", metrics::workers).beside_others(),
