@@ -2,7 +2,7 @@
 
 use super::conf::Lookup;
 use super::memo::{CachePart, Found, Remembered};
-use super::sticky;
+use super::session::Session;
 use super::table::UpstreamTable;
 use crate::{Gatehouse, Srv};
 use gatehouse_live::table::{tell, url_of};
@@ -12,11 +12,9 @@ use gatehouse_nginx::http::upstream::{
     self, Address as Socket, Balancer, Chosen, Init, NAME_MAX, Slot, Tried,
 };
 use gatehouse_nginx::{Level, Request, ffi::process};
-use gatehouse_table::balance::sticky::{Sid, Sids};
 use gatehouse_table::balance::{Sample, Selection};
 use gatehouse_table::route::{Address, HOST_MAX, is_normal, normalize};
 use gatehouse_table::table::{BackendView, By, LookupError, MAX_RECORD_WORDS, RouteView, What};
-use std::cell::Cell;
 use std::net::SocketAddr;
 use std::ptr;
 
@@ -97,11 +95,15 @@ pub(super) fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Reme
             (Some((kind, route)), Some(piece))
         }
     };
+    let session = match (&lookup.balance.sticky, &route) {
+        (Some(rules), Some((_, route))) => Some(&*r.place(Session::of(r, rules, route))?),
+        _ => None,
+    };
     let known = Remembered {
         lookup,
         upstream,
         found: Found { route },
-        session: Cell::new(None),
+        session,
         piece,
     };
     let known: &'r Remembered<'r> = r.place_in(piece, known)?;
@@ -167,9 +169,16 @@ pub(super) struct Choices<'r> {
     route: RouteView<'r>,
     selection: Selection,
     /// What a policy that takes a key hashes.
-    hash_key: &'r [u8],
-    /// The backend that the client has named.
-    session: Option<Sid>,
+    hash_key: Option<&'r HashKey<'r>>,
+}
+
+/// What a request is hashed by. It is kept apart: most requests have none, and what a request keeps costs.
+struct HashKey<'r>(&'r [u8]);
+
+impl<'r> Choices<'r> {
+    fn hash_key(&self) -> &'r [u8] {
+        self.hash_key.map_or(b"", |key| key.0)
+    }
 }
 
 impl Balancer for Routed {
@@ -194,16 +203,15 @@ impl Balancer for Routed {
             return miss(r, lookup);
         };
         let hash_key = match &lookup.balance.hash_key {
-            None => b"",
-            Some(key) => match key.eval(r) {
-                Some(key) => key,
+            None => None,
+            Some(key) => match key.eval(r).and_then(|key| r.place(HashKey(key))) {
                 None => return Init::Failed,
+                Some(key) => Some(&*key),
             },
         };
         let mut selection = Selection::new(&route, tls);
-        let session = sticky::of_request(r, lookup, &route);
-        if let Some(sid) = session {
-            selection.stick(&route, sid);
+        if let Some(index) = known.session.and_then(Session::backend) {
+            selection.stick(&route, index);
         }
         if selection.tries() == 0 && !tls && route.backends().any(|backend| backend.tls()) {
             let key = String::from_utf8_lossy(route.key());
@@ -221,7 +229,6 @@ impl Balancer for Routed {
                 route,
                 selection,
                 hash_key,
-                session,
             },
             tries,
         }
@@ -242,14 +249,12 @@ impl Balancer for Routed {
             .table(&state.known.lookup.table)?;
         let routes = table.routes();
         let routes = routes.as_ref()?;
-        let rules = state.known.lookup.rules(table, state.hash_key);
+        let rules = state.known.lookup.rules(table, state.hash_key());
         let now = process::now_ms();
         let next = state.selection.choose(&rules, routes, &state.route, now)?;
-        if state.known.lookup.balance.sticky.is_some() {
+        if let Some(session) = state.known.session {
             let backend = state.route.backend(next.index)?;
-            let sid = Sids::of(&state.route).sid(&backend);
-            let is_new = state.session != Some(sid);
-            state.known.session.set(is_new.then_some(sid));
+            session.goes_to(&state.route, &backend);
         }
         match next.plain() {
             Some(address) => Some(Chosen {
@@ -284,12 +289,13 @@ impl Balancer for Routed {
                 sample.failed, sample.ms, sample.status
             ),
         );
-        let rules = state.known.lookup.rules(table, state.hash_key);
+        let rules = state.known.lookup.rules(table, state.hash_key());
         let now = process::now_ms();
         let ended = state.selection.done(&rules, routes, &sample, now);
         if tried.failed {
-            // Nobody is sent there again.
-            state.known.session.set(None);
+            if let Some(session) = state.known.session {
+                session.goes_nowhere();
+            }
         }
         if ended.disabled {
             r.log(Level::Warn, "upstream server temporarily disabled");

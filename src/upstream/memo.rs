@@ -1,10 +1,10 @@
 //! What a request remembers of its lookups.
 
 use super::conf::Lookup;
+use super::session::Session;
 use crate::Gatehouse;
 use gatehouse_nginx::Request;
 use gatehouse_nginx::http::piece::Piece;
-use gatehouse_table::balance::sticky::Sid;
 use gatehouse_table::table::{LookupKind, RouteView};
 use std::cell::Cell;
 
@@ -40,8 +40,8 @@ pub(super) struct Remembered<'r> {
     /// [`Request::upstream_mark`]
     pub(super) upstream: usize,
     pub(super) found: Found<'r>,
-    /// The name of the backend that serves it, where its client is to be told.
-    pub(super) session: Cell<Option<Sid>>,
+    /// Its session; None without `sticky=`, and for a miss.
+    pub(super) session: Option<&'r Session>,
     /// Where the request keeps more; None for a miss.
     pub(super) piece: Option<&'r Piece<'r>>,
 }

@@ -11,6 +11,7 @@ mod loc;
 mod lookup;
 mod memo;
 mod register;
+mod session;
 mod sticky;
 mod store;
 mod table;

@@ -1,26 +1,10 @@
-//! `sticky=`: reads a session's cookie, and sets it.
+//! `sticky=`: sets the cookie of a session.
 
-use super::conf::Lookup;
 use super::memo::last;
+use super::session::Session;
 use gatehouse_nginx::Request;
 use gatehouse_nginx::http::chain::NextFilter;
 use gatehouse_nginx::http::phase::HeaderFilter;
-use gatehouse_table::balance::sticky::{Sid, Sids};
-use gatehouse_table::table::RouteView;
-
-/// Cookies of the name that are looked at: a page of another host of the same domain may have set some more.
-const MOST: usize = 8;
-
-/// The backend of the route that the request's cookie names; a cookie that names none is ignored.
-pub(super) fn of_request(r: Request<'_>, lookup: &Lookup, route: &RouteView<'_>) -> Option<Sid> {
-    let name = lookup.balance.sticky.as_ref()?.cookie.as_bytes();
-    let sids = Sids::of(route);
-    let named = r.cookies();
-    let named = named.flat_map(|line| Sid::in_cookies(line.value, name));
-    named
-        .take(MOST)
-        .find(|sid| sids.find(route, *sid).is_some())
-}
 
 /// Tells the client which backend its session is at, where it does not know that yet. A page for nginx's cache
 /// belongs to nobody's session: it goes out without.
@@ -40,8 +24,7 @@ impl HeaderFilter for Telling {
         let Some(sticky) = &known.lookup.balance.sticky else {
             return;
         };
-        // A filter of an internal redirect may come here again.
-        let Some(sid) = known.session.take() else {
+        let Some(sid) = known.session.and_then(Session::tell) else {
             return;
         };
         let is_secure = sticky.scheme.eval(r) == Some(b"https");

@@ -45,7 +45,6 @@ impl Checks {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sticky::Sids;
     use super::super::tests::rules;
     use super::super::{Rules, Selection, policy};
     use super::*;
@@ -181,10 +180,9 @@ mod tests {
             };
             let mut buf = [0; 256];
             let hit = site.table.lookup(b"a.test", &mut buf).unwrap().unwrap();
-            let sid = Sids::of(&hit.route).sid(&hit.route.backend(1).unwrap());
             let next = || {
                 let mut selection = Selection::new(&hit.route, false);
-                selection.stick(&hit.route, sid);
+                selection.stick(&hit.route, 1);
                 let next = selection.choose(&rules, &site.table, &hit.route, NOW);
                 next.map(|next| next.index)
             };

@@ -4,7 +4,6 @@ use super::candidates::{Candidate, Candidates, Chance};
 use super::checks::Checks;
 use super::policy::{Policy, Sample};
 use super::random::Random;
-use super::sticky::{Sid, Sids};
 use super::tries::Tries;
 use crate::table::{JournalRow, Passive, Peer, PeerId, RouteView, Start, Table, Word};
 use std::sync::atomic::AtomicU64;
@@ -67,12 +66,9 @@ impl Selection {
         }
     }
 
-    /// The request belongs to a session at the backend of this name: it is tried first, also where it is drained, if it is
-    /// in good health.
-    pub fn stick(&mut self, route: &RouteView<'_>, sid: Sid) {
-        let Some(index) = Sids::of(route).find(route, sid) else {
-            return;
-        };
+    /// The request belongs to a session at this backend of the route: it is tried first, also where it is drained, if it
+    /// is in good health.
+    pub fn stick(&mut self, route: &RouteView<'_>, index: u16) {
         let backend = route.backend(index.into());
         let Some(backend) = backend.filter(|backend| self.tries.may_have_sessions(backend)) else {
             return;
@@ -224,7 +220,8 @@ impl Selection {
     }
 
     /// Begins a try; false when the backend has as many requests as it takes.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // Each policy's requests come here.
     fn begin<W: Word>(
         &mut self,
         rules: &Rules<'_, W>,
@@ -238,12 +235,12 @@ impl Selection {
             is_noted: false,
         };
         let most = route.options(chosen.packed).max_conns;
-        let goes = !rules.counts && most == 0 || trying.count(rules, peer, most);
-        if goes {
-            rules.checks.begin(peer, now_ms);
-            self.trying = Some(trying);
+        if (rules.counts || most > 0) && !trying.count(rules, peer, most) {
+            return false;
         }
-        goes
+        rules.checks.begin(peer, now_ms);
+        self.trying = Some(trying);
+        true
     }
 
     /// Ends the try that [`Selection::choose`] began, if there is one.
@@ -264,8 +261,8 @@ impl Selection {
         };
         if trying.is_counted {
             peer.requests_ended(1);
+            trying.forget(rules);
         }
-        trying.forget(rules);
         rules.policy.done(&peer, sample, now_ms);
         if sample.failed {
             let was_out = peer.is_out(rules.passive);

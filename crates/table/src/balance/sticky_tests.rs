@@ -16,7 +16,9 @@ fn sid_of(tries: &Tries<'_>, index: usize) -> Sid {
 fn stuck<'t>(table: &'t Table<'t>, sid: Sid) -> Tries<'t> {
     let mut tries = Tries::of(table, "a");
     let route = RouteView::from_words(&tries.words);
-    tries.selection.stick(&route, sid);
+    if let Some(index) = Sids::of(&route).find(&route, sid) {
+        tries.selection.stick(&route, index);
+    }
     tries
 }
 
