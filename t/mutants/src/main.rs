@@ -38,6 +38,9 @@ use room::Room;
 use tree::Tree;
 use trial::{Pace, Trials};
 
+/// What is known of a crate's own tests.
+const OWN: &str = "own.json";
+
 /// Puts faults into the module one by one and says which of them the tests notice.
 ///
 /// What came of each is kept in DIR/ROOM/results.jsonl: a run that is stopped goes on where it was.
@@ -68,7 +71,7 @@ struct Args {
     /// Those that were not noticed, once more.
     #[arg(long)]
     again: bool,
-    /// Run only what is fast: of t/ the blocks that need no hooks, of a crate the tests that take no seconds. What they
+    /// Run only what is fast: of t/ the blocks that need no hooks, of a crate the tests of less than a second. What they
     /// do not notice is for a run with --again.
     #[arg(long)]
     quick: bool,
@@ -113,10 +116,15 @@ fn run(args: &Args) -> Result<(), String> {
     let tree = Tree::copy(&root, &copy, args.room)?;
     let mutants = mutant::list(&tree, args.room)?;
     let mut results = Results::open(&work.join("results.jsonl"))?;
+    let left = Left::read(&root, args.room);
     if args.report {
-        let reached = reach::by_any(&reach::folder(&work, &mutants));
-        let left = Left::read(&root, args.room);
-        let reached = reached.as_ref().map(|r| r as _);
+        let known = reach::folder(&work, &mutants);
+        let own = own_tests::reached(&known.join(OWN));
+        let by_any = reach::by_any(&known);
+        let reached = match (&own, &by_any) {
+            (Some(own), _) => Some(own as _),
+            (None, by_any) => by_any.as_ref().map(|r| r as _),
+        };
         print!("{}", results.report(&mutants, &left, reached));
         return Ok(());
     }
@@ -148,7 +156,7 @@ fn run(args: &Args) -> Result<(), String> {
         println!("{verdict} ({seconds:.1} s) {mutant}{}", said(&by));
         results.add(mutant, verdict, by, seconds)?;
     }
-    println!("{}", results.counts(&mutants));
+    println!("{}", results.counts(&mutants, &left));
     Ok(())
 }
 
@@ -190,8 +198,10 @@ impl<'a> Trial<'a> {
         let program = compiled.build(Product::Tests(args.room))?;
         let program = program.ok_or("cargo made no test program")?;
         let folder = tree.switched().join("crates").join(args.room.name());
-        let tests = OwnTests::new(program, folder, tree.own("test.log"), args.quick);
-        tests.unharmed()?;
+        let known = reach::folder(tree.work(), mutants);
+        std::fs::create_dir_all(&known).map_err(|e| e.to_string())?;
+        let mut tests = OwnTests::new(program, folder, tree.own("test.log"));
+        tests.unharmed(&known.join(OWN), args.quick)?;
         Ok(Self::Own(tests))
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::left::Left;
+use crate::left::{Left, Why};
 use crate::mutant::Mutant;
 
 /// What came of a fault.
@@ -128,98 +128,125 @@ impl Results {
             .count()
     }
 
-    fn tally<'a>(&self, mutants: impl Iterator<Item = &'a Mutant>) -> Tally {
+    fn tally<'a>(&self, mutants: impl Iterator<Item = &'a Mutant>, left: &Left) -> Tally {
         let mut tally = Tally::default();
         for mutant in mutants {
-            tally.all = tally.all.saturating_add(1);
-            let Some(row) = self.row(mutant) else {
-                continue;
-            };
-            let count = match row.verdict {
-                Verdict::Noticed | Verdict::Timeout => &mut tally.noticed,
-                Verdict::Unnoticed => &mut tally.unnoticed,
-                Verdict::Unbuildable => &mut tally.unbuildable,
-            };
-            *count = count.saturating_add(1);
+            tally.listed += 1;
+            let verdict = self.verdict(mutant);
+            *match (verdict, left.why(mutant)) {
+                (None, _) => &mut tally.not_run,
+                (Some(Verdict::Noticed | Verdict::Timeout), _) => &mut tally.noticed,
+                (Some(Verdict::Unbuildable), _) => &mut tally.unbuildable,
+                (Some(Verdict::Unnoticed), Some(Why::Equivalent)) => &mut tally.equivalent,
+                (Some(Verdict::Unnoticed), Some(Why::Elsewhere)) => &mut tally.elsewhere,
+                (Some(Verdict::Unnoticed), _) => &mut tally.unnoticed,
+            } += 1;
         }
         tally
     }
 
     /// One line about all of them.
-    pub(crate) fn counts(&self, mutants: &[Mutant]) -> String {
-        let tally = self.tally(mutants.iter());
-        format!(
-            "{} faults: {} noticed, {} not, {} do not compile, {} not run",
-            tally.all,
-            tally.noticed,
-            tally.unnoticed,
-            tally.unbuildable,
-            tally.left()
-        )
+    pub(crate) fn counts(&self, mutants: &[Mutant], left: &Left) -> String {
+        let tally = self.tally(mutants.iter(), left);
+        format!("{HEAD}\n{}", tally.row("all"))
     }
 
-    /// A table by file and the list of those not noticed that have no reason yet, with a word about those that no test
-    /// even reaches.
+    /// A table by folder, the list of those not noticed that have no reason yet, with a word about those that no test
+    /// even reaches, and what has a reason but needs none.
     pub(crate) fn report(
         &self,
         mutants: &[Mutant],
         left: &Left,
         reached: Option<&dyn Fn(&Mutant) -> bool>,
     ) -> String {
-        let mut files: BTreeMap<&str, Vec<&Mutant>> = BTreeMap::new();
+        let mut folders: BTreeMap<&str, Vec<&Mutant>> = BTreeMap::new();
         for mutant in mutants {
-            files.entry(&mutant.file).or_default().push(mutant);
+            folders
+                .entry(folder(&mutant.file))
+                .or_default()
+                .push(mutant);
         }
-        let mut out = String::from(
-            "| file | faults | noticed | not noticed | do not compile | not run |\n|---|---|---|---|---|---|\n",
-        );
-        for (file, mutants) in &files {
-            let tally = self.tally(mutants.iter().copied());
-            let _ = writeln!(
-                out,
-                "| `{file}` | {} | {} | {} | {} | {} |",
-                tally.all,
-                tally.noticed,
-                tally.unnoticed,
-                tally.unbuildable,
-                tally.left()
-            );
+        let mut out = format!("{HEAD}\n");
+        for (folder, mutants) in &folders {
+            let tally = self.tally(mutants.iter().copied(), left);
+            let _ = writeln!(out, "{}", tally.row(&format!("`{folder}`")));
         }
-        let _ = writeln!(out, "\n{}\n", self.counts(mutants));
-        let mut with_reason = 0_usize;
-        for mutant in mutants {
-            if self.verdict(mutant) != Some(Verdict::Unnoticed) {
-                continue;
-            }
-            if left.has(mutant) {
-                with_reason = with_reason.saturating_add(1);
-                continue;
-            }
-            let is_reached = reached.is_none_or(|reached| reached(mutant));
-            let word = if is_reached { "" } else { " not reached" };
-            let _ = writeln!(out, "- `{}` line {}{word}", Left::line(mutant), mutant.line);
-        }
+        let all = self.tally(mutants.iter(), left);
         let _ = writeln!(
             out,
-            "\n{with_reason} not noticed have a reason in t/mutants/left"
+            "{}\n\nNot noticed, without a reason:\n",
+            all.row("all")
         );
+        let unnoticed = |mutant: &&Mutant| self.verdict(mutant) == Some(Verdict::Unnoticed);
+        for mutant in mutants.iter().filter(unnoticed) {
+            if left.why(mutant).is_none() {
+                let is_reached = reached.is_none_or(|reached| reached(mutant));
+                let word = if is_reached { "" } else { " not reached" };
+                let _ = writeln!(out, "- `{}` line {}{word}", Left::line(mutant), mutant.line);
+            }
+        }
+        let not_run = |mutant: &&Mutant| self.verdict(mutant).is_none();
+        let may_be_left = mutants.iter().filter(|m| unnoticed(m) || not_run(m));
+        out.push_str("\nWith a reason, but noticed or no fault any more:\n\n");
+        for line in left.others(may_be_left) {
+            let _ = writeln!(out, "- `{line}`");
+        }
         out
     }
 }
 
+/// The folder of a source file: `src/token`, `crates/nginx/src/http`; of a file beside folders the one that both are in.
+fn folder(file: &str) -> &str {
+    let start = file.find("src/").map_or(0, |at| at.saturating_add(4));
+    let below = file.get(start..).and_then(|rest| rest.find('/'));
+    let end = below.map_or(start.saturating_sub(1), |at| start.saturating_add(at));
+    file.get(..end).unwrap_or(file)
+}
+
+const HEAD: &str = "| | listed | do not compile | not tried | noticed | nobody can | by other tests | not noticed | noticed |\n\
+    |---|---:|---:|---:|---:|---:|---:|---:|---:|";
+
 #[derive(Default)]
 struct Tally {
-    all: usize,
-    noticed: usize,
-    unnoticed: usize,
-    unbuildable: usize,
+    listed: u32,
+    unbuildable: u32,
+    not_run: u32,
+    noticed: u32,
+    equivalent: u32,
+    elsewhere: u32,
+    unnoticed: u32,
 }
 
 impl Tally {
-    fn left(&self) -> usize {
-        self.all
-            .saturating_sub(self.noticed)
-            .saturating_sub(self.unnoticed)
-            .saturating_sub(self.unbuildable)
+    /// A row of the table. The share is of those that the tests of the room could notice.
+    fn row(&self, name: &str) -> String {
+        let could = f64::from(self.noticed + self.unnoticed);
+        let share = f64::from(self.noticed) * 100.0 / could.max(1.0);
+        format!(
+            "| {name} | {} | {} | {} | {} | {} | {} | {} | {share:.1} % |",
+            self.listed,
+            self.unbuildable,
+            self.not_run,
+            self.noticed,
+            self.equivalent,
+            self.elsewhere,
+            self.unnoticed,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folder;
+
+    #[test]
+    fn folders() {
+        assert_eq!(folder("src/token/strip.rs"), "src/token");
+        assert_eq!(
+            folder("crates/nginx/src/http/header/known.rs"),
+            "crates/nginx/src/http"
+        );
+        assert_eq!(folder("crates/nginx/src/lib.rs"), "crates/nginx/src");
+        assert_eq!(folder("src/lib.rs"), "src");
     }
 }

@@ -33,7 +33,12 @@ fn a_key_is_one_segment_decoded_once() {
         at("/_apps/a/backends/reset", "/_apps/a/backends/reset"),
         Place::Reset("a".into())
     );
+    // Also with arguments, and below a location of short names.
+    assert_eq!(at("/_apps/a/b", "/_apps/a%2Fb?x=/"), route("a/b"));
+    assert_eq!(at("/_apps/a/b", "/_apps/a%2Fb#x"), route("a/b"));
+    assert_eq!(place(b"/a/", b"/a/b/c", b"/a/b%2Fc"), route("b/c"));
     assert_eq!(at("/_apps/-/events", "/_apps/-/events"), Place::Events);
+    assert_eq!(at("/_apps/-/health", "/_apps/-/health"), Place::Health);
     for (name, report) in [
         ("version", Report::Version),
         ("ready", Report::Ready),

@@ -148,6 +148,82 @@ fn rings_follow_their_routes_and_are_bounded() {
             "{rings} rings, {words} words"
         );
     }
+    let (rings, words) = hash.rings.borrow().kept();
+    let sum = hash.rings.borrow().points();
+    assert!(
+        words >= 1 << 20 && words >= sum,
+        "{rings} rings, {words} words"
+    );
+}
+
+/// A key whose hash is that of a point is at that point: each is the hash of the one before it.
+#[test]
+fn a_key_at_a_point_is_its_backends() {
+    let memory = memory(512);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &weighted(&[1, 1, 1])).unwrap();
+    let hash = Hash::default();
+    for backend in 0..3 {
+        let mut before: u32 = 0;
+        for _ in 0..160 {
+            let mut key = format!("10.0.0.{backend}\08080").into_bytes();
+            key.extend_from_slice(&before.to_le_bytes());
+            before = crc32fast::hash(&key);
+            let rules = Rules {
+                key: &key,
+                ..rules(&hash, &USUAL)
+            };
+            assert_eq!(Tries::of(&table, "a").next(&rules), Some(backend));
+        }
+    }
+}
+
+/// The backends of one name take turns among themselves; the keys of another name stay there.
+#[test]
+fn a_name_with_several_backends_is_one_place() {
+    let memory = memory(512);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let mut three = weighted(&[1, 1, 1]);
+    three.endpoints[0].name = Some("one.test");
+    three.endpoints[1].name = Some("one.test");
+    put(&table, "a", &three).unwrap();
+    let hash = Hash::default();
+    let all = places(&hash, &table, 200);
+    let others = places(&hash, &table, 200);
+    let is_last = |place: &usize| *place == 2;
+    let last = all.iter().filter(|place| is_last(place)).count();
+    assert!((20..180).contains(&last), "{last}");
+    for (place, other) in all.iter().zip(&others) {
+        assert_eq!(is_last(place), is_last(other), "{place} {other}");
+    }
+    let first = all.iter().filter(|place| **place == 0).count();
+    assert!(first.abs_diff((200 - last) / 2) <= 1, "{first} of {last}");
+}
+
+/// Routes whose rings fall into one set share its places, however many they are.
+#[test]
+fn a_set_of_rings_has_eight() {
+    let memory = memory(1024);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let hash = Hash::default();
+    let set = |name: &str| crc32fast::hash(name.as_bytes()) % 512;
+    let names = (0..).map(|n| format!("host-{n}"));
+    let names: Vec<String> = names.filter(|name| set(name) == 7).take(30).collect();
+    for _ in 0..2 {
+        for (n, name) in names.iter().enumerate() {
+            let mut route = weighted(&[1, 1]);
+            route.endpoints[0] = crate::table::tests::endpoint(1_000 + n as u32, 1);
+            put(&table, name, &route).unwrap();
+            let key = Rules {
+                key: b"x",
+                ..rules(&hash, &USUAL)
+            };
+            assert!(Tries::of(&table, name).next(&key).is_some());
+            let (rings, _) = hash.rings.borrow().kept();
+            assert!(rings <= 8, "{rings}");
+        }
+    }
+    assert_eq!(hash.rings.borrow().kept().0, 8);
 }
 
 /// How long the largest rings take to be made.

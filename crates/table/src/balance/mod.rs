@@ -22,6 +22,8 @@ pub mod sticky;
 mod tries;
 
 #[cfg(test)]
+mod exact_tests;
+#[cfg(test)]
 mod hash_tests;
 #[cfg(test)]
 mod load_tests;

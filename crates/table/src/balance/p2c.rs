@@ -119,3 +119,39 @@ fn average(known: Option<Latency>, us: u32) -> u32 {
     // Below the old average, which is a u32.
     mean as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{average, faded};
+    use crate::table::Latency;
+
+    fn latency(us: u32, age_ms: u64) -> Latency {
+        Latency { us, age_ms }
+    }
+
+    #[test]
+    fn what_was_measured_fades_in_a_straight_line_to_each_half() {
+        for (age_ms, left) in [
+            (0, 1_000),
+            (4_096, 750),
+            (8_192, 500),
+            (12_288, 375),
+            (16_384, 250),
+            (3 << 13, 125),
+            (40 << 13, 0),
+            (u64::MAX, 0),
+        ] {
+            assert_eq!(faded(latency(1_000, age_ms)), left, "{age_ms}");
+        }
+    }
+
+    #[test]
+    fn an_average_rises_by_half_and_falls_with_time() {
+        assert_eq!(average(None, 700), 700);
+        assert_eq!(average(Some(latency(1_000, 9)), 2_000), 1_500);
+        assert_eq!(average(Some(latency(1_000, 9)), 1_000), 1_000);
+        assert_eq!(average(Some(latency(1_000, 0)), 10), 1_000);
+        assert_eq!(average(Some(latency(1_000, 1_000)), 500), 750);
+        assert_eq!(average(Some(latency(1_000, 3_000)), 200), 400);
+    }
+}

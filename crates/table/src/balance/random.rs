@@ -28,3 +28,27 @@ impl Random {
         Self(Cell::new(seed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Random;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_sequence_is_xorshift64s() {
+        let random = Random::of(1);
+        let three = [random.next(), random.next(), random.next()];
+        let known = [
+            0x47e4_ce4b_896c_dd1d,
+            0xabcf_a6a8_e079_651d,
+            0xb9d1_0d8f_eb73_1f57,
+        ];
+        assert_eq!(three, known);
+    }
+
+    #[test]
+    fn each_begins_elsewhere() {
+        let firsts: BTreeSet<u64> = (0..8).map(|_| Random::default().next()).collect();
+        assert_eq!(firsts.len(), 8);
+    }
+}

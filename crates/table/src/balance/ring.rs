@@ -226,4 +226,13 @@ impl Rings {
     pub(super) fn kept(&self) -> (usize, usize) {
         (self.slots.iter().flatten().count(), self.words)
     }
+
+    #[cfg(test)]
+    pub(super) fn points(&self) -> usize {
+        self.slots
+            .iter()
+            .flatten()
+            .map(|ring| ring.points.len())
+            .sum()
+    }
 }

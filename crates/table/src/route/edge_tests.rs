@@ -164,3 +164,25 @@ fn a_name_is_missing_wholly_or_partly() {
     assert_eq!(partly(&[1]), None);
     assert_eq!(partly(&[1, 2]), Some(("a", true)));
 }
+
+/// Whatever a backend has that is not usual is written, and nothing else.
+#[test]
+fn a_route_is_written_as_it_was_read() {
+    for backend in [
+        r#""http://10.0.0.5:1""#,
+        r#"{"url":"http://10.0.0.5:1","weight":2}"#,
+        r#"{"url":"http://10.0.0.5:1","backup":true}"#,
+        r#"{"url":"http://10.0.0.5:1","drain":true}"#,
+        r#"{"url":"https://10.0.0.5:1","sni":"a.test"}"#,
+        r#"{"url":"http://a.test","service":"http"}"#,
+        r#"{"url":"http://10.0.0.5:1","max_conns":1}"#,
+        r#"{"url":"http://10.0.0.5:1","slow_start":"500ms"}"#,
+    ] {
+        let rest = r#""vars":{"a":"b","c":"d","e":"f"},"meta":{"g":1}"#;
+        let text = format!(r#"{{"id":"x","backends":[{backend},{backend}],{rest}}}"#);
+        let mut written = Vec::new();
+        let route = super::parse_route(text.as_bytes()).unwrap();
+        route.write_json(&mut written);
+        assert_eq!(String::from_utf8(written).unwrap(), text);
+    }
+}

@@ -233,3 +233,32 @@ proptest! {
         }
     }
 }
+
+/// The keys of a file that is not read on are known, and go a part at a time.
+#[test]
+fn the_keys_so_far_are_given_away() {
+    let mut reader = FileReader::new(Match::Host);
+    reader
+        .feed(br#"{"a.test": {"backends": []}, "#, &mut |_| Ok(()))
+        .unwrap();
+    let mut keys = reader.into_keys();
+    assert!(keys.contains(b"a.test") && !keys.contains(b"b.test"));
+    let parts = std::iter::from_fn(|| keys.shrink().then_some(()));
+    assert!((1..100_000).contains(&parts.take(100_000).count()));
+}
+
+#[test]
+fn what_may_be_a_routes_meta() {
+    let long = |len: usize| format!(r#"{{"a": "{}"}}"#, "x".repeat(len - 9));
+    for (text, may) in [
+        ("{}", true),
+        (r#"{"a": 1}"#, true),
+        (&long(1024), true),
+        (&long(1025), false),
+        ("[]", false),
+        ("{", false),
+        ("", false),
+    ] {
+        assert_eq!(super::is_meta(text), may, "{text}");
+    }
+}

@@ -191,4 +191,35 @@ mod tests {
         let texts = all.map(|(name, service)| Sought { name, service }.text().into_owned());
         assert!(texts[0] != texts[1] && texts[1] != texts[2]);
     }
+
+    #[test]
+    fn messages_name_the_service_too() {
+        let sought = |service| Sought {
+            name: "a.test",
+            service,
+        };
+        assert_eq!(sought(None).to_string(), "\"a.test\"");
+        let with = "\"a.test\" (service \"http\")";
+        assert_eq!(sought(Some("http")).to_string(), with);
+    }
+
+    /// A service says port, weight and rank; of a plain name only the address is found.
+    #[test]
+    fn what_was_found_for_a_name() {
+        let mut endpoint = crate::table::tests::endpoint(7, 3);
+        endpoint.backup = true;
+        let Address::Ip(at) = endpoint.address else {
+            panic!("an address");
+        };
+        assert_eq!(endpoint.located(), Some(Located::from(at.ip())));
+        endpoint.service = Some("http");
+        let found = Located {
+            at,
+            weight: 3,
+            backup: true,
+        };
+        assert_eq!(endpoint.located(), Some(found));
+        endpoint.address = Address::Unix("/s");
+        assert_eq!(endpoint.located(), None);
+    }
 }

@@ -225,7 +225,6 @@ impl Backends {
         match more {
             _ if self.partly => format!("{why} at {pointer}"),
             0 => format!("{why} at {pointer}, this backend is left out"),
-            1 => format!("{why} at {pointer}, this backend and 1 more are left out"),
             _ => format!("{why} at {pointer}, this backend and {more} more are left out"),
         }
     }
@@ -379,6 +378,36 @@ mod tests {
         assert!(read(&["x"]).is_empty());
         // Gone and back: that is news.
         assert_eq!(read(&["x", "y"]), [line("y", " is left out")]);
+    }
+
+    #[test]
+    fn a_line_says_which_file_and_what_is_left() {
+        let mut out = LeftOut::default();
+        out.enter("b.json");
+        out.note("/a", unresolved("x", 2), &NameSet::default());
+        let some = Unresolved {
+            partly: true,
+            ..unresolved("y", 0)
+        };
+        out.note("/a", some, &NameSet::default());
+        let (lines, mut names) = out.finish();
+        assert_eq!(
+            lines,
+            [
+                "host not found \"x\" at /a/backends/2 in \"b.json\", this backend is left out",
+                "host not found \"y\" at /a/backends/0 in \"b.json\""
+            ]
+        );
+        assert!(names.contains("x") && names.contains("y") && !names.contains("z"));
+        let parts = std::iter::from_fn(|| names.shrink().then_some(()));
+        assert!((1..100_000).contains(&parts.take(100_000).count()));
+    }
+
+    #[test]
+    fn the_names_of_a_reading_that_is_given_up_are_kept() {
+        let mut out = LeftOut::default();
+        out.note("/a", unresolved("x", 0), &NameSet::default());
+        assert!(out.into_names().contains("x"));
     }
 
     #[test]

@@ -46,3 +46,28 @@ impl Nested {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Nested;
+
+    #[test]
+    fn brackets_and_quotes_within_strings_mean_nothing() {
+        for text in [
+            r#"{"a": [1, {}], "b": "]}"}"#,
+            r#"{"a": "x\ny", "b": 1}"#,
+            r#"{"a": "\"}", "b": "\\"}"#,
+            r#"{"a\\\"": {"b": "\u005d}"}}"#,
+        ] {
+            let inner = &text.as_bytes()[1..];
+            let followed = [inner, b", 1]"].concat();
+            for cut in 0..=inner.len() {
+                let (first, second) = followed.split_at(cut);
+                let mut nested = Nested::BEGIN;
+                let taken = nested.follow(first) + nested.follow(second);
+                assert_eq!(taken, inner.len(), "{text} cut at {cut}");
+                assert_eq!(nested.depth, 0);
+            }
+        }
+    }
+}

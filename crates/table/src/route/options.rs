@@ -103,3 +103,26 @@ pub enum Protocol {
     /// Datagrams.
     Udp,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Options;
+
+    #[test]
+    fn a_time_is_written_in_seconds_where_it_is_some() {
+        for (slow_start_ms, text) in [
+            (0, "0s"),
+            (1, "1ms"),
+            (999, "999ms"),
+            (1_000, "1s"),
+            (1_500, "1500ms"),
+            (60_000, "60s"),
+        ] {
+            let options = Options {
+                slow_start_ms,
+                ..Options::default()
+            };
+            assert_eq!(options.slow_start(), text);
+        }
+    }
+}

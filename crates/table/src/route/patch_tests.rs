@@ -181,4 +181,29 @@ fn a_document_is_bare_or_below_routes() {
         read(r#"{"a.test": "#).unwrap_err(),
         "unexpected end at line 1 column 11"
     );
+    assert_eq!(
+        read(" ").unwrap_err(),
+        "nothing is there at line 1 column 1"
+    );
+}
+
+/// What a route had and what a patch adds may have so many bytes together.
+#[test]
+fn secrets_of_two_places_have_one_bound() {
+    let current = format!(
+        r#"{{"backends": [], "keys": {{"a": "{}"}}}}"#,
+        "x".repeat(999)
+    );
+    let patch = |len: usize| format!(r#"{{"keys": {{"bcd": "{}"}}}}"#, "y".repeat(len));
+    assert!(patched(Some(&current), &patch(21)).is_ok());
+    assert!(patched(Some(&current), &patch(22)).is_err());
+}
+
+#[test]
+fn the_keys_of_a_document_are_given_away() {
+    let mut reader = PatchReader::new(Match::Host);
+    reader
+        .feed(br#"{"a.test": null, "#, &mut |_| Ok(()))
+        .unwrap();
+    assert!(reader.into_keys().contains(b"a.test"));
 }

@@ -29,3 +29,10 @@ impl fmt::Debug for Secret {
         f.write_str("Secret")
     }
 }
+
+#[cfg(test)]
+#[test]
+fn a_secret_is_not_shown() {
+    let secret = Secret::new("s3cret".to_owned());
+    assert_eq!(format!("{secret:?}"), "Secret");
+}

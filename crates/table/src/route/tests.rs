@@ -379,6 +379,10 @@ fn a_key_that_counts_as_normal_stays_as_it_is() {
             }
         }
     }
+    // An even number of bytes that are not as they should be.
+    for key in [&b"AB.test"[..], b"aXbXc.example.com.test", b"::"] {
+        check(key);
+    }
     for len in [0, 252, 253, 254, 1024] {
         check(&vec![b'a'; len]);
     }

@@ -22,6 +22,8 @@ mod read;
 mod write;
 
 #[cfg(test)]
+mod exact_tests;
+#[cfg(test)]
 mod tests;
 
 pub use read::{Fault, Found, read};

@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicU64;
 /// A route that owns its texts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Own {
-    owner: u8,
+    owner: String,
     id: String,
     backends: Vec<String>,
     vars: Vec<(String, String)>,
@@ -29,7 +29,7 @@ fn own(owner: Owner, route: &Resolved<'_>) -> Own {
     };
     let keys: Vec<(&str, &str)> = route.keys.iter().map(|(n, s)| (*n, s.text())).collect();
     Own {
-        owner: super::encode::owner_code(owner),
+        owner: format!("{owner:?}"),
         id: route.id.to_owned(),
         backends: route.endpoints.iter().map(|e| format!("{e:?}")).collect(),
         vars: list(&route.vars),
@@ -257,7 +257,8 @@ fn blocks_cannot_change_places() {
         blocks.push(block);
         rest = more;
     }
-    assert!(blocks.len() > 4);
+    // None is far shorter than a block, so that there are few of them.
+    assert!((5..40).contains(&blocks.len()), "{}", blocks.len());
     let with = |order: &[usize]| {
         let blocks = order.iter().map(|n| blocks[*n]);
         [&file[..12]]

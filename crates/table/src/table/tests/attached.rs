@@ -215,3 +215,16 @@ fn keys_move_with_their_route() {
     ));
     super::audit(&table);
 }
+
+/// More than a record can refer to is refused as a whole.
+#[test]
+fn keys_have_a_bound() {
+    let memory = memory(1024);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let (long, longer) = (
+        Secret::new("x".repeat(1_000)),
+        Secret::new("x".repeat(200_000)),
+    );
+    assert!(put(&table, &[("a", &long)], 0).is_ok());
+    assert_eq!(put(&table, &[("a", &longer)], 0), Err(ApplyError::TooBig));
+}
