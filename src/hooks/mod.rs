@@ -426,6 +426,7 @@ impl Balancer for Panicking {
             address: Address::Inet(peer.address),
             name: peer.text.len(),
             tls: None,
+            mark: 0,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Looking up a request's route and choosing among its backends.
 
 use super::conf::Lookup;
+use super::kept::mark;
 use super::memo::{CachePart, Found, Remembered};
 use super::session::Session;
 use super::table::UpstreamTable;
@@ -261,6 +262,7 @@ impl Balancer for Routed {
                 name: Address::Ip(address.into()).write_to(room)?.len(),
                 address: Socket::Inet(address.into()),
                 tls: None,
+                mark: mark(next.peer(), None),
             }),
             None => chosen(r, &state.route.backend(next.index)?, room),
         }
@@ -346,6 +348,7 @@ fn chosen<'r>(
         address,
         name: backend.address.write_to(room)?.len(),
         tls,
+        mark: mark(backend.peer(), tls),
     })
 }
 

@@ -48,6 +48,8 @@ pub(super) struct Lookup {
     pub(super) key: Expression,
     pub(super) balance: Balance,
     pub(super) slot: Slot,
+    /// The table's generation when it was last looked which idle connections are not wanted any more.
+    pub(super) looked_at: Cell<u64>,
 }
 
 /// How an `upstream_lookup` chooses.
@@ -91,6 +93,7 @@ impl Lookup {
             key,
             balance,
             slot: Slot::default(),
+            looked_at: Cell::default(),
         }
     }
 

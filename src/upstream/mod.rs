@@ -6,6 +6,7 @@ mod block;
 mod check;
 mod conf;
 mod counters;
+mod kept;
 mod keys;
 mod loc;
 mod lookup;
@@ -56,6 +57,7 @@ pub(crate) const FAMILY: Family = Family {
         }
         Ok(())
     },
+    start_worker: |main| kept::start(&main.upstream),
     ready: counters::ready,
     ..Family::NONE
 };

@@ -5,7 +5,7 @@ use nginx_prove::scenario::Scenario;
 use crate::{
     api, api_events, api_meanwhile, api_openapi, balance, balance_latency, checks,
     event_connections, event_parts, event_requests, event_resolver, event_tasks, examples, exiting,
-    feeder_panics, fuzz, geoip, hipache, metrics, names, names_kept, pages, panic, redis,
+    feeder_panics, fuzz, geoip, hipache, kept, metrics, names, names_kept, pages, panic, redis,
     redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload, reload_stock,
     rollback, satisfy, tenants, token_paths, upgrade, upstream, upstream_feed, upstream_lease,
     upstream_scale, upstream_state, upstream_zone, worker_kill,
@@ -46,6 +46,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("checks", checks::http).beside_others(),
     Scenario::new("checks_kinds", checks::kinds).beside_others(),
     Scenario::new("checks_tls", checks::tls)
+        .beside_others()
+        .needs(&["with http_ssl_module"]),
+    Scenario::new("kept", kept::run)
         .beside_others()
         .needs(&["with http_ssl_module"]),
     Scenario::new("checks_crowd", checks::crowd).beside_others(),

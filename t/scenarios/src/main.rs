@@ -23,6 +23,7 @@ mod follower;
 mod fuzz;
 mod geoip;
 mod hipache;
+mod kept;
 mod list;
 mod metrics;
 mod name_server;

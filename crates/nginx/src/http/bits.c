@@ -161,3 +161,17 @@ gatehouse_subrequest_without_body(ngx_http_request_t *sr, ngx_http_request_body_
     sr->headers_in.content_length_n = -1;
     sr->headers_in.chunked = 0;
 }
+
+ngx_uint_t
+gatehouse_connection_is_idle(const ngx_connection_t *c)
+{
+    return c->fd != (ngx_socket_t) -1 && c->idle && c->listening == NULL
+           && c->read->handler != NULL;
+}
+
+void
+gatehouse_connection_close_idle(ngx_connection_t *c)
+{
+    c->close = 1;
+    c->read->handler(c->read);
+}

@@ -59,4 +59,10 @@ ngx_uint_t gatehouse_upstream_conf_caches(const ngx_http_upstream_conf_t *conf);
 
 #endif
 
+/* Whether a connection that nobody has accepted is idle, as nginx's keepalive leaves those to backends. */
+ngx_uint_t gatehouse_connection_is_idle(const ngx_connection_t *c);
+
+/* As ngx_close_idle_connections() does with each. */
+void gatehouse_connection_close_idle(ngx_connection_t *c);
+
 #endif

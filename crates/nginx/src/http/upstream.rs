@@ -5,11 +5,14 @@
 //! is down; a miss cannot be told by a return value, so the request is finished here.
 
 mod address;
+mod kept;
 mod request;
+mod slot;
 
 pub use address::{Address, Chosen, NAME_MAX};
+pub use slot::Slot;
 
-use crate::conf::{Conf, ConfLine, Error, Listed, Words, read, result};
+use crate::conf::{Conf, Error, Listed, Words, read, result};
 use crate::ffi::bytes;
 use crate::ffi::guard;
 use crate::ffi::pool;
@@ -19,7 +22,6 @@ use crate::http::request::Request;
 use crate::sys;
 use address::target;
 use ngx::core::Status;
-use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ptr;
 
@@ -78,35 +80,6 @@ pub struct Tried {
     pub ms: u64,
     /// The status of the backend's answer; 0 without one.
     pub status: u16,
-}
-
-type InitPeer = unsafe extern "C" fn(
-    *mut sys::ngx_http_request_t,
-    *mut sys::ngx_http_upstream_srv_conf_t,
-) -> isize;
-
-/// What the glue remembers of an `upstream` block.
-#[derive(Default)]
-pub struct Slot {
-    round_robin: Cell<Option<InitPeer>>,
-    has_servers: Cell<bool>,
-    place: RefCell<Option<ConfLine>>,
-}
-
-impl Slot {
-    /// Whether the block has `server` lines of its own, which serve a miss.
-    pub fn has_servers(&self) -> bool {
-        self.has_servers.get()
-    }
-
-    /// Where the balancing directive stands, when nginx has not taken it into use: another
-    /// balancer after it took its place.
-    pub fn replaced(&self) -> Option<ConfLine> {
-        self.place
-            .borrow()
-            .clone()
-            .filter(|_| self.round_robin.get().is_none())
-    }
 }
 
 /// A request's peer data.
@@ -274,6 +247,10 @@ unsafe extern "C" fn init_upstream<B: Balancer>(
         };
         slot.round_robin.set(block.peer.init);
         slot.has_servers.set(has_servers);
+        // SAFETY: nginx passes the live configuration.
+        let cycle = unsafe { (*cf).cycle };
+        // SAFETY: the cycle being read and its block.
+        slot.keeper.set(unsafe { kept::conf(cycle, us) });
         block.peer.init = Some(init_peer::<B>);
         Ok(())
     };

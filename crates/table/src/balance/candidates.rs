@@ -5,7 +5,7 @@ use super::random::Random;
 use super::tries::Tries;
 use crate::route::Options;
 use crate::table::{NO_CELL, Packed};
-use crate::table::{Passive, Peer, RouteView, Table, Word};
+use crate::table::{Passive, Peer, PeerId, RouteView, Table, Word};
 use std::cell::Cell;
 use std::net::SocketAddrV4;
 use std::sync::atomic::AtomicU64;
@@ -30,6 +30,13 @@ impl Candidate {
         index: usize::MAX,
         packed: Packed::NOTHING,
     };
+
+    /// Whose state all workers share.
+    #[inline]
+    #[must_use]
+    pub fn peer(&self) -> PeerId {
+        self.packed.peer()
+    }
 
     /// Its share of requests, 1 to 65535.
     #[must_use]

@@ -197,6 +197,12 @@ impl<W: Word> Table<'_, W> {
         self.mem.load(self.tail_at(line, LINKS)) >> NEXT_BITS
     }
 
+    /// Whether any route uses a peer now. Anybody may ask; while a broken table is repaired the answer may be no for all.
+    #[must_use]
+    pub fn is_in_use(&self, id: PeerId) -> bool {
+        self.peer(id).is_some() && self.references(id.line) > 0
+    }
+
     /// One reference less; the last one frees the peer.
     pub(super) fn drop_peer(&self, id: PeerId) {
         if self.references(id.line) > 0 {

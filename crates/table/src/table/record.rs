@@ -57,6 +57,28 @@ pub struct PeerId {
     pub(super) generation: u8,
 }
 
+impl PeerId {
+    /// Bits of [`PeerId::to_bits`].
+    pub const BITS: u32 = LINE_BITS + 7;
+
+    /// The same as a number, which is not 0.
+    #[must_use]
+    pub fn to_bits(self) -> u64 {
+        u64::from(self.line) | u64::from(self.generation) << LINE_BITS
+    }
+
+    /// What [`PeerId::to_bits`] gave, whatever stands above its bits; `None` for 0.
+    #[must_use]
+    pub fn from_bits(number: u64) -> Option<Self> {
+        let line = bits(number, 0, LINE_BITS) as u32;
+        let generation = bits(number, LINE_BITS, 7) as u8;
+        (line != 0).then_some(Self { line, generation })
+    }
+}
+
+/// Bits of a line's number.
+const LINE_BITS: u32 = 28;
+
 /// No balancing cell: the route has one backend.
 pub(crate) const NO_CELL: u32 = 0;
 

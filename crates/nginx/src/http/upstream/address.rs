@@ -5,7 +5,7 @@ use crate::http::piece::{Piece, words_of};
 use crate::http::request::Request;
 use crate::sys;
 use std::ffi::c_char;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 
 /// Where to connect to.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,9 @@ pub struct Chosen<'r> {
     pub name: usize,
     /// The name for SNI and verification when the backend speaks TLS.
     pub tls: Option<&'r [u8]>,
+    /// Tells connections to this backend from others to the same address: nginx reuses a kept connection only for the same
+    /// mark, and [`Slot::close_kept`](super::Slot::close_kept) shows it again.
+    pub mark: u64,
 }
 
 /// What nginx's connection record points to.
@@ -78,7 +81,7 @@ struct Way<'n, 'r> {
 }
 
 /// The address for connect(), and its name. nginx's keepalive compares all bytes of an address, so bytes that Linux
-/// ignores carry a tag: connections made for another TLS name are not reused.
+/// ignores carry the mark: connections with another one are not reused.
 pub(super) fn target<'r>(
     r: Request<'r>,
     chosen: &Chosen<'r>,
@@ -90,7 +93,7 @@ pub(super) fn target<'r>(
         len: chosen.name,
         piece,
     };
-    let tag = chosen.tls.map_or(0, fnv1a);
+    let mark = chosen.mark;
     match chosen.address {
         Address::Inet(SocketAddr::V4(v4)) => {
             // SAFETY: plain C data for which zero is valid.
@@ -98,7 +101,7 @@ pub(super) fn target<'r>(
             raw.sin_family = sys::AF_INET as sys::sa_family_t;
             raw.sin_port = v4.port().to_be();
             raw.sin_addr.s_addr = u32::from(*v4.ip()).to_be();
-            raw.sin_zero = tag.to_ne_bytes();
+            raw.sin_zero = mark.to_ne_bytes();
             place(r, way, raw)
         }
         Address::Inet(SocketAddr::V6(v6)) => {
@@ -107,7 +110,15 @@ pub(super) fn target<'r>(
             raw.sin6_family = sys::AF_INET6 as sys::sa_family_t;
             raw.sin6_port = v6.port().to_be();
             raw.sin6_addr.__in6_u.__u6_addr8 = v6.ip().octets();
-            raw.sin6_flowinfo = (tag ^ (tag >> 32)) as u32;
+            let low = mark as u32;
+            let high = (mark >> 32) as u32;
+            // The scope of an address that is local to a link is the interface, and not ignored.
+            if v6.ip().is_unicast_link_local() {
+                raw.sin6_flowinfo = low ^ high;
+            } else {
+                raw.sin6_flowinfo = low;
+                raw.sin6_scope_id = high;
+            }
             place(r, way, raw)
         }
         Address::Unix(path) => {
@@ -117,22 +128,45 @@ pub(super) fn target<'r>(
             for (to, from) in raw.sun_path.get_mut(..path.len())?.iter_mut().zip(path) {
                 *to = *from as c_char;
             }
-            // The path ends at its NUL; a tag stands in the last bytes.
-            let tag = tag.to_ne_bytes();
-            let tag: &[u8] = if chosen.tls.is_some() { &tag } else { &[] };
+            // The path ends at its NUL; the mark stands in the last bytes, if there is room.
             let rest = raw.sun_path.get_mut(path.len().checked_add(1)?..)?;
-            let place_of_tag = rest.len().checked_sub(tag.len())?;
-            for (to, from) in rest.iter_mut().skip(place_of_tag).zip(tag) {
-                *to = *from as c_char;
+            match rest.last_chunk_mut::<8>() {
+                Some(room) => *room = mark.to_ne_bytes().map(|byte| byte as c_char),
+                // Without a name for TLS nothing else is at the same path.
+                None if chosen.tls.is_none() => {}
+                None => return None,
             }
             place(r, way, raw)
         }
     }
 }
 
-/// FNV-1a, 64 bits: tells TLS names apart.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+/// The mark of an address that [`target`] made; None where there is no room for one.
+pub(super) fn mark_of(address: &sys::ngx_sockaddr_t) -> Option<u64> {
+    // SAFETY: each of its forms begins with the family.
+    let family = u32::from(unsafe { address.sockaddr.sa_family });
+    match family {
+        sys::AF_INET => {
+            // SAFETY: the family says so.
+            let v4 = unsafe { address.sockaddr_in };
+            Some(u64::from_ne_bytes(v4.sin_zero))
+        }
+        sys::AF_INET6 => {
+            // SAFETY: the family says so.
+            let v6 = unsafe { address.sockaddr_in6 };
+            // SAFETY: all forms of an address are sixteen bytes.
+            let bytes = unsafe { v6.sin6_addr.__in6_u.__u6_addr8 };
+            let is_local = Ipv6Addr::from(bytes).is_unicast_link_local();
+            let mark = u64::from(v6.sin6_flowinfo) | u64::from(v6.sin6_scope_id) << 32;
+            (!is_local).then_some(mark)
+        }
+        sys::AF_UNIX => {
+            // SAFETY: the family says so.
+            let unix = unsafe { address.sockaddr_un };
+            let end = unix.sun_path.iter().position(|byte| *byte == 0)?;
+            let room = unix.sun_path.get(end.saturating_add(1)..)?.last_chunk()?;
+            Some(u64::from_ne_bytes(room.map(|byte| byte as u8)))
+        }
+        _ => None,
+    }
 }

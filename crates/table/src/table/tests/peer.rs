@@ -109,6 +109,29 @@ fn latency_is_averaged_with_what_was_there() {
 }
 
 #[test]
+fn a_peer_is_in_use_as_long_as_a_route_has_it() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1])).unwrap();
+    put(&table, "b", &route(&[1])).unwrap();
+    let peer = peer_of(&table, "a");
+    assert_eq!(
+        PeerId::from_bits(peer.to_bits() | 1 << PeerId::BITS),
+        Some(peer)
+    );
+    assert!(table.is_in_use(peer));
+    remove(&table, "a").unwrap();
+    assert!(table.is_in_use(peer), "another route has it");
+    remove(&table, "b").unwrap();
+    assert!(!table.is_in_use(peer));
+    // The next one in its place is another one.
+    put(&table, "c", &route(&[2])).unwrap();
+    let next = peer_of(&table, "c");
+    assert_eq!(next.line, peer.line);
+    assert!(table.is_in_use(next) && !table.is_in_use(peer));
+}
+
+#[test]
 fn what_is_known_of_a_peer_moves_with_it() {
     let memory = memory(256);
     let table = Table::format(&memory, Match::Host, 1).unwrap();

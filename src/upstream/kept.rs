@@ -1,0 +1,95 @@
+//! Idle connections to backends: whose they are, and the end of those whose backend has left the table.
+
+use super::conf::{Lookup, Main};
+use crate::Gatehouse;
+use gatehouse_nginx::event::timer::{self, Slot, Tick};
+use gatehouse_nginx::running;
+use gatehouse_table::table::PeerId;
+
+/// How often it is looked whose backend is gone.
+const PAUSE_MS: u64 = 500;
+
+/// The mark of a connection: which backend it was made for, and under which name for TLS. The backend alone would do as
+/// long as it is in the table; a later one in its place has another generation, which comes again after 128 of them.
+pub(super) fn mark(peer: PeerId, tls: Option<&[u8]>) -> u64 {
+    peer.to_bits() | tls.map_or(0, fnv1a) << PeerId::BITS
+}
+
+/// FNV-1a, 64 bits.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Begins to look, in this worker.
+pub(super) fn start(main: &Main) {
+    if main.in_use() {
+        timer::start::<Closing>(PAUSE_MS);
+    }
+}
+
+/// Closes idle connections to backends that have left the table: nobody is sent there again, and a backend that is to end
+/// need not wait for them.
+struct Closing;
+
+impl Tick for Closing {
+    type Module = Gatehouse;
+    const NAME: &'static str = "closing idle connections";
+
+    fn slot() -> &'static Slot {
+        static SLOT: Slot = Slot::new();
+        &SLOT
+    }
+
+    fn tick() -> Option<u64> {
+        running::<Gatehouse, _>(|main| {
+            for lookup in &main.upstream.lookups {
+                close(&main.upstream, lookup);
+            }
+        });
+        Some(PAUSE_MS)
+    }
+}
+
+fn close(main: &Main, lookup: &Lookup) {
+    let Some(table) = main.table(&lookup.table) else {
+        return;
+    };
+    let routes = table.routes();
+    let Some(routes) = &routes else { return };
+    let now = routes.generation();
+    if lookup.looked_at.replace(now) == now {
+        return;
+    }
+    // A connection without a mark is to a `server` of the block.
+    lookup.slot.close_kept(|mark| {
+        let peer = PeerId::from_bits(mark);
+        peer.is_none_or(|peer| routes.is_in_use(peer))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mark;
+    use gatehouse_table::table::PeerId;
+
+    #[test]
+    fn a_mark_tells_backend_and_name() {
+        let peer = PeerId::from_bits(0x7_1234_5678).unwrap();
+        let other = PeerId::from_bits(0x6_1234_5678).unwrap();
+        let all = [
+            mark(peer, None),
+            mark(peer, Some(b"a.test")),
+            mark(peer, Some(b"b.test")),
+            mark(other, None),
+        ];
+        for (number, one) in all.iter().enumerate() {
+            assert_eq!(all.iter().position(|mark| mark == one), Some(number));
+        }
+        for mark in &all[..3] {
+            assert_eq!(PeerId::from_bits(*mark), Some(peer));
+        }
+        assert_eq!(PeerId::from_bits(0), None);
+    }
+}
