@@ -60,6 +60,12 @@ miss 408;
 # 499
 miss 499;
 => invalid value "499" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499
+# plain that is not allow
+plain=on;
+=> invalid value "on" in "plain" directive, it must be "allow"
+# plain twice
+plain=allow; plain=allow;
+=> "plain=allow" directive is duplicate
 # shrink that is neither
 shrink=some;
 => invalid value "some" in "shrink" directive, it must be "any"

@@ -36,6 +36,7 @@ our $Tls = <<'_EOC_';
 _EOC_
 
 our $Http = 'upstream_table apps { zone 1m; file apps.json; passive fails=0; }' . $::Tls;
+our $Plain = 'upstream_table apps { zone 1m; file apps.json; plain=allow; passive fails=0; }' . $::Tls;
 
 our $Apps = <<'_EOC_';
 >>> ../conf/apps.json
@@ -138,9 +139,9 @@ GET /
 Host: one.test
 --- response_body_like: ^sni=two\.internal
 
-=== TEST 7: http and https backends of one route under proxy_pass https
+=== TEST 7: http and https backends of one route under proxy_pass https, which the table allows
 --- http_upstream: a
---- http_config eval: $::Http
+--- http_config eval: $::Plain
 --- user_files eval: $::Apps
 --- config
 location / { proxy_pass https://backend; }
@@ -153,7 +154,7 @@ location / { proxy_pass https://backend; }
 
 === TEST 8: a failed http backend is followed by an https one, and the other way round
 --- http_upstream: a
---- http_config eval: $::Http
+--- http_config eval: $::Plain
 --- user_files
 >>> ../conf/apps.json
 {"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_RAND_PORT_2", "https://127.0.0.1:$TEST_NGINX_RAND_PORT_1#sni=two.internal"]},
@@ -188,7 +189,7 @@ qr/\[error\] .*the backends of "one\.test" need "proxy_pass https:\/\/"/
 
 === TEST 10: a connection over TLS is no plain one, though the address is the same
 --- http_upstream: a
---- http_config eval: $::Http
+--- http_config eval: $::Plain
 --- user_files
 >>> ../conf/apps.json
 {"tls.test": {"backends": ["https://127.0.0.1:$TEST_NGINX_RAND_PORT_1#sni=one.internal"]},
@@ -206,7 +207,7 @@ location / { proxy_pass https://backend; }
 
 === TEST 11: the same over a unix socket
 --- http_upstream: a
---- http_config eval: $::Http
+--- http_config eval: $::Plain
 --- user_files
 >>> ../conf/apps.json
 {"one.test": {"backends": ["https://unix:$TEST_NGINX_SERVROOT/tls.sock#sni=one.internal"]},
@@ -252,7 +253,7 @@ upstream SSL certificate does not match "[::1]"
 
 === TEST 13: what failed under one name has not failed under another, at the same address
 --- http_upstream: a
---- http_config eval: 'upstream_table apps { zone 1m; file apps.json; passive fails=1 window=1h; }' . $::Tls
+--- http_config eval: 'upstream_table apps { zone 1m; file apps.json; plain=allow; passive fails=1 window=1h; }' . $::Tls
 --- user_files
 >>> ../conf/apps.json
 {"bad.test":   {"backends": ["https://127.0.0.1:$TEST_NGINX_RAND_PORT_1#sni=three.internal", "http://127.0.0.1:$TEST_NGINX_PORT_A#backup=1"]},
@@ -296,3 +297,20 @@ location / { proxy_pass https://backend; }
 ["Host: one.test", "Host: two.test", "Host: one.test", "Host: two.test"]
 --- response_body eval
 ["sni=one.internal reused=1", "sni=two.internal reused=1", "sni=one.internal reused=2", "sni=two.internal reused=2"]
+
+=== TEST 15: under proxy_pass https, http backends are left out unless the table allows them
+--- http_upstream: a
+--- http_config eval: $::Http
+--- user_files eval: $::Apps
+--- config
+location / { proxy_pass https://backend; }
+--- request eval
+["GET /", "GET /", "GET /"]
+--- more_headers eval
+["Host: mixed.test", "Host: mixed.test", "Host: plain.test"]
+--- error_code eval
+[200, 200, 502]
+--- response_body_like eval
+[qr/^sni=one\.internal/, qr/^sni=one\.internal/, qr/502/]
+--- error_log eval
+qr/\[error\] .*the backends of "plain\.test" speak no TLS: "proxy_pass https:\/\/" uses them only with "plain=allow" in upstream_table "apps"/

@@ -13,7 +13,7 @@ use gatehouse_nginx::http::upstream::{
     self, Address as Socket, Balancer, Chosen, Init, NAME_MAX, Slot, Tried,
 };
 use gatehouse_nginx::{Level, Request, ffi::process};
-use gatehouse_table::balance::{Sample, Selection};
+use gatehouse_table::balance::{Sample, Schemes, Selection};
 use gatehouse_table::route::{Address, HOST_MAX, is_normal, normalize};
 use gatehouse_table::table::{BackendView, By, LookupError, MAX_RECORD_WORDS, RouteView, What};
 use std::net::SocketAddr;
@@ -210,18 +210,14 @@ impl Balancer for Routed {
                 Some(key) => Some(&*key),
             },
         };
-        let mut selection = Selection::new(&route, tls);
+        let table = r.main_conf::<Gatehouse>().upstream.table(&lookup.table);
+        let schemes = table.map_or(Schemes::HTTP, |table| table.schemes(tls));
+        let mut selection = Selection::new(&route, schemes);
         if let Some(index) = known.session.and_then(Session::backend) {
             selection.stick(&route, index);
         }
-        if selection.tries() == 0 && !tls && route.backends().any(|backend| backend.tls()) {
-            let key = String::from_utf8_lossy(route.key());
-            r.log(
-                Level::Error,
-                format_args!(
-                    "upstream_lookup: the backends of \"{key}\" need \"proxy_pass https://\""
-                ),
-            );
+        if selection.tries() == 0 {
+            say_why(r, lookup, &route, schemes);
         }
         let tries = selection.tries().max(1);
         Init::Serve {
@@ -310,6 +306,23 @@ impl Balancer for Routed {
             }
         }
     }
+}
+
+/// Says it where a route has backends, but none that the location may use.
+fn say_why(r: Request<'_>, lookup: &Lookup, route: &RouteView<'_>, schemes: Schemes) {
+    let mut others = route.backends().filter(|one| !schemes.admit(one.tls()));
+    let Some(other) = others.next() else { return };
+    let key = String::from_utf8_lossy(route.key());
+    let needed = if other.tls() {
+        "need \"proxy_pass https://\"".to_owned()
+    } else {
+        let table = &lookup.table.name;
+        format!(
+            "speak no TLS: \"proxy_pass https://\" uses them only with \"plain=allow\" in upstream_table \"{table}\""
+        )
+    };
+    let text = format_args!("upstream_lookup: the backends of \"{key}\" {needed}");
+    r.log(Level::Error, text);
 }
 
 /// Remembers what sent a main request to an upstream, if there is memory for it.

@@ -22,6 +22,7 @@ pub(super) struct Block {
     pub check: Option<CheckLine>,
     pub files: Option<RouteFiles>,
     pub brake: Option<Brake>,
+    pub plain: Option<()>,
     pub store: Option<StoreWord>,
     pub state: Option<PathBuf>,
 }
@@ -82,6 +83,16 @@ const WORDS: &[Word] = &[
                 other => return Err(words::invalid(other, "shrink", ["any"]).into()),
             };
             Ok(block.brake.replace(brake).is_some())
+        },
+    },
+    Word {
+        name: "plain",
+        args: 1..=1,
+        syntax: "=allow",
+        text: include_str!("docs/table/plain.md"),
+        set: |_, words, block| match first(words) {
+            "allow" => Ok(block.plain.replace(()).is_some()),
+            other => Err(words::invalid(other, "plain", ["allow"]).into()),
         },
     },
     Word {

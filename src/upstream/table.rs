@@ -13,7 +13,7 @@ use gatehouse_live::table::{
 use gatehouse_live::{Feeder, World};
 use gatehouse_nginx::shm::ZoneState;
 use gatehouse_nginx::{Conf, ConfLine, Counters, Error, Zone};
-use gatehouse_table::balance::Checks;
+use gatehouse_table::balance::{Checks, Schemes};
 use gatehouse_table::route::Match;
 use gatehouse_table::table::{Journal, JournalRow, Passive, Table};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -23,6 +23,8 @@ use std::sync::atomic::AtomicU64;
 /// A table as requests use it.
 pub(super) struct UpstreamTable {
     shared: Rc<SharedTable<Zone>>,
+    /// Backends that speak in clear text may be used under `proxy_pass https://`.
+    plain: bool,
     /// Where its block stands, if no line of it says where routes come from.
     no_source: Option<ConfLine>,
     /// What writes to the store that it follows.
@@ -138,6 +140,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         no_source: has_no_source.then_some(place),
         miss: block.miss.unwrap_or(404),
         passive,
+        plain: block.plain.is_some(),
         checks,
         fed_by,
         pulse,
@@ -237,6 +240,14 @@ impl UpstreamTable {
         let pulse = self.pulse.get();
         let was_fed = pulse.is_some_and(|pulse| pulse.last_success() > 0);
         was_fed || self.fed_by.is_none() || routes.stats().routes > 0
+    }
+
+    /// Which backends a location may use; `tls`: it says `proxy_pass https://…`.
+    pub(super) fn schemes(&self, tls: bool) -> Schemes {
+        Schemes {
+            http: !tls || self.plain,
+            https: tls,
+        }
     }
 
     /// What answers a miss.

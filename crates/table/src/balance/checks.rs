@@ -46,7 +46,7 @@ impl Checks {
 #[cfg(test)]
 mod tests {
     use super::super::tests::rules;
-    use super::super::{Rules, Selection, policy};
+    use super::super::{Rules, Schemes, Selection, policy};
     use super::*;
     use crate::route::{Match, Resolved};
     use crate::table::tests::{endpoint, memory, put};
@@ -109,7 +109,7 @@ mod tests {
             let mut buf = [0; 256];
             let route = self.table.lookup(b"a.test", &mut buf).unwrap().unwrap();
             let one = |_| {
-                let mut selection = Selection::new(&route.route, false);
+                let mut selection = Selection::new(&route.route, Schemes::HTTP);
                 let next = selection.choose(&rules, &self.table, &route.route, NOW);
                 next.map_or('-', |next| char::from(b'a' + next.index as u8))
             };
@@ -181,7 +181,7 @@ mod tests {
             let mut buf = [0; 256];
             let hit = site.table.lookup(b"a.test", &mut buf).unwrap().unwrap();
             let next = || {
-                let mut selection = Selection::new(&hit.route, false);
+                let mut selection = Selection::new(&hit.route, Schemes::HTTP);
                 selection.stick(&hit.route, 1);
                 let next = selection.choose(&rules, &site.table, &hit.route, NOW);
                 next.map(|next| next.index)

@@ -197,7 +197,7 @@ fn a_plain_backend_is_its_address() {
     let rules = rules(&*robin, &USUAL);
     let tries = Tries::of(&table, "a");
     let route = RouteView::from_words(&tries.words);
-    let mut selection = super::Selection::new(&route, true);
+    let mut selection = super::Selection::new(&route, super::Schemes::BOTH);
     let mut next = || selection.choose(&rules, &table, &route, 50).unwrap();
     let crate::route::Address::Ip(SocketAddr::V4(address)) = endpoint(0, 1).address else {
         panic!("an address of IPv4");

@@ -37,6 +37,7 @@ pub use checks::Checks;
 pub use policy::{Policy, PolicyRow, Sample};
 pub use random::Random;
 pub use select::{Ended, Rules, Selection};
+pub use tries::Schemes;
 
 /// Every policy an operator can name.
 pub const POLICIES: &[PolicyRow] = &[round_robin::ROW, least_conn::ROW, p2c::ROW, hash::ROW];

@@ -4,7 +4,7 @@ use super::candidates::{Candidate, Candidates, Chance};
 use super::checks::Checks;
 use super::policy::{Policy, Sample};
 use super::random::Random;
-use super::tries::Tries;
+use super::tries::{Schemes, Tries};
 use crate::table::{JournalRow, Passive, Peer, PeerId, RouteView, Start, Table, Word};
 use std::sync::atomic::AtomicU64;
 
@@ -56,11 +56,11 @@ struct Trying {
 }
 
 impl Selection {
-    /// Begins for a route. `allow_tls`: the location is `proxy_pass https://…`, so `https` backends may be used.
+    /// Begins for a route; its backends of these schemes may be used.
     #[must_use]
-    pub fn new(route: &RouteView<'_>, allow_tls: bool) -> Self {
+    pub fn new(route: &RouteView<'_>, schemes: Schemes) -> Self {
         Self {
-            tries: Tries::new(route, allow_tls),
+            tries: Tries::new(route, schemes),
             trying: None,
             session: None,
         }

@@ -1,7 +1,8 @@
 //! Which backend is next, and health.
 
 use super::{
-    Candidate, Candidates, Checks, POLICIES, Policy, Random, Rules, Sample, Selection, policy,
+    Candidate, Candidates, Checks, POLICIES, Policy, Random, Rules, Sample, Schemes, Selection,
+    policy,
 };
 use crate::route::{Match, Resolved};
 use crate::table::tests::{endpoint, memory, put, remove, route};
@@ -61,7 +62,8 @@ fn sequence(table: &Table<'_>, host: &str, requests: usize, passive: &Passive, n
         .route;
     let mut chosen = String::new();
     for _ in 0..requests {
-        let next = Selection::new(&route, false).next(&round_robin(passive), table, &route, now);
+        let next =
+            Selection::new(&route, Schemes::HTTP).next(&round_robin(passive), table, &route, now);
         chosen.push(next.map_or('-', |n| char::from(b'a' + n as u8)));
     }
     chosen
@@ -163,7 +165,7 @@ fn each_try_is_another_backend_then_the_backups() {
     put(&table, "a", &four).unwrap();
     let mut buf = [0; 64];
     let route = table.lookup(b"a", &mut buf).unwrap().unwrap().route;
-    let mut selection = Selection::new(&route, false);
+    let mut selection = Selection::new(&route, Schemes::HTTP);
     assert_eq!(selection.tries(), 3);
     let tries: Vec<_> = (0..5)
         .map(|_| selection.next(&usual(), &table, &route, 0))
@@ -180,12 +182,12 @@ fn https_backends_only_when_allowed() {
     put(&table, "a", &two).unwrap();
     let mut buf = [0; 64];
     let route = table.lookup(b"a", &mut buf).unwrap().unwrap().route;
-    let mut plain = Selection::new(&route, false);
+    let mut plain = Selection::new(&route, Schemes::HTTP);
     assert!(plain.single());
     assert_eq!(plain.next(&usual(), &table, &route, 0), Some(1));
     // nginx asks again when a kept connection turns out to be closed.
     assert_eq!(plain.next(&usual(), &table, &route, 0), Some(1));
-    let mut tls = Selection::new(&route, true);
+    let mut tls = Selection::new(&route, Schemes::BOTH);
     assert_eq!(
         (tls.tries(), tls.next(&usual(), &table, &route, 0)),
         (2, Some(0))
@@ -335,7 +337,7 @@ impl<'t> Tries<'t> {
     pub(super) fn of(table: &'t Table<'t>, host: &str) -> Self {
         let mut words = vec![0; 256];
         let hit = table.lookup(host.as_bytes(), &mut words).unwrap().unwrap();
-        let selection = Selection::new(&hit.route, false);
+        let selection = Selection::new(&hit.route, Schemes::HTTP);
         Self {
             table,
             words,
@@ -459,7 +461,7 @@ fn requests_at_a_thousand_hosts() {
             crate::route::normalize(names[n % 1000].as_bytes(), Match::Host, &mut normal).unwrap();
         let hit = table.lookup(key, &mut buf).unwrap().unwrap();
         if choose {
-            let next = Selection::new(&hit.route, false)
+            let next = Selection::new(&hit.route, Schemes::HTTP)
                 .next(&usual(), &table, &hit.route, 0)
                 .unwrap();
             let backend = hit.route.backend(next).unwrap();

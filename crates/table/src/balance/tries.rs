@@ -3,10 +3,38 @@
 use crate::route::MAX_BACKENDS;
 use crate::table::{BackendView, Packed, RouteView};
 
+/// Which backends a request may go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schemes {
+    /// Those that speak in clear text.
+    pub http: bool,
+    /// Those that speak TLS.
+    pub https: bool,
+}
+
+impl Schemes {
+    /// `http` backends only.
+    pub const HTTP: Self = Self {
+        http: true,
+        https: false,
+    };
+    /// Any.
+    pub const BOTH: Self = Self {
+        http: true,
+        https: true,
+    };
+
+    /// Whether one that speaks TLS, or does not, may be used.
+    #[must_use]
+    pub fn admit(self, tls: bool) -> bool {
+        if tls { self.https } else { self.http }
+    }
+}
+
 /// A request's tries so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tries {
-    allow_tls: bool,
+    schemes: Schemes,
     /// The one backend that is usable, when there is no other.
     pub(super) only: Option<u16>,
     /// It is the backups' turn.
@@ -17,14 +45,14 @@ pub(super) struct Tries {
 }
 
 impl Tries {
-    pub(super) fn new(route: &RouteView<'_>, allow_tls: bool) -> Self {
+    pub(super) fn new(route: &RouteView<'_>, schemes: Schemes) -> Self {
         let mut usable = (0u16..)
             .zip(route.packed())
-            .filter(|(_, packed)| usable(*packed, allow_tls));
+            .filter(|(_, packed)| usable(*packed, schemes));
         let first = usable.next().map(|(index, _)| index);
         let others = u16::try_from(usable.count()).unwrap_or(u16::MAX);
         Self {
-            allow_tls,
+            schemes,
             only: first.filter(|_| others == 0),
             backup: false,
             count: others.saturating_add(u16::from(first.is_some())),
@@ -34,7 +62,7 @@ impl Tries {
 
     /// Whether this backend is of the group whose turn it is, usable, and not tried yet.
     pub(super) fn admits(&self, index: usize, packed: Packed) -> bool {
-        packed.backup() == self.backup && usable(packed, self.allow_tls) && !self.was_tried(index)
+        packed.backup() == self.backup && usable(packed, self.schemes) && !self.was_tried(index)
     }
 
     fn was_tried(&self, index: usize) -> bool {
@@ -45,7 +73,7 @@ impl Tries {
 
     /// Whether sessions may be at a backend: drained or not, as long as it has an address.
     pub(super) fn may_have_sessions(&self, backend: &BackendView<'_>) -> bool {
-        !backend.endpoint().is_waiting() && (self.allow_tls || !backend.tls())
+        !backend.endpoint().is_waiting() && self.schemes.admit(backend.tls())
     }
 
     pub(super) fn mark(&mut self, index: usize) {
@@ -55,6 +83,6 @@ impl Tries {
     }
 }
 
-fn usable(packed: Packed, allow_tls: bool) -> bool {
-    !packed.drain() && (allow_tls || !packed.tls())
+fn usable(packed: Packed, schemes: Schemes) -> bool {
+    !packed.drain() && schemes.admit(packed.tls())
 }

@@ -3,7 +3,7 @@
 use super::hook::killed_at;
 use super::{key, memory, put, remove, writer};
 use crate::balance::tests::rules;
-use crate::balance::{POLICIES, Selection, policy};
+use crate::balance::{POLICIES, Schemes, Selection, policy};
 use crate::route::{Located, Match, Resolver, parse_route};
 use crate::table::{Applied, ApplyError, Change, MAX_RECORD_WORDS, Owner, Passive, Table, resolve};
 use std::net::IpAddr;
@@ -53,7 +53,7 @@ fn no_policy_chooses_a_backend_that_waits() {
             let policy = policy(row.name).unwrap();
             let passive = Passive::default();
             let rules = rules(&*policy, &passive);
-            let mut selection = Selection::new(&hit.route, true);
+            let mut selection = Selection::new(&hit.route, Schemes::BOTH);
             let mut chosen = Vec::new();
             while let Some(index) = selection.next(&rules, &table, &hit.route, 1) {
                 chosen.push(index);
