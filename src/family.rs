@@ -3,8 +3,10 @@
 //! A family is a folder here, a row of [`crate::FAMILIES`], and its fields in [`crate::module`].
 
 use crate::judge::FindJudge;
-use crate::metric::Metric;
+use crate::metric::{Many, Metric};
 use crate::module::{Gatehouse, Loc, Main};
+#[cfg(feature = "hooks")]
+use gatehouse_base::metrics::About;
 use gatehouse_nginx::conf::directive::Directive;
 use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Variable;
@@ -25,6 +27,8 @@ pub(crate) struct Family {
     pub variables: &'static [Variable<Gatehouse>],
     /// Its counters, and what else it shows as metrics.
     pub metrics: &'static [Metric],
+    /// What it shows of each of many.
+    pub many: &'static [Many],
     /// The words of its block as a list of the reference, in place of `{words}` in a directive's text.
     #[cfg(feature = "hooks")]
     pub words: fn() -> String,
@@ -50,6 +54,7 @@ impl Family {
         directives: &[],
         variables: &[],
         metrics: &[],
+        many: &[],
         #[cfg(feature = "hooks")]
         words: String::new,
         merge: |_, _, _| Ok(()),
@@ -59,6 +64,15 @@ impl Family {
         ready: |_| Ok(()),
         start_worker: |_| (),
     };
+}
+
+impl Family {
+    /// What is the same for all samples of each of its metrics.
+    #[cfg(feature = "hooks")]
+    pub(crate) fn abouts(&self) -> impl Iterator<Item = &'static About> {
+        let metrics = self.metrics.iter().map(|metric| &metric.about);
+        metrics.chain(self.many.iter().map(|many| &many.about))
+    }
 }
 
 /// The directives of `families`, as nginx's table is made from.

@@ -13,6 +13,7 @@ mod keys;
 mod lender;
 mod metric;
 mod module;
+mod page;
 mod problem;
 #[cfg(feature = "hooks")]
 mod reference;

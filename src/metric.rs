@@ -16,6 +16,28 @@ pub(crate) struct Metric {
     pub write: fn(&Main, usize, &mut Samples<'_>) -> bool,
 }
 
+/// A metric of what there may be too much of to know it beforehand.
+#[derive(Clone, Copy)]
+pub(crate) struct Many {
+    /// Its name, and what it says.
+    pub about: About,
+    /// Begins to look for what is wanted.
+    pub begin: fn(&Wanted) -> Box<dyn Search>,
+}
+
+/// What somebody who reads the metrics asks for.
+#[derive(Default)]
+pub(crate) struct Wanted {
+    /// Of the backends those whose URL begins like this; None: all, unless they are too many.
+    pub backends: Option<Vec<u8>>,
+}
+
+/// A search for what a metric is of.
+pub(crate) trait Search {
+    /// Goes on for some hundred microseconds and writes the samples of what it finds; false at the end.
+    fn step(&mut self, main: &Main, samples: &mut Samples<'_>) -> bool;
+}
+
 /// Gives a metric its counters: those of a name (of a profile, of a table), and how many. Without memory there are none.
 pub(crate) type Register<'g> = dyn FnMut(&str, usize) -> Counters + 'g;
 

@@ -62,8 +62,7 @@ fn compare(rows: &[Row], families: &'static [Family]) -> Result<(), Error> {
 fn check_metrics(families: &'static [Family]) -> Result<(), Error> {
     let mut seen = Vec::new();
     for family in families {
-        for metric in family.metrics {
-            let about = &metric.about;
+        for about in family.abouts() {
             let unique = !seen.contains(&about.name) && !family.title.is_empty();
             match about.fault() {
                 Some(fault) => return Err(fault.into()),
@@ -109,11 +108,11 @@ fn page(chapter: &Family) -> String {
     for variable in chapter.variables {
         let _ = writeln!(out, "- `${}`: {}", variable.name, variable.text);
     }
-    if !chapter.metrics.is_empty() {
+    if chapter.abouts().next().is_some() {
         out.push_str("\n## Metrics\n\n");
     }
-    for metric in chapter.metrics {
-        describe_metric(&mut out, &metric.about);
+    for about in chapter.abouts() {
+        describe_metric(&mut out, about);
     }
     out.trim_end().to_owned() + "\n"
 }
@@ -140,8 +139,8 @@ fn index(families: &'static [Family]) -> String {
         for variable in chapter.variables {
             let _ = writeln!(out, "- [`${}`]({page}.md#variables)", variable.name);
         }
-        for metric in chapter.metrics {
-            let _ = writeln!(out, "- [`{}`]({page}.md#metrics)", metric.about.name);
+        for about in chapter.abouts() {
+            let _ = writeln!(out, "- [`{}`]({page}.md#metrics)", about.name);
         }
         out.push('\n');
     }

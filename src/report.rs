@@ -1,16 +1,16 @@
 //! What this nginx says of itself, below `-/` of an API and of `gatehouse_status`.
 
 use crate::family::Family;
-use crate::metric::Metric;
-use crate::problem::json;
+use crate::metric::{Many, Metric, Search, Wanted};
+use crate::problem::{Problem, json};
 use crate::version::{NGINX, VERSION};
 use crate::{Gatehouse, Main};
-use gatehouse_base::metrics::{CONTENT_TYPE, Samples};
+use gatehouse_base::metrics::{About, CONTENT_TYPE, Samples};
 use gatehouse_live::{Slice, SystemClock};
 use gatehouse_nginx::ffi::process;
 use gatehouse_nginx::http::reply::{Next, Producer, Reply};
 use gatehouse_nginx::{Request, running};
-use gatehouse_table::api::Report;
+use gatehouse_table::api::{Query, Report};
 use gatehouse_table::route::write_text;
 use std::ptr;
 use std::time::Duration;
@@ -21,17 +21,26 @@ const PIECE: usize = 32 * 1024;
 const SLICE: Duration = Duration::from_millis(2);
 
 /// Answers a `GET` of it.
-pub(crate) fn answer(r: Request<'_>, report: Report) -> Reply {
+pub(crate) fn answer(r: Request<'_>, report: Report) -> Result<Reply, Problem> {
     let main = r.main_conf::<Gatehouse>();
     match report {
-        Report::Metrics => Reply::new(200)
-            .header("Content-Type", CONTENT_TYPE)
-            .header("Cache-Control", "no-store")
-            .header("X-Content-Type-Options", "nosniff")
-            .stream(Text::new(main.families)),
-        Report::Ready => ready(main),
-        Report::Version => version(),
+        Report::Metrics => metrics(r, main),
+        Report::Ready => Ok(ready(main)),
+        Report::Version => Ok(version()),
     }
+}
+
+fn metrics(r: Request<'_>, main: &Main) -> Result<Reply, Problem> {
+    let query = Query::parse(r.args(), &["backends"])
+        .map_err(|error| Problem::new(400, "invalid_argument", error.0))?;
+    let wanted = Wanted {
+        backends: query.backends,
+    };
+    Ok(Reply::new(200)
+        .header("Content-Type", CONTENT_TYPE)
+        .header("Cache-Control", "no-store")
+        .header("X-Content-Type-Options", "nosniff")
+        .stream(Text::new(main.families, wanted)))
 }
 
 fn version() -> Reply {
@@ -60,21 +69,38 @@ fn ready(main: &Main) -> Reply {
 
 /// The text of all metrics, made piece by piece.
 struct Text {
-    metrics: Vec<&'static Metric>,
+    rows: Vec<Row>,
+    wanted: Wanted,
     /// The metric that is written next, and which part of it.
     at: usize,
     part: usize,
+    /// The search that goes on, and whether it has found something.
+    search: Option<Box<dyn Search>>,
+    has_head: bool,
     /// Where the configuration lies whose metrics they are, once a piece has been made.
     of: Option<usize>,
 }
 
+/// A metric of either kind.
+#[derive(Clone, Copy)]
+enum Row {
+    Known(&'static Metric),
+    Many(&'static Many),
+}
+
 impl Text {
-    fn new(families: &'static [Family]) -> Self {
-        let metrics = families.iter().flat_map(|family| family.metrics);
+    fn new(families: &'static [Family], wanted: Wanted) -> Self {
+        let rows = families.iter().flat_map(|family| {
+            let known = family.metrics.iter().map(Row::Known);
+            known.chain(family.many.iter().map(Row::Many))
+        });
         Self {
-            metrics: metrics.collect(),
+            rows: rows.collect(),
+            wanted,
             at: 0,
             part: 0,
+            search: None,
+            has_head: false,
             of: None,
         }
     }
@@ -87,8 +113,17 @@ impl Text {
         }
         let clock = SystemClock::start();
         let slice = Slice::new(&clock, SLICE);
-        while let Some(metric) = self.metrics.get(self.at) {
-            self.write_part(metric, main, out);
+        while let Some(row) = self.rows.get(self.at).copied() {
+            let more = match row {
+                Row::Known(metric) => self.write_part(metric, main, out),
+                Row::Many(many) => self.search(many, main, out),
+            };
+            if !more {
+                self.at = self.at.saturating_add(1);
+                self.part = 0;
+                self.search = None;
+                self.has_head = false;
+            }
             if out.len() >= PIECE || slice.is_over() {
                 return Next::More;
             }
@@ -96,7 +131,8 @@ impl Text {
         Next::End
     }
 
-    fn write_part(&mut self, metric: &Metric, main: &Main, out: &mut Vec<u8>) {
+    /// Writes the next part of a metric; false: there is none.
+    fn write_part(&mut self, metric: &Metric, main: &Main, out: &mut Vec<u8>) -> bool {
         let begin = out.len();
         if self.part == 0 {
             metric.about.write_head(out);
@@ -104,13 +140,31 @@ impl Text {
         let mut samples = Samples::new(&metric.about, out);
         if (metric.write)(main, self.part, &mut samples) {
             self.part = self.part.saturating_add(1);
-            return;
+            return true;
         }
         if self.part == 0 {
             out.truncate(begin);
         }
-        self.at = self.at.saturating_add(1);
-        self.part = 0;
+        false
+    }
+
+    /// Goes on with the search that a metric takes; false at its end.
+    fn search(&mut self, many: &Many, main: &Main, out: &mut Vec<u8>) -> bool {
+        let about: &About = &many.about;
+        let wanted = &self.wanted;
+        let search = self.search.get_or_insert_with(|| (many.begin)(wanted));
+        let begin = out.len();
+        if !self.has_head {
+            about.write_head(out);
+        }
+        let head = out.len();
+        let more = search.step(main, &mut Samples::new(about, out));
+        if out.len() > head {
+            self.has_head = true;
+        } else if !self.has_head {
+            out.truncate(begin);
+        }
+        more
     }
 }
 

@@ -158,7 +158,7 @@ Content-Type: application/json
 --- error_code eval
 [400, 400, 400, 400, 400, 400, 400, 400, 400, 404]
 --- response_body_like eval
-["\"invalid_key\",\"message\":\"key too long\"", "\"invalid_key\",\"message\":\"invalid host name\"", "not UTF-8", "invalid argument .\"limit", "duplicate argument", "it must be .\"after.\", .\"limit.\" or .\"owner", "there is none here", "missing argument", "scheme is neither", "no_route"]
+["\"invalid_key\",\"message\":\"key too long\"", "\"invalid_key\",\"message\":\"invalid host name\"", "not UTF-8", "invalid argument .\"limit", "duplicate argument", "it must be .\"after.\", .\"limit.\", .\"owner.\", .\"search.\" or .\"state", "there is none here", "missing argument", "scheme is neither", "no_route"]
 
 === TEST 8: bodies that are too long
 --- http_upstream: a

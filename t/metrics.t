@@ -179,7 +179,7 @@ $::Apps . ">>> ../conf/few.json\n{}\n"
  . "gatehouse_requests_total\\{table=\"apps\",result=\"wildcard\",code=\"200\"\\} 1\n"
  . "gatehouse_requests_total\\{table=\"apps\",result=\"default\",code=\"200\"\\} 1\n"
  . "gatehouse_requests_total\\{table=\"few\",result=\"miss\",code=\"503\"\\} 1\n"
- . "# HELP gatehouse_table_routes [^\n]+\n# TYPE gatehouse_table_routes gauge\n"
+ . "# HELP (?s:.*)# TYPE gatehouse_table_routes gauge\n"
  . "gatehouse_table_routes\\{table=\"apps\"\\} 3\ngatehouse_table_routes\\{table=\"few\"\\} 0\n"]
 
 === TEST 10: what is known of a table that follows a file

@@ -1,7 +1,7 @@
 //! The answers of a location with `gatehouse_status`.
 
 use crate::problem::Problem;
-use crate::report;
+use crate::{page, report};
 use gatehouse_nginx::Request;
 use gatehouse_nginx::http::body::Body;
 use gatehouse_nginx::http::content::{Answer, Content};
@@ -25,15 +25,22 @@ impl Content for Answers {
 }
 
 fn serve(r: Request<'_>) -> Result<Reply, Problem> {
-    let Place::Report(report) = place(r.location(), r.uri(), r.target()) else {
-        return Err(Problem::nowhere());
+    let report = match place(r.location(), r.uri(), r.target()) {
+        Place::All if page::is_wanted(r) => return Ok(page::reply(r)),
+        Place::All if r.method() == b"OPTIONS" => return Ok(options()),
+        Place::Report(report) => report,
+        _ => return Err(Problem::nowhere()),
     };
     match r.method() {
-        b"GET" | b"HEAD" => Ok(report::answer(r, report)),
-        b"OPTIONS" => Ok(Reply::new(204).header("Allow", ALLOWED).bytes("")),
+        b"GET" | b"HEAD" => report::answer(r, report),
+        b"OPTIONS" => Ok(options()),
         _ => {
             let text = "this can only be read";
             Err(Problem::new(405, "method_not_allowed", text).with("Allow", ALLOWED))
         }
     }
+}
+
+fn options() -> Reply {
+    Reply::new(204).header("Allow", ALLOWED).bytes("")
 }

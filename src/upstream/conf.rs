@@ -8,6 +8,7 @@ use gatehouse_nginx::http::upstream::Slot;
 use gatehouse_nginx::{Conf, ConfLine, Expression};
 use gatehouse_table::balance::{Policy, Random, Rules};
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 /// `http`: the tables, who uses them, and the variables that read them.
@@ -152,6 +153,18 @@ impl Main {
     pub(super) fn has_sessions(&self) -> bool {
         let mut lookups = self.lookups.iter();
         lookups.any(|lookup| lookup.balance.sticky.is_some())
+    }
+
+    /// The tables that an `upstream` looks its backends up in, once all of the configuration is read.
+    pub(super) fn looked_up(&mut self) -> impl Iterator<Item = &mut UpstreamTable> {
+        let used: HashSet<usize> = self
+            .lookups
+            .iter()
+            .map(|lookup| lookup.table.index.get())
+            .collect();
+        let tables = self.tables.iter_mut().enumerate();
+        let used = tables.filter(move |(number, _)| used.contains(number));
+        used.map(|(_, table)| table)
     }
 
     pub(super) fn table(&self, used: &TableRef) -> Option<&UpstreamTable> {

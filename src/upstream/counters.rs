@@ -1,6 +1,7 @@
 //! What is counted and known of tables: requests by what their lookup found, routes, memory, feeders.
 
 use super::conf::{Lookup, Main};
+use super::durations;
 use super::memo::{Found, last};
 use super::table::UpstreamTable;
 use crate::Gatehouse;
@@ -34,6 +35,22 @@ pub(super) const METRICS: &[Metric] = &[
         write: |main, part, samples| {
             each(main, part, samples, |table, samples| {
                 write_requests(table.name(), table.requests, samples);
+            })
+        },
+    },
+    durations::METRIC,
+    Metric {
+        about: About {
+            name: "gatehouse_table_backends",
+            kind: Kind::Gauge,
+            unit: "backends",
+            labels: &["table"],
+            text: "Different backends of the table's routes.",
+        },
+        register: Metric::LOOKED_UP,
+        write: |main, part, samples| {
+            each_zone(main, part, samples, |name, table, samples| {
+                samples.put(&[name], table.stats().peers);
             })
         },
     },
@@ -177,11 +194,8 @@ fn each_feeder(
 /// All lookups of a table count in one set.
 fn register(main: &mut Main, counters: &mut Register<'_>) {
     let length = RESULTS.len().saturating_mul(CODES);
-    for (number, table) in main.tables.iter_mut().enumerate() {
-        let mut lookups = main.lookups.iter();
-        if lookups.any(|lookup| lookup.table.index.get() == number) {
-            table.requests = counters(table.name(), length);
-        }
+    for table in main.looked_up() {
+        table.requests = counters(table.name(), length);
     }
 }
 
@@ -241,6 +255,7 @@ fn count(r: Request<'_>, lookup: &Lookup, found: &Found<'_>) {
     if let Some(table) = main.table(&lookup.table) {
         let result = found.route.map_or(MISS, |(kind, _)| kind as usize);
         table.requests.count(number(result, code(r.status())));
+        durations::count(r, table.durations);
     }
 }
 

@@ -6,6 +6,8 @@ mod block;
 mod check;
 mod conf;
 mod counters;
+mod durations;
+mod each;
 mod kept;
 mod keys;
 mod loc;
@@ -13,6 +15,7 @@ mod lookup;
 mod memo;
 mod register;
 mod session;
+mod state;
 mod sticky;
 mod store;
 mod table;
@@ -37,6 +40,7 @@ pub(crate) const FAMILY: Family = Family {
     directives: DIRECTIVES,
     variables: VARIABLES,
     metrics: counters::METRICS,
+    many: each::METRICS,
     #[cfg(feature = "hooks")]
     words: block::reference,
     merge: |cf, parent, child| {

@@ -15,7 +15,7 @@ use gatehouse_nginx::shm::ZoneState;
 use gatehouse_nginx::{Conf, ConfLine, Counters, Error, Zone};
 use gatehouse_table::balance::{Checks, Schemes};
 use gatehouse_table::route::Match;
-use gatehouse_table::table::{Journal, JournalRow, Passive, Table};
+use gatehouse_table::table::{Answers, Journal, JournalRow, Passive, Table};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
@@ -25,6 +25,8 @@ pub(super) struct UpstreamTable {
     shared: Rc<SharedTable<Zone>>,
     /// Backends that speak in clear text may be used under `proxy_pass https://`.
     plain: bool,
+    /// Where the answers of backends are counted: as large as the table's zone, and kept as long.
+    answers: Zone,
     /// Where its block stands, if no line of it says where routes come from.
     no_source: Option<ConfLine>,
     /// What writes to the store that it follows.
@@ -37,8 +39,9 @@ pub(super) struct UpstreamTable {
     fed_by: Option<&'static str>,
     /// How that does, once the configuration is complete.
     pulse: Rc<OnceCell<Pulse>>,
-    /// Where the requests that look it up are counted, once the configuration is complete.
+    /// Where the requests that look it up are counted, once the configuration is complete; and how long they take.
     pub(super) requests: Counters,
+    pub(super) durations: Counters,
     /// A lookup of the table looks at the requests in flight: those of all are counted.
     counts: Cell<bool>,
     in_flight: Rc<InFlight>,
@@ -90,6 +93,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     };
     let pulse = Rc::new(OnceCell::new());
     let zone = prepared_zone(cf, size, plan, Rc::clone(&feed), Rc::clone(&pulse))?;
+    let answers = cf.zone(&format!("upstream_answers {name}"), size, |_, _| Ok(()))?;
     let shared = Rc::new(SharedTable::new(name, zone, mode, brake));
     let passive = block.passive.unwrap_or_default();
     let mut writer = None;
@@ -135,6 +139,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     main.feeds.change(|scheduler| scheduler.add(seat, feeders));
     main.upstream.tables.push(UpstreamTable {
         shared,
+        answers,
         store: writer,
         state,
         no_source: has_no_source.then_some(place),
@@ -145,6 +150,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         fed_by,
         pulse,
         requests: Counters::default(),
+        durations: Counters::default(),
         counts: Cell::new(false),
         in_flight,
     });
@@ -286,6 +292,11 @@ impl UpstreamTable {
     /// How keys are compared.
     pub(super) fn mode(&self) -> Match {
         self.shared.mode()
+    }
+
+    /// Where the answers of its backends are counted.
+    pub(super) fn answers(&self) -> Option<Answers<'_>> {
+        self.answers.words().map(Answers::new)
     }
 
     /// The table itself.

@@ -2,6 +2,7 @@
 //!
 //! Names of metrics and labels are words of the source; values of labels are the operator's, and are escaped.
 
+use std::fmt::Display;
 use std::io::Write;
 
 /// The `Content-Type` of the text.
@@ -14,6 +15,8 @@ pub enum Kind {
     Counter,
     /// It is what it is now.
     Gauge,
+    /// How many were at most so large, for some sizes: [`Samples::put_histogram`].
+    Histogram,
 }
 
 impl Kind {
@@ -23,6 +26,7 @@ impl Kind {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
         }
     }
 }
@@ -98,10 +102,43 @@ impl<'o> Samples<'o> {
 
     /// Writes a sample; `values` are those of the labels, in their order.
     pub fn put(&mut self, values: &[&str], value: u64) {
+        self.line("", values, None, &value);
+    }
+
+    /// Writes the samples of a histogram of times: for each bound in seconds how many were at most that long and longer
+    /// than the bound before, how many were longer than all of them, and the sum of all in milliseconds.
+    pub fn put_histogram(
+        &mut self,
+        values: &[&str],
+        buckets: &[(&str, u64)],
+        longer: u64,
+        sum_ms: u64,
+    ) {
+        let mut count = 0_u64;
+        for (bound, more) in buckets.iter().chain([&("+Inf", longer)]) {
+            count = count.saturating_add(*more);
+            self.line("_bucket", values, Some(("le", bound)), &count);
+        }
+        let (seconds, rest) = (sum_ms / 1_000, sum_ms % 1_000);
+        let sum = format_args!("{seconds}.{rest:03}");
+        self.line("_sum", values, None, &sum);
+        self.line("_count", values, None, &count);
+    }
+
+    fn line(
+        &mut self,
+        suffix: &str,
+        values: &[&str],
+        more: Option<(&str, &str)>,
+        value: &dyn Display,
+    ) {
         debug_assert_eq!(values.len(), self.about.labels.len());
         self.out.extend_from_slice(self.about.name.as_bytes());
+        self.out.extend_from_slice(suffix.as_bytes());
         let mut before = b'{';
-        for (label, value) in self.about.labels.iter().zip(values) {
+        let labels = self.about.labels.iter().copied();
+        let labels = labels.zip(values.iter().copied()).chain(more);
+        for (label, value) in labels {
             self.out.push(before);
             self.out.extend_from_slice(label.as_bytes());
             self.out.extend_from_slice(b"=\"");
@@ -198,6 +235,26 @@ mod tests {
                       # TYPE gatehouse_checks_total counter\n\
                       gatehouse_checks_total{profile=\"video\",status=\"ok\"} 3\n\
                       gatehouse_checks_total{profile=\"a\\\"b\\\\c\\nd}\",status=\"\"} 18446744073709551615\n";
+        assert_eq!(String::from_utf8(out).unwrap(), wanted);
+    }
+
+    #[test]
+    fn a_histogram_counts_up() {
+        let about = About {
+            name: "gatehouse_d",
+            kind: Kind::Histogram,
+            labels: &["t"],
+            ..CHECKS
+        };
+        assert_eq!(about.fault(), None);
+        let mut out = Vec::new();
+        let mut samples = Samples::new(&about, &mut out);
+        samples.put_histogram(&["x"], &[("0.5", 1), ("1", 2)], 4, 61_007);
+        let wanted = "gatehouse_d_bucket{t=\"x\",le=\"0.5\"} 1\n\
+                      gatehouse_d_bucket{t=\"x\",le=\"1\"} 3\n\
+                      gatehouse_d_bucket{t=\"x\",le=\"+Inf\"} 7\n\
+                      gatehouse_d_sum{t=\"x\"} 61.007\n\
+                      gatehouse_d_count{t=\"x\"} 7\n";
         assert_eq!(String::from_utf8(out).unwrap(), wanted);
     }
 

@@ -1,5 +1,6 @@
 //! All routes, or a page of them, written while the client takes them.
 
+use super::filter::Filter;
 use super::gate::{Call, Expected};
 use super::problem::{Problem, head};
 use gatehouse_live::table::SharedTable;
@@ -8,7 +9,7 @@ use gatehouse_nginx::http::reply::{Next, Producer, Reply};
 use gatehouse_nginx::{Request, Zone};
 use gatehouse_table::api::{ETag, Query};
 use gatehouse_table::route::{Key, write_text};
-use gatehouse_table::table::{Listing, Owner, RouteView, Table};
+use gatehouse_table::table::{Listing, RouteView, Table};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ const PIECE: usize = 32 * 1024;
 /// How long the making of a piece may take.
 const SLICE: Duration = Duration::from_millis(3);
 
+/// The arguments of a list.
+pub(super) const ARGUMENTS: &[&str] = &["after", "limit", "owner", "search", "state"];
+
 /// The tag of all routes: that of the table's generation.
 pub(super) fn tag(routes: &Table<'_>) -> ETag {
     ETag(routes.own_number(), routes.generation())
@@ -24,10 +28,11 @@ pub(super) fn tag(routes: &Table<'_>) -> ETag {
 
 /// `GET /`
 pub(super) fn all(r: Request<'_>, call: &Call<'_>) -> Result<Reply, Problem> {
-    let query = Query::parse(r.args(), &["after", "limit", "owner"])?;
+    let query = Query::parse(r.args(), ARGUMENTS)?;
     let routes = call.table.routes().ok_or_else(Problem::busy)?;
     let tag = tag(&routes);
-    if Expected::of(r).is_known(tag) {
+    // The state of backends is not what the tag is of.
+    if query.state.is_none() && Expected::of(r).is_known(tag) {
         return Ok(head(304).header("ETag", &tag.to_string()).bytes(""));
     }
     let pages = Pages::new(call, &routes, query, Box::new(write_member));
@@ -42,7 +47,7 @@ pub(super) struct Pages {
     table: Rc<SharedTable<Zone>>,
     row: Row,
     listing: Listing,
-    owner: Option<Owner>,
+    filter: Filter,
     limit: u64,
     count: u64,
     last: Vec<u8>,
@@ -87,19 +92,20 @@ impl Producer for Pages {
 
 impl Pages {
     /// Those of the routes that a query wants.
-    pub(super) fn new(call: &Call<'_>, routes: &Table<'_>, query: Query, row: Row) -> Self {
+    pub(super) fn new(call: &Call<'_>, routes: &Table<'_>, mut query: Query, row: Row) -> Self {
+        let filter = Filter::new(call, &mut query);
         // A key that is none finds its place in the order as well.
         let after = query.after.map(|text| {
             Key::parse(&text, call.table.mode()).map_or(text, |key| key.as_bytes().to_vec())
         });
         // One more than wanted tells whether there are more.
         let wanted = query.limit.map(|limit| limit.saturating_add(1));
-        let wanted = wanted.filter(|_| query.owner.is_none());
+        let wanted = wanted.filter(|_| filter.takes_all());
         Self {
             listing: Listing::new(routes, after.as_deref(), wanted),
             table: Rc::clone(call.table.shared()),
             row,
-            owner: query.owner,
+            filter,
             limit: query.limit.unwrap_or(u64::MAX),
             count: 0,
             last: Vec::new(),
@@ -111,7 +117,7 @@ impl Pages {
         let Self {
             listing,
             row,
-            owner,
+            filter,
             limit,
             count,
             last,
@@ -119,7 +125,7 @@ impl Pages {
         } = self;
         let mut cut = false;
         let more = listing.step(routes, &mut |view| {
-            if owner.is_some_and(|owner| view.owner() != Some(owner)) {
+            if !filter.takes(routes, &view) {
                 return true;
             }
             cut = *count >= *limit;

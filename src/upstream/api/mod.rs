@@ -5,6 +5,7 @@ mod conf;
 mod edit;
 mod editing;
 mod events;
+mod filter;
 pub(super) mod gate;
 mod health;
 mod list;
@@ -18,7 +19,7 @@ pub(super) use conf::Api;
 
 use super::conf::use_table;
 use crate::words::{answer_location, below_location, duplicate};
-use crate::{Gatehouse, Loc as Locations, keys, report};
+use crate::{Gatehouse, Loc as Locations, keys, page, report};
 use conf::{BODY_MAX, ROUTE_MAX};
 use edit::Edit;
 use gate::{Call, Method};
@@ -27,7 +28,7 @@ use gatehouse_nginx::http::body::Body;
 use gatehouse_nginx::http::content::{Answer, Content};
 use gatehouse_nginx::http::reply::Reply;
 use gatehouse_nginx::{Conf, Error, Merging, Request};
-use gatehouse_table::api::Place;
+use gatehouse_table::api::{Place, place};
 use gatehouse_table::route::Key;
 use problem::Problem;
 use std::cell::OnceCell;
@@ -126,6 +127,10 @@ impl Content for Answers {
     }
 
     fn run(r: Request<'_>, body: Body<'_>) -> Answer {
+        // There is nothing in the page that needs the key: it asks for that itself.
+        if page::is_wanted(r) && place(r.location(), r.uri(), r.target()) == Place::All {
+            return page::reply(r).into();
+        }
         let answer = gate::admit(r).and_then(|call| serve(r, &call, body));
         answer.unwrap_or_else(|problem| Reply::from(problem).into())
     }
@@ -135,7 +140,12 @@ fn serve(r: Request<'_>, call: &Call<'_>, body: Body<'_>) -> Result<Answer, Prob
     use Method::{Delete, Get, Head, Options, Patch, Post, Put};
     match (&call.place, call.method) {
         (_, Options) => {
-            let reply = Reply::new(204).header("Allow", call.allowed());
+            let mut reply = Reply::new(204).header("Allow", call.allowed());
+            let name = call.table.name();
+            // A header line has no other characters.
+            if call.place == Place::All && name.bytes().all(|b| b.is_ascii_graphic()) {
+                reply = reply.header("Gatehouse-Table", name);
+            }
             Ok(reply.bytes("").into())
         }
         (Place::All, Get | Head) => list::all(r, call).map(Answer::from),
@@ -153,7 +163,7 @@ fn serve(r: Request<'_>, call: &Call<'_>, body: Body<'_>) -> Result<Answer, Prob
         (Place::Reset(key), Post) => one::reset(r, call, key).map(Answer::from),
         (Place::Health, Get | Head) => health::show(r, call).map(Answer::from),
         (Place::Events, Get | Head) => events::follow(r, call).map(Answer::from),
-        (Place::Report(of), Get | Head) => Ok(report::answer(r, *of).into()),
+        (Place::Report(of), Get | Head) => report::answer(r, *of).map(Answer::from),
         _ => Err(Problem::nowhere()),
     }
 }

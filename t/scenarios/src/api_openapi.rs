@@ -243,6 +243,7 @@ const ROWS: &[Row] = &[
     (EVENTS, "get", 200, "HEAD /w/-/events", ""),
     (EVENTS, "get", 400, "GET /w/-/events?limit=1", ""),
     (EVENTS, "get", 401, "GET /k/-/events", ""),
+    (METRICS, "get", 400, "GET /w/-/metrics?backend=x", ""),
     (METRICS, "get", 200, "GET /w/-/metrics", ""),
     (METRICS, "get", 401, "GET /k/-/metrics", ""),
     ("/-/health", "get", 200, "GET /w/-/health", ""),

@@ -45,8 +45,26 @@ struct Reading {
     name: String,
     has_help: bool,
     kind: Option<String>,
+    /// Of a histogram: its series that have all of their samples, and the count of the last bucket of the others.
+    whole: HashSet<String>,
+    buckets: BTreeMap<String, Buckets>,
     /// Metrics that are over.
     over: HashSet<String>,
+}
+
+/// Of a series of a histogram: the last bucket.
+struct Buckets {
+    bound: f64,
+    count: f64,
+}
+
+impl Default for Buckets {
+    fn default() -> Self {
+        Self {
+            bound: f64::NEG_INFINITY,
+            count: 0.0,
+        }
+    }
 }
 
 impl Reading {
@@ -64,7 +82,7 @@ impl Reading {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').ok_or("a TYPE without a word")?;
             self.begin(name)?;
-            if !["counter", "gauge"].contains(&kind) || self.kind.is_some() {
+            if !["counter", "gauge", "histogram"].contains(&kind) || self.kind.is_some() {
                 return Err("a wrong TYPE".into());
             }
             self.kind = Some(kind.to_owned());
@@ -84,12 +102,61 @@ impl Reading {
         name.clone_into(&mut self.name);
         self.has_help = false;
         self.kind = None;
+        self.whole.clear();
+        self.buckets.clear();
         Ok(())
+    }
+
+    /// A sample of a histogram: of each series the buckets come first, in order and none below the one before, up to
+    /// `+Inf`; then the sum, then the count, which is that of `+Inf`.
+    fn part(&mut self, line: &str, at: usize) -> Result<(), String> {
+        let (name, rest) = line.split_at(at);
+        let suffix = name.strip_prefix(&self.name).unwrap_or_default();
+        let length = rest.strip_prefix('{').map_or(Ok(0), labels)?;
+        let (all, value) = rest.split_at(length);
+        let value: f64 = value.trim().parse().map_err(|_| "not a number")?;
+        // `le` comes last.
+        let (series, bound) = match all.rsplit_once(",le=\"") {
+            Some((before, bound)) => {
+                let bound = bound.trim_end_matches("\"}");
+                let bound: f64 = bound.parse().map_err(|_| "a wrong bound")?;
+                (before.to_owned(), Some(bound))
+            }
+            None => (all.trim_end_matches('}').to_owned(), None),
+        };
+        if self.whole.contains(&series) {
+            return Err("a series goes on behind its count".into());
+        }
+        let seen = self.buckets.entry(series.clone()).or_default();
+        let fits = match (suffix, bound) {
+            ("_bucket", Some(bound)) => {
+                let is_next = bound > seen.bound && value >= seen.count;
+                (seen.bound, seen.count) = (bound, value);
+                is_next
+            }
+            ("_sum", None) => seen.bound == f64::INFINITY,
+            ("_count", None) => {
+                self.whole.insert(series);
+                seen.bound == f64::INFINITY && seen.count == value
+            }
+            _ => false,
+        };
+        if !fits {
+            return Err("no part of a histogram".into());
+        }
+        let key = line.get(..at.saturating_add(length)).unwrap_or_default();
+        match self.read.samples.insert(key.to_owned(), value) {
+            None => Ok(()),
+            Some(_) => Err("the same sample twice".into()),
+        }
     }
 
     fn sample(&mut self, line: &str) -> Result<(), String> {
         let at = line.find(['{', ' ']).ok_or("no value")?;
         let (name, rest) = line.split_at(at);
+        if self.kind.as_deref() == Some("histogram") && name.starts_with(&self.name) {
+            return self.part(line, at);
+        }
         self.begin(name)?;
         let kind = self.kind.as_deref().ok_or("a sample without a TYPE")?;
         if name.ends_with("_total") != (kind == "counter") || !self.has_help {
@@ -174,6 +241,25 @@ mod tests {
         let read = parse("a_total{x=\"1\",y=\"a\\\"}\\\\,\"} 3\na_total 4\n").unwrap();
         assert_eq!(read.get("a_total{x=\"1\",y=\"a\\\"}\\\\,\"}"), Some(3.0));
         assert_eq!((read.sum("a_total"), read.len()), (7.0, 2));
+    }
+
+    #[test]
+    fn a_histogram_is_read() {
+        const HEAD: &str = "# HELP d D.\n# TYPE d histogram\n";
+        let good = "d_bucket{t=\"x\",le=\"1\"} 1\nd_bucket{t=\"x\",le=\"+Inf\"} 3\nd_sum{t=\"x\"} 2.5\nd_count{t=\"x\"} 3\n";
+        let read = Exposition::parse(&format!("{HEAD}{good}")).unwrap();
+        assert_eq!(read.get("d_bucket{t=\"x\",le=\"1\"}"), Some(1.0));
+        assert_eq!(read.get("d_sum{t=\"x\"}"), Some(2.5));
+        for (from, to) in [
+            ("le=\"1\"} 1", "le=\"1\"} 4"),
+            ("+Inf", "0.5"),
+            ("count{t=\"x\"} 3", "count{t=\"x\"} 4"),
+            ("d_sum", "d_mean"),
+            ("d_bucket{t=\"x\",le=\"1\"} 1\n", "d 1\n"),
+        ] {
+            let text = format!("{HEAD}{}", good.replace(from, to));
+            assert!(Exposition::parse(&text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -5,10 +5,10 @@ use nginx_prove::scenario::Scenario;
 use crate::{
     api, api_events, api_meanwhile, api_openapi, balance, balance_latency, checks,
     event_connections, event_parts, event_requests, event_resolver, event_tasks, examples, exiting,
-    feeder_panics, fuzz, geoip, hipache, kept, metrics, names, names_kept, pages, panic, redis,
-    redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload, reload_stock,
-    rollback, satisfy, tenants, token_paths, upgrade, upstream, upstream_feed, upstream_lease,
-    upstream_scale, upstream_state, upstream_zone, worker_kill,
+    feeder_panics, fuzz, geoip, hipache, kept, metrics, metrics_backends, names, names_kept, pages,
+    panic, redis, redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload,
+    reload_stock, rollback, satisfy, status_page, tenants, token_paths, upgrade, upstream,
+    upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -61,6 +61,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("metrics_store", metrics::store)
         .beside_others()
         .needs(REDIS),
+    Scenario::new("metrics_backends", metrics_backends::workers).beside_others(),
+    Scenario::new("metrics_backends_many", metrics_backends::many).beside_others(),
+    Scenario::new("status_page", status_page::run).needs(status_page::NEEDS),
+    Scenario::new("status_page_picture", status_page::picture).needs(status_page::NEEDS),
+    Scenario::new("status_page_axe", status_page::axe).needs(status_page::AXE_NEEDS),
     Scenario::new("metrics_leaving", metrics::leaving).beside_others(),
     Scenario::new("geoip_replace", geoip::replace).beside_others(),
     Scenario::new("geoip_reload", geoip::reload).beside_others(),

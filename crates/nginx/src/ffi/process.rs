@@ -126,6 +126,14 @@ pub fn now() -> i64 {
     unsafe { time.as_ref() }.map_or(0, |t| t.sec)
 }
 
+/// nginx's cached wall clock (ngx_timeofday()): seconds since 1970 and milliseconds of the second.
+pub(crate) fn wall_clock() -> (i64, u64) {
+    // SAFETY: a plain global, which nginx reads the same way.
+    let time = unsafe { sys::ngx_cached_time };
+    // SAFETY: null or one of nginx's slots of times, which are statics.
+    unsafe { time.as_ref() }.map_or((0, 0), |t| (t.sec, t.msec as u64))
+}
+
 /// nginx's cached monotonic clock in milliseconds (ngx_current_msec).
 pub fn now_ms() -> u64 {
     // SAFETY: plain global of the process.

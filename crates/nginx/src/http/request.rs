@@ -5,6 +5,7 @@ use crate::ffi::bytes;
 use crate::ffi::guard;
 use crate::ffi::log::{self, Level, Line};
 use crate::ffi::pool;
+use crate::ffi::process;
 use crate::http::bits;
 use crate::http::kind::{HttpKind, conf_of, slot};
 use crate::sys;
@@ -142,6 +143,16 @@ impl<'r> Request<'r> {
     /// The status the response will carry; 0 before it is known.
     pub fn status(self) -> u16 {
         u16::try_from(self.fields().headers_out.status).unwrap_or(0)
+    }
+
+    /// Milliseconds since its first byte came (`$request_time`).
+    pub fn age_ms(self) -> u64 {
+        let fields = self.fields();
+        let (now, now_ms) = process::wall_clock();
+        let seconds = now.saturating_sub(fields.start_sec);
+        let ms = (now_ms as i64).saturating_sub(fields.start_msec as i64);
+        let age = seconds.saturating_mul(1_000).saturating_add(ms);
+        u64::try_from(age).unwrap_or(0)
     }
 
     /// Whether the request has said for which host it is; before that it is in the default server.

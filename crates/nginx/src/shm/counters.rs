@@ -42,6 +42,14 @@ impl Counters {
         }
     }
 
+    /// So many more of this number; nothing where there is no such number.
+    #[inline]
+    pub fn add(self, number: usize, more: u64) {
+        if let Some(counter) = self.0.get(number) {
+            counter.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
     /// What has been counted so far; None where there is no such number.
     pub fn get(self, number: usize) -> Option<u64> {
         let counter = self.0.get(number);

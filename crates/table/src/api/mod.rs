@@ -13,4 +13,4 @@ pub use browser::{is_foreign, is_json, may_be_rebound};
 pub use etag::{ETag, Tags};
 pub use place::{Place, Report, place};
 pub(crate) use query::arguments;
-pub use query::{OWNERS, Query, QueryError};
+pub use query::{OWNERS, Query, QueryError, STATES, has_text};

@@ -14,6 +14,12 @@ pub struct Query {
     pub owner: Option<Owner>,
     /// A backend's URL.
     pub url: Option<String>,
+    /// Routes with this text in them.
+    pub search: Option<Vec<u8>>,
+    /// Routes with a backend in this state, one of [`STATES`].
+    pub state: Option<&'static str>,
+    /// What the URLs of backends begin with.
+    pub backends: Option<Vec<u8>>,
 }
 
 /// Why arguments are refused, for the client.
@@ -27,6 +33,29 @@ pub const OWNERS: [(&str, Owner); 4] = [
     ("registration", Owner::Registration),
     ("redis", Owner::Redis),
 ];
+
+/// The words of `state=`: how a backend can be.
+pub const STATES: [&str; 4] = ["up", "down", "draining", "waiting"];
+
+/// Whether a text is in another one, whatever the case of its ASCII letters.
+#[must_use]
+pub fn has_text(whole: &[u8], text: &[u8]) -> bool {
+    let Some((first, rest)) = text.split_first() else {
+        return true;
+    };
+    let starts = |at: &[u8]| {
+        at.get(..rest.len())
+            .is_some_and(|at| at.eq_ignore_ascii_case(rest))
+    };
+    let mut left = whole;
+    while let Some((byte, after)) = left.split_first() {
+        if byte.eq_ignore_ascii_case(first) && starts(after) {
+            return true;
+        }
+        left = after;
+    }
+    false
+}
 
 impl Query {
     /// Reads the arguments of a resource that takes those of `known`; each comes once, percent-decoded.
@@ -48,6 +77,12 @@ impl Query {
     fn set(&mut self, name: &str, value: Vec<u8>) -> Option<bool> {
         Some(match name {
             "after" => self.after.replace(value).is_some(),
+            "search" => self.search.replace(value).is_some(),
+            "state" => {
+                let word = STATES.iter().find(|word| word.as_bytes() == value)?;
+                self.state.replace(word).is_some()
+            }
+            "backends" => self.backends.replace(value).is_some(),
             "url" => self.url.replace(String::from_utf8(value).ok()?).is_some(),
             "limit" => {
                 let digits = value.iter().all(u8::is_ascii_digit);

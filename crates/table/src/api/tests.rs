@@ -1,6 +1,8 @@
 //! Requests to the API, as strangers may send them.
 
-use super::{ETag, Place, Query, Report, Tags, is_foreign, is_json, may_be_rebound, place};
+use super::{
+    ETag, Place, Query, Report, Tags, has_text, is_foreign, is_json, may_be_rebound, place,
+};
 use crate::table::Owner;
 use proptest::prelude::*;
 
@@ -86,7 +88,7 @@ fn nginx_decides_which_location_it_is() {
 
 #[test]
 fn arguments_are_known_and_come_once() {
-    let known = ["after", "limit", "owner"];
+    let known = ["after", "limit", "owner", "search", "state"];
     let parse = |text: &str| Query::parse(text.as_bytes(), &known).map_err(|e| e.0);
     let query = parse("after=a%2Eb&limit=20&owner=api").unwrap();
     assert_eq!(query.after.as_deref(), Some(&b"a.b"[..]));
@@ -107,11 +109,21 @@ fn arguments_are_known_and_come_once() {
         );
     }
     assert_eq!(parse("owner=me").unwrap_err(), "invalid argument \"owner\"");
+    let query = parse("search=a%20b&state=down").unwrap();
+    assert_eq!(
+        (query.search.as_deref(), query.state),
+        (Some(&b"a b"[..]), Some("down"))
+    );
+    assert_eq!(
+        parse("state=Down").unwrap_err(),
+        "invalid argument \"state\""
+    );
     assert_eq!(
         parse("limit=1&limit=1").unwrap_err(),
         "duplicate argument \"limit\""
     );
-    let unknown = "unknown argument, it must be \"after\", \"limit\" or \"owner\"";
+    let unknown =
+        "unknown argument, it must be \"after\", \"limit\", \"owner\", \"search\" or \"state\"";
     assert_eq!(parse("x=1").unwrap_err(), unknown);
     assert_eq!(
         Query::parse(b"a", &[]).unwrap_err().0,
@@ -189,7 +201,25 @@ proptest! {
 
     #[test]
     fn no_arguments_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..60)) {
-        let _ = Query::parse(&text, &["after", "limit", "owner", "url"]);
+        let _ = Query::parse(&text, &["after", "limit", "owner", "url", "search", "state", "backends"]);
+    }
+}
+
+#[test]
+fn a_text_is_found_wherever_it_is() {
+    let has = |whole: &str, text: &str| has_text(whole.as_bytes(), text.as_bytes());
+    for (whole, text) in [
+        ("", ""),
+        ("a", ""),
+        ("Shop.test", "sHOP"),
+        ("aab", "ab"),
+        ("ab", "AB"),
+        ("xé", "é"),
+    ] {
+        assert!(has(whole, text), "{text} in {whole}");
+    }
+    for (whole, text) in [("", "a"), ("ab", "abc"), ("aab", "ba"), ("é", "É")] {
+        assert!(!has(whole, text), "{text} in {whole}");
     }
 }
 

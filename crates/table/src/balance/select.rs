@@ -29,6 +29,8 @@ pub struct Rules<'c, W: Word = AtomicU64> {
 /// What the end of a try has done to its backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ended {
+    /// The peer that was tried, if it is still in the table.
+    pub peer: Option<PeerId>,
     /// It takes the backend out (nginx: "upstream server temporarily disabled").
     pub disabled: bool,
     /// The peer that was used until now and is left out (false), or the other way round.
@@ -268,6 +270,7 @@ impl Selection {
             let was_out = peer.is_out(rules.passive);
             let disabled = peer.failed(now_ms, rules.passive) && !self.single();
             Ended {
+                peer: Some(id),
                 disabled,
                 turned: (disabled && !was_out).then_some((id, false)),
             }
@@ -277,6 +280,7 @@ impl Selection {
                 peer.set_in_use_since(now_ms);
             }
             Ended {
+                peer: Some(id),
                 disabled: false,
                 turned: is_back.then_some((id, true)),
             }

@@ -4,6 +4,7 @@
 //! copies the record it found and validates it afterwards. One writer at a time (the caller holds the zone's mutex)
 //! publishes each change with a single store, so a process killed at any instruction leaves a table that serves.
 
+mod answers;
 mod attached;
 mod bulk;
 mod cells;
@@ -43,6 +44,7 @@ mod written;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use answers::{ANSWERS, Answers};
 pub use attached::Keys;
 pub use bulk::{BulkNumber, Shown};
 pub use demand::Demand;

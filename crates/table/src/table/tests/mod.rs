@@ -3,6 +3,7 @@
 mod explore;
 pub(super) mod hook;
 
+mod answers;
 mod attached;
 mod basics;
 mod bulk;

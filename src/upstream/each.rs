@@ -1,0 +1,176 @@
+//! What is counted and known of each backend. A table says nothing of who its backends are: they are found in its routes,
+//! piece by piece.
+
+use super::state::States;
+use super::table::UpstreamTable;
+use crate::Main;
+use crate::metric::{Many, Search, Wanted};
+use gatehouse_base::metrics::{About, Kind, Samples};
+use gatehouse_live::table::url_of;
+use gatehouse_table::table::{ANSWERS, BackendView, Cursor, PeerId, RouteView, Table};
+use std::collections::HashSet;
+
+/// A table with more backends shows those that are asked for, and so many of them at most.
+const MOST: usize = 1_000;
+/// Buckets of the index that are looked through at once: some hundred microseconds.
+const BUCKETS: usize = 64;
+
+pub(super) const METRICS: &[Many] = &[
+    Many {
+        about: About {
+            name: "gatehouse_backend_requests_total",
+            kind: Kind::Counter,
+            unit: "requests",
+            labels: &["table", "backend", "code"],
+            text: "Requests that were sent to a backend, retries included, by the class of the status that it answered with (2xx); none: without an answer. In a table with more than 1,000 backends only of those that `?backends=PREFIX` asks for.",
+        },
+        begin: |wanted| Box::new(Backends::new(wanted, write_answers)),
+    },
+    Many {
+        about: About {
+            name: "gatehouse_backend_up",
+            kind: Kind::Gauge,
+            unit: "1 or 0",
+            labels: &["table", "backend"],
+            text: "Whether requests may go to the backend, as its failures and checks have it; whether a route drains it does not count. As many backends as in gatehouse_backend_requests_total.",
+        },
+        begin: |wanted| Box::new(Backends::new(wanted, write_up)),
+    },
+];
+
+/// A backend that has been found.
+struct Found<'f> {
+    table: &'f UpstreamTable,
+    routes: &'f Table<'f>,
+    peer: PeerId,
+    /// `table` and `backend`.
+    labels: [&'f str; 2],
+}
+
+type Write = fn(&Found<'_>, &mut Samples<'_>);
+
+fn write_answers(found: &Found<'_>, samples: &mut Samples<'_>) {
+    let [table, backend] = found.labels;
+    let Some(answers) = found.table.answers() else {
+        return;
+    };
+    for (word, count) in ANSWERS.iter().zip(answers.of(found.peer)) {
+        if count > 0 {
+            samples.put(&[table, backend, word], count);
+        }
+    }
+}
+
+fn write_up(found: &Found<'_>, samples: &mut Samples<'_>) {
+    if let Some(peer) = found.routes.peer(found.peer) {
+        let is_up = States::of(found.table).is_up(found.routes, &peer);
+        samples.put(&found.labels, is_up.into());
+    }
+}
+
+/// A search for the backends of all tables, one after another.
+struct Backends {
+    prefix: Option<Vec<u8>>,
+    write: Write,
+    /// The number of the table, and how far it has been looked through.
+    table: usize,
+    cursor: Option<Cursor>,
+    /// What has been found in it.
+    peers: HashSet<PeerId>,
+    names: HashSet<String>,
+}
+
+impl Backends {
+    fn new(wanted: &Wanted, write: Write) -> Self {
+        Self {
+            prefix: wanted.backends.clone(),
+            write,
+            table: 0,
+            cursor: None,
+            peers: HashSet::new(),
+            names: HashSet::new(),
+        }
+    }
+
+    fn next_table(&mut self) {
+        self.table = self.table.saturating_add(1);
+        self.cursor = None;
+        self.peers.clear();
+        self.names.clear();
+    }
+
+    /// Looks through a part of a table; false when all of its backends have been found, or enough.
+    fn look(&mut self, table: &UpstreamTable, samples: &mut Samples<'_>) -> bool {
+        let Some(routes) = table.routes() else {
+            return false;
+        };
+        let all = routes.stats().peers;
+        if self.prefix.is_none() && all > MOST as u64 {
+            return false;
+        }
+        let mut cursor = self.cursor.unwrap_or_else(|| routes.cursor());
+        let more = routes.scan(&mut cursor, BUCKETS, &mut |route| {
+            self.see(table, &routes, &route, samples);
+        });
+        self.cursor = Some(cursor);
+        more && self.names.len() < MOST && (self.peers.len() as u64) < all
+    }
+
+    fn see(
+        &mut self,
+        table: &UpstreamTable,
+        routes: &Table<'_>,
+        route: &RouteView<'_>,
+        samples: &mut Samples<'_>,
+    ) {
+        for backend in route.backends() {
+            let peer = backend.peer();
+            if self.names.len() >= MOST || self.peers.contains(&peer) {
+                continue;
+            }
+            let name = name_of(&backend);
+            let is_wanted = self
+                .prefix
+                .as_ref()
+                .is_none_or(|prefix| name.as_bytes().starts_with(prefix));
+            // All that is not wanted may be too much to be remembered.
+            if !is_wanted {
+                continue;
+            }
+            self.peers.insert(peer);
+            // While the table makes room a backend may be in it twice.
+            if backend.endpoint().is_waiting() || self.names.contains(&name) {
+                continue;
+            }
+            let found = Found {
+                table,
+                routes,
+                peer,
+                labels: [table.name(), &name],
+            };
+            (self.write)(&found, samples);
+            self.names.insert(name);
+        }
+    }
+}
+
+impl Search for Backends {
+    fn step(&mut self, main: &Main, samples: &mut Samples<'_>) -> bool {
+        let Some(table) = main.upstream.tables.get(self.table) else {
+            return false;
+        };
+        if !self.look(table, samples) {
+            self.next_table();
+        }
+        true
+    }
+}
+
+/// What a backend is called: two of the same address are told by their TLS names.
+fn name_of(backend: &BackendView<'_>) -> String {
+    let url = url_of(backend);
+    match backend.sni.filter(|_| backend.tls()) {
+        Some(name) => format!("{url}#sni={name}"),
+        None => url,
+    }
+}

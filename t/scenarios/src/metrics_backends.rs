@@ -1,0 +1,161 @@
+//! Metrics of each backend: whichever worker has sent a request there, over reloads, and of tables with very many.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use super::exposition::Exposition;
+use nginx_prove::backend::Backend;
+use nginx_prove::env::Env;
+use nginx_prove::load::Load;
+use nginx_prove::poll;
+use nginx_prove::server::{Server, Setup};
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn conf(workers: usize, zone: &str) -> String {
+    format!(
+        "worker_processes {workers};
+        http {{
+            upstream_table apps {{ zone {zone}; file apps.json; passive fails=1 window=600s; }}
+            upstream backend {{ upstream_lookup apps $host; }}
+            access_log off;
+            error_log logs/error.log crit;
+            server {{
+                listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
+                location / {{ proxy_pass http://backend; }}
+                location /_apps/ {{ upstream_api apps; }}
+            }}
+        }}"
+    )
+}
+
+fn metrics(server: &Server, query: &str) -> Result<Exposition, String> {
+    let answer = server.get(&format!("/_apps/-/metrics{query}"), "")?;
+    Exposition::parse(&answer.text())
+}
+
+#[allow(clippy::cast_precision_loss)] // small numbers
+fn wait(server: &Server, sample: &str, wanted: u64) -> Result<(), String> {
+    let mut last = None;
+    poll::until(SOON, || {
+        last = metrics(server, "").ok()?.get(sample);
+        (last == Some(wanted as f64)).then_some(())
+    })
+    .ok_or_else(|| format!("{sample} is {last:?}, not {wanted}"))
+}
+
+/// All workers count in one place, over reloads, and in place of a killed one. Another size of the zone begins anew.
+pub(super) fn workers(env: &Env) -> Result<(), String> {
+    for workers in [1, 2, 4] {
+        count(env, workers).map_err(|e| format!("{workers} workers: {e}"))?;
+    }
+    Ok(())
+}
+
+fn count(env: &Env, workers: usize) -> Result<(), String> {
+    let backend = Backend::http("a")?;
+    let url = format!("http://127.0.0.1:{}", backend.port());
+    let routes = format!(
+        r#"{{"a.test": {{"backends": ["{url}"]}}, "b.test": {{"backends": ["{url}", "http://127.0.0.9:1"]}}}}"#
+    );
+    let mut server = Setup::new(env)?
+        .file("conf/apps.json", routes.as_bytes())?
+        .start(&conf(workers, "1m"))?;
+    let good =
+        format!(r#"gatehouse_backend_requests_total{{table="apps",backend="{url}",code="2xx"}}"#);
+    let dead = r#"{table="apps",backend="http://127.0.0.9:1""#;
+    let load = Load::start(server.port(0), "/", "Host: a.test", 2, 200);
+    for _ in 0..2 {
+        load.wait_good(50)?;
+        server.reload()?;
+    }
+    load.wait_good(50)?;
+    let load = load.stop();
+    if load.bad > 0 {
+        return Err("requests failed".into());
+    }
+    wait(&server, &good, load.good)?;
+    wait(
+        &server,
+        r#"gatehouse_request_duration_seconds_count{table="apps"}"#,
+        load.good,
+    )?;
+    // One of two meets the dead backend first and goes on to the other; from then on nobody asks it.
+    for _ in 0..4 {
+        server.get("/", "Host: b.test")?;
+    }
+    let sent = load.good.saturating_add(4);
+    wait(&server, &good, sent)?;
+    wait(
+        &server,
+        &format!("gatehouse_backend_requests_total{dead},code=\"none\"}}"),
+        1,
+    )?;
+    wait(&server, &format!("gatehouse_backend_up{dead}}}"), 0)?;
+    server.kill_worker()?;
+    server.get("/", "Host: a.test")?;
+    wait(&server, &good, sent.saturating_add(1))?;
+    server.write_conf(&conf(workers, "2m"))?;
+    server.reload()?;
+    poll::until(SOON, || {
+        server.get("/", "Host: a.test").ok()?;
+        let count = metrics(&server, "").ok()?.get(&good)?;
+        (count < 50.0).then_some(())
+    })
+    .ok_or("a zone of another size goes on with the counts of the old one")?;
+    server.stop()
+}
+
+/// Backends of a large table: what a scrape says of them is bounded, and a worker that looks for them serves others
+/// meanwhile. `GATEHOUSE_SCALE` says how many routes; docs/performance.md has the figures of a million.
+pub(super) fn many(env: &Env) -> Result<(), String> {
+    let scale = std::env::var("GATEHOUSE_SCALE").ok();
+    let hosts = scale
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20_000_usize);
+    let peers = hosts / 5;
+    let mut text = String::from("{");
+    for n in 0..hosts {
+        let peer = n % peers;
+        let comma = if n > 0 { ",\n" } else { "" };
+        let [a, b, c] = [peer >> 16 & 255, peer >> 8 & 255, peer & 255];
+        let _ = write!(
+            text,
+            r#"{comma}"h{n}.test": {{"backends": ["http://10.{a}.{b}.{c}:8080"]}}"#
+        );
+    }
+    text.push('}');
+    let zone = format!("{}k", 1024 + hosts / 4);
+    let server = Setup::new(env)?
+        .file("conf/apps.json", text.as_bytes())?
+        .start(&conf(1, &zone))?;
+    let begun = Instant::now();
+    let all = server.get("/_apps/-/metrics", "")?;
+    let none = Instant::now();
+    let read = Exposition::parse(&all.text())?;
+    if read.sum("gatehouse_backend_up") > 0.0 {
+        return Err("a table with very many backends shows them unasked".into());
+    }
+    let some = server.get("/_apps/-/metrics?backends=http://10.0.", "")?;
+    println!(
+        "# {hosts} routes, {peers} backends: {} bytes in {} ms, with 1,000 of them {} bytes in {} ms",
+        all.body.len(),
+        none.duration_since(begun).as_millis(),
+        some.body.len(),
+        none.elapsed().as_millis()
+    );
+    for (query, wanted) in [
+        ("http://10.0.", 1_000.0),
+        ("http://10.0.1.", 256.0),
+        ("x", 0.0),
+    ] {
+        let shown = metrics(&server, &format!("?backends={query}"))?.sum("gatehouse_backend_up");
+        if shown != wanted {
+            return Err(format!("{shown} backends of {query}, not {wanted}"));
+        }
+    }
+    if some.body.len() > 5_000_000 {
+        return Err(format!("{} bytes", some.body.len()));
+    }
+    server.stop()
+}
