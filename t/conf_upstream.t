@@ -430,6 +430,9 @@ CASE
 # what a file says cannot write lines or colours of its own into the log
 {"a.test": {"backends": [], "vars": {"a\u001b[2J\u007fb\nnginx: x": 5}}}
 => upstream_table "apps": file "*/conf/apps.json": not a string at /a.test/vars/a\x1B[2J\x7Fb\x0Anginx: x
+# the same of an even number of bytes
+{"a.test": {"backends": [], "vars": {"a\u001b[2J\nnginx: x": 5}}}
+=> upstream_table "apps": file "*/conf/apps.json": not a string at /a.test/vars/a\x1B[2J\x0Anginx: x
 # unknown members are told which ones there are: of a backend
 {"a.test": {"backends": [{"url": "http://127.0.0.1", "wieght": 1}]}}
 => upstream_table "apps": file "*/conf/apps.json": unknown member "wieght", it must be "url", "weight", "backup", "drain", "sni", "service", "max_conns" or "slow_start" at /a.test/backends/0/wieght

@@ -75,6 +75,12 @@ struct Args {
     /// do not notice is for a run with --again.
     #[arg(long)]
     quick: bool,
+    /// Run only so many files of t/, those that are most likely to notice: what they do not is for --again --together.
+    #[arg(long, value_name = "FILES")]
+    likely: Option<usize>,
+    /// Try so many faults of a file at once. Where nothing notices them, no test notices any; else each half is tried.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    together: usize,
     /// Run only what --quick leaves out of t/: with --again, what is left of such a run.
     #[arg(long, conflicts_with = "quick")]
     slow: bool,
@@ -134,11 +140,8 @@ fn run(args: &Args) -> Result<(), String> {
     let end = args
         .minutes
         .map(|n| Instant::now() + Duration::from_secs(n.saturating_mul(60)));
+    let mut wanted_ones = Vec::new();
     for (index, mutant) in mutants.iter().enumerate() {
-        let over = end.is_some_and(|end| Instant::now() >= end);
-        if over {
-            break;
-        }
         let settled = match results.verdict(mutant) {
             Some(Verdict::Unnoticed) => !args.again,
             other => other.is_some(),
@@ -146,17 +149,40 @@ fn run(args: &Args) -> Result<(), String> {
         if settled || index % parts != part || !wanted(mutant, &args.only) {
             continue;
         }
-        let started = Instant::now();
-        let (verdict, by) = if compiled.out.contains(&mutant.number) {
-            (Verdict::Unbuildable, String::new())
+        if compiled.out.contains(&mutant.number) {
+            println!("{} {mutant}", Verdict::Unbuildable);
+            results.add(mutant, Verdict::Unbuildable, String::new(), 0.0)?;
         } else {
-            trial.run(mutant, &results)?
-        };
-        let seconds = started.elapsed().as_secs_f64();
-        println!("{verdict} ({seconds:.1} s) {mutant}{}", said(&by));
-        results.add(mutant, verdict, by, seconds)?;
+            wanted_ones.push(mutant);
+        }
+    }
+    for of_file in wanted_ones.chunk_by(|one, next| one.file == next.file) {
+        for together in of_file.chunks(args.together.max(1)) {
+            if end.is_some_and(|end| Instant::now() >= end) {
+                break;
+            }
+            settle(&trial, together, &mut results)?;
+        }
     }
     println!("{}", results.counts(&mutants, &left));
+    Ok(())
+}
+
+/// Tries faults together, and each half of them where that is noticed: a test that passes with all of them on is the
+/// dear one, and passes with each of them.
+fn settle(trial: &Trial<'_>, together: &[&Mutant], results: &mut Results) -> Result<(), String> {
+    let started = Instant::now();
+    let (verdict, by) = trial.run(together, results)?;
+    let seconds = started.elapsed().as_secs_f64();
+    if let (Verdict::Noticed | Verdict::Timeout, [_, _, ..]) = (verdict, together) {
+        let (one, other) = together.split_at(together.len() / 2);
+        settle(trial, one, results)?;
+        return settle(trial, other, results);
+    }
+    for mutant in together {
+        println!("{verdict} ({seconds:.1} s) {mutant}{}", said(&by));
+        results.add(mutant, verdict, by.clone(), seconds)?;
+    }
     Ok(())
 }
 
@@ -192,6 +218,7 @@ impl<'a> Trial<'a> {
             };
             let mut trials = Trials::new(&args.nginx, &args.runner, tree, mutants, pace)?;
             trials.choose(&args.chosen);
+            trials.at_most(args.likely.unwrap_or(usize::MAX));
             trials.unharmed()?;
             return Ok(Self::Module(trials));
         }
@@ -205,11 +232,11 @@ impl<'a> Trial<'a> {
         Ok(Self::Own(tests))
     }
 
-    fn run(&self, mutant: &Mutant, results: &Results) -> Result<(Verdict, String), String> {
+    fn run(&self, together: &[&Mutant], results: &Results) -> Result<(Verdict, String), String> {
         match self {
-            Self::Module(trials) => trials.run(mutant, results),
-            Self::Own(tests) => tests.run(mutant),
-            Self::Program(program) => program.run(mutant),
+            Self::Module(trials) => trials.run(together, results),
+            Self::Own(tests) => tests.run(together),
+            Self::Program(program) => program.run(together),
         }
     }
 }

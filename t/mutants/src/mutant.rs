@@ -71,6 +71,12 @@ impl fmt::Display for Mutant {
     }
 }
 
+/// What switches these on together.
+pub(crate) fn numbers(together: &[&Mutant]) -> String {
+    let numbers = together.iter().map(|mutant| mutant.number.to_string());
+    numbers.collect::<Vec<_>>().join(",")
+}
+
 /// All faults of a room.
 pub(crate) fn list(tree: &Tree, room: Room) -> Result<Vec<Mutant>, String> {
     let output = Command::new("cargo")

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::mutant::Mutant;
+use crate::mutant::{Mutant, numbers};
 use crate::results::Verdict;
 use crate::switched::{MARKS, REACHED, VARIABLE};
 use crate::trial::finish;
@@ -90,13 +90,13 @@ impl OwnTests {
         Ok(())
     }
 
-    /// Switches the fault on, and says what came of it and which test noticed.
-    pub(crate) fn run(&self, mutant: &Mutant) -> Result<(Verdict, String), String> {
+    /// Switches the faults on, and says what came of it and which test noticed.
+    pub(crate) fn run(&self, together: &[&Mutant]) -> Result<(Verdict, String), String> {
         let mut above = 0.0;
         for step in STEPS {
             let names = self.tests.iter().filter(|test| {
                 let is_of_step = test.seconds >= above && test.seconds < step;
-                is_of_step && test.reaches.contains(&mutant.number)
+                is_of_step && together.iter().any(|m| test.reaches.contains(&m.number))
             });
             let (names, seconds): (Vec<&str>, Vec<f64>) =
                 names.map(|test| (test.name.as_str(), test.seconds)).unzip();
@@ -106,7 +106,7 @@ impl OwnTests {
             }
             let limit = TIME_LIMIT + Duration::from_secs_f64(TIMES * seconds.iter().sum::<f64>());
             let mut command = self.command(&names);
-            command.env(VARIABLE, mutant.number.to_string());
+            command.env(VARIABLE, numbers(together));
             match finish(command, &self.log, limit, &|log| log.contains(FAILED))? {
                 Some(true) => {}
                 Some(false) => return Ok((Verdict::Noticed, self.first_failure())),

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::compile::{Product, target};
-use crate::mutant::Mutant;
+use crate::mutant::{Mutant, numbers};
 use crate::results::Verdict;
 use crate::switched::VARIABLE;
 use crate::tree::Tree;
@@ -37,28 +37,26 @@ impl Program {
 
     /// Without a fault it must pass.
     pub(crate) fn unharmed(&self) -> Result<(), String> {
-        match self.test(0)? {
+        match self.test("0")? {
             Some(true) => Ok(()),
             _ => Err(format!("fails without a fault: see {}", self.log.display())),
         }
     }
 
-    /// Switches the fault on, and says what came of it.
-    pub(crate) fn run(&self, mutant: &Mutant) -> Result<(Verdict, String), String> {
+    /// Switches the faults on, and says what came of it.
+    pub(crate) fn run(&self, together: &[&Mutant]) -> Result<(Verdict, String), String> {
         let name = self.path.file_name().unwrap_or_default();
         let by = name.to_string_lossy().into_owned();
-        Ok(match self.test(mutant.number)? {
+        Ok(match self.test(&numbers(together))? {
             Some(true) => (Verdict::Unnoticed, String::new()),
             Some(false) => (Verdict::Noticed, by),
             None => (Verdict::Timeout, String::new()),
         })
     }
 
-    fn test(&self, number: u32) -> Result<Option<bool>, String> {
+    fn test(&self, numbers: &str) -> Result<Option<bool>, String> {
         let mut command = Command::new(&self.path);
-        command
-            .args(&self.modules)
-            .env(VARIABLE, number.to_string());
+        command.args(&self.modules).env(VARIABLE, numbers);
         finish(command, &self.log, TIME_LIMIT, &|_| false)
     }
 }

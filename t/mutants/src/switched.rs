@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::mutant::Mutant;
 use crate::sites::{Site, Sites};
 
-/// The variable that names the fault that is on.
+/// The variable that names the faults that are on: usually one.
 pub(crate) const VARIABLE: &str = "GATEHOUSE_FAULT";
 
 /// The variable that names a file of [`MARKS`] bytes: the n-th becomes 1 when code with the n-th fault is reached.
@@ -16,7 +16,7 @@ pub(crate) const REACHED: &str = "GATEHOUSE_FAULTS_REACHED";
 /// More than a room has faults.
 pub(crate) const MARKS: usize = 1 << 16;
 
-/// What every crate with faults gets: the fault that is on, and the bytes of what was reached, in memory that all of
+/// What every crate with faults gets: the faults that are on, and the bytes of what was reached, in memory that all of
 /// nginx's processes share. Both are looked for when the crate is loaded, since nginx's workers lose the variables.
 pub(crate) const SWITCH: &str = r#"
 #[doc(hidden)]
@@ -25,8 +25,11 @@ pub fn gatehouse_fault(number: u32) -> bool {
     unsafe extern "C" {
         fn mmap(at: *mut u8, len: usize, prot: i32, flags: i32, fd: i32, from: i64) -> *mut u8;
     }
-    static ON: std::sync::OnceLock<(u32, usize)> = std::sync::OnceLock::new();
-    let on = || std::env::var("GATEHOUSE_FAULT").ok().and_then(|n| n.parse().ok());
+    static ON: std::sync::OnceLock<(Vec<u32>, usize)> = std::sync::OnceLock::new();
+    let on = || {
+        let list = std::env::var("GATEHOUSE_FAULT").unwrap_or_default();
+        list.split(',').filter_map(|n| n.parse().ok()).collect()
+    };
     let reached = || {
         let path = std::env::var_os("GATEHOUSE_FAULTS_REACHED")?;
         let file = std::fs::File::options().read(true).write(true).open(path).ok()?;
@@ -35,11 +38,12 @@ pub fn gatehouse_fault(number: u32) -> bool {
         let at = unsafe { mmap(std::ptr::null_mut(), 1 << 16, 3, 1, fd, 0) } as usize;
         (at != usize::MAX).then_some(at)
     };
-    let (on, marks) = *ON.get_or_init(|| (on().unwrap_or(0), reached().unwrap_or(0)));
+    let (on, marks) = ON.get_or_init(|| (on(), reached().unwrap_or(0)));
+    let marks = *marks;
     if marks != 0 && (number as usize) < 1 << 16 {
         unsafe { &*((marks + number as usize) as *const AtomicU8) }.store(1, Ordering::Relaxed);
     }
-    on == number && number != 0
+    number != 0 && on.contains(&number)
 }
 
 #[used]

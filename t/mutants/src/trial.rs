@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use crate::compile::{Product, target};
 use crate::live::{LIVE, LIVE_HOOKS, about};
-use crate::mutant::Mutant;
+use crate::mutant::{Mutant, numbers};
 use crate::reach;
 use crate::results::{Results, Verdict};
 use crate::switched::{MARKS, REACHED, VARIABLE};
@@ -57,6 +57,8 @@ pub(crate) struct Trials<'a> {
     live_hooks: Vec<String>,
     /// They were named, whatever they are about.
     chosen: bool,
+    /// No more tests of a kind than these.
+    most: usize,
     reached: HashMap<String, Vec<u8>>,
     /// Where that is kept: a folder for this very list of faults.
     known: PathBuf,
@@ -96,6 +98,7 @@ impl<'a> Trials<'a> {
             hooks: slow(hooks),
             live_hooks: slow(owned(LIVE_HOOKS)),
             chosen: false,
+            most: usize::MAX,
             reached: HashMap::new(),
             known: reach::folder(tree.work(), mutants),
         })
@@ -115,6 +118,11 @@ impl<'a> Trials<'a> {
                 list.retain(|name| texts.iter().any(|text| name.contains(text)));
             }
         }
+    }
+
+    /// Runs only so many files, those that are most likely to notice.
+    pub(crate) fn at_most(&mut self, files: usize) {
+        self.most = files;
     }
 
     /// Without a fault everything must build and pass: else nothing that fails later says anything. A scenario that
@@ -174,38 +182,40 @@ impl<'a> Trials<'a> {
         self.tree.own("reached")
     }
 
-    /// Those tests that reach the code of a fault.
-    fn reaching(&self, mutant: &Mutant, names: &[String]) -> Vec<String> {
+    /// Those tests that reach the code of any of the faults.
+    fn reaching(&self, together: &[&Mutant], names: &[String]) -> Vec<String> {
         let reaches = |name: &&String| {
             let marks = self.reached.get(*name);
-            let mark = marks.and_then(|marks| marks.get(mutant.number as usize));
-            mark != Some(&0)
+            let mark = |m: &&Mutant| marks.and_then(|marks| marks.get(m.number as usize));
+            together.iter().any(|mutant| mark(mutant) != Some(&0))
         };
         names.iter().filter(reaches).cloned().collect()
     }
 
-    /// Switches the fault on, and says what came of it and which test noticed.
+    /// Switches the faults on, which are of one file, and says what came of it and which test noticed.
     pub(crate) fn run(
         &self,
-        mutant: &Mutant,
+        together: &[&Mutant],
         results: &Results,
     ) -> Result<(Verdict, String), String> {
+        let file = together.first().map_or("", |mutant| mutant.file.as_str());
         let mut about_it = [self.live.clone(), self.live_hooks.clone()];
         for names in &mut about_it {
-            names.retain(|name| self.chosen || about(&mutant.file, name));
+            names.retain(|name| self.chosen || about(file, name));
         }
         let [live, live_hooks] = about_it;
         for (hooks, names) in [
-            (false, self.ordered(&mutant.file, results)),
+            (false, self.ordered(file, results)),
             (false, live),
             (true, self.hooks.clone()),
             (true, live_hooks),
         ] {
-            let names = self.reaching(mutant, &names);
+            let mut names = self.reaching(together, &names);
+            names.truncate(self.most);
             if names.is_empty() {
                 continue;
             }
-            match self.confirmed(Some(mutant), hooks, &names)? {
+            match self.confirmed(Some(together), hooks, &names)? {
                 Ending::Passed => {}
                 Ending::Failed(title) => return Ok((Verdict::Noticed, title)),
                 Ending::TimedOut => return Ok((Verdict::Timeout, String::new())),
@@ -235,16 +245,16 @@ impl<'a> Trials<'a> {
     /// Runs the tests; what fails is run again alone, since a busy machine fails tests too.
     fn confirmed(
         &self,
-        mutant: Option<&Mutant>,
+        together: Option<&[&Mutant]>,
         hooks: bool,
         names: &[String],
     ) -> Result<Ending, String> {
         for _ in 0..3 {
-            let title = match self.test(mutant, hooks, names, None)? {
+            let title = match self.test(together, hooks, names, None)? {
                 Ending::Failed(title) => title,
                 sure => return Ok(sure),
             };
-            match self.test(mutant, hooks, &alone(&title), Some(&title))? {
+            match self.test(together, hooks, &alone(&title), Some(&title))? {
                 Ending::Passed => {}
                 sure => return Ok(sure),
             }
@@ -254,7 +264,7 @@ impl<'a> Trials<'a> {
 
     fn test(
         &self,
-        mutant: Option<&Mutant>,
+        together: Option<&[&Mutant]>,
         hooks: bool,
         names: &[String],
         only: Option<&str>,
@@ -267,8 +277,8 @@ impl<'a> Trials<'a> {
             .arg("--module")
             .arg(target.join(MODULE))
             .arg("--fail-fast");
-        match mutant {
-            Some(mutant) => command.env(VARIABLE, mutant.number.to_string()),
+        match together {
+            Some(together) => command.env(VARIABLE, numbers(together)),
             None => command.env(REACHED, self.marks()),
         };
         if hooks {

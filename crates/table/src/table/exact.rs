@@ -21,12 +21,6 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// Its words. They may hold secrets.
-    #[must_use]
-    pub fn words(&self) -> &[u64] {
-        &self.words
-    }
-
     /// The route without its keys.
     #[must_use]
     pub fn view(&self) -> RouteView<'_> {

@@ -278,3 +278,42 @@ pub(super) fn slot_tag_is(slot: u64, hash: u64) -> bool {
 pub(super) fn slot_record(slot: u64) -> usize {
     (slot & OFFSET) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Geometry, PAGE, class_of, events_of};
+
+    #[test]
+    fn a_record_is_no_longer_than_a_page() {
+        assert_eq!(class_of(1), Some(0));
+        assert_eq!(class_of(4), Some(0));
+        assert_eq!(class_of(5), Some(1));
+        assert!(class_of(PAGE).is_some());
+        assert_eq!(class_of(PAGE + 1), None);
+    }
+
+    #[test]
+    fn events_have_a_part_of_the_memory() {
+        let kib = 1024 / 8;
+        for (memory, events) in [
+            (64, 2),
+            (256, 8),
+            (512, 16),
+            (4096, 16),
+            (8192, 32),
+            (256 * 1024, 1024),
+            (4 << 20, 1024),
+        ] {
+            assert_eq!(events_of(memory * kib), events * kib, "{memory} KiB");
+        }
+    }
+
+    #[test]
+    fn a_word_behind_the_last_page_is_in_none() {
+        let geo = Geometry::new(64 * 1024).unwrap();
+        assert_eq!(geo.page_of(geo.pages_at), Some(0));
+        assert_eq!(geo.page_of(geo.pages_at - 1), None);
+        assert_eq!(geo.page_of(geo.page_at(geo.pages) - 1), Some(geo.pages - 1));
+        assert_eq!(geo.page_of(geo.page_at(geo.pages)), None);
+    }
+}

@@ -431,3 +431,13 @@ fn an_owner_may_take_over_from_another() {
     let hit = table.lookup(b"a", &mut buf).unwrap().unwrap();
     assert_eq!(hit.route.owner(), Some(Owner::Redis));
 }
+
+#[test]
+fn each_table_has_a_number_of_its_own() {
+    let (one, other) = (memory(256), memory(256));
+    let first = Table::format(&one, Match::Host, 1).unwrap();
+    let second = Table::format(&other, Match::Host, 2).unwrap();
+    let again: Table<'_> = Table::attach(&one).unwrap();
+    assert_ne!(first.own_number(), second.own_number());
+    assert_eq!(first.own_number(), again.own_number());
+}

@@ -325,3 +325,14 @@ fn a_new_event_is_read_whole_or_not_yet() {
         },
     );
 }
+
+/// Every reader of JSON holds the number of a position exactly.
+#[test]
+fn positions_begin_within_the_numbers_of_json() {
+    for seed in 0..64 {
+        let memory = memory(128);
+        let table = Table::format(&memory, Match::Host, seed).unwrap();
+        let first = table.events_end().number();
+        assert!(first < 1 << 48, "{first}");
+    }
+}

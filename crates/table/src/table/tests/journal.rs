@@ -140,3 +140,19 @@ fn a_peer_that_left_is_not_lowered() {
     assert_eq!(journal.give_back(12, &table, &|who| who == 12), 0);
     assert_eq!(in_flight(&table, id), 1);
 }
+
+/// However many requests a peer has, they take one cell.
+#[test]
+fn many_requests_of_a_peer_are_one_note() {
+    let (memory, words) = (memory(256), words());
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1])).unwrap();
+    let id = peers(&table, "a")[0];
+    let journal = Journal::new(&words).unwrap();
+    let row = journal.row(11, &table).unwrap();
+    for _ in 0..1_000 {
+        start(&table, &row, id);
+    }
+    assert_eq!(journal.give_back(12, &table, &|_| false), 1_000);
+    assert_eq!(in_flight(&table, id), 0);
+}

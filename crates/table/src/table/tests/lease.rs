@@ -94,3 +94,32 @@ fn a_repair_needs_the_lease_and_goes_in_slices() {
     assert_eq!(table.stats(), before);
     assert!(!table.feeding_writer(holder, 0).unwrap().repaired());
 }
+
+/// Clocks of two processes differ by a moment: a heartbeat from ahead is a fresh one.
+#[test]
+fn a_heartbeat_from_a_moment_ahead_counts() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let lease = table.lease().unwrap();
+    let (a, b) = (candidate(100, 1), candidate(101, 1));
+    assert!(lease.acquire(a, 10_000));
+    assert!(!lease.is_open(b, 9_900));
+    assert!(!lease.is_open(b, 8_000));
+    // And so does one at the end of the circle, where counting begins anew.
+    let turn = (1 << 26) * 100;
+    assert!(lease.acquire(a, turn - 100));
+    assert!(!lease.is_open(b, turn + 100));
+    assert!(lease.is_open(b, turn + 4_000));
+}
+
+/// Half of all numbers are newer: 0x7fff reloads ahead, and no more.
+#[test]
+fn a_newer_configuration_is_told_over_the_end_of_the_numbers() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let lease = table.lease().unwrap();
+    assert!(lease.acquire(candidate(100, 7), 1_000));
+    assert!(lease.is_open(candidate(101, 7 + 0x7fff), 1_000));
+    assert!(!lease.is_open(candidate(101, 7 + 0x8000), 1_000));
+    assert!(!lease.is_open(candidate(101, 6), 1_000));
+}

@@ -5,7 +5,9 @@ use super::{key, memory, put, remove, writer};
 use crate::balance::tests::rules;
 use crate::balance::{POLICIES, Schemes, Selection, policy};
 use crate::route::{Located, Match, Resolver, parse_route};
-use crate::table::{Applied, ApplyError, Change, MAX_RECORD_WORDS, Owner, Passive, Table, resolve};
+use crate::table::{
+    Applied, ApplyError, Change, MAX_RECORD_WORDS, Owner, Passive, Shown, Table, resolve,
+};
 use std::net::IpAddr;
 
 fn located(ips: &[&str]) -> Vec<Located> {
@@ -274,5 +276,40 @@ fn a_killed_writer_hides_no_name() {
             return;
         }
         assert!(stores == 0 || table.named() != seen, "{stores}");
+    }
+}
+
+#[test]
+fn how_many_names_there_are_is_told() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    table.note_names(7, 3);
+    let stats = table.stats();
+    assert_eq!((stats.names, stats.unresolved), (7, 3));
+}
+
+/// The names of a bulk are told of when it is shown.
+#[test]
+fn a_bulk_with_names_is_told_of() {
+    let memory = memory(512);
+    let table = Table::format(&memory, Match::Host, 3).unwrap();
+    let plain = r#"{"backends": ["http://10.0.0.1:80"]}"#;
+    for (host, text, is_told) in [("a.test", plain, false), ("b.test", TWO, true)] {
+        let number = writer(&table, 0).open_bulk().unwrap();
+        let resume = || {
+            let mut writer = writer(&table, 0);
+            assert!(writer.resume_bulk(number));
+            writer
+        };
+        let (key, route) = (key(host), parse_route(text.as_bytes()).unwrap());
+        let route = &resolve(&key, &route, &mut nothing_known(), &mut |_| {});
+        let (key, owner) = (&key, Owner::File);
+        let before = table.named();
+        resume().apply(&Change::Put { key, route, owner }).unwrap();
+        assert_eq!(table.named(), before);
+        assert_eq!(resume().show_bulk(1), Shown::All);
+        assert_eq!(table.named() != before, is_told, "{host}");
+        resume().settle(key);
+        resume().close_bulk();
     }
 }
