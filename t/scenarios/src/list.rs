@@ -6,9 +6,10 @@ use crate::{
     api, api_events, api_meanwhile, api_openapi, balance, balance_latency, checks,
     event_connections, event_parts, event_requests, event_resolver, event_tasks, examples, exiting,
     feeder_panics, fuzz, geoip, hipache, kept, metrics, metrics_backends, names, names_kept, pages,
-    panic, redis, redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload,
-    reload_stock, rollback, satisfy, status_page, tenants, token_paths, upgrade, upstream,
-    upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
+    panic, prometheus, redis, redis_register, redis_scale, redis_ways, redis_write, refusals,
+    register, reload, reload_stock, rollback, satisfy, status_page, tenants, token_paths, upgrade,
+    upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone,
+    worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -66,6 +67,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("status_page", status_page::run).needs(status_page::NEEDS),
     Scenario::new("status_page_picture", status_page::picture).needs(status_page::NEEDS),
     Scenario::new("status_page_axe", status_page::axe).needs(status_page::AXE_NEEDS),
+    Scenario::new("prometheus", prometheus::run)
+        .beside_others()
+        .needs(prometheus::NEEDS),
     Scenario::new("metrics_leaving", metrics::leaving).beside_others(),
     Scenario::new("geoip_replace", geoip::replace).beside_others(),
     Scenario::new("geoip_reload", geoip::reload).beside_others(),

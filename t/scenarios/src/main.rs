@@ -32,6 +32,7 @@ mod names;
 mod names_kept;
 mod pages;
 mod panic;
+mod prometheus;
 mod redis;
 mod redis_register;
 mod redis_scale;

@@ -1,0 +1,28 @@
+# What some live scenarios want besides nginx; sourced by scripts/test. Without it they say SKIP.
+# shellcheck shell=bash
+
+axe_version=4.14.1
+
+# live_tools: a browser, what judges whether a page can be read by everybody, and Prometheus's own checker.
+live_tools() {
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    (need_packages chromium chromium-driver) || note "no browser"
+    promtool || note "no promtool"
+  fi
+  axe || note "no axe-core"
+}
+
+# Of the package, which is a server with a web page, one program is wanted.
+promtool() {
+  local dir=$build/prometheus
+  [ ! -x "$dir/usr/bin/promtool" ] || return 0
+  mkdir -p "$dir" && chmod 755 "$dir" &&
+    (cd "$dir" && quiet promtool-fetch apt-get download -q prometheus &&
+      dpkg --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool && rm -f prometheus_*.deb)
+}
+
+axe() {
+  [ ! -e "$build/axe/node_modules/axe-core/axe.min.js" ] || return 0
+  command -v npm >/dev/null &&
+    quiet axe npm install --prefix "$build/axe" --ignore-scripts --no-audit --no-fund "axe-core@$axe_version"
+}
