@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use gatehouse_table::route::{Entry, FileReader, Host, Match, RouteError, Sought};
+use gatehouse_table::route::{Entry, FileReader, Host, Imprinter, Match, RouteError, Sought};
 use gatehouse_table::table::{Demand, resolve};
 use serde_json::json;
 
@@ -91,6 +91,8 @@ impl Found {
         // Any address will do: which one a name has is not known here.
         let mut ask = |_: Sought<'_>| Ok(vec![IpAddr::from([192, 0, 2, 1]).into()]);
         let route = resolve(&entry.key, &entry.route, &mut ask, &mut |_| {});
+        // The hash of its text takes room, whatever it is.
+        let route = route.read_from(Imprinter::default().of(b""));
         let added = self.demand.add(&entry.key, &route);
         added.map_err(|error| RouteError::new(error.to_string(), entry.pointer.as_str()))
     }

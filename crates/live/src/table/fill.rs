@@ -19,9 +19,9 @@ use super::state::Told;
 use super::tally::Tally;
 use crate::memory::Memory;
 use crate::world::{Level, World};
-use gatehouse_table::route::{Key, KeySet, NameSet, Resolved};
+use gatehouse_table::route::{Imprinter, Key, KeySet, NameSet, Resolved};
 use gatehouse_table::table::{
-    ApplyError, Change, NoWriter, Owner, RouteView, Table, Ticket, TooSmall, Writer, is_source,
+    ApplyError, Change, Owner, RouteView, Table, Ticket, TooSmall, Writer, is_source,
 };
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
@@ -131,7 +131,7 @@ impl Plan {
         };
         let (mut content, said) = (Content::default(), NameSet::default());
         let reading = Reading::besides(self.mode, needed);
-        let why = match read_all(world, files, reading, None, &mut content, &said) {
+        let why = match read_all(world, files, reading, Into::Nothing, &mut content, &said) {
             Ok(()) => Failure::Whole(room::refusal(zone, &content.read.demand)),
             Err(failure) if matches!(earlier, Earlier::Nothing) => failure,
             // The routes that they brought earlier are to stay.
@@ -202,8 +202,8 @@ impl<M: Memory> Filling<'_, M> {
         let ticket = self.table.take_ticket(&files.source());
         let mut content = Content::default();
         let reading = Reading::new(self.plan.mode);
-        let table = Some((self.table, self.plan.owner()));
-        let read = read_all(self.world, files, reading, table, &mut content, &feed.said);
+        let into = Into::New(self.table, self.plan.owner());
+        let read = read_all(self.world, files, reading, into, &mut content, &feed.said);
         let fits = room::check(self.zone, &content.read.demand).is_ok() && !content.is_full;
         if read.is_ok() && !fits {
             return Err(NotRestored::Full);
@@ -272,7 +272,8 @@ impl<M: Memory> Filling<'_, M> {
     ) -> Result<(), Failure> {
         *content = Content::keeping()?;
         let reading = Reading::new(self.plan.mode);
-        read_all(self.world, files, reading, None, content, &feed.said)?;
+        let into = Into::Kept(self.table);
+        read_all(self.world, files, reading, into, content, &feed.said)?;
         room::check(self.zone, &content.read.demand).map_err(Failure::Whole)?;
         self.check_shrinkage(&content.read.keys)
     }
@@ -359,22 +360,37 @@ impl Content {
     }
 }
 
-/// Reads all files: into the table if there is one. Without the lock: nobody else knows a new table, and names are
+/// What becomes of the routes that are read.
+enum Into<'t> {
+    /// They are only checked.
+    Nothing,
+    /// They are checked for a table that has some of them.
+    Kept(&'t Table<'t, AtomicU64>),
+    /// They are put into a new table, as this owner's.
+    New(&'t Table<'t, AtomicU64>, Owner),
+}
+
+/// Reads all files: into the table if it is a new one. Without the lock: nobody else knows a new table, and names are
 /// resolved as slowly as they like.
 fn read_all(
     world: &dyn World,
     files: &RouteFiles,
     mut reading: Reading,
-    table: Option<(&Table<'_, AtomicU64>, Owner)>,
+    into: Into<'_>,
     content: &mut Content,
     said: &NameSet,
 ) -> Result<(), Failure> {
     let found = Look::new(&files.paths).finish(world);
     content.found = found.map_err(Failure::Unreadable)?;
-    let writer = table.map(|(table, owner)| Ok((table.writer(world.now_ms())?, owner)));
-    let mut writer = writer
-        .transpose()
-        .map_err(|e: NoWriter| Failure::Whole(e.to_string()))?;
+    let (imprinter, known, mut writer) = match into {
+        Into::Nothing => (Imprinter::default(), None, None),
+        Into::Kept(table) => (table.imprinter(), Some(table), None),
+        Into::New(table, owner) => {
+            let writer = table.writer(world.now_ms());
+            let writer = writer.map_err(|e| Failure::Whole(e.to_string()))?;
+            (table.imprinter(), None, Some((writer, owner)))
+        }
+    };
     let mut source = Source::of_files(content.found.clone());
     let mut hosts = files.hosts.borrow_mut();
     loop {
@@ -392,6 +408,8 @@ fn read_all(
         };
         let (tally, is_full) = (&mut content.tally, &mut content.is_full);
         let caller = Caller {
+            known,
+            imprinter: imprinter.clone(),
             resolver: &mut |sought| hosts.ask_system(world, sought),
             asks: true,
             said,

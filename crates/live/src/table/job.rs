@@ -11,7 +11,7 @@ use crate::memory::Memory;
 use crate::world::World;
 use gatehouse_table::route::{Key, Located, Match, NameSet, Sought};
 use gatehouse_table::table::{
-    ApplyError, Candidate, Cursor, NoWriter, Owner, RouteView, Ticket, Writer,
+    ApplyError, Candidate, Cursor, NoWriter, Owner, Prepared, RouteView, There, Ticket, Writer,
 };
 use zeroize::Zeroizing;
 
@@ -38,6 +38,8 @@ pub(super) struct Job {
     names: NameSet,
     search: Search,
     tally: Tally,
+    /// How many routes of the files the table has, as others than these perhaps, of those that are not recognized.
+    met: usize,
     /// How often the comparison has begun anew.
     restarts: u32,
 }
@@ -103,6 +105,7 @@ impl Job {
             names: NameSet::default(),
             search: Search::default(),
             tally: Tally::default(),
+            met: 0,
             restarts: 0,
         }
     }
@@ -145,13 +148,13 @@ impl Job {
         match (&mut self.stage, leader) {
             (Stage::Freeing, _) => Ok(self.free()),
             (_, None) => Ok(Step::Lost),
-            (Stage::Reading(..), _) => self.read(site),
+            (Stage::Reading(..), Some(who)) => self.read(site, who),
             (Stage::Comparing(_), _) => self.compare(site),
             (Stage::Applying, Some(who)) => Ok(self.apply(site, who)),
         }
     }
 
-    fn read<M: Memory>(&mut self, site: &Site<'_, M>) -> Result<Step, Failure> {
+    fn read<M: Memory>(&mut self, site: &Site<'_, M>, who: Candidate) -> Result<Step, Failure> {
         let (Stage::Reading(source, reading), Some(routes)) =
             (&mut self.stage, site.table.routes())
         else {
@@ -174,17 +177,27 @@ impl Job {
             Piece::End => return Ok(Step::Ended),
         };
         let is_of_master = source.is_of_master();
-        let changed = &mut self.changed;
-        let mut has_memory = true;
+        let (changed, met) = (&mut self.changed, &mut self.met);
+        let (mut has_memory, mut other_texts) = (true, Vec::new());
         let read = reading.read(
             &bytes,
             source,
             Caller {
+                known: Some(&routes),
+                imprinter: routes.imprinter(),
                 resolver: &mut |sought| site.address(sought, is_of_master),
                 asks: false,
                 said: site.said,
                 take: &mut |_, _, prepared| {
-                    has_memory = routes.has(prepared) || changed.push(prepared.words());
+                    let there = routes.there(prepared);
+                    if there.is_of(&[Owner::File, Owner::Redis]) {
+                        *met = met.saturating_add(1);
+                    }
+                    match there {
+                        There::Same { is_noted: true, .. } => {}
+                        There::Same { .. } => other_texts.push(prepared.clone()),
+                        There::Other(_) => has_memory = changed.push(prepared.words()),
+                    }
                     if has_memory {
                         Ok(())
                     } else {
@@ -196,6 +209,7 @@ impl Job {
         if !has_memory {
             return Err(Failure::Passing(NO_MEMORY.into()));
         }
+        note_texts(site, who, &other_texts);
         read.map(|()| Step::More)
     }
 
@@ -213,6 +227,12 @@ impl Job {
         let read = std::mem::replace(&mut self.stage, Stage::Comparing(routes.cursor()));
         if let Stage::Reading(_, reading) = read {
             self.read = reading.into_parts();
+        }
+        let met = self.met.saturating_add(self.read.recognized);
+        if routes.stats().routes == met as u64 {
+            // They are all that the table has: none is gone.
+            self.tally.before = met;
+            self.stage = Stage::Applying;
         }
         Ok(std::mem::take(&mut self.read.left_out).finish())
     }
@@ -333,4 +353,17 @@ impl Job {
             Step::Done
         }
     }
+}
+
+/// Notes that the table's routes have these texts, too: it says so whether the files are good or not. While somebody else
+/// has the lock, they are read as they were until now.
+fn note_texts<M: Memory>(site: &Site<'_, M>, who: Candidate, routes: &[Prepared]) {
+    let Some(table) = site.table.routes().filter(|_| !routes.is_empty()) else {
+        return;
+    };
+    site.table.memory.try_locked(&mut || {
+        if let Ok(mut writer) = table.feeding_writer(who, site.world.now_ms()) {
+            routes.iter().for_each(|route| writer.note_imprint(route));
+        }
+    });
 }

@@ -2,11 +2,14 @@
 
 use super::source::{Failure, Source};
 use gatehouse_table::route::{
-    FileReader, Key, KeySet, LeftOut, Match, NameSet, Resolved, Resolver, RouteError,
+    Entry, FileReader, Imprint, Imprinter, Key, KeySet, LeftOut, Match, NameSet, Reads, Resolved,
+    Resolver, RouteError,
 };
-use gatehouse_table::table::{Demand, Owner, Prepared, resolve};
+use gatehouse_table::table::{Demand, MAX_RECORD_WORDS, Owner, Prepared, Table, resolve};
+use std::sync::atomic::AtomicU64;
 
-/// A reading under way. Each route is resolved and measured once; nothing of it is kept here.
+/// A reading under way. Each route is resolved and measured once; nothing of it is kept here. One that the table has from
+/// the very same text is only measured.
 pub(super) struct Reading {
     reader: FileReader,
     rest: ReadOut,
@@ -21,10 +24,16 @@ pub(super) struct ReadOut {
     pub(super) left_out: LeftOut,
     /// The keys of its routes.
     pub(super) keys: KeySet,
+    /// How many of them the table has from the same text.
+    pub(super) recognized: usize,
 }
 
 /// What a reading calls for each route.
 pub(super) struct Caller<'c> {
+    /// The table that has some of the routes perhaps.
+    pub(super) known: Option<&'c Table<'c, AtomicU64>>,
+    /// That of the table for which they are read.
+    pub(super) imprinter: Imprinter,
     /// Addresses of host names.
     pub(super) resolver: &'c mut Resolver<'c>,
     /// The resolver asks for names: one that is not found now is worth a line.
@@ -60,35 +69,16 @@ impl Reading {
         source: &Source,
         caller: Caller<'_>,
     ) -> Result<(), Failure> {
-        let Caller {
-            resolver,
-            asks,
-            said,
-            take,
-        } = caller;
-        let ReadOut {
-            demand, left_out, ..
-        } = &mut self.rest;
         if let Some(file) = source.one_of_several() {
-            left_out.enter(&file);
+            self.rest.left_out.enter(&file);
         }
-        let read = self.reader.feed(bytes, &mut |entry| {
-            let (key, at) = (&entry.key, entry.pointer.as_str());
-            let route = resolve(key, &entry.route, resolver, &mut |backend| {
-                // Services are asked for by a worker.
-                let is_service = entry.route.backends.get(backend.index);
-                let is_service = is_service.is_some_and(|one| one.service.is_some());
-                if backend.partly || asks && !is_service {
-                    left_out.note(at, backend, said);
-                }
-            });
-            let measured = Prepared::new(key, Owner::File, &route)
-                .and_then(|prepared| demand.add_prepared(&prepared, &route).map(|()| prepared));
-            measured
-                .map_err(|error| error.to_string())
-                .and_then(|prepared| take(key, &route, &prepared))
-                .map_err(|error| RouteError::new(error, at))
-        });
+        let mut routes = Routes {
+            rest: &mut self.rest,
+            imprint: caller.imprinter.of(b""),
+            caller,
+            buf: [0; MAX_RECORD_WORDS],
+        };
+        let read = self.reader.feed_unknown(bytes, &mut routes);
         read.map_err(|error| source.refuse(&error))
     }
 
@@ -110,6 +100,58 @@ impl Reading {
             keys: self.reader.into_keys(),
             ..self.rest
         }
+    }
+}
+
+/// Takes the routes that a piece of a file has.
+struct Routes<'r, 'c> {
+    rest: &'r mut ReadOut,
+    caller: Caller<'c>,
+    /// Of the text that was asked for last.
+    imprint: Imprint,
+    buf: [u64; MAX_RECORD_WORDS],
+}
+
+impl Reads for Routes<'_, '_> {
+    fn knows(&mut self, key: &Key, text: &[u8]) -> bool {
+        self.imprint = self.caller.imprinter.of(text);
+        let Some(table) = self.caller.known else {
+            return false;
+        };
+        let found = table.recognize(key, self.imprint, &mut self.buf);
+        let is_known = found.is_some_and(|route| self.rest.demand.add_stored(&route).is_ok());
+        let count = &mut self.rest.recognized;
+        *count = count.saturating_add(usize::from(is_known));
+        is_known
+    }
+
+    fn take(&mut self, entry: Entry) -> Result<(), RouteError> {
+        let Caller {
+            resolver,
+            asks,
+            said,
+            take,
+            ..
+        } = &mut self.caller;
+        let ReadOut {
+            demand, left_out, ..
+        } = &mut *self.rest;
+        let (key, at) = (&entry.key, entry.pointer.as_str());
+        let route = resolve(key, &entry.route, resolver, &mut |backend| {
+            // Services are asked for by a worker.
+            let is_service = entry.route.backends.get(backend.index);
+            let is_service = is_service.is_some_and(|one| one.service.is_some());
+            if backend.partly || *asks && !is_service {
+                left_out.note(at, backend, said);
+            }
+        });
+        let route = route.read_from(self.imprint);
+        let measured = Prepared::new(key, Owner::File, &route)
+            .and_then(|prepared| demand.add_prepared(&prepared, &route).map(|()| prepared));
+        measured
+            .map_err(|error| error.to_string())
+            .and_then(|prepared| take(key, &route, &prepared))
+            .map_err(|error| RouteError::new(error, at))
     }
 }
 

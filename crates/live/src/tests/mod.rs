@@ -8,6 +8,7 @@ mod cost;
 mod files;
 mod geoip;
 mod names;
+mod recognized;
 mod redis;
 mod registering;
 mod scale;

@@ -6,21 +6,11 @@
 use super::error::At;
 use super::json::{self, Json};
 use super::nested::Nested;
-use super::{Key, KeySet, Match, Route, RouteError};
+use super::reads::{All, Entry, Reads, Routes, Sink, Take};
+use super::{Key, KeySet, Match, RouteError};
 
 /// Most bytes of one route's text in a file.
 pub(super) const MAX_ENTRY: usize = 256 * 1024;
-
-/// One route of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its key in normal form.
-    pub key: Key,
-    /// The route.
-    pub route: Route,
-    /// Where it stands in the file (JSON pointer): put before the pointer of a later error, see [`RouteError::below`].
-    pub pointer: String,
-}
 
 /// What a whole file held.
 #[derive(Debug)]
@@ -85,12 +75,6 @@ pub struct FileReader {
     file: u32,
 }
 
-/// Takes each member below the routes, with its key and its pointer.
-pub(super) type Take<'f> = dyn FnMut(Key, Json, String) -> Result<(), RouteError> + 'f;
-
-/// Takes each route of a file; its error ends the reading.
-pub type Sink<'f> = dyn FnMut(Entry) -> Result<(), RouteError> + 'f;
-
 impl FileReader {
     /// A reader at the start of a file for a table with this `match`.
     #[must_use]
@@ -131,21 +115,22 @@ impl FileReader {
     /// # Errors
     /// What is wrong and where, or the sink's error.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<(), RouteError> {
-        self.feed_json(bytes, &mut |key, json, pointer| {
-            let route = json::route(json, At::Top(&pointer))?;
-            sink(Entry {
-                key,
-                route,
-                pointer,
-            })
-        })
+        self.feed_unknown(bytes, &mut All(sink))
+    }
+
+    /// As [`FileReader::feed`], for who knows some of the routes.
+    ///
+    /// # Errors
+    /// As [`FileReader::feed`].
+    pub fn feed_unknown(&mut self, bytes: &[u8], reads: &mut dyn Reads) -> Result<(), RouteError> {
+        self.feed_json(bytes, &mut Routes(reads))
     }
 
     /// As [`FileReader::feed`], whatever the members are.
     pub(super) fn feed_json(
         &mut self,
         bytes: &[u8],
-        take: &mut Take<'_>,
+        take: &mut dyn Take,
     ) -> Result<(), RouteError> {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
@@ -231,7 +216,7 @@ impl FileReader {
         RouteError::syntax(message, self.line, self.column)
     }
 
-    fn step(&mut self, byte: u8, take: &mut Take<'_>) -> Result<(), RouteError> {
+    fn step(&mut self, byte: u8, take: &mut dyn Take) -> Result<(), RouteError> {
         let space = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
         match self.state {
             State::Start
@@ -392,30 +377,46 @@ impl FileReader {
         Ok(())
     }
 
-    fn end_value(&mut self, take: &mut Take<'_>) -> Result<(), RouteError> {
+    fn end_value(&mut self, take: &mut dyn Take) -> Result<(), RouteError> {
         self.state = State::CommaOrEnd;
-        let value = self.json()?;
         if self.level == Level::Wrapper {
+            let value = self.json()?;
             return match self.name.as_str() {
                 "version" if value == Json::Number(1.into()) => Ok(()),
                 "version" => Err(RouteError::new("version is not 1", "/version")),
                 _ => Err(RouteError::new("not an object", "/routes")),
             };
         }
+        let key = Key::parse(self.name.as_bytes(), self.mode);
+        if let Some(key) = key.as_ref().ok().filter(|key| take.knows(key, &self.text)) {
+            return self.count_in(key);
+        }
+        // What is no JSON is said first.
+        let value = self.json()?;
+        let key =
+            key.map_err(|why| RouteError::new(format!("{why} \"{}\"", self.name), self.pointer()))?;
+        self.count_in(&key)?;
+        take.take(key, value, self.pointer())
+    }
+
+    /// Where the member stands that has been read.
+    fn pointer(&self) -> String {
         let routes = if self.level == Level::Routes {
             "/routes"
         } else {
             ""
         };
-        let pointer = String::from(At::Member(&At::Top(routes), &self.name));
-        let key = Key::parse(self.name.as_bytes(), self.mode)
-            .map_err(|why| RouteError::new(format!("{why} \"{}\"", self.name), pointer.clone()))?;
+        String::from(At::Member(&At::Top(routes), &self.name))
+    }
+
+    /// Counts a route: each key comes once.
+    fn count_in(&mut self, key: &Key) -> Result<(), RouteError> {
         if let Err(file) = self.keys.insert(key.as_bytes(), self.file) {
-            let error = RouteError::new(self.duplicate(&key), pointer);
+            let error = RouteError::new(self.duplicate(key), self.pointer());
             return Err(error.also_in(Some(file).filter(|file| *file != self.file)));
         }
         self.count = self.count.saturating_add(1);
-        take(key, value, pointer)
+        Ok(())
     }
 
     fn duplicate(&self, key: &Key) -> String {

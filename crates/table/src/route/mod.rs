@@ -5,6 +5,7 @@
 
 mod error;
 mod file;
+mod imprint;
 mod json;
 mod key;
 mod key_set;
@@ -13,6 +14,7 @@ mod names;
 mod nested;
 mod options;
 mod patch;
+mod reads;
 mod secret;
 mod text;
 mod url;
@@ -31,7 +33,8 @@ mod tests;
 
 pub use error::RouteError;
 pub(crate) use error::one_of;
-pub use file::{Entry, FileReader, ReadSummary, Sink, parse_all};
+pub use file::{FileReader, ReadSummary, parse_all};
+pub use imprint::{Imprint, Imprinter};
 pub use json::{is_meta, parse_route};
 pub use key::{EXACT_MAX, HOST_MAX, Key, KeyError, Match, is_normal, normalize};
 pub use key_set::KeySet;
@@ -39,6 +42,7 @@ pub use located::{Located, Sought};
 pub use names::{Answer, LeftOut, NameSet, Names};
 pub use options::{Options, Protocol, ProxyHeader};
 pub use patch::{BackendPatch, PatchEntry, PatchReader, PatchSink, RoutePatch, parse_backend};
+pub use reads::{Entry, Reads, Sink};
 pub use secret::Secret;
 pub use url::{is_host_name, is_service, is_unix_path, parse_backend_place, parse_backend_url};
 pub use write::write_text;
@@ -114,6 +118,18 @@ pub struct Resolved<'r> {
     pub keys: Vec<(&'r str, &'r Secret)>,
     /// See [`Route::meta`].
     pub meta: Option<&'r str>,
+    /// See [`Resolved::read_from`].
+    pub imprint: Option<Imprint>,
+}
+
+impl Resolved<'_> {
+    /// Notes which text it was read from, if that alone makes the route: another answer about a name makes another one.
+    #[must_use]
+    pub fn read_from(mut self, text: Imprint) -> Self {
+        let has_names = self.endpoints.iter().any(|one| one.name.is_some());
+        self.imprint = (!has_names).then_some(text);
+        self
+    }
 }
 
 /// One address a request can be sent to.
@@ -245,6 +261,7 @@ impl Route {
                 .collect(),
             keys: self.keys.iter().map(|(n, v)| (n.as_str(), v)).collect(),
             meta: self.meta.as_deref(),
+            imprint: None,
         }
     }
 }

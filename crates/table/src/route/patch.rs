@@ -3,6 +3,7 @@
 use super::error::At;
 use super::file::FileReader;
 use super::json::{self, Json};
+use super::reads::Take;
 use super::{Backend, Key, Match, Route, RouteError, Secret};
 use std::collections::HashMap;
 
@@ -182,6 +183,23 @@ pub struct PatchReader(FileReader);
 /// Takes each patch of a document; its error ends the reading.
 pub type PatchSink<'f> = dyn FnMut(PatchEntry) -> Result<(), RouteError> + 'f;
 
+/// Makes patches of members.
+struct Patches<'s, 'f>(&'s mut PatchSink<'f>);
+
+impl Take for Patches<'_, '_> {
+    fn knows(&mut self, _: &Key, _: &[u8]) -> bool {
+        false
+    }
+
+    fn take(&mut self, key: Key, json: Json, pointer: String) -> Result<(), RouteError> {
+        self.0(PatchEntry {
+            key,
+            patch: RoutePatch(json),
+            pointer,
+        })
+    }
+}
+
 impl PatchReader {
     /// A reader at the start of a document for a table with this `match`.
     #[must_use]
@@ -194,13 +212,7 @@ impl PatchReader {
     /// # Errors
     /// What is wrong and where, or the sink's error.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut PatchSink<'_>) -> Result<(), RouteError> {
-        self.0.feed_json(bytes, &mut |key, json, pointer| {
-            sink(PatchEntry {
-                key,
-                patch: RoutePatch(json),
-                pointer,
-            })
-        })
+        self.0.feed_json(bytes, &mut Patches(sink))
     }
 
     /// Whether the document may end here.

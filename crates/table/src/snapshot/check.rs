@@ -105,6 +105,7 @@ mod tests {
             vars: vec![("a", "b"), ("c", long.get(3..).unwrap())],
             keys: vec![("a", &secret), ("b", &secret)],
             meta: Some(meta),
+            imprint: None,
         };
         assert!(is_good(&usual()));
         let flaws: [&dyn Fn(&mut Resolved<'_>); 7] = [

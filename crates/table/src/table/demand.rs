@@ -8,7 +8,8 @@ use super::layout::{
 use super::peers::identity;
 use super::prepared::Prepared;
 use super::record::Owner;
-use crate::route::{Key, Resolved};
+use super::view::RouteView;
+use crate::route::{Endpoint, Key, Resolved};
 use gatehouse_base::hashes::HashShards;
 use rapidhash::v3::RapidSecrets;
 use std::hash::{BuildHasher, RandomState};
@@ -71,7 +72,26 @@ impl Demand {
         prepared: &Prepared,
         route: &Resolved<'_>,
     ) -> Result<(), ApplyError> {
-        for words in prepared.blocks() {
+        let view = RouteView::from_words(prepared.words());
+        self.add_blocks(&view)?;
+        route.endpoints.iter().for_each(|one| self.add_peer(one));
+        Ok(())
+    }
+
+    /// As [`Demand::add`], for a route of the file that a table has.
+    ///
+    /// # Errors
+    /// [`ApplyError::TooBig`]: these are no words of a route.
+    pub fn add_stored(&mut self, route: &RouteView<'_>) -> Result<(), ApplyError> {
+        self.add_blocks(route)?;
+        let backends = route.backends();
+        backends.for_each(|backend| self.add_peer(&backend.endpoint()));
+        Ok(())
+    }
+
+    /// Adds all of a route but its peers.
+    fn add_blocks(&mut self, route: &RouteView<'_>) -> Result<(), ApplyError> {
+        for words in route.blocks() {
             let class = class_of(words);
             let count = class
                 .and_then(|class| self.blocks.get_mut(class))
@@ -79,12 +99,13 @@ impl Demand {
             *count = count.saturating_add(1);
         }
         self.routes = self.routes.saturating_add(1);
-        for endpoint in &route.endpoints {
-            let (high, low) = identity(endpoint, &self.secrets);
-            self.peers.insert(u128::from(high) << 64 | u128::from(low));
-        }
-        self.cells = self.cells.saturating_add(cells_for(route.endpoints.len()));
+        self.cells = self.cells.saturating_add(cells_for(route.backend_count()));
         Ok(())
+    }
+
+    fn add_peer(&mut self, endpoint: &Endpoint<'_>) {
+        let (high, low) = identity(endpoint, &self.secrets);
+        self.peers.insert(u128::from(high) << 64 | u128::from(low));
     }
 
     /// Frees a part of the memory, when the answer is known; false when there is none left. All at once would take long.

@@ -1,5 +1,6 @@
 //! Makes a route's record.
 
+use super::imprint;
 use super::layout::MAX_RECORD_WORDS;
 use super::live::{BELOW, is_live};
 use super::record::{
@@ -143,6 +144,10 @@ pub(super) fn encode(
         | (attached.len() as u64) << 54;
     if let Some(word) = out.first_mut() {
         *word = first;
+    }
+    // What another source puts was not read from a file.
+    if let Some(imprint) = route.imprint.filter(|_| owner == Owner::File) {
+        imprint::put_behind(&mut out, imprint);
     }
     (!out.iter().any(|word| is_live(*word))).then_some(out)
 }

@@ -1,6 +1,7 @@
 //! One route by its very key: what those who change routes read first.
 
 use super::attached::Keys;
+use super::imprint;
 use super::parts::Parts;
 use super::record::{AttachedRef, Owner, PeerSlot, options_word};
 use super::view::RouteView;
@@ -89,7 +90,7 @@ impl<W: Word> Table<'_, W> {
     }
 
     /// A number for what a route is: another one when anything of it changes, its keys among it, and the same one
-    /// wherever it moves and whatever addresses its names have. Nobody can compute it who cannot read the table.
+    /// wherever it moves, whatever addresses its names have and however it was written. Nobody can compute it who cannot read the table.
     #[must_use]
     pub fn version_of(&self, route: &Taken) -> u64 {
         if route.view().has_names() {
@@ -97,6 +98,7 @@ impl<W: Word> Table<'_, W> {
             return rapidhash_v3_nano_inline::<true, false>(&text, &self.secrets);
         }
         let mut words = route.words.clone();
+        imprint::take_away(&mut words);
         let view = route.view();
         let nowhere = Parts {
             peers: vec![PeerSlot::NOWHERE; view.backend_count()],

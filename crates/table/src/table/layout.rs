@@ -16,7 +16,7 @@
 /// `gatehous` as a word.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"gatehous");
 /// Raised with every change of this layout, of a record's encoding or of the hash.
-pub(super) const VERSION: u64 = 6;
+pub(super) const VERSION: u64 = 7;
 
 /// [`head::DIRTY`] of a table that a writer is changing.
 pub(super) const WRITING: u64 = 1;
@@ -134,6 +134,8 @@ pub(super) mod head {
     pub(crate) const EVENTS_WATCHED: usize = 92;
     /// Not 0 while so many backends fail their checks that checks take none out.
     pub(crate) const PANIC: usize = 93;
+    /// What the texts of routes are hashed with (see `imprint`).
+    pub(crate) const IMPRINT_KEY: [usize; 2] = [94, 95];
 }
 
 /// Record sizes in words. The smallest holds a retired block's link and time, and lets four words of bitmap cover a
@@ -146,7 +148,7 @@ const SIZES: [usize; 44] = [
 pub(super) const CLASSES: usize = SIZES.len();
 
 const _: () = assert!(head::CLASSES + CLASSES <= head::BULK);
-const _: () = assert!(head::PANIC < HEADER);
+const _: () = assert!(head::IMPRINT_KEY[1] < HEADER);
 
 /// The size class of a record of `words`; `None` when it is longer than a page.
 pub(super) fn class_of(words: usize) -> Option<usize> {

@@ -14,6 +14,7 @@ mod events;
 mod exact;
 mod fed;
 mod fitting;
+mod imprint;
 mod index;
 mod journal;
 mod layout;
@@ -29,6 +30,7 @@ mod peers;
 mod pending;
 mod prepared;
 mod reader;
+mod recognize;
 mod record;
 mod repair;
 mod retire;
@@ -57,7 +59,7 @@ pub use layout::MAX_RECORD_WORDS;
 pub use lease::{Candidate, LEASE_MS, Lease};
 pub use listing::{Listing, Show};
 pub use peer::{Latency, Passive, Peer, Probe, Start};
-pub use prepared::Prepared;
+pub use prepared::{Prepared, There};
 pub use reader::{Cursor, Hit, LookupError, LookupKind};
 pub(crate) use record::{NO_CELL, Packed};
 pub use record::{Owner, PeerId};
@@ -227,6 +229,7 @@ impl<'a, W: Word> Table<'a, W> {
         };
         table.link_free_pages();
         table.begin_events();
+        table.make_imprint_key();
         mem.publish(head::MAGIC, layout::MAGIC);
         Ok(table)
     }

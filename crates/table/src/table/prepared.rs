@@ -2,11 +2,12 @@
 
 use super::attached::{Content, Keys};
 use super::encode::encode;
+use super::imprint;
 use super::parts::Parts;
 use super::record::{AttachedRef, Owner, PeerSlot};
 use super::view::RouteView;
 use super::writer::{Applied, ApplyError, Change, Writer};
-use super::{Table, Word};
+use super::{LookupError, MAX_RECORD_WORDS, Table, Word};
 use crate::route::{Key, Resolved, Secret};
 use zeroize::Zeroizing;
 
@@ -41,12 +42,28 @@ impl Prepared {
     pub fn words(&self) -> &[u64] {
         &self.0
     }
+}
 
-    /// Words of its record and of each block that will be attached.
-    pub(super) fn blocks(&self) -> impl Iterator<Item = usize> {
-        let view = RouteView::from_words(&self.0);
-        let attached = view.attached().map(AttachedRef::len);
-        std::iter::once(view.words().len()).chain(attached)
+/// What a table has of the key of a route that is to be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum There {
+    /// This very route: to put it would change nothing.
+    Same {
+        /// Whose it is.
+        owner: Option<Owner>,
+        /// It is known from the same text, or cannot be ([`Writer::note_imprint`]).
+        is_noted: bool,
+    },
+    /// Another route, of this owner; or none.
+    Other(Option<Owner>),
+}
+
+impl There {
+    /// Whether there is a route of one of these.
+    #[must_use]
+    pub fn is_of(self, owners: &[Owner]) -> bool {
+        let (Self::Same { owner, .. } | Self::Other(owner)) = self;
+        owner.is_some_and(|owner| owners.contains(&owner))
     }
 }
 
@@ -57,24 +74,47 @@ fn content(words: &[u64]) -> &[u64] {
 }
 
 impl<W: Word> Table<'_, W> {
-    /// Whether this very route is in the table: to put it would change nothing. For the only process that changes it; the
-    /// lock is not needed.
+    /// What the table has of the key of a route that is to be put. For the only process that changes it; the lock is not
+    /// needed.
     #[must_use]
-    pub fn has(&self, prepared: &Prepared) -> bool {
+    pub fn there(&self, prepared: &Prepared) -> There {
         let wanted = RouteView::from_words(prepared.words());
-        // A longer record is another route's.
-        let mut buf = vec![0; wanted.words().len()];
-        let Ok(Some(len)) = self.probe(wanted.key(), &mut buf) else {
-            return false;
-        };
-        let found = buf.get_mut(..len).unwrap_or_default();
+        // A record that is longer, but for an imprint, is another route's.
+        let mut buf = vec![0; wanted.words().len().saturating_add(1)];
+        match self.probe(wanted.key(), &mut buf) {
+            Ok(Some(len)) => buf.truncate(len),
+            // The first word of it says enough.
+            Err(LookupError::BufferTooSmall(_)) => return self.of_another_length(wanted.key()),
+            _ => return There::Other(None),
+        }
+        let there = RouteView::from_words(&buf);
+        let (owner, imprint) = (there.owner(), there.imprint());
+        if !self.has_route(prepared, &mut buf) {
+            return There::Other(owner);
+        }
+        There::Same {
+            owner,
+            is_noted: imprint.is_none() || imprint == wanted.imprint(),
+        }
+    }
+
+    fn of_another_length(&self, key: &[u8]) -> There {
+        let mut buf = [0; MAX_RECORD_WORDS];
+        let found = self.probe(key, &mut buf).ok().flatten();
+        let words = found.and_then(|len| buf.get(..len));
+        There::Other(words.and_then(|words| RouteView::from_words(words).owner()))
+    }
+
+    /// Whether the table's record of these words, which are used up, is this very route.
+    pub(super) fn has_route(&self, prepared: &Prepared, found: &mut [u64]) -> bool {
+        let wanted = RouteView::from_words(prepared.words());
         let there: Vec<AttachedRef> = RouteView::from_words(found).attached().collect();
         let nowhere = Parts {
             peers: vec![PeerSlot::NOWHERE; wanted.backend_count()],
             attached: wanted.attached().collect(),
         };
         nowhere.put_into(found);
-        found == wanted.words()
+        imprint::is_same(found, wanted.words())
             && self.same_attached(&there, &Content::from_words(content(prepared.words())))
     }
 }
@@ -94,6 +134,7 @@ impl<W: Word> Writer<'_, W> {
             .collect();
         let mut route = view.resolved();
         route.keys = keys.iter().map(|(name, secret)| (*name, secret)).collect();
+        route.imprint = view.imprint();
         self.apply(&Change::Put {
             key: &key,
             route: &route,

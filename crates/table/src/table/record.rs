@@ -2,12 +2,14 @@
 //! [`encode`](super::encode) for how they are made and [`view`](super::view) for how they are read.
 //!
 //! ```text
-//! w0        length-1 10 | backends 9 | key bytes 11 | owner 3 | id bytes 8 | extras bytes 13 | attached 4 | spare 6
+//! w0        length-1 10 | backends 9 | key bytes 11 | owner 3 | id bytes 8 | extras bytes 13 | attached 4 | imprint 1 |
+//!           spare 5
 //! key, id   bytes, one after the other, padded to a word
 //! backends  two words each: see `Packed`
 //! attached  two words for each block beside the record: see `attached`
 //! boxes     for backends that do not fit two words: options, lengths, address, name, sni, path
 //! extras    vars, meta: kind 1 byte, name length 2, value length 2, name, value
+//! imprint   a word, if there is one: see `imprint`
 //! ```
 //! Bytes are in the machine's order, so a copy can be read in place. No word looks like one that workers change
 //! ([`live`](super::live)): numbers among the bytes have seven bits a byte, and upper bits of words are left free.
@@ -100,6 +102,9 @@ impl PeerSlot {
     };
 }
 
+/// In the first word of a record: its last one is an imprint.
+const IMPRINT: u64 = 1 << 58;
+
 /// The first word of a record.
 #[derive(Clone, Copy)]
 pub(super) struct First(pub(super) u64);
@@ -162,8 +167,26 @@ impl First {
         self.key_len().saturating_add(self.id_len()).div_ceil(8)
     }
 
-    pub(super) fn extras_words(self) -> usize {
-        self.extras_len().div_ceil(8)
+    /// The word the extras begin at.
+    pub(super) fn extras_at(self) -> usize {
+        let behind = self.extras_len().div_ceil(8);
+        let behind = behind.saturating_add(usize::from(self.has_imprint()));
+        self.words().saturating_sub(behind)
+    }
+
+    /// Whether the last word is an imprint.
+    pub(super) fn has_imprint(self) -> bool {
+        self.0 & IMPRINT != 0
+    }
+
+    /// The first word of the same record with an imprint behind it, which is shorter than the longest.
+    pub(super) fn with_imprint(self) -> u64 {
+        self.0.wrapping_add(1) | IMPRINT
+    }
+
+    /// And without its imprint.
+    pub(super) fn without_imprint(self) -> u64 {
+        self.0.wrapping_sub(1) & !IMPRINT
     }
 }
 

@@ -4,7 +4,7 @@ use super::record::{
     AttachedRef, EXTRA_META, EXTRA_VAR, First, KIND_BOX_V4, KIND_BOX_V6, KIND_V4, Owner, Packed,
     PeerId, bits, from_sevens, options_of,
 };
-use crate::route::{Address, Endpoint, Options, Resolved};
+use crate::route::{Address, Endpoint, Imprint, Options, Resolved};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// A route read from the table: the caller's copy of a record's words.
@@ -61,6 +61,12 @@ impl<'b> RouteView<'b> {
         self.first().owner()
     }
 
+    /// What the file's route was read from, if that is known.
+    pub(super) fn imprint(&self) -> Option<Imprint> {
+        let last = self.words.last().filter(|_| self.first().has_imprint());
+        last.map(|word| Imprint::from_word(*word))
+    }
+
     /// How many backends it has (addresses, after resolving).
     #[must_use]
     pub fn backend_count(&self) -> usize {
@@ -82,8 +88,8 @@ impl<'b> RouteView<'b> {
     /// All words that say something of the backends: in the record of a route whose backends have changed, they differ.
     pub(crate) fn endpoint_words(&self) -> &'b [u64] {
         let first = self.first();
-        let end = first.words().saturating_sub(first.extras_words());
-        self.words.get(first.backends_at()..end).unwrap_or(&[])
+        let words = self.words.get(first.backends_at()..first.extras_at());
+        words.unwrap_or(&[])
     }
 
     /// The blocks beside the record.
@@ -96,6 +102,12 @@ impl<'b> RouteView<'b> {
             [at, first] => Some(AttachedRef::from_words(*at, *first)),
             _ => None,
         })
+    }
+
+    /// Words of the record and of each block beside it.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = usize> + use<'b> {
+        let attached = self.attached().map(AttachedRef::len);
+        std::iter::once(self.words.len()).chain(attached)
     }
 
     /// Backend `index`, counted from 0 in the route's order.
@@ -175,8 +187,7 @@ impl<'b> RouteView<'b> {
 
     fn extras(&self) -> Extras<'b> {
         let first = self.first();
-        let from = first.words().saturating_sub(first.extras_words());
-        Extras(self.bytes(from, 0, first.extras_len()))
+        Extras(self.bytes(first.extras_at(), 0, first.extras_len()))
     }
 
     /// A backend's options.

@@ -3,6 +3,7 @@
 use super::attached::Content;
 use super::encode::encode;
 use super::events::What;
+use super::imprint;
 use super::layout::{EMPTY, WRITING, class_of, head, slot};
 use super::lease::Candidate;
 use super::named::with_addresses_of;
@@ -312,7 +313,7 @@ impl<'a, W: Word> Writer<'a, W> {
             kept,
         };
         let record = new.encode(&there)?;
-        if old.is_some_and(|old| old.words == record) {
+        if old.is_some_and(|old| imprint::is_same(old.words, &record)) {
             return Ok(Applied::Unchanged);
         }
         self.begin_at(subject);

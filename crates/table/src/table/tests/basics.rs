@@ -53,6 +53,7 @@ fn all_kinds() -> Resolved<'static> {
         vars: vec![("token", "gold"), ("plan", "")],
         keys: vec![],
         meta: Some("{\"a\":1}"),
+        imprint: None,
     }
 }
 

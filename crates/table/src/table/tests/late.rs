@@ -245,6 +245,7 @@ proptest! {
             vars: vars.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect(),
             keys: keys.iter().map(|(n, v)| (n.as_str(), v)).collect(),
             meta: None,
+            imprint: None,
             endpoints,
         };
         let slot = PeerSlot {

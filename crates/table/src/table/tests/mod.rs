@@ -22,6 +22,7 @@ mod named;
 mod peer;
 mod prepared;
 mod races;
+mod recognize;
 mod same_key;
 mod scale;
 
