@@ -60,6 +60,12 @@ miss 408;
 # 499
 miss 499;
 => invalid value "499" in "miss" directive, it must be between 400 and 599, and neither 408 nor 499
+# drain_timeout that is no time
+drain_timeout soon;
+=> invalid value "soon" in "drain_timeout" directive
+# drain_timeout twice
+drain_timeout 1s; drain_timeout 2s;
+=> "drain_timeout" directive is duplicate
 # plain that is not allow
 plain=on;
 => invalid value "on" in "plain" directive, it must be "allow"

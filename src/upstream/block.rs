@@ -23,6 +23,7 @@ pub(super) struct Block {
     pub files: Option<RouteFiles>,
     pub brake: Option<Brake>,
     pub plain: Option<()>,
+    pub drain_timeout_ms: Option<u64>,
     pub store: Option<StoreWord>,
     pub state: Option<PathBuf>,
 }
@@ -93,6 +94,16 @@ const WORDS: &[Word] = &[
         set: |_, words, block| match first(words) {
             "allow" => Ok(block.plain.replace(()).is_some()),
             other => Err(words::invalid(other, "plain", ["allow"]).into()),
+        },
+    },
+    Word {
+        name: "drain_timeout",
+        args: 1..=1,
+        syntax: "time",
+        text: include_str!("docs/table/drain_timeout.md"),
+        set: |cf, words, block| {
+            let time = cf.milliseconds(first(words))?;
+            Ok(block.drain_timeout_ms.replace(time).is_some())
         },
     },
     Word {

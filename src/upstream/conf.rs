@@ -167,6 +167,12 @@ impl Main {
         used.map(|(_, table)| table)
     }
 
+    /// Whether upgraded connections end some time after their backend is drained.
+    pub(super) fn has_drain_timeout(&self) -> bool {
+        let mut tables = self.tables.iter();
+        tables.any(|table| table.drain_timeout_ms().is_some())
+    }
+
     pub(super) fn table(&self, used: &TableRef) -> Option<&UpstreamTable> {
         self.tables.get(used.index.get())
     }

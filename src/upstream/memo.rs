@@ -17,6 +17,8 @@ pub(crate) struct Local<'r> {
     /// Where `upstream_variable` has read last.
     pub(super) read: Cell<Option<&'r Read<'r>>>,
     pub(super) cache_part: Cell<Option<&'r CachePart<'r>>>,
+    /// Its connection was upgraded, and ends some time after its backend is drained.
+    pub(super) drained: Cell<Option<&'r Drained<'r>>>,
 }
 
 /// What stands in front of a cache key.
@@ -44,6 +46,19 @@ pub(super) struct Remembered<'r> {
     pub(super) session: Option<&'r Session>,
     /// Where the request keeps more; None for a miss.
     pub(super) piece: Option<&'r Piece<'r>>,
+}
+
+/// An upgraded connection of a table with `drain_timeout`.
+pub(super) struct Drained<'r> {
+    pub(super) known: &'r Remembered<'r>,
+    /// Its host, as the table compares it.
+    pub(super) key: &'r [u8],
+    /// Its backend's place in the route that it was looked up with.
+    pub(super) backend: usize,
+    /// The table's generation when it was looked at last.
+    pub(super) seen: Cell<u64>,
+    /// Since when the backend serves the host no more; 0 as long as it does.
+    pub(super) since_ms: Cell<u64>,
 }
 
 /// A route that variables were read from; all that a request reads there is of one version of the route.

@@ -6,6 +6,7 @@ mod block;
 mod check;
 mod conf;
 mod counters;
+mod draining;
 mod durations;
 mod each;
 mod kept;
@@ -59,9 +60,15 @@ pub(crate) const FAMILY: Family = Family {
         if installer.main().upstream.has_sessions() {
             installer.header_filter::<sticky::Telling>();
         }
+        if installer.main().upstream.has_drain_timeout() {
+            installer.header_filter::<draining::Noting>();
+        }
         Ok(())
     },
-    start_worker: |main| kept::start(&main.upstream),
+    start_worker: |main| {
+        kept::start(&main.upstream);
+        draining::start(&main.upstream);
+    },
     ready: counters::ready,
     ..Family::NONE
 };

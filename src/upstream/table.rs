@@ -27,6 +27,7 @@ pub(super) struct UpstreamTable {
     plain: bool,
     /// Where the answers of backends are counted: as large as the table's zone, and kept as long.
     answers: Zone,
+    drain_timeout_ms: Option<u64>,
     /// Where its block stands, if no line of it says where routes come from.
     no_source: Option<ConfLine>,
     /// What writes to the store that it follows.
@@ -146,6 +147,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         miss: block.miss.unwrap_or(404),
         passive,
         plain: block.plain.is_some(),
+        drain_timeout_ms: block.drain_timeout_ms,
         checks,
         fed_by,
         pulse,
@@ -246,6 +248,11 @@ impl UpstreamTable {
         let pulse = self.pulse.get();
         let was_fed = pulse.is_some_and(|pulse| pulse.last_success() > 0);
         was_fed || self.fed_by.is_none() || routes.stats().routes > 0
+    }
+
+    /// How long an upgraded connection may go on after its backend is drained; None: as long as it likes.
+    pub(super) fn drain_timeout_ms(&self) -> Option<u64> {
+        self.drain_timeout_ms
     }
 
     /// Which backends a location may use; `tls`: it says `proxy_pass https://…`.

@@ -6,6 +6,7 @@
 
 pub mod digest;
 pub mod encoding;
+pub mod frames;
 pub mod hashes;
 pub mod http_status;
 pub mod memory;

@@ -10,6 +10,7 @@ mod api_openapi;
 mod balance;
 mod balance_latency;
 mod checks;
+mod drained;
 mod event_connections;
 mod event_parts;
 mod event_requests;

@@ -175,3 +175,25 @@ gatehouse_connection_close_idle(ngx_connection_t *c)
     c->close = 1;
     c->read->handler(c->read);
 }
+
+ngx_uint_t
+gatehouse_request_is_upgraded(const ngx_http_request_t *r)
+{
+    return r->upstream != NULL && r->upstream->upgrade
+           && r->http_version == NGX_HTTP_VERSION_11 && r == r->main
+           && r->connection->data == r
+           && r->upstream->peer.connection != NULL
+           && r->upstream->peer.connection->data == r;
+}
+
+void
+gatehouse_request_end_upgraded(ngx_http_request_t *r)
+{
+    ngx_connection_t  *c;
+
+    c = r->upstream->peer.connection;
+
+    if (c != NULL && c->fd != (ngx_socket_t) -1) {
+        (void) shutdown(c->fd, SHUT_RDWR);
+    }
+}

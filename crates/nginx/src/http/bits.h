@@ -65,4 +65,10 @@ ngx_uint_t gatehouse_connection_is_idle(const ngx_connection_t *c);
 /* As ngx_close_idle_connections() does with each. */
 void gatehouse_connection_close_idle(ngx_connection_t *c);
 
+/* Whether a request that is answered now switches protocols, with a connection on both sides of its own. */
+ngx_uint_t gatehouse_request_is_upgraded(const ngx_http_request_t *r);
+
+/* nginx finds that the backend of an upgraded request has closed, at the loop's next turn. */
+void gatehouse_request_end_upgraded(ngx_http_request_t *r);
+
 #endif

@@ -26,6 +26,7 @@ pub mod piece;
 pub mod reply;
 pub mod request;
 mod stream;
+pub mod upgraded;
 pub mod upstream;
 pub mod value;
 pub mod variable;

@@ -142,18 +142,21 @@ pub(super) fn target<'r>(
 }
 
 /// The mark of an address that [`target`] made; None where there is no room for one.
-pub(super) fn mark_of(address: &sys::ngx_sockaddr_t) -> Option<u64> {
-    // SAFETY: each of its forms begins with the family.
-    let family = u32::from(unsafe { address.sockaddr.sa_family });
-    match family {
+///
+/// # Safety
+/// A live address of the size that its family says.
+pub(super) unsafe fn mark_of(address: *const sys::sockaddr) -> Option<u64> {
+    // SAFETY: promised by the caller.
+    let family = unsafe { address.read_unaligned() }.sa_family;
+    match u32::from(family) {
         sys::AF_INET => {
             // SAFETY: the family says so.
-            let v4 = unsafe { address.sockaddr_in };
+            let v4 = unsafe { address.cast::<sys::sockaddr_in>().read_unaligned() };
             Some(u64::from_ne_bytes(v4.sin_zero))
         }
         sys::AF_INET6 => {
             // SAFETY: the family says so.
-            let v6 = unsafe { address.sockaddr_in6 };
+            let v6 = unsafe { address.cast::<sys::sockaddr_in6>().read_unaligned() };
             // SAFETY: all forms of an address are sixteen bytes.
             let bytes = unsafe { v6.sin6_addr.__in6_u.__u6_addr8 };
             let is_local = Ipv6Addr::from(bytes).is_unicast_link_local();
@@ -162,7 +165,7 @@ pub(super) fn mark_of(address: &sys::ngx_sockaddr_t) -> Option<u64> {
         }
         sys::AF_UNIX => {
             // SAFETY: the family says so.
-            let unix = unsafe { address.sockaddr_un };
+            let unix = unsafe { address.cast::<sys::sockaddr_un>().read_unaligned() };
             let end = unix.sun_path.iter().position(|byte| *byte == 0)?;
             let room = unix.sun_path.get(end.saturating_add(1)..)?.last_chunk()?;
             Some(u64::from_ne_bytes(room.map(|byte| byte as u8)))

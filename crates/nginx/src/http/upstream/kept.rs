@@ -110,5 +110,7 @@ unsafe fn mark_of_kept(connection: *mut sys::ngx_connection_t, conf: *mut c_void
         return None;
     }
     // SAFETY: as above.
-    mark_of(unsafe { &(*kept).address })
+    let address = unsafe { &raw const (*kept).address };
+    // SAFETY: nginx has copied all of an address there.
+    unsafe { mark_of(address.cast()) }
 }

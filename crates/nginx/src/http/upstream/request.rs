@@ -1,5 +1,6 @@
 //! What a request says about its way to a backend.
 
+use super::address::mark_of;
 use super::srv_of;
 use crate::ffi::bytes;
 use crate::http::kind::{HttpKind, conf_of};
@@ -88,6 +89,21 @@ impl<'r> Request<'r> {
             name.eq_ignore_ascii_case(host)
                 && (block.port == resolved.port || block.port == 0 && resolved.no_port != 0)
         })
+    }
+
+    /// The [mark](super::Chosen::mark) of the backend that serves it; None without one, and where its address has no room.
+    pub fn backend_mark(self) -> Option<u64> {
+        let upstream = self.fields().upstream;
+        if upstream.is_null() {
+            return None;
+        }
+        // SAFETY: the request's upstream, in its pool.
+        let address = unsafe { (*upstream).peer.sockaddr };
+        if address.is_null() {
+            return None;
+        }
+        // SAFETY: the address that it connects to.
+        unsafe { mark_of(address) }
     }
 
     /// Tells one upstream of a request from another; 0 before it has any.

@@ -1,0 +1,154 @@
+//! The frames of a WebSocket (RFC 6455 section 5.2), as far as one must know them to say goodbye between two of them.
+
+/// Bytes of the longest header: two, eight of a length, four of a mask.
+const HEADER_MAX: usize = 14;
+
+/// Opcode of a close frame.
+const CLOSE: u8 = 8;
+
+/// One direction of a WebSocket whose bytes pass by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Frames {
+    header: [u8; HEADER_MAX],
+    /// How much of the next header has come.
+    come: usize,
+    /// Bytes of the frame's payload that have not come.
+    left: u64,
+    /// A close frame has passed: nothing may follow it.
+    is_closed: bool,
+}
+
+impl Frames {
+    /// These bytes pass, in any pieces.
+    pub fn pass(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let payload = usize::try_from(self.left).map_or(bytes.len(), |n| n.min(bytes.len()));
+            self.left = self.left.saturating_sub(payload as u64);
+            let (_, rest) = bytes.split_at_checked(payload).unwrap_or_default();
+            let Some((byte, rest)) = rest.split_first() else {
+                return;
+            };
+            self.pass_header(*byte);
+            bytes = rest;
+        }
+    }
+
+    /// A byte of a header; with the last one the payload begins.
+    fn pass_header(&mut self, byte: u8) {
+        if let Some(place) = self.header.get_mut(self.come) {
+            *place = byte;
+        }
+        self.come = self.come.saturating_add(1);
+        let [first, second, ..] = self.header;
+        let is_masked = second & 0x80 != 0;
+        let (bytes_of_length, short) = match second & 0x7f {
+            126 => (2, 0),
+            127 => (8, 0),
+            short => (0, short),
+        };
+        let length_end = 2_usize.saturating_add(bytes_of_length);
+        let whole = length_end.saturating_add(if is_masked { 4 } else { 0 });
+        if self.come < 2 || self.come < whole {
+            return;
+        }
+        let long = self.header.get(2..length_end).unwrap_or_default();
+        let long = long.iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
+        self.left = long.saturating_add(short.into());
+        self.is_closed |= first & 0x0f == CLOSE;
+        self.come = 0;
+    }
+
+    /// Whether a frame may be put in here: none is half said, and none has said that it is the last.
+    #[must_use]
+    pub fn are_whole(&self) -> bool {
+        self.come == 0 && self.left == 0
+    }
+
+    /// Whether the last frame has passed, or begun to.
+    #[must_use]
+    pub fn are_closed(&self) -> bool {
+        self.is_closed
+    }
+}
+
+/// A close frame from a server: 1001, it goes away (section 7.4.1).
+pub const GOING_AWAY: [u8; 4] = [0x88, 2, 0x03, 0xe9];
+
+/// The same from a client, which masks what it says. The mask is there so that nobody can have chosen what a proxy sees; of
+/// this frame nobody has, so it is zeros.
+pub const GOING_AWAY_MASKED: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn frame(opcode: u8, length: usize, is_masked: bool) -> Vec<u8> {
+        let mask = if is_masked { 0x80 } else { 0 };
+        let mut bytes = vec![0x80 | opcode];
+        match length {
+            0..=125 => bytes.push(mask | length as u8),
+            126..=65_535 => {
+                bytes.push(mask | 126);
+                bytes.extend((length as u16).to_be_bytes());
+            }
+            _ => {
+                bytes.push(mask | 127);
+                bytes.extend((length as u64).to_be_bytes());
+            }
+        }
+        if is_masked {
+            bytes.extend([0xff; 4]);
+        }
+        bytes.resize(bytes.len() + length, 0x88);
+        bytes
+    }
+
+    #[test]
+    fn a_longest_length_is_no_overflow() {
+        let mut frames = Frames::default();
+        frames.pass(&[
+            0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4,
+        ]);
+        assert!(!frames.are_whole());
+        frames.pass(&[0x88; 1000]);
+        assert!(!frames.are_whole() && !frames.are_closed());
+    }
+
+    #[test]
+    fn what_is_said_at_the_end_is_a_whole_frame() {
+        for bytes in [&GOING_AWAY[..], &GOING_AWAY_MASKED] {
+            let mut frames = Frames::default();
+            frames.pass(bytes);
+            assert!(frames.are_whole() && frames.are_closed());
+        }
+    }
+
+    proptest! {
+        /// Whatever the pieces, they are whole exactly where a frame ends.
+        #[test]
+        fn frames_end_where_they_end(
+            frames in prop::collection::vec((0_u8..3, 0_usize..200, any::<bool>(), 0_usize..3), 1..6),
+            cut in 1_usize..40,
+        ) {
+            let mut text = Vec::new();
+            let mut ends = vec![0];
+            for (opcode, length, is_masked, scale) in frames {
+                let length = length * [1, 300, 1500][scale];
+                text.extend(frame(opcode, length, is_masked));
+                ends.push(text.len());
+            }
+            let mut read = Frames::default();
+            let mut at = 0;
+            while at < text.len() {
+                prop_assert_eq!(read.are_whole(), ends.contains(&at), "at {}", at);
+                let end = text.len().min(at + cut);
+                read.pass(&text[at..end]);
+                at = end;
+            }
+            prop_assert!(read.are_whole() && !read.are_closed());
+            read.pass(&frame(8, 2, true)[..1]);
+            prop_assert!(!read.are_whole());
+        }
+    }
+}

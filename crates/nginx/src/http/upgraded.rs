@@ -1,0 +1,292 @@
+//! Connections that have switched protocols (101), such as WebSockets: nginx passes their bytes on until one side ends.
+//!
+//! A worker knows those that it was told to [watch](watch), and can have them end: [`look`] goes through them. What passes
+//! is followed, so that each side can be told goodbye where nothing is half said. No filter of nginx sees these bytes; both
+//! connections send them by `c->send` (ngx_http_upstream_process_upgraded), in whose place the following stands. The end is
+//! nginx's own: the connection to the backend is shut down, and nginx sees that it is over.
+
+use crate::event::worker::{self, OfLoop};
+use crate::ffi::guard;
+use crate::http::bits;
+use crate::http::request::Request;
+use crate::sys;
+use ngx::core::Status;
+use std::ffi::c_void;
+use std::ptr;
+
+/// Follows what passes in one direction.
+pub trait Follow {
+    /// These bytes have been sent.
+    fn passed(&mut self, bytes: &[u8]);
+    /// What may be sent as the last thing; None while something is half sent.
+    fn farewell(&self) -> Option<&'static [u8]>;
+}
+
+/// How often a goodbye is tried before the connection ends without.
+const PATIENCE: u8 = 8;
+
+type Send = unsafe extern "C" fn(*mut sys::ngx_connection_t, *mut u8, usize) -> isize;
+
+/// One direction: the connection that its bytes are sent on.
+struct Side {
+    connection: *mut sys::ngx_connection_t,
+    send: Send,
+    follow: *mut dyn Follow,
+    /// The connection has not taken all that it was given last.
+    is_full: bool,
+    /// Goodbye is said, and nothing follows.
+    is_said: bool,
+}
+
+/// A watched connection, in its request's pool.
+struct Node {
+    next: *mut Node,
+    before: *mut Node,
+    request: *mut sys::ngx_http_request_t,
+    to_client: Side,
+    to_backend: Side,
+    tries: u8,
+    has_ended: bool,
+}
+
+/// Those of this worker, in a ring that begins with who is looked at next.
+struct Ring {
+    first: *mut Node,
+    count: usize,
+}
+
+static RING: OfLoop<Ring> = OfLoop::new(Ring {
+    first: ptr::null_mut(),
+    count: 0,
+});
+
+/// Watches the request's connection, whose upstream has just agreed to another protocol; for a header filter. None where
+/// there is nothing to watch, or no memory.
+pub fn watch<'r, F: Follow + 'r>(r: Request<'r>, to_client: F, to_backend: F) -> Option<()> {
+    const { assert!(!std::mem::needs_drop::<F>()) };
+    // SAFETY: a live request.
+    let is_upgraded = unsafe { bits::gatehouse_request_is_upgraded(r.raw()) } != 0;
+    if !worker::on_loop() || !is_upgraded {
+        return None;
+    }
+    let client = r.fields().connection;
+    // SAFETY: the request's upstream, in its pool.
+    let backend = unsafe { (*r.fields().upstream).peer.connection };
+    let node = r.place(Node {
+        next: ptr::null_mut(),
+        before: ptr::null_mut(),
+        request: r.raw(),
+        to_client: side(client, r.place(to_client)?)?,
+        to_backend: side(backend, r.place(to_backend)?)?,
+        tries: 0,
+        has_ended: false,
+    })?;
+    let node = ptr::from_mut(node);
+    // SAFETY: the request's pool.
+    let cleanup = unsafe { sys::ngx_pool_cleanup_add(r.fields().pool, 0) };
+    // SAFETY: null or the fresh cleanup.
+    let cleanup = unsafe { cleanup.as_mut() }?;
+    cleanup.handler = Some(forget);
+    cleanup.data = node.cast();
+    RING.with(|ring| ring.add(node));
+    for connection in [client, backend] {
+        // SAFETY: both are live.
+        unsafe { (*connection).send = Some(send) };
+    }
+    Some(())
+}
+
+fn side<'r, F: Follow + 'r>(
+    connection: *mut sys::ngx_connection_t,
+    follow: &'r mut F,
+) -> Option<Side> {
+    // SAFETY: live, as `watch` has seen.
+    let send = unsafe { (*connection).send }?;
+    let follow: *mut (dyn Follow + 'r) = follow;
+    Some(Side {
+        connection,
+        send,
+        // SAFETY: only the lifetime differs: it lives in the request's pool, as the node that points to it.
+        follow: unsafe { std::mem::transmute::<*mut (dyn Follow + 'r), *mut dyn Follow>(follow) },
+        is_full: false,
+        is_said: false,
+    })
+}
+
+/// Asks of so many watched connections, those that have waited longest, whether each is to end. How many there are in all.
+pub fn look(most: usize, mut is_to_end: impl FnMut(Request<'_>) -> bool) -> usize {
+    let count = RING.with(|ring| ring.count).unwrap_or(0);
+    for _ in 0..most.min(count) {
+        let Some(node) = RING.with(Ring::turn).filter(|node| !node.is_null()) else {
+            break;
+        };
+        // SAFETY: a node leaves the ring before its request ends.
+        let request = unsafe { (*node).request };
+        // SAFETY: as above.
+        let has_ended = unsafe { (*node).has_ended };
+        // SAFETY: as above.
+        if !has_ended && is_to_end(unsafe { Request::new(request) }) {
+            // SAFETY: as above, and nobody else has a reference to it.
+            end(unsafe { &mut *node });
+        }
+    }
+    count
+}
+
+impl Ring {
+    /// Puts a node at the end.
+    fn add(&mut self, node: *mut Node) {
+        if self.first.is_null() {
+            self.first = node;
+            // SAFETY: live, and nobody else's.
+            unsafe { (*node).next = node };
+            // SAFETY: as above.
+            unsafe { (*node).before = node };
+        } else {
+            // SAFETY: nodes of the ring are live.
+            let last = unsafe { (*self.first).before };
+            link(last, node);
+            link(node, self.first);
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// The first one, which becomes the last.
+    fn turn(&mut self) -> *mut Node {
+        let node = self.first;
+        if !node.is_null() {
+            // SAFETY: nodes of the ring are live.
+            self.first = unsafe { (*node).next };
+        }
+        node
+    }
+
+    fn remove(&mut self, node: *mut Node) {
+        // SAFETY: live until its pool is freed.
+        let next = unsafe { (*node).next };
+        // SAFETY: as above.
+        let before = unsafe { (*node).before };
+        if next == node {
+            self.first = ptr::null_mut();
+        } else {
+            link(before, next);
+            if self.first == node {
+                self.first = next;
+            }
+        }
+        self.count = self.count.saturating_sub(1);
+    }
+}
+
+fn link(before: *mut Node, next: *mut Node) {
+    // SAFETY: both are nodes of the ring, or about to be.
+    unsafe { (*before).next = next };
+    // SAFETY: as above.
+    unsafe { (*next).before = before };
+}
+
+/// Says goodbye to both sides and ends the connection; if something is half said, another time.
+fn end(node: &mut Node) {
+    let said = [&mut node.to_client, &mut node.to_backend].map(say);
+    node.tries = node.tries.saturating_add(1);
+    if said != [true, true] && node.tries < PATIENCE {
+        return;
+    }
+    node.has_ended = true;
+    // nginx reads that it is over, at the loop's next turn.
+    // SAFETY: an upgraded request has its upstream and the connection to it.
+    unsafe { bits::gatehouse_request_end_upgraded(node.request) };
+}
+
+fn say(side: &mut Side) -> bool {
+    if side.is_said || side.is_full {
+        return side.is_said;
+    }
+    // SAFETY: in the request's pool, as the node.
+    let Some(bytes) = (unsafe { (*side.follow).farewell() }) else {
+        return false;
+    };
+    side.is_said = true;
+    if !bytes.is_empty() {
+        // A piece of it is as good as nothing: the connection ends at once.
+        // SAFETY: the connection is live, and its own function only reads the bytes.
+        unsafe { (side.send)(side.connection, bytes.as_ptr().cast_mut(), bytes.len()) };
+    }
+    true
+}
+
+/// The node of a request.
+///
+/// # Safety
+/// The request is live.
+unsafe fn node_of<'a>(r: *mut sys::ngx_http_request_t) -> Option<&'a mut Node> {
+    // SAFETY: promised by the caller.
+    let pool = unsafe { r.as_ref() }?.pool;
+    // SAFETY: its pool, live as well.
+    let mut cleanup = unsafe { (*pool).cleanup };
+    // SAFETY: the list of a pool's cleanups.
+    while let Some(one) = unsafe { cleanup.as_ref() } {
+        if one
+            .handler
+            .is_some_and(|handler| ptr::fn_addr_eq(handler, forget as Cleanup))
+        {
+            // SAFETY: `watch` has set its node; nobody else holds a reference to it.
+            return unsafe { one.data.cast::<Node>().as_mut() };
+        }
+        cleanup = one.next;
+    }
+    None
+}
+
+type Cleanup = unsafe extern "C" fn(*mut c_void);
+
+/// In the place of `c->send`.
+unsafe extern "C" fn send(c: *mut sys::ngx_connection_t, bytes: *mut u8, size: usize) -> isize {
+    const FAILED: isize = Status::NGX_ERROR.0;
+    let body = || {
+        // SAFETY: nginx passes a live connection; both of an upgraded request point to it.
+        let request = unsafe { (*c).data }.cast::<sys::ngx_http_request_t>();
+        // SAFETY: as above.
+        let Some(node) = (unsafe { node_of(request) }) else {
+            return FAILED;
+        };
+        let side = if node.to_client.connection == c {
+            &mut node.to_client
+        } else {
+            &mut node.to_backend
+        };
+        if side.is_said {
+            // Nobody listens any more.
+            return size as isize;
+        }
+        // SAFETY: the connection's own function, called as nginx would.
+        let sent = unsafe { (side.send)(c, bytes, size) };
+        let count = usize::try_from(sent).unwrap_or(0);
+        side.is_full = count < size;
+        if count > 0 {
+            // SAFETY: so many of nginx's bytes.
+            let passed = unsafe { std::slice::from_raw_parts(bytes, count.min(size)) };
+            // SAFETY: in the request's pool, as the node.
+            unsafe { (*side.follow).passed(passed) };
+        }
+        sent
+    };
+    // SAFETY: nginx passes a live connection.
+    let log = unsafe { (*c).log };
+    // SAFETY: the connection's log is live.
+    unsafe { guard::run(log, "sending to an upgraded connection", FAILED, body) }
+}
+
+/// The request ends. Its connection to the backend is closed by now; that to the client is not.
+unsafe extern "C" fn forget(node: *mut c_void) {
+    let node = node.cast::<Node>();
+    let body = || {
+        RING.with(|ring| ring.remove(node));
+        // SAFETY: live until the pool is freed, which happens after this.
+        let client = unsafe { &(*node).to_client };
+        // SAFETY: the client's connection outlives its request.
+        unsafe { (*client.connection).send = Some(client.send) };
+    };
+    // SAFETY: a null log is allowed.
+    unsafe { guard::run(ptr::null_mut(), "leaving an upgraded connection", (), body) };
+}

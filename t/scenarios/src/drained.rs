@@ -1,0 +1,240 @@
+//! WebSockets whose backend is drained: they stay, or end politely when `drain_timeout` is over.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use nginx_prove::backend::Backend;
+use nginx_prove::env::Env;
+use nginx_prove::server::{Server, Setup};
+use nginx_prove::ws;
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn conf(workers: usize, more: &str) -> String {
+    format!(
+        "worker_processes {workers};
+        worker_shutdown_timeout 60s;
+        http {{
+            upstream_table apps {{ zone 4m; file apps.json reload=50ms; {more} }}
+            upstream backend {{ upstream_lookup apps $host; }}
+            access_log off;
+            server {{
+                listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
+                location / {{
+                    proxy_http_version 1.1;
+                    proxy_set_header Upgrade $http_upgrade;
+                    proxy_set_header Connection $http_connection;
+                    proxy_pass http://backend;
+                }}
+                location /_apps/ {{ client_max_body_size 4m; upstream_api apps write=on; }}
+            }}
+        }}"
+    )
+}
+
+/// A backend that agrees to any upgrade, says `text` and listens until the end, which it tells.
+fn speaker(
+    protocol: &'static str,
+    text: &'static [u8],
+) -> Result<(u16, Receiver<Vec<u8>>), String> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
+    let port = listener.local_addr().map_err(|e| e.to_string())?.port();
+    let (tell, told) = channel();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let tell = tell.clone();
+            thread::spawn(move || tell.send(serve(stream, protocol, text).unwrap_or_default()));
+        }
+    });
+    Ok((port, told))
+}
+
+fn serve(mut stream: TcpStream, protocol: &str, text: &[u8]) -> std::io::Result<Vec<u8>> {
+    head(&mut stream)?;
+    let answer = format!("HTTP/1.1 101 Go\r\nUpgrade: {protocol}\r\nConnection: upgrade\r\n\r\n");
+    stream.write_all(answer.as_bytes())?;
+    stream.write_all(text)?;
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard)?;
+    Ok(heard)
+}
+
+/// Reads to the empty line.
+fn head(stream: &mut TcpStream) -> std::io::Result<()> {
+    let mut text = Vec::new();
+    let mut byte = [0];
+    while !text.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        text.extend(byte);
+    }
+    Ok(())
+}
+
+/// A client that has upgraded and said `text`.
+fn client(server: &Server, protocol: &str, text: &[u8]) -> Result<TcpStream, String> {
+    let open = || -> std::io::Result<TcpStream> {
+        let mut stream = TcpStream::connect(("127.0.0.1", server.port(0)))?;
+        stream.set_read_timeout(Some(LONG))?;
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: {protocol}\r\nConnection: upgrade\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes())?;
+        head(&mut stream)?;
+        stream.write_all(text)?;
+        Ok(stream)
+    };
+    open().map_err(|e| e.to_string())
+}
+
+fn table(port: u16, drain: bool) -> Vec<u8> {
+    format!(
+        r#"{{"a.test": {{"backends": [{{"url": "http://127.0.0.1:{port}", "drain": {drain}}}]}}}}"#
+    )
+    .into_bytes()
+}
+
+/// What a case says, and how each side's bytes end.
+struct Case {
+    what: &'static str,
+    protocol: &'static str,
+    says: &'static [u8],
+    hears: &'static [u8],
+    client_gets: &'static [u8],
+    backend_gets: &'static [u8],
+}
+
+const CASES: [Case; 3] = [
+    Case {
+        what: "between frames",
+        protocol: "websocket",
+        says: b"\x81\x02hi",
+        hears: b"\x81\x82\0\0\0\0ho",
+        client_gets: b"\x81\x02hi\x88\x02\x03\xe9",
+        backend_gets: b"\x81\x82\0\0\0\0ho\x88\x82\0\0\0\0\x03\xe9",
+    },
+    Case {
+        what: "a frame that is half sent",
+        protocol: "websocket",
+        says: b"\x81\x05hi",
+        hears: b"\x81\x82\0\0\0\0ho",
+        client_gets: b"\x81\x05hi",
+        backend_gets: b"\x81\x82\0\0\0\0ho\x88\x82\0\0\0\0\x03\xe9",
+    },
+    Case {
+        what: "another protocol",
+        protocol: "other",
+        says: b"hi",
+        hears: b"ho",
+        client_gets: b"hi",
+        backend_gets: b"ho",
+    },
+];
+
+/// Both sides of a WebSocket are told, where nothing is half said; whatever else is closed without a word.
+pub(super) fn timeout(env: &Env) -> Result<(), String> {
+    CASES
+        .iter()
+        .try_for_each(|case| one(env, case).map_err(|why| format!("{}: {why}", case.what)))
+}
+
+fn one(env: &Env, case: &Case) -> Result<(), String> {
+    let (port, told) = speaker(case.protocol, case.says)?;
+    let server = Setup::new(env)?
+        .file("conf/apps.json", &table(port, false))?
+        .start(&conf(1, "drain_timeout 1s;"))?;
+    let mut client = client(&server, case.protocol, case.hears)?;
+    let stays = server.websocket("/", "Host: b.test").is_err();
+    if !stays {
+        return Err("an unknown host is served".into());
+    }
+    server.write_file("conf/apps.json", &table(port, true))?;
+    let mut heard = Vec::new();
+    client.read_to_end(&mut heard).map_err(|e| e.to_string())?;
+    let of_backend = told.recv_timeout(LONG).map_err(|e| e.to_string())?;
+    if heard != case.client_gets || of_backend != case.backend_gets {
+        return Err(format!(
+            "the client got {heard:x?}, the backend {of_backend:x?}"
+        ));
+    }
+    server.wait_log("drain_timeout is over", LONG)?;
+    server.stop()
+}
+
+/// How many WebSockets, and how many routes change meanwhile.
+const SOCKETS: usize = 200;
+const CHANGES: usize = 10_000;
+
+/// Whatever changes in the table, and through a reload, they stay open.
+pub(super) fn stay(env: &Env) -> Result<(), String> {
+    for workers in [1, 2, 4] {
+        stay_with(env, workers).map_err(|why| format!("{workers} workers: {why}"))?;
+    }
+    Ok(())
+}
+
+fn stay_with(env: &Env, workers: usize) -> Result<(), String> {
+    let (echo, other) = (Backend::echo()?, Backend::echo()?);
+    let conf = conf(
+        workers,
+        "drain_timeout 1h; check tcp interval=100ms idle=0;",
+    );
+    let server = Setup::new(env)?
+        .file("conf/apps.json", &table(echo.port(), false))?
+        .start(&conf)?;
+    let clients = (0..SOCKETS).map(|_| server.websocket("/", "Host: a.test"));
+    let mut clients: Vec<ws::Client> = clients.collect::<Result<_, _>>()?;
+    let before = echo.accepts();
+    for turn in 0..10 {
+        let routes = (0..CHANGES / 10).map(|n| {
+            format!(
+                r#""h{n}.test": {{"backends": ["http://127.0.0.1:{}"]}}"#,
+                1 + turn + n
+            )
+        });
+        let body = format!("{{{}}}", routes.collect::<Vec<_>>().join(","));
+        let answer = server.request(
+            &format!("PATCH /_apps/\n{body}"),
+            "Host: api\nContent-Type: application/merge-patch+json",
+        )?;
+        if answer.status != 200 {
+            return Err(format!(
+                "a change is answered {}: {}",
+                answer.status,
+                answer.text()
+            ));
+        }
+        // Its own backend is drained, leaves, and comes back.
+        let file = match turn % 3 {
+            0 => table(echo.port(), true),
+            1 => table(other.port(), false),
+            _ => table(echo.port(), false),
+        };
+        server.write_file("conf/apps.json", &file)?;
+        talk(&mut clients, turn)?;
+    }
+    server.reload()?;
+    talk(&mut clients, 10)?;
+    server.write_file("conf/apps.json", &table(echo.port(), true))?;
+    talk(&mut clients, 11)?;
+    // Checks connect, too; no WebSocket did again.
+    if echo.accepts() < before {
+        return Err("fewer connections than there were".into());
+    }
+    drop(clients);
+    server.stop()
+}
+
+fn talk(clients: &mut [ws::Client], turn: usize) -> Result<(), String> {
+    for (number, client) in clients.iter_mut().enumerate() {
+        let text = format!("{turn} {number}");
+        client.send_text(&text)?;
+        let came = client.recv_text()?;
+        if came != text {
+            return Err(format!("said {text}, heard {came}"));
+        }
+    }
+    Ok(())
+}
