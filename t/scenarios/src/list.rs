@@ -3,7 +3,7 @@
 use nginx_prove::scenario::Scenario;
 
 use crate::{
-    api, api_events, api_meanwhile, api_openapi, balance, balance_latency, checks, drained,
+    api, api_events, api_meanwhile, api_openapi, balance, balance_latency, chaos, checks, drained,
     event_connections, event_parts, event_requests, event_resolver, event_tasks, examples, exiting,
     feeder_panics, fuzz, geoip, hipache, kept, metrics, metrics_backends, names, names_kept, pages,
     panic, prometheus, redis, redis_register, redis_scale, redis_ways, redis_write, refusals,
@@ -52,6 +52,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("kept", kept::run)
         .beside_others()
         .needs(&["with http_ssl_module"]),
+    Scenario::new("chaos", chaos::run)
+        .beside_others()
+        .needs(REDIS),
     Scenario::new("drain_timeout", drained::timeout).beside_others(),
     Scenario::new("websockets_stay", drained::stay).beside_others(),
     Scenario::new("checks_crowd", checks::crowd).beside_others(),

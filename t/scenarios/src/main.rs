@@ -9,6 +9,8 @@ mod api_meanwhile;
 mod api_openapi;
 mod balance;
 mod balance_latency;
+mod chaos;
+mod chaos_model;
 mod checks;
 mod drained;
 mod event_connections;
