@@ -330,21 +330,17 @@ impl AttachedRef {
 
 /// Appends bytes, padded with zeros to a whole word.
 pub(super) fn push_bytes(out: &mut Vec<u64>, parts: &[&[u8]]) {
-    let mut word = [0_u8; 8];
-    let mut used = 0;
-    for &byte in parts.iter().copied().flatten() {
-        if let Some(to) = word.get_mut(used) {
-            *to = byte;
-        }
-        used = used.saturating_add(1);
-        if used == 8 {
-            out.push(u64::from_ne_bytes(word));
-            word = [0; 8];
-            used = 0;
-        }
-    }
-    if used > 0 {
-        out.push(u64::from_ne_bytes(word));
+    let len = parts.iter().map(|part| part.len());
+    let (from, len) = (out.len(), len.fold(0, usize::saturating_add));
+    out.resize(from.saturating_add(len.div_ceil(8)), 0);
+    let words = out.get_mut(from..).unwrap_or_default();
+    let mut rest: &mut [u8] = bytemuck::cast_slice_mut(words);
+    for part in parts {
+        let Some((to, after)) = rest.split_at_mut_checked(part.len()) else {
+            return;
+        };
+        to.copy_from_slice(part);
+        rest = after;
     }
 }
 
