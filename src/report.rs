@@ -18,7 +18,7 @@ use std::time::Duration;
 /// Bytes of a piece, about.
 const PIECE: usize = 32 * 1024;
 /// How long the making of a piece may take.
-const SLICE: Duration = Duration::from_millis(2);
+const SLICE: Duration = Duration::from_millis(1);
 
 /// Answers a `GET` of it.
 pub(crate) fn answer(r: Request<'_>, report: Report) -> Result<Reply, Problem> {

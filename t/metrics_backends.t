@@ -80,13 +80,14 @@ $::Config . 'location /_apps/ { upstream_api apps; }'
 --- user_files
 >>> ../conf/apps.json
 {"a.test": {"backends": ["http://unix:/tmp/\"} 1\\x", {"url": "https://10.0.0.1:443", "sni": "one.test"}, {"url": "https://10.0.0.1:443", "sni": "two.test"}, "http://10.0.0.1:443"]}}
---- request
-GET /_gatehouse/-/metrics
+--- request eval
+["GET /_gatehouse/-/metrics", "GET /_gatehouse/-/metrics?backends=https://10.0.0.1:443%23sni=t", "GET /_gatehouse/-/metrics?backends=https://10.0.0.1:443%23"]
 --- response_body_like eval
-"(?=(?s:.*)backend_up\\{table=\"apps\",backend=\"http://unix:/tmp/\\\\\"} 1\\\\\\\\x\"\\} 1\n)"
+["(?=(?s:.*)backend_up\\{table=\"apps\",backend=\"http://unix:/tmp/\\\\\"} 1\\\\\\\\x\"\\} 1\n)"
  . "(?=(?s:.*)backend=\"https://10.0.0.1:443#sni=one.test\"\\} 1\n)"
  . "(?=(?s:.*)backend=\"https://10.0.0.1:443#sni=two.test\"\\} 1\n)"
- . "(?=(?s:.*)backend=\"http://10.0.0.1:443\"\\} 1\n)"
+ . "(?=(?s:.*)backend=\"http://10.0.0.1:443\"\\} 1\n)",
+ "backend_up gauge\n[^\n]+#sni=two.test\"\\} 1\n#", "backend_up gauge\n([^\n]+#sni=[ot][a-z]+.test\"\\} 1\n){2}#"]
 
 === TEST 5: how long requests take, those that no backend served as well
 --- http_upstream: a

@@ -93,6 +93,7 @@ class Overview {
     const few = Math.max(8, Math.min(down, 50));
     const shown = this.showsAll ? rows : rows.slice(0, few);
     keep(byId("backends"), shown, (row) => row.key, (row) => this.backendRow(row, tables.length > 1));
+    byId("backends-list").hidden = rows.length === 0;
     const sum = byId("backends-sum");
     setClass(sum, down > 0 ? "bad" : "soft");
     const rest = all > rows.length ? `${count(all, "backend", "backends")}; those of a table with more than 1,000 are seen with their routes` : "";

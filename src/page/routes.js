@@ -45,13 +45,31 @@ class Routes {
     this.asked += 1;
     const { asked } = this;
     const begun = Date.now();
-    const [list, health] = await Promise.all([this.ask("GET", `./?${text}`), this.ask("GET", `-/health?${text}`)]);
+    const states = await (await this.ask("GET", `-/health?${text}`)).json();
+    const took = Date.now() - begun;
+    const routes = await this.routesOf(Object.keys(states.routes), text);
     // Somebody has turned the page meanwhile.
     if (asked !== this.asked) return;
-    this.restUntil = Date.now() + 10 * (Date.now() - begun);
-    const [page, states] = [await list.json(), await health.json()];
-    this.next = page.next;
-    this.show(Object.entries(page.routes).map(([key, route]) => ({ key, route, health: states.routes[key] ?? [] })));
+    this.restUntil = Date.now() + 10 * took;
+    this.next = states.next;
+    this.show(Object.entries(routes).map(([key, route]) => ({ key, route, health: Object.hasOwn(states.routes, key) ? states.routes[key] : [] })));
+  }
+
+  // What was looked for is not looked for a second time: its routes are asked for one by one.
+  async routesOf(keys, text) {
+    if (!this.isSearch()) return (await (await this.ask("GET", `./?${text}`)).json()).routes;
+    const one = async (key) => {
+      const answer = await this.ask("GET", pathOf(key)).catch((error) => {
+        if (error.status !== 404) throw error;
+      });
+      return [key, await answer?.json()];
+    };
+    const found = await Promise.all(keys.map(one));
+    return Object.fromEntries(found.filter(([, route]) => route !== undefined));
+  }
+
+  isSearch() {
+    return this.wanted.search !== "" || this.wanted.state !== "";
   }
 
   show(rows) {
@@ -59,8 +77,7 @@ class Routes {
     const number_ = this.begins.length;
     byId("previous").disabled = number_ === 1;
     byId("next").disabled = this.next === undefined;
-    const isAsked = this.wanted.search !== "" || this.wanted.state !== "";
-    const none = isAsked ? "No such route" : "No routes yet";
+    const none = this.isSearch() ? "No such route" : "No routes yet";
     setText(byId("page-sum"), rows.length === 0 ? none : `Page ${number(number_)}, ${count(rows.length, "route", "routes")}`);
   }
 

@@ -3,10 +3,10 @@
 
 use super::state::States;
 use super::table::UpstreamTable;
+use super::url::url_in;
 use crate::Main;
 use crate::metric::{Many, Search, Wanted};
 use gatehouse_base::metrics::{About, Kind, Samples};
-use gatehouse_live::table::url_of;
 use gatehouse_table::table::{ANSWERS, BackendView, Cursor, PeerId, RouteView, Table};
 use std::collections::HashSet;
 
@@ -116,6 +116,14 @@ impl Backends {
         more && self.names.len() < MOST && (self.peers.len() as u64) < all
     }
 
+    /// Whether a backend's name begins as it should.
+    fn wants(&self, url: &[u8], backend: &BackendView<'_>) -> bool {
+        self.prefix.as_ref().is_none_or(|prefix| {
+            url.starts_with(prefix)
+                || prefix.starts_with(url) && name_of(url, backend).as_bytes().starts_with(prefix)
+        })
+    }
+
     fn see(
         &mut self,
         table: &UpstreamTable,
@@ -128,15 +136,13 @@ impl Backends {
             if self.names.len() >= MOST || self.peers.contains(&peer) {
                 continue;
             }
-            let name = name_of(&backend);
-            let is_wanted = self
-                .prefix
-                .as_ref()
-                .is_none_or(|prefix| name.as_bytes().starts_with(prefix));
+            let mut room = [0; 64];
+            let url = url_in(&backend, &mut room);
             // All that is not wanted may be too much to be remembered.
-            if !is_wanted {
+            if !self.wants(&url, &backend) {
                 continue;
             }
+            let name = name_of(&url, &backend);
             self.peers.insert(peer);
             // While the table makes room a backend may be in it twice.
             if backend.endpoint().is_waiting() || self.names.contains(&name) {
@@ -167,10 +173,10 @@ impl Search for Backends {
 }
 
 /// What a backend is called: two of the same address are told by their TLS names.
-fn name_of(backend: &BackendView<'_>) -> String {
-    let url = url_of(backend);
+fn name_of(url: &[u8], backend: &BackendView<'_>) -> String {
+    let url = String::from_utf8_lossy(url);
     match backend.sni.filter(|_| backend.tls()) {
         Some(name) => format!("{url}#sni={name}"),
-        None => url,
+        None => url.into_owned(),
     }
 }

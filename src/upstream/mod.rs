@@ -20,6 +20,7 @@ mod state;
 mod sticky;
 mod store;
 mod table;
+mod url;
 mod variables;
 
 pub(crate) use balance::cache_use;

@@ -2,7 +2,7 @@
 
 use super::gate::Call;
 use crate::upstream::state::States;
-use gatehouse_live::table::url_of;
+use crate::upstream::url::url_in;
 use gatehouse_table::api::{Query, has_text};
 use gatehouse_table::table::{Owner, RouteView, Table};
 
@@ -53,6 +53,7 @@ fn has(view: &RouteView<'_>, text: &[u8]) -> bool {
         || has_text(view.id().as_bytes(), text)
         || view.backends().any(|backend| {
             let name = backend.name.unwrap_or_default();
-            has_text(name.as_bytes(), text) || has_text(url_of(&backend).as_bytes(), text)
+            let mut room = [0; 64];
+            has_text(name.as_bytes(), text) || has_text(&url_in(&backend, &mut room), text)
         })
 }
