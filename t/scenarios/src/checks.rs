@@ -134,12 +134,12 @@ fn answers(server: &Server, count: usize) -> Result<Vec<String>, String> {
         .collect()
 }
 
-const CHECK: &str = "check http uri=/health interval=200ms timeout=150ms rise=2 fall=2 idle=0";
+const CHECK: &str = "check http uri=/health interval=250ms timeout=250ms rise=2 fall=3 idle=0";
 
 /// Whatever the number of workers, each backend is asked once in an interval, also across reloads; one that fails its
 /// checks gets no request, and one that has left the table is asked no more.
 pub(super) fn http(env: &Env) -> Result<(), String> {
-    for workers in [1, 2, 4] {
+    for workers in [1, 2, 4, 16] {
         http_with(env, workers).map_err(|why| format!("{workers} workers: {why}"))?;
     }
     Ok(())
@@ -183,16 +183,16 @@ fn http_with(env: &Env, workers: usize) -> Result<(), String> {
             server.reload()?;
         }
         let before = b.checks();
-        let by_clock = c.wait_checks(15)?;
+        let by_clock = c.wait_checks(10)?;
         let came = b.checks() - before;
         if came.abs_diff(by_clock) > 4 {
             return Err(format!("{came} checks of one, {by_clock} of another"));
         }
     }
-    // Nobody counts twice: fifteen intervals take about three seconds.
+    // Nobody counts twice: ten intervals take about two and a half seconds.
     let begun = std::time::Instant::now();
-    let came = b.wait_checks(15)?;
-    let least = Duration::from_millis(180 * (came - 2));
+    let came = b.wait_checks(10)?;
+    let least = Duration::from_millis(225 * (came - 2));
     if begun.elapsed() < least {
         return Err(format!("{came} checks within {:?}", begun.elapsed()));
     }
