@@ -287,12 +287,10 @@ impl Balancer for Routed {
                 sample.failed, sample.ms, sample.status
             ),
         );
-        let rules = state.known.lookup.rules(table, state.hash_key());
+        let mut rules = state.known.lookup.rules(table, state.hash_key());
+        rules.answers = table.answers();
         let now = process::now_ms();
         let ended = state.selection.done(&rules, routes, &sample, now);
-        if let (Some(peer), Some(answers)) = (ended.peer, table.answers()) {
-            answers.count(peer, tried.status);
-        }
         if tried.failed {
             if let Some(session) = state.known.session {
                 session.goes_nowhere();

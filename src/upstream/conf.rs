@@ -113,6 +113,7 @@ impl Lookup {
             journal,
             key: hash_key,
             random: &self.balance.random,
+            answers: None,
         }
     }
 }

@@ -149,10 +149,11 @@ impl<'r> Request<'r> {
     pub fn age_ms(self) -> u64 {
         let fields = self.fields();
         let (now, now_ms) = process::wall_clock();
-        let seconds = now.saturating_sub(fields.start_sec);
-        let ms = (now_ms as i64).saturating_sub(fields.start_msec as i64);
-        let age = seconds.saturating_mul(1_000).saturating_add(ms);
-        u64::try_from(age).unwrap_or(0)
+        let seconds = now.wrapping_sub(fields.start_sec);
+        let ms = (now_ms as i64).wrapping_sub(fields.start_msec as i64);
+        // The clock may have been set back meanwhile.
+        let age = seconds.wrapping_mul(1_000).wrapping_add(ms).max(0);
+        age.unsigned_abs()
     }
 
     /// Whether the request has said for which host it is; before that it is in the default server.

@@ -5,7 +5,7 @@ use super::checks::Checks;
 use super::policy::{Policy, Sample};
 use super::random::Random;
 use super::tries::{Schemes, Tries};
-use crate::table::{JournalRow, Passive, Peer, PeerId, RouteView, Start, Table, Word};
+use crate::table::{Answers, JournalRow, Passive, Peer, PeerId, RouteView, Start, Table, Word};
 use std::sync::atomic::AtomicU64;
 
 /// The rules of balancing that an `upstream_lookup` and its table set.
@@ -24,13 +24,13 @@ pub struct Rules<'c, W: Word = AtomicU64> {
     pub random: &'c Random,
     /// Whether active checks leave some out.
     pub checks: Checks,
+    /// Where answers are counted, if they are.
+    pub answers: Option<Answers<'c>>,
 }
 
 /// What the end of a try has done to its backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ended {
-    /// The peer that was tried, if it is still in the table.
-    pub peer: Option<PeerId>,
     /// It takes the backend out (nginx: "upstream server temporarily disabled").
     pub disabled: bool,
     /// The peer that was used until now and is left out (false), or the other way round.
@@ -265,12 +265,14 @@ impl Selection {
             peer.requests_ended(1);
             trying.forget(rules);
         }
+        if let Some(answers) = rules.answers {
+            answers.count(id, sample.status);
+        }
         rules.policy.done(&peer, sample, now_ms);
         if sample.failed {
             let was_out = peer.is_out(rules.passive);
             let disabled = peer.failed(now_ms, rules.passive) && !self.single();
             Ended {
-                peer: Some(id),
                 disabled,
                 turned: (disabled && !was_out).then_some((id, false)),
             }
@@ -280,7 +282,6 @@ impl Selection {
                 peer.set_in_use_since(now_ms);
             }
             Ended {
-                peer: Some(id),
                 disabled: false,
                 turned: is_back.then_some((id, true)),
             }

@@ -30,6 +30,7 @@ pub(crate) fn rules<'c>(policy: &'c dyn Policy, passive: &'c Passive) -> Rules<'
         key: b"",
         random: Box::leak(Box::new(Random::of(7))),
         checks: Checks::default(),
+        answers: None,
     }
 }
 

@@ -6,7 +6,6 @@
 //! at 0. (After 128 peers of a line the tag comes again.)
 
 use super::layout::LINE;
-use super::live;
 use super::record::PeerId;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,11 +38,20 @@ impl<'a> Answers<'a> {
         let Some(word) = self.line(id).get(number(status)) else {
             return;
         };
-        let tag = tag(id);
-        live::update(word, |old| {
-            let before = if old >> BITS == tag { old & COUNT } else { 0 };
-            Some(tag << BITS | before.wrapping_add(1) & COUNT)
-        });
+        let (tag, old) = (tag(id), word.load(Ordering::Relaxed));
+        if old >> BITS == tag {
+            // So many that it runs into the tag nobody has ever sent.
+            word.fetch_add(1, Ordering::Relaxed);
+        } else {
+            // Who loses has met another one who begins.
+            let begun = tag << BITS | 1;
+            if word
+                .compare_exchange(old, begun, Ordering::Relaxed, Ordering::Relaxed)
+                .is_err()
+            {
+                word.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// The answers of a peer so far, in the order of [`ANSWERS`].
