@@ -102,6 +102,7 @@ pub(super) fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Reme
     };
     let known = Remembered {
         lookup,
+        table,
         upstream,
         found: Found { route },
         session,
@@ -201,7 +202,7 @@ impl Balancer for Routed {
             note(r, known);
         }
         let Some((_, route)) = known.found.route else {
-            return miss(r, lookup);
+            return miss(known);
         };
         let hash_key = match &lookup.balance.hash_key {
             None => None,
@@ -210,8 +211,7 @@ impl Balancer for Routed {
                 Some(key) => Some(&*key),
             },
         };
-        let table = r.main_conf::<Gatehouse>().upstream.table(&lookup.table);
-        let schemes = table.map_or(Schemes::HTTP, |table| table.schemes(tls));
+        let schemes = known.table.schemes(tls);
         let mut selection = Selection::new(&route, schemes);
         if let Some(index) = known.session.and_then(Session::backend) {
             selection.stick(&route, index);
@@ -240,10 +240,7 @@ impl Balancer for Routed {
         state: &mut Choices<'r>,
         room: &mut [u8; NAME_MAX],
     ) -> Option<Chosen<'r>> {
-        let table = r
-            .main_conf::<Gatehouse>()
-            .upstream
-            .table(&state.known.lookup.table)?;
+        let table = state.known.table;
         let routes = table.routes();
         let routes = routes.as_ref()?;
         let rules = state.known.lookup.rules(table, state.hash_key());
@@ -265,13 +262,7 @@ impl Balancer for Routed {
     }
 
     fn free<'r>(r: Request<'r>, state: &mut Choices<'r>, tried: &Tried) {
-        let Some(table) = r
-            .main_conf::<Gatehouse>()
-            .upstream
-            .table(&state.known.lookup.table)
-        else {
-            return;
-        };
+        let table = state.known.table;
         let routes = table.routes();
         let Some(routes) = &routes else { return };
         let sample = Sample {
@@ -334,13 +325,11 @@ fn note<'r>(r: Request<'r>, known: &'r Remembered<'r>) {
     }
 }
 
-fn miss<S>(r: Request<'_>, lookup: &Lookup) -> Init<S> {
-    if lookup.slot.has_servers() {
-        return Init::Fallback;
-    }
-    match r.main_conf::<Gatehouse>().upstream.table(&lookup.table) {
-        Some(table) => Init::Finish(table.miss()),
-        None => Init::Failed,
+fn miss<S>(known: &Remembered<'_>) -> Init<S> {
+    if known.lookup.slot.has_servers() {
+        Init::Fallback
+    } else {
+        Init::Finish(known.table.miss())
     }
 }
 

@@ -1,10 +1,9 @@
 //! What is counted and known of tables: requests by what their lookup found, routes, memory, feeders.
 
-use super::conf::{Lookup, Main};
+use super::conf::Main;
 use super::durations;
 use super::memo::{Found, last};
 use super::table::UpstreamTable;
-use crate::Gatehouse;
 use crate::metric::{Metric, Register};
 use gatehouse_base::metrics::{About, CODES, Kind, Samples, code, code_word};
 use gatehouse_live::table::Pulse;
@@ -244,19 +243,16 @@ impl Handler for Counting {
     fn run(r: Request<'_>) -> Outcome<'_> {
         let last = if r.is_main() { last(r) } else { None };
         if let Some(last) = last {
-            count(r, last.lookup, &last.found);
+            count(r, last.table, &last.found);
         }
         Outcome::Declined
     }
 }
 
-fn count(r: Request<'_>, lookup: &Lookup, found: &Found<'_>) {
-    let main = &r.main_conf::<Gatehouse>().upstream;
-    if let Some(table) = main.table(&lookup.table) {
-        let result = found.route.map_or(MISS, |(kind, _)| kind as usize);
-        table.requests.count(number(result, code(r.status())));
-        durations::count(r, table.durations);
-    }
+fn count(r: Request<'_>, table: &UpstreamTable, found: &Found<'_>) {
+    let result = found.route.map_or(MISS, |(kind, _)| kind as usize);
+    table.requests.count(number(result, code(r.status())));
+    durations::count(r, table.durations);
 }
 
 /// Whether each table has what it is fed with; the error names one that has not.

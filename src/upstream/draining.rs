@@ -60,10 +60,7 @@ impl HeaderFilter for Noting {
 
 fn note(r: Request<'_>) -> Option<()> {
     let known = last(r)?;
-    let table = r
-        .main_conf::<Gatehouse>()
-        .upstream
-        .table(&known.lookup.table)?;
+    let table = known.table;
     table.drain_timeout_ms()?;
     let (_, route) = known.found.route?;
     let peer = PeerId::from_bits(r.backend_mark()?)?;
@@ -125,8 +122,7 @@ impl Tick for Ending {
 /// Whether the request's connection is to end now.
 fn is_over(r: Request<'_>) -> Option<bool> {
     let drained = r.local::<Gatehouse>()?.upstream.drained.get()?;
-    let lookup = drained.known.lookup;
-    let table = r.main_conf::<Gatehouse>().upstream.table(&lookup.table)?;
+    let table = drained.known.table;
     let routes = table.routes();
     let routes = routes.as_ref()?;
     let generation = routes.generation();

@@ -2,6 +2,7 @@
 
 use super::conf::Lookup;
 use super::session::Session;
+use super::table::UpstreamTable;
 use crate::Gatehouse;
 use gatehouse_nginx::Request;
 use gatehouse_nginx::http::piece::Piece;
@@ -39,6 +40,8 @@ pub(super) struct Found<'r> {
 /// no more.
 pub(super) struct Remembered<'r> {
     pub(super) lookup: &'r Lookup,
+    /// The lookup's.
+    pub(super) table: &'r UpstreamTable,
     /// [`Request::upstream_mark`]
     pub(super) upstream: usize,
     pub(super) found: Found<'r>,
