@@ -458,3 +458,20 @@ location / { proxy_pass http://backend; }
 Host: a.test
 --- response_headers eval
 ["X-Backend: a", "X-Backend: a", "X-Backend: a", "X-Backend: a", "X-Backend: a", "X-Backend: a"]
+
+=== TEST 25: a server of the block may have every parameter
+--- http_upstream: a, b
+--- http_config
+upstream_table apps { zone 1m; }
+upstream backend {
+    upstream_lookup apps $host;
+    server 127.0.0.1:$TEST_NGINX_PORT_A weight=2 max_conns=5 max_fails=2 fail_timeout=20s;
+    server 127.0.0.1:$TEST_NGINX_PORT_B backup;
+    server 127.0.0.1:$TEST_NGINX_RAND_PORT_1 down;
+}
+--- config
+location / { proxy_pass http://backend; }
+--- request
+GET /
+--- response_headers
+X-Backend: a

@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use compile::{Compiled, Product};
-use left::Left;
+use left::{Left, Why};
 use mutant::Mutant;
 use own_tests::OwnTests;
 use program::Program;
@@ -143,7 +143,7 @@ fn run(args: &Args) -> Result<(), String> {
     let mut wanted_ones = Vec::new();
     for (index, mutant) in mutants.iter().enumerate() {
         let settled = match results.verdict(mutant) {
-            Some(Verdict::Unnoticed) => !args.again,
+            Some(Verdict::Unnoticed) => !args.again || left.why(mutant) == Some(Why::Equivalent),
             other => other.is_some(),
         };
         if settled || index % parts != part || !wanted(mutant, &args.only) {
