@@ -15,7 +15,11 @@ our $Content = <<'_EOC_';
     location = /panic { test_content panic; }
     location = /broken { test_content broken; }
     location = /failing { test_content failing; }
-    location = /header { test_content bad_header; }
+    location = /header { test_content header X-Good "a\tb"; }
+    location = /two { test_content header X-Bad "a\r\nSet-Cookie: b"; }
+    location = /name { test_content header "X Bad" a; }
+    location = /nameless { test_content header "" a; }
+    location = /length { test_content header content-length 1; }
     location / { return 200 "fine"; }
 _EOC_
 
@@ -118,13 +122,14 @@ qr/\[alert\] .*internal error at src\/hooks\/requests\.rs:\d+: test_content pani
 --- error_log eval
 qr/\[alert\] .*internal error at src\/hooks\/requests\.rs:\d+: test_content broken, while testing an answer, client:/
 
-=== TEST 12: a header that would be two is not sent
+=== TEST 12: a header that would be two is not sent, nor one whose name is none or nginx's own
 --- config eval: $::Content
---- request
-GET /header
---- error_code: 500
---- response_headers
-! X-Bad
-! Set-Cookie
+--- request eval
+["GET /header", "GET /two", "GET /name", "GET /nameless", "GET /length"]
+--- error_code eval
+[200, 500, 500, 500, 500]
+--- response_headers eval
+["X-Good: a\tb", "! X-Bad
+! Set-Cookie", "! X", "Content-Type: text/html", "Content-Type: text/html"]
 --- error_log
 a reply with a header that cannot be sent

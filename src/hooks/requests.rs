@@ -26,10 +26,10 @@ pub(crate) const FAMILY: Family = Family {
 const DIRECTIVES: &[Directive<Gatehouse>] = &[
     Directive {
         name: c"test_content",
-        syntax: "echo | stream [pieces] | made | ticks | status code | panic | broken | failing | bad_header",
+        syntax: "echo | stream [pieces] | made | ticks | status code | panic | broken | failing | header name value",
         default: None,
         contexts: Contexts::LOCATION,
-        args: Args::Between(1, 2),
+        args: Args::Between(1, 3),
         text: "Answers the location in such a way.",
         set: set_content,
     },
@@ -51,7 +51,6 @@ pub(crate) struct Loc {
     wait: Option<Wait>,
 }
 
-#[derive(Clone, Copy)]
 enum Kind {
     Echo,
     Stream(usize),
@@ -61,7 +60,8 @@ enum Kind {
     Panic,
     Broken,
     Failing,
-    BadHeader,
+    /// A name and a value.
+    Header(String, String),
 }
 
 enum Wait {
@@ -84,7 +84,7 @@ fn set_content(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         "panic" => Kind::Panic,
         "broken" => Kind::Broken,
         "failing" => Kind::Failing,
-        "bad_header" => Kind::BadHeader,
+        "header" => Kind::Header(word(2).to_owned(), word(3).to_owned()),
         other => return Err(cf.invalid(other)),
     };
     cf.loc().hooks.requests.content = Some(kind);
@@ -137,17 +137,17 @@ impl Content for Answers {
 
     fn run(r: Request<'_>, body: Body<'_>) -> Answer {
         let plain = Reply::new(200).header("Content-Type", "text/plain");
-        let reply = match r.loc::<Gatehouse>().hooks.requests.content {
+        let reply = match &r.loc::<Gatehouse>().hooks.requests.content {
             Some(Kind::Echo) => match body.bytes(LIMIT) {
                 Ok(bytes) => plain
                     .header("X-Length", &bytes.len().to_string())
                     .bytes(bytes),
                 Err(error) => Reply::new(500).bytes(error.to_string()),
             },
-            Some(Kind::Stream(pieces)) => plain.stream(Pieces(0, pieces)),
+            Some(Kind::Stream(pieces)) => plain.stream(Pieces(0, *pieces)),
             Some(Kind::Made) => plain.bytes(MADE.load(Ordering::Relaxed).to_string()),
             Some(Kind::Ticks) => plain.stream(ticks()),
-            Some(Kind::Status(status)) => Reply::new(status),
+            Some(Kind::Status(status)) => Reply::new(*status),
             Some(Kind::Broken) => {
                 let mut begun = false;
                 plain.stream(move |out: &mut Vec<u8>| {
@@ -159,7 +159,7 @@ impl Content for Answers {
                 })
             }
             Some(Kind::Failing) => plain.stream(|_: &mut Vec<u8>| Next::Failed),
-            Some(Kind::BadHeader) => plain.header("X-Bad", "a\r\nSet-Cookie: b"),
+            Some(Kind::Header(name, value)) => plain.header(name, value),
             Some(Kind::Panic) | None => panic!("test_content panic"),
         };
         reply.into()

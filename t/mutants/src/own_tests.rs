@@ -126,7 +126,8 @@ impl OwnTests {
     }
 
     fn alone(&self, name: String) -> Result<Test, String> {
-        let marks = self.log.with_extension("reached");
+        // Beside the log, whose name no other run has.
+        let marks = PathBuf::from(format!("{}.reached", self.log.display()));
         std::fs::write(&marks, vec![0; MARKS]).map_err(|e| e.to_string())?;
         let mut command = self.command(&[&name]);
         command.env(REACHED, &marks);

@@ -93,6 +93,8 @@ fn arguments_are_known_and_come_once() {
     let query = parse("after=a%2Eb&limit=20&owner=api").unwrap();
     assert_eq!(query.after.as_deref(), Some(&b"a.b"[..]));
     assert_eq!((query.limit, query.owner), (Some(20), Some(Owner::Api)));
+    let backends = Query::parse(b"backends=a", &["backends"]).unwrap();
+    assert_eq!(backends.backends.as_deref(), Some(&b"a"[..]));
     assert_eq!(parse("").unwrap(), Query::default());
     for text in [
         "limit=0",

@@ -38,6 +38,7 @@ fn least_conn_takes_turns_among_equals() {
         (vec![1; 3], "abcabc"),
         (vec![5, 1, 1], "aabacaa"),
         (vec![1; 10], "abcdefghijabcdefghij"),
+        (vec![5, 1, 1, 1, 1, 1, 1, 1, 1], "abcadeafgahiaa"),
     ] {
         let memory = memory(256);
         let table = Table::format(&memory, Match::Host, 1).unwrap();

@@ -209,7 +209,7 @@ fn a_set_of_rings_has_eight() {
     let set = |name: &str| crc32fast::hash(name.as_bytes()) % 512;
     let names = (0..).map(|n| format!("host-{n}"));
     let names: Vec<String> = names.filter(|name| set(name) == 7).take(30).collect();
-    for _ in 0..2 {
+    for _ in 0..4 {
         for (n, name) in names.iter().enumerate() {
             let mut route = weighted(&[1, 1]);
             route.endpoints[0] = crate::table::tests::endpoint(1_000 + n as u32, 1);

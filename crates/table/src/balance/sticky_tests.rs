@@ -152,3 +152,25 @@ fn cookies_are_read_and_what_is_none_is_ignored() {
         assert!(!is_cookie_name(name), "{name}");
     }
 }
+
+/// A session leads to no backend that the location cannot use, or that has no address.
+#[test]
+fn no_session_is_at_a_backend_that_cannot_be_used() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let rules = rules(&super::round_robin::RoundRobin, &USUAL);
+    let mut tls = weighted(&[1, 1, 1]);
+    tls.endpoints[1].tls = true;
+    let mut waits = weighted(&[1, 1, 1]);
+    waits.endpoints[1].name = Some("later.test");
+    waits.endpoints[1].address = crate::route::Address::Ip(([0, 0, 0, 0], 80).into());
+    for route in [tls, waits] {
+        put(&table, "a", &route).unwrap();
+        let sid = sid_of(&Tries::of(&table, "a"), 1);
+        let mut tries = stuck(&table, sid);
+        assert_eq!(tries.selection.tries(), 2);
+        let mut chosen = [tries.next(&rules), tries.next(&rules), tries.next(&rules)];
+        chosen.sort_unstable();
+        assert_eq!(chosen, [None, Some(0), Some(2)]);
+    }
+}

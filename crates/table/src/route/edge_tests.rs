@@ -186,3 +186,16 @@ fn a_route_is_written_as_it_was_read() {
         assert_eq!(String::from_utf8(written).unwrap(), text);
     }
 }
+
+/// The text alone makes a route only where no name server has a word in it.
+#[test]
+fn a_route_with_names_has_no_imprint() {
+    let text = super::Imprinter::default().of(b"{}");
+    let mut route = super::Resolved {
+        endpoints: vec![crate::table::tests::endpoint(1, 1)],
+        ..super::Resolved::default()
+    };
+    assert_eq!(route.clone().read_from(text).imprint, Some(text));
+    route.endpoints[0].name = Some("a.test");
+    assert_eq!(route.read_from(text).imprint, None);
+}

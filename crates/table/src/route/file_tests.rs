@@ -262,3 +262,10 @@ fn what_may_be_a_routes_meta() {
         assert_eq!(super::is_meta(text), may, "{text}");
     }
 }
+
+#[test]
+fn a_key_of_a_store_is_added_once() {
+    let mut keys = super::KeySet::default();
+    assert!(keys.add(b"a.test") && keys.add(b"b.test"));
+    assert!(!keys.add(b"a.test"));
+}
