@@ -241,11 +241,10 @@ impl Balancer for Routed {
         room: &mut [u8; NAME_MAX],
     ) -> Option<Chosen<'r>> {
         let table = state.known.table;
-        let routes = table.routes();
-        let routes = routes.as_ref()?;
+        let lines = table.lines()?;
         let rules = state.known.lookup.rules(table, state.hash_key());
         let now = process::now_ms();
-        let next = state.selection.choose(&rules, routes, &state.route, now)?;
+        let next = state.selection.choose(&rules, &lines, &state.route, now)?;
         if let Some(session) = state.known.session {
             let backend = state.route.backend(next.index)?;
             session.goes_to(&state.route, &backend);
@@ -263,8 +262,7 @@ impl Balancer for Routed {
 
     fn free<'r>(r: Request<'r>, state: &mut Choices<'r>, tried: &Tried) {
         let table = state.known.table;
-        let routes = table.routes();
-        let Some(routes) = &routes else { return };
+        let Some(lines) = table.lines() else { return };
         let sample = Sample {
             failed: tried.failed,
             ms: tried.ms,
@@ -281,7 +279,7 @@ impl Balancer for Routed {
         let mut rules = state.known.lookup.rules(table, state.hash_key());
         rules.answers = table.answers();
         let now = process::now_ms();
-        let ended = state.selection.done(&rules, routes, &sample, now);
+        let ended = state.selection.done(&rules, &lines, &sample, now);
         if tried.failed {
             if let Some(session) = state.known.session {
                 session.goes_nowhere();

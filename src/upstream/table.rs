@@ -15,7 +15,7 @@ use gatehouse_nginx::shm::ZoneState;
 use gatehouse_nginx::{Conf, ConfLine, Counters, Error, Zone};
 use gatehouse_table::balance::{Checks, Schemes};
 use gatehouse_table::route::Match;
-use gatehouse_table::table::{Answers, Journal, JournalRow, Passive, Table};
+use gatehouse_table::table::{Answers, Journal, JournalRow, Lines, Passive, Table};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
@@ -309,5 +309,11 @@ impl UpstreamTable {
     /// The table itself.
     pub(super) fn routes(&self) -> Option<Table<'_, AtomicU64>> {
         self.shared.routes()
+    }
+
+    /// The live words of its peers and cells.
+    #[inline]
+    pub(super) fn lines(&self) -> Option<Lines<'_, AtomicU64>> {
+        self.shared.lines()
     }
 }

@@ -9,7 +9,7 @@ use crate::election::Seat;
 use crate::memory::Memory;
 use crate::world::World;
 use gatehouse_table::route::Match;
-use gatehouse_table::table::{Known, Lease, Table, What};
+use gatehouse_table::table::{Known, Lease, Lines, Table, What};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -181,6 +181,16 @@ impl<M: Memory> SharedTable<M> {
             }
         }
         self.first(words)
+    }
+
+    /// The live words of its peers and cells: all that is needed once a route is found. None before the zone is mapped.
+    #[inline]
+    pub fn lines(&self) -> Option<Lines<'_, AtomicU64>> {
+        let words = self.memory.words()?;
+        let known = self.known.get();
+        known
+            .and_then(|known| Lines::of_known(words, known))
+            .or_else(|| self.first(words).map(|table| *table))
     }
 
     /// The same for the first time, or of another table in the same memory.

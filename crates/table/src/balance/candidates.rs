@@ -4,8 +4,8 @@ use super::checks::Checks;
 use super::random::Random;
 use super::tries::Tries;
 use crate::route::Options;
+use crate::table::{Lines, Passive, Peer, PeerId, RouteView, Word};
 use crate::table::{NO_CELL, Packed};
-use crate::table::{Passive, Peer, PeerId, RouteView, Table, Word};
 use std::cell::Cell;
 use std::net::SocketAddrV4;
 use std::sync::atomic::AtomicU64;
@@ -55,7 +55,7 @@ impl Candidate {
 /// The backends of a route that may be tried now: of the group whose turn it is (primaries, then backups), not tried
 /// yet, usable by the location, and in good health.
 pub struct Candidates<'a, W = AtomicU64> {
-    pub(super) table: &'a Table<'a, W>,
+    pub(super) table: &'a Lines<'a, W>,
     pub(super) route: &'a RouteView<'a>,
     pub(super) tries: &'a Tries,
     /// The clock of the event loop.

@@ -1,6 +1,6 @@
 //! What active checks have to say in balancing.
 
-use crate::table::{Peer, Table, Word};
+use crate::table::{Lines, Peer, Word};
 
 /// Whether a table's backends are checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ impl Checks {
     #[inline]
     pub(super) fn admit<W: Word>(
         self,
-        table: &Table<'_, W>,
+        table: &Lines<'_, W>,
         peer: &Peer<'_, W>,
         now_ms: u64,
     ) -> bool {
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
     use crate::route::{Match, Resolved};
     use crate::table::tests::{endpoint, memory, put};
-    use crate::table::{Passive, Probe};
+    use crate::table::{Passive, Probe, Table};
 
     /// Backends of a route `a.test`, and which of them requests are sent to.
     struct Site<'m> {

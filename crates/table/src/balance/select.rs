@@ -5,7 +5,7 @@ use super::checks::Checks;
 use super::policy::{Policy, Sample};
 use super::random::Random;
 use super::tries::{Schemes, Tries};
-use crate::table::{Answers, JournalRow, Passive, Peer, PeerId, RouteView, Start, Table, Word};
+use crate::table::{Answers, JournalRow, Lines, Passive, Peer, PeerId, RouteView, Start, Word};
 use std::sync::atomic::AtomicU64;
 
 /// The rules of balancing that an `upstream_lookup` and its table set.
@@ -99,7 +99,7 @@ impl Selection {
     pub fn choose<W: Word>(
         &mut self,
         rules: &Rules<'_, W>,
-        table: &Table<'_, W>,
+        table: &Lines<'_, W>,
         route: &RouteView<'_>,
         now_ms: u64,
     ) -> Option<Candidate> {
@@ -128,7 +128,7 @@ impl Selection {
     fn next_of_session<W: Word>(
         &mut self,
         rules: &Rules<'_, W>,
-        table: &Table<'_, W>,
+        table: &Lines<'_, W>,
         route: &RouteView<'_>,
         now_ms: u64,
     ) -> Option<Candidate> {
@@ -156,7 +156,7 @@ impl Selection {
     fn next_of_group<W: Word>(
         &mut self,
         rules: &Rules<'_, W>,
-        table: &Table<'_, W>,
+        table: &Lines<'_, W>,
         route: &RouteView<'_>,
         now_ms: u64,
     ) -> Option<Candidate> {
@@ -178,7 +178,7 @@ impl Selection {
     fn next_of_policy<W: Word>(
         &self,
         rules: &Rules<'_, W>,
-        table: &Table<'_, W>,
+        table: &Lines<'_, W>,
         route: &RouteView<'_>,
         now_ms: u64,
     ) -> Option<Candidate> {
@@ -206,7 +206,7 @@ impl Selection {
         &mut self,
         index: usize,
         rules: &Rules<'_, W>,
-        table: &Table<'_, W>,
+        table: &Lines<'_, W>,
         route: &RouteView<'_>,
         now_ms: u64,
     ) -> Option<Candidate> {
@@ -249,7 +249,7 @@ impl Selection {
     pub fn done<W: Word>(
         &mut self,
         rules: &Rules<'_, W>,
-        table: &Table<'_, W>,
+        table: &Lines<'_, W>,
         sample: &Sample,
         now_ms: u64,
     ) -> Ended {

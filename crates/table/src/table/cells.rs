@@ -6,7 +6,7 @@
 use super::layout::{CELL_BITMAP_WORDS, head};
 use super::live::{self, CELL};
 use super::pages::Kind;
-use super::{Table, Word};
+use super::{Lines, Table, Word};
 
 const BITS: u32 = 28;
 const MASK: u64 = (1 << BITS) - 1;
@@ -41,7 +41,7 @@ fn with_weight(word: u64, cell: u32, weight: i32) -> Option<u64> {
     (word >> 56 == CELL).then_some(word & !(MASK << shift(cell)) | bits)
 }
 
-impl<W: Word> Table<'_, W> {
+impl<W: Word> Lines<'_, W> {
     /// Adds to a cell; gives its new value, or `delta` when the cell is gone. A cell is a half word's number.
     #[inline]
     pub(crate) fn add_to_cell(&self, cell: u32, delta: i32) -> i32 {
@@ -97,7 +97,7 @@ impl<W: Word> Table<'_, W> {
     }
 
     /// Adds to a cell as long as that stays within `most` on both sides of 0; gives its new value as
-    /// [`Table::add_to_cell`] does.
+    /// [`Lines::add_to_cell`] does.
     pub(crate) fn add_within(&self, cell: u32, delta: i32, most: i32) -> i32 {
         let Some(word) = self.mem.words.get((cell >> 1) as usize) else {
             return delta;
@@ -112,7 +112,9 @@ impl<W: Word> Table<'_, W> {
         live::update(word, |old| with_weight(old, cell, added(old)))
             .map_or(delta, |(old, _)| added(old))
     }
+}
 
+impl<W: Word> Table<'_, W> {
     /// Gives a cell a weight, whatever its word was; the word's other cell is kept if there is one.
     fn set_cell(&self, cell: u32, weight: i32) {
         let at = (cell >> 1) as usize;

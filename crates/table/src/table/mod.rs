@@ -19,6 +19,7 @@ mod index;
 mod journal;
 mod layout;
 mod lease;
+mod lines;
 mod listing;
 mod live;
 mod named;
@@ -57,6 +58,7 @@ pub use fitting::resolve;
 pub use journal::{Journal, JournalRow, ProcessMark};
 pub use layout::MAX_RECORD_WORDS;
 pub use lease::{Candidate, LEASE_MS, Lease};
+pub use lines::Lines;
 pub use listing::{Listing, Show};
 pub use peer::{Latency, Passive, Peer, Probe, Start};
 pub use prepared::{Prepared, There};
@@ -75,13 +77,14 @@ use crate::route::Match;
 use layout::{DESC, Geometry, HEADER, head};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
 use std::fmt;
+use std::ops::Deref;
 use std::sync::atomic::AtomicU64;
 use word::Mem;
 
 /// A table in shared memory: offsets over the words, cheap to make and to copy.
 #[derive(Debug)]
 pub struct Table<'a, W = AtomicU64> {
-    mem: Mem<'a, W>,
+    lines: Lines<'a, W>,
     geo: Geometry,
     mode: Match,
     secrets: RapidSecrets,
@@ -94,6 +97,14 @@ impl<W> Clone for Table<'_, W> {
 }
 
 impl<W> Copy for Table<'_, W> {}
+
+impl<'a, W> Deref for Table<'a, W> {
+    type Target = Lines<'a, W>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.lines
+    }
+}
 
 /// What a table's size, its mode and its seed make of it: to be computed once, since that takes longer than a lookup.
 #[derive(Clone, Copy, Debug)]
@@ -222,7 +233,7 @@ impl<'a, W: Word> Table<'a, W> {
         mem.store(head::MODE, mode_code(mode));
         mem.store(head::SEED, seed);
         let table = Self {
-            mem,
+            lines: Lines { mem },
             geo,
             mode,
             secrets: RapidSecrets::seed(seed),
@@ -240,7 +251,7 @@ impl<'a, W: Word> Table<'a, W> {
     pub fn attach_known(words: &'a [W], known: &Known) -> Option<Self> {
         let mem = Mem { words };
         known.is_of(mem).then_some(Self {
-            mem,
+            lines: Lines { mem },
             geo: known.geo,
             mode: known.mode,
             secrets: known.secrets,
@@ -265,7 +276,7 @@ impl<'a, W: Word> Table<'a, W> {
         }
         let known = Known::of(mem).ok_or(LayoutError::OtherSize)?;
         Ok(Self {
-            mem,
+            lines: Lines { mem },
             geo: known.geo,
             mode: known.mode,
             secrets: known.secrets,

@@ -8,7 +8,7 @@
 use super::layout::{LINE, head};
 use super::live::{self, HEALTH};
 use super::record::PeerId;
-use super::{Table, Word};
+use super::{Lines, Word};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(super) const FAILS: usize = 0;
@@ -105,7 +105,7 @@ pub struct Peer<'a, W = AtomicU64> {
     life: u64,
 }
 
-impl<'a, W: Word> Table<'a, W> {
+impl<'a, W: Word> Lines<'a, W> {
     /// A peer; `None` when it has left the table (its line may already serve another one).
     #[must_use]
     pub fn peer(&self, id: PeerId) -> Option<Peer<'a, W>> {
