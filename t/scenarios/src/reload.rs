@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::{SigSet, Signal};
 
@@ -15,6 +15,8 @@ use nginx_prove::server::{Server, Setup};
 use nginx_prove::stats::slope;
 
 const SOON: Duration = Duration::from_secs(3);
+/// A worker's timers have fired twice at least.
+const SEVERAL_ROUNDS: Duration = Duration::from_millis(1_500);
 
 /// A server whose table has this block.
 fn conf(main: &str, table: &str) -> String {
@@ -276,6 +278,16 @@ pub(super) fn single_process(env: &Env) -> Result<(), String> {
         br#"{"a.test": {"backends": []}, "b.test": {"backends": []}}"#,
     )?;
     server.wait_log(r#"other\.json": 2 routes, 2 changed"#, SOON)?;
+    // What it does again and again, it goes on with through more changes: it has no list of connections any more.
+    let begun = Instant::now();
+    let mut routes = 3;
+    while begun.elapsed() < SEVERAL_ROUNDS {
+        let hosts = (0..routes).map(|n| format!(r#""h{n}.test": {{"backends": []}}"#));
+        let file = format!("{{{}}}", hosts.collect::<Vec<_>>().join(","));
+        server.write_file("conf/other.json", file.as_bytes())?;
+        server.wait_log(&format!(r#"other\.json": {routes} routes"#), SOON)?;
+        routes += 1;
+    }
     server.stop()
 }
 

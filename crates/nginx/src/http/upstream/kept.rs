@@ -71,6 +71,10 @@ pub(super) fn close(conf: *mut c_void, is_wanted: impl Fn(u64) -> bool) -> usize
     let Some((first, count)) = cycle.map(|cycle| (cycle.connections, cycle.connection_n)) else {
         return 0;
     };
+    if first.is_null() {
+        // After a reload with `master_process off` nginx has none.
+        return 0;
+    }
     let mut closed: usize = 0;
     for number in 0..count {
         // SAFETY: the cycle's connections, of that number.
