@@ -2,13 +2,14 @@
 
 use super::conf::Lookup;
 use super::kept::mark;
-use super::memo::{CachePart, Found, Remembered};
+use super::memo::{CachePart, Drained, Found, Remembered};
 use super::session::Session;
 use super::table::UpstreamTable;
 use crate::{Gatehouse, Srv};
 use gatehouse_live::table::{tell, url_of};
 use gatehouse_nginx::http::cache::CacheUse;
 use gatehouse_nginx::http::piece::{Piece, words_of};
+use gatehouse_nginx::http::upgraded;
 use gatehouse_nginx::http::upstream::{
     self, Address as Socket, Balancer, Chosen, Init, NAME_MAX, Slot, Tried,
 };
@@ -73,6 +74,9 @@ pub(super) fn find_in<'r: 'w, 'w>(
 /// Words that a request keeps for its way to a backend, besides the record. They are in one piece.
 const KEPT_WORDS: usize = words_of::<Remembered<'_>>().saturating_add(upstream::words::<Routed>());
 
+/// What it keeps besides where `drain_timeout` may have to end its connection.
+const UPGRADED_WORDS: usize = words_of::<Drained<'_>>().saturating_add(upgraded::WORDS);
+
 /// The request's lookup on its way to its upstream, done by whoever needs it first.
 pub(super) fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Remembered<'r>> {
     let memo = &r.local::<Gatehouse>()?.upstream.remembered;
@@ -91,7 +95,11 @@ pub(super) fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Reme
         // The request keeps what the record has, and no more.
         Some((kind, route)) => {
             let words = route.words();
-            let piece = r.piece(words.len().saturating_add(KEPT_WORDS))?;
+            let kept = match table.drain_timeout_ms() {
+                Some(_) if r.asks_for_upgrade() => KEPT_WORDS.saturating_add(UPGRADED_WORDS),
+                _ => KEPT_WORDS,
+            };
+            let piece = r.piece(words.len().saturating_add(kept))?;
             let route = RouteView::from_words(r.copy_in(piece, words)?);
             (Some((kind, route)), Some(piece))
         }

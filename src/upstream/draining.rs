@@ -8,7 +8,7 @@ use gatehouse_nginx::event::timer::{self, Slot, Tick};
 use gatehouse_nginx::ffi::process;
 use gatehouse_nginx::http::chain::NextFilter;
 use gatehouse_nginx::http::phase::HeaderFilter;
-use gatehouse_nginx::http::upgraded::{self, Follow};
+use gatehouse_nginx::http::upgraded::{self, Follow, To};
 use gatehouse_nginx::{Level, Request};
 use gatehouse_table::route::{HOST_MAX, normalize};
 use gatehouse_table::table::{BackendView, MAX_RECORD_WORDS, PeerId, RouteView, Table};
@@ -19,24 +19,32 @@ const PAUSE_MS: u64 = 500;
 /// So many are looked at in one turn of the loop.
 const AT_ONCE: usize = 512;
 
-/// One direction. Only of a WebSocket it is known what may be said.
-enum Passing {
-    Frames(Frames, &'static [u8]),
-    Bytes,
+impl Drained<'_> {
+    fn frames(&self, to: To) -> &Cell<Frames> {
+        match to {
+            To::Client => &self.to_client,
+            To::Backend => &self.to_backend,
+        }
+    }
 }
 
-impl Follow for Passing {
-    fn passed(&mut self, bytes: &[u8]) {
-        if let Self::Frames(frames, _) = self {
+impl Follow for Drained<'_> {
+    fn passed(&self, to: To, bytes: &[u8]) {
+        if self.is_websocket {
+            let mut frames = self.frames(to).get();
             frames.pass(bytes);
+            self.frames(to).set(frames);
         }
     }
 
-    fn farewell(&self) -> Option<&'static [u8]> {
-        match self {
-            Self::Bytes => Some(b""),
-            Self::Frames(frames, _) if frames.are_closed() => Some(b""),
-            Self::Frames(frames, farewell) => frames.are_whole().then_some(*farewell),
+    fn farewell(&self, to: To) -> Option<&'static [u8]> {
+        let frames = self.frames(to).get();
+        match to {
+            _ if !self.is_websocket => Some(b""),
+            _ if !frames.are_whole() => None,
+            _ if frames.are_closed() => Some(b""),
+            To::Client => Some(&GOING_AWAY),
+            To::Backend => Some(&GOING_AWAY_MASKED),
         }
     }
 }
@@ -67,25 +75,28 @@ fn note(r: Request<'_>) -> Option<()> {
     let backend = route.backends().position(|one| one.peer() == peer)?;
     let mut buffer = [0; HOST_MAX];
     let key = normalize(known.lookup.key.eval(r)?, table.mode(), &mut buffer)?;
-    let local = &r.local::<Gatehouse>()?.upstream;
-    local.drained.set(Some(r.place(Drained {
-        known,
-        key: r.concat(&[key])?,
-        backend,
-        seen: Cell::default(),
-        since_ms: Cell::default(),
-    })?));
+    // Usually they are the same, and nothing more is kept.
+    let key = match route.key() {
+        same if same == key => same,
+        _ => r.concat(&[key])?,
+    };
     let is_websocket = r
         .header(b"upgrade")
         .is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
-    let passing = |farewell| {
-        if is_websocket {
-            Passing::Frames(Frames::default(), farewell)
-        } else {
-            Passing::Bytes
-        }
+    let drained = Drained {
+        known,
+        key,
+        seen: Cell::default(),
+        since_ms: Cell::default(),
+        to_client: Cell::default(),
+        to_backend: Cell::default(),
+        backend: backend.try_into().ok()?,
+        is_websocket,
     };
-    upgraded::watch(r, passing(&GOING_AWAY), passing(&GOING_AWAY_MASKED))
+    let drained = &*r.place_in(known.piece, drained)?;
+    let local = &r.local::<Gatehouse>()?.upstream;
+    local.drained.set(Some(drained));
+    upgraded::watch(r, known.piece, drained)
 }
 
 /// Begins to look, in this worker.
@@ -154,7 +165,7 @@ fn is_over(r: Request<'_>) -> Option<bool> {
 /// Whether the connection's backend still serves its host; None: not known now.
 fn serves(routes: &Table<'_>, drained: &Drained<'_>) -> Option<bool> {
     let (_, old) = drained.known.found.route?;
-    let old = old.backend(drained.backend)?;
+    let old = old.backend(drained.backend.into())?;
     let mut words = [0; MAX_RECORD_WORDS];
     let hit = routes.lookup(drained.key, &mut words).ok()?;
     Some(hit.is_some_and(|hit| has(&hit.route, &old)))

@@ -1,30 +1,46 @@
 //! The frames of a WebSocket (RFC 6455 section 5.2), as far as one must know them to say goodbye between two of them.
 
-/// Bytes of the longest header: two, eight of a length, four of a mask.
-const HEADER_MAX: usize = 14;
-
 /// Opcode of a close frame.
 const CLOSE: u8 = 8;
 
-/// One direction of a WebSocket whose bytes pass by.
+/// One direction of a WebSocket whose bytes pass by. It is kept for each of them, so it is small.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Frames {
-    header: [u8; HEADER_MAX],
-    /// How much of the next header has come.
-    come: usize,
-    /// Bytes of the frame's payload that have not come.
+    /// Bytes of the frame's payload that have not come; in a header, as far as its length has come.
     left: u64,
+    next: Next,
+    /// Bytes of the length, and then of the mask, that the header still has.
+    length: u8,
+    mask: u8,
     /// A close frame has passed: nothing may follow it.
     is_closed: bool,
+}
+
+/// What the next byte is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Next {
+    /// Of the payload; behind it, the first one of a header.
+    #[default]
+    Payload,
+    /// The second one of a header.
+    Second,
+    /// A later one of a header.
+    Header,
 }
 
 impl Frames {
     /// These bytes pass, in any pieces.
     pub fn pass(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let payload = usize::try_from(self.left).map_or(bytes.len(), |n| n.min(bytes.len()));
-            self.left = self.left.saturating_sub(payload as u64);
+            let left = match self.next {
+                Next::Payload => self.left,
+                Next::Second | Next::Header => 0,
+            };
+            let payload = usize::try_from(left).map_or(bytes.len(), |n| n.min(bytes.len()));
             let (_, rest) = bytes.split_at_checked(payload).unwrap_or_default();
+            if payload > 0 {
+                self.left = left.saturating_sub(payload as u64);
+            }
             let Some((byte, rest)) = rest.split_first() else {
                 return;
             };
@@ -33,35 +49,38 @@ impl Frames {
         }
     }
 
-    /// A byte of a header; with the last one the payload begins.
+    /// A byte of a header; behind the last one the payload begins.
     fn pass_header(&mut self, byte: u8) {
-        if let Some(place) = self.header.get_mut(self.come) {
-            *place = byte;
+        match self.next {
+            Next::Payload => {
+                self.is_closed |= byte & 0x0f == CLOSE;
+                self.next = Next::Second;
+                return;
+            }
+            Next::Second => {
+                self.mask = if byte & 0x80 == 0 { 0 } else { 4 };
+                (self.length, self.left) = match byte & 0x7f {
+                    126 => (2, 0),
+                    127 => (8, 0),
+                    short => (0, short.into()),
+                };
+            }
+            Next::Header if self.length > 0 => {
+                self.length = self.length.saturating_sub(1);
+                self.left = self.left << 8 | u64::from(byte);
+            }
+            Next::Header => self.mask = self.mask.saturating_sub(1),
         }
-        self.come = self.come.saturating_add(1);
-        let [first, second, ..] = self.header;
-        let is_masked = second & 0x80 != 0;
-        let (bytes_of_length, short) = match second & 0x7f {
-            126 => (2, 0),
-            127 => (8, 0),
-            short => (0, short),
+        self.next = match (self.length, self.mask) {
+            (0, 0) => Next::Payload,
+            _ => Next::Header,
         };
-        let length_end = 2_usize.saturating_add(bytes_of_length);
-        let whole = length_end.saturating_add(if is_masked { 4 } else { 0 });
-        if self.come < 2 || self.come < whole {
-            return;
-        }
-        let long = self.header.get(2..length_end).unwrap_or_default();
-        let long = long.iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
-        self.left = long.saturating_add(short.into());
-        self.is_closed |= first & 0x0f == CLOSE;
-        self.come = 0;
     }
 
-    /// Whether a frame may be put in here: none is half said, and none has said that it is the last.
+    /// Whether a frame may be put in here: none is half said.
     #[must_use]
     pub fn are_whole(&self) -> bool {
-        self.come == 0 && self.left == 0
+        self.next == Next::Payload && self.left == 0
     }
 
     /// Whether the last frame has passed, or begun to.
@@ -122,6 +141,11 @@ mod tests {
             frames.pass(bytes);
             assert!(frames.are_whole() && frames.are_closed());
         }
+    }
+
+    #[test]
+    fn they_are_small() {
+        assert!(size_of::<Frames>() <= 16);
     }
 
     proptest! {

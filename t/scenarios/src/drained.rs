@@ -74,12 +74,12 @@ fn head(stream: &mut TcpStream) -> std::io::Result<()> {
 }
 
 /// A client that has upgraded and said `text`.
-fn client(server: &Server, protocol: &str, text: &[u8]) -> Result<TcpStream, String> {
+fn client(server: &Server, host: &str, protocol: &str, text: &[u8]) -> Result<TcpStream, String> {
     let open = || -> std::io::Result<TcpStream> {
         let mut stream = TcpStream::connect(("127.0.0.1", server.port(0)))?;
         stream.set_read_timeout(Some(LONG))?;
         let request = format!(
-            "GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: {protocol}\r\nConnection: upgrade\r\n\r\n"
+            "GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: {protocol}\r\nConnection: upgrade\r\n\r\n"
         );
         stream.write_all(request.as_bytes())?;
         head(&mut stream)?;
@@ -145,7 +145,7 @@ fn one(env: &Env, case: &Case) -> Result<(), String> {
     let server = Setup::new(env)?
         .file("conf/apps.json", &table(port, false))?
         .start(&conf(1, "drain_timeout 1s;"))?;
-    let mut client = client(&server, case.protocol, case.hears)?;
+    let mut client = client(&server, "a.test", case.protocol, case.hears)?;
     let stays = server.websocket("/", "Host: b.test").is_err();
     if !stays {
         return Err("an unknown host is served".into());
@@ -162,6 +162,73 @@ fn one(env: &Env, case: &Case) -> Result<(), String> {
     server.wait_log("drain_timeout is over", LONG)?;
     server.stop()
 }
+
+/// One of the hosts of a table, with its backend.
+fn route(host: &str, port: u16, drain: bool) -> String {
+    format!(r#""{host}": {{"backends": [{{"url": "http://127.0.0.1:{port}", "drain": {drain}}}]}}"#)
+}
+
+/// A WebSocket whose backend has ended it is nobody's any more, while its request waits for the client to go
+/// (`lingering_close`): what comes to be in its connection's place hears nothing.
+pub(super) fn of_nobody(env: &Env) -> Result<(), String> {
+    let ends = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
+    let ends_at = ends.local_addr().map_err(|e| e.to_string())?.port();
+    let one_answer = thread::spawn(move || -> std::io::Result<()> {
+        let (mut stream, _) = ends.accept()?;
+        head(&mut stream)?;
+        stream.write_all(b"HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n")
+    });
+    let (port, told) = speaker("websocket", b"")?;
+    let file = |drain| {
+        let routes = [
+            route("a.test", ends_at, drain),
+            route("b.test", port, drain),
+            route("c.test", port, false),
+        ];
+        format!("{{{}}}", routes.join(",")).into_bytes()
+    };
+    let waits =
+        "lingering_close always; lingering_time 60s; lingering_timeout 60s; access_log off;";
+    let conf = conf(1, "drain_timeout 1s;").replace("access_log off;", waits);
+    let server = Setup::new(env)?
+        .file("conf/apps.json", &file(false))?
+        .start(&conf)?;
+    let mut over = client(&server, "a.test", "websocket", b"")?;
+    one_answer
+        .join()
+        .map_err(|_| "no backend")?
+        .map_err(|e| e.to_string())?;
+    over.read_to_end(&mut Vec::new())
+        .map_err(|e| e.to_string())?;
+    // Connections that are free are taken again, the last one first.
+    let mut stays = client(&server, "c.test", "websocket", b"")?;
+    let mut drained = client(&server, "b.test", "websocket", b"")?;
+    server.write_file("conf/apps.json", &file(true))?;
+    drained
+        .read_to_end(&mut Vec::new())
+        .map_err(|e| e.to_string())?;
+    let heard = told.recv_timeout(LONG).map_err(|e| e.to_string())?;
+    if heard != GOING_AWAY_MASKED {
+        return Err(format!("the drained backend got {heard:x?}"));
+    }
+    stays
+        .shutdown(std::net::Shutdown::Write)
+        .map_err(|e| e.to_string())?;
+    let mut said = Vec::new();
+    stays.read_to_end(&mut said).map_err(|e| e.to_string())?;
+    let heard = told.recv_timeout(LONG).map_err(|e| e.to_string())?;
+    if !said.is_empty() || !heard.is_empty() {
+        return Err(format!(
+            "of another's goodbye the client got {said:x?}, the backend {heard:x?}"
+        ));
+    }
+    // nginx waits for them.
+    drop((over, stays, drained));
+    server.stop()
+}
+
+/// A client's close frame: 1001.
+const GOING_AWAY_MASKED: [u8; 8] = *b"\x88\x82\0\0\0\0\x03\xe9";
 
 /// How many WebSockets, and how many routes change meanwhile.
 const SOCKETS: usize = 200;

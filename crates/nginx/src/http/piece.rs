@@ -45,7 +45,7 @@ impl<'r> Request<'r> {
     }
 
     /// Whether the client asks for another protocol, such as WebSocket: the request may last for days.
-    fn asks_for_upgrade(self) -> bool {
+    pub fn asks_for_upgrade(self) -> bool {
         !self.fields().headers_in.upgrade.is_null()
     }
 

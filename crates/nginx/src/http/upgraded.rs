@@ -8,18 +8,28 @@
 use crate::event::worker::{self, OfLoop};
 use crate::ffi::guard;
 use crate::http::bits;
+use crate::http::piece::{Piece, words_of};
 use crate::http::request::Request;
 use crate::sys;
 use ngx::core::Status;
 use std::ffi::c_void;
 use std::ptr;
 
-/// Follows what passes in one direction.
+/// Who bytes are sent to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum To {
+    /// The client.
+    Client,
+    /// The backend.
+    Backend,
+}
+
+/// Follows what passes.
 pub trait Follow {
     /// These bytes have been sent.
-    fn passed(&mut self, bytes: &[u8]);
+    fn passed(&self, to: To, bytes: &[u8]);
     /// What may be sent as the last thing; None while something is half sent.
-    fn farewell(&self) -> Option<&'static [u8]>;
+    fn farewell(&self, to: To) -> Option<&'static [u8]>;
 }
 
 /// How often a goodbye is tried before the connection ends without.
@@ -27,27 +37,31 @@ const PATIENCE: u8 = 8;
 
 type Send = unsafe extern "C" fn(*mut sys::ngx_connection_t, *mut u8, usize) -> isize;
 
-/// One direction: the connection that its bytes are sent on.
+/// One direction.
 struct Side {
-    connection: *mut sys::ngx_connection_t,
     send: Send,
-    follow: *mut dyn Follow,
     /// The connection has not taken all that it was given last.
     is_full: bool,
     /// Goodbye is said, and nothing follows.
     is_said: bool,
 }
 
-/// A watched connection, in its request's pool.
+/// A watched connection, in its request's pool. There may be many of them for days, so it is small.
 struct Node {
     next: *mut Node,
     before: *mut Node,
     request: *mut sys::ngx_http_request_t,
+    /// The connection to the backend; nginx may close it long before the request ends.
+    backend: *mut sys::ngx_connection_t,
+    follow: *const dyn Follow,
     to_client: Side,
     to_backend: Side,
     tries: u8,
     has_ended: bool,
 }
+
+/// Words that are kept for a watched connection.
+pub const WORDS: usize = words_of::<Node>();
 
 /// Those of this worker, in a ring that begins with who is looked at next.
 struct Ring {
@@ -61,27 +75,44 @@ static RING: OfLoop<Ring> = OfLoop::new(Ring {
 });
 
 /// Watches the request's connection, whose upstream has just agreed to another protocol; for a header filter. None where
-/// there is nothing to watch, or no memory.
-pub fn watch<'r, F: Follow + 'r>(r: Request<'r>, to_client: F, to_backend: F) -> Option<()> {
-    const { assert!(!std::mem::needs_drop::<F>()) };
+/// there is nothing to watch, or no memory. [`WORDS`] of the piece are used.
+pub fn watch<'r, F: Follow>(
+    r: Request<'r>,
+    piece: Option<&Piece<'r>>,
+    follow: &'r F,
+) -> Option<()> {
     // SAFETY: a live request.
     let is_upgraded = unsafe { bits::gatehouse_request_is_upgraded(r.raw()) } != 0;
     if !worker::on_loop() || !is_upgraded {
         return None;
     }
+    // SAFETY: as above.
+    if let Some(node) = unsafe { node_of(r.raw()) } {
+        // Another upstream of the same request, after one whose answer could not be passed on.
+        node.has_ended = true;
+        return None;
+    }
     let client = r.fields().connection;
     // SAFETY: the request's upstream, in its pool.
     let backend = unsafe { (*r.fields().upstream).peer.connection };
-    let node = r.place(Node {
+    let follow: *const (dyn Follow + 'r) = follow;
+    let node = Node {
         next: ptr::null_mut(),
         before: ptr::null_mut(),
         request: r.raw(),
-        to_client: side(client, r.place(to_client)?)?,
-        to_backend: side(backend, r.place(to_backend)?)?,
+        backend,
+        // SAFETY: only the lifetime differs: it lives in the request's pool, as the node that points to it.
+        follow: unsafe {
+            std::mem::transmute::<*const (dyn Follow + 'r), *const dyn Follow>(follow)
+        },
+        // SAFETY: both connections are live.
+        to_client: unsafe { side(client) }?,
+        // SAFETY: as above.
+        to_backend: unsafe { side(backend) }?,
         tries: 0,
         has_ended: false,
-    })?;
-    let node = ptr::from_mut(node);
+    };
+    let node = ptr::from_mut(r.place_in(piece, node)?);
     // SAFETY: the request's pool.
     let cleanup = unsafe { sys::ngx_pool_cleanup_add(r.fields().pool, 0) };
     // SAFETY: null or the fresh cleanup.
@@ -96,18 +127,12 @@ pub fn watch<'r, F: Follow + 'r>(r: Request<'r>, to_client: F, to_backend: F) ->
     Some(())
 }
 
-fn side<'r, F: Follow + 'r>(
-    connection: *mut sys::ngx_connection_t,
-    follow: &'r mut F,
-) -> Option<Side> {
-    // SAFETY: live, as `watch` has seen.
-    let send = unsafe { (*connection).send }?;
-    let follow: *mut (dyn Follow + 'r) = follow;
+/// # Safety
+/// The connection is live.
+unsafe fn side(connection: *mut sys::ngx_connection_t) -> Option<Side> {
     Some(Side {
-        connection,
-        send,
-        // SAFETY: only the lifetime differs: it lives in the request's pool, as the node that points to it.
-        follow: unsafe { std::mem::transmute::<*mut (dyn Follow + 'r), *mut dyn Follow>(follow) },
+        // SAFETY: promised by the caller.
+        send: unsafe { (*connection).send }?,
         is_full: false,
         is_said: false,
     })
@@ -120,17 +145,36 @@ pub fn look(most: usize, mut is_to_end: impl FnMut(Request<'_>) -> bool) -> usiz
         let Some(node) = RING.with(Ring::turn).filter(|node| !node.is_null()) else {
             break;
         };
-        // SAFETY: a node leaves the ring before its request ends.
-        let request = unsafe { (*node).request };
+        // SAFETY: a node leaves the ring before its request ends, and nobody else has a reference to it.
+        let node = unsafe { &mut *node };
         // SAFETY: as above.
-        let has_ended = unsafe { (*node).has_ended };
-        // SAFETY: as above.
-        if !has_ended && is_to_end(unsafe { Request::new(request) }) {
-            // SAFETY: as above, and nobody else has a reference to it.
-            end(unsafe { &mut *node });
+        if node.is_going_on() && is_to_end(unsafe { Request::new(node.request) }) {
+            end(node);
         }
     }
     count
+}
+
+impl Node {
+    /// Whether nginx still passes its bytes on. It closes the connection to the backend first; the request may then wait
+    /// for its client to go (`lingering_close`), or go on elsewhere (`post_action`).
+    fn is_going_on(&self) -> bool {
+        // SAFETY: the request of a node is live.
+        let is_upgraded = unsafe { bits::gatehouse_request_is_upgraded(self.request) } != 0;
+        if self.has_ended || !is_upgraded {
+            return false;
+        }
+        // SAFETY: an upgraded request has its upstream.
+        let backend = unsafe { (*(*self.request).upstream).peer.connection };
+        backend == self.backend
+    }
+
+    fn side(&mut self, to: To) -> &mut Side {
+        match to {
+            To::Client => &mut self.to_client,
+            To::Backend => &mut self.to_backend,
+        }
+    }
 }
 
 impl Ring {
@@ -185,9 +229,9 @@ fn link(before: *mut Node, next: *mut Node) {
     unsafe { (*next).before = before };
 }
 
-/// Says goodbye to both sides and ends the connection; if something is half said, another time.
+/// Says goodbye to both sides and ends the connection, one that is going on; if something is half said, another time.
 fn end(node: &mut Node) {
-    let said = [&mut node.to_client, &mut node.to_backend].map(say);
+    let said = [To::Client, To::Backend].map(|to| say(node, to));
     node.tries = node.tries.saturating_add(1);
     if said != [true, true] && node.tries < PATIENCE {
         return;
@@ -198,19 +242,26 @@ fn end(node: &mut Node) {
     unsafe { bits::gatehouse_request_end_upgraded(node.request) };
 }
 
-fn say(side: &mut Side) -> bool {
+fn say(node: &mut Node, to: To) -> bool {
+    let (follow, backend, request) = (node.follow, node.backend, node.request);
+    let side = node.side(to);
     if side.is_said || side.is_full {
         return side.is_said;
     }
     // SAFETY: in the request's pool, as the node.
-    let Some(bytes) = (unsafe { (*side.follow).farewell() }) else {
+    let Some(bytes) = (unsafe { (*follow).farewell(to) }) else {
         return false;
     };
     side.is_said = true;
     if !bytes.is_empty() {
+        let connection = match to {
+            // SAFETY: the request is live.
+            To::Client => unsafe { (*request).connection },
+            To::Backend => backend,
+        };
         // A piece of it is as good as nothing: the connection ends at once.
         // SAFETY: the connection is live, and its own function only reads the bytes.
-        unsafe { (side.send)(side.connection, bytes.as_ptr().cast_mut(), bytes.len()) };
+        unsafe { (side.send)(connection, bytes.as_ptr().cast_mut(), bytes.len()) };
     }
     true
 }
@@ -250,11 +301,13 @@ unsafe extern "C" fn send(c: *mut sys::ngx_connection_t, bytes: *mut u8, size: u
         let Some(node) = (unsafe { node_of(request) }) else {
             return FAILED;
         };
-        let side = if node.to_client.connection == c {
-            &mut node.to_client
+        let to = if node.backend == c {
+            To::Backend
         } else {
-            &mut node.to_backend
+            To::Client
         };
+        let follow = node.follow;
+        let side = node.side(to);
         if side.is_said {
             // Nobody listens any more.
             return size as isize;
@@ -267,7 +320,7 @@ unsafe extern "C" fn send(c: *mut sys::ngx_connection_t, bytes: *mut u8, size: u
             // SAFETY: so many of nginx's bytes.
             let passed = unsafe { std::slice::from_raw_parts(bytes, count.min(size)) };
             // SAFETY: in the request's pool, as the node.
-            unsafe { (*side.follow).passed(passed) };
+            unsafe { (*follow).passed(to, passed) };
         }
         sent
     };
@@ -283,10 +336,12 @@ unsafe extern "C" fn forget(node: *mut c_void) {
     let body = || {
         RING.with(|ring| ring.remove(node));
         // SAFETY: live until the pool is freed, which happens after this.
-        let client = unsafe { &(*node).to_client };
+        let send = unsafe { (*node).to_client.send };
+        // SAFETY: as above; its request lies in that pool, too.
+        let client = unsafe { (*(*node).request).connection };
         // SAFETY: the client's connection outlives its request.
-        unsafe { (*client.connection).send = Some(client.send) };
+        unsafe { (*client).send = Some(send) };
     };
     // SAFETY: a null log is allowed.
-    unsafe { guard::run(ptr::null_mut(), "leaving an upgraded connection", (), body) };
+    unsafe { guard::run(ptr::null_mut(), "leaving an upgraded connection", (), body) }
 }
