@@ -47,6 +47,13 @@ impl Follow for Drained<'_> {
             To::Backend => Some(&GOING_AWAY_MASKED),
         }
     }
+
+    fn rest(&self, to: To, bytes: &[u8]) -> usize {
+        match self.is_websocket {
+            true => self.frames(to).get().rest(bytes),
+            false => 0,
+        }
+    }
 }
 
 /// Notes connections that are upgraded.

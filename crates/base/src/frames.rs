@@ -32,21 +32,33 @@ impl Frames {
     /// These bytes pass, in any pieces.
     pub fn pass(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let left = match self.next {
-                Next::Payload => self.left,
-                Next::Second | Next::Header => 0,
-            };
-            let payload = usize::try_from(left).map_or(bytes.len(), |n| n.min(bytes.len()));
-            let (_, rest) = bytes.split_at_checked(payload).unwrap_or_default();
-            if payload > 0 {
-                self.left = left.saturating_sub(payload as u64);
-            }
-            let Some((byte, rest)) = rest.split_first() else {
-                return;
-            };
-            self.pass_header(*byte);
-            bytes = rest;
+            bytes = self.step(bytes);
         }
+    }
+
+    /// How many of these bytes, which come next, belong to the frame that is half said; none where none is.
+    #[must_use]
+    pub fn rest(&self, bytes: &[u8]) -> usize {
+        let mut frames = *self;
+        let mut behind = bytes;
+        while !frames.are_whole() && !behind.is_empty() {
+            behind = frames.step(behind);
+        }
+        bytes.len().saturating_sub(behind.len())
+    }
+
+    /// What comes of a payload passes, or a byte of a header; returns what is behind.
+    fn step<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        if self.next == Next::Payload && self.left > 0 {
+            let count = usize::try_from(self.left).map_or(bytes.len(), |n| n.min(bytes.len()));
+            self.left = self.left.saturating_sub(count as u64);
+            return bytes.get(count..).unwrap_or_default();
+        }
+        let Some((byte, rest)) = bytes.split_first() else {
+            return bytes;
+        };
+        self.pass_header(*byte);
+        rest
     }
 
     /// A byte of a header; behind the last one the payload begins.
@@ -166,6 +178,8 @@ mod tests {
             let mut at = 0;
             while at < text.len() {
                 prop_assert_eq!(read.are_whole(), ends.contains(&at), "at {}", at);
+                let next = ends.iter().find(|end| **end >= at).unwrap_or(&at);
+                prop_assert_eq!(read.rest(&text[at..]), next - at);
                 let end = text.len().min(at + cut);
                 read.pass(&text[at..end]);
                 at = end;

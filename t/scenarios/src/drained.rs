@@ -227,6 +227,55 @@ pub(super) fn of_nobody(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
+/// Bytes of the long frames, which fit in no buffer of nginx's.
+const LONG_FRAME: usize = 70_000;
+
+/// A backend that never stops sending frames is drained: its client hears whole ones to the end, and then goodbye.
+pub(super) fn busy(env: &Env) -> Result<(), String> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
+    let port = listener.local_addr().map_err(|e| e.to_string())?.port();
+    let sends = thread::spawn(move || -> std::io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        head(&mut stream)?;
+        stream
+            .write_all(b"HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n")?;
+        let mut frame = b"\x82\x7f".to_vec();
+        frame.extend((LONG_FRAME as u64).to_be_bytes());
+        frame.resize(frame.len() + LONG_FRAME, b'.');
+        // Until nginx hears it no more.
+        while stream.write_all(&frame).is_ok() {}
+        Ok(())
+    });
+    let server = Setup::new(env)?
+        .file("conf/apps.json", &table(port, false))?
+        .start(&conf(1, "drain_timeout 1s;"))?;
+    let mut client = client(&server, "a.test", "websocket", b"")?;
+    server.write_file("conf/apps.json", &table(port, true))?;
+    let (mut length, mut last) = (0, Vec::new());
+    let mut piece = vec![0; LONG_FRAME];
+    loop {
+        let count = client.read(&mut piece).map_err(|e| e.to_string())?;
+        if count == 0 {
+            break;
+        }
+        length += count;
+        last.extend(piece.iter().take(count).copied());
+        last.drain(..last.len().saturating_sub(GOING_AWAY.len()));
+    }
+    sends
+        .join()
+        .map_err(|_| "no backend")?
+        .map_err(|e| e.to_string())?;
+    let frames = length.saturating_sub(GOING_AWAY.len());
+    if last != GOING_AWAY || frames == 0 || frames % (10 + LONG_FRAME) != 0 {
+        return Err(format!("{length} bytes came, the last {last:x?}"));
+    }
+    server.stop()
+}
+
+/// A server's close frame: 1001.
+const GOING_AWAY: [u8; 4] = *b"\x88\x02\x03\xe9";
+
 /// A client's close frame: 1001.
 const GOING_AWAY_MASKED: [u8; 8] = *b"\x88\x82\0\0\0\0\x03\xe9";
 

@@ -56,6 +56,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .beside_others()
         .needs(REDIS),
     Scenario::new("drain_timeout", drained::timeout).beside_others(),
+    Scenario::new("drain_timeout_busy", drained::busy).beside_others(),
     Scenario::new("drain_timeout_of_nobody", drained::of_nobody).beside_others(),
     Scenario::new("websockets_stay", drained::stay).beside_others(),
     Scenario::new("checks_crowd", checks::crowd).beside_others(),

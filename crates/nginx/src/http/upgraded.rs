@@ -30,6 +30,8 @@ pub trait Follow {
     fn passed(&self, to: To, bytes: &[u8]);
     /// What may be sent as the last thing; None while something is half sent.
     fn farewell(&self, to: To) -> Option<&'static [u8]>;
+    /// How many of these bytes, which are to be sent next, belong to what is half sent.
+    fn rest(&self, to: To, bytes: &[u8]) -> usize;
 }
 
 /// How often a goodbye is tried before the connection ends without.
@@ -42,6 +44,8 @@ struct Side {
     send: Send,
     /// The connection has not taken all that it was given last.
     is_full: bool,
+    /// It has taken nothing of that: TLS must be given all of it again.
+    is_owed: bool,
     /// Goodbye is said, and nothing follows.
     is_said: bool,
 }
@@ -134,6 +138,7 @@ unsafe fn side(connection: *mut sys::ngx_connection_t) -> Option<Side> {
         // SAFETY: promised by the caller.
         send: unsafe { (*connection).send }?,
         is_full: false,
+        is_owed: false,
         is_said: false,
     })
 }
@@ -148,7 +153,9 @@ pub fn look(most: usize, mut is_to_end: impl FnMut(Request<'_>) -> bool) -> usiz
         // SAFETY: a node leaves the ring before its request ends, and nobody else has a reference to it.
         let node = unsafe { &mut *node };
         // SAFETY: as above.
-        if node.is_going_on() && is_to_end(unsafe { Request::new(node.request) }) {
+        let request = unsafe { Request::new(node.request) };
+        // What one side has been told is not taken back.
+        if node.is_going_on() && (node.is_ending() || is_to_end(request)) {
             end(node);
         }
     }
@@ -164,9 +171,16 @@ impl Node {
         if self.has_ended || !is_upgraded {
             return false;
         }
+        // SAFETY: as above.
+        let upstream = unsafe { (*self.request).upstream };
         // SAFETY: an upgraded request has its upstream.
-        let backend = unsafe { (*(*self.request).upstream).peer.connection };
+        let backend = unsafe { (*upstream).peer.connection };
         backend == self.backend
+    }
+
+    /// Whether each side is told goodbye as soon as it can be.
+    fn is_ending(&self) -> bool {
+        self.tries > 0
     }
 
     fn side(&mut self, to: To) -> &mut Side {
@@ -233,9 +247,12 @@ fn link(before: *mut Node, next: *mut Node) {
 fn end(node: &mut Node) {
     let said = [To::Client, To::Backend].map(|to| say(node, to));
     node.tries = node.tries.saturating_add(1);
-    if said != [true, true] && node.tries < PATIENCE {
-        return;
+    if said == [true, true] || node.tries >= PATIENCE {
+        shut(node);
     }
+}
+
+fn shut(node: &mut Node) {
     node.has_ended = true;
     // nginx reads that it is over, at the loop's next turn.
     // SAFETY: an upgraded request has its upstream and the connection to it.
@@ -291,6 +308,44 @@ unsafe fn node_of<'a>(r: *mut sys::ngx_http_request_t) -> Option<&'a mut Node> {
 
 type Cleanup = unsafe extern "C" fn(*mut c_void);
 
+/// Sends bytes of nginx's, and says goodbye behind what is half sent when that is to be said.
+///
+/// # Safety
+/// The connection is live and the node's.
+unsafe fn pass_on(node: &mut Node, to: To, c: *mut sys::ngx_connection_t, all: &[u8]) -> isize {
+    let (follow, is_ending) = (node.follow, node.is_ending());
+    let side = node.side(to);
+    let wanted = if is_ending && !side.is_owed {
+        // SAFETY: in the request's pool, as the node.
+        let rest = unsafe { (*follow).rest(to, all) };
+        all.get(..rest).unwrap_or(all)
+    } else {
+        all
+    };
+    let mut sent = 0;
+    if !wanted.is_empty() {
+        // SAFETY: the connection's own function, called as nginx would; it only reads the bytes.
+        sent = unsafe { (side.send)(c, wanted.as_ptr().cast_mut(), wanted.len()) };
+        let passed = usize::try_from(sent).unwrap_or(0);
+        let passed = wanted.get(..passed).unwrap_or(wanted);
+        // SAFETY: as above.
+        unsafe { (*follow).passed(to, passed) };
+        side.is_owed = passed.is_empty() && wanted.len() == all.len();
+        side.is_full = passed.len() < wanted.len();
+    } else {
+        side.is_full = false;
+    }
+    if is_ending && say(node, to) {
+        if node.to_client.is_said && node.to_backend.is_said {
+            // At once: nginx would not stop reading from who never stops sending.
+            shut(node);
+        }
+        // Of the rest nobody hears.
+        return all.len() as isize;
+    }
+    sent
+}
+
 /// In the place of `c->send`.
 unsafe extern "C" fn send(c: *mut sys::ngx_connection_t, bytes: *mut u8, size: usize) -> isize {
     const FAILED: isize = Status::NGX_ERROR.0;
@@ -306,23 +361,14 @@ unsafe extern "C" fn send(c: *mut sys::ngx_connection_t, bytes: *mut u8, size: u
         } else {
             To::Client
         };
-        let follow = node.follow;
-        let side = node.side(to);
-        if side.is_said {
+        if node.side(to).is_said {
             // Nobody listens any more.
             return size as isize;
         }
-        // SAFETY: the connection's own function, called as nginx would.
-        let sent = unsafe { (side.send)(c, bytes, size) };
-        let count = usize::try_from(sent).unwrap_or(0);
-        side.is_full = count < size;
-        if count > 0 {
-            // SAFETY: so many of nginx's bytes.
-            let passed = unsafe { std::slice::from_raw_parts(bytes, count.min(size)) };
-            // SAFETY: in the request's pool, as the node.
-            unsafe { (*follow).passed(to, passed) };
-        }
-        sent
+        // SAFETY: nginx passes so many bytes.
+        let all = unsafe { std::slice::from_raw_parts(bytes, size) };
+        // SAFETY: the connection is live.
+        unsafe { pass_on(node, to, c, all) }
     };
     // SAFETY: nginx passes a live connection.
     let log = unsafe { (*c).log };
@@ -337,8 +383,10 @@ unsafe extern "C" fn forget(node: *mut c_void) {
         RING.with(|ring| ring.remove(node));
         // SAFETY: live until the pool is freed, which happens after this.
         let send = unsafe { (*node).to_client.send };
-        // SAFETY: as above; its request lies in that pool, too.
-        let client = unsafe { (*(*node).request).connection };
+        // SAFETY: as above.
+        let request = unsafe { (*node).request };
+        // SAFETY: it lies in that pool, too.
+        let client = unsafe { (*request).connection };
         // SAFETY: the client's connection outlives its request.
         unsafe { (*client).send = Some(send) };
     };
