@@ -78,7 +78,8 @@ struct Args {
     /// Run only so many files of t/, those that are most likely to notice: what they do not is for --again --together.
     #[arg(long, value_name = "FILES")]
     likely: Option<usize>,
-    /// Try so many faults of a file at once. Where nothing notices them, no test notices any; else each half is tried.
+    /// Try so many faults of a file at once, of each function one. Where nothing notices them, no test notices any, unless
+    /// one keeps another from being reached; else each half is tried.
     #[arg(long, value_name = "N", default_value_t = 1)]
     together: usize,
     /// Run only what --quick leaves out of t/: with --again, what is left of such a run.
@@ -157,15 +158,31 @@ fn run(args: &Args) -> Result<(), String> {
         }
     }
     for of_file in wanted_ones.chunk_by(|one, next| one.file == next.file) {
-        for together in of_file.chunks(args.together.max(1)) {
+        for together in groups(of_file, args.together) {
             if end.is_some_and(|end| Instant::now() >= end) {
                 break;
             }
-            settle(&trial, together, &mut results)?;
+            settle(&trial, &together, &mut results)?;
         }
     }
     println!("{}", results.counts(&mutants, &left));
     Ok(())
+}
+
+/// Faults that are tried together: so many at most, and of each function one, since one that returns hides the others.
+fn groups<'m>(mutants: &[&'m Mutant], most: usize) -> Vec<Vec<&'m Mutant>> {
+    let mut groups: Vec<Vec<&Mutant>> = Vec::new();
+    for mutant in mutants {
+        let takes = |group: &&mut Vec<&Mutant>| {
+            let is_apart = |one: &&Mutant| one.function != mutant.function;
+            group.len() < most && group.iter().all(is_apart)
+        };
+        match groups.iter_mut().find(takes) {
+            Some(group) => group.push(mutant),
+            None => groups.push(vec![mutant]),
+        }
+    }
+    groups
 }
 
 /// Tries faults together, and each half of them where that is noticed: a test that passes with all of them on is the

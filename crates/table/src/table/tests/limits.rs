@@ -5,7 +5,7 @@ use super::super::layout::slot_tag_is;
 use super::super::record::{AttachedRef, MAX_ATTACHED, PeerSlot};
 use super::{audit, find, key, memory, put, remove, route};
 use crate::route::{Match, Resolved};
-use crate::table::{Applied, Demand, LayoutError, Owner, Table, TooSmall};
+use crate::table::{Applied, ApplyError, Demand, LayoutError, LookupError, Owner, Table, TooSmall};
 use std::collections::HashMap;
 
 /// Whether a record takes a key of so many bytes, with an id, so many backends, a variable of so many bytes and blocks.
@@ -98,4 +98,15 @@ fn errors_say_what_is_wrong() {
         "table of layout 9"
     );
     assert_eq!(LayoutError::OtherSize.to_string(), "table of another size");
+    let too_small = LookupError::BufferTooSmall(7);
+    assert_eq!(too_small.to_string(), "record of 7 words");
+    assert_eq!(LookupError::Busy.to_string(), "record keeps changing");
+    for (error, words) in [
+        (ApplyError::Foreign(Owner::File), "key belongs to the file"),
+        (ApplyError::Foreign(Owner::Api), "key belongs to the API"),
+        (ApplyError::Full, "zone is full"),
+        (ApplyError::TooBig, "route is longer than 8192 bytes"),
+    ] {
+        assert_eq!(error.to_string(), words);
+    }
 }

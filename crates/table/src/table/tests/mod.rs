@@ -24,7 +24,9 @@ mod prepared;
 mod races;
 mod recognize;
 mod same_key;
+mod saved;
 mod scale;
+mod sweep;
 
 use crate::route::{Address, Endpoint, Key, Match, Options, Resolved};
 use crate::table::{Applied, ApplyError, Change, NoWriter, Owner, Table, Word, Writer};

@@ -176,3 +176,24 @@ fn a_mark_of_somebody_else_ends_at_its_time_or_is_taken_back() {
     );
     assert!(peer.available(100_000, &passive) && peer.fails() == 0);
 }
+
+#[test]
+fn a_probe_is_kept_until_it_is_forgotten() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    put(&table, "a", &route(&[1])).unwrap();
+    let peer = table.peer(peer_of(&table, "a")).unwrap();
+    for (up, at_ms) in [(true, 5), (false, 1 << 37), (true, 0)] {
+        let probe = Probe { up, at_ms, ..PROBE };
+        peer.set_probe(&probe);
+        assert_eq!(peer.probe(), Some(probe));
+    }
+    // Only the lower bits of a time are kept.
+    peer.set_probe(&Probe {
+        at_ms: (1 << 38) + 7,
+        ..PROBE
+    });
+    assert_eq!(peer.probe().unwrap().at_ms, 7);
+    peer.forget_probe();
+    assert_eq!(peer.probe(), None);
+}

@@ -85,3 +85,37 @@ proptest! {
         prop_assert!(has(&table, &prepared));
     }
 }
+
+#[test]
+fn whose_route_is_there() {
+    let same = There::Same {
+        owner: Some(Owner::Api),
+        is_noted: true,
+    };
+    assert!(same.is_of(&[Owner::File, Owner::Api]));
+    assert!(!same.is_of(&[Owner::File]));
+    assert!(There::Other(Some(Owner::File)).is_of(&[Owner::File]));
+    assert!(!There::Other(None).is_of(&[Owner::File]));
+}
+
+/// What a route says is bounded where it is read; a record holds no more than that either.
+#[test]
+fn options_out_of_bounds_make_no_record() {
+    use crate::route::Options;
+    let prepared = |max_conns, slow_start_ms| {
+        let mut route = Resolved {
+            endpoints: vec![endpoint(1, 1)],
+            ..Resolved::default()
+        };
+        route.endpoints[0].options = Options {
+            max_conns,
+            slow_start_ms,
+            ..Options::default()
+        };
+        Prepared::new(&key("a.test"), Owner::File, &route).is_ok()
+    };
+    let (most, longest) = (Options::MOST_CONNS, Options::MOST_SLOW_START_MS);
+    assert!(prepared(most, longest));
+    assert!(!prepared(most + 1, 0));
+    assert!(!prepared(0, longest + 1));
+}
