@@ -68,28 +68,3 @@ fn close(main: &Main, lookup: &Lookup) {
         peer.is_none_or(|peer| routes.is_in_use(peer))
     });
 }
-
-#[cfg(test)]
-mod tests {
-    use super::mark;
-    use gatehouse_table::table::PeerId;
-
-    #[test]
-    fn a_mark_tells_backend_and_name() {
-        let peer = PeerId::from_bits(0x7_1234_5678).unwrap();
-        let other = PeerId::from_bits(0x6_1234_5678).unwrap();
-        let all = [
-            mark(peer, None),
-            mark(peer, Some(b"a.test")),
-            mark(peer, Some(b"b.test")),
-            mark(other, None),
-        ];
-        for (number, one) in all.iter().enumerate() {
-            assert_eq!(all.iter().position(|mark| mark == one), Some(number));
-        }
-        for mark in &all[..3] {
-            assert_eq!(PeerId::from_bits(*mark), Some(peer));
-        }
-        assert_eq!(PeerId::from_bits(0), None);
-    }
-}
