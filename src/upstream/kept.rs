@@ -1,8 +1,9 @@
 //! Idle connections to backends: whose they are, and the end of those whose backend has left the table.
 
-use super::conf::{Lookup, Main};
+use super::conf::Main;
 use crate::Gatehouse;
 use gatehouse_nginx::event::timer::{self, Slot, Tick};
+use gatehouse_nginx::http::upstream;
 use gatehouse_nginx::running;
 use gatehouse_table::table::PeerId;
 
@@ -43,27 +44,23 @@ impl Tick for Closing {
     }
 
     fn tick() -> Option<u64> {
-        running::<Gatehouse, _>(|main| {
-            for lookup in &main.upstream.lookups {
-                close(&main.upstream, lookup);
-            }
-        });
+        running::<Gatehouse, _>(|main| close(&main.upstream));
         Some(PAUSE_MS)
     }
 }
 
-fn close(main: &Main, lookup: &Lookup) {
-    let Some(table) = main.table(&lookup.table) else {
-        return;
-    };
-    let routes = table.routes();
-    let Some(routes) = &routes else { return };
-    let now = routes.generation();
-    if lookup.looked_at.replace(now) == now {
+fn close(main: &Main) {
+    let changed = main.lookups.iter().filter_map(|lookup| {
+        let routes = main.table(&lookup.table)?.routes()?;
+        let now = routes.generation();
+        (lookup.looked_at.replace(now) != now).then_some((&lookup.slot, routes))
+    });
+    let changed: Vec<_> = changed.collect();
+    if changed.is_empty() {
         return;
     }
     // A connection without a mark is to a `server` of the block.
-    lookup.slot.close_kept(|mark| {
+    upstream::close_kept(&changed, |routes, mark| {
         let peer = PeerId::from_bits(mark);
         peer.is_none_or(|peer| routes.is_in_use(peer))
     });

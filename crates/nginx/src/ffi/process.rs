@@ -120,10 +120,7 @@ pub fn now() -> i64 {
     if let Some(fixed) = hooks::clock() {
         return fixed;
     }
-    // SAFETY: a plain global, which nginx reads the same way.
-    let time = unsafe { sys::ngx_cached_time };
-    // SAFETY: null or one of nginx's slots of times, which are statics.
-    unsafe { time.as_ref() }.map_or(0, |t| t.sec)
+    wall_clock().0
 }
 
 /// nginx's cached wall clock (ngx_timeofday()): seconds since 1970 and milliseconds of the second.

@@ -10,6 +10,7 @@ mod request;
 mod slot;
 
 pub use address::{Address, Chosen, NAME_MAX};
+pub use kept::close_kept;
 pub use slot::Slot;
 
 use crate::conf::{Conf, Error, Listed, Words, read, result};

@@ -29,7 +29,7 @@ pub struct Chosen<'r> {
     /// The name for SNI and verification when the backend speaks TLS.
     pub tls: Option<&'r [u8]>,
     /// Tells connections to this backend from others to the same address: nginx reuses a kept connection only for the same
-    /// mark, and [`Slot::close_kept`](super::Slot::close_kept) shows it again.
+    /// mark, and [`close_kept`](super::close_kept) shows it again.
     pub mark: u64,
 }
 

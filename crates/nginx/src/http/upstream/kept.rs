@@ -4,6 +4,7 @@
 //! though, which nginx closes one by one when it shuts down (ngx_close_idle_connections): the same is done here.
 
 use super::address::mark_of;
+use super::slot::Slot;
 use crate::event::worker;
 use crate::ffi::cycle;
 use crate::http::bits;
@@ -61,40 +62,50 @@ pub(super) unsafe fn conf(
     unsafe { slot.read() }
 }
 
-/// Closes the connections that are kept by this configuration of the keeper, if any, and whose mark is not wanted; how many.
-pub(super) fn close(conf: *mut c_void, is_wanted: impl Fn(u64) -> bool) -> usize {
-    if conf.is_null() || !worker::on_loop() {
-        return 0;
+/// Closes the idle connections to the backends of these `upstream` blocks whose [mark](super::Chosen::mark) is not wanted: all
+/// connections are gone through once, however many blocks there are.
+pub fn close_kept<T>(blocks: &[(&Slot, T)], is_wanted: impl Fn(&T, u64) -> bool) {
+    if !worker::on_loop() {
+        return;
     }
+    let mut keepers: Vec<(usize, &T)> = blocks
+        .iter()
+        .map(|(slot, of)| (slot.keeper.get().addr(), of))
+        .collect();
+    keepers.sort_unstable_by_key(|(keeper, _)| *keeper);
     // SAFETY: null or the running cycle; the reference ends with this line.
     let cycle = unsafe { cycle::running().as_ref() };
     let Some((first, count)) = cycle.map(|cycle| (cycle.connections, cycle.connection_n)) else {
-        return 0;
+        return;
     };
     if first.is_null() {
         // After a reload with `master_process off` nginx has none.
-        return 0;
+        return;
     }
-    let mut closed: usize = 0;
     for number in 0..count {
         // SAFETY: the cycle's connections, of that number.
         let connection = unsafe { first.add(number) };
+        let by_keeper = |conf: usize| {
+            let at = keepers.binary_search_by_key(&conf, |(keeper, _)| *keeper);
+            keepers.get(at.ok()?).map(|(_, of)| *of)
+        };
         // SAFETY: as above.
-        let mark = unsafe { mark_of_kept(connection, conf) };
-        if mark.is_some_and(|mark| !is_wanted(mark)) {
+        let kept = unsafe { mark_of_kept(connection, by_keeper) };
+        if kept.is_some_and(|(of, mark)| !is_wanted(of, mark)) {
             // SAFETY: an idle connection, whose handler closes it.
             unsafe { bits::gatehouse_connection_close_idle(connection) };
-            closed = closed.saturating_add(1);
         }
     }
-    closed
 }
 
-/// The mark of a connection that is kept by this configuration of the keeper.
+/// The mark of a connection that is kept by one of these configurations of the keeper, and whose that is.
 ///
 /// # Safety
 /// One of the running cycle's connections.
-unsafe fn mark_of_kept(connection: *mut sys::ngx_connection_t, conf: *mut c_void) -> Option<u64> {
+unsafe fn mark_of_kept<'t, T>(
+    connection: *mut sys::ngx_connection_t,
+    by_keeper: impl Fn(usize) -> Option<&'t T>,
+) -> Option<(&'t T, u64)> {
     // SAFETY: promised by the caller.
     if unsafe { bits::gatehouse_connection_is_idle(connection) } == 0 {
         return None;
@@ -105,9 +116,8 @@ unsafe fn mark_of_kept(connection: *mut sys::ngx_connection_t, conf: *mut c_void
         return None;
     }
     // SAFETY: what an idle connection points to is some structure of its owner, of a word at least.
-    if unsafe { (*kept).conf } != conf {
-        return None;
-    }
+    let conf = unsafe { (*kept).conf };
+    let of = by_keeper(conf.addr()).filter(|_| !conf.is_null())?;
     // SAFETY: the keeper's configuration stands at its beginning: it is what the keeper notes for a connection.
     let known = unsafe { (*kept).connection };
     if known != connection {
@@ -116,5 +126,6 @@ unsafe fn mark_of_kept(connection: *mut sys::ngx_connection_t, conf: *mut c_void
     // SAFETY: as above.
     let address = unsafe { &raw const (*kept).address };
     // SAFETY: nginx has copied all of an address there.
-    unsafe { mark_of(address.cast()) }
+    let mark = unsafe { mark_of(address.cast()) }?;
+    Some((of, mark))
 }

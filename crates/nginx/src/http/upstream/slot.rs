@@ -1,6 +1,5 @@
 //! What the glue remembers of an `upstream` block.
 
-use super::kept;
 use crate::conf::ConfLine;
 use crate::sys;
 use std::cell::{Cell, RefCell};
@@ -37,11 +36,6 @@ impl Slot {
     /// Whether the block has `server` lines of its own, which serve a miss.
     pub fn has_servers(&self) -> bool {
         self.has_servers.get()
-    }
-
-    /// Closes the idle connections to this block's backends whose [mark](super::Chosen::mark) is not wanted; how many.
-    pub fn close_kept(&self, is_wanted: impl Fn(u64) -> bool) -> usize {
-        kept::close(self.keeper.get(), is_wanted)
     }
 
     /// Where the balancing directive stands, when nginx has not taken it into use: another
