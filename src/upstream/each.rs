@@ -22,7 +22,7 @@ pub(super) const METRICS: &[Many] = &[
             kind: Kind::Counter,
             unit: "requests",
             labels: &["table", "backend", "code"],
-            text: "Requests that were sent to a backend, retries included, by the class of the status that it answered with (2xx); none: without an answer. In a table with more than 1,000 backends only of those that `?backends=PREFIX` asks for.",
+            text: "Requests that were sent to a backend, retries included, by the class of the status that it answered with (2xx); none: without an answer. They begin at 0 again when the zone gets another size, or the backend another place in it. In a table with more than 1,000 backends only of those that `?backends=PREFIX` asks for.",
         },
         begin: |wanted| Box::new(Backends::new(wanted, write_answers)),
     },
