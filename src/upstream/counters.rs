@@ -37,7 +37,19 @@ pub(super) const METRICS: &[Metric] = &[
             })
         },
     },
-    durations::METRIC,
+    Metric {
+        about: durations::ABOUT,
+        register: |main, counters| {
+            for table in main.upstream.looked_up() {
+                table.durations = counters(table.name(), durations::COUNTERS);
+            }
+        },
+        write: |main, part, samples| {
+            each(main, part, samples, |table, samples| {
+                durations::write(table.name(), table.durations, samples);
+            })
+        },
+    },
     Metric {
         about: About {
             name: "gatehouse_table_backends",

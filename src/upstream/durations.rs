@@ -1,7 +1,5 @@
 //! How long requests take.
 
-use super::table::UpstreamTable;
-use crate::metric::Metric;
 use gatehouse_base::metrics::{About, Kind, Samples};
 use gatehouse_nginx::{Counters, Request};
 
@@ -24,39 +22,26 @@ const BOUNDS: [(&str, u64); 13] = [
 /// The counters of a table: one for each bound, one for what takes longer, and the sum in milliseconds.
 const LONGER: usize = BOUNDS.len();
 const SUM: usize = LONGER + 1;
-const COUNTERS: usize = SUM + 1;
+pub(super) const COUNTERS: usize = SUM + 1;
 
-pub(super) const METRIC: Metric = Metric {
-    about: About {
-        name: "gatehouse_request_duration_seconds",
-        kind: Kind::Histogram,
-        unit: "seconds",
-        labels: &["table"],
-        text: "How long the requests took that looked up a table, from their first byte to the last of their answer ($request_time); WebSockets and other upgraded connections (101) are left out.",
-    },
-    register: |main, counters| {
-        for table in main.upstream.looked_up() {
-            table.durations = counters(table.name(), COUNTERS);
-        }
-    },
-    write: |main, part, samples| {
-        let table = main.upstream.tables.get(part);
-        if let Some(table) = table {
-            write(table, samples);
-        }
-        table.is_some()
-    },
+pub(super) const ABOUT: About = About {
+    name: "gatehouse_request_duration_seconds",
+    kind: Kind::Histogram,
+    unit: "seconds",
+    labels: &["table"],
+    text: "How long the requests took that looked up a table, from their first byte to the last of their answer ($request_time); WebSockets and other upgraded connections (101) are left out.",
 };
 
-fn write(table: &UpstreamTable, samples: &mut Samples<'_>) {
-    let counter = |number| table.durations.get(number);
+/// Writes those of a table.
+pub(super) fn write(table: &str, durations: Counters, samples: &mut Samples<'_>) {
+    let counter = |number| durations.get(number);
     let (Some(longer), Some(sum)) = (counter(LONGER), counter(SUM)) else {
         return;
     };
     let bounds = BOUNDS.iter().enumerate();
     let buckets = bounds.map(|(number, (bound, _))| (*bound, counter(number).unwrap_or(0)));
     let buckets: Vec<_> = buckets.collect();
-    samples.put_histogram(&[table.name()], &buckets, longer, sum);
+    samples.put_histogram(&[table], &buckets, longer, sum);
 }
 
 /// Counts a request that ends now.

@@ -1,6 +1,6 @@
 //! What a backend is called.
 
-use gatehouse_live::table::url_of;
+use gatehouse_live::table::{scheme, url_of};
 use gatehouse_table::table::BackendView;
 use std::borrow::Cow;
 
@@ -16,11 +16,7 @@ pub(super) fn url_in<'o>(backend: &BackendView<'_>, room: &'o mut Room) -> Cow<'
 
 /// How long it is; None when it does not fit.
 fn write(backend: &BackendView<'_>, room: &mut Room) -> Option<usize> {
-    let scheme: &[u8] = if backend.tls() {
-        b"https://"
-    } else {
-        b"http://"
-    };
+    let scheme = scheme(backend.tls()).as_bytes();
     let (first, rest) = room.split_at_mut_checked(scheme.len())?;
     first.copy_from_slice(scheme);
     let address = backend.address.write_to(rest)?;

@@ -131,7 +131,7 @@ impl Plan {
         };
         let (mut content, said) = (Content::default(), NameSet::default());
         let reading = Reading::besides(self.mode, needed);
-        let why = match read_all(world, files, reading, Into::Nothing, &mut content, &said) {
+        let why = match read_all(world, files, reading, Purpose::Nothing, &mut content, &said) {
             Ok(()) => Failure::Whole(room::refusal(zone, &content.read.demand)),
             Err(failure) if matches!(earlier, Earlier::Nothing) => failure,
             // The routes that they brought earlier are to stay.
@@ -202,7 +202,7 @@ impl<M: Memory> Filling<'_, M> {
         let ticket = self.table.take_ticket(&files.source());
         let mut content = Content::default();
         let reading = Reading::new(self.plan.mode);
-        let into = Into::New(self.table, self.plan.owner());
+        let into = Purpose::New(self.table, self.plan.owner());
         let read = read_all(self.world, files, reading, into, &mut content, &feed.said);
         let fits = room::check(self.zone, &content.read.demand).is_ok() && !content.is_full;
         if read.is_ok() && !fits {
@@ -272,7 +272,7 @@ impl<M: Memory> Filling<'_, M> {
     ) -> Result<(), Failure> {
         *content = Content::keeping()?;
         let reading = Reading::new(self.plan.mode);
-        let into = Into::Kept(self.table);
+        let into = Purpose::Kept(self.table);
         read_all(self.world, files, reading, into, content, &feed.said)?;
         room::check(self.zone, &content.read.demand).map_err(Failure::Whole)?;
         self.check_shrinkage(&content.read.keys)
@@ -361,7 +361,7 @@ impl Content {
 }
 
 /// What becomes of the routes that are read.
-enum Into<'t> {
+enum Purpose<'t> {
     /// They are only checked.
     Nothing,
     /// They are checked for a table that has some of them.
@@ -376,16 +376,16 @@ fn read_all(
     world: &dyn World,
     files: &RouteFiles,
     mut reading: Reading,
-    into: Into<'_>,
+    into: Purpose<'_>,
     content: &mut Content,
     said: &NameSet,
 ) -> Result<(), Failure> {
     let found = Look::new(&files.paths).finish(world);
     content.found = found.map_err(Failure::Unreadable)?;
     let (imprinter, known, mut writer) = match into {
-        Into::Nothing => (Imprinter::default(), None, None),
-        Into::Kept(table) => (table.imprinter(), Some(table), None),
-        Into::New(table, owner) => {
+        Purpose::Nothing => (Imprinter::default(), None, None),
+        Purpose::Kept(table) => (table.imprinter(), Some(table), None),
+        Purpose::New(table, owner) => {
             let writer = table.writer(world.now_ms());
             let writer = writer.map_err(|e| Failure::Whole(e.to_string()))?;
             (table.imprinter(), None, Some((writer, owner)))

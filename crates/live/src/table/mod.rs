@@ -53,4 +53,4 @@ pub use pulse::Pulse;
 pub use registering::{Act, Outcome, Registering, Unregistered};
 pub use shared::{RouteFiles, SharedTable};
 pub use state::{StateFeeder, StateFile};
-pub use telling::url_of;
+pub use telling::{scheme, url_of};

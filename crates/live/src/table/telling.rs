@@ -29,9 +29,14 @@ impl Telling {
     }
 }
 
+/// What a backend's URL begins with.
+#[must_use]
+pub fn scheme(tls: bool) -> &'static str {
+    if tls { "https://" } else { "http://" }
+}
+
 /// A backend, as events name it.
 #[must_use]
 pub fn url_of(backend: &BackendView<'_>) -> String {
-    let scheme = if backend.tls() { "https" } else { "http" };
-    format!("{scheme}://{}", backend.address)
+    format!("{}{}", scheme(backend.tls()), backend.address)
 }

@@ -55,7 +55,7 @@ impl Candidate {
 /// The backends of a route that may be tried now: of the group whose turn it is (primaries, then backups), not tried
 /// yet, usable by the location, and in good health.
 pub struct Candidates<'a, W = AtomicU64> {
-    pub(super) table: &'a Lines<'a, W>,
+    pub(super) lines: &'a Lines<'a, W>,
     pub(super) route: &'a RouteView<'a>,
     pub(super) tries: &'a Tries,
     /// The clock of the event loop.
@@ -120,7 +120,7 @@ impl<'a, W: Word> Candidates<'a, W> {
     /// The shared state of a candidate's peer; `None` when the peer has left the table.
     #[must_use]
     pub fn peer(&self, candidate: &Candidate) -> Option<Peer<'a, W>> {
-        self.table.peer(candidate.packed.peer())
+        self.lines.peer(candidate.packed.peer())
     }
 
     /// 64 random bits, the same all through one choice.
@@ -133,7 +133,7 @@ impl<'a, W: Word> Candidates<'a, W> {
         self.tries.admits(candidate.index, candidate.packed)
             && self.peer(candidate).is_none_or(|peer| {
                 peer.available(self.now_ms, self.passive)
-                    && self.checks.admit(self.table, &peer, self.now_ms)
+                    && self.checks.admit(self.lines, &peer, self.now_ms)
                     && self.may_take_more(candidate, &peer)
             })
     }
@@ -227,10 +227,10 @@ impl<'a, W: Word> Candidates<'a, W> {
         };
         let weights = (first.weight(), second.weight());
         let first_wins = match (first_may, second_may) {
-            (true, true) => self.table.turn_of_two(cell, weights),
+            (true, true) => self.lines.turn_of_two(cell, weights),
             (false, false) => return None,
             (is_first, _) => {
-                self.table.take_turn_of_two(cell, weights, is_first, CREDIT);
+                self.lines.take_turn_of_two(cell, weights, is_first, CREDIT);
                 is_first
             }
         };
@@ -240,7 +240,7 @@ impl<'a, W: Word> Candidates<'a, W> {
     fn add_within(&self, candidate: &Candidate, delta: i32, most: i32) -> i32 {
         match candidate.packed.cell() {
             NO_CELL => delta,
-            cell => self.table.add_within(cell, delta, most),
+            cell => self.lines.add_within(cell, delta, most),
         }
     }
 
@@ -259,7 +259,7 @@ impl<'a, W: Word> Candidates<'a, W> {
             return Some(first);
         };
         let weights = (first.weight(), second.weight());
-        let first_is_next = self.table.turn_of_two(cell, weights);
+        let first_is_next = self.lines.turn_of_two(cell, weights);
         Some(if first_is_next { first } else { second })
     }
 
@@ -277,7 +277,7 @@ impl<'a, W: Word> Candidates<'a, W> {
     fn add_weight(&self, candidate: &Candidate, delta: i32) -> i32 {
         match candidate.packed.cell() {
             NO_CELL => delta,
-            cell => self.table.add_to_cell(cell, delta),
+            cell => self.lines.add_to_cell(cell, delta),
         }
     }
 }

@@ -17,13 +17,13 @@ impl Checks {
     #[inline]
     pub(super) fn admit<W: Word>(
         self,
-        table: &Lines<'_, W>,
+        lines: &Lines<'_, W>,
         peer: &Peer<'_, W>,
         now_ms: u64,
     ) -> bool {
         self.allow(peer) || {
             peer.note_wanted(now_ms);
-            table.is_in_panic()
+            lines.is_in_panic()
         }
     }
 

@@ -99,26 +99,26 @@ impl Selection {
     pub fn choose<W: Word>(
         &mut self,
         rules: &Rules<'_, W>,
-        table: &Lines<'_, W>,
+        lines: &Lines<'_, W>,
         route: &RouteView<'_>,
         now_ms: u64,
     ) -> Option<Candidate> {
         self.trying = None;
-        if let Some(next) = self.next_of_session(rules, table, route, now_ms) {
+        if let Some(next) = self.next_of_session(rules, lines, route, now_ms) {
             return Some(next);
         }
         if let Some(only) = self.tries.only {
-            return self.only(usize::from(only), rules, table, route, now_ms);
+            return self.only(usize::from(only), rules, lines, route, now_ms);
         }
         loop {
-            if let Some(next) = self.next_of_group(rules, table, route, now_ms) {
+            if let Some(next) = self.next_of_group(rules, lines, route, now_ms) {
                 return Some(next);
             }
             if self.tries.backup {
                 return None;
             }
             self.tries.backup = true;
-            if let Some(next) = self.next_of_session(rules, table, route, now_ms) {
+            if let Some(next) = self.next_of_session(rules, lines, route, now_ms) {
                 return Some(next);
             }
         }
@@ -128,7 +128,7 @@ impl Selection {
     fn next_of_session<W: Word>(
         &mut self,
         rules: &Rules<'_, W>,
-        table: &Lines<'_, W>,
+        lines: &Lines<'_, W>,
         route: &RouteView<'_>,
         now_ms: u64,
     ) -> Option<Candidate> {
@@ -142,9 +142,9 @@ impl Selection {
             index: index.into(),
             packed,
         };
-        let peer = table.peer(packed.peer())?;
+        let peer = lines.peer(packed.peer())?;
         let is_well = peer.available(now_ms, rules.passive)
-            && rules.checks.admit(table, &peer, now_ms)
+            && rules.checks.admit(lines, &peer, now_ms)
             && peer.chosen(now_ms, rules.passive);
         if !is_well || !self.begin(rules, &peer, &chosen, (route, now_ms)) {
             return None;
@@ -156,14 +156,14 @@ impl Selection {
     fn next_of_group<W: Word>(
         &mut self,
         rules: &Rules<'_, W>,
-        table: &Lines<'_, W>,
+        lines: &Lines<'_, W>,
         route: &RouteView<'_>,
         now_ms: u64,
     ) -> Option<Candidate> {
         loop {
-            let next = self.next_of_policy(rules, table, route, now_ms)?;
+            let next = self.next_of_policy(rules, lines, route, now_ms)?;
             self.tries.mark(next.index);
-            let Some(peer) = table.peer(next.packed.peer()) else {
+            let Some(peer) = lines.peer(next.packed.peer()) else {
                 return Some(next);
             };
             // After its window a failed peer gets one request to prove itself, from whichever worker is first.
@@ -178,12 +178,12 @@ impl Selection {
     fn next_of_policy<W: Word>(
         &self,
         rules: &Rules<'_, W>,
-        table: &Lines<'_, W>,
+        lines: &Lines<'_, W>,
         route: &RouteView<'_>,
         now_ms: u64,
     ) -> Option<Candidate> {
         let mut candidates = Candidates {
-            table,
+            lines,
             route,
             tries: &self.tries,
             now_ms,
@@ -206,13 +206,13 @@ impl Selection {
         &mut self,
         index: usize,
         rules: &Rules<'_, W>,
-        table: &Lines<'_, W>,
+        lines: &Lines<'_, W>,
         route: &RouteView<'_>,
         now_ms: u64,
     ) -> Option<Candidate> {
         let packed = route.packed().nth(index)?;
         let only = Candidate { index, packed };
-        if let Some(peer) = table.peer(packed.peer()) {
+        if let Some(peer) = lines.peer(packed.peer()) {
             peer.chosen(now_ms, rules.passive);
             if !self.begin(rules, &peer, &only, (route, now_ms)) {
                 return None;
@@ -249,7 +249,7 @@ impl Selection {
     pub fn done<W: Word>(
         &mut self,
         rules: &Rules<'_, W>,
-        table: &Lines<'_, W>,
+        lines: &Lines<'_, W>,
         sample: &Sample,
         now_ms: u64,
     ) -> Ended {
@@ -257,7 +257,7 @@ impl Selection {
             return Ended::default();
         };
         let id = trying.peer;
-        let Some(peer) = table.peer(id) else {
+        let Some(peer) = lines.peer(id) else {
             trying.forget(rules);
             return Ended::default();
         };

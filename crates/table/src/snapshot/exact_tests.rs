@@ -1,23 +1,12 @@
 //! Files to the last byte: what each version of the module reads and writes alike, and the bounds of what is read.
 
 use super::decode::Bytes;
+use super::tests::All;
 use super::{Fault, Head, MAGIC, MAX_BLOCK, Snapshot, VERSION, read};
 use crate::route::{Match, Options, Protocol, ProxyHeader, Resolved};
 use crate::table::tests::{endpoint, key, memory, writer};
-use crate::table::{Change, Keys, Owner, RouteView, Table, Walk};
+use crate::table::{Change, Owner, Table};
 use std::convert::Infallible;
-
-struct All<'s>(&'s mut Snapshot);
-
-impl Walk for All<'_> {
-    fn wants(&mut self, _: usize, _: u64) -> bool {
-        true
-    }
-
-    fn show(&mut self, route: &RouteView<'_>, keys: &Keys<'_>) {
-        self.0.add(route, keys);
-    }
-}
 
 /// A file of one route for each of these backends' options, with an owner each.
 fn file_of(mode: Match, options: &[Options]) -> (Vec<u8>, u64) {

@@ -40,7 +40,7 @@ fn own(owner: Owner, route: &Resolved<'_>) -> Own {
 
 type Content = BTreeMap<Vec<u8>, Own>;
 
-struct All<'s>(&'s mut Snapshot);
+pub(super) struct All<'s>(pub(super) &'s mut Snapshot);
 
 impl Walk for All<'_> {
     fn wants(&mut self, _: usize, _: u64) -> bool {

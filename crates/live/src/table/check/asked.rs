@@ -1,5 +1,6 @@
 //! Who is checked, and who does it.
 
+use crate::table::telling::scheme;
 use gatehouse_table::route::Address;
 use gatehouse_table::table::{BackendView, PeerId};
 use std::fmt;
@@ -67,10 +68,10 @@ fn tls_name<'r>(backend: &BackendView<'r>) -> Option<&'r str> {
 impl fmt::Display for Target {
     /// As URLs of backends have it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        f.write_str(scheme(self.tls.is_some()))?;
         match &self.place {
-            Place::Inet(address) => write!(f, "{scheme}://{address}"),
-            Place::Unix(path) => write!(f, "{scheme}://unix:{path}"),
+            Place::Inet(address) => write!(f, "{address}"),
+            Place::Unix(path) => write!(f, "unix:{path}"),
         }
     }
 }
