@@ -2,6 +2,7 @@
 
 use super::attached::Content;
 use super::cells::cells_for;
+use super::peers::Identity;
 use super::record::{AttachedRef, First, NO_CELL, Packed, PeerId, PeerSlot};
 use super::view::RouteView;
 use super::{Table, Word};
@@ -86,9 +87,11 @@ impl<W: Word> Table<'_, W> {
     ) -> Option<Parts> {
         let mut cells = KeptCells::new(self, old);
         let mut new = Parts::default();
-        for (index, endpoint) in endpoints.iter().enumerate() {
+        let identities: Vec<Identity> = endpoints.iter().map(|e| self.identity(e)).collect();
+        self.fetch_peers(&identities);
+        for (index, identity) in identities.into_iter().enumerate() {
             let balanced = index < cells_for(endpoints.len());
-            let Some(slot) = self.take_peer(endpoint, balanced, &mut cells) else {
+            let Some(slot) = self.take_peer(identity, balanced, &mut cells) else {
                 self.give_back(&new, old);
                 return None;
             };
@@ -110,11 +113,10 @@ impl<W: Word> Table<'_, W> {
 
     fn take_peer(
         &self,
-        endpoint: &Endpoint<'_>,
+        identity: Identity,
         balanced: bool,
         kept: &mut KeptCells,
     ) -> Option<PeerSlot> {
-        let identity = self.identity(endpoint);
         let peer = self.pressing(|table| table.hold_peer(identity))?;
         let kept = kept.take(peer);
         let cell = match kept {

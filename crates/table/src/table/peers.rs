@@ -11,6 +11,7 @@ use super::record::PeerId;
 use super::{Table, Word, hash};
 use crate::route::{Address, Endpoint, Protocol};
 use rapidhash::v3::RapidSecrets;
+use std::hint::black_box;
 use std::net::SocketAddr;
 
 const LINKS: usize = 0;
@@ -108,6 +109,19 @@ impl<W: Word> Table<'_, W> {
         let at = self.tail_at(line, LINKS);
         self.mem
             .store(at, self.mem.load(at) & !NEXT | u64::from(next) & NEXT);
+    }
+
+    /// Asks for the memory that [`Self::find_peer`] will read for each of these, so that the processor waits for all of
+    /// it at once: of a large table it has next to nothing in its caches.
+    pub(super) fn fetch_peers(&self, identities: &[Identity]) {
+        let heads = identities
+            .iter()
+            .map(|one| self.mem.load(self.chain_at(*one)) as u32);
+        let heads: Vec<u32> = heads.collect();
+        for line in heads {
+            black_box(self.mem.load(self.tail_at(line, IDENTITY)));
+            black_box(self.mem.load(Self::live_at(line, FAILS)));
+        }
     }
 
     /// The peer of this identity, where it is to stay.
