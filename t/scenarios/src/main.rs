@@ -33,6 +33,7 @@ mod metrics_backends;
 mod name_server;
 mod names;
 mod names_kept;
+mod open_loop;
 mod pages;
 mod panic;
 mod prometheus;

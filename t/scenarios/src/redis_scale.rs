@@ -12,6 +12,7 @@ use nginx_prove::env::Env;
 use nginx_prove::poll;
 use nginx_prove::server::{Server, request_to};
 
+use crate::open_loop;
 use crate::redis_server::{Client, Redis, write_command};
 use crate::redis_site::{cpu_of, start, url, wait_answer};
 
@@ -24,13 +25,21 @@ const CONF: &str = "
 worker_processes 2;
 http {
     upstream_table apps { zone 256m; redis 127.0.0.1:REDIS; }
-    upstream backend { upstream_lookup apps $host; }
+    upstream backend { upstream_lookup apps $host; keepalive 64; }
+    proxy_http_version 1.1;
+    proxy_set_header Connection '';
     access_log off;
     server {
         listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
         add_header X-Id $upstream_lookup_id;
+        keepalive_requests 1000000;
         location / { proxy_pass http://backend; }
         location = /still { return 200 still; }
+    }
+    server {
+        listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+        keepalive_requests 1000000;
+        return 200 live;
     }
 }";
 
@@ -51,6 +60,13 @@ fn backend(n: u64) -> String {
         (n >> 8) & 255,
         n & 255
     )
+}
+
+/// Hosts that somebody asks for: the backend of each is nginx's own second server.
+const ASKED: u64 = 1_000;
+
+fn asked(n: u64) -> String {
+    format!("asked{}.test", n * 7919 % ASKED)
 }
 
 fn fill(redis: &Redis, hosts: u64) -> Result<(), String> {
@@ -176,6 +192,65 @@ fn seen_after(redis: &Redis, server: &Server, count: u64) -> Result<Duration, St
     Err(format!("a change was not seen: {id}"))
 }
 
+/// What requests take at half of the rate that is possible, with and without changes, in turns.
+fn beside_changes(server: &Server, redis: &Redis, plan: Plan) -> Result<(), String> {
+    let (port, time) = (server.port(0), plan.time);
+    let rate = open_loop::most(port, time, asked)? / 2.0;
+    let mut best = f64::INFINITY;
+    for _ in 0..plan.rounds {
+        let idle = open_loop::at_rate(port, time, rate, asked)?;
+        let changes = Changes::start(redis, plan);
+        let busy = open_loop::at_rate(port, time, rate, asked);
+        let (busy, count) = (busy?, changes.end()?);
+        let of = |all: &open_loop::Latencies| {
+            let [half, most] = [500, 990].map(|count| all.of_thousand(count));
+            format!("{} requests, median {half:?}, 99 % {most:?}", all.count())
+        };
+        println!(
+            "# {rate:.0} requests a second: {}; beside {count} changes {}",
+            of(&idle),
+            of(&busy)
+        );
+        let [idle, busy] = [idle, busy].map(|all| all.of_thousand(990).as_secs_f64());
+        best = best.min(busy / idle);
+    }
+    println!("# 99 % beside changes, of that without, in the best round: {best:.2}");
+    Ok(())
+}
+
+/// How a measurement goes.
+#[derive(Clone, Copy)]
+struct Plan {
+    hosts: u64,
+    /// Changes a second.
+    changes: u64,
+    time: Duration,
+    rounds: u32,
+}
+
+/// Changes that go on until they are ended.
+struct Changes {
+    stop: Arc<AtomicBool>,
+    done: Arc<AtomicU64>,
+    thread: thread::JoinHandle<Result<(), String>>,
+}
+
+impl Changes {
+    fn start(redis: &Redis, plan: Plan) -> Self {
+        let (stop, done) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+        let (stop2, done2, port) = (Arc::clone(&stop), Arc::clone(&done), redis.port());
+        let thread = thread::spawn(move || change(port, plan.hosts, plan.changes, &stop2, &done2));
+        Self { stop, done, thread }
+    }
+
+    /// How many there were.
+    fn end(self) -> Result<u64, String> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().map_err(|_| "the writer panicked")??;
+        Ok(self.done.load(Ordering::Relaxed))
+    }
+}
+
 pub(super) fn run(env: &Env) -> Result<(), String> {
     let hosts = number("REDIS_HOSTS", 20_000);
     let rate = number("REDIS_CHANGES", 2_000);
@@ -209,12 +284,20 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
         ));
     }
 
-    let (stop, done) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicU64::new(0)),
-    );
-    let (stop2, done2, port) = (Arc::clone(&stop), Arc::clone(&done), redis.port());
-    let writer = thread::spawn(move || change(port, hosts, rate, &stop2, &done2));
+    let plan = Plan {
+        hosts,
+        changes: rate,
+        time: Duration::from_secs((seconds / 6).max(1)),
+        rounds: if seconds < 10 { 1 } else { 3 },
+    };
+    let app = url(server.port(1));
+    for n in 0..ASKED {
+        redis.route(&asked(n), &[&app])?;
+    }
+    wait_answer(&server, &asked(ASKED - 1), "200")?;
+    beside_changes(&server, &redis, plan)?;
+
+    let changing = Changes::start(&redis, plan);
     let probe = Probe::start(server.port(0));
     let begun = Instant::now();
     let mut times = Vec::new();
@@ -223,10 +306,8 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
         thread::sleep(Duration::from_millis(20));
     }
     let took = begun.elapsed();
-    stop.store(true, Ordering::Relaxed);
-    writer.join().map_err(|_| "the writer panicked")??;
+    let changes = changing.end()?;
     probe.report("during the changes");
-    let changes = done.load(Ordering::Relaxed);
     let per_second = changes as f64 / took.as_secs_f64();
     let (half, most) = (percentile(&mut times, 50), percentile(&mut times, 99));
     println!(
