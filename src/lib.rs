@@ -51,6 +51,8 @@ const FAMILIES: &[Family] = &[
     #[cfg(feature = "hooks")]
     hooks::slots::FAMILY,
     #[cfg(feature = "hooks")]
+    hooks::processes::FAMILY,
+    #[cfg(feature = "hooks")]
     hooks::requests::FAMILY,
     #[cfg(feature = "hooks")]
     hooks::FAMILY,

@@ -13,6 +13,7 @@ our $Content = <<'_EOC_';
     location = /paged { test_content status 404; error_page 404 /page; }
     location = /page { return 200 "the page"; }
     location = /panic { test_content panic; }
+    location = /lost { test_content lost; }
     location = /broken { test_content broken; }
     location = /failing { test_content failing; }
     location = /header { test_content header X-Good "a\tb"; }
@@ -133,3 +134,12 @@ qr/\[alert\] .*internal error at src\/hooks\/requests\.rs:\d+: test_content brok
 ! Set-Cookie", "! X", "Content-Type: text/html", "Content-Type: text/html"]
 --- error_log
 a reply with a header that cannot be sent
+
+=== TEST 13: a panic of the task that makes the reply is a 500 at once, and the worker goes on
+--- config eval: $::Content
+--- request eval
+["GET /lost", "GET /"]
+--- error_code eval
+[500, 200]
+--- error_log eval
+qr/\[alert\] .*internal error at src\/hooks\/requests\.rs:\d+: test_content lost, while testing an answer/

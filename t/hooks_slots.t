@@ -103,3 +103,20 @@ GET /
 --- error_log
 test_slots: yes, yes 1, no, no 1, no, too soon, none
 --- log_level: notice
+
+=== TEST 9: a zone made for slots of a size has room for them, and not much more
+--- http_config
+test_slots for:100 room:100;
+test_slots for:1000000 room:1000000;
+test_slots for:20000000 room:20000000;
+--- config
+location = / { return 204; }
+--- request
+GET /
+--- error_code: 204
+--- error_log
+test_slots: room enough
+--- no_error_log
+too little room
+to spare
+--- log_level: notice

@@ -2,6 +2,7 @@
 //! a release; `scripts/check-symbols` proves it.
 #![allow(clippy::panic)] // what this file is for
 
+pub(crate) mod processes;
 pub(crate) mod requests;
 pub(crate) mod slots;
 pub(crate) mod tasks;
@@ -26,7 +27,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 pub(crate) struct Main {
     wanted: Vec<Where>,
     redirects: bool,
+    refuses: bool,
     stop_feeder: Option<PathBuf>,
+    processes: processes::Main,
     slots: slots::Main,
     tasks: tasks::Main,
 }
@@ -36,6 +39,7 @@ pub(crate) struct Main {
 pub(crate) struct Loc {
     wanted: Option<Where>,
     redirect: Option<&'static str>,
+    refuses: Option<u16>,
     requests: requests::Loc,
 }
 
@@ -149,6 +153,21 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
         },
     },
     Directive {
+        name: c"test_filter_status",
+        syntax: "status",
+        default: None,
+        contexts: Contexts::LOCATION,
+        args: Args::Exactly(1),
+        text: "A header filter that answers with this status instead, after ours: as another module may.",
+        set: |cf| {
+            let word = word(cf, 1)?;
+            let status = word.parse().map_err(|_| cf.invalid(&word))?;
+            cf.main().hooks.refuses = true;
+            cf.loc().hooks.refuses = Some(status);
+            Ok(())
+        },
+    },
+    Directive {
         name: c"test_clock",
         syntax: "epoch",
         default: None,
@@ -249,6 +268,9 @@ fn install_first(installer: &mut Installer<'_, Gatehouse>) -> Result<(), Error> 
     if installer.main().hooks.redirects {
         installer.phase::<Elsewhere>()?;
     }
+    if installer.main().hooks.refuses {
+        installer.header_filter::<Refusing>();
+    }
     Ok(())
 }
 
@@ -267,6 +289,22 @@ impl Handler for Elsewhere {
             },
             None => Outcome::Declined,
         }
+    }
+}
+
+/// `test_filter_status`
+struct Refusing;
+
+impl HeaderFilter for Refusing {
+    fn next() -> &'static NextFilter {
+        static NEXT: NextFilter = NextFilter::new();
+        &NEXT
+    }
+
+    fn run(_: Request<'_>) {}
+
+    fn instead(r: Request<'_>) -> Option<u16> {
+        r.loc::<Gatehouse>().hooks.refuses
     }
 }
 

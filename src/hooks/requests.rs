@@ -4,12 +4,13 @@
 use crate::Gatehouse;
 use crate::family::Family;
 use gatehouse_nginx::event::sleep::sleep;
+use gatehouse_nginx::event::task;
 use gatehouse_nginx::ffi::log;
 use gatehouse_nginx::ffi::process;
-use gatehouse_nginx::http::body::Body;
+use gatehouse_nginx::http::body::{Body, BodyReader};
 use gatehouse_nginx::http::content::{Answer, Content};
 use gatehouse_nginx::http::fetch::Fetcher;
-use gatehouse_nginx::http::phase::{Installer, Outcome, Phase};
+use gatehouse_nginx::http::phase::{Handler, Installer, Outcome, Phase};
 use gatehouse_nginx::http::reply::{Next, Producer, Reply};
 use gatehouse_nginx::http::waiting::{Begin, Waiting};
 use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level, Request};
@@ -26,7 +27,7 @@ pub(crate) const FAMILY: Family = Family {
 const DIRECTIVES: &[Directive<Gatehouse>] = &[
     Directive {
         name: c"test_content",
-        syntax: "echo | stream [pieces] | made | ticks | status code | panic | broken | failing | header name value",
+        syntax: "echo | late | lost | stream [pieces] | made | ticks | status code | panic | broken | failing | header name value",
         default: None,
         contexts: Contexts::LOCATION,
         args: Args::Between(1, 3),
@@ -42,6 +43,18 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
         text: "Has requests wait in the access phase. `fetch`: lets in whom that location answers 200, and logs its body.",
         set: set_wait,
     },
+    Directive {
+        name: c"test_log",
+        syntax: "",
+        default: None,
+        contexts: Contexts::LOCATION,
+        args: Args::Exactly(0),
+        text: "Logs the end of a request, when nginx writes its access log.",
+        set: |cf| {
+            cf.loc().hooks.requests.logs = true;
+            Ok(())
+        },
+    },
 ];
 
 /// What a location does.
@@ -49,10 +62,15 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
 pub(crate) struct Loc {
     content: Option<Kind>,
     wait: Option<Wait>,
+    logs: bool,
 }
 
 enum Kind {
     Echo,
+    /// What reads the body does so when the request is over.
+    Late,
+    /// The task that makes the reply panics.
+    Lost,
     Stream(usize),
     Made,
     Ticks,
@@ -77,6 +95,8 @@ fn set_content(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let number = || word(2).parse().map_err(|_| cf.invalid(word(2)));
     let kind = match word(1) {
         "echo" => Kind::Echo,
+        "late" => Kind::Late,
+        "lost" => Kind::Lost,
         "stream" => Kind::Stream(number()?),
         "made" => Kind::Made,
         "ticks" => Kind::Ticks,
@@ -109,7 +129,23 @@ fn set_wait(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
 
 /// Adds the handler of `test_wait`.
 fn install(installer: &mut Installer<'_, Gatehouse>) -> Result<(), Error> {
+    installer.phase::<Logs>()?;
     installer.waiting_phase::<Waits>()
+}
+
+/// `test_log`
+struct Logs;
+
+impl Handler for Logs {
+    const PHASE: Phase = Phase::Log;
+    const NAME: &'static str = "logging the end of a request";
+
+    fn run(r: Request<'_>) -> Outcome<'_> {
+        if r.loc::<Gatehouse>().hooks.requests.logs {
+            say("test_log: a request is logged");
+        }
+        Outcome::Declined
+    }
 }
 
 fn say(text: &str) {
@@ -130,7 +166,7 @@ impl Content for Answers {
 
     fn body_limit(r: Request<'_>) -> Option<u64> {
         match r.loc::<Gatehouse>().hooks.requests.content {
-            Some(Kind::Echo) => Some(LIMIT),
+            Some(Kind::Echo | Kind::Late) => Some(LIMIT),
             _ => None,
         }
     }
@@ -144,6 +180,14 @@ impl Content for Answers {
                     .bytes(bytes),
                 Err(error) => Reply::new(500).bytes(error.to_string()),
             },
+            Some(Kind::Late) => match body.reader() {
+                Ok(reader) => {
+                    task::spawn("reading late", reads_late(reader));
+                    plain
+                }
+                Err(error) => Reply::new(500).bytes(error.to_string()),
+            },
+            Some(Kind::Lost) => return Answer::later(async { panic!("test_content lost") }),
             Some(Kind::Stream(pieces)) => plain.stream(Pieces(0, *pieces)),
             Some(Kind::Made) => plain.bytes(MADE.load(Ordering::Relaxed).to_string()),
             Some(Kind::Ticks) => plain.stream(ticks()),
@@ -164,6 +208,17 @@ impl Content for Answers {
         };
         reply.into()
     }
+}
+
+/// Reads a body again and again, up to the time when there is none: its request is over.
+async fn reads_late(mut reader: BodyReader) {
+    let error = loop {
+        sleep(Duration::from_millis(20)).await;
+        if let Err(error) = reader.read(PIECE) {
+            break error;
+        }
+    };
+    say(&format!("test_content: too late: {error}"));
 }
 
 /// Counts what has been made; says when it is dropped.

@@ -17,11 +17,11 @@ pub(crate) const FAMILY: Family = Family {
 
 const DIRECTIVES: &[Directive<Gatehouse>] = &[Directive {
     name: c"test_slots",
-    syntax: "size step …",
+    syntax: "size | for:bytes step …",
     default: None,
     contexts: Contexts::MAIN,
     args: Args::OneOrMore,
-    text: "Does such steps in a zone of that size when a worker begins, and logs what came of each: `begin:DRAFT:MS`, `append:DRAFT:TEXT`, `fill:DRAFT:BYTES` (all that there is room for but so many), `commit:DRAFT:STAMP:MS`, `publish:TEXT:STAMP:MS`, `stamp:N`, `current`, `hold`, `release`, and `foreign`: those behind it have another zone's lock.",
+    text: "Does such steps in a zone of that size, or of the size for slots of so many bytes, when a worker begins, and logs what came of each: `begin:DRAFT:MS`, `append:DRAFT:TEXT`, `fill:DRAFT:BYTES` (all that there is room for but so many), `commit:DRAFT:STAMP:MS`, `publish:TEXT:STAMP:MS`, `stamp:N`, `current`, `hold`, `release`, `room:BYTES` (how a slot compares), and `foreign`: those behind it have another zone's lock.",
     set,
 }];
 
@@ -32,7 +32,11 @@ pub(crate) struct Main(Vec<(Zone, Vec<String>)>);
 fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let words = cf.words()?;
     let size = words.get(1).map(String::as_str).unwrap_or_default();
-    let size = size.parse().map_err(|_| cf.invalid(size))?;
+    let size = match size.strip_prefix("for:") {
+        Some(slot) => slot.parse().map(Slots::zone_size),
+        None => size.parse(),
+    };
+    let size = size.map_err(|_| cf.invalid(words.get(1).map_or("", String::as_str)))?;
     let number = cf.main().hooks.slots.0.len();
     let zone = cf.zone(&format!("test_slots_{number}"), size, |_, _| Ok(()))?;
     let steps = words.iter().skip(2).cloned().collect();
@@ -127,6 +131,10 @@ impl Bench<'_> {
                 self.slots.stamp().to_string()
             }
             "current" => self.current(),
+            "room" => {
+                let wanted = usize::try_from(number(word())?).ok()?;
+                self.room_for(wanted)
+            }
             "hold" => {
                 self.held = self.slots.current();
                 yes(self.held.is_some())
@@ -146,6 +154,17 @@ impl Bench<'_> {
         let (generation, stamp) = (published.generation, self.slots.stamp());
         let length = self.length(bytes.len());
         format!("generation {generation} is {text} of {length} with {stamp}")
+    }
+
+    /// How a slot compares with what it is to hold. Sixteen pages are to spare, and some part for nginx's own records.
+    fn room_for(&self, wanted: usize) -> String {
+        match self.slots.capacity().checked_sub(wanted) {
+            None => "too little room".to_owned(),
+            Some(spare) if spare > (wanted / 50).saturating_add(1 << 16) => {
+                format!("{spare} bytes to spare")
+            }
+            Some(_) => "room enough".to_owned(),
+        }
     }
 
     fn length(&self, bytes: usize) -> String {

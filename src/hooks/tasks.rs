@@ -8,6 +8,7 @@ use gatehouse_nginx::event::connection::Connection;
 use gatehouse_nginx::event::resolver::{Resolver, Service};
 use gatehouse_nginx::event::sleep::{TimedOut, sleep, within};
 use gatehouse_nginx::event::task;
+use gatehouse_nginx::event::timer::{self, Slot, Tick};
 use gatehouse_nginx::event::tls::Tls;
 use gatehouse_nginx::ffi::log;
 use gatehouse_nginx::ffi::process;
@@ -45,7 +46,7 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
     },
     Directive {
         name: c"test_task",
-        syntax: "sleep | panic | wake | busy | end | connect address [text] | pour address bytes | tls address name file|any [text] | resolve name | service name service; hasty_connect and the like give up after 20 ms",
+        syntax: "sleep | panic | wake | busy | end | thread | tick | connect address [text] | pour address bytes | tls address name file|any [text] | resolve name | service name service; hasty_connect and the like give up after 20 ms",
         default: None,
         contexts: Contexts::MAIN,
         args: Args::OneOrMore,
@@ -80,6 +81,8 @@ enum Wanted {
     Wake,
     Busy,
     End,
+    Thread,
+    Tick,
     Connect {
         to: Address,
         tls: Option<(Tls, String)>,
@@ -111,6 +114,8 @@ fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         "wake" => Wanted::Wake,
         "busy" => Wanted::Busy,
         "end" => Wanted::End,
+        "thread" => Wanted::Thread,
+        "tick" => Wanted::Tick,
         "connect" => Wanted::Connect {
             to: address()?,
             tls: None,
@@ -155,6 +160,14 @@ fn start_worker(main: &Main) {
             Wanted::Wake => wakes(),
             Wanted::Busy => task::spawn("yielding", busy()),
             Wanted::End => task::spawn("ending", ends()),
+            Wanted::Thread => {
+                say(&format!("on another thread a task begins: {}", elsewhere()));
+                true
+            }
+            Wanted::Tick => {
+                timer::start::<Quiet>(1);
+                true
+            }
             Wanted::Connect {
                 to,
                 tls,
@@ -282,6 +295,29 @@ async fn ends() {
     sleep(LONG).await;
 }
 
+/// `thread`: whether a task can begin where nginx's loop does not run.
+fn elsewhere() -> bool {
+    let begins = || task::spawn("elsewhere", async { say("a task runs elsewhere") });
+    std::thread::spawn(begins).join().unwrap_or(true)
+}
+
+/// `tick`: a timer that has nothing to do in a worker that goes.
+struct Quiet;
+
+impl Tick for Quiet {
+    type Module = Gatehouse;
+    const NAME: &'static str = "ticking";
+
+    fn slot() -> &'static Slot {
+        static SLOT: Slot = Slot::new();
+        &SLOT
+    }
+
+    fn tick() -> Option<u64> {
+        Some(1)
+    }
+}
+
 /// `connect`, `tls`: writes the text, reads up to the end, again and again.
 async fn talks(to: Address, tls: Option<(Tls, String)>, text: String, time: Duration) {
     let _ending = Ending("connect");
@@ -351,7 +387,7 @@ async fn resolves(resolver: Resolver, name: String, service: Option<String>, tim
             None => within(time, resolver.lookup(&name)).await,
         };
         match found {
-            Err(TimedOut) => say(&format!("{name}: given up")),
+            Err(TimedOut) => say(&format!("{name}: given up, {} open", resolver.open())),
             Ok(Ok(found)) => {
                 let left = found.valid_until.saturating_sub(process::now());
                 let one =

@@ -1,7 +1,6 @@
 //! Looking up a request's route and choosing among its backends.
 
 use super::conf::Lookup;
-use super::kept::mark;
 use super::memo::{CachePart, Drained, Found, Remembered};
 use super::session::Session;
 use super::table::UpstreamTable;
@@ -262,7 +261,7 @@ impl Balancer for Routed {
                 name: Address::Ip(address.into()).write_to(room)?.len(),
                 address: Socket::Inet(address.into()),
                 tls: None,
-                mark: mark(next.peer(), None),
+                mark: next.peer().mark(None),
             }),
             None => chosen(r, &state.route.backend(next.index)?, room),
         }
@@ -357,7 +356,7 @@ fn chosen<'r>(
         address,
         name: backend.address.write_to(room)?.len(),
         tls,
-        mark: mark(backend.peer(), tls),
+        mark: backend.peer().mark(tls),
     })
 }
 

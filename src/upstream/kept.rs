@@ -10,19 +10,6 @@ use gatehouse_table::table::PeerId;
 /// How often it is looked whose backend is gone.
 const PAUSE_MS: u64 = 500;
 
-/// The mark of a connection: which backend it was made for, and under which name for TLS. The backend alone would do as
-/// long as it is in the table; a later one in its place has another generation, which comes again after 128 of them.
-pub(super) fn mark(peer: PeerId, tls: Option<&[u8]>) -> u64 {
-    peer.to_bits() | tls.map_or(0, fnv1a) << PeerId::BITS
-}
-
-/// FNV-1a, 64 bits.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
 /// Begins to look, in this worker.
 pub(super) fn start(main: &Main) {
     if main.in_use() {

@@ -10,6 +10,8 @@ pub(crate) const LIVE: &[&str] = &[
     "metrics_many",
     "metrics_file",
     "metrics_store",
+    "metrics_backends",
+    "metrics_leaving",
     "names_change",
     "names_kept",
     "names_lost",
@@ -22,6 +24,15 @@ pub(crate) const LIVE: &[&str] = &[
     "balance_resized",
     "balance_max_conns",
     "balance_sticky",
+    "balance_latency",
+    "drain_timeout",
+    "drain_timeout_busy",
+    "drain_timeout_of_nobody",
+    "drain_timeout_taken_back",
+    "kept",
+    "websockets_stay",
+    "checks",
+    "checks_kinds",
     "refusals_logged_once",
     "tenants_keys_change",
     "tenants_one_version",
@@ -86,6 +97,9 @@ pub(crate) const LIVE: &[&str] = &[
     "reload_refused",
     "reload_rolled_back",
     "reload_single_process",
+    "reload_single_request",
+    "reload_replaced_file",
+    "signals",
 ];
 
 /// The same for those that want the hooks build.
@@ -99,6 +113,10 @@ pub(crate) const LIVE_HOOKS: &[&str] = &[
     "event_slow_client",
     "event_reload",
     "event_client_gone",
+    "event_processes",
+    "drain_timeout_twice",
+    "event_given_up",
+    "event_late_reader",
     "feeder_panics",
     "panic",
     "metrics_full",
@@ -106,11 +124,20 @@ pub(crate) const LIVE_HOOKS: &[&str] = &[
     "upstream_stopped",
 ];
 
+/// About connections that have switched protocols.
+const WEBSOCKETS: &[&str] = &["drain_", "websockets_", "upstream_websocket"];
+
 /// Parts of a source file's path, and how the names of the scenarios begin that are about it. The first row that fits counts.
 const SUBJECTS: &[(&str, &[&str])] = &[
-    ("ffi/library", &["upgrade"]),
+    ("ffi/library", &["upgrade", "reload_replaced_file"]),
+    ("ffi/process", &["signals", "reload_", "event_processes"]),
     ("src/lib.rs", &["upstream_state", "upgrade"]),
     ("event/life", &["upstream_state", "upgrade", "reload_"]),
+    ("http/upgraded", WEBSOCKETS),
+    ("upstream/draining", WEBSOCKETS),
+    ("upstream/kept", &["kept", "upstream_none_kept"]),
+    ("upstream/address", &["kept", "upstream_websocket"]),
+    ("upstream/request", &["balance_", "checks", "upstream_"]),
     ("redis/regist", &["redis_register"]),
     ("redis/", &["redis_", "hipache_"]),
     (
@@ -166,7 +193,16 @@ const SUBJECTS: &[(&str, &[&str])] = &[
     ("shm/", &["reload_", "upstream_", "geoip_", "metrics_"]),
     (
         "upstream",
-        &["upstream_", "examples", "reload_", "hipache_", "balance_"],
+        &[
+            "upstream_",
+            "examples",
+            "reload_",
+            "hipache_",
+            "balance_",
+            "kept",
+            "drain_",
+            "checks",
+        ],
     ),
     ("table/", &["upstream_", "reload_", "api_"]),
 ];

@@ -71,6 +71,9 @@ struct Args {
     /// Those that were not noticed, once more.
     #[arg(long)]
     again: bool,
+    /// Only those that are listed as left, and not as what nobody can notice.
+    #[arg(long)]
+    left: bool,
     /// Run only what is fast: of t/ the blocks that need no hooks, of a crate the tests of less than a second. What they
     /// do not notice is for a run with --again.
     #[arg(long)]
@@ -147,7 +150,8 @@ fn run(args: &Args) -> Result<(), String> {
             Some(Verdict::Unnoticed) => !args.again || left.why(mutant) == Some(Why::Equivalent),
             other => other.is_some(),
         };
-        if settled || index % parts != part || !wanted(mutant, &args.only) {
+        let is_left = !args.left || left.why(mutant) == Some(Why::Open);
+        if settled || !is_left || index % parts != part || !wanted(mutant, &args.only) {
             continue;
         }
         if compiled.out.contains(&mutant.number) {

@@ -227,6 +227,112 @@ pub(super) fn of_nobody(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
+/// What one side has been told is not taken back: a backend that serves its host again after that gets no client back that
+/// waits for the rest of a frame.
+pub(super) fn taken_back(env: &Env) -> Result<(), String> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
+    let port = listener.local_addr().map_err(|e| e.to_string())?.port();
+    let (tell, told) = channel();
+    let backend = thread::spawn(move || -> std::io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        head(&mut stream)?;
+        stream
+            .write_all(b"HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n")?;
+        stream.write_all(HALF)?;
+        let mut goodbye = [0; GOING_AWAY_MASKED.len()];
+        stream.read_exact(&mut goodbye)?;
+        let _ = tell.send(goodbye);
+        // It stays, and never says the rest.
+        stream.read_to_end(&mut Vec::new()).map(|_| ())
+    });
+    let server = Setup::new(env)?
+        .file("conf/apps.json", &table(port, false))?
+        .start(&conf(1, "drain_timeout 1s;"))?;
+    let mut client = client(&server, "a.test", "websocket", b"")?;
+    server.write_file("conf/apps.json", &table(port, true))?;
+    let goodbye = told.recv_timeout(LONG).map_err(|e| e.to_string())?;
+    server.write_file("conf/apps.json", &table(port, false))?;
+    if goodbye != GOING_AWAY_MASKED {
+        return Err(format!("the backend is told {goodbye:x?}"));
+    }
+    let mut heard = Vec::new();
+    client
+        .read_to_end(&mut heard)
+        .map_err(|e| format!("the client is kept, though its backend was told: {e}"))?;
+    if heard != HALF {
+        return Err(format!("the client got {heard:x?}"));
+    }
+    { backend.join() }
+        .map_err(|_| "no backend")?
+        .map_err(|e| e.to_string())?;
+    server.stop()
+}
+
+/// The beginning of a frame.
+const HALF: &[u8] = b"\x81\x05hi";
+
+/// A request whose first upgrade another module's filter refuses is upgraded once more by its error page: bytes pass, and
+/// the connection is not watched, since its send function is replaced already.
+pub(super) fn twice(env: &Env) -> Result<(), String> {
+    let (first, refused) = speaker("websocket", b"")?;
+    let (second, told) = speaker("websocket", b"\x81\x02hi")?;
+    let conf = conf(1, "drain_timeout 1s;")
+        .replace(
+            "location / {",
+            "location @again {
+                proxy_http_version 1.1;
+                proxy_set_header Upgrade $http_upgrade;
+                proxy_set_header Connection $http_connection;
+                proxy_pass http://again;
+            }
+            location / { test_filter_status 415; error_page 415 = @again;",
+        )
+        .replace(
+            "access_log off;",
+            "access_log off; upstream again { upstream_lookup apps $host.again; }",
+        );
+    let file = |drain| {
+        let routes = [
+            route("a.test", first, drain),
+            route("a.test.again", second, drain),
+        ];
+        format!("{{{}}}", routes.join(",")).into_bytes()
+    };
+    let server = Setup::new(env)?
+        .file("conf/apps.json", &file(false))?
+        .start(&conf)?;
+    let worker = server.worker_pids();
+    let mut client = client(&server, "a.test", "websocket", b"\x81\x82\0\0\0\0ho")?;
+    let mut hears = [0; 4];
+    client
+        .read_exact(&mut hears)
+        .map_err(|e| format!("the client hears nothing: {e}"))?;
+    server.write_file("conf/apps.json", &file(true))?;
+    // One that is watched is told within two seconds.
+    client
+        .set_read_timeout(Some(Duration::from_secs(3)))
+        .map_err(|e| e.to_string())?;
+    let stays = client.read(&mut [0; 1]);
+    if !matches!(&stays, Err(e) if e.kind() == std::io::ErrorKind::WouldBlock) {
+        return Err(format!("the connection does not stay: {stays:?}"));
+    }
+    client
+        .shutdown(std::net::Shutdown::Write)
+        .map_err(|e| e.to_string())?;
+    let heard = told.recv_timeout(LONG).map_err(|e| e.to_string())?;
+    let of_first = refused.recv_timeout(LONG).map_err(|e| e.to_string())?;
+    if (&hears, &heard[..], &of_first[..]) != (b"\x81\x02hi", b"\x81\x82\0\0\0\0ho", b"") {
+        return Err(format!(
+            "the client got {hears:x?}, the second backend {heard:x?}, the first {of_first:x?}"
+        ));
+    }
+    if server.worker_pids() != worker {
+        return Err("the worker has ended".into());
+    }
+    drop(client);
+    server.stop()
+}
+
 /// Bytes of the long frames, which fit in no buffer of nginx's.
 const LONG_FRAME: usize = 70_000;
 

@@ -13,10 +13,11 @@ use nix::sys::signal::Signal;
 const CONF: &str = "http {
     server {
         listen 127.0.0.1:$TEST_NGINX_SERVER_PORT sndbuf=64k;
-        location = /large { test_content stream 3000; }
+        location = /large { test_log; test_content stream 3000; }
         location = /made { test_content made; }
         location = /ticks { test_content ticks; }
-        location = /never { test_wait never; test_content made; }
+        location = /never { test_log; test_wait never; test_content made; }
+        location = /late { client_body_in_single_buffer on; test_content late; }
         location = /sleep { test_wait sleep 500; test_content made; }
         location = /fetch { test_wait fetch /slow; test_content made; }
         location = /slow { proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_SILENT; }
@@ -62,6 +63,7 @@ pub(super) fn slow_client(env: &Env) -> Result<(), String> {
     slow.read_exact(&mut first).map_err(|e| e.to_string())?;
     drop(slow);
     let line = server.wait_log(r"a stream has ended after \d+ pieces", SOON)?;
+    told_before_logged(&server, "a stream has ended after")?;
     if line.contains("after 3000 pieces") {
         return Err("the reply was made to its end for a client that has gone".into());
     }
@@ -124,6 +126,9 @@ pub(super) fn client_gone(env: &Env) -> Result<(), String> {
         client.shutdown(Shutdown::Both).map_err(|e| e.to_string())?;
         drop(client);
         server.wait_log(over, AT_ONCE)?;
+        if path == "/never" {
+            told_before_logged(&server, over)?;
+        }
         let gone = || {
             server
                 .access_log()
@@ -141,7 +146,53 @@ pub(super) fn client_gone(env: &Env) -> Result<(), String> {
     let _slow = request(&server, "/large")?;
     poll::until(SOON, || (made(&server).ok()? > 0).then_some(())).ok_or("no piece was made")?;
     server.signal(Signal::SIGTERM)?;
+    // The worker ends what its requests wait for: /never has been over once.
+    let both = || (server.log().matches("never is over").count() == 2).then_some(());
+    poll::until(SOON, both).ok_or("the worker goes without having ended its tasks")?;
     server.ended()
+}
+
+/// Who waits for a request is told of its end when it ends, which is before it is logged, and not when its memory is freed.
+fn told_before_logged(server: &Server, told: &str) -> Result<(), String> {
+    const LOGGED: &str = "test_log: a request is logged";
+    server.wait_log(LOGGED, SOON)?;
+    let log = server.log();
+    if log.rfind(told) < log.rfind(LOGGED) {
+        Ok(())
+    } else {
+        Err(format!(
+            "`{told}` comes after the end of its request\n{log}"
+        ))
+    }
+}
+
+/// What reads a request's body finds none when the request is over.
+pub(super) fn late_reader(env: &Env) -> Result<(), String> {
+    let server = start(env)?;
+    let mut client = request_with(&server, "/late", "the body")?;
+    let answer = rest(&mut client)?;
+    if !answer.starts_with("HTTP/1.1 200 ") {
+        return Err(format!("/late answers {answer}"));
+    }
+    // nginx waits for its client to go: until then the request is there.
+    drop(client);
+    server.wait_log("test_content: too late: the body cannot be read", SOON)?;
+    server.stop()
+}
+
+/// A client that has sent a request with a body, and closes behind its answer.
+fn request_with(server: &Server, path: &str, body: &str) -> Result<TcpStream, String> {
+    let open = || -> std::io::Result<TcpStream> {
+        let mut client = TcpStream::connect(("127.0.0.1", server.port(0)))?;
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+        );
+        client.write_all(head.as_bytes())?;
+        client.write_all(body.as_bytes())?;
+        Ok(client)
+    };
+    open().map_err(|e| e.to_string())
 }
 
 /// Over HTTP/2 a client takes what its windows allow.

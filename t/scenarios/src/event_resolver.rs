@@ -96,6 +96,36 @@ pub(super) fn system(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
+/// What nobody waits for any more is taken back, and leaves nothing behind.
+pub(super) fn given_up(env: &Env) -> Result<(), String> {
+    let names = NameServer::start(("127.0.0.1", 0))?;
+    let conf = format!(
+        "http {{
+            resolver {} ipv6=off; resolver_timeout 30s;
+            test_task hasty_resolve quiet.test;
+            test_task hasty_service quiet.test http;
+            server {{ listen 127.0.0.1:$TEST_NGINX_SERVER_PORT; }}
+        }}",
+        names.address()
+    );
+    let server = Setup::new(env)?.log_level("notice").start(&conf)?;
+    // Each of the two may be waiting while the other one gives up.
+    let counts = || {
+        let log = server.log();
+        let times = log.matches("quiet.test: given up").count();
+        (times >= 20).then_some(log)
+    };
+    let log = poll::until(SOON, counts).ok_or("questions are not given up")?;
+    let is_more = |line: &&str| {
+        let count = line.split_once("given up, ").map(|(_, rest)| rest);
+        count.is_some_and(|rest| !rest.starts_with("0 open") && !rest.starts_with("1 open"))
+    };
+    match log.lines().find(is_more) {
+        None => server.stop(),
+        Some(line) => Err(format!("questions are kept: {line}")),
+    }
+}
+
 fn start(env: &Env, resolver: &str) -> Result<Server, String> {
     Setup::new(env)?
         .log_level("notice")

@@ -1,8 +1,10 @@
 //! Tasks on nginx's loop: they run beside requests, a panic costs one task, and all of them end when their
 //! worker is told to go.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 
 use nginx_prove::env::Env;
@@ -15,6 +17,8 @@ const CONF: &str = "http {
     test_task wake;
     test_task busy;
     test_task end;
+    test_task thread;
+    test_task tick;
     server {
         listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
         location = /wait { test_wait sleep 1500; test_content made; }
@@ -31,6 +35,7 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     let worker = one_worker(&server)?;
     server.wait_log("slept three times, long enough: true", SOON)?;
     server.wait_log("an hour is cut short", SOON)?;
+    server.wait_log("on another thread a task begins: false", SOON)?;
     woken_later(&server)?;
     panic_costs_one_task(&server)?;
     if server.get("/", "")?.text() != "fine" || server.worker_pids() != [worker] {
@@ -39,6 +44,7 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     let waiting = Waiting::begin(&server)?;
     server.reload()?;
     ended(&server, worker)?;
+    rests(worker)?;
     waiting.end(&server, worker)?;
     server.wait_log(
         &format!(r"worker process {worker} exited with code 0"),
@@ -92,10 +98,34 @@ fn ended(server: &Server, worker: u32) -> Result<(), String> {
     }
     let line = format!(r"{worker}#0: test_task: another one begins at the end: false");
     server.wait_log(&line, SOON)?;
+    // Its panic is its own: the others have ended all the same.
+    server.wait_log("test_task end, while ending", SOON)?;
+    if server.log().contains("while ending tasks") {
+        return Err("a task's panic at its end is not caught where the task ends".into());
+    }
     if server.log().contains("ran too late") {
         return Err("a task began in a worker that ends".into());
     }
     Ok(())
+}
+
+/// A worker that only waits for its requests does not tick.
+fn rests(worker: u32) -> Result<(), String> {
+    let turns = || -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{worker}/status")).ok()?;
+        let field = "voluntary_ctxt_switches:";
+        let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+        line.trim().parse().ok()
+    };
+    let counted = || -> Option<u64> {
+        let before = turns()?;
+        thread::sleep(Duration::from_millis(300));
+        turns()?.checked_sub(before)
+    };
+    match counted() {
+        Some(turns) if turns < 50 => Ok(()),
+        other => Err(format!("a worker that goes has taken turns: {other:?}")),
+    }
 }
 
 /// A client whose request keeps its worker.

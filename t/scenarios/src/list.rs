@@ -4,12 +4,12 @@ use nginx_prove::scenario::Scenario;
 
 use crate::{
     api, api_events, api_meanwhile, api_openapi, balance, balance_latency, chaos, checks, drained,
-    event_connections, event_parts, event_requests, event_resolver, event_tasks, examples, exiting,
-    feeder_panics, fuzz, geoip, hipache, kept, metrics, metrics_backends, names, names_kept, pages,
-    panic, prometheus, redis, redis_register, redis_scale, redis_ways, redis_write, refusals,
-    register, reload, reload_stock, rollback, satisfy, status_page, tenants, token_paths, upgrade,
-    upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone,
-    worker_kill,
+    event_connections, event_parts, event_processes, event_requests, event_resolver, event_tasks,
+    examples, exiting, feeder_panics, fuzz, geoip, hipache, kept, metrics, metrics_backends, names,
+    names_kept, pages, panic, prometheus, redis, redis_register, redis_scale, redis_ways,
+    redis_write, refusals, register, reload, reload_single, reload_stock, rollback, satisfy,
+    signals, status_page, tenants, token_paths, upgrade, upstream, upstream_feed, upstream_lease,
+    upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -34,7 +34,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("event_connections", event_connections::plain).needs(&["hooks"]),
     Scenario::new("event_parts", event_parts::run).needs(&["hooks"]),
     Scenario::new("event_tls", event_connections::tls).needs(&["hooks", "with http_ssl_module"]),
+    Scenario::new("event_processes", event_processes::run).needs(&["hooks"]),
     Scenario::new("event_resolver", event_resolver::configured).needs(&["hooks"]),
+    Scenario::new("event_given_up", event_resolver::given_up).needs(&["hooks"]),
     Scenario::new("event_resolv_conf", event_resolver::system).needs(&["hooks", "root"]),
     Scenario::new("event_slow_client", event_requests::slow_client).needs(&["hooks"]),
     Scenario::new("event_reload", event_requests::reload).needs(&["hooks"]),
@@ -44,6 +46,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "with http_v2_module",
     ]),
     Scenario::new("event_client_gone", event_requests::client_gone).needs(&["hooks"]),
+    Scenario::new("event_late_reader", event_requests::late_reader).needs(&["hooks"]),
     Scenario::new("checks", checks::http).beside_others(),
     Scenario::new("checks_kinds", checks::kinds).beside_others(),
     Scenario::new("checks_tls", checks::tls)
@@ -58,6 +61,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("drain_timeout", drained::timeout).beside_others(),
     Scenario::new("drain_timeout_busy", drained::busy).beside_others(),
     Scenario::new("drain_timeout_of_nobody", drained::of_nobody).beside_others(),
+    Scenario::new("drain_timeout_taken_back", drained::taken_back).beside_others(),
+    Scenario::new("drain_timeout_twice", drained::twice).needs(&["hooks"]),
     Scenario::new("websockets_stay", drained::stay).beside_others(),
     Scenario::new("checks_crowd", checks::crowd).beside_others(),
     Scenario::new("checks_stopped", checks::stopped).beside_others(),
@@ -120,6 +125,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("reload_refused", reload::refused).beside_others(),
     Scenario::new("reload_test_config", reload::test_config).beside_others(),
     Scenario::new("reload_single_process", reload::single_process).beside_others(),
+    Scenario::new("reload_single_request", reload_single::run).beside_others(),
+    Scenario::new("reload_replaced_file", upgrade::replaced).beside_others(),
+    Scenario::new("signals", signals::run).beside_others(),
     Scenario::new("reload_rolled_back", rollback::run).beside_others(),
     Scenario::new("upgrade", upgrade::run)
         .beside_others()

@@ -82,6 +82,43 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
+/// At the start the log says which version runs and for which nginx; a reload says when the module's file is not the one
+/// that was loaded, or cannot be looked at.
+pub(super) fn replaced(env: &Env) -> Result<(), String> {
+    let module = env.modules.first().ok_or("no --module")?;
+    let code = fs::read(module).map_err(|e| format!("{}: {e}", module.display()))?;
+    let name = Path::new(module.file_name().ok_or("the module has no name")?);
+    let setup = Setup::new(env)?.file("modules/.keep", b"")?;
+    let installed = setup.path().join("modules").join(name);
+    let failed = |e: std::io::Error| format!("{}: {e}", installed.display());
+    fs::write(&installed, &code).map_err(failed)?;
+    let server = setup.log_level("notice").module(&installed).start(CONF)?;
+    let version = Command::new(&env.nginx).arg("-v").output();
+    let version = version.map_err(|e| e.to_string())?.stderr;
+    let version = String::from_utf8_lossy(&version)
+        .trim()
+        .replace("nginx version: nginx/", "");
+    server.wait_log(&format!("gatehouse {OLD} for nginx {version}$"), SOON)?;
+    server.reload()?;
+    if server.log().contains("stays in use") {
+        return Err("a reload warns though the file is the same".into());
+    }
+    // As `install` and package managers do: another file of the same name.
+    let other = installed.with_extension("new");
+    fs::write(&other, [&code[..], b"more"].concat()).map_err(failed)?;
+    fs::rename(&other, &installed).map_err(failed)?;
+    server.reload()?;
+    server.wait_log("stays in use: .* another file than the one loaded", SOON)?;
+    fs::remove_file(&installed).map_err(failed)?;
+    // The loader knows it by its name and does not look for it.
+    server.reload()?;
+    server.wait_log(
+        r"stays in use: .* cannot be looked at \(2: No such file or directory\)",
+        SOON,
+    )?;
+    server.stop()
+}
+
 /// The module as a later version would be: only its name for itself differs.
 fn patched(code: &[u8]) -> Result<Vec<u8>, String> {
     use bstr::ByteSlice;

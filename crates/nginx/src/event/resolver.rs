@@ -165,6 +165,12 @@ impl Resolver {
         self.ask(name, service).await
     }
 
+    /// How many questions are open: those that nginx has not answered, and that somebody waits for.
+    #[cfg(feature = "hooks")]
+    pub fn open(&self) -> usize {
+        self.0.open.borrow().len()
+    }
+
     async fn ask(&self, name: &str, service: &str) -> Result<Found, LookupError> {
         let question = Rc::new(Question {
             name: name.to_owned(),

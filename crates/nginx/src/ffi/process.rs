@@ -10,12 +10,10 @@ pub enum Role {
     Test,
     /// `nginx -s …`: only signals; parses the configuration on the way.
     Signaller,
-    /// The master, also before it has workers.
+    /// The master, also before it has workers, and whatever else nginx runs: none of that asks.
     Master,
-    /// A worker, or the one process of `master_process off` once it runs.
+    /// A worker.
     Worker,
-    /// Cache manager and loader.
-    Helper,
 }
 
 /// The role of this process. Before workers exist every start is [`Role::Master`].
@@ -30,7 +28,6 @@ pub fn role() -> Role {
     match process {
         sys::NGX_PROCESS_SIGNALLER => Role::Signaller,
         sys::NGX_PROCESS_WORKER => Role::Worker,
-        sys::NGX_PROCESS_HELPER => Role::Helper,
         _ => Role::Master,
     }
 }

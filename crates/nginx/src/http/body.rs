@@ -48,16 +48,11 @@ impl<'r> Body<'r> {
     }
 
     /// How many bytes it has.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.parts().fold(0, |sum, part| {
             let (Part::Memory(_, len) | Part::File(_, _, len)) = part;
             sum.saturating_add(len as u64)
         })
-    }
-
-    /// Whether it has none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// All of it, in the request's pool where it has to be put together, if it has at most `most` bytes.

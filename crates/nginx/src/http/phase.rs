@@ -64,6 +64,11 @@ pub trait HeaderFilter: 'static {
     fn next() -> &'static NextFilter;
     /// May add headers.
     fn run(r: Request<'_>);
+    /// A status to answer with instead, as filters of other modules have it.
+    #[cfg(feature = "hooks")]
+    fn instead(_: Request<'_>) -> Option<u16> {
+        None
+    }
 }
 
 /// Adds handlers once the configuration is complete.
@@ -234,6 +239,10 @@ unsafe extern "C" fn header_filter<F: HeaderFilter>(r: *mut sys::ngx_http_reques
     if !ran && request.fields().err_status != sys::NGX_HTTP_INTERNAL_SERVER_ERROR as usize {
         // SAFETY: this is the request's header filter.
         return unsafe { crate::http::failure::respond(r, F::next()) };
+    }
+    #[cfg(feature = "hooks")]
+    if let Some(status) = F::instead(request) {
+        return status as isize;
     }
     // SAFETY: nginx passes a live request to its chain of filters.
     unsafe { F::next().call(r) }

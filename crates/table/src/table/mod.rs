@@ -22,6 +22,7 @@ mod lease;
 mod lines;
 mod listing;
 mod live;
+mod mark;
 mod named;
 mod news;
 mod pages;
