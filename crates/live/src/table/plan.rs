@@ -41,6 +41,15 @@ impl Plan {
         }
     }
 
+    /// Whether this owner's routes came from what the block no longer has.
+    pub(super) fn has_dropped(&self, owner: Owner) -> bool {
+        match owner {
+            Owner::File => self.files.is_none(),
+            Owner::Redis => !self.has_store,
+            Owner::Api | Owner::Registration => false,
+        }
+    }
+
     /// Which routes a new table takes over while all is well.
     pub(super) fn wanted(&self) -> Wanted {
         if self.has_store {

@@ -56,8 +56,10 @@ pub(super) fn restore(
     let writer = table.writer(world.now_ms());
     let mut writer = writer.map_err(|e| NotRestored::Refused(e.to_string()))?;
     let (mut is_full, mut too_big) = (false, 0_u64);
+    let mut orphans = 0_u64;
     let told = earlier.each(&plan.name, plan.mode, world, &mut |owner, key, route| {
         if !wanted.has(owner, plan.has_store) {
+            orphans = orphans.saturating_add(plan.has_dropped(owner).into());
             return Ok(());
         }
         match put(&mut writer, owner, key, route) {
@@ -75,6 +77,7 @@ pub(super) fn restore(
     match told {
         Ok(Some(told)) => {
             say_left_out(plan, told.left_out.saturating_add(too_big), world);
+            say_orphans(plan, orphans, world);
             Ok(Some(told))
         }
         Ok(None) => Ok(None),
@@ -108,6 +111,16 @@ fn say_left_out(plan: &Plan, count: u64, world: &dyn World) {
     if count > 0 {
         let text = format!("{count} of the earlier routes cannot be taken over");
         plan.log(world, Level::Error, &text);
+    }
+}
+
+/// The block has lost the line that brought these routes: by intention, or not.
+fn say_orphans(plan: &Plan, count: u64, world: &dyn World) {
+    if count > 0 {
+        let text = format!(
+            "{count} of the earlier routes are left out: the block no longer has the \"file\" or \"redis\" that brought them"
+        );
+        plan.log(world, Level::Warn, &text);
     }
 }
 

@@ -95,6 +95,8 @@ fn without_a_file_its_routes_do_not_come_back() {
     let worker = site.start(false).unwrap();
     expect_others(&worker);
     assert_eq!(worker.value("h0.test"), None);
+    let said = r#"[Warn] upstream table "apps": 10 of the earlier routes are left out: the block no longer has the "file" or "redis" that brought them"#;
+    assert_eq!(site.world.take_lines(), [said]);
 }
 
 #[test]
