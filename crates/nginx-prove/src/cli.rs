@@ -62,6 +62,9 @@ struct Args {
     /// Keep server roots.
     #[arg(long)]
     keep: bool,
+    /// So many workers for each scenario whose configuration says `worker_processes 2;`.
+    #[arg(long, value_name = "N")]
+    workers: Option<u32>,
     /// An environment variable for nginx; may be repeated.
     #[arg(long, value_name = "K=V")]
     env: Vec<String>,
@@ -232,6 +235,7 @@ fn environment(args: &Args, project: &Project, root: &Path) -> Result<Env, Strin
     env.never
         .extend(project.never.iter().chain(&args.never).cloned());
     env.keep = args.keep;
+    env.workers = args.workers;
     for (name, value) in &project.names {
         env.set(name, value);
     }

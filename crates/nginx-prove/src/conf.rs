@@ -63,7 +63,10 @@ pub fn preamble(env: &Env, own: &[(String, String)], text: &str, log_level: &str
 /// `load_module`, `error_log`) give way to ours, temporary paths go below the server root.
 #[must_use]
 pub fn whole(env: &Env, own: &[(String, String)], text: &str, log_level: &str) -> String {
-    let text = without_process_lines(text);
+    let mut text = without_process_lines(text);
+    if let Some(workers) = env.workers {
+        text = with_workers(&text, workers);
+    }
     let mut out = preamble(env, own, &text, log_level);
     if !has_directive(&text, "worker_processes") {
         out.push_str("worker_processes 1;\n");
@@ -74,6 +77,12 @@ pub fn whole(env: &Env, own: &[(String, String)], text: &str, log_level: &str) -
     let http = format!("http {{\n{}", temp_paths(env, &text));
     out.push_str(&text.replacen("http {", &http, 1));
     out
+}
+
+/// The text with another number of workers where it says two: what has another number has it for a reason.
+fn with_workers(text: &str, workers: u32) -> String {
+    let other = format!("worker_processes {workers};");
+    text.replace("worker_processes 2;", &other)
 }
 
 fn without_process_lines(text: &str) -> String {
@@ -188,6 +197,14 @@ mod tests {
             without_process_lines(text),
             "http {\n    error_log inner;\n}\nworker_processes 2;\n"
         );
+    }
+
+    #[test]
+    fn another_number_of_workers() {
+        let text = with_workers("worker_processes 2; http {}", 4);
+        assert_eq!(text, "worker_processes 4; http {}");
+        let text = "worker_processes 20;";
+        assert_eq!(with_workers(text, 4), text);
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Env {
     pub names: BTreeMap<String, String>,
     /// Environment of every nginx started.
     pub process_env: Vec<(String, String)>,
+    /// How many workers a scenario's nginx has where its configuration says two.
+    pub workers: Option<u32>,
     /// What `# requires: WORD` may ask for, beyond what the runner knows.
     pub provides: BTreeSet<String>,
     /// Texts that the error log of no block may have unless its `error_log` has them itself.
@@ -65,6 +67,7 @@ impl Env {
             root: root.to_owned(),
             names: BTreeMap::new(),
             process_env: Vec::new(),
+            workers: None,
             provides: BTreeSet::new(),
             never: Vec::new(),
             keep: false,

@@ -216,6 +216,16 @@ impl Server {
             .write(Path::new("conf/nginx.conf"), full.as_bytes())
     }
 
+    /// How many workers the configuration on disk names.
+    #[must_use]
+    pub fn configured_workers(&self) -> usize {
+        let conf = self.root.path().join("conf/nginx.conf");
+        let text = std::fs::read_to_string(conf).unwrap_or_default();
+        let number = text.split("worker_processes ").nth(1);
+        let number = number.and_then(|rest| rest.split(';').next()?.parse().ok());
+        number.unwrap_or(1)
+    }
+
     /// Writes a file, relative to the server root, replacing it in one step (rename).
     ///
     /// # Errors

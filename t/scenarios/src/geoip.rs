@@ -54,16 +54,17 @@ fn countries(server: &Server) -> Result<[String; 3], String> {
         .map_err(|_| format!("`/c` answered {body:?}"))
 }
 
-/// Waits until both workers answer `wanted` as word `column` of `/c`.
+/// Waits until all workers answer `wanted` as word `column` of `/c`.
 fn wait_for(server: &Server, column: usize, wanted: &str) -> Result<(), String> {
     let mut last: BTreeMap<String, String> = BTreeMap::new();
+    let workers = server.configured_workers();
     let reached = poll::until(DEADLINE, || {
         let words = countries(server).ok()?;
         let country = words.get(column)?.clone();
         last.insert(words.last()?.clone(), country);
         let alive = server.worker_pids();
         last.retain(|pid, _| alive.iter().any(|one| one.to_string() == *pid));
-        (last.len() == 2 && last.values().all(|country| country == wanted)).then_some(())
+        (last.len() == workers && last.values().all(|country| country == wanted)).then_some(())
     });
     reached.ok_or_else(|| format!("not every worker says {wanted}: {last:?}"))
 }

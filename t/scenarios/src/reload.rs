@@ -174,8 +174,9 @@ pub(super) fn refused(env: &Env) -> Result<(), String> {
         .file("conf/other.json", &value("other"))?
         .start(&good)?;
     server.allow("[emerg]");
-    let both = || Some(server.worker_pids()).filter(|pids| pids.len() == 2);
-    let workers = poll::until(SOON, both).ok_or("two workers do not run")?;
+    let count = server.configured_workers();
+    let all = || Some(server.worker_pids()).filter(|pids| pids.len() == count);
+    let workers = poll::until(SOON, all).ok_or("not all workers run")?;
     let refusals = [
         ("zone 1m; file none.json;", "cannot be read"),
         ("zone 1m; file other.json; match exact;", "match"),

@@ -20,7 +20,7 @@ pub(super) fn exiting(env: &Env) -> Result<(), String> {
     let echo = Backend::echo()?;
     let mut server = Setup::new(env)?
         .file("conf/apps.json", &routes(echo.port(), "0"))?
-        .start(&conf("worker_processes 2;").replace(
+        .start(&conf("worker_processes 3;").replace(
             "proxy_set_header Host",
             "proxy_set_header X-Worker w$pid.; proxy_set_header Host",
         ))?;

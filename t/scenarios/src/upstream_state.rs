@@ -292,8 +292,9 @@ pub(super) fn upgrade(env: &Env) -> Result<(), String> {
     let pid_file = server.root().join("logs/nginx.pid");
     poll::until(SOON, || pid_file.exists().then_some(())).ok_or("no new pid file")?;
     let old_master = server.go_on_with_new_master()?.ok_or("no master")?;
-    let both = || (server.worker_pids().len() == 2).then_some(());
-    poll::until(SOON, both).ok_or("no new workers")?;
+    let count = server.configured_workers();
+    let all = || (server.worker_pids().len() == count).then_some(());
+    poll::until(SOON, all).ok_or("no new workers")?;
     // The old one writes as long as it runs, and gives the lock up before its last client has gone.
     old_master.signal(Signal::SIGQUIT)?;
     let gone = || old.iter().all(|pid| process::ended(*pid)).then_some(());
