@@ -14,7 +14,11 @@ use nginx_prove::ports::Port;
 use nginx_prove::process;
 use nix::sys::signal::Signal;
 
-const PROGRAM: &str = "/usr/bin/redis-server";
+/// The server, unless `GATEHOUSE_REDIS_SERVER` names another program that speaks as it does (Valkey).
+fn program() -> String {
+    let other = std::env::var("GATEHOUSE_REDIS_SERVER").ok();
+    other.unwrap_or_else(|| "/usr/bin/redis-server".into())
+}
 
 /// How long a server may take to start or to stop.
 const SOON: Duration = Duration::from_secs(10);
@@ -69,7 +73,8 @@ impl Redis {
             .options
             .iter()
             .any(|line| line.starts_with("sentinel "));
-        let mut command = Command::new(PROGRAM);
+        let program = program();
+        let mut command = Command::new(&program);
         command
             .arg(&file)
             .stdout(Stdio::null())
@@ -77,7 +82,7 @@ impl Redis {
         if is_sentinel {
             command.arg("--sentinel");
         }
-        let child = command.spawn().map_err(|e| format!("{PROGRAM}: {e}"))?;
+        let child = command.spawn().map_err(|e| format!("{program}: {e}"))?;
         self.child = Some(child);
         let answers = || {
             let answer = self.try_ask(&["PING"]).ok()?;
