@@ -529,3 +529,2678 @@ key
 --- error_code: 403
 --- error_log
 token refused: 
+
+=== TEST 30: edgeauth, acl-star
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /hls/movie/seg1.ts?__token__=exp=1700000300~acl=/hls/movie/*~hmac=57cb9e9783a7cd51219beea1ea112d6292a8fbaaa90e430972eebed24b44c899"
+--- more_headers
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /hls/movie/seg1.ts HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 31: edgeauth, acl-star
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /hls/movie/seg1.ts"
+--- more_headers
+Cookie: __token__=exp=1700000300~acl=/hls/movie/*~hmac=57cb9e9783a7cd51219beea1ea112d6292a8fbaaa90e430972eebed24b44c899
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /hls/movie/seg1.ts HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 32: edgeauth, acl-star
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /hls/movie/seg1.ts"
+--- more_headers
+X-Token: exp=1700000300~acl=/hls/movie/*~hmac=57cb9e9783a7cd51219beea1ea112d6292a8fbaaa90e430972eebed24b44c899
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /hls/movie/seg1.ts HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 33: edgeauth, acl-question
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /a/x1.ts?__token__=exp=1700000300~acl=/a/x?.ts~hmac=4becd9f0f28386009c15877e6980109f1b4ed2446d718c1c91c8f0125b4f030e"
+--- more_headers
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /a/x1.ts HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 34: edgeauth, acl-question
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /a/x1.ts"
+--- more_headers
+Cookie: __token__=exp=1700000300~acl=/a/x?.ts~hmac=4becd9f0f28386009c15877e6980109f1b4ed2446d718c1c91c8f0125b4f030e
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /a/x1.ts HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 35: edgeauth, acl-question
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /a/x1.ts"
+--- more_headers
+X-Token: exp=1700000300~acl=/a/x?.ts~hmac=4becd9f0f28386009c15877e6980109f1b4ed2446d718c1c91c8f0125b4f030e
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /a/x1.ts HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 36: edgeauth, all-fields
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /hls/a.ts?__token__=ip=203.0.113.7~st=1699999990~exp=1700000300~acl=/hls/*~id=sess1~data=user=42~hmac=a7ca50a388f2eeb6f7784351f60039cd225d9c7cae95a893b671947d119d2757"
+--- more_headers
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /hls/a.ts HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 37: edgeauth, all-fields
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /hls/a.ts"
+--- more_headers
+Cookie: __token__=ip=203.0.113.7~st=1699999990~exp=1700000300~acl=/hls/*~id=sess1~data=user=42~hmac=a7ca50a388f2eeb6f7784351f60039cd225d9c7cae95a893b671947d119d2757
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /hls/a.ts HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 38: edgeauth, all-fields
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /hls/a.ts"
+--- more_headers
+X-Token: ip=203.0.113.7~st=1699999990~exp=1700000300~acl=/hls/*~id=sess1~data=user=42~hmac=a7ca50a388f2eeb6f7784351f60039cd225d9c7cae95a893b671947d119d2757
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /hls/a.ts HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 39: edgeauth, ipv6-textual-variant
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x?__token__=ip=2001:0DB8::0001~exp=1700000300~acl=/*~hmac=e2ab79c0a497267563ef80147eb1c3e504ccf9fb75c22be6d7b6130b2e2829d6"
+--- more_headers
+X-Real-IP: 2001:db8::1
+--- response_body eval
+"name=a\nGET /x HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 40: edgeauth, ipv6-textual-variant
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+Cookie: __token__=ip=2001:0DB8::0001~exp=1700000300~acl=/*~hmac=e2ab79c0a497267563ef80147eb1c3e504ccf9fb75c22be6d7b6130b2e2829d6
+X-Real-IP: 2001:db8::1
+--- response_body eval
+"name=a\nGET /x HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 41: edgeauth, ipv6-textual-variant
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+X-Token: ip=2001:0DB8::0001~exp=1700000300~acl=/*~hmac=e2ab79c0a497267563ef80147eb1c3e504ccf9fb75c22be6d7b6130b2e2829d6
+X-Real-IP: 2001:db8::1
+--- response_body eval
+"name=a\nGET /x HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 42: edgeauth, salt-missing
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x?__token__=exp=1700000300~hmac=6141543e866f42446a3c590ef7402b0f43cff5d82761a0bbcdc34f4028a74f1d"
+--- more_headers
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 43: edgeauth, salt-missing
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+Cookie: __token__=exp=1700000300~hmac=6141543e866f42446a3c590ef7402b0f43cff5d82761a0bbcdc34f4028a74f1d
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 44: edgeauth, salt-missing
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+X-Token: exp=1700000300~hmac=6141543e866f42446a3c590ef7402b0f43cff5d82761a0bbcdc34f4028a74f1d
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 45: edgeauth, md5
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; algorithm md5; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x?__token__=exp=1700000300~acl=/*~hmac=cef66a2d63e8e313ae17b92f578eac8c"
+--- more_headers
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /x HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 46: edgeauth, md5
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; algorithm md5; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+Cookie: __token__=exp=1700000300~acl=/*~hmac=cef66a2d63e8e313ae17b92f578eac8c
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /x HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 47: edgeauth, md5
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; algorithm md5; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+X-Token: exp=1700000300~acl=/*~hmac=cef66a2d63e8e313ae17b92f578eac8c
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /x HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 48: edgeauth, escape-early-url
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; escape_early on; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /a%20b/%C3%A9?__token__=exp=1700000300~hmac=2a2186b74647c0d6d2ec159f9383d9ab792db0c49561e945504c8a315c60357c"
+--- more_headers
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /a%20b/%C3%A9 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 49: edgeauth, escape-early-url
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; escape_early on; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /a%20b/%C3%A9"
+--- more_headers
+Cookie: __token__=exp=1700000300~hmac=2a2186b74647c0d6d2ec159f9383d9ab792db0c49561e945504c8a315c60357c
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /a%20b/%C3%A9 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 50: edgeauth, escape-early-url
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; escape_early on; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /a%20b/%C3%A9"
+--- more_headers
+X-Token: exp=1700000300~hmac=2a2186b74647c0d6d2ec159f9383d9ab792db0c49561e945504c8a315c60357c
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /a%20b/%C3%A9 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 51: edgeauth, expired-within-skew
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; leeway 10s; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x?__token__=exp=1699999995~acl=/*~hmac=f907a2c6c96dbac00208ab0effeec858845df2f9f0027ebc26091a4122d8e3f0"
+--- more_headers
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /x HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 52: edgeauth, expired-within-skew
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; leeway 10s; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+Cookie: __token__=exp=1699999995~acl=/*~hmac=f907a2c6c96dbac00208ab0effeec858845df2f9f0027ebc26091a4122d8e3f0
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /x HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 53: edgeauth, expired-within-skew
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; leeway 10s; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+X-Token: exp=1699999995~acl=/*~hmac=f907a2c6c96dbac00208ab0effeec858845df2f9f0027ebc26091a4122d8e3f0
+X-Real-IP: 203.0.113.7
+--- response_body eval
+"name=a\nGET /x HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 54: edgeauth, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x?__token__=exp=1700000300~acl=/*~hmac=00d4f5607ba907c6ce343d16225add4790f36ec3f6ca8e8979d6ef73be5c2025"
+--- more_headers
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 55: edgeauth, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+Cookie: __token__=exp=1700000300~acl=/*~hmac=00d4f5607ba907c6ce343d16225add4790f36ec3f6ca8e8979d6ef73be5c2025
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 56: edgeauth, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+X-Token: exp=1700000300~acl=/*~hmac=00d4f5607ba907c6ce343d16225add4790f36ec3f6ca8e8979d6ef73be5c2025
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 57: edgeauth, tampered-acl
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /paid/x?__token__=exp=1700000300~acl=/*~hmac=da7fec75f8ea272929f85ea77862b5dbc85d05806edb1fd39952342215570ba3"
+--- more_headers
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 58: edgeauth, tampered-acl
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /paid/x"
+--- more_headers
+Cookie: __token__=exp=1700000300~acl=/*~hmac=da7fec75f8ea272929f85ea77862b5dbc85d05806edb1fd39952342215570ba3
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 59: edgeauth, tampered-acl
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /paid/x"
+--- more_headers
+X-Token: exp=1700000300~acl=/*~hmac=da7fec75f8ea272929f85ea77862b5dbc85d05806edb1fd39952342215570ba3
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 60: edgeauth, acl-dotdot
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /free/%2e%2e/paid/x?__token__=exp=1700000300~acl=/free/*~hmac=da7fec75f8ea272929f85ea77862b5dbc85d05806edb1fd39952342215570ba3"
+--- more_headers
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 61: edgeauth, acl-dotdot
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /free/%2e%2e/paid/x"
+--- more_headers
+Cookie: __token__=exp=1700000300~acl=/free/*~hmac=da7fec75f8ea272929f85ea77862b5dbc85d05806edb1fd39952342215570ba3
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 62: edgeauth, acl-dotdot
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /free/%2e%2e/paid/x"
+--- more_headers
+X-Token: exp=1700000300~acl=/free/*~hmac=da7fec75f8ea272929f85ea77862b5dbc85d05806edb1fd39952342215570ba3
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 63: edgeauth, no-exp
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x?__token__=st=1699999995~acl=/*~hmac=827e6ad953148f0a322b96d6707d4f468033f9f9f6c460b1fbfec011c83f5c58"
+--- more_headers
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 64: edgeauth, no-exp
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+Cookie: __token__=st=1699999995~acl=/*~hmac=827e6ad953148f0a322b96d6707d4f468033f9f9f6c460b1fbfec011c83f5c58
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 65: edgeauth, no-exp
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+X-Token: st=1699999995~acl=/*~hmac=827e6ad953148f0a322b96d6707d4f468033f9f9f6c460b1fbfec011c83f5c58
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 66: edgeauth, duplicate-exp
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x?__token__=exp=1699999700~exp=1700000300~acl=/*~hmac=5a1bfe55f73892c9836fa898fc81123b08a94b230e6b949596ab041ddc3f5d3d"
+--- more_headers
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 67: edgeauth, duplicate-exp
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+Cookie: __token__=exp=1699999700~exp=1700000300~acl=/*~hmac=5a1bfe55f73892c9836fa898fc81123b08a94b230e6b949596ab041ddc3f5d3d
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 68: edgeauth, duplicate-exp
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+X-Token: exp=1699999700~exp=1700000300~acl=/*~hmac=5a1bfe55f73892c9836fa898fc81123b08a94b230e6b949596ab041ddc3f5d3d
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 69: edgeauth, malformed
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x?__token__=garbage"
+--- more_headers
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 70: edgeauth, malformed
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+Cookie: __token__=garbage
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 71: edgeauth, malformed
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+X-Token: garbage
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 72: edgeauth, overlong
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x?__token__=data=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA~exp=1~hmac=0000000000000000000000000000000000000000000000000000000000000000"
+--- more_headers
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 73: edgeauth, overlong
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+Cookie: __token__=data=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA~exp=1~hmac=0000000000000000000000000000000000000000000000000000000000000000
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 74: edgeauth, overlong
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format edgeauth; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+52a152a152a152a152a152a152a1
+--- request eval
+"GET /x"
+--- more_headers
+X-Token: data=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA~exp=1~hmac=0000000000000000000000000000000000000000000000000000000000000000
+X-Real-IP: 203.0.113.7
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 75: cloudflare, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg?verify=1699999940-MJ2N2N1zevqGftVxNkn6cvGLnDNLfWFDsK9hE8guiJ8%3D"
+--- response_body eval
+"name=a\nGET /images/cat.jpg HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 76: cloudflare, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg"
+--- more_headers
+Cookie: verify=1699999940-MJ2N2N1zevqGftVxNkn6cvGLnDNLfWFDsK9hE8guiJ8%3D
+--- response_body eval
+"name=a\nGET /images/cat.jpg HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 77: cloudflare, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg"
+--- more_headers
+X-Token: 1699999940-MJ2N2N1zevqGftVxNkn6cvGLnDNLfWFDsK9hE8guiJ8%3D
+--- response_body eval
+"name=a\nGET /images/cat.jpg HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 78: cloudflare, ok-with-query
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg?w=1&verify=1699999940-b4b6F5nEyIkp1oB0crZn1agUyh2wBnrdTSPbP8%2FVoC4%3D"
+--- response_body eval
+"name=a\nGET /images/cat.jpg?w=1 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 79: cloudflare, ok-with-query
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg?w=1"
+--- more_headers
+Cookie: verify=1699999940-b4b6F5nEyIkp1oB0crZn1agUyh2wBnrdTSPbP8%2FVoC4%3D
+--- response_body eval
+"name=a\nGET /images/cat.jpg?w=1 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 80: cloudflare, ok-with-query
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg?w=1"
+--- more_headers
+X-Token: 1699999940-b4b6F5nEyIkp1oB0crZn1agUyh2wBnrdTSPbP8%2FVoC4%3D
+--- response_body eval
+"name=a\nGET /images/cat.jpg?w=1 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 81: cloudflare, expired
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg?verify=1699989200-8W591%2FTX817bNeOwzKvd5%2Bbcfp2hqu53jA4dygdSjX0%3D"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 82: cloudflare, expired
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg"
+--- more_headers
+Cookie: verify=1699989200-8W591%2FTX817bNeOwzKvd5%2Bbcfp2hqu53jA4dygdSjX0%3D
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 83: cloudflare, expired
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg"
+--- more_headers
+X-Token: 1699989200-8W591%2FTX817bNeOwzKvd5%2Bbcfp2hqu53jA4dygdSjX0%3D
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 84: cloudflare, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg?verify=1699999940-o7Faz%2F4wZpTAlLsBRHL%2F1i2qIW5uPEORmQm38F3ME2o%3D"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 85: cloudflare, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg"
+--- more_headers
+Cookie: verify=1699999940-o7Faz%2F4wZpTAlLsBRHL%2F1i2qIW5uPEORmQm38F3ME2o%3D
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 86: cloudflare, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg"
+--- more_headers
+X-Token: 1699999940-o7Faz%2F4wZpTAlLsBRHL%2F1i2qIW5uPEORmQm38F3ME2o%3D
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 87: cloudflare, tampered-ts
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg?verify=1699999999-a9GGLowV4ZQtBNi0oIc6%2BLfbSJYIUcx7P%2BPONRC2DqY%3D"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 88: cloudflare, tampered-ts
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg"
+--- more_headers
+Cookie: verify=1699999999-a9GGLowV4ZQtBNi0oIc6%2BLfbSJYIUcx7P%2BPONRC2DqY%3D
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 89: cloudflare, tampered-ts
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg"
+--- more_headers
+X-Token: 1699999999-a9GGLowV4ZQtBNi0oIc6%2BLfbSJYIUcx7P%2BPONRC2DqY%3D
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 90: cloudflare, std-b64-not-urlencoded
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg?verify=1699999940-MJ2N2N1zevqGftVxNkn6cvGLnDNLfWFDsK9hE8guiJ8="
+--- response_body eval
+"name=a\nGET /images/cat.jpg HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 91: cloudflare, std-b64-not-urlencoded
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg"
+--- more_headers
+Cookie: verify=1699999940-MJ2N2N1zevqGftVxNkn6cvGLnDNLfWFDsK9hE8guiJ8=
+--- response_body eval
+"name=a\nGET /images/cat.jpg HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 92: cloudflare, std-b64-not-urlencoded
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg"
+--- more_headers
+X-Token: 1699999940-MJ2N2N1zevqGftVxNkn6cvGLnDNLfWFDsK9hE8guiJ8=
+--- response_body eval
+"name=a\nGET /images/cat.jpg HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 93: cloudflare, overlong
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg?verify=1699999940-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 94: cloudflare, overlong
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg"
+--- more_headers
+Cookie: verify=1699999940-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 95: cloudflare, overlong
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cloudflare; key file=key; lifetime 10800s; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecrettoken
+--- request eval
+"GET /images/cat.jpg"
+--- more_headers
+X-Token: 1699999940-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 96: fastly, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo/bar.html?token=1700000060_0d3fb88aac22e8f86d583133c98145cbe0eab6a9"
+--- response_body eval
+"name=a\nGET /foo/bar.html HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 97: fastly, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo/bar.html"
+--- more_headers
+Cookie: token=1700000060_0d3fb88aac22e8f86d583133c98145cbe0eab6a9
+--- response_body eval
+"name=a\nGET /foo/bar.html HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 98: fastly, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo/bar.html"
+--- more_headers
+X-Token: 1700000060_0d3fb88aac22e8f86d583133c98145cbe0eab6a9
+--- response_body eval
+"name=a\nGET /foo/bar.html HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 99: fastly, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /1700000060_0d3fb88aac22e8f86d583133c98145cbe0eab6a9/foo/bar.html"
+--- response_body eval
+"name=a\nGET /foo/bar.html HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 100: fastly, exp-equals-now
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo?token=1700000000_d8d69eb1ab5f179cf5c4417b7fdf4815904057bd"
+--- response_body eval
+"name=a\nGET /foo HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 101: fastly, exp-equals-now
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo"
+--- more_headers
+Cookie: token=1700000000_d8d69eb1ab5f179cf5c4417b7fdf4815904057bd
+--- response_body eval
+"name=a\nGET /foo HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 102: fastly, exp-equals-now
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo"
+--- more_headers
+X-Token: 1700000000_d8d69eb1ab5f179cf5c4417b7fdf4815904057bd
+--- response_body eval
+"name=a\nGET /foo HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 103: fastly, exp-equals-now
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /1700000000_d8d69eb1ab5f179cf5c4417b7fdf4815904057bd/foo"
+--- response_body eval
+"name=a\nGET /foo HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 104: fastly, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo?token=1700000060_152970f4647ef76a3f7aa44899349d0b2f218d89"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 105: fastly, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo"
+--- more_headers
+Cookie: token=1700000060_152970f4647ef76a3f7aa44899349d0b2f218d89
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 106: fastly, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo"
+--- more_headers
+X-Token: 1700000060_152970f4647ef76a3f7aa44899349d0b2f218d89
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 107: fastly, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /1700000060_152970f4647ef76a3f7aa44899349d0b2f218d89/foo"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 108: fastly, uppercase
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo?token=1700000060_38D9A2F52D8AD5AB988C5F761FA86FC8D65D5D01"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 109: fastly, uppercase
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo"
+--- more_headers
+Cookie: token=1700000060_38D9A2F52D8AD5AB988C5F761FA86FC8D65D5D01
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 110: fastly, uppercase
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo"
+--- more_headers
+X-Token: 1700000060_38D9A2F52D8AD5AB988C5F761FA86FC8D65D5D01
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 111: fastly, overlong
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo?token=1700000060_38d9a2f52d8ad5ab988c5f761fa86fc8d65d5d0100"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 112: fastly, overlong
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo"
+--- more_headers
+Cookie: token=1700000060_38d9a2f52d8ad5ab988c5f761fa86fc8d65d5d0100
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 113: fastly, overlong
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format fastly; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+iqFPeN2u+Z0Lm5IrsKaOFKRqEU5Gw8ePtaEkHZWuD24=
+--- request eval
+"GET /foo"
+--- more_headers
+X-Token: 1700000060_38d9a2f52d8ad5ab988c5f761fa86fc8d65d5d0100
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 114: bunny, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /300kb.jpg?token=HS256-ma3DcYcA-TO9PUiS8j36h094tJtjMjtFDDVkLmcSd6g&expires=1700000600"
+--- more_headers
+X-Real-IP: 1.2.3.4
+--- response_body eval
+"name=a\nGET /300kb.jpg HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 115: bunny, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /bcdn_token=HS256-ma3DcYcA-TO9PUiS8j36h094tJtjMjtFDDVkLmcSd6g&expires=1700000600/300kb.jpg"
+--- more_headers
+X-Real-IP: 1.2.3.4
+--- response_body eval
+"name=a\nGET /300kb.jpg HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 116: bunny, ok-ipv4
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /a?token=HS256-1-aFQJR_Kfwl-zmGljlxyFXKj6d1iJ83bI266O8eWnBmg&expires=1700000600"
+--- more_headers
+X-Real-IP: 1.2.3.4
+--- response_body eval
+"name=a\nGET /a HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 117: bunny, ok-ipv4
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /bcdn_token=HS256-1-aFQJR_Kfwl-zmGljlxyFXKj6d1iJ83bI266O8eWnBmg&expires=1700000600/a"
+--- more_headers
+X-Real-IP: 1.2.3.4
+--- response_body eval
+"name=a\nGET /a HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 118: bunny, ok-countries
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /a?token=HS256-A6ztfq1LsiDyNfzHg532uf47feJTZgoeJ4IS9UFmmXk&token_countries=CA%2CUS&expires=1700000600"
+--- more_headers
+X-Real-IP: 1.2.3.4
+--- response_body eval
+"name=a\nGET /a HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 119: bunny, ok-countries
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /bcdn_token=HS256-A6ztfq1LsiDyNfzHg532uf47feJTZgoeJ4IS9UFmmXk&token_countries=CA%2CUS&expires=1700000600/a"
+--- more_headers
+X-Real-IP: 1.2.3.4
+--- response_body eval
+"name=a\nGET /a HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 120: bunny, ip-flag-stripped
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /a?token=HS256-aFQJR_Kfwl-zmGljlxyFXKj6d1iJ83bI266O8eWnBmg&expires=1700000600"
+--- more_headers
+X-Real-IP: 1.2.3.4
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 121: bunny, ip-flag-stripped
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /bcdn_token=HS256-aFQJR_Kfwl-zmGljlxyFXKj6d1iJ83bI266O8eWnBmg&expires=1700000600/a"
+--- more_headers
+X-Real-IP: 1.2.3.4
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 122: bunny, param-added
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /a?token=HS256-7As1nvbTZ5HRFK8PIEOKYQdkgD0zHU3gGoFOzSL2axE&limit=0&expires=1700000600"
+--- more_headers
+X-Real-IP: 1.2.3.4
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 123: bunny, param-added
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /bcdn_token=HS256-7As1nvbTZ5HRFK8PIEOKYQdkgD0zHU3gGoFOzSL2axE&limit=0&expires=1700000600/a"
+--- more_headers
+X-Real-IP: 1.2.3.4
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 124: bunny, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /a?token=HS256-kkl5rqxUnBelyaUTTvIJCN3Y6qREFJ9mQGbC9SG-7a0&expires=1700000600"
+--- more_headers
+X-Real-IP: 1.2.3.4
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 125: bunny, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /bcdn_token=HS256-kkl5rqxUnBelyaUTTvIJCN3Y6qREFJ9mQGbC9SG-7a0&expires=1700000600/a"
+--- more_headers
+X-Real-IP: 1.2.3.4
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 126: bunny, overlong
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /a?token=HS256-7As1nvbTZ5HRFK8PIEOKYQdkgD0zHU3gGoFOzSL2axEA&expires=1700000600"
+--- more_headers
+X-Real-IP: 1.2.3.4
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 127: bunny, overlong
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /bcdn_token=HS256-7As1nvbTZ5HRFK8PIEOKYQdkgD0zHU3gGoFOzSL2axEA&expires=1700000600/a"
+--- more_headers
+X-Real-IP: 1.2.3.4
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 128: bunny, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /a.mp4?token=Pqkt6wRz9Uz8MfSMcxhMpFTDK_G7st7pNGFgjLx0-mY&expires=1700000600"
+--- response_body eval
+"name=a\nGET /a.mp4 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 129: bunny, expired
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /a.mp4?token=s7QygS7NHIMSx-Wgz5MX3Pz9EVhZ8WT00w8ebh2quEg&expires=1699999999"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 130: bunny, tampered-path
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /b.mp4?token=Pqkt6wRz9Uz8MfSMcxhMpFTDK_G7st7pNGFgjLx0-mY&expires=1700000600"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 131: bunny, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /a.mp4?token=DGl9jh-dcyWAtL7EbqZR1A&expires=1700000600"
+--- response_body eval
+"name=a\nGET /a.mp4 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 132: bunny, expired
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /a.mp4?token=LH-DPJvVIj0eJpfN3J7PeA&expires=1699999999"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 133: bunny, tampered-path
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format bunny; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+SecurityKey
+--- request eval
+"GET /b.mp4?token=DGl9jh-dcyWAtL7EbqZR1A&expires=1700000600"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 134: keycdn, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format keycdn; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecret
+--- request eval
+"GET /path/to/file1.jpg?token=HHsfO0QQ3qWE5XJL0ZOL3w&expire=1700000600"
+--- response_body eval
+"name=a\nGET /path/to/file1.jpg HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 135: keycdn, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format keycdn; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecret
+--- request eval
+"GET /HHsfO0QQ3qWE5XJL0ZOL3w,1700000600/path/to/file1.jpg"
+--- response_body eval
+"name=a\nGET /path/to/file1.jpg HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 136: keycdn, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format keycdn; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecret
+--- request eval
+"GET /path/to/file1.jpg"
+--- more_headers
+Cookie: token=HHsfO0QQ3qWE5XJL0ZOL3w; expire=1700000600
+--- response_body eval
+"name=a\nGET /path/to/file1.jpg HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 137: keycdn, ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format keycdn; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecret
+--- request eval
+"GET /path/to/file1.jpg"
+--- more_headers
+X-Token: HHsfO0QQ3qWE5XJL0ZOL3w,1700000600
+--- response_body eval
+"name=a\nGET /path/to/file1.jpg HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 138: keycdn, expired
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format keycdn; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecret
+--- request eval
+"GET /f?token=8MIpLBJwCEsKIG0uA0ewlg&expire=1699999999"
+--- error_code: 410
+--- error_log
+token refused: 
+
+=== TEST 139: keycdn, expired
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format keycdn; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecret
+--- request eval
+"GET /8MIpLBJwCEsKIG0uA0ewlg,1699999999/f"
+--- error_code: 410
+--- error_log
+token refused: 
+
+=== TEST 140: keycdn, expired
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format keycdn; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecret
+--- request eval
+"GET /f"
+--- more_headers
+Cookie: token=8MIpLBJwCEsKIG0uA0ewlg; expire=1699999999
+--- error_code: 410
+--- error_log
+token refused: 
+
+=== TEST 141: keycdn, expired
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format keycdn; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecret
+--- request eval
+"GET /f"
+--- more_headers
+X-Token: 8MIpLBJwCEsKIG0uA0ewlg,1699999999
+--- error_code: 410
+--- error_log
+token refused: 
+
+=== TEST 142: keycdn, tampered-path
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format keycdn; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecret
+--- request eval
+"GET /g?token=w3AB2Skyife7TE3MFfii8Q&expire=1700000600"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 143: keycdn, tampered-path
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format keycdn; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecret
+--- request eval
+"GET /w3AB2Skyife7TE3MFfii8Q,1700000600/g"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 144: keycdn, tampered-path
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format keycdn; key file=key; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecret
+--- request eval
+"GET /g"
+--- more_headers
+Cookie: token=w3AB2Skyife7TE3MFfii8Q; expire=1700000600
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 145: keycdn, tampered-path
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format keycdn; key file=key; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+mysecret
+--- request eval
+"GET /g"
+--- more_headers
+X-Token: w3AB2Skyife7TE3MFfii8Q,1700000600
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 146: cdn77, path-mode-ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cdn77; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+secret
+--- request eval
+"GET /NwBAoFZVdDBL0DASH2_sgA==,1700000600/images/photo.png"
+--- response_body eval
+"name=a\nGET /images/photo.png HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 147: cdn77, no-expiry-ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cdn77; key file=key; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+secret
+--- request eval
+"GET /images/photo.png?secure=-aYyCsMOlYXK300sNNlpaw=="
+--- response_body eval
+"name=a\nGET /images/photo.png HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 148: cdn77, wrong-dir
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format cdn77; key file=key; from path; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+secret
+--- request eval
+"GET /NwBAoFZVdDBL0DASH2_sgA==,1700000600/video/photo.png"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 149: secdownload, ok-md5
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format secdownload; key file=key; algorithm md5; lifetime 60s; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+verysecret
+--- request eval
+"GET /dl/05888281a974535d202210ea766c02b8/6553f0fb/index.html"
+--- response_body eval
+"name=a\nGET /dl/index.html HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 150: secdownload, future-md5
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format secdownload; key file=key; algorithm md5; lifetime 60s; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+verysecret
+--- request eval
+"GET /dl/1ce9e1f76c9303f7183adf2f54bbf2f1/6553f13d/index.html"
+--- error_code: 410
+--- error_log
+token refused: 
+
+=== TEST 151: secdownload, wrongkey-md5
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format secdownload; key file=key; algorithm md5; lifetime 60s; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+verysecret
+--- request eval
+"GET /dl/0e754b6f6c324157b48471a3aa782524/6553f100/index.html"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 152: secdownload, stale-hmac-sha1
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format secdownload; key file=key; algorithm hmac-sha1; lifetime 60s; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+verysecret
+--- request eval
+"GET /dl/48TYakAKPuYQTlIdFZMuzYUkNPE/6553f0c3/index.html"
+--- error_code: 410
+--- error_log
+token refused: 
+
+=== TEST 153: secdownload, tampered-hmac-sha1
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format secdownload; key file=key; algorithm hmac-sha1; lifetime 60s; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+verysecret
+--- request eval
+"GET /dl/3dEWoL0N22WdwltGkVpao1tY3n0/6553f100/other"
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 154: secdownload, ok-hmac-sha256
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format secdownload; key file=key; algorithm hmac-sha256; lifetime 60s; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+verysecret
+--- request eval
+"GET /dl/c0XDhv80ramaJ3BYWlnVYwukf5-WOjk06bjKuskF0RY/6553f0fb/index.html"
+--- response_body eval
+"name=a\nGET /dl/index.html HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 155: secdownload, future-hmac-sha256
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format secdownload; key file=key; algorithm hmac-sha256; lifetime 60s; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+verysecret
+--- request eval
+"GET /dl/0Wnf8GVr3zdp5yHbIKmajVdbRry973Yvoy4Fcg1D7dA/6553f13d/index.html"
+--- error_code: 410
+--- error_log
+token refused: 
+
+=== TEST 156: secdownload, wrongkey-hmac-sha256
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format secdownload; key file=key; algorithm hmac-sha256; lifetime 60s; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+verysecret
+--- request eval
+"GET /dl/piR918Lb1l_fBnJQsogGXNcaNQ4mKgC4owCMxHxrZvE/6553f100/index.html"
+--- error_code: 403
+--- error_log
+token refused: 

@@ -28,12 +28,12 @@ impl RequestView for Request<'_> {
     }
 }
 
-/// A host without files.
+/// A host without files, whose times are numbers of seconds.
 struct NoFiles;
 
 impl Host for NoFiles {
-    fn seconds(&self, _: &str) -> Option<u64> {
-        None
+    fn seconds(&self, word: &str) -> Option<u64> {
+        word.parse().ok()
     }
     fn key_file(&self, path: &str) -> Result<(String, Secret), Error> {
         Err(Error::new(path))
@@ -45,7 +45,9 @@ fn profile(scheme: &Scheme) -> Profile {
     let mut builder = ProfileBuilder::new();
     let mut line = |word: &str, words: &[&str]| builder.line(word, words, &NoFiles).unwrap();
     line("format", &[scheme.name]);
-    line("from", &["query", "cookie", "header", "path"]);
+    let path = scheme.path.map(|_| "path");
+    let places: Vec<&str> = ["query", "cookie", "header"].into_iter().chain(path).collect();
+    line("from", &places);
     for (word, value) in scheme.example {
         line(word, &[value]);
     }

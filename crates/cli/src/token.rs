@@ -33,6 +33,9 @@ pub(crate) enum Command {
         /// The last second it is good: seconds since 1970, or from now as +3600, +90m, +1d12h.
         #[arg(long, value_name = "TIME")]
         expires: Time,
+        /// What else the token is to say, such as acl=/video/*. May be repeated; the scheme says which.
+        #[arg(long, value_name = "NAME=VALUE", value_parser = claim)]
+        claim: Vec<(String, String)>,
     },
     /// Check a link and say why it is good or not; exit code 1 when it is not.
     ///
@@ -57,13 +60,19 @@ pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
             common,
             url,
             expires,
-        } => sign::run(common, url.as_deref(), *expires),
+            claim,
+        } => sign::run(common, url.as_deref(), *expires, claim),
         Command::Verify {
             common,
             url,
             leeway,
         } => explain::run(common, url, *leeway),
     }
+}
+
+fn claim(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a claim is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn leeway(text: &str) -> Result<u64, String> {

@@ -155,6 +155,7 @@ impl ProfileBuilder {
             options: &settings.options,
             require_exp: terms.require_exp,
             names: &names,
+            binding: settings.bind_ip.unwrap_or(AddressBinding::Off),
         })?;
         let mut roles = scheme.carriers.iter().map(|carrier| carrier.role);
         let (of_routes, route_keys): (Vec<_>, Vec<_>) = settings
@@ -244,7 +245,8 @@ fn schemes_take(word: &str) -> bool {
 
 fn locations(words: Vec<LocationWord>, scheme: &Scheme) -> Result<Vec<TokenLocation>, Error> {
     let words = if words.is_empty() && scheme.has_tokens() {
-        LocationWord::defaults()
+        let own = scheme.places.iter().map(|word| LocationWord::parse(word));
+        own.collect::<Result<_, _>>()?
     } else {
         words
     };
@@ -264,12 +266,12 @@ fn decoded_keys(settings: &Settings, scheme: &Scheme) -> Result<Vec<Key>, Error>
     keys.collect()
 }
 
-/// Defaults ask nothing of a host.
+/// Defaults ask nothing of a host; their times are numbers of seconds.
 struct NoHost;
 
 impl Host for NoHost {
-    fn seconds(&self, _: &str) -> Option<u64> {
-        None
+    fn seconds(&self, word: &str) -> Option<u64> {
+        word.parse().ok()
     }
 
     fn key_file(&self, _: &str) -> Result<(String, Secret), Error> {

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use crate::reason::Reason;
 use crate::request::RequestView;
+use crate::text::Text;
 
 /// What an authentic token says about who may use it, when and for what. A verifier fills in what its
 /// scheme carries; what it leaves alone binds nobody.
@@ -18,18 +19,23 @@ pub(crate) struct Claims<'r> {
     /// The first second at which it is good.
     pub(crate) not_before: Option<i64>,
     /// The addresses it is good for: addresses and networks (`192.0.2.0/24`) with commas between.
-    pub(crate) addresses: Option<&'r [u8]>,
+    pub(crate) addresses: Option<Text<'r>>,
     /// The paths it is good for.
     pub(crate) paths: Option<Paths<'r>>,
 }
 
-/// The paths a token is good for.
+/// The paths a token is good for. They are compared with the path that is served, decoded.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Paths<'r> {
-    /// Patterns, in which `*` stands for any bytes and `?` for one.
-    pub(crate) patterns: &'r [u8],
-    /// What stands between two of them.
-    pub(crate) separator: u8,
+pub(crate) enum Paths<'r> {
+    /// Those of some pattern, in which `*` stands for any bytes and `?` for one.
+    Patterns {
+        /// The patterns.
+        patterns: &'r [u8],
+        /// What may stand between two of them.
+        separators: &'static [u8],
+    },
+    /// A folder and all that is in it, or a file.
+    Folder(Text<'r>),
 }
 
 /// How much of an address must be the one that a token claims: `bind_ip`.
@@ -83,7 +89,8 @@ impl Claims<'_> {
             }
         }
         if let Some(paths) = &self.paths {
-            if !request.path().is_some_and(|path| paths.admit(path)) {
+            let admits = |path: &[u8]| !may_climb(path) && paths.admit(path);
+            if !request.path().is_some_and(admits) {
                 return Err(Reason::WrongPath);
             }
         }
@@ -92,16 +99,20 @@ impl Claims<'_> {
 }
 
 impl AddressBinding {
-    fn admits(self, list: &[u8], address: Option<IpAddr>) -> bool {
+    fn admits(self, list: Text<'_>, address: Option<IpAddr>) -> bool {
         if self == Self::Off {
             return true;
         }
         let Some(address) = address.map(|address| address.to_canonical()) else {
             return false;
         };
-        list.split(|byte| *byte == b',')
-            .filter_map(parse_network)
-            .any(|network| self.widened(network).contains(&address))
+        let mut list = list.bytes().peekable();
+        let mut admitted = false;
+        while list.peek().is_some() {
+            let network = next_network(&mut list);
+            admitted |= network.is_some_and(|one| self.widened(one).contains(&address));
+        }
+        admitted
     }
 
     /// The network with as many bits as the profile compares.
@@ -115,6 +126,19 @@ impl AddressBinding {
     }
 }
 
+/// Reads the text up to the next comma.
+fn next_network(list: &mut impl Iterator<Item = u8>) -> Option<IpNet> {
+    let mut text = [0; 64]; // longer than any address and its length
+    let mut len = 0usize;
+    for byte in list.take_while(|byte| *byte != b',') {
+        if let Some(slot) = text.get_mut(len) {
+            *slot = byte;
+        }
+        len = len.saturating_add(1);
+    }
+    parse_network(text.get(..len)?)
+}
+
 /// A network, or an address as one.
 fn parse_network(text: &[u8]) -> Option<IpNet> {
     let text = std::str::from_utf8(text).ok()?.trim();
@@ -126,9 +150,41 @@ fn parse_network(text: &[u8]) -> Option<IpNet> {
 
 impl Paths<'_> {
     fn admit(&self, path: &[u8]) -> bool {
-        let mut patterns = self.patterns.split(|byte| *byte == self.separator);
-        patterns.any(|pattern| matches(pattern, path))
+        match self {
+            Self::Patterns {
+                patterns,
+                separators,
+            } => {
+                let mut patterns = patterns.split(|byte| separators.contains(byte));
+                patterns.any(|pattern| matches(pattern, path))
+            }
+            Self::Folder(folder) => is_in(*folder, path),
+        }
     }
+}
+
+/// Whether a path is that of a file, or in a folder, with or without its last `/`.
+fn is_in(folder: Text<'_>, path: &[u8]) -> bool {
+    let mut rest = path.iter();
+    let mut last = None;
+    for byte in folder.bytes() {
+        if rest.next() != Some(&byte) {
+            return false;
+        }
+        last = Some(byte);
+    }
+    last == Some(b'/') || (last.is_some() && matches!(rest.next(), None | Some(b'/')))
+}
+
+/// Whether some server behind nginx may read a `..` out of a path in which nginx has found none: `..;x` (Java
+/// takes parameters off a segment) and `..\`. Such a path is in no scope.
+fn may_climb(path: &[u8]) -> bool {
+    let mut segments = path.split(|byte| matches!(byte, b'/' | b'\\'));
+    segments.any(|segment| {
+        segment
+            .strip_prefix(b"..")
+            .is_some_and(|rest| matches!(rest.first(), None | Some(b';')))
+    })
 }
 
 /// Whether a path matches a pattern, in a time that is at most the product of their lengths.
@@ -162,7 +218,7 @@ mod tests {
     use super::*;
 
     fn admits(binding: AddressBinding, list: &str, address: &str) -> bool {
-        binding.admits(list.as_bytes(), Some(address.parse().unwrap()))
+        binding.admits(Text::Plain(list.as_bytes()), Some(address.parse().unwrap()))
     }
 
     #[test]
@@ -180,11 +236,17 @@ mod tests {
             ("0.0.0.0/0", "2001:db8::1", false),
             ("", "192.0.2.1", false),
             ("192.0.2.1x", "192.0.2.1", false),
+            ("192.0.2.1,", "192.0.2.1", true),
+            (",192.0.2.1", "192.0.2.1", true),
         ] {
             assert_eq!(admits(exact, list, address), wanted, "{list} {address}");
         }
-        assert!(!exact.admits(b"192.0.2.1", None));
-        assert!(AddressBinding::Off.admits(b"192.0.2.1", None));
+        let escaped = Text::Percent(b"2001%3adb8%3a%3a1");
+        assert!(exact.admits(escaped, "2001:db8::1".parse().ok()));
+        let long = format!("{},192.0.2.1", "1".repeat(70));
+        assert!(admits(exact, &long, "192.0.2.1") && !admits(exact, &long[..70], "192.0.2.1"));
+        assert!(!exact.admits(Text::Plain(b"192.0.2.1"), None));
+        assert!(AddressBinding::Off.admits(Text::Plain(b"192.0.2.1"), None));
         let wide = AddressBinding::Prefix(24, 64);
         assert!(admits(wide, "192.0.2.1", "192.0.2.200"));
         assert!(!admits(wide, "192.0.2.1", "192.0.3.1"));
@@ -216,11 +278,48 @@ mod tests {
             let found = matches(pattern.as_bytes(), path.as_bytes());
             assert_eq!(found, wanted, "{pattern} {path}");
         }
-        let paths = Paths {
-            patterns: b"/a/*!/b",
-            separator: b'!',
+        let paths = Paths::Patterns {
+            patterns: b"/a/*!/b,/c",
+            separators: b"!,",
         };
-        assert!(paths.admit(b"/a/1") && paths.admit(b"/b") && !paths.admit(b"/b/1"));
+        for (path, wanted) in [("/a/1", true), ("/b", true), ("/c", true), ("/b/1", false)] {
+            assert_eq!(paths.admit(path.as_bytes()), wanted, "{path}");
+        }
+    }
+
+    #[test]
+    fn folders() {
+        for (folder, path, wanted) in [
+            ("/a", "/a", true),
+            ("/a", "/a/", true),
+            ("/a", "/a/b", true),
+            ("/a", "/ab", false),
+            ("/a/", "/a", false),
+            ("/a/", "/a/b", true),
+            ("/%61%2Fb/", "/a/b/c", true),
+            ("/a%", "/a%", false),
+            ("/", "/x", true),
+            ("", "/x", false),
+        ] {
+            let paths = Paths::Folder(Text::Percent(folder.as_bytes()));
+            assert_eq!(paths.admit(path.as_bytes()), wanted, "{folder} {path}");
+        }
+    }
+
+    #[test]
+    fn what_another_server_may_read_as_climbing() {
+        for (path, wanted) in [
+            ("/a/..;/b", true),
+            ("/a/..;x=1", true),
+            ("/a\\..\\b", true),
+            ("/a/..\\b", true),
+            ("/a/...", false),
+            ("/a/..b", false),
+            ("/a;/b", false),
+            ("/a..;/b", false),
+        ] {
+            assert_eq!(may_climb(path.as_bytes()), wanted, "{path}");
+        }
     }
 
     #[test]

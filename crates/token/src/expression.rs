@@ -5,13 +5,13 @@
 //! be present. An expiry is a positive number. What a message without `{expires}` (or a variable that
 //! holds it) signs has no expiry: anybody can then change the one beside the MAC.
 
-use gatehouse_base::digest::{Algorithm, Digest, MAX_RAW};
+use gatehouse_base::digest::{Algorithm, MAX_RAW};
 use gatehouse_base::encoding::Encoding;
 
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::keys::{Key, KeyRing, RouteKeys, Secret};
 use crate::mac;
+use crate::macs::{self, Keyed, Macs, Sink};
 use crate::message::{Hole, Message, Segment};
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView};
@@ -40,32 +40,9 @@ pub(crate) struct Form {
 pub(crate) struct Expression {
     form: Form,
     message: Message,
-    keys: KeyRing<Mac>,
-    route_keys: RouteKeys,
+    macs: Macs,
     require_exp: bool,
     signs_expiry: bool,
-}
-
-/// How a key makes a token.
-struct Mac {
-    /// The hash, or the HMAC with the key already hashed in.
-    digest: Digest,
-    /// What `{key}` stands for; empty where the message has none.
-    key: Secret,
-}
-
-impl Mac {
-    fn prepare(form: &Form, key: &Key, is_in_message: bool) -> Result<Self, Error> {
-        let secret = &key.secret;
-        let (hashed_in, key) = if is_in_message {
-            (None, secret.clone())
-        } else {
-            (Some(secret.as_bytes()), Secret::new(Vec::new()))
-        };
-        let digest = Digest::new(form.algorithm, form.encoding, hashed_in);
-        let digest = digest.map_err(|fault| Error::new(format!("has a bad key: {fault}")))?;
-        Ok(Self { digest, key })
-    }
 }
 
 /// Builds the verifier of a scheme.
@@ -78,13 +55,15 @@ pub(crate) fn build(form: Form, config: &VerifierConfig<'_>) -> Result<Expressio
             "has \"require_exp on\", but no \"{expires}\" in its \"message\"",
         ));
     }
-    let has_key = message.has(&Segment::Key);
-    let keys = KeyRing::prepare(config.keys, |key| Mac::prepare(&form, key, has_key))?;
+    let keyed = match message.has(&Segment::Key) {
+        true => Keyed::InText,
+        false => Keyed::Hmac,
+    };
+    let macs = Macs::prepare(config, form.algorithm, keyed)?;
     Ok(Expression {
         form,
         message,
-        keys,
-        route_keys: config.route_keys(),
+        macs,
         require_exp: config.require_exp,
         signs_expiry,
     })
@@ -99,8 +78,10 @@ pub(crate) fn sign(
     let expression = build(form, &signing.config())?;
     let mut values = vec![String::new()];
     values.extend(others.iter().map(i64::to_string));
-    let mac = expression.encoded(&Presented::of(&values, signing.url), signing.request);
-    let mac = mac.ok_or_else(|| Error::new("the message has no value"))?;
+    let token = Presented::of(&values, signing.url);
+    let mac = expression.macs.sign(form.encoding, |key, sink| {
+        expression.each(key, &token, signing.request, sink)
+    })?;
     if let Some(token) = values.first_mut() {
         *token = mac;
     }
@@ -108,36 +89,6 @@ pub(crate) fn sign(
 }
 
 impl Expression {
-    /// Computes the MAC of a key; `None` when the host has no value for a piece of the message.
-    #[inline]
-    fn mac<'o>(
-        &self,
-        mac: &Mac,
-        token: &Presented<'_>,
-        request: &dyn RequestView,
-        out: &'o mut [u8; MAX_RAW],
-    ) -> Option<&'o [u8]> {
-        let key = mac.key.as_bytes();
-        mac.digest
-            .raw_into(out, |sink| self.each(key, token, request, sink))
-    }
-
-    /// The same with a key that is used this once.
-    fn mac_under<'o>(
-        &self,
-        key: &[u8],
-        token: &Presented<'_>,
-        request: &dyn RequestView,
-        out: &'o mut [u8; MAX_RAW],
-    ) -> Option<&'o [u8]> {
-        let algorithm = self.form.algorithm;
-        if self.message.has(&Segment::Key) {
-            algorithm.hash_into(out, |sink| self.each(key, token, request, sink))
-        } else {
-            algorithm.hmac_into(key, out, |sink| self.each(b"", token, request, sink))
-        }
-    }
-
     /// Gives `sink` the pieces of the message in order; `None` when the host has no value for one.
     #[inline]
     fn each(
@@ -145,7 +96,7 @@ impl Expression {
         key: &[u8],
         token: &Presented<'_>,
         request: &dyn RequestView,
-        sink: &mut dyn FnMut(&[u8]),
+        sink: &mut Sink<'_>,
     ) -> Option<()> {
         let mut texts = 0..;
         for segment in self.message.segments() {
@@ -158,19 +109,10 @@ impl Expression {
         Some(())
     }
 
-    /// The MAC of the first key, as a token spells it.
-    fn encoded(&self, token: &Presented<'_>, request: &dyn RequestView) -> Option<String> {
-        let mut raw = [0; MAX_RAW];
-        let raw = self.mac(self.keys.first()?, token, request, &mut raw)?;
-        let mut text = vec![0; self.form.encoding.encoded_len(raw.len())];
-        self.form.encoding.encode(raw, &mut text)?;
-        String::from_utf8(text).ok()
-    }
-
     /// Reads the MAC of a token.
     #[inline]
     fn decode<'o>(&self, text: &[u8], out: &'o mut [u8; MAX_RAW]) -> Option<&'o [u8]> {
-        let out = out.get_mut(..self.form.algorithm.raw_len())?;
+        let out = out.get_mut(..self.macs.raw_len())?;
         self.form.encoding.decode(text, out).then_some(out)
     }
 
@@ -194,28 +136,15 @@ impl Verifier for Expression {
             number.ok_or(Reason::Malformed)
         });
         let expires = expires.transpose()?;
-        let is_same = |expected: &[u8]| mac::same(expected, presented);
-        let of_file = self.keys.find(|key| {
-            self.mac(key, token, request, &mut [0; MAX_RAW])
-                .is_some_and(is_same)
-        });
-        claims.key = of_file.or_else(|_| {
-            self.route_keys.find(request, |key| {
-                self.mac_under(key, token, request, &mut [0; MAX_RAW])
-                    .is_some_and(is_same)
-            })
+        claims.key = self.macs.find(request, presented, |key, sink| {
+            self.each(key, token, request, sink)
         })?;
         claims.expires = expires;
         Ok(())
     }
 
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
-        let mut text = Vec::new();
-        // What the host has no value for is left out.
-        let _ = self.each(b"{key}", token, request, &mut |piece| {
-            text.extend_from_slice(piece);
-        });
-        text
+        macs::shown(|key, sink| self.each(key, token, request, sink))
     }
 
     /// What is signed is an expression of the path that is served.

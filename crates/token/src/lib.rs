@@ -5,8 +5,9 @@
 //! the MAC before believing anything else a token says, and compares it in constant time.
 //!
 //! The files, from the ground up: `normal`, `strip` and `in_path` cut tokens out of targets, paths, arguments
-//! and cookies; `request` is what a verifier sees; `location` finds a token's values in it, by `names`; `keys` and `mac`
-//! are what verifiers share, `signature` what those share whose tokens are signed with a private key, `message` and `expression` what those share whose signed text is written by the
+//! and cookies; `request` is what a verifier sees; `location` finds a token's values in it, by `names`; `keys`, `mac`,
+//! `macs`, `fields` and `text` are what verifiers share, `signature` what those share whose tokens are signed with a private key, `message`
+//! and `expression` what those share whose signed text is written by the
 //! operator; `scheme` is the seam and `schemes` holds one file for each format; `claims` judges what a token says; `words` are the lines
 //! of a block, `builder` reads them, and `profile` puts all of it together.
 //!
@@ -19,10 +20,12 @@ mod builder;
 mod claims;
 mod error;
 mod expression;
+mod fields;
 mod in_path;
 mod keys;
 mod location;
 mod mac;
+mod macs;
 mod message;
 mod names;
 pub mod normal;
@@ -37,6 +40,7 @@ mod signature;
 pub mod strip;
 #[cfg(test)]
 mod tests;
+mod text;
 mod words;
 
 pub use builder::{LineError, ProfileBuilder};
@@ -45,10 +49,10 @@ pub use in_path::InPath;
 pub use keys::{BadKey, Key, KeyEncoding, RouteKey, Secret};
 pub use location::{Carriers, TokenLocation, Unreadable};
 pub use names::Names;
-pub use profile::{Finding, Profile, Signed, Times, Verdict};
+pub use profile::{Finding, Profile, Signed, Verdict, Wanted};
 pub use reason::{HttpStatuses, Reason};
 pub use reference::reference;
 pub use request::{MAX_CARRIERS, MAX_TARGET, MAX_TOKEN, RequestView};
-pub use scheme::{Carrier, Doubt, Repeated, Scheme, SchemeOption};
+pub use scheme::{Carrier, Doubt, PathForm, Repeated, Scheme, SchemeOption};
 pub use schemes::{SCHEMES, scheme};
 pub use words::{Arity, Host, WORDS, Word};

@@ -17,7 +17,7 @@ pub enum TokenLocation {
     Cookie(Names),
     /// Request headers.
     Header(Names),
-    /// The first path segment that has the form of a token.
+    /// The first segments of the path that have the form of a token.
     Path,
 }
 
@@ -68,7 +68,7 @@ impl LocationWord {
     /// The location, for a scheme.
     ///
     /// # Errors
-    /// More names than a token of that scheme has values.
+    /// More names than a token of that scheme has values; a place where it has none.
     pub(crate) fn resolve(&self, scheme: &Scheme) -> Result<TokenLocation, Error> {
         let names = |name: fn(&Carrier) -> Option<&'static str>| match &self.names {
             Some(names) if names.count() > scheme.carriers.len() => Err(invalid_names(&self.text)),
@@ -79,6 +79,7 @@ impl LocationWord {
             Kind::Query => TokenLocation::Query(names(|carrier| carrier.query)?),
             Kind::Cookie => TokenLocation::Cookie(names(|carrier| carrier.cookie)?),
             Kind::Header => TokenLocation::Header(names(|carrier| carrier.header)?),
+            Kind::Path if scheme.path.is_none() => return Err(no_path(scheme)),
             Kind::Path => TokenLocation::Path,
         })
     }
@@ -87,21 +88,18 @@ impl LocationWord {
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.kind == other.kind && self.names == other.names
     }
-
-    /// The locations of a profile without a `from` line.
-    pub(crate) fn defaults() -> Vec<Self> {
-        [Kind::Query, Kind::Cookie, Kind::Header]
-            .map(|kind| Self {
-                kind,
-                names: None,
-                text: String::new(),
-            })
-            .into()
-    }
 }
 
 fn invalid_names(word: &str) -> Error {
     let text = format!("invalid names \"{word}\" in \"from\" directive");
+    Error::about("from", text)
+}
+
+fn no_path(scheme: &Scheme) -> Error {
+    let name = scheme.name;
+    let text = format!(
+        "invalid place \"path\" in \"from\" directive, format \"{name}\" has no tokens in a path"
+    );
     Error::about("from", text)
 }
 
@@ -175,8 +173,11 @@ impl TokenLocation {
                 (names, read_lines(names, scheme.repeated, value, token))
             }
             Self::Path => {
-                let is_token = |segment: &[u8]| verifier.is_path_token(segment);
-                let Some(found) = strip::find_path_token(target, is_token) else {
+                let Some(form) = scheme.path else {
+                    return Ok(false);
+                };
+                let token_at = |path: &[u8], segment: &[u8]| verifier.path_token(path, segment);
+                let Some(found) = strip::find_path_token(target, token_at) else {
                     return Ok(false);
                 };
                 // A signature of another path than the one that is served opens nothing.
@@ -184,7 +185,7 @@ impl TokenLocation {
                     return Err(Unreadable::Cancelled);
                 }
                 token.url = SignedUrl::WithoutSegment(found);
-                token.split(found.token, scheme.joined);
+                (form.split)(token, found.token, scheme.joined);
                 return Ok(true);
             }
         };

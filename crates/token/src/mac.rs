@@ -57,6 +57,13 @@ pub(crate) fn parse_epoch(text: &[u8]) -> Option<i64> {
     all.then_some(number)
 }
 
+/// Reads seconds since the epoch of exactly ten digits: those of the years 2001 to 2286. Where a text is signed with
+/// nothing between a path and an expiry, digits cannot be moved from one to the other.
+pub(crate) fn parse_epoch_of_ten(text: &[u8]) -> Option<i64> {
+    let in_range = text.len() == 10 && text.first() != Some(&b'0');
+    parse_epoch(text).filter(|_| in_range)
+}
+
 /// Whether a text is decimal digits only, at least one.
 pub(crate) fn is_digits(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(u8::is_ascii_digit)
@@ -89,6 +96,14 @@ mod tests {
             "１",
         ] {
             assert_eq!(parse_epoch(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn ten_digits() {
+        assert_eq!(parse_epoch_of_ten(b"1700000600"), Some(1_700_000_600));
+        for bad in ["700000600", "11700000600", "0700000600", "170000060x", ""] {
+            assert_eq!(parse_epoch_of_ten(bad.as_bytes()), None, "{bad}");
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use gatehouse_base::words;
+
 use crate::claims::{Claims, Terms};
 use crate::error::Error;
 use crate::in_path::InPath;
@@ -11,6 +13,7 @@ use crate::reason::Reason;
 use crate::request::{MAX_TARGET, Presented, RequestView, SignedUrl};
 use crate::scheme::{Doubt, Options, Scheme, Signing, Verifier};
 use crate::strip;
+use crate::text::Text;
 
 /// What became of a request's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,13 +91,15 @@ impl<'a> Finding<'a> {
     }
 }
 
-/// When a token is made, and how long it is good; seconds since the epoch.
+/// What a token is to be; times are seconds since the epoch.
 #[derive(Clone, Copy, Debug)]
-pub struct Times {
+pub struct Wanted<'a> {
     /// Now.
     pub now: i64,
     /// The last second at which the token is good.
     pub expires: i64,
+    /// What else it is to say: names of [`Scheme::claims`] and values.
+    pub claims: &'a [(String, String)],
 }
 
 /// A token as [`Profile::sign`] makes it.
@@ -230,7 +235,7 @@ impl Profile {
         &self,
         key: &Key,
         request: &dyn RequestView,
-        times: Times,
+        wanted: &Wanted<'_>,
     ) -> Result<Signed, Error> {
         let mut draft = Presented::new();
         let first = self.locations.first();
@@ -240,15 +245,15 @@ impl Profile {
             // A request without URL carries its token nowhere.
             _ => SignedUrl::Whole(request.target()),
         };
-        self.sign_url(key, url, request, times)
+        self.sign_url(key, url, request, wanted)
     }
 
     /// Makes a token that looks like one and is good for nothing: it shows what a token will be part of.
     ///
     /// # Errors
     /// A key the scheme cannot use.
-    pub fn draft(&self, key: &Key, times: Times) -> Result<Vec<String>, Error> {
-        let signed = self.sign_url(key, SignedUrl::Whole(b"/"), &Blank, times)?;
+    pub fn draft(&self, key: &Key, wanted: &Wanted<'_>) -> Result<Vec<String>, Error> {
+        let signed = self.sign_url(key, SignedUrl::Whole(b"/"), &Blank, wanted)?;
         Ok(signed.values)
     }
 
@@ -257,15 +262,17 @@ impl Profile {
         key: &Key,
         url: SignedUrl<'_>,
         request: &dyn RequestView,
-        times: Times,
+        wanted: &Wanted<'_>,
     ) -> Result<Signed, Error> {
+        self.refuse_claims(wanted.claims)?;
         let values = (self.scheme.sign)(&Signing {
             key,
             options: &self.options,
             url,
             request,
-            now: times.now,
-            expires: times.expires,
+            now: wanted.now,
+            expires: wanted.expires,
+            claims: wanted.claims,
         })?;
         let text = self
             .verifier
@@ -273,35 +280,58 @@ impl Profile {
         Ok(Signed { values, text })
     }
 
+    /// Refuses what a signer of this scheme cannot be told.
+    fn refuse_claims(&self, claims: &[(String, String)]) -> Result<(), Error> {
+        let legal = self.scheme.claims;
+        for (index, (name, _)) in claims.iter().enumerate() {
+            if !legal.contains(&name.as_str()) {
+                let text = format!("format \"{}\" has no claim \"{name}\"", self.scheme.name);
+                return Err(Error::new(match legal {
+                    [] => text,
+                    _ => format!("{text}, {}", words::must_be(legal.iter().copied())),
+                }));
+            }
+            if claims.iter().take(index).any(|one| one.0 == *name) {
+                return Err(Error::new(format!("duplicate claim \"{name}\"")));
+            }
+        }
+        Ok(())
+    }
+
     /// Where a request's path token stands, by its target and the path that nginx parsed from it.
     /// `room` is for work and as long as the target.
     pub fn in_path<'a>(&self, target: &'a [u8], path: &'a [u8], room: &mut [u8]) -> InPath<'a> {
-        let is_token = |segment: &[u8]| self.is_path_token(segment);
-        let Some(target) = strip::find_path_token(target, is_token) else {
+        let token_at = |path: &[u8], segment: &[u8]| self.path_token(path, segment);
+        let Some(target) = strip::find_path_token(target, token_at) else {
             return InPath::Nowhere;
         };
-        let found = strip::find_decoded_token(path, is_token);
-        match found.filter(|path| path.token == target.token) {
+        let found = strip::find_decoded_token(path, token_at);
+        match found.filter(|path| is_decoded(target.token, path.token)) {
             Some(path) => InPath::of(target, path, room),
             None => InPath::Cancelled,
         }
     }
 
     /// Writes a decoded path without its path token to `out` (as long as `path`) and returns the length;
-    /// `None` when the profile has no `from path` or the path no such segment.
+    /// `None` when the profile has no `from path` or the path no such token.
     pub fn clean_decoded(&self, path: &[u8], out: &mut [u8]) -> Option<usize> {
-        strip::find_decoded_token(path, |segment| self.is_path_token(segment))?.write_rest(out)
+        let token_at = |path: &[u8], segment: &[u8]| self.path_token(path, segment);
+        strip::find_decoded_token(path, token_at)?.write_rest(out)
     }
 
     /// Writes the target without its path token to `out` (as long as `target`) and returns the length;
-    /// `None` when the profile has no `from path` or the target no such segment. Whether the token is
+    /// `None` when the profile has no `from path` or the target no such token. Whether the token is
     /// valid does not matter.
     pub fn clean_path(&self, target: &[u8], out: &mut [u8]) -> Option<usize> {
-        strip::find_path_token(target, |segment| self.is_path_token(segment))?.write_rest(out)
+        let token_at = |path: &[u8], segment: &[u8]| self.path_token(path, segment);
+        strip::find_path_token(target, token_at)?.write_rest(out)
     }
 
-    fn is_path_token(&self, segment: &[u8]) -> bool {
-        self.carriers.path && self.verifier.is_path_token(segment)
+    fn path_token(&self, path: &[u8], segment: &[u8]) -> Option<usize> {
+        let looks = self.carriers.path;
+        looks
+            .then(|| self.verifier.path_token(path, segment))
+            .flatten()
     }
 
     /// The scheme, for its name and [`HttpStatuses::http_status`](crate::HttpStatuses::http_status).
@@ -351,6 +381,33 @@ impl Profile {
     }
 }
 
+/// Whether a part of a target is decoded to a part of a path, but for slashes that are merged.
+fn is_decoded(target: &[u8], path: &[u8]) -> bool {
+    if target == path {
+        return true;
+    }
+    let mut slashes = [false; 2];
+    let mut is_kept = |side: usize, byte: u8| {
+        let Some(before) = slashes.get_mut(side) else {
+            return true;
+        };
+        let merged = *before && byte == b'/';
+        *before = byte == b'/';
+        !merged
+    };
+    let mut decoded = Text::Percent(target).bytes();
+    let mut parsed = path.iter().copied();
+    loop {
+        let one = decoded.find(|byte| is_kept(0, *byte));
+        let other = parsed.find(|byte| is_kept(1, *byte));
+        match (one, other) {
+            (None, None) => return true,
+            (one, other) if one != other => return false,
+            _ => {}
+        }
+    }
+}
+
 /// A request of which nothing is known.
 struct Blank;
 
@@ -372,7 +429,7 @@ impl RequestView for Blank {
     }
 
     fn path(&self) -> Option<&[u8]> {
-        None
+        Some(b"/")
     }
 
     fn address(&self) -> Option<IpAddr> {

@@ -5,9 +5,9 @@ use std::fmt;
 use gatehouse_base::digest::Algorithm;
 use gatehouse_base::encoding::Encoding;
 
-use crate::claims::Claims;
+use crate::claims::{AddressBinding, Claims};
 use crate::error::Error;
-use crate::keys::{Key, KeyEncoding, RouteKeys};
+use crate::keys::{Key, KeyEncoding, RouteKeys, Secret};
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView, SignedUrl};
 
@@ -35,6 +35,12 @@ pub struct Scheme {
     pub claims_address: bool,
     /// The answers to refusals that are not 403 by default.
     pub statuses: &'static [(Reason, u16)],
+    /// The words of the `from` line of a profile that has none.
+    pub places: &'static [&'static str],
+    /// How a token stands in a path; none: it cannot.
+    pub path: Option<PathForm>,
+    /// What a signer may be told of a token, by name, beside its expiry.
+    pub claims: &'static [&'static str],
     /// What a token looks like, behind "a token is".
     pub form: &'static str,
     /// Words and values that make a profile complete, for tests.
@@ -52,6 +58,27 @@ impl fmt::Debug for Scheme {
 }
 
 impl Scheme {
+    /// What most schemes say, to begin a row from.
+    pub(crate) const USUAL: Self = Self {
+        name: "",
+        carriers: &[],
+        joined: 1,
+        repeated: Repeated::Malformed,
+        options: &[],
+        key_encoding: KeyEncoding::Text,
+        route_keys: false,
+        always_expires: true,
+        claims_address: false,
+        statuses: &[],
+        places: &["query", "cookie", "header"],
+        path: Some(PathForm::COMMAS),
+        claims: &[],
+        form: "",
+        example: &[],
+        build: |_| Err(Error::new("has a \"format\" without a verifier")),
+        sign: |_| Err(Error::new("nobody signs such tokens")),
+    };
+
     /// Whether there are tokens of it.
     pub fn has_tokens(&self) -> bool {
         !self.carriers.is_empty()
@@ -61,6 +88,23 @@ impl Scheme {
     pub fn takes(&self, word: &str) -> bool {
         self.options.iter().any(|option| option.word == word)
     }
+}
+
+/// How a token stands in a path.
+#[derive(Clone, Copy)]
+pub struct PathForm {
+    /// Its text, from a value for each carrier.
+    pub join: fn(&[String]) -> String,
+    /// Fills in the values of a token from that text; `usize` is [`Scheme::joined`].
+    pub(crate) split: for<'a> fn(&mut Presented<'a>, &'a [u8], usize),
+}
+
+impl PathForm {
+    /// One segment with commas between the values.
+    pub(crate) const COMMAS: Self = Self {
+        join: |values| values.join(","),
+        split: |token, text, joined| token.split(text, joined),
+    };
 }
 
 /// One of the values a token consists of.
@@ -110,6 +154,12 @@ pub(crate) struct Options {
     pub(crate) algorithm: Option<Algorithm>,
     /// How a token spells the MAC.
     pub(crate) encoding: Option<Encoding>,
+    /// What is signed behind everything else, and is in no token.
+    pub(crate) salt: Option<Secret>,
+    /// Whether values are signed percent-encoded.
+    pub(crate) escape_early: bool,
+    /// How long a token is good whose signer says when it was made, in seconds.
+    pub(crate) lifetime_s: i64,
 }
 
 /// What a scheme's verifier is built from.
@@ -124,6 +174,8 @@ pub(crate) struct VerifierConfig<'a> {
     pub(crate) require_exp: bool,
     /// How many names each location gives that has names.
     pub(crate) names: &'a [usize],
+    /// How much of the client's address must be that of a token.
+    pub(crate) binding: AddressBinding,
 }
 
 impl VerifierConfig<'_> {
@@ -147,9 +199,19 @@ pub(crate) struct Signing<'a> {
     pub(crate) now: i64,
     /// The last second at which the token is good.
     pub(crate) expires: i64,
+    /// What else the token is to say: names of [`Scheme::claims`], each once, and values.
+    pub(crate) claims: &'a [(String, String)],
 }
 
 impl<'a> Signing<'a> {
+    /// What the token is to say of that name.
+    pub(crate) fn claim(&self, name: &str) -> Option<&'a str> {
+        let mut claims = self.claims.iter();
+        claims
+            .find(|claim| claim.0 == name)
+            .map(|claim| claim.1.as_str())
+    }
+
     /// The configuration of a verifier that has this key alone.
     pub(crate) fn config(&self) -> VerifierConfig<'a> {
         VerifierConfig {
@@ -158,6 +220,7 @@ impl<'a> Signing<'a> {
             options: self.options,
             require_exp: false,
             names: &[],
+            binding: AddressBinding::Off,
         }
     }
 }
@@ -184,6 +247,12 @@ pub(crate) trait Verifier: Send + Sync {
 
     /// Whether a path segment has the form of this scheme's token.
     fn is_path_token(&self, segment: &[u8]) -> bool;
+
+    /// How much of a path is a token, which begins with this segment; nothing when it is none. The path may be decoded.
+    fn path_token(&self, path: &[u8], segment: &[u8]) -> Option<usize> {
+        let _ = path;
+        self.is_path_token(segment).then_some(segment.len())
+    }
 
     /// The texts of the message with nginx variables in them; [`RequestView::message`] counts them from 0.
     fn message_texts(&self) -> Vec<&str> {

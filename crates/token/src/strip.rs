@@ -83,7 +83,7 @@ pub fn args_of(target: &[u8]) -> &[u8] {
 pub struct PathToken<'a> {
     /// Up to and with the `/` before the segment.
     pub before: &'a [u8],
-    /// The segment.
+    /// The segment, or several with the `/` between.
     pub token: &'a [u8],
     /// From behind the `/` after the segment; from behind the segment when it is the last.
     pub after: &'a [u8],
@@ -100,36 +100,44 @@ impl PathToken<'_> {
     }
 }
 
-/// Finds the first path segment of a target for which `is_token` holds.
-pub fn find_path_token(target: &[u8], is_token: impl Fn(&[u8]) -> bool) -> Option<PathToken<'_>> {
+/// Finds the first token in the path of a target. `token` gets the rest of the path from a segment on, and that
+/// segment, and says how much of the rest is a token.
+pub fn find_path_token(
+    target: &[u8],
+    token: impl Fn(&[u8], &[u8]) -> Option<usize>,
+) -> Option<PathToken<'_>> {
     let (path, _) = split_target(target);
-    find_segment(target, path, is_token)
+    find_in_path(target, path, token)
 }
 
-/// Finds the first segment of a decoded path for which `is_token` holds: a `?` in it is a letter.
-pub fn find_decoded_token(path: &[u8], is_token: impl Fn(&[u8]) -> bool) -> Option<PathToken<'_>> {
-    find_segment(path, path, is_token)
+/// Finds the first token in a decoded path: a `?` in it is a letter.
+pub fn find_decoded_token(
+    path: &[u8],
+    token: impl Fn(&[u8], &[u8]) -> Option<usize>,
+) -> Option<PathToken<'_>> {
+    find_in_path(path, path, token)
 }
 
 /// `target` begins with `path`.
-fn find_segment<'a>(
+fn find_in_path<'a>(
     target: &'a [u8],
     path: &'a [u8],
-    is_token: impl Fn(&[u8]) -> bool,
+    token: impl Fn(&[u8], &[u8]) -> Option<usize>,
 ) -> Option<PathToken<'a>> {
     let mut start = 0usize;
     for segment in Pieces::of(path, b'/') {
-        let end = start.saturating_add(segment.len());
         // What is before the first slash is no segment.
-        if start > 0 && is_token(segment) {
-            let after = target.get(end..)?;
-            return Some(PathToken {
-                before: target.get(..start)?,
-                token: segment,
-                after: after.strip_prefix(b"/").unwrap_or(after),
-            });
+        if start > 0 {
+            if let Some(len) = token(path.get(start..)?, segment) {
+                let (token, after) = target.get(start..)?.split_at_checked(len)?;
+                return Some(PathToken {
+                    before: target.get(..start)?,
+                    token,
+                    after: after.strip_prefix(b"/").unwrap_or(after),
+                });
+            }
         }
-        start = end.saturating_add(1);
+        start = start.saturating_add(segment.len()).saturating_add(1);
     }
     None
 }

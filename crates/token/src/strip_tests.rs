@@ -161,7 +161,9 @@ fn find() {
 #[test]
 fn path_tokens() {
     let clean = |target: &str| {
-        let found = find_path_token(target.as_bytes(), |segment| segment.starts_with(b"T"))?;
+        let found = find_path_token(target.as_bytes(), |_, segment| {
+            segment.starts_with(b"T").then_some(segment.len())
+        })?;
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         Some((text(found.token), text(found.before) + &text(found.after)))
     };
@@ -249,7 +251,9 @@ proptest! {
         for with in [strip_args, strip_target, strip_cookie] as [Strip; 3] {
             prop_assert!(with(&bytes, &["a", ""], &mut out).is_none_or(|written| written <= len));
         }
-        let found = find_path_token(&bytes, |segment| segment.len() > 3);
+        let found = find_path_token(&bytes, |_, segment| {
+            (segment.len() > 3).then_some(segment.len())
+        });
         prop_assert!(found.is_none_or(|found| found.before.len() + found.after.len() < bytes.len()));
     }
 }

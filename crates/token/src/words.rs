@@ -135,7 +135,8 @@ pub static WORDS: &[Word] = &[
         syntax: || algorithms().collect::<Vec<_>>().join(" | "),
         text: include_str!("words/algorithm.md"),
         parse: |settings, words, _| {
-            let name = first(words);
+            // As lighttpd calls them.
+            let name = first(words).trim_start_matches("hmac-");
             let known = algorithms().any(|one| one == name);
             let found = Algorithm::parse(name).filter(|_| known);
             let unknown = || words::unknown("algorithm", name, "algorithm", algorithms());
@@ -164,12 +165,41 @@ pub static WORDS: &[Word] = &[
         syntax: || "time".to_owned(),
         text: include_str!("words/leeway.md"),
         parse: |settings, words, host| {
-            let word = first(words);
-            let seconds = host
-                .seconds(word)
-                .ok_or_else(|| format!("invalid value \"{word}\" in \"leeway\" directive"))?;
-            settings.terms.leeway_s =
-                i64::try_from(seconds).map_err(|_| Error::new("\"leeway\" is too long"))?;
+            settings.terms.leeway_s = seconds("leeway", first(words), host)?;
+            Ok(())
+        },
+    },
+    Word {
+        name: "lifetime",
+        args: Arity::One,
+        repeated: false,
+        syntax: || "time".to_owned(),
+        text: include_str!("words/lifetime.md"),
+        parse: |settings, words, host| {
+            settings.options.lifetime_s = seconds("lifetime", first(words), host)?;
+            Ok(())
+        },
+    },
+    Word {
+        name: "salt",
+        args: Arity::One,
+        repeated: false,
+        syntax: || "string".to_owned(),
+        text: include_str!("words/salt.md"),
+        parse: |settings, words, _| {
+            let salt = Secret::new(first(words).as_bytes().to_vec());
+            settings.options.salt = (!salt.as_bytes().is_empty()).then_some(salt);
+            Ok(())
+        },
+    },
+    Word {
+        name: "escape_early",
+        args: Arity::One,
+        repeated: false,
+        syntax: || "on | off".to_owned(),
+        text: include_str!("words/escape_early.md"),
+        parse: |settings, words, _| {
+            settings.options.escape_early = on_off("escape_early", first(words))?;
             Ok(())
         },
     },
@@ -196,13 +226,7 @@ pub static WORDS: &[Word] = &[
         syntax: || "on | off".to_owned(),
         text: include_str!("words/require_exp.md"),
         parse: |settings, words, _| {
-            settings.require_exp = Some(match first(words) {
-                "on" => true,
-                "off" => false,
-                other => {
-                    return Err(words::invalid(other, "require_exp", ["on", "off"]).into());
-                }
-            });
+            settings.require_exp = Some(on_off("require_exp", first(words))?);
             Ok(())
         },
     },
@@ -238,6 +262,21 @@ pub(crate) struct RouteKeyLine {
 
 fn first<'w>(words: &[&'w str]) -> &'w str {
     words.first().copied().unwrap_or_default()
+}
+
+fn on_off(name: &str, word: &str) -> Result<bool, Error> {
+    match word {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        other => Err(words::invalid(other, name, ["on", "off"]).into()),
+    }
+}
+
+fn seconds(name: &str, word: &str, host: &dyn Host) -> Result<i64, Error> {
+    let seconds = host
+        .seconds(word)
+        .ok_or_else(|| format!("invalid value \"{word}\" in \"{name}\" directive"))?;
+    i64::try_from(seconds).map_err(|_| Error::new(format!("\"{name}\" is too long")))
 }
 
 /// The hashes that make a MAC.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use gatehouse_token::{
-    Finding, MAX_TARGET, Reason, RequestView, TokenLocation, Unreadable, Verdict,
+    Carrier, Finding, MAX_TARGET, Reason, RequestView, TokenLocation, Unreadable, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -69,6 +69,13 @@ impl Report<'_> {
         }
         if let Some(expiry) = finding.expiry() {
             text.push_str(&table(&[("expires", &self.expires(finding, expiry))]));
+        } else if let Some(time) = finding.verdict.expires {
+            // It is in the token itself.
+            let inside = time.to_string();
+            text.push_str(&table(&[(
+                "expires",
+                &self.expires(finding, inside.as_bytes()),
+            )]));
         }
         text.push_str(&table(&[("key", &self.key(finding))]));
         if let Some(signed) = self.signed(finding) {
@@ -166,9 +173,17 @@ impl Report<'_> {
             None if self.view.target().len() > MAX_TARGET => {
                 format!("the URL is longer than {MAX_TARGET} bytes")
             }
-            None if scheme.always_expires && finding.expiry().is_none() => missing("expiry"),
+            None if self.lacks_expiry(finding) => missing(Carrier::EXPIRY),
             None => format!("a token is {}", scheme.form),
         })
+    }
+
+    /// Whether there is none beside the token, where a token of the scheme has one.
+    fn lacks_expiry(&self, finding: &Finding<'_>) -> bool {
+        let scheme = self.view.profile.scheme();
+        let mut carriers = scheme.carriers.iter();
+        let has_one = carriers.any(|carrier| carrier.role == Carrier::EXPIRY);
+        has_one && scheme.always_expires && finding.expiry().is_none()
     }
 
     /// Whether the time beside a token is part of what is hashed, by itself or in a variable.

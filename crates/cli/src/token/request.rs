@@ -35,7 +35,12 @@ impl Request {
     }
 
     /// The same request with a token in a location; it has a value for each of the scheme's carriers.
-    pub(crate) fn carrying(&self, location: &TokenLocation, values: &[String]) -> Self {
+    pub(crate) fn carrying(
+        &self,
+        profile: &Profile,
+        location: &TokenLocation,
+        values: &[String],
+    ) -> Self {
         let mut request = self.clone();
         match location {
             TokenLocation::Query(names) => {
@@ -58,7 +63,8 @@ impl Request {
                 request.headers.extend(lines);
             }
             TokenLocation::Path => {
-                let segment = values.join(",");
+                let join = profile.scheme().path.map(|form| form.join);
+                let segment = join.map_or(String::new(), |join| join(values));
                 request.set_target(match self.target().split_once(HERE) {
                     Some((before, after)) => format!("{before}{segment}{after}"),
                     None => format!("/{segment}{}", self.target()),

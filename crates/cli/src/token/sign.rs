@@ -1,6 +1,6 @@
 //! `gatehouse token sign`.
 
-use gatehouse_token::{Key, Profile, Signed, Times, TokenLocation};
+use gatehouse_token::{Key, Profile, Signed, TokenLocation, Wanted};
 use serde_json::json;
 
 use super::common::Common;
@@ -10,13 +10,18 @@ use super::time::{Time, shown};
 use crate::{Failure, Outcome};
 
 /// What is needed to make a token.
-struct Signer {
+struct Signer<'a> {
     profile: Profile,
     key: Key,
-    times: Times,
+    wanted: Wanted<'a>,
 }
 
-pub(super) fn run(common: &Common, url: Option<&str>, time: Time) -> Result<Outcome, Failure> {
+pub(super) fn run(
+    common: &Common,
+    url: Option<&str>,
+    time: Time,
+    claims: &[(String, String)],
+) -> Result<Outcome, Failure> {
     let arguments = &common.profile;
     let expires = time.expiry(common.now()).map_err(Failure::Wrong)?;
     let request = common.request(url)?;
@@ -30,9 +35,10 @@ pub(super) fn run(common: &Common, url: Option<&str>, time: Time) -> Result<Outc
     let signer = Signer {
         profile: arguments.profile(&[first], 0)?,
         key: arguments.key()?,
-        times: Times {
+        wanted: Wanted {
             now: common.now(),
             expires,
+            claims,
         },
     };
     let location = signer.profile.locations().first().cloned();
@@ -45,7 +51,7 @@ pub(super) fn run(common: &Common, url: Option<&str>, time: Time) -> Result<Outc
         )));
     }
     let signed = signer.sign(&request, &location)?;
-    let carrying = request.carrying(&location, &signed.values);
+    let carrying = request.carrying(&signer.profile, &location, &signed.values);
     let in_url = matches!(location, TokenLocation::Query(_) | TokenLocation::Path);
     if carrying.url.is_some() || !in_url {
         signer.check(&carrying, url.unwrap_or("/"))?;
@@ -84,7 +90,7 @@ pub(super) fn run(common: &Common, url: Option<&str>, time: Time) -> Result<Outc
     Ok(Outcome::done(text).with_warnings(doubts))
 }
 
-impl Signer {
+impl Signer<'_> {
     fn sign(&self, request: &Request, location: &TokenLocation) -> Result<Signed, Failure> {
         // The token may be part of what is signed (as in $request_uri): nobody can sign that. Two drafts
         // that differ show it.
@@ -93,8 +99,8 @@ impl Signer {
             secret: gatehouse_token::Secret::new(b"another key".to_vec()),
         };
         let [one, other] = [&self.key, &other_key].map(|key| {
-            let draft = self.profile.draft(key, self.times);
-            draft.map(|values| request.carrying(location, &values))
+            let draft = self.profile.draft(key, &self.wanted);
+            draft.map(|values| request.carrying(&self.profile, location, &values))
         });
         let unusable = |error: gatehouse_token::Error| Failure::Refused(error.to_string());
         let (one, other) = (one.map_err(unusable)?, other.map_err(unusable)?);
@@ -106,7 +112,7 @@ impl Signer {
                 differing.join("\", \"$")
             )));
         }
-        let signed = self.profile.sign(&self.key, &view, self.times);
+        let signed = self.profile.sign(&self.key, &view, &self.wanted);
         signed.map_err(unusable)
     }
 
@@ -119,7 +125,7 @@ impl Signer {
     fn check(&self, carrying: &Request, url: &str) -> Result<(), Failure> {
         let verdict = self
             .profile
-            .verify(&self.view(carrying)?, self.times.expires);
+            .verify(&self.view(carrying)?, self.wanted.expires);
         if verdict.is_ok() {
             return Ok(());
         }

@@ -73,6 +73,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     example: &[("message", "{expires}|$uri")],
     build,
     sign,
+    ..Scheme::USUAL
 };
 
 /// What a message may hold that says when a link was made.

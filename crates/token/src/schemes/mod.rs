@@ -29,9 +29,16 @@
 //! the clock and never compares an address or a path: [`Claims`] are judged once, in the profile, in the same
 //! order for every scheme. So a forged token is `invalid`, whatever else it says.
 
+mod bunny;
+mod cdn77;
+mod cloudflare;
+mod edgeauth;
+mod fastly;
 mod hmac;
+mod keycdn;
 mod open;
 mod scalesimple;
+mod secdownload;
 mod secure_link;
 
 use crate::scheme::Scheme;
@@ -41,6 +48,13 @@ pub static SCHEMES: &[Scheme] = &[
     scalesimple::SCHEME,
     secure_link::SCHEME,
     hmac::SCHEME,
+    edgeauth::SCHEME,
+    cloudflare::SCHEME,
+    fastly::SCHEME,
+    bunny::SCHEME,
+    keycdn::SCHEME,
+    cdn77::SCHEME,
+    secdownload::SCHEME,
     open::SCHEME,
 ];
 

@@ -25,6 +25,8 @@ pub(super) const SCHEME: Scheme = Scheme {
     example: &[],
     build: |_| Ok(Box::new(Open)),
     sign: |_| Err(Error::new("format \"open\" has no tokens")),
+    path: None,
+    ..Scheme::USUAL
 };
 
 struct Open;

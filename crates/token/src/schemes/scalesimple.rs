@@ -45,6 +45,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     example: &[],
     build,
     sign,
+    ..Scheme::USUAL
 };
 
 struct ScaleSimple {

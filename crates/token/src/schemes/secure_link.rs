@@ -45,6 +45,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     example: &[("message", "{expires}$uri {key}")],
     build: |config| Ok(Box::new(expression::build(FORM, config)?)),
     sign: |signing| expression::sign(FORM, signing, &[signing.expires]),
+    ..Scheme::USUAL
 };
 
 const FORM: Form = Form {

@@ -3,11 +3,12 @@
 use proptest::prelude::*;
 
 use super::fake::{Fake, NOW, profile};
-use crate::{Key, MAX_CARRIERS, Names, Profile, SCHEMES, Scheme, Secret, Times, TokenLocation};
+use crate::{Key, MAX_CARRIERS, Names, Profile, SCHEMES, Scheme, Secret, TokenLocation, Wanted};
 
-const TIMES: Times = Times {
+const WANTED: Wanted<'_> = Wanted {
     now: NOW,
     expires: NOW + 600,
+    claims: &[],
 };
 
 /// The schemes that have tokens.
@@ -16,12 +17,21 @@ fn with_tokens() -> impl Iterator<Item = &'static Scheme> {
 }
 
 fn example(scheme: &Scheme, from: &str) -> Profile {
-    let mut lines = vec![format!("format {}", scheme.name), "key k1".to_owned()];
+    let mut lines = vec![
+        format!("format {}", scheme.name),
+        "key encoding=text k1".to_owned(),
+    ];
     lines.push(format!("from {from}"));
     let words = scheme.example.iter();
     lines.extend(words.map(|(word, value)| format!("{word} {value}")));
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     profile(&lines).unwrap()
+}
+
+/// The places a token of a scheme may have.
+fn places(scheme: &Scheme) -> impl Iterator<Item = &'static str> {
+    let path = scheme.path.map(|_| "path");
+    ["query", "cookie", "header"].into_iter().chain(path)
 }
 
 fn key(text: &str) -> Key {
@@ -58,7 +68,10 @@ fn carrying(profile: &Profile, location: &TokenLocation, url: &str, values: &[St
                 request.header(name, value)
             })
         }
-        TokenLocation::Path => Fake::new(&format!("/{}{url}", values.join(","))),
+        TokenLocation::Path => {
+            let join = profile.scheme().path.unwrap().join;
+            Fake::new(&format!("/{}{url}", join(values))).serving(url)
+        }
     };
     let texts = vec!["text"; profile.message_texts().count()];
     request.message(&texts)
@@ -103,20 +116,20 @@ proptest! {
         by in 1u8..=255,
     ) {
         for scheme in with_tokens() {
-            for from in ["query", "cookie", "header", "path"] {
+            for from in places(scheme) {
                 let profile = example(scheme, from);
                 let location = profile.locations().first().unwrap();
                 let sign = |by: &str| {
-                    let draft = profile.draft(&key(by), TIMES).unwrap();
+                    let draft = profile.draft(&key(by), &WANTED).unwrap();
                     let request = carrying(&profile, location, &url, &draft);
-                    profile.sign(&key(by), &request, TIMES).unwrap()
+                    profile.sign(&key(by), &request, &WANTED).unwrap()
                 };
                 let signed = sign("k1");
                 let good = carrying(&profile, location, &url, &signed.values);
                 let verdict = profile.verify(&good, NOW);
                 prop_assert_eq!(verdict.refused, None, "{} {} {:?}", scheme.name, from, signed);
-                prop_assert_eq!(verdict.expires, Some(TIMES.expires));
-                let late = profile.verify(&good, TIMES.expires + 1);
+                prop_assert_eq!(verdict.expires, Some(WANTED.expires));
+                let late = profile.verify(&good, WANTED.expires + 1);
                 prop_assert_eq!(late.as_str(), "expired");
                 let shown = profile.findings(&good, NOW).next().unwrap().signed_text();
                 prop_assert_eq!(shown, Some(signed.text));

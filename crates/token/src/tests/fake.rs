@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use crate::{
-    BadKey, Error, Host, LineError, Profile, ProfileBuilder, Reason, RequestView, Secret, strip,
+    BadKey, Error, Host, LineError, Profile, ProfileBuilder, Reason, RequestView, Secret, normal,
+    strip,
 };
 use md5::{Digest as _, Md5};
 
@@ -15,7 +16,8 @@ pub(crate) struct Fake {
     pub(crate) message: Vec<Vec<u8>>,
     /// The key of the request's route for each `key table=…` line.
     pub(crate) route_keys: Vec<Option<String>>,
-    pub(crate) path: Option<String>,
+    /// The path that is served.
+    pub(crate) path: Option<Vec<u8>>,
     pub(crate) address: Option<IpAddr>,
 }
 
@@ -23,8 +25,20 @@ impl Fake {
     pub(crate) fn new(target: &str) -> Self {
         Self {
             target: target.into(),
+            path: served(target),
             ..Self::default()
         }
+    }
+
+    /// The same request, in which a path token is no part of the path that is served.
+    pub(crate) fn serving(mut self, target: &str) -> Self {
+        self.path = served(target);
+        self
+    }
+
+    pub(crate) fn of_client(mut self, address: &str) -> Self {
+        self.address = address.parse().ok();
+        self
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -41,6 +55,14 @@ impl Fake {
         self.message = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
         self
     }
+}
+
+/// The path that nginx serves for a target.
+fn served(target: &str) -> Option<Vec<u8>> {
+    let mut path = vec![0; target.len()];
+    let len = normal::path_of([target.as_bytes()], true, &mut path)?;
+    path.truncate(len);
+    Some(path)
 }
 
 impl RequestView for Fake {
@@ -69,7 +91,7 @@ impl RequestView for Fake {
     }
 
     fn path(&self) -> Option<&[u8]> {
-        self.path.as_deref().map(str::as_bytes)
+        self.path.as_deref()
     }
 
     fn address(&self) -> Option<IpAddr> {
@@ -92,7 +114,7 @@ impl Host for Seconds {
     fn warn(&self, _: &str) {}
 }
 
-/// Builds a profile from lines as in a configuration; `key` takes `[id=X] KEY`, `message` all of its line.
+/// Builds a profile from lines as in a configuration; `key` takes `[id=X] [encoding=E] KEY`, `message` all of its line.
 pub(crate) fn profile(lines: &[&str]) -> Result<Profile, String> {
     let mut builder = ProfileBuilder::new();
     for line in lines {
@@ -106,8 +128,15 @@ pub(crate) fn profile(lines: &[&str]) -> Result<Profile, String> {
                 .strip_prefix("id=")
                 .and_then(|rest| rest.split_once(' '));
             let (id, key) = with_id.map_or((None, rest), |(id, key)| (Some(id), key));
+            let with_encoding = key
+                .strip_prefix("encoding=")
+                .and_then(|rest| rest.split_once(' '));
+            let (encoding, key) =
+                with_encoding.map_or((None, key), |(encoding, key)| (Some(encoding), key));
             let key = Secret::new(key.as_bytes().to_vec());
-            builder.key("key", id, key, None).map_err(LineError::from)
+            builder
+                .key("key", id, key, encoding)
+                .map_err(LineError::from)
         } else {
             builder.line(word, &words, &Seconds)
         };

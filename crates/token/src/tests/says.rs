@@ -6,8 +6,8 @@ use super::fake::{EXP, Fake, NOW, profile, scalesimple, secure_link, sign, sign_
 use crate::claims::Claims;
 use crate::request::Presented;
 use crate::{
-    Error, Host, InPath, Key, LineError, Profile, ProfileBuilder, Reason, Secret, Times,
-    TokenLocation, Unreadable,
+    Error, Host, InPath, Key, LineError, Profile, ProfileBuilder, Reason, Secret, TokenLocation,
+    Unreadable, Wanted,
 };
 
 fn hmac(message: &str, more: &[&str]) -> Profile {
@@ -84,14 +84,15 @@ fn a_draft_is_signed_for_a_request_of_which_nothing_is_known() {
         id: None,
         secret: Secret::new(b"k1".to_vec()),
     };
-    let times = Times {
+    let wanted = Wanted {
         now: NOW,
         expires: NOW + 600,
+        claims: &[],
     };
     for profile in [secure_link(&[]), hmac("{expires}|$uri", &[])] {
         let nobody = Fake::new("/").message(&[""]);
-        let signed = profile.sign(&key, &nobody, times).unwrap();
-        assert_eq!(profile.draft(&key, times).unwrap(), signed.values);
+        let signed = profile.sign(&key, &nobody, &wanted).unwrap();
+        assert_eq!(profile.draft(&key, &wanted).unwrap(), signed.values);
     }
 }
 

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::keys::{Key, KeyEncoding, KeyRing};
 use crate::request::{Presented, RequestView};
 use crate::scheme::{Carrier, Repeated, Scheme, Signing, Verifier, VerifierConfig};
+use crate::text::Text;
 use crate::{Profile, ProfileBuilder, Reason, Secret, mac};
 
 const fn carrier(role: &'static str, query: &'static str) -> Carrier {
@@ -41,8 +42,10 @@ static SCHEME: Scheme = Scheme {
     statuses: &[(Reason::Expired, 410)],
     form: "three values",
     example: &[],
+    path: None,
     build,
     sign,
+    ..Scheme::USUAL
 };
 
 /// A key that is parsed once, as a public key would be.
@@ -93,11 +96,11 @@ impl Verifier for ThreeValues {
             match field.get(..4) {
                 Some(b"exp:") => claims.expires = number(),
                 Some(b"nbf:") => claims.not_before = number(),
-                Some(b"ips:") => claims.addresses = field.get(4..),
+                Some(b"ips:") => claims.addresses = field.get(4..).map(Text::Plain),
                 Some(b"acl:") => {
-                    claims.paths = field.get(4..).map(|patterns| Paths {
+                    claims.paths = field.get(4..).map(|patterns| Paths::Patterns {
                         patterns,
-                        separator: b'!',
+                        separators: b"!",
                     });
                 }
                 _ => return Err(Reason::Malformed),
@@ -142,7 +145,7 @@ fn token(key: &str, policy: &str) -> String {
 fn request(policy: &str, id: &str) -> Fake {
     let signature = token(if id == "a" { "k1" } else { "k2" }, policy);
     let mut request = Fake::new(&format!("/v?sig={signature}&policy={policy}&kid={id}"));
-    request.path = Some("/v/1.ts".to_owned());
+    request.path = Some(b"/v/1.ts".to_vec());
     request.address = Some("192.0.2.7".parse().unwrap());
     request
 }

@@ -2,6 +2,8 @@
 //! when they are not current. `scripts/generate` writes them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)] // a test, all of it
 
+mod cdn;
+
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs;
@@ -62,6 +64,25 @@ struct Case<'v> {
     target: String,
     headers: Vec<String>,
     stripped: String,
+    /// Where a refusal is not answered with 403.
+    status: u16,
+}
+
+impl<'v> Case<'v> {
+    /// A request that carries nothing but what is in its target.
+    fn new(vector: &'v Value, profile: String, key: &'v str, target: String) -> Self {
+        Self {
+            vector,
+            profile,
+            key,
+            http: "",
+            server: "",
+            stripped: target.clone(),
+            target,
+            headers: Vec::new(),
+            status: 403,
+        }
+    }
 }
 
 fn scalesimple(vector: &Value) -> Case<'_> {
@@ -95,6 +116,7 @@ fn scalesimple(vector: &Value) -> Case<'_> {
         target: target.to_owned(),
         headers,
         stripped: text(vector, "stripped_uri").unwrap_or(target).to_owned(),
+        status: 403,
     }
 }
 
@@ -115,6 +137,7 @@ fn secure_link(vector: &Value) -> Option<Case<'_>> {
         target: format!("{uri}?md5={hash}&expires={expires}"),
         headers: vec![format!("X-Real-IP: {}", text(vector, "remote_addr")?)],
         stripped: uri,
+        status: 403,
     })
 }
 
@@ -147,6 +170,7 @@ fn hmac_secure_link(vector: &Value) -> Case<'_> {
         ),
         headers: Vec::new(),
         stripped: uri.to_owned(),
+        status: 403,
     }
 }
 
@@ -171,6 +195,7 @@ fn kaltura<'v>(vector: &'v Value, names: &str, message: &str) -> Case<'v> {
         ),
         headers: Vec::new(),
         stripped: uri,
+        status: 403,
     }
 }
 
@@ -201,7 +226,12 @@ fn block(out: &mut String, number: usize, case: &Case<'_>) {
         let line = line.trim_matches('"');
         writeln!(out, "--- response_body eval\n\"name=a\\n{line}{SEEN}\\r\\n\"\n--- no_error_log\ntoken refused").unwrap();
     } else {
-        out.push_str("--- error_code: 403\n--- error_log\ntoken refused: \n");
+        let status = case.status;
+        writeln!(
+            out,
+            "--- error_code: {status}\n--- error_log\ntoken refused: "
+        )
+        .unwrap();
     }
 }
 
@@ -219,6 +249,7 @@ fn tokens() -> String {
     let cases = cases.chain(cdnvideo.map(|one| kaltura(one, "md5,e", "{key}:{expires}:$folder")));
     let cht = list("kaltura_cht").iter();
     let cases = cases.chain(cht.map(|one| kaltura(one, "token,expires", "$folder{key}{expires}")));
+    let cases = cases.chain(cdn::cases(&all));
     for (index, case) in cases.enumerate() {
         block(&mut out, index + 1, &case);
     }

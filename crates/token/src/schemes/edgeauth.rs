@@ -1,0 +1,216 @@
+//! Akamai's Auth Token 2.0 (EdgeAuth): fields with `~` between, and behind them their HMAC in hex.
+//!
+//! `ip=` `st=` `exp=` `acl=` `id=` `data=` are signed as they stand there. A token without `acl` is good for one URL:
+//! then `url=` and the path are signed behind the fields, and in the end `salt=` and the salt, where there is one. With
+//! `escape_early` the path is signed as Python's `quote_plus` writes it, with lower-case digits.
+//!
+//! What is signed as the path, and what `acl` is compared with, is the path that nginx serves: decoded, without `..`.
+//! Stricter than some edges: every token expires, a field comes once, none is unknown, none stands behind the HMAC.
+
+use gatehouse_base::digest::{Algorithm, MAX_RAW};
+use gatehouse_base::encoding::{Encoding, hex_from};
+
+use crate::claims::{Claims, Paths};
+use crate::error::Error;
+use crate::fields::Form;
+use crate::keys::{KeyEncoding, Secret};
+use crate::mac;
+use crate::macs::{self, Keyed, Macs, Sink};
+use crate::reason::Reason;
+use crate::request::{Presented, RequestView};
+use crate::scheme::{Carrier, Options, Scheme, SchemeOption, Signing, Verifier, VerifierConfig};
+use crate::text::{Text, quoted_plus};
+
+pub(super) const SCHEME: Scheme = Scheme {
+    name: "edgeauth",
+    carriers: &[Carrier {
+        role: "token",
+        query: Some("__token__"),
+        cookie: Some("__token__"),
+        header: Some("X-Token"),
+        required: true,
+    }],
+    options: &[
+        SchemeOption {
+            word: "algorithm",
+            default: Some("sha256"),
+        },
+        SchemeOption {
+            word: "salt",
+            default: Some(""),
+        },
+        SchemeOption {
+            word: "escape_early",
+            default: Some("off"),
+        },
+    ],
+    key_encoding: KeyEncoding::Hex,
+    route_keys: true,
+    claims_address: true,
+    path: None,
+    claims: &["ip", "st", "acl", "id", "data"],
+    form: "fields with \"~\" between: exp=, maybe ip=, st=, acl=, id=, data=, and in the end hmac= in lower-case hexadecimal",
+    build: |config| Ok(Box::new(EdgeAuth::new(config)?)),
+    sign,
+    ..Scheme::USUAL
+};
+
+struct EdgeAuth {
+    macs: Macs,
+    escape_early: bool,
+    salt: Option<Secret>,
+}
+
+const FIELDS: Form<6> = Form {
+    separator: b'~',
+    names: [b"ip", b"st", b"exp", b"acl", b"id", b"data"],
+    bare: None,
+    macs: &[b"hmac"],
+};
+const IP: usize = 0;
+const ST: usize = 1;
+const EXP: usize = 2;
+const ACL: usize = 3;
+
+impl EdgeAuth {
+    fn new(config: &VerifierConfig<'_>) -> Result<Self, Error> {
+        let Options {
+            algorithm,
+            salt,
+            escape_early,
+            ..
+        } = config.options;
+        let algorithm = algorithm.unwrap_or(Algorithm::Sha256);
+        if !matches!(
+            algorithm,
+            Algorithm::Sha256 | Algorithm::Sha1 | Algorithm::Md5
+        ) {
+            return Err(Error::new(
+                "has an \"algorithm\" that \"edgeauth\" has not, it must be \"sha256\", \"sha1\" or \"md5\"",
+            ));
+        }
+        let macs = Macs::prepare(config, algorithm, Keyed::Hmac)?;
+        Ok(Self {
+            macs,
+            escape_early: *escape_early,
+            salt: salt.clone(),
+        })
+    }
+
+    /// Gives `sink` what is signed: the fields, for a URL its path, and the salt. `None` where a path is signed and
+    /// none is served.
+    fn each(
+        &self,
+        fields: &[u8],
+        is_url: bool,
+        salt: &[u8],
+        request: &dyn RequestView,
+        sink: &mut Sink<'_>,
+    ) -> Option<()> {
+        sink(fields);
+        if is_url {
+            sink(b"~url=");
+            let path = request.path()?;
+            if self.escape_early {
+                quoted_plus(path, sink);
+            } else {
+                sink(path);
+            }
+        }
+        if self.salt.is_some() {
+            sink(b"~salt=");
+            sink(salt);
+        }
+        Some(())
+    }
+
+    fn salt(&self) -> &[u8] {
+        self.salt.as_ref().map_or(b"", Secret::as_bytes)
+    }
+}
+
+impl Verifier for EdgeAuth {
+    fn verify<'r>(
+        &self,
+        token: &Presented<'r>,
+        request: &'r dyn RequestView,
+        claims: &mut Claims<'r>,
+    ) -> Result<(), Reason> {
+        let fields = FIELDS.read(token.token()).ok_or(Reason::Malformed)?;
+        let mut presented = [0; MAX_RAW];
+        let presented = presented
+            .get_mut(..self.macs.raw_len())
+            .ok_or(Reason::Malformed)?;
+        if !hex_from(fields.mac, presented) {
+            return Err(Reason::Malformed);
+        }
+        let number = |field| {
+            let text = fields.value(field);
+            let number = text.map(|text| mac::parse_epoch(text).ok_or(Reason::Malformed));
+            number.transpose()
+        };
+        let (begin, expires) = (number(ST)?, number(EXP)?);
+        let expires = expires.ok_or(Reason::Malformed)?;
+        let is_url = fields.value(ACL).is_none();
+        claims.key = self.macs.find(request, presented, |_, sink| {
+            self.each(fields.signed, is_url, self.salt(), request, sink)
+        })?;
+        claims.expires = Some(expires);
+        claims.not_before = begin;
+        claims.addresses = fields.value(IP).map(Text::Percent);
+        claims.paths = fields.value(ACL).map(|patterns| Paths::Patterns {
+            patterns,
+            separators: b"!",
+        });
+        Ok(())
+    }
+
+    fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
+        let Some(fields) = FIELDS.read(token.token()) else {
+            return Vec::new();
+        };
+        let is_url = fields.value(ACL).is_none();
+        macs::shown(|_, sink| self.each(fields.signed, is_url, b"{salt}", request, sink))
+    }
+
+    fn signs_target(&self) -> bool {
+        true
+    }
+
+    fn signs_expiry(&self) -> bool {
+        true
+    }
+
+    fn is_path_token(&self, _: &[u8]) -> bool {
+        false
+    }
+}
+
+fn sign(signing: &Signing<'_>) -> Result<Vec<String>, Error> {
+    let verifier = EdgeAuth::new(&signing.config())?;
+    let escaped = |value: &str| {
+        let mut text = Vec::new();
+        if verifier.escape_early {
+            quoted_plus(value.as_bytes(), &mut |piece| text.extend_from_slice(piece));
+        } else {
+            text.extend_from_slice(value.as_bytes());
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    let mut fields = Vec::new();
+    for name in ["ip", "st", "exp", "acl", "id", "data"] {
+        match (name, signing.claim(name)) {
+            ("exp", _) => fields.push(format!("exp={}", signing.expires)),
+            ("acl" | "st", Some(value)) => fields.push(format!("{name}={value}")),
+            (_, Some(value)) => fields.push(format!("{name}={}", escaped(value))),
+            (_, None) => {}
+        }
+    }
+    let fields = fields.join("~");
+    let is_url = signing.claim("acl").is_none();
+    let hmac = verifier.macs.sign(Encoding::Hex, |_, sink| {
+        let fields = fields.as_bytes();
+        verifier.each(fields, is_url, verifier.salt(), signing.request, sink)
+    })?;
+    Ok(vec![format!("{fields}~hmac={hmac}")])
+}

@@ -1,0 +1,193 @@
+//! lighttpd's mod_secdownload: `/PREFIX/MAC/TIME/path`, where the time is when the link was made, in hex.
+//!
+//! With `algorithm md5` the MAC is `hex(MD5(key + path + time))`, with `sha1` and `sha256` it is
+//! `base64url(HMAC(key, "/" + time + path))`. The path is what follows, decoded. A link is good for `lifetime` seconds
+//! before and after the time in it. The time has eight digits, so that none can be taken from the end of a path.
+
+use gatehouse_base::digest::{Algorithm, MAX_RAW};
+use gatehouse_base::encoding::Encoding;
+
+use crate::claims::Claims;
+use crate::error::Error;
+use crate::macs::{self, Keyed, Macs, Sink};
+use crate::reason::Reason;
+use crate::request::{Presented, RequestView, SignedUrl};
+use crate::scheme::{Carrier, PathForm, Scheme, SchemeOption, Signing, Verifier, VerifierConfig};
+use crate::text::percent_decoded;
+
+pub(super) const SCHEME: Scheme = Scheme {
+    name: "secdownload",
+    carriers: &[Carrier {
+        role: "token",
+        query: Some("token"),
+        cookie: Some("token"),
+        header: Some("X-Token"),
+        required: true,
+    }],
+    options: &[
+        SchemeOption {
+            word: "algorithm",
+            default: None,
+        },
+        SchemeOption {
+            word: "lifetime",
+            default: Some("60"),
+        },
+    ],
+    route_keys: true,
+    statuses: &[(Reason::Expired, 410), (Reason::NotYetValid, 410)],
+    places: &["path"],
+    path: Some(PathForm {
+        join: |values| values.concat(),
+        ..PathForm::COMMAS
+    }),
+    form: "a MAC, \"/\" and 8 lower-case hexadecimal digits for the time of signing",
+    example: &[("algorithm", "sha256"), ("lifetime", "3600")],
+    build: |config| Ok(Box::new(SecDownload::new(config)?)),
+    sign,
+    ..Scheme::USUAL
+};
+
+struct SecDownload {
+    macs: Macs,
+    /// How a token spells the MAC.
+    encoding: Encoding,
+    lifetime_s: i64,
+}
+
+/// The MAC of a token, and the text of its time.
+struct Parts<'t> {
+    mac: [u8; MAX_RAW],
+    time: &'t [u8],
+    made: i64,
+}
+
+impl SecDownload {
+    fn new(config: &VerifierConfig<'_>) -> Result<Self, Error> {
+        let algorithm = config.options.algorithm.unwrap_or(Algorithm::Sha256);
+        let (keyed, encoding) = match algorithm {
+            Algorithm::Md5 => (Keyed::InText, Encoding::Hex),
+            Algorithm::Sha1 | Algorithm::Sha256 => (Keyed::Hmac, Encoding::Base64Url),
+            _ => {
+                return Err(Error::new(
+                    "has an \"algorithm\" that \"secdownload\" has not, it must be \"md5\", \"sha1\" or \"sha256\"",
+                ));
+            }
+        };
+        Ok(Self {
+            macs: Macs::prepare(config, algorithm, keyed)?,
+            encoding,
+            lifetime_s: config.options.lifetime_s,
+        })
+    }
+
+    fn read<'t>(&self, token: &'t [u8]) -> Option<Parts<'t>> {
+        let (text, time) = token.split_at_checked(token.len().checked_sub(9)?)?;
+        let time = time.strip_prefix(b"/")?;
+        let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if !time.iter().all(is_digit) {
+            return None;
+        }
+        let made = i64::from_str_radix(std::str::from_utf8(time).ok()?, 16).ok()?;
+        let mut mac = [0; MAX_RAW];
+        let raw = mac.get_mut(..self.macs.raw_len())?;
+        // Without padding, which lighttpd never writes.
+        let is_mac = text.last() != Some(&b'=') && self.encoding.decode(text, raw);
+        is_mac.then_some(Parts { mac, time, made })
+    }
+
+    /// Gives `sink` what is signed. `None` where no path is served.
+    fn each(
+        &self,
+        time: &[u8],
+        url: &SignedUrl<'_>,
+        request: &dyn RequestView,
+        key: &[u8],
+        sink: &mut Sink<'_>,
+    ) -> Option<()> {
+        if self.encoding == Encoding::Hex {
+            sink(key);
+            path(url, request, sink)?;
+            sink(time);
+        } else {
+            sink(b"/");
+            sink(time);
+            path(url, request, sink)?;
+        }
+        Some(())
+    }
+}
+
+/// Gives `sink` the path that is signed: what follows a token in the path, or all of it.
+fn path(url: &SignedUrl<'_>, request: &dyn RequestView, sink: &mut Sink<'_>) -> Option<()> {
+    let SignedUrl::WithoutSegment(found) = url else {
+        sink(request.path()?);
+        return Some(());
+    };
+    let mut pieces = found.after.split(|byte| matches!(byte, b'?' | b'#'));
+    sink(b"/");
+    percent_decoded(pieces.next()?, sink)
+}
+
+impl Verifier for SecDownload {
+    fn verify<'r>(
+        &self,
+        token: &Presented<'r>,
+        request: &'r dyn RequestView,
+        claims: &mut Claims<'r>,
+    ) -> Result<(), Reason> {
+        let parts = self.read(token.token()).ok_or(Reason::Malformed)?;
+        let presented = parts.mac.get(..self.macs.raw_len());
+        let presented = presented.ok_or(Reason::Malformed)?;
+        claims.key = self.macs.find(request, presented, |key, sink| {
+            self.each(parts.time, &token.url, request, key, sink)
+        })?;
+        claims.expires = Some(parts.made.saturating_add(self.lifetime_s));
+        claims.not_before = Some(parts.made.saturating_sub(self.lifetime_s));
+        Ok(())
+    }
+
+    fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
+        let parts = self.read(token.token());
+        let time = parts.map_or(&b""[..], |parts| parts.time);
+        macs::shown(|key, sink| self.each(time, &token.url, request, key, sink))
+    }
+
+    fn signs_target(&self) -> bool {
+        true
+    }
+
+    fn signs_expiry(&self) -> bool {
+        true
+    }
+
+    fn is_path_token(&self, _: &[u8]) -> bool {
+        false
+    }
+
+    /// Two segments.
+    fn path_token(&self, path: &[u8], segment: &[u8]) -> Option<usize> {
+        let len = segment.len().checked_add(9)?;
+        let is_token = self.read(path.get(..len)?).is_some();
+        let is_whole = matches!(path.get(len), None | Some(b'/'));
+        (is_token && is_whole).then_some(len)
+    }
+}
+
+fn sign(signing: &Signing<'_>) -> Result<Vec<String>, Error> {
+    let verifier = SecDownload::new(&signing.config())?;
+    let made = signing.expires.saturating_sub(verifier.lifetime_s);
+    if signing.now < made.saturating_sub(verifier.lifetime_s) {
+        return Err(Error::new(
+            "such a link is good for twice the \"lifetime\" at most, and would not be good yet",
+        ));
+    }
+    let time = format!("{made:08x}");
+    if time.len() != 8 {
+        return Err(Error::new("the time of signing has not eight digits"));
+    }
+    let mac = verifier.macs.sign(verifier.encoding, |key, sink| {
+        verifier.each(time.as_bytes(), &signing.url, signing.request, key, sink)
+    })?;
+    Ok(vec![format!("{mac}/{time}")])
+}
