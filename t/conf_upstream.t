@@ -102,6 +102,21 @@ passive fails=-1;
 # a window that is no time
 passive window=soon;
 => invalid value "window=soon" in "passive" directive
+# a status that is none
+passive status=5xx,600;
+=> invalid value "status=5xx,600" in "passive" directive
+# no share of a hundred
+passive ratio=0%;
+=> invalid value "ratio=0%" in "passive" directive
+# more than all
+passive ratio=101%;
+=> invalid value "ratio=101%" in "passive" directive
+# a share of nothing
+passive ratio=50% window=0;
+=> "ratio=" needs a "window=" in "passive" directive
+# a share of more answers than come
+passive ratio=50% fails=10001;
+=> with "ratio=", "fails=" must be at most 10000 in "passive" directive
 # a word passive does not know
 passive max=1;
 => invalid parameter "max=1" in "passive" directive
@@ -142,8 +157,8 @@ check http interval=1s timeout=2s;
 check http fall=0;
 => invalid value "fall=0" in "check" directive
 # statuses that are none
-check http expect=2xx;
-=> invalid value "expect=2xx" in "check" directive
+check http expect=6xx;
+=> invalid value "expect=6xx" in "check" directive
 # a rate of nothing
 check http max_rate=0/s;
 => invalid value "max_rate=0/s" in "check" directive
@@ -388,7 +403,7 @@ CASE
 => upstream_table "apps": file "*/conf/apps.json": unknown member "wait", it must be "url", "weight", "backup", "drain", "sni", "service", "max_conns" or "slow_start" at /routes/a.test/backends/0/wait
 # an unknown member of a route in a bare file
 {"a.test": {"backend": []}}
-=> upstream_table "apps": file "*/conf/apps.json": unknown member "backend", it must be "id", "backends", "vars", "keys" or "meta" at /a.test/backend
+=> upstream_table "apps": file "*/conf/apps.json": unknown member "backend", it must be "id", "backends", "vars", "keys", "meta" or "check" at /a.test/backend
 # one key twice
 {"a.test": {"backends": []}, "b.test": {"backends": []}, "a.test": {"backends": []}}
 => upstream_table "apps": file "*/conf/apps.json": duplicate key "a.test" at /a.test
@@ -444,7 +459,7 @@ CASE
 => upstream_table "apps": file "*/conf/apps.json": unknown member "wieght", it must be "url", "weight", "backup", "drain", "sni", "service", "max_conns" or "slow_start" at /a.test/backends/0/wieght
 # of a route
 {"a.test": {"backend": []}}
-=> upstream_table "apps": file "*/conf/apps.json": unknown member "backend", it must be "id", "backends", "vars", "keys" or "meta" at /a.test/backend
+=> upstream_table "apps": file "*/conf/apps.json": unknown member "backend", it must be "id", "backends", "vars", "keys", "meta" or "check" at /a.test/backend
 # of a file with a version
 {"version": 1, "route": {}}
 => upstream_table "apps": file "*/conf/apps.json": unknown member "route", it must be "version" or "routes" at /route
@@ -516,7 +531,7 @@ Host: a.test
 --- http_config
 upstream_variable $a apps $host a default=;
 upstream_variable $b apps $host b;
-upstream_table apps { zone 256k; match exact; shrink=any; miss 444; passive fails=0 window=1m; }
+upstream_table apps { zone 256k; match exact; shrink=any; miss 444; passive fails=0 window=1m status=500,502-504,4xx ratio=50%; }
 upstream_table more { zone 2m; state none.state; }
 upstream one { zone one 64k; server 127.0.0.1:1 backup; upstream_lookup apps "$host$uri" balance=round_robin; keepalive 2; }
 upstream two { upstream_lookup more $host; }

@@ -475,3 +475,49 @@ location / { proxy_pass http://backend; }
 GET /
 --- response_headers
 X-Backend: a
+
+=== TEST 26: passive status= says which answers are failures, whatever is retried
+--- http_upstream: a, b
+--- http_config
+upstream_table apps { zone 1m; file apps.json; passive status=500,504; }
+upstream backend { upstream_lookup apps $host; }
+proxy_set_header Host $host;
+add_header X-Tried $upstream_addr always;
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A", "http://127.0.0.1:$TEST_NGINX_PORT_B"]}}
+--- config
+location / { proxy_pass http://backend; }
+location /status/503/next { proxy_next_upstream http_503; proxy_pass http://backend; }
+--- request eval
+["GET /status/503/next", "GET /", "GET /", "GET /status/500", "GET /", "GET /"]
+--- more_headers
+Host: a.test
+--- error_code eval
+[503, 200, 200, 500, 200, 200]
+--- response_headers eval
+['X-Tried: 127.0.0.1:$TEST_NGINX_PORT_A, 127.0.0.1:$TEST_NGINX_PORT_B', "X-Backend: b", "X-Backend: a", "X-Backend: b", "X-Backend: a", "X-Backend: a"]
+--- error_log
+upstream server temporarily disabled
+
+=== TEST 27: passive ratio= waits for a share of the answers, counted by all workers
+--- http_upstream: a, b
+--- main_config
+worker_processes 4;
+--- http_config
+upstream_table apps { zone 1m; file apps.json; passive fails=3 window=1h status=5xx ratio=50%; }
+upstream backend { upstream_lookup apps $host; }
+proxy_set_header Host $host;
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A", "http://127.0.0.1:$TEST_NGINX_PORT_B"]}}
+--- config
+location / { proxy_pass http://backend; }
+--- request eval
+["GET /", "GET /", "GET /status/500", "GET /", "GET /status/500", "GET /", "GET /", "GET /", "GET /status/502", "GET /", "GET /", "GET /"]
+--- more_headers
+Host: a.test
+--- error_code eval
+[200, 200, 500, 200, 500, 200, 200, 200, 502, 200, 200, 200]
+--- response_headers eval
+["X-Backend: a", "X-Backend: b", "X-Backend: a", "X-Backend: b", "X-Backend: a", "X-Backend: b", "X-Backend: a", "X-Backend: b", "X-Backend: a", "X-Backend: b", "X-Backend: b", "X-Backend: b"]

@@ -1,6 +1,7 @@
 //! The words of an `upstream_table` block, a row each, like directives.
 
 use super::check::{self, CheckLine};
+use super::passive::passive;
 use super::store::{self, StoreWord};
 use crate::Gatehouse;
 use crate::words::{duplicate, http_status};
@@ -139,7 +140,7 @@ const WORDS: &[Word] = &[
     Word {
         name: "passive",
         args: 1..=usize::MAX,
-        syntax: "fails=N window=time",
+        syntax: "[fails=N] [window=time] [status=statuses] [ratio=N%]",
         text: include_str!("docs/table/passive.md"),
         set: |cf, words, block| Ok(block.passive.replace(passive(cf, words)?).is_some()),
     },
@@ -194,29 +195,6 @@ fn mode(word: &str) -> Result<Match, Error> {
         "exact" => Ok(Match::Exact),
         other => Err(words::invalid(other, "match", ["host", "exact"]).into()),
     }
-}
-
-fn passive(cf: &Conf<'_, Gatehouse>, words: &[&str]) -> Result<Passive, Error> {
-    let (mut fails, mut window_ms) = (None, None);
-    for word in words {
-        let twice = match word.split_once('=') {
-            Some(("fails", n)) => fails
-                .replace(n.parse().map_err(|_| cf.invalid(word))?)
-                .is_some(),
-            Some(("window", time)) => window_ms
-                .replace(cf.milliseconds(time).map_err(|_| cf.invalid(word))?)
-                .is_some(),
-            _ => return Err(cf.invalid_parameter(word)),
-        };
-        if twice {
-            return Err(duplicate(cf, word));
-        }
-    }
-    let usual = Passive::default();
-    Ok(Passive {
-        fails: fails.unwrap_or(usual.fails),
-        window_ms: window_ms.unwrap_or(usual.window_ms),
-    })
 }
 
 /// Whether a word reads as a parameter. A path of such a name can be written with a slash: `./name=value`.

@@ -8,6 +8,7 @@ use gatehouse_live::table::{CheckFeeder, Prober, SharedTable};
 use gatehouse_nginx::event::tls::Tls;
 use gatehouse_nginx::{Conf, Error, Zone};
 use gatehouse_table::balance::Checks;
+use gatehouse_table::check::own::{count_of, header, is_time, kind_of, target};
 use gatehouse_table::check::{Check, Kind, Statuses};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -19,22 +20,15 @@ pub(super) struct CheckLine {
     tls: Option<Tls>,
 }
 
-/// The shortest interval and time: what is shorter is a mistake in the unit.
-const LEAST_MS: u64 = 10;
-
-/// Words that only mean something where a request is sent.
-const OF_REQUESTS: [&str; 2] = ["uri", "host"];
-
 /// Reads what follows `check`.
 pub(super) fn read(cf: &Conf<'_, Gatehouse>, given: &[&str]) -> Result<CheckLine, Error> {
     let (kind, rest) = given.split_first().ok_or_else(|| cf.wrong_arguments())?;
-    let known = Kind::ALL.iter().find(|(word, _)| word == kind);
-    let (_, kind) = known.ok_or_else(|| {
+    let kind = kind_of(kind).ok_or_else(|| {
         let legal = Kind::ALL.iter().map(|(word, _)| *word);
         Error::new(words::invalid(kind, "check", legal))
     })?;
     let mut check = Check {
-        kind: *kind,
+        kind,
         ..Check::default()
     };
     let mut seen = BTreeSet::new();
@@ -45,11 +39,7 @@ pub(super) fn read(cf: &Conf<'_, Gatehouse>, given: &[&str]) -> Result<CheckLine
             return Err(duplicate(cf, word));
         }
     }
-    let is_vain = |name: &&str| {
-        let of_requests = OF_REQUESTS.contains(name) && check.kind == Kind::Tcp;
-        of_requests || **name == *"expect" && check.kind != Kind::Http
-    };
-    if let Some(name) = seen.iter().find(|name| is_vain(name)) {
+    if let Some(name) = seen.iter().find(|name| !check.kind.knows(name)) {
         return Err(Error::new(format!(
             "\"{name}=\" means nothing in \"check {}\"",
             given.first().unwrap_or(&"")
@@ -98,26 +88,11 @@ fn parameter(cf: &Conf<'_, Gatehouse>, word: &str, check: &mut Check) -> Result<
     Ok(())
 }
 
-/// The target of a request: a path, and what is legal behind one.
-fn target(uri: &str) -> Option<String> {
-    let is_legal = uri.bytes().all(|b| b.is_ascii_graphic());
-    (uri.starts_with('/') && is_legal && !uri.contains('#')).then(|| uri.to_owned())
-}
-
-/// A value that can stand in a `Host`.
-fn header(host: &str) -> Option<String> {
-    let is_legal = host.bytes().all(|b| b.is_ascii_graphic());
-    (is_legal && !host.is_empty()).then(|| host.to_owned())
-}
-
 fn time_of(cf: &Conf<'_, Gatehouse>, word: &str, time: &str) -> Result<u64, Error> {
     let time = cf.milliseconds(time).map_err(|_| cf.invalid(word))?;
-    let is_sound = (LEAST_MS..=u64::from(u32::MAX)).contains(&time);
-    is_sound.then_some(time).ok_or_else(|| cf.invalid(word))
-}
-
-fn count_of(text: &str) -> Option<u8> {
-    text.parse().ok().filter(|count| (1..=100).contains(count))
+    is_time(time)
+        .then_some(time)
+        .ok_or_else(|| cf.invalid(word))
 }
 
 /// `1000/s`, or the number alone.
@@ -146,7 +121,7 @@ impl CheckLine {
 
     /// Who checks the backends of a table.
     pub(super) fn feeder(self, table: Rc<SharedTable<Zone>>) -> CheckFeeder<Zone> {
-        let prober = Prober::new(Rc::clone(&self.check), self.tls);
+        let prober = Prober::new(self.tls);
         CheckFeeder::new(table, self.check, Rc::new(Process), Box::new(prober))
     }
 }

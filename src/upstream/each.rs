@@ -42,6 +42,7 @@ pub(super) const METRICS: &[Many] = &[
 struct Found<'f> {
     table: &'f UpstreamTable,
     routes: &'f Table<'f>,
+    route: &'f RouteView<'f>,
     peer: PeerId,
     /// `table` and `backend`.
     labels: [&'f str; 2],
@@ -63,7 +64,7 @@ fn write_answers(found: &Found<'_>, samples: &mut Samples<'_>) {
 
 fn write_up(found: &Found<'_>, samples: &mut Samples<'_>) {
     if let Some(peer) = found.routes.peer(found.peer) {
-        let is_up = States::of(found.table).is_up(found.routes, &peer);
+        let is_up = States::of(found.table).is_up(found.routes, found.route, &peer);
         samples.put(&found.labels, is_up.into());
     }
 }
@@ -117,10 +118,11 @@ impl Backends {
     }
 
     /// Whether a backend's name begins as it should.
-    fn wants(&self, url: &[u8], backend: &BackendView<'_>) -> bool {
+    fn wants(&self, url: &[u8], route: &RouteView<'_>, backend: &BackendView<'_>) -> bool {
         self.prefix.as_ref().is_none_or(|prefix| {
             url.starts_with(prefix)
-                || prefix.starts_with(url) && name_of(url, backend).as_bytes().starts_with(prefix)
+                || prefix.starts_with(url)
+                    && name_of(url, route, backend).as_bytes().starts_with(prefix)
         })
     }
 
@@ -139,10 +141,10 @@ impl Backends {
             let mut room = [0; 64];
             let url = url_in(&backend, &mut room);
             // All that is not wanted may be too much to be remembered.
-            if !self.wants(&url, &backend) {
+            if !self.wants(&url, route, &backend) {
                 continue;
             }
-            let name = name_of(&url, &backend);
+            let name = name_of(&url, route, &backend);
             self.peers.insert(peer);
             // While the table makes room a backend may be in it twice.
             if backend.endpoint().is_waiting() || self.names.contains(&name) {
@@ -151,6 +153,7 @@ impl Backends {
             let found = Found {
                 table,
                 routes,
+                route,
                 peer,
                 labels: [table.name(), &name],
             };
@@ -172,11 +175,21 @@ impl Search for Backends {
     }
 }
 
-/// What a backend is called: two of the same address are told by their TLS names.
-fn name_of(url: &[u8], backend: &BackendView<'_>) -> String {
-    let url = String::from_utf8_lossy(url);
-    match backend.sni.filter(|_| backend.tls()) {
-        Some(name) => format!("{url}#sni={name}"),
-        None => url.into_owned(),
+/// What a backend is called: two of the same address are told by their TLS names, and by how they are checked where a
+/// route says that.
+fn name_of(url: &[u8], route: &RouteView<'_>, backend: &BackendView<'_>) -> String {
+    let mut name = String::from_utf8_lossy(url).into_owned();
+    let sni = backend.sni.filter(|_| backend.tls());
+    let own = [("sni", sni), ("check", route.check())];
+    let mut sign = '#';
+    for (word, value) in own {
+        if let Some(value) = value {
+            name.push(sign);
+            name.push_str(word);
+            name.push('=');
+            name.push_str(value);
+            sign = '&';
+        }
     }
+    name
 }

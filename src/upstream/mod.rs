@@ -14,6 +14,7 @@ mod keys;
 mod loc;
 mod lookup;
 mod memo;
+mod passive;
 mod register;
 mod session;
 mod state;

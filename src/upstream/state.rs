@@ -3,7 +3,7 @@
 use super::table::UpstreamTable;
 use gatehouse_nginx::ffi::process;
 use gatehouse_table::balance::Checks;
-use gatehouse_table::table::{BackendView, Passive, Peer, Table};
+use gatehouse_table::table::{BackendView, Passive, Peer, RouteView, Table};
 
 /// When a backend of a table is left out.
 pub(super) struct States {
@@ -20,16 +20,17 @@ impl States {
         }
     }
 
-    /// Whether requests may go to a peer, as far as its health goes.
-    pub(super) fn is_up(&self, routes: &Table<'_>, peer: &Peer<'_>) -> bool {
+    /// Whether requests may go to a route's peer, as far as its health goes.
+    pub(super) fn is_up(&self, routes: &Table<'_>, route: &RouteView<'_>, peer: &Peer<'_>) -> bool {
         peer.available(process::now_ms(), &self.passive)
-            && (self.checks.allow(peer) || routes.is_in_panic())
+            && (self.checks.of(route).allow(peer) || routes.is_in_panic())
     }
 
     /// The state of a route's backend in a word.
     pub(super) fn word(
         &self,
         routes: &Table<'_>,
+        route: &RouteView<'_>,
         backend: &BackendView<'_>,
         peer: Option<&Peer<'_>>,
     ) -> &'static str {
@@ -40,7 +41,7 @@ impl States {
             return "draining";
         }
         match peer {
-            Some(peer) if !self.is_up(routes, peer) => "down",
+            Some(peer) if !self.is_up(routes, route, peer) => "down",
             _ => "up",
         }
     }

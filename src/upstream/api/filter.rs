@@ -42,7 +42,7 @@ impl Filter {
     fn is_in(&self, state: &str, routes: &Table<'_>, view: &RouteView<'_>) -> bool {
         view.backends().any(|backend| {
             let peer = routes.peer(backend.peer());
-            self.states.word(routes, &backend, peer.as_ref()) == state
+            self.states.word(routes, view, &backend, peer.as_ref()) == state
         })
     }
 }

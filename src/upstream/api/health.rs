@@ -39,12 +39,17 @@ impl Rules {
             if number > 0 {
                 out.push(b',');
             }
-            self.write_backend(routes, &backend, out);
+            self.write_backend(routes, (view, &backend), out);
         }
         out.push(b']');
     }
 
-    fn write_backend(&self, routes: &Table<'_>, backend: &BackendView<'_>, out: &mut Vec<u8>) {
+    fn write_backend(
+        &self,
+        routes: &Table<'_>,
+        (view, backend): (&RouteView<'_>, &BackendView<'_>),
+        out: &mut Vec<u8>,
+    ) {
         let peer = routes.peer(backend.peer());
         out.extend_from_slice(b"{\"url\":");
         write_text(&url_of(backend), out);
@@ -52,7 +57,7 @@ impl Rules {
             out.extend_from_slice(b",\"name\":");
             write_text(name, out);
         }
-        let state = self.0.word(routes, backend, peer.as_ref());
+        let state = self.0.word(routes, view, backend, peer.as_ref());
         // A vector takes whatever is written.
         let _ = write!(out, ",\"state\":\"{state}\"");
         if let Some(peer) = peer {

@@ -66,6 +66,9 @@ pub(super) fn reset(r: Request<'_>, call: &Call<'_>, text: &[u8]) -> Result<Repl
             let is_down = peer.probe().is_some_and(|probe| !probe.up);
             let was_out = is_down || peer.is_out(call.table.passive());
             peer.reset();
+            if let Some(answers) = call.table.answers() {
+                answers.forget_tally(backend.peer());
+            }
             if was_out {
                 let (up, by) = (true, By::Reset);
                 let what = What::Health { up, by };

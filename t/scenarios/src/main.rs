@@ -12,6 +12,7 @@ mod balance_latency;
 mod chaos;
 mod chaos_model;
 mod checks;
+mod checks_own;
 mod drained;
 mod event_connections;
 mod event_parts;

@@ -89,7 +89,7 @@ fn what_a_file_has_wrong_names_it_and_all_routes_stay() {
         (
             "/apps.d/b.json",
             r#"{"b.test": {"backend": []}}"#.to_owned(),
-            r#"file "/apps.d/b.json": unknown member "backend", it must be "id", "backends", "vars", "keys" or "meta" at /b.test/backend"#,
+            r#"file "/apps.d/b.json": unknown member "backend", it must be "id", "backends", "vars", "keys", "meta" or "check" at /b.test/backend"#,
         ),
     ] {
         let before = site.world.text(file);

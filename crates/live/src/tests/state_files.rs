@@ -85,7 +85,7 @@ fn a_damaged_state_is_kept_aside_and_the_start_goes_on() {
         (
             &newer,
             ".newer",
-            "is of version 7, and this module knows versions up to 1",
+            "is of version 7, and this module knows versions up to 2",
         ),
     ];
     for (bytes, suffix, why) in cases {

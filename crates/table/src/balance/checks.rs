@@ -1,6 +1,6 @@
 //! What active checks have to say in balancing.
 
-use crate::table::{Lines, Peer, Word};
+use crate::table::{Lines, Peer, RouteView, Word};
 
 /// Whether a table's backends are checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,6 +12,16 @@ pub struct Checks {
 }
 
 impl Checks {
+    /// Those of a route's backends: it may say that they are not checked.
+    #[inline]
+    #[must_use]
+    pub fn of(self, route: &RouteView<'_>) -> Self {
+        Self {
+            on: self.on && !route.is_unchecked(),
+            ..self
+        }
+    }
+
     /// Whether a backend may be used as far as checks know. One that may not, though a request wants it, stays one that
     /// is checked.
     #[inline]
@@ -59,10 +69,7 @@ mod tests {
     }
 
     const NOW: u64 = 50_000;
-    const USUAL: Passive = Passive {
-        fails: 1,
-        window_ms: 10_000,
-    };
+    const USUAL: Passive = Passive::new(1, 10_000);
 
     fn with_site(backends: u32, checks: Checks, test: impl FnOnce(&Site<'_>)) {
         let memory = memory(256);

@@ -110,7 +110,7 @@ fn table_is_well(table: &Table<'_>) {
     for backend in RouteView::from_words(&tries.words).backends() {
         let peer = table.peer(backend.peer()).unwrap();
         peer.chosen(1_000_000, &USUAL);
-        peer.succeeded();
+        peer.succeeded(&USUAL);
     }
 }
 

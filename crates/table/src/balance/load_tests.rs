@@ -251,7 +251,7 @@ fn slow_start_grows_the_share() {
         let mut words = vec![0; 256];
         let route = table.lookup(b"a", &mut words).unwrap().unwrap().route;
         let peer = table.peer(route.backend(0).unwrap().peer()).unwrap();
-        assert!(peer.failed(100, &USUAL));
+        assert!(peer.failed(100, &USUAL, None));
         assert_eq!(of_first(&table, &rules, 100, 5_000), 0, "{}", row.name);
         let back = 20_000;
         let checks = of_first(&table, &rules, 100, back);
@@ -268,7 +268,7 @@ fn slow_start_grows_the_share() {
         // Alone it gets all there is.
         peer.set_in_use_since(back + 20_000);
         let other = table.peer(route.backend(1).unwrap().peer()).unwrap();
-        assert!(other.failed(back + 20_000, &USUAL));
+        assert!(other.failed(back + 20_000, &USUAL, None));
         assert_eq!(of_first(&table, &rules, 10, back + 20_000), 10);
     }
 }

@@ -28,6 +28,8 @@ mod hash_tests;
 #[cfg(test)]
 mod load_tests;
 #[cfg(test)]
+mod passive_tests;
+#[cfg(test)]
 mod sticky_tests;
 #[cfg(test)]
 pub(crate) mod tests;

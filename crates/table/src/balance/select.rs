@@ -144,7 +144,7 @@ impl Selection {
         };
         let peer = lines.peer(packed.peer())?;
         let is_well = peer.available(now_ms, rules.passive)
-            && rules.checks.admit(lines, &peer, now_ms)
+            && rules.checks.of(route).admit(lines, &peer, now_ms)
             && peer.chosen(now_ms, rules.passive);
         if !is_well || !self.begin(rules, &peer, &chosen, (route, now_ms)) {
             return None;
@@ -190,7 +190,7 @@ impl Selection {
             passive: rules.passive,
             key: rules.key,
             chance: Chance::new(rules.random, true),
-            checks: rules.checks,
+            checks: rules.checks.of(route),
         };
         let next = rules.policy.next(&candidates);
         if next.is_some() || !candidates.chance.holds.get() {
@@ -265,20 +265,32 @@ impl Selection {
             peer.requests_ended(1);
             trying.forget(rules);
         }
+        let sample = &Sample {
+            failed: rules.passive.is_failure(sample.failed, sample.status),
+            ..*sample
+        };
+        let mut tally = None;
         if let Some(answers) = rules.answers {
             answers.count(id, sample.status);
+            if rules.passive.ratio > 0 {
+                let window_ms = rules.passive.window_ms;
+                tally = Some(answers.tally(id, sample.failed, now_ms, window_ms));
+            }
         }
         rules.policy.done(&peer, sample, now_ms);
         if sample.failed {
             let was_out = peer.is_out(rules.passive);
-            let disabled = peer.failed(now_ms, rules.passive) && !self.single();
+            let disabled = peer.failed(now_ms, rules.passive, tally) && !self.single();
             Ended {
                 disabled,
                 turned: (disabled && !was_out).then_some((id, false)),
             }
         } else {
-            let is_back = rules.passive.takes_out(peer.succeeded());
+            let is_back = peer.succeeded(rules.passive);
             if is_back {
+                if let Some(answers) = rules.answers.filter(|_| tally.is_some()) {
+                    answers.forget_tally(id);
+                }
                 peer.set_in_use_since(now_ms);
             }
             Ended {

@@ -10,10 +10,7 @@ use crate::table::{Passive, RouteView, Table};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-pub(super) const USUAL: Passive = Passive {
-    fails: 1,
-    window_ms: 10_000,
-};
+pub(super) const USUAL: Passive = Passive::new(1, 10_000);
 
 /// Round robin under these rules of health.
 fn round_robin(passive: &Passive) -> Rules<'_> {
@@ -202,23 +199,14 @@ fn a_failed_backend_is_out_for_the_window_then_tried_once() {
     put(&table, "a", &weighted(&[1, 1])).unwrap();
     let mut buf = [0; 64];
     let route = table.lookup(b"a", &mut buf).unwrap().unwrap().route;
-    let passive = Passive {
-        fails: 2,
-        window_ms: 100,
-    };
+    let passive = Passive::new(2, 100);
     let peer = table.peer(route.backend(0).unwrap().peer()).unwrap();
-    assert!(!peer.failed(1000, &passive));
+    assert!(!peer.failed(1000, &passive, None));
     assert!(peer.available(1000, &passive));
-    assert!(peer.failed(1000, &passive));
+    assert!(peer.failed(1000, &passive, None));
     assert!(!peer.available(1100, &passive) && peer.available(1101, &passive));
     assert!(
-        peer.available(
-            1000,
-            &Passive {
-                fails: 0,
-                window_ms: 100
-            }
-        ),
+        peer.available(1000, &Passive::new(0, 100)),
         "fails=0 switches it off"
     );
     assert_eq!(sequence(&table, "a", 4, &passive, 1100), "bbbb");
@@ -229,7 +217,7 @@ fn a_failed_backend_is_out_for_the_window_then_tried_once() {
         1,
         "one check after the window"
     );
-    peer.succeeded();
+    peer.succeeded(&Passive::default());
     assert_eq!(peer.fails(), 0);
     assert_eq!(
         sequence(&table, "a", 4, &passive, 1101)
@@ -247,14 +235,8 @@ fn success_without_a_check_forgets_nothing() {
     let mut buf = [0; 64];
     let route = table.lookup(b"a", &mut buf).unwrap().unwrap().route;
     let peer = table.peer(route.backend(0).unwrap().peer()).unwrap();
-    peer.failed(
-        1000,
-        &Passive {
-            fails: 2,
-            window_ms: 100,
-        },
-    );
-    peer.succeeded();
+    peer.failed(1000, &Passive::new(2, 100), None);
+    peer.succeeded(&Passive::default());
     assert_eq!(
         peer.fails(),
         1,
@@ -272,7 +254,10 @@ fn no_live_backend_is_none_and_a_single_one_is_always_live() {
     let route = table.lookup(b"two", &mut buf).unwrap().unwrap().route;
     let passive = Passive::default();
     for backend in route.backends() {
-        table.peer(backend.peer()).unwrap().failed(50, &passive);
+        table
+            .peer(backend.peer())
+            .unwrap()
+            .failed(50, &passive, None);
     }
     assert_eq!(sequence(&table, "two", 2, &passive, 50), "--");
     assert_eq!(sequence(&table, "one", 2, &passive, 50), "aa");

@@ -41,7 +41,7 @@ impl Answer {
     pub fn new(check: &Check, accept: Option<String>) -> Self {
         Self {
             bytes: Vec::new(),
-            expect: check.expect.clone(),
+            expect: check.expect,
             accept,
         }
     }

@@ -148,6 +148,7 @@ pub fn write_list(route: &Route) -> Result<Vec<String>, Unwritable> {
         ("vars", !route.vars.is_empty()),
         ("keys", !route.keys.is_empty()),
         ("meta", route.meta.is_some()),
+        ("check", route.check.is_some()),
     ] {
         if is_there {
             let pointer = format!("/{member}");

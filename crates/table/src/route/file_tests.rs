@@ -111,7 +111,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
         ),
         (
             "{\"a\": {\"backend\": []}}",
-            "unknown member \"backend\", it must be \"id\", \"backends\", \"vars\", \"keys\" or \"meta\" at /a/backend",
+            "unknown member \"backend\", it must be \"id\", \"backends\", \"vars\", \"keys\", \"meta\" or \"check\" at /a/backend",
         ),
         ("{\"version\": 2}", "version is not 1 at /version"),
         ("{\"version\": 1}", "missing member \"routes\""),
@@ -135,7 +135,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
         ),
         (
             "{\"version\": 1, \"routes\": {\"a\": {\"wieght\": 1}}}",
-            "unknown member \"wieght\", it must be \"id\", \"backends\", \"vars\", \"keys\" or \"meta\" at /routes/a/wieght",
+            "unknown member \"wieght\", it must be \"id\", \"backends\", \"vars\", \"keys\", \"meta\" or \"check\" at /routes/a/wieght",
         ),
     ] {
         assert_eq!(read_file(text.as_bytes(), 3).unwrap_err(), why, "{text}");

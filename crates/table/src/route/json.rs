@@ -1,5 +1,6 @@
 //! A route in JSON: read strictly, each error with the JSON pointer of its cause.
 
+use super::check::{Over, Own};
 use super::error::{At, one_of};
 use super::options;
 use super::url::{BareUrl, finished, parse_backend_url, parse_bare_url, parse_service, parse_sni};
@@ -137,6 +138,7 @@ pub(super) fn route(json: Json, at: At<'_>) -> Result<Route, RouteError> {
             "vars" => route.vars = strings(value, here)?,
             "keys" => route.keys = secrets(strings(value, here)?),
             "meta" => route.meta = Some(meta(&value, here)?),
+            "check" => route.check = check(value, here)?,
             _ => return Err(unknown(&name, ROUTE_MEMBERS, here)),
         }
     }
@@ -214,7 +216,7 @@ pub(super) fn backend_object(json: Json, at: At<'_>) -> Result<Backend, RouteErr
     finished(backend, has_port).map_err(|why| RouteError::new(why, at))
 }
 
-const ROUTE_MEMBERS: &[&str] = &["id", "backends", "vars", "keys", "meta"];
+const ROUTE_MEMBERS: &[&str] = &["id", "backends", "vars", "keys", "meta", "check"];
 const BACKEND_MEMBERS: &[&str] = &[
     "url",
     "weight",
@@ -325,6 +327,31 @@ pub(super) fn check_keys(keys: &[(String, Secret)], at: At<'_>) -> Result<(), Ro
         return Err(RouteError::new(format!("longer than {MAX_VARS} bytes"), at));
     }
     Ok(())
+}
+
+/// How a route is checked, as the text that a table keeps; none where nothing is said.
+fn check(json: Json, at: At<'_>) -> Result<Option<String>, RouteError> {
+    if json == Json::Bool(false) {
+        return Ok(Some(Own::Off.to_string()));
+    }
+    if !matches!(json, Json::Object(_)) {
+        return Err(RouteError::new("neither false nor an object", at));
+    }
+    let mut over = Over::default();
+    for (word, value) in object(json, at)? {
+        let here = At::Member(&at, &word);
+        let value = match word.as_str() {
+            "rise" | "fall" => number(&value).map_or_else(String::new, |count| count.to_string()),
+            known if Over::WORDS.contains(&known) => string(value, here)?,
+            _ => return Err(unknown(&word, Over::WORDS, here)),
+        };
+        let set = over.set(&word, &value, options::milliseconds);
+        set.map_err(|why| RouteError::new(why, here))?;
+    }
+    let checked = over.check();
+    checked.map_err(|(word, why)| RouteError::new(why, At::Member(&at, word)))?;
+    let text = Own::Over(Box::new(over)).to_string();
+    Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
 fn meta(json: &Json, at: At<'_>) -> Result<String, RouteError> {

@@ -3,6 +3,7 @@
 //! A [`Route`] is what the file, the API and the store say; [`Route::resolve`] turns host names into addresses
 //! (the caller does the asking: nothing here does I/O) and gives the [`Resolved`] route the table keeps.
 
+pub mod check;
 mod error;
 mod file;
 mod imprint;
@@ -20,6 +21,8 @@ mod text;
 mod url;
 mod write;
 
+#[cfg(test)]
+mod check_tests;
 #[cfg(test)]
 mod edge_tests;
 #[cfg(test)]
@@ -69,6 +72,9 @@ pub struct Route {
     pub keys: Vec<(String, Secret)>,
     /// The free-form `meta` object as JSON text.
     pub meta: Option<String>,
+    /// How its backends are checked, where that is not as the table's line says: the text of an
+    /// [`check::Own`].
+    pub check: Option<String>,
 }
 
 /// One backend as it was written.
@@ -118,6 +124,8 @@ pub struct Resolved<'r> {
     pub keys: Vec<(&'r str, &'r Secret)>,
     /// See [`Route::meta`].
     pub meta: Option<&'r str>,
+    /// See [`Route::check`].
+    pub check: Option<&'r str>,
     /// See [`Resolved::read_from`].
     pub imprint: Option<Imprint>,
 }
@@ -261,6 +269,7 @@ impl Route {
                 .collect(),
             keys: self.keys.iter().map(|(n, v)| (n.as_str(), v)).collect(),
             meta: self.meta.as_deref(),
+            check: self.check.as_deref(),
             imprint: None,
         }
     }

@@ -40,18 +40,21 @@ pub(super) fn max_conns(number: Option<u64>) -> Result<u32, String> {
         .ok_or_else(|| format!("max_conns is not 0 to {most}"))
 }
 
-/// Reads a time such as `30s`, as nginx does; seconds where there is no unit.
+/// Reads a time such as `30s` in milliseconds, as nginx does; seconds where there is no unit.
+pub(super) fn milliseconds(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let unit = if unit.is_empty() { "s" } else { unit };
+    let (_, ms) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    number.parse::<u64>().ok()?.checked_mul(*ms)
+}
+
+/// Reads the time of `slow_start`.
 ///
 /// # Errors
 /// A human-readable error.
 pub(super) fn slow_start(text: &str) -> Result<u32, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let time = text.split_at_checked(digits).and_then(|(number, unit)| {
-        let unit = if unit.is_empty() { "s" } else { unit };
-        let (_, ms) = UNITS.iter().find(|(name, _)| *name == unit)?;
-        let ms = number.parse::<u64>().ok()?.checked_mul(*ms)?;
-        u32::try_from(ms).ok()
-    });
+    let time = milliseconds(text).and_then(|ms| u32::try_from(ms).ok());
     time.filter(|ms| *ms <= Options::MOST_SLOW_START_MS)
         .ok_or_else(|| "slow_start is not a time up to 3 days such as \"30s\"".to_owned())
 }

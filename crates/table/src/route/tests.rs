@@ -278,7 +278,7 @@ fn what_is_wrong_with_a_route_is_said_with_its_place() {
         ),
         (
             r#"{"backends": [], "a~/b": 1}"#,
-            "unknown member \"a~/b\", it must be \"id\", \"backends\", \"vars\", \"keys\" or \"meta\" at /a~0~1b",
+            "unknown member \"a~/b\", it must be \"id\", \"backends\", \"vars\", \"keys\", \"meta\" or \"check\" at /a~0~1b",
         ),
         (
             r#"{"backends": [], "vars": {"a": 1}}"#,

@@ -1,5 +1,6 @@
 //! A route as JSON again, in the spelling that the file and the API read.
 
+use super::check::Own;
 use super::{Backend, Host, Route};
 use std::net::IpAddr;
 
@@ -35,6 +36,10 @@ impl Route {
         if let Some(meta) = &self.meta {
             out.extend_from_slice(b",\"meta\":");
             out.extend_from_slice(meta.as_bytes());
+        }
+        if let Some(check) = &self.check {
+            out.extend_from_slice(b",\"check\":");
+            write_check(check, out);
         }
         out.push(b'}');
     }
@@ -114,6 +119,27 @@ impl Backend {
         }
         out.push(b'}');
     }
+}
+
+/// How a route is checked, as it is read.
+fn write_check(text: &str, out: &mut Vec<u8>) {
+    let Some(Own::Over(over)) = Own::parse(text) else {
+        out.extend_from_slice(b"false");
+        return;
+    };
+    out.push(b'{');
+    for (index, (word, value)) in over.said().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_text(word, out);
+        out.push(b':');
+        match word {
+            "rise" | "fall" => out.extend_from_slice(value.as_bytes()),
+            _ => write_text(&value, out),
+        }
+    }
+    out.push(b'}');
 }
 
 /// A JSON string.

@@ -1,5 +1,6 @@
 //! Whether a route that was read could have been stored: the same bounds as for a route in JSON.
 
+use crate::route::check::Own;
 use crate::route::{
     Address, Endpoint, MAX_BACKENDS, MAX_ID, MAX_VARS, Options, Resolved, is_host_name, is_meta,
     is_service, is_unix_path,
@@ -13,6 +14,7 @@ pub(super) fn is_good(route: &Resolved<'_>) -> bool {
         && are_good_members(route.vars.iter().copied())
         && are_good_members(keys)
         && route.meta.is_none_or(is_meta)
+        && route.check.is_none_or(|text| Own::parse(text).is_some())
 }
 
 fn is_good_endpoint(endpoint: &Endpoint<'_>) -> bool {
@@ -105,22 +107,24 @@ mod tests {
             vars: vec![("a", "b"), ("c", long.get(3..).unwrap())],
             keys: vec![("a", &secret), ("b", &secret)],
             meta: Some(meta),
+            check: Some("uri=/"),
             imprint: None,
         };
         assert!(is_good(&usual()));
-        let flaws: [&dyn Fn(&mut Resolved<'_>); 7] = [
+        let flaws: [&dyn Fn(&mut Resolved<'_>); 8] = [
             &|r| r.endpoints = vec![endpoint(1, 1); MAX_BACKENDS + 1],
             &|r| r.endpoints.push(endpoint(1, 0)),
             &|r| r.vars.push(("a", "")),
             &|r| r.vars.push(("d", "")),
             &|r| r.keys.push(("b", r.keys[0].1)),
             &|r| r.meta = Some("[]"),
+            &|r| r.check = Some("uri="),
             &|r| r.id = "",
         ];
         for (number, flaw) in flaws.iter().enumerate() {
             let mut route = usual();
             flaw(&mut route);
-            assert_eq!(is_good(&route), number == 6, "{number}");
+            assert_eq!(is_good(&route), number == 7, "{number}");
         }
         let mut route = usual();
         route.id = &id;

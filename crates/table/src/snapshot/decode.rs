@@ -1,5 +1,6 @@
 //! A route from bytes that may be anything.
 
+use super::WITH_CHECKS;
 use super::encode::{
     BACKUP, DRAIN, KIND, NAME, OPTIONS, SERVICE, SNI, TLS, UNIX, V4, V6, owner_code,
 };
@@ -65,8 +66,8 @@ impl<'b> Bytes<'b> {
         std::str::from_utf8(self.bytes()?).ok()
     }
 
-    /// A route, which must end where the bytes do; `None` for what is none.
-    pub(super) fn route(mut self) -> Option<Written<'b>> {
+    /// A route in a file of this version, which must end where the bytes do; `None` for what is none.
+    pub(super) fn route(mut self, version: u32) -> Option<Written<'b>> {
         let owner = owner(self.byte()?)?;
         let key = self.bytes()?;
         let mut route = Resolved {
@@ -84,6 +85,9 @@ impl<'b> Bytes<'b> {
             keys.push((self.text()?, Secret::new(self.text()?.to_owned())));
         }
         route.meta = Some(self.text()?).filter(|meta| !meta.is_empty());
+        if version >= WITH_CHECKS {
+            route.check = Some(self.text()?).filter(|check| !check.is_empty());
+        }
         self.0.is_empty().then_some(Written {
             owner,
             key,

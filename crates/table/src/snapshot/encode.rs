@@ -67,6 +67,8 @@ pub(super) fn route(out: &mut Vec<u8>, view: &RouteView<'_>, keys: &Keys<'_>) {
     }
     // An object is two bytes long at least.
     bytes(out, route.meta.unwrap_or_default().as_bytes());
+    // Nor is this text ever empty.
+    bytes(out, route.check.unwrap_or_default().as_bytes());
 }
 
 fn endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>) {

@@ -2,7 +2,7 @@
 
 use super::decode::Bytes;
 use super::tests::All;
-use super::{Fault, Head, MAGIC, MAX_BLOCK, Snapshot, VERSION, read};
+use super::{Fault, Head, MAGIC, MAX_BLOCK, Snapshot, VERSION, next_check, read};
 use crate::route::{Match, Options, Protocol, ProxyHeader, Resolved};
 use crate::table::tests::{endpoint, key, memory, writer};
 use crate::table::{Change, Owner, Table};
@@ -77,14 +77,51 @@ fn a_file_is_the_same_for_ever() {
     let (file, _) = file_of(Match::Exact, &[Options::default()]);
     // How keys are compared, source, name.
     let head = b"\x02\x07\0\0\0\x04apps";
-    // Length, owner, key, no id, one backend: what it is, address, port, weight; no vars, no keys, no meta.
-    let route = b"\x15\x01\x060.test\0\x01\0\x0a\0\0\0\x90\x1f\x01\0\0\0";
+    // Length, owner, key, no id, one backend: what it is, address, port, weight; no vars, no keys, no meta, no check.
+    let route = b"\x16\x01\x060.test\0\x01\0\x0a\0\0\0\x90\x1f\x01\0\0\0\0";
     let block = |at: usize, len: usize| file[at..at + len].escape_ascii().to_string();
     let checked = 4 + 8;
     let at = MAGIC.len() + 4 + checked;
     assert_eq!(block(at, head.len()), head.escape_ascii().to_string());
     let at = at + head.len() + checked;
     assert_eq!(block(at, route.len()), route.escape_ascii().to_string());
+}
+
+/// What a version before has written is read: its routes end with their `meta`.
+#[test]
+fn a_file_of_the_first_version_is_read() {
+    let mut file = MAGIC.to_vec();
+    file.extend(1_u32.to_le_bytes());
+    let mut check = next_check(0, &file);
+    let head = b"\x01\x07\0\0\0\x04apps";
+    let route = b"\x15\x01\x060.test\0\x01\0\x0a\0\0\0\x90\x1f\x01\0\0\0";
+    for content in [&head[..], route, &[]] {
+        let counted = 1_u64.to_le_bytes();
+        check = next_check(
+            check,
+            if content.is_empty() {
+                &counted
+            } else {
+                content
+            },
+        );
+        file.extend((content.len() as u32).to_le_bytes());
+        file.extend(check.to_le_bytes());
+        file.extend(content);
+    }
+    let mut seen = Vec::new();
+    let left_out = read(
+        &mut &file[..],
+        &mut |_| Ok::<(), Infallible>(()),
+        &mut |found| {
+            seen.push((found.key.to_vec(), found.route.check.map(str::to_owned)));
+            Ok(())
+        },
+    );
+    assert_eq!(
+        (left_out.unwrap(), seen),
+        (0, vec![(b"0.test".to_vec(), None)])
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! block   length 4 | check 8 | content: the first one the head, each other one whole routes
 //! end     length 0, 4 bytes | check 8, over the number of routes (8 bytes)
 //! head    mode 1 byte | source 4 | name
-//! route   length | owner 1 byte | key | id | backends | vars | keys | meta
+//! route   length | owner 1 byte | key | id | backends | vars | keys | meta | check
 //! ```
 //! Numbers of a fixed width have their lowest byte first; lengths and counts without one have seven bits a byte, the
 //! lowest first, and a bit that says that more come. A text is its length and its bytes. The check of a block is the
@@ -35,7 +35,9 @@ use rapidhash::v3::rapidhash_v3;
 /// How every such file begins.
 const MAGIC: &[u8; 8] = b"ghstate\n";
 /// Raised with every change of the format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The first version whose routes say how they are checked; those before it are read, too.
+const WITH_CHECKS: u32 = 2;
 /// A block is closed when it has this many bytes.
 const BLOCK: usize = 32 * 1024;
 /// No block has more: a route's record and what is attached to it are far shorter.

@@ -67,7 +67,9 @@ pub fn read<E>(
     while blocks.next(&mut block)? {
         let mut rest = Bytes(&block);
         while !rest.0.is_empty() {
-            let written = rest.bytes().and_then(|bytes| Bytes(bytes).route());
+            let written = rest
+                .bytes()
+                .and_then(|bytes| Bytes(bytes).route(blocks.version));
             let mut written = written.ok_or(Fault::Damaged("has a route that makes no sense"))?;
             let keys = &written.keys;
             written.route.keys = keys.iter().map(|(name, value)| (*name, value)).collect();
@@ -104,6 +106,7 @@ fn head(block: &[u8]) -> Option<Head> {
 /// The blocks of a file, each checked.
 struct Blocks<'i> {
     input: &'i mut dyn Read,
+    version: u32,
     check: u64,
     routes: u64,
 }
@@ -120,11 +123,12 @@ impl<'i> Blocks<'i> {
         if version > VERSION {
             return Err(Fault::Newer(version));
         }
-        if version != VERSION {
+        if version == 0 {
             return Err(Fault::Damaged("has a version that makes no sense"));
         }
         Ok(Self {
             input,
+            version,
             check: next_check(0, &first),
             routes: 0,
         })

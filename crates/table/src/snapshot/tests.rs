@@ -147,6 +147,7 @@ fn full_table(memory: &[AtomicU64]) -> (Table<'_>, Content) {
         vars: vec![("token", "gold"), ("", "\u{1}\n")],
         keys: vec![("token", &secret), ("long", &long)],
         meta: Some(r#"{"a":[1,2]}"#),
+        check: Some("uri=/live interval=3s"),
         imprint: None,
     };
     let plain = Resolved {

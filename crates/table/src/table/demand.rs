@@ -74,7 +74,8 @@ impl Demand {
     ) -> Result<(), ApplyError> {
         let view = RouteView::from_words(prepared.words());
         self.add_blocks(&view)?;
-        route.endpoints.iter().for_each(|one| self.add_peer(one));
+        let endpoints = route.endpoints.iter();
+        endpoints.for_each(|one| self.add_peer(one, route.check));
         Ok(())
     }
 
@@ -84,8 +85,8 @@ impl Demand {
     /// [`ApplyError::TooBig`]: these are no words of a route.
     pub fn add_stored(&mut self, route: &RouteView<'_>) -> Result<(), ApplyError> {
         self.add_blocks(route)?;
-        let backends = route.backends();
-        backends.for_each(|backend| self.add_peer(&backend.endpoint()));
+        let (backends, check) = (route.backends(), route.check());
+        backends.for_each(|backend| self.add_peer(&backend.endpoint(), check));
         Ok(())
     }
 
@@ -103,8 +104,8 @@ impl Demand {
         Ok(())
     }
 
-    fn add_peer(&mut self, endpoint: &Endpoint<'_>) {
-        let (high, low) = identity(endpoint, &self.secrets);
+    fn add_peer(&mut self, endpoint: &Endpoint<'_>, check: Option<&str>) {
+        let (high, low) = identity(endpoint, check, &self.secrets);
         self.peers.insert(u128::from(high) << 64 | u128::from(low));
     }
 

@@ -4,9 +4,10 @@ use super::imprint;
 use super::layout::MAX_RECORD_WORDS;
 use super::live::{BELOW, is_live};
 use super::record::{
-    AttachedRef, EXTRA_META, EXTRA_VAR, KIND_BOX_UNIX, KIND_BOX_V4, KIND_BOX_V6, KIND_V4,
-    MAX_ATTACHED, Owner, Packed, PeerSlot, options_word, push_bytes, sevens,
+    AttachedRef, EXTRA_CHECK, EXTRA_META, EXTRA_VAR, KIND_BOX_UNIX, KIND_BOX_V4, KIND_BOX_V6,
+    KIND_V4, MAX_ATTACHED, Owner, Packed, PeerSlot, UNCHECKED, options_word, push_bytes, sevens,
 };
+use crate::route::check::own::OFF;
 use crate::route::{Address, Endpoint, Options, Resolved};
 use std::net::SocketAddr;
 
@@ -90,6 +91,9 @@ fn extras(route: &Resolved<'_>) -> Option<Vec<u8>> {
     if let Some(meta) = route.meta {
         push(EXTRA_META, b"", meta.as_bytes())?;
     }
+    if let Some(check) = route.check {
+        push(EXTRA_CHECK, b"", check.as_bytes())?;
+    }
     Some(out)
 }
 
@@ -135,7 +139,13 @@ pub(super) fn encode(
         .len()
         .checked_sub(1)
         .filter(|_| out.len() <= MAX_RECORD_WORDS)?;
+    let unchecked = if route.check == Some(OFF) {
+        UNCHECKED
+    } else {
+        0
+    };
     let first = length as u64
+        | unchecked
         | (count as u64) << 10
         | (key.len() as u64) << 19
         | owner.code() << 30

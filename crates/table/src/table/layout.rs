@@ -16,7 +16,7 @@
 /// `gatehous` as a word.
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"gatehous");
 /// Raised with every change of this layout, of a record's encoding or of the hash.
-pub(super) const VERSION: u64 = 7;
+pub(super) const VERSION: u64 = 8;
 
 /// [`head::DIRTY`] of a table that a writer is changing.
 pub(super) const WRITING: u64 = 1;

@@ -27,6 +27,7 @@ mod named;
 mod news;
 mod pages;
 mod parts;
+mod passive;
 mod peer;
 mod peers;
 mod pending;
@@ -48,7 +49,7 @@ mod written;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use answers::{ANSWERS, Answers};
+pub use answers::{ANSWERS, Answers, Tally};
 pub use attached::Keys;
 pub use bulk::{BulkNumber, Shown};
 pub use demand::Demand;
@@ -61,7 +62,8 @@ pub use layout::MAX_RECORD_WORDS;
 pub use lease::{Candidate, LEASE_MS, Lease};
 pub use lines::Lines;
 pub use listing::{Listing, Show};
-pub use peer::{Latency, Passive, Peer, Probe, Start};
+pub use passive::Passive;
+pub use peer::{Latency, Peer, Probe, Start};
 pub use prepared::{Prepared, There};
 pub use reader::{Cursor, Hit, LookupError, LookupKind};
 pub(crate) use record::{NO_CELL, Packed};

@@ -6,7 +6,7 @@ use super::peers::Identity;
 use super::record::{AttachedRef, First, NO_CELL, Packed, PeerId, PeerSlot};
 use super::view::RouteView;
 use super::{Table, Word};
-use crate::route::Endpoint;
+use crate::route::{Endpoint, Resolved};
 
 /// Most retired blocks that are freed in search of room; beyond that it is for [`Writer::make_room`](super::Writer::make_room).
 const PRESSED: usize = 256;
@@ -59,14 +59,16 @@ impl<W: Word> Table<'_, W> {
     }
 
     /// The peers and cells that the endpoints have already; a new endpoint gets a peer that does not exist.
-    pub(super) fn peers_there(&self, endpoints: &[Endpoint<'_>], old: &Parts) -> Vec<PeerSlot> {
+    pub(super) fn peers_there(&self, route: &Resolved<'_>, old: &Parts) -> Vec<PeerSlot> {
+        let endpoints = &route.endpoints;
         let mut kept = KeptCells::new(self, old);
         let nobody = PeerId {
             line: 0,
             generation: 0,
         };
         let slot = |(index, endpoint): (usize, &Endpoint<'_>)| {
-            let peer = self.find_peer(self.identity(endpoint)).unwrap_or(nobody);
+            let peer = self.find_peer(self.identity(endpoint, route.check));
+            let peer = peer.unwrap_or(nobody);
             let cell = match kept.take(peer) {
                 Some(Kept::Cell(cell)) if index < cells_for(endpoints.len()) => cell,
                 _ => NO_CELL,
@@ -80,14 +82,16 @@ impl<W: Word> Table<'_, W> {
     /// blocks, if they have the new content.
     pub(super) fn take_parts(
         &self,
-        endpoints: &[Endpoint<'_>],
+        route: &Resolved<'_>,
         content: &Content,
         kept: Option<&[AttachedRef]>,
         old: &Parts,
     ) -> Option<Parts> {
         let mut cells = KeptCells::new(self, old);
         let mut new = Parts::default();
-        let identities: Vec<Identity> = endpoints.iter().map(|e| self.identity(e)).collect();
+        let endpoints = &route.endpoints;
+        let identities = endpoints.iter().map(|e| self.identity(e, route.check));
+        let identities: Vec<Identity> = identities.collect();
         self.fetch_peers(&identities);
         for (index, identity) in identities.into_iter().enumerate() {
             let balanced = index < cells_for(endpoints.len());

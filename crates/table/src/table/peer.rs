@@ -3,10 +3,12 @@
 //! Every word is `tag 8 | generation 8 | value 48` ([`live`]): failures, time of the last one, time of the last check
 //! (all three of passive health), requests in flight, latency, result of the last probe, time since when it is in use
 //! again, and when a request was to go to it last (for active checks only). Passive health follows ngx_http_upstream_round_robin.c (nginx 1.28.3), with
-//! milliseconds for its seconds.
+//! milliseconds for its seconds; what takes a peer out is in [`passive`](super::passive).
 
+use super::answers::Tally;
 use super::layout::{LINE, head};
 use super::live::{self, HEALTH};
+use super::passive::{Passive, fails_of};
 use super::record::PeerId;
 use super::{Lines, Word};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,32 +31,6 @@ pub(super) const VALUE: u64 = (1 << 48) - 1;
 /// The upper bits of the words of a line in this generation.
 fn life(generation: u8) -> u64 {
     HEALTH << 8 | u64::from(generation)
-}
-
-/// When a backend is left out (`passive fails=N window=time`), as nginx's `max_fails` and `fail_timeout`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Passive {
-    /// Failures that take a backend out; 0 never does.
-    pub fails: u32,
-    /// For how long, in milliseconds, and within which time failures count together.
-    pub window_ms: u64,
-}
-
-impl Passive {
-    /// Whether so many failures take a backend out.
-    pub(crate) fn takes_out(&self, fails: u64) -> bool {
-        self.fails > 0 && fails >= self.fails.into()
-    }
-}
-
-impl Default for Passive {
-    /// nginx's defaults: one failure, ten seconds.
-    fn default() -> Self {
-        Self {
-            fails: 1,
-            window_ms: 10_000,
-        }
-    }
 }
 
 /// What became of a request that wanted to go to a peer.
@@ -153,25 +129,27 @@ impl<W: Word> Peer<'_, W> {
         self.update(word, |_| Some(value));
     }
 
-    /// A request failed here. True when this failure takes the peer out (nginx: "upstream server temporarily disabled").
-    pub fn failed(&self, now_ms: u64, passive: &Passive) -> bool {
-        let before = self.update(FAILS, |fails| Some(fails.saturating_add(1).min(VALUE)));
+    /// A request failed here; `tally`: what its answers were lately, where that counts. True when this failure takes the
+    /// peer out (nginx: "upstream server temporarily disabled").
+    pub fn failed(&self, now_ms: u64, passive: &Passive, tally: Option<Tally>) -> bool {
+        let before = self.update(FAILS, |fails| Some(passive.one_more(fails, tally)));
         self.set(ACCESSED, now_ms);
         self.set(CHECKED, now_ms);
-        before.is_some_and(|before| passive.takes_out(before.saturating_add(1)))
+        before.is_some_and(|before| passive.takes_out(passive.one_more(before, tally)))
     }
 
-    /// A request succeeded here: failures are forgotten if it was let through as a check after the window. How many.
-    pub fn succeeded(&self) -> u64 {
-        let fails = if self.get(ACCESSED) < self.get(CHECKED) {
-            self.fails()
+    /// A request succeeded here: failures are forgotten if it was let through as a check after the window. True when
+    /// the peer was out until then.
+    pub fn succeeded(&self, passive: &Passive) -> bool {
+        let before = if self.get(ACCESSED) < self.get(CHECKED) {
+            self.get(FAILS)
         } else {
             0
         };
-        if fails > 0 {
+        if before > 0 {
             self.set(FAILS, 0);
         }
-        fails
+        passive.takes_out(before)
     }
 
     /// Forgets its failures and what probes have said: it is used again at once.
@@ -183,8 +161,10 @@ impl<W: Word> Peer<'_, W> {
 
     /// Somebody else has seen it fail: it is out until then, as if its own failures had taken it out.
     pub fn fail_until(&self, until_ms: u64, passive: &Passive) {
-        let fails = u64::from(passive.fails);
-        self.update(FAILS, |found| (found < fails).then_some(fails));
+        self.update(FAILS, |found| {
+            let is_out = passive.fails == 0 || passive.takes_out(found);
+            (!is_out).then(|| passive.out())
+        });
         let since = until_ms.saturating_sub(passive.window_ms);
         self.set(ACCESSED, since);
         self.set(CHECKED, since);
@@ -193,7 +173,7 @@ impl<W: Word> Peer<'_, W> {
     /// Failures counted so far.
     #[must_use]
     pub fn fails(&self) -> u64 {
-        self.get(FAILS)
+        fails_of(self.get(FAILS))
     }
 
     /// When the last request failed here, 0 for never.
@@ -211,7 +191,7 @@ impl<W: Word> Peer<'_, W> {
     /// Whether it has failed often enough to be left out, though its window may be over by now.
     #[must_use]
     pub fn is_out(&self, passive: &Passive) -> bool {
-        passive.takes_out(self.fails())
+        passive.takes_out(self.get(FAILS))
     }
 
     fn window_over(&self, now_ms: u64, passive: &Passive) -> bool {

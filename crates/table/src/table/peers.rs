@@ -1,4 +1,4 @@
-//! The peers of a table: one for each distinct address, scheme and TLS name, whichever routes use it.
+//! The peers of a table: one for each distinct address, scheme, TLS name and way of being checked, whichever routes use it.
 //!
 //! A peer has a line of live words ([`peer`](super::peer)) and, behind all lines of its page, three words that only
 //! writers use: `references 29 | next line of its chain 27`, and its identity in two words.
@@ -30,8 +30,12 @@ const GENERATIONS: u64 = 0x7f;
 /// What makes two endpoints one peer, as twice 56 bits of keyed hash (a peer's words must not look live).
 pub(super) type Identity = (u64, u64);
 
-/// An endpoint's identity under a hash key.
-pub(super) fn identity(endpoint: &Endpoint<'_>, secrets: &RapidSecrets) -> Identity {
+/// An endpoint's identity under a hash key, in a route that has it checked like this.
+pub(super) fn identity(
+    endpoint: &Endpoint<'_>,
+    check: Option<&str>,
+    secrets: &RapidSecrets,
+) -> Identity {
     let mut bytes = Vec::with_capacity(64);
     let udp = endpoint.options.protocol == Protocol::Udp;
     bytes.extend([0, u8::from(endpoint.tls) | u8::from(udp) << 1]);
@@ -58,6 +62,11 @@ pub(super) fn identity(endpoint: &Endpoint<'_>, secrets: &RapidSecrets) -> Ident
         u8::from(matches!(endpoint.address, Address::Unix(_))),
         u8::try_from(name).unwrap_or(u8::MAX),
     ]);
+    // A text has no zero, and what is before it says how long that is.
+    if let Some(check) = check {
+        bytes.push(0);
+        bytes.extend(check.as_bytes());
+    }
     let first = hash(&bytes, secrets);
     if let Some(byte) = bytes.first_mut() {
         *byte = 1;
@@ -69,8 +78,8 @@ pub(super) fn identity(endpoint: &Endpoint<'_>, secrets: &RapidSecrets) -> Ident
 type Values = [u64; LINE];
 
 impl<W: Word> Table<'_, W> {
-    pub(super) fn identity(&self, endpoint: &Endpoint<'_>) -> Identity {
-        identity(endpoint, &self.secrets)
+    pub(super) fn identity(&self, endpoint: &Endpoint<'_>, check: Option<&str>) -> Identity {
+        identity(endpoint, check, &self.secrets)
     }
 
     pub(super) fn line_at(line: u32) -> usize {

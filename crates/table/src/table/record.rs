@@ -3,12 +3,12 @@
 //!
 //! ```text
 //! w0        length-1 10 | backends 9 | key bytes 11 | owner 3 | id bytes 8 | extras bytes 13 | attached 4 | imprint 1 |
-//!           spare 5
+//!           unchecked 1 | spare 4
 //! key, id   bytes, one after the other, padded to a word
 //! backends  two words each: see `Packed`
 //! attached  two words for each block beside the record: see `attached`
 //! boxes     for backends that do not fit two words: options, lengths, address, name, sni, path
-//! extras    vars, meta: kind 1 byte, name length 2, value length 2, name, value
+//! extras    vars, meta, check: kind 1 byte, name length 2, value length 2, name, value
 //! imprint   a word, if there is one: see `imprint`
 //! ```
 //! Bytes are in the machine's order, so a copy can be read in place. No word looks like one that workers change
@@ -105,6 +105,9 @@ impl PeerSlot {
 /// In the first word of a record: its last one is an imprint.
 const IMPRINT: u64 = 1 << 58;
 
+/// In the first word of a record: the route's backends are not checked.
+pub(super) const UNCHECKED: u64 = 1 << 59;
+
 /// The first word of a record.
 #[derive(Clone, Copy)]
 pub(super) struct First(pub(super) u64);
@@ -177,6 +180,12 @@ impl First {
     /// Whether the last word is an imprint.
     pub(super) fn has_imprint(self) -> bool {
         self.0 & IMPRINT != 0
+    }
+
+    /// Whether the route's backends are not checked.
+    #[inline]
+    pub(super) fn is_unchecked(self) -> bool {
+        self.0 & UNCHECKED != 0
     }
 
     /// The first word of the same record with an imprint behind it, which is shorter than the longest.
@@ -346,6 +355,8 @@ pub(super) fn push_bytes(out: &mut Vec<u64>, parts: &[&[u8]]) {
 
 pub(super) const EXTRA_VAR: u8 = 1;
 pub(super) const EXTRA_META: u8 = 3;
+/// How the route's backends are checked.
+pub(super) const EXTRA_CHECK: u8 = 4;
 /// A key, among what is attached.
 pub(super) const EXTRA_KEY: u8 = 2;
 

@@ -1,8 +1,8 @@
 //! A copied record, read in place.
 
 use super::record::{
-    AttachedRef, EXTRA_META, EXTRA_VAR, First, KIND_BOX_V4, KIND_BOX_V6, KIND_V4, Owner, Packed,
-    PeerId, bits, from_sevens, options_of,
+    AttachedRef, EXTRA_CHECK, EXTRA_META, EXTRA_VAR, First, KIND_BOX_V4, KIND_BOX_V6, KIND_V4,
+    Owner, Packed, PeerId, bits, from_sevens, options_of,
 };
 use crate::route::{Address, Endpoint, Imprint, Options, Resolved};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -215,6 +215,21 @@ impl<'b> RouteView<'b> {
             .and_then(|(_, _, v)| std::str::from_utf8(v).ok())
     }
 
+    /// How its backends are checked, where that is not as the table's line says ([`Own`](crate::check::Own)).
+    #[must_use]
+    pub fn check(&self) -> Option<&'b str> {
+        self.extras()
+            .find(|(kind, _, _)| *kind == EXTRA_CHECK)
+            .and_then(|(_, _, text)| std::str::from_utf8(text).ok())
+    }
+
+    /// Whether its backends are not checked, whatever the table's line says.
+    #[inline]
+    #[must_use]
+    pub fn is_unchecked(&self) -> bool {
+        self.first().is_unchecked()
+    }
+
     /// The route as it was put, but for its `keys`: [`Table::keys`](super::Table::keys) has them.
     #[must_use]
     pub fn resolved(&self) -> Resolved<'b> {
@@ -228,6 +243,7 @@ impl<'b> RouteView<'b> {
                     .vars
                     .push((name, std::str::from_utf8(value).unwrap_or(""))),
                 EXTRA_META => route.meta = std::str::from_utf8(value).ok(),
+                EXTRA_CHECK => route.check = std::str::from_utf8(value).ok(),
                 _ => {}
             }
         }

@@ -296,7 +296,7 @@ impl<'a, W: Word> Writer<'a, W> {
         let there = Parts {
             // A new route is compared with nothing: only the length of its record counts.
             peers: match old {
-                Some(_) => self.table.peers_there(&route.endpoints, before),
+                Some(_) => self.table.peers_there(route, before),
                 None => vec![PeerSlot::NOWHERE; route.endpoints.len()],
             },
             attached: if kept {
@@ -353,7 +353,7 @@ impl<'a, W: Word> Writer<'a, W> {
         let nothing = Parts::default();
         let before = old.map_or(&nothing, |old| &old.parts);
         let Some(parts) = table.take_parts(
-            &new.route.endpoints,
+            new.route,
             &new.content,
             new.kept.then_some(&before.attached),
             before,

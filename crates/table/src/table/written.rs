@@ -26,6 +26,7 @@ impl RouteView<'_> {
             vars: route.vars.iter().map(text).collect(),
             keys: Vec::new(),
             meta: route.meta.map(str::to_owned),
+            check: route.check.map(str::to_owned),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Who is checked, and who does it.
 
 use crate::table::telling::scheme;
+use gatehouse_table::check::Check;
 use gatehouse_table::route::Address;
 use gatehouse_table::table::{BackendView, PeerId};
 use std::fmt;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 /// Where a backend is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,8 +83,8 @@ pub type Checked = (PeerId, Result<(), String>);
 
 /// Asks backends, and waits for none of them.
 pub trait Probing {
-    /// Begins a check, whose end comes some time; false if it cannot.
-    fn begin(&self, id: PeerId, target: &Target) -> bool;
+    /// Begins a check like this, whose end comes some time; false if it cannot.
+    fn begin(&self, id: PeerId, target: &Target, check: &Rc<Check>) -> bool;
 
     /// How many checks may be under way at once, as things are now.
     fn most_open(&self) -> usize;

@@ -1,13 +1,17 @@
 //! The backends that are checked, and when each is the next time.
 
 use super::asked::Target;
+use gatehouse_table::check::Check;
 use gatehouse_table::table::PeerId;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::rc::Rc;
 
 /// A backend that is checked.
 pub(super) struct Entry {
     pub(super) target: Target,
+    /// How it is checked. Two ways would make two backends.
+    pub(super) check: Rc<Check>,
     /// Whether it is up, once that is known.
     pub(super) up: Option<bool>,
     /// When the check under way has begun.
@@ -75,12 +79,13 @@ impl Book {
         &mut self,
         id: PeerId,
         walk: u32,
-        (target, up): (Target, Option<bool>),
+        (target, check, up): (Target, Rc<Check>, Option<bool>),
         due_ms: u64,
     ) {
         self.count(up, 1);
         let entry = Entry {
             target,
+            check,
             up,
             began_ms: None,
             due_ms,
@@ -177,10 +182,10 @@ mod tests {
     fn one_that_comes_again_is_due_once() {
         let ids = peers(2);
         let mut book = Book::default();
-        book.add(ids[0], 1, (target(), None), 10);
-        book.add(ids[1], 1, (target(), None), 30);
+        book.add(ids[0], 1, (target(), Rc::default(), None), 10);
+        book.add(ids[1], 1, (target(), Rc::default(), None), 30);
         book.remove(ids[0]);
-        book.add(ids[0], 1, (target(), None), 20);
+        book.add(ids[0], 1, (target(), Rc::default(), None), 20);
         assert_eq!(book.take_due(15), None, "that of before is not meant");
         assert_eq!(book.take_due(20), Some(ids[0]));
         assert_eq!((book.take_due(29), book.open()), (None, 1));
@@ -195,7 +200,7 @@ mod tests {
         let ids = peers(3);
         let mut book = Book::default();
         for (id, up) in ids.iter().zip([None, Some(true), Some(false)]) {
-            book.add(*id, 1, (target(), up), 0);
+            book.add(*id, 1, (target(), Rc::default(), up), 0);
         }
         assert_eq!(book.counts(), (2, 1));
         book.ended(ids[0], Some(false), 1);

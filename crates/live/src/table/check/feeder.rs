@@ -2,6 +2,7 @@
 
 use super::asked::{Checked, Probing, Target};
 use super::book::{Book, Entry};
+use super::ways::Ways;
 use crate::feeder::{Feeder, Next, Turn};
 use crate::memory::Memory;
 use crate::table::lines::Lines;
@@ -31,7 +32,9 @@ const STALL_MS: (u64, u64) = (300, 800);
 /// Checks the backends of a table.
 pub struct CheckFeeder<M> {
     table: Rc<SharedTable<M>>,
+    /// The table's line, and what routes say instead.
     check: Rc<Check>,
+    ways: Ways,
     world: Rc<dyn World>,
     prober: Box<dyn Probing>,
     book: Book,
@@ -97,6 +100,7 @@ impl<M: Memory> CheckFeeder<M> {
     ) -> Self {
         Self {
             table,
+            ways: Ways::new(Rc::clone(&check)),
             check,
             world,
             prober,
@@ -185,28 +189,30 @@ impl<M: Memory> CheckFeeder<M> {
             self.book.ended(id, up, now_ms);
             return;
         }
-        let (probe, turned) = judge(peer.probe(), result.is_ok(), &self.check, now_ms);
+        let check = Rc::clone(&entry.check);
+        let (probe, turned) = judge(peer.probe(), result.is_ok(), &check, now_ms);
         peer.set_probe(&probe);
         if turned == Some(true) {
             peer.set_in_use_since(now_ms);
         }
         // From its beginning to the next one.
-        let due_ms = began_ms.saturating_add(self.interval(id, now_ms));
+        let due_ms = began_ms.saturating_add(self.interval(&check, id, now_ms));
         let url = entry.target.to_string();
         self.book.ended(id, Some(probe.up), due_ms.max(now_ms));
         if let Some(up) = turned {
-            self.tell(up, url, result.err(), now_ms);
+            let own = self.ways.text(&check);
+            self.tell(up, url, &own, result.err(), now_ms);
         }
         self.weigh(routes);
     }
 
     /// Says that a backend is down, or back.
-    fn tell(&mut self, up: bool, url: String, why: Option<String>, now_ms: u64) {
+    fn tell(&mut self, up: bool, url: String, own: &str, why: Option<String>, now_ms: u64) {
         if self.lines.admit(now_ms) {
             let why = why.unwrap_or_default();
             match up {
-                true => self.log(Level::Notice, &format!("backend {url} is back")),
-                false => self.log(Level::Error, &format!("backend {url} is down: {why}")),
+                true => self.log(Level::Notice, &format!("backend {url}{own} is back")),
+                false => self.log(Level::Error, &format!("backend {url}{own} is down: {why}")),
             }
         }
         let by = By::Check;
@@ -271,6 +277,9 @@ impl<M: Memory> CheckFeeder<M> {
 
     /// Notes those backends of a route that are to be checked.
     fn see(&mut self, routes: &Table<'_, AtomicU64>, route: RouteView<'_>, now_ms: u64) {
+        let Some(check) = self.ways.of(&route) else {
+            return;
+        };
         for backend in route.backends() {
             let id = backend.peer();
             let has_names = |target: &Target| target.has_names_of(&backend);
@@ -293,13 +302,17 @@ impl<M: Memory> CheckFeeder<M> {
             // One that another worker has checked goes on in its turn.
             let (up, due_ms) = match peer.probe() {
                 Some(probe) => {
-                    let next_ms = probe.at_ms.saturating_add(self.interval(id, probe.at_ms));
+                    let next_ms =
+                        probe
+                            .at_ms
+                            .saturating_add(self.interval(&check, id, probe.at_ms));
                     (Some(probe.up), next_ms.max(now_ms))
                 }
                 None if self.check.first => (None, now_ms),
-                None => (None, now_ms.saturating_add(self.part(id, now_ms))),
+                None => (None, now_ms.saturating_add(self.part(&check, id, now_ms))),
             };
-            self.book.add(id, self.walks, (target, up), due_ms);
+            let known = (target, Rc::clone(&check), up);
+            self.book.add(id, self.walks, known, due_ms);
         }
     }
 
@@ -309,8 +322,8 @@ impl<M: Memory> CheckFeeder<M> {
     }
 
     /// The interval, a tenth more or less.
-    fn interval(&self, id: PeerId, now_ms: u64) -> u64 {
-        let interval = self.check.interval_ms;
+    fn interval(&self, check: &Check, id: PeerId, now_ms: u64) -> u64 {
+        let interval = check.interval_ms;
         let most = interval / 5;
         let more = self.number(id, now_ms).checked_rem(most.saturating_add(1));
         let least = interval.saturating_sub(interval / 10);
@@ -318,8 +331,8 @@ impl<M: Memory> CheckFeeder<M> {
     }
 
     /// A part of the interval, of a second at most: those that come together are not asked together.
-    fn part(&self, id: PeerId, now_ms: u64) -> u64 {
-        let most = self.check.interval_ms.min(1_000);
+    fn part(&self, check: &Check, id: PeerId, now_ms: u64) -> u64 {
+        let most = check.interval_ms.min(1_000);
         self.number(id, now_ms).checked_rem(most).unwrap_or(0)
     }
 
@@ -368,9 +381,9 @@ impl<M: Memory> CheckFeeder<M> {
             return;
         }
         self.allowed = self.allowed.saturating_sub(ONE);
-        if !self.prober.begin(id, &entry.target) {
+        if !self.prober.begin(id, &entry.target, &entry.check) {
             let up = peer.probe().map(|probe| probe.up);
-            let again_ms = now_ms.saturating_add(self.check.interval_ms);
+            let again_ms = now_ms.saturating_add(entry.check.interval_ms);
             self.book.ended(id, up, again_ms);
         }
     }

@@ -5,6 +5,7 @@ mod book;
 mod feeder;
 #[cfg(feature = "nginx")]
 mod nginx;
+mod ways;
 
 pub use asked::{Checked, Place, Probing, Target};
 pub use feeder::CheckFeeder;

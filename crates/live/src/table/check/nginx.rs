@@ -25,9 +25,8 @@ const PIECE: usize = 2 * 1024;
 
 type Ended = Rc<RefCell<VecDeque<Checked>>>;
 
-/// Asks backends as a `check` line says.
+/// Asks backends.
 pub struct Prober {
-    check: Rc<Check>,
     /// None in an nginx without TLS.
     tls: Option<Tls>,
     ended: RefCell<Ended>,
@@ -36,11 +35,10 @@ pub struct Prober {
 }
 
 impl Prober {
-    /// One that does what the line says; `tls` is for `https` backends.
+    /// One with what `https` backends need.
     #[must_use]
-    pub fn new(check: Rc<Check>, tls: Option<Tls>) -> Self {
+    pub fn new(tls: Option<Tls>) -> Self {
         Self {
-            check,
             tls,
             ended: RefCell::default(),
             nonce: RandomState::new(),
@@ -57,8 +55,8 @@ impl Prober {
 }
 
 impl Probing for Prober {
-    fn begin(&self, id: PeerId, target: &Target) -> bool {
-        let (check, tls) = (Rc::clone(&self.check), self.tls.clone());
+    fn begin(&self, id: PeerId, target: &Target, check: &Rc<Check>) -> bool {
+        let (check, tls) = (Rc::clone(check), self.tls.clone());
         let (target, nonce) = (target.clone(), self.nonce());
         let ended = Rc::clone(&self.ended.borrow());
         task::spawn("checking a backend", async move {

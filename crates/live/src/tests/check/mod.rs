@@ -2,6 +2,7 @@
 
 mod bounds;
 mod known;
+mod own;
 
 use crate::election::{resign, stand};
 use crate::slice::Slice;
@@ -24,6 +25,8 @@ struct Backends {
     bad: RefCell<BTreeSet<String>>,
     /// When each was asked, in order.
     asked: RefCell<Vec<(u64, String)>>,
+    /// What for.
+    uris: RefCell<Vec<String>>,
     /// What it was called.
     hosts: RefCell<Vec<String>>,
     ended: RefCell<VecDeque<Checked>>,
@@ -36,7 +39,7 @@ struct Backends {
 struct Line(Rc<Backends>);
 
 impl Probing for Line {
-    fn begin(&self, id: PeerId, target: &Target) -> bool {
+    fn begin(&self, id: PeerId, target: &Target, check: &Rc<Check>) -> bool {
         let url = target.to_string();
         let is_bad = self.0.bad.borrow().contains(&url);
         let result = if is_bad {
@@ -44,6 +47,7 @@ impl Probing for Line {
         } else {
             Ok(())
         };
+        self.0.uris.borrow_mut().push(check.uri.clone());
         self.0.hosts.borrow_mut().push(target.host());
         self.0.asked.borrow_mut().push((self.0.now_ms.get(), url));
         self.0.ended.borrow_mut().push_back((id, result));
@@ -141,7 +145,13 @@ impl Site {
 
     /// All names have one address.
     fn put_urls(&self, host: &str, urls: &[String]) {
-        let text = format!("{{\"backends\": [\"{}\"]}}", urls.join("\", \""));
+        self.put_text(
+            host,
+            &format!("{{\"backends\": [\"{}\"]}}", urls.join("\", \"")),
+        );
+    }
+
+    fn put_text(&self, host: &str, text: &str) {
         let route = parse_route(text.as_bytes()).unwrap();
         let key = Key::parse(host.as_bytes(), Match::Host).unwrap();
         let found = |_: Sought<'_>| Ok(vec![Located::from(IpAddr::from([10, 0, 0, 1]))]);
@@ -427,7 +437,7 @@ fn passive_health_goes_on_beside_it() {
     site.view("a.test", |route| {
         let id = route.backend(0).unwrap().peer();
         let peer = site.table.routes().unwrap().peer(id).unwrap();
-        peer.failed(now_ms, &usual);
+        peer.failed(now_ms, &usual, None);
     });
     site.run(3_000);
     site.view("a.test", |route| {

@@ -309,7 +309,7 @@ fn peers_that_stay_keep_their_health() {
         let found = backends.find(|b| b.address.to_string() == address).unwrap();
         let peer = routes.peer(found.peer()).unwrap();
         if failed {
-            peer.failed(1, &Passive::default());
+            peer.failed(1, &Passive::default(), None);
         }
         peer.fails()
     };

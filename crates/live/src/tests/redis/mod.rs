@@ -34,10 +34,7 @@ const WHO: Candidate = Candidate {
     generation: 1,
 };
 
-const PASSIVE: Passive = Passive {
-    fails: 1,
-    window_ms: 10_000,
-};
+const PASSIVE: Passive = Passive::new(1, 10_000);
 
 impl Site {
     fn new() -> Self {

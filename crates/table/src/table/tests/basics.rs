@@ -53,6 +53,7 @@ fn all_kinds() -> Resolved<'static> {
         vars: vec![("token", "gold"), ("plan", "")],
         keys: vec![],
         meta: Some("{\"a\":1}"),
+        check: Some("uri=/live"),
         imprint: None,
     }
 }
@@ -240,7 +241,7 @@ fn peers_are_shared_by_routes_and_told_apart_by_scheme_and_name() {
     assert_ne!(peer_of("a"), peer_of("u"));
     remove(&table, "u").unwrap();
     let (gone, health) = (peer_of("a"), Passive::default());
-    table.peer(gone).unwrap().failed(5, &health);
+    table.peer(gone).unwrap().failed(5, &health, None);
     remove(&table, "a").unwrap();
     assert_eq!(
         table.peer(peer_of("b")).unwrap().fails(),

@@ -206,7 +206,7 @@ fn scattered_memory_comes_together() {
     table
         .peer(peer_of_0(&mut buf))
         .unwrap()
-        .failed(77, &passive);
+        .failed(77, &passive, None);
     let kept = table.stats();
     assert!(count > 1000 && kept.free_pages < kept.pages / 2, "{kept:?}");
     for n in 10_000..20_000 {

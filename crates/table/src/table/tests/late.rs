@@ -99,9 +99,9 @@ fn a_late_worker_changes_no_record() {
     let before = words(&memory);
     for now in [0, 20_000] {
         for peer in &peers {
-            peer.failed(now, &Passive::default());
+            peer.failed(now, &Passive::default(), None);
             peer.chosen(now, &Passive::default());
-            peer.succeeded();
+            peer.succeeded(&Passive::default());
             let _ = peer.request_started(0);
             peer.requests_ended(1);
             peer.record_latency(now, |_| 77);
@@ -150,12 +150,12 @@ fn a_peer_in_the_place_of_another_has_its_own_health() {
     };
     put(&table, "a", &route(&[1])).unwrap();
     let old = table.peer(peer_of("a")).unwrap();
-    assert!(old.failed(7, &Passive::default()));
+    assert!(old.failed(7, &Passive::default(), None));
     assert_eq!((old.fails(), old.last_failure_ms()), (1, 7));
     remove(&table, "a").unwrap();
     put(&table, "b", &route(&[2])).unwrap();
     let new = table.peer(peer_of("b")).unwrap();
-    assert!(!old.failed(8, &Passive::default()), "it has gone");
+    assert!(!old.failed(8, &Passive::default(), None), "it has gone");
     assert_eq!((old.fails(), new.fails(), new.last_failure_ms()), (0, 0, 0));
 }
 
@@ -245,6 +245,7 @@ proptest! {
             vars: vars.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect(),
             keys: keys.iter().map(|(n, v)| (n.as_str(), v)).collect(),
             meta: None,
+            check: None,
             imprint: None,
             endpoints,
         };

@@ -163,7 +163,7 @@ fn peers_that_stay_keep_their_health() {
         let found = backends.find(|one| one.address.to_string() == address);
         table.peer(found.unwrap().peer()).unwrap()
     };
-    peer_at(&mut buf, "10.0.0.2:80").failed(7, &Passive::default());
+    peer_at(&mut buf, "10.0.0.2:80").failed(7, &Passive::default(), None);
     put_text(&table, TWO, &mut |_| Ok(located(&["10.0.0.2", "10.0.0.3"])));
     assert_eq!(peer_at(&mut buf, "10.0.0.2:80").fails(), 1);
     assert_eq!(peer_at(&mut buf, "10.0.0.3:80").fails(), 0);

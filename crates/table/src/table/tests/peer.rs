@@ -1,7 +1,7 @@
 //! The live words of a peer: each keeps its own value, is shared, moves along, and ends with the peer.
 
 use super::{memory, put, remove, route, writer};
-use crate::route::Match;
+use crate::route::{Match, Resolved};
 use crate::table::{Latency, Passive, Peer, PeerId, Probe, Start, Table};
 
 fn peer_of(table: &Table<'_>, host: &str) -> PeerId {
@@ -17,7 +17,7 @@ const PROBE: Probe = Probe {
 };
 
 fn fill(peer: &Peer<'_>) {
-    peer.failed(7, &Passive::default());
+    peer.failed(7, &Passive::default(), None);
     let _ = peer.request_started(0);
     let _ = peer.request_started(0);
     peer.record_latency(1600, |before| {
@@ -155,10 +155,7 @@ fn a_mark_of_somebody_else_ends_at_its_time_or_is_taken_back() {
     let table = Table::format(&memory, Match::Host, 1).unwrap();
     put(&table, "a", &route(&[1])).unwrap();
     let peer = table.peer(peer_of(&table, "a")).unwrap();
-    let passive = Passive {
-        fails: 3,
-        window_ms: 10_000,
-    };
+    let passive = Passive::new(3, 10_000);
     // Longer and shorter than the window.
     for until in [130_000, 103_000] {
         peer.fail_until(until, &passive);
@@ -167,13 +164,7 @@ fn a_mark_of_somebody_else_ends_at_its_time_or_is_taken_back() {
         peer.reset();
         assert!(peer.available(100_000, &passive));
     }
-    peer.fail_until(
-        130_000,
-        &Passive {
-            fails: 0,
-            window_ms: 10_000,
-        },
-    );
+    peer.fail_until(130_000, &Passive::new(0, 10_000));
     assert!(peer.available(100_000, &passive) && peer.fails() == 0);
 }
 
@@ -196,4 +187,40 @@ fn a_probe_is_kept_until_it_is_forgotten() {
     assert_eq!(peer.probe().unwrap().at_ms, 7);
     peer.forget_probe();
     assert_eq!(peer.probe(), None);
+}
+
+#[test]
+fn a_backend_that_is_checked_in_another_way_is_another_one() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let with = |check| Resolved {
+        check,
+        ..route(&[1])
+    };
+    let all = [
+        None,
+        Some("uri=/a"),
+        Some("uri=/b"),
+        Some("uri=/a"),
+        Some("off"),
+    ];
+    for (number, check) in all.iter().enumerate() {
+        put(&table, &format!("{number}.test"), &with(*check)).unwrap();
+    }
+    let seen = |number: usize| {
+        let mut buf = [0; 64];
+        let key = format!("{number}.test");
+        let hit = table.lookup(key.as_bytes(), &mut buf).unwrap().unwrap();
+        assert_eq!(hit.route.check(), all[number]);
+        assert_eq!(hit.route.is_unchecked(), number == 4);
+        assert_eq!(hit.route.resolved(), with(all[number]));
+        hit.route.backend(0).unwrap().peer()
+    };
+    let ids = [0, 1, 2, 3, 4].map(seen);
+    assert_eq!(ids[1], ids[3]);
+    assert_eq!(table.stats().peers, 4);
+    put(&table, "1.test", &with(None)).unwrap();
+    let mut buf = [0; 64];
+    let hit = table.lookup(b"1.test", &mut buf).unwrap().unwrap();
+    assert_eq!(hit.route.backend(0).unwrap().peer(), ids[0]);
 }

@@ -195,7 +195,7 @@ fn one_request_checks_a_failed_peer() {
         .backend(0)
         .unwrap()
         .peer();
-    table.peer(id).unwrap().failed(1, &Passive::default());
+    table.peer(id).unwrap().failed(1, &Passive::default(), None);
     let line = id.line as usize * 8;
     // A spare word of the header counts those who were let through.
     const LET_THROUGH: usize = 30;

@@ -1,0 +1,54 @@
+//! `passive …` of an `upstream_table` block.
+
+use crate::Gatehouse;
+use crate::words::duplicate;
+use gatehouse_nginx::{Conf, Error};
+use gatehouse_table::check::Statuses;
+use gatehouse_table::table::Passive;
+use std::collections::BTreeSet;
+
+/// With `ratio=` no more failures than this are waited for: more need not come within a window.
+const MOST_FAILS: u32 = 10_000;
+
+/// Reads what follows `passive`.
+pub(super) fn passive(cf: &Conf<'_, Gatehouse>, given: &[&str]) -> Result<Passive, Error> {
+    let (mut passive, mut seen) = (Passive::default(), BTreeSet::new());
+    for word in given {
+        let invalid = || cf.invalid(word);
+        let (name, value) = word
+            .split_once('=')
+            .ok_or_else(|| cf.invalid_parameter(word))?;
+        match name {
+            "fails" => passive.fails = value.parse().map_err(|_| invalid())?,
+            "window" => passive.window_ms = cf.milliseconds(value).map_err(|_| invalid())?,
+            "status" => {
+                passive.statuses = Some(Statuses::parse(value).ok_or_else(invalid)?);
+            }
+            "ratio" => passive.ratio = share_of(value).ok_or_else(invalid)?,
+            _ => return Err(cf.invalid_parameter(word)),
+        }
+        if !seen.insert(name) {
+            return Err(duplicate(cf, word));
+        }
+    }
+    if passive.ratio > 0 && passive.window_ms == 0 {
+        return Err(Error::new(
+            "\"ratio=\" needs a \"window=\" in \"passive\" directive",
+        ));
+    }
+    if passive.ratio > 0 && passive.fails > MOST_FAILS {
+        return Err(Error::new(format!(
+            "with \"ratio=\", \"fails=\" must be at most {MOST_FAILS} in \"passive\" directive"
+        )));
+    }
+    Ok(passive)
+}
+
+/// `50%`, or the number alone.
+fn share_of(text: &str) -> Option<u8> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    number
+        .parse()
+        .ok()
+        .filter(|share| (1..=100).contains(share))
+}
