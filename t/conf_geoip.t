@@ -291,3 +291,9 @@ include db.conf;
 --- user_files eval
 ">>> ../conf/db.conf\n# one\n# two\ngeoip_db big.mmdb zone=124k;\n>>> ../conf/big.mmdb\n\x00\x00\x11\x00\x00\x01" . "\x00" x 16 . "\xe0" . "\x00" x 60000 . "\xab\xcd\xefMaxMind.com\xe9[binary_format_major_version\xa2\x00\x02[binary_format_minor_version\xa2\x00\x00Kbuild_epoch\x08\x02\x00\x00\x00\x00eS\xf1\x00Mdatabase_typeSGatehouse-Test-CityKdescription\xe1BenSGatehouse-Test-CityJip_version\xa2\x00\x06Ilanguages\x01\x04BenJnode_count\xc4\x00\x00\x00\x01Krecord_size\xa2\x00\x18"
 --- config_ok
+
+=== TEST 12: the smallest zone that nginx makes, which is what a small database is told to need
+--- http_config
+geoip_db $TEST_NGINX_DATA/geo.mmdb zone=32k;
+--- config
+--- config_ok

@@ -14,12 +14,13 @@ use gatehouse_nginx::conf::directive::{Args, Contexts, Directive};
 use gatehouse_nginx::event::timer::{self, Slot, Tick};
 use gatehouse_nginx::ffi::process::hooks::{reloading, set_clock, stop_here};
 use gatehouse_nginx::http::chain::NextFilter;
+use gatehouse_nginx::http::compare_package;
 use gatehouse_nginx::http::phase::{Handler, HeaderFilter, Installer, Outcome, Phase};
 use gatehouse_nginx::http::upstream::{self, Address, Balancer, Chosen, Init};
 use gatehouse_nginx::http::variable::Getter;
 use gatehouse_nginx::{Answer, Conf, Error, Level, Request, running};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// `http`: what the configuration wants to see fail.
@@ -149,6 +150,25 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
             let uri = word(cf, 1)?.leak();
             cf.main().hooks.redirects = true;
             cf.loc().hooks.redirect = Some(uri);
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"test_package",
+        syntax: "built nginx list",
+        default: None,
+        contexts: Contexts::MAIN,
+        args: Args::Exactly(3),
+        text: "Logs what a module that was built for such a package of Debian's says of that nginx and that list of packages.",
+        set: |cf| {
+            let [built, runs, list] = [word(cf, 1)?, word(cf, 2)?, word(cf, 3)?];
+            let list = cf.path(&list)?;
+            let said = compare_package(&built, Path::new(&runs), &list);
+            let said = said.err().unwrap_or_else(|| "nothing".to_owned());
+            cf.log(
+                Level::Warn,
+                &format!("test_package: {built} of {runs}: {said}"),
+            );
             Ok(())
         },
     },

@@ -28,9 +28,9 @@ pub(crate) const LIVE: &[&str] = &[
     "drain_timeout",
     "drain_timeout_busy",
     "drain_timeout_of_nobody",
+    "drain_timeout_routes",
     "drain_timeout_taken_back",
     "kept",
-    "websockets_stay",
     "checks",
     "checks_kinds",
     "refusals_logged_once",
@@ -116,6 +116,7 @@ pub(crate) const LIVE_HOOKS: &[&str] = &[
     "event_processes",
     "drain_timeout_twice",
     "event_given_up",
+    "event_no_resolver",
     "event_late_reader",
     "feeder_panics",
     "panic",
@@ -125,7 +126,7 @@ pub(crate) const LIVE_HOOKS: &[&str] = &[
 ];
 
 /// About connections that have switched protocols.
-const WEBSOCKETS: &[&str] = &["drain_", "websockets_", "upstream_websocket"];
+const WEBSOCKETS: &[&str] = &["drain_", "upstream_websocket"];
 
 /// Parts of a source file's path, and how the names of the scenarios begin that are about it. The first row that fits counts.
 const SUBJECTS: &[(&str, &[&str])] = &[

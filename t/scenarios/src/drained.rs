@@ -11,9 +11,9 @@ use nginx_prove::env::Env;
 use nginx_prove::server::{Server, Setup};
 use nginx_prove::ws;
 
-const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_secs(20);
 
-fn conf(workers: usize, more: &str) -> String {
+pub(crate) fn conf(workers: usize, more: &str) -> String {
     format!(
         "worker_processes {workers};
         worker_shutdown_timeout 60s;
@@ -36,7 +36,7 @@ fn conf(workers: usize, more: &str) -> String {
 }
 
 /// A backend that agrees to any upgrade, says `text` and listens until the end, which it tells.
-fn speaker(
+pub(crate) fn speaker(
     protocol: &'static str,
     text: &'static [u8],
 ) -> Result<(u16, Receiver<Vec<u8>>), String> {
@@ -74,7 +74,12 @@ fn head(stream: &mut TcpStream) -> std::io::Result<()> {
 }
 
 /// A client that has upgraded and said `text`.
-fn client(server: &Server, host: &str, protocol: &str, text: &[u8]) -> Result<TcpStream, String> {
+pub(crate) fn client(
+    server: &Server,
+    host: &str,
+    protocol: &str,
+    text: &[u8],
+) -> Result<TcpStream, String> {
     let open = || -> std::io::Result<TcpStream> {
         let mut stream = TcpStream::connect(("127.0.0.1", server.port(0)))?;
         stream.set_read_timeout(Some(LONG))?;
@@ -106,7 +111,7 @@ struct Case {
     backend_gets: &'static [u8],
 }
 
-const CASES: [Case; 3] = [
+const CASES: [Case; 4] = [
     Case {
         what: "between frames",
         protocol: "websocket",
@@ -122,6 +127,14 @@ const CASES: [Case; 3] = [
         hears: b"\x81\x82\0\0\0\0ho",
         client_gets: b"\x81\x05hi",
         backend_gets: b"\x81\x82\0\0\0\0ho\x88\x82\0\0\0\0\x03\xe9",
+    },
+    Case {
+        what: "a side that has heard goodbye",
+        protocol: "websocket",
+        says: b"\x81\x02hi\x88\x02\x03\xe8",
+        hears: b"",
+        client_gets: b"\x81\x02hi\x88\x02\x03\xe8",
+        backend_gets: b"\x88\x82\0\0\0\0\x03\xe9",
     },
     Case {
         what: "another protocol",
@@ -164,7 +177,7 @@ fn one(env: &Env, case: &Case) -> Result<(), String> {
 }
 
 /// One of the hosts of a table, with its backend.
-fn route(host: &str, port: u16, drain: bool) -> String {
+pub(crate) fn route(host: &str, port: u16, drain: bool) -> String {
     format!(r#""{host}": {{"backends": [{{"url": "http://127.0.0.1:{port}", "drain": {drain}}}]}}"#)
 }
 
@@ -227,9 +240,15 @@ pub(super) fn of_nobody(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
-/// What one side has been told is not taken back: a backend that serves its host again after that gets no client back that
-/// waits for the rest of a frame.
+/// What one side has been told is not taken back: a backend that serves its host again after that gets no client back. The
+/// client is told, too, when the frame that it waits for is complete; or it is closed without.
 pub(super) fn taken_back(env: &Env) -> Result<(), String> {
+    taken_back_with(env, b"", HALF).map_err(|why| format!("half a frame: {why}"))?;
+    let whole = [HALF, b"you", &GOING_AWAY[..]].concat();
+    taken_back_with(env, b"you", &whole).map_err(|why| format!("a frame that ends: {why}"))
+}
+
+fn taken_back_with(env: &Env, rest: &'static [u8], client_gets: &[u8]) -> Result<(), String> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
     let port = listener.local_addr().map_err(|e| e.to_string())?.port();
     let (tell, told) = channel();
@@ -242,7 +261,8 @@ pub(super) fn taken_back(env: &Env) -> Result<(), String> {
         let mut goodbye = [0; GOING_AWAY_MASKED.len()];
         stream.read_exact(&mut goodbye)?;
         let _ = tell.send(goodbye);
-        // It stays, and never says the rest.
+        stream.write_all(rest)?;
+        // Without the rest it stays, and waits.
         stream.read_to_end(&mut Vec::new()).map(|_| ())
     });
     let server = Setup::new(env)?
@@ -259,7 +279,7 @@ pub(super) fn taken_back(env: &Env) -> Result<(), String> {
     client
         .read_to_end(&mut heard)
         .map_err(|e| format!("the client is kept, though its backend was told: {e}"))?;
-    if heard != HALF {
+    if heard != client_gets {
         return Err(format!("the client got {heard:x?}"));
     }
     { backend.join() }
@@ -380,7 +400,7 @@ pub(super) fn busy(env: &Env) -> Result<(), String> {
 }
 
 /// A server's close frame: 1001.
-const GOING_AWAY: [u8; 4] = *b"\x88\x02\x03\xe9";
+pub(crate) const GOING_AWAY: [u8; 4] = *b"\x88\x02\x03\xe9";
 
 /// A client's close frame: 1001.
 const GOING_AWAY_MASKED: [u8; 8] = *b"\x88\x82\0\0\0\0\x03\xe9";

@@ -4,12 +4,13 @@ use nginx_prove::scenario::Scenario;
 
 use crate::{
     api, api_events, api_meanwhile, api_openapi, balance, balance_latency, chaos, checks,
-    checks_own, drained, event_connections, event_parts, event_processes, event_requests,
-    event_resolver, event_tasks, examples, exiting, feeder_panics, fuzz, geoip, hipache, kept,
-    metrics, metrics_backends, names, names_kept, pages, panic, prometheus, redis, redis_register,
-    redis_scale, redis_ways, redis_write, refusals, register, reload, reload_single, reload_stock,
-    rollback, satisfy, signals, status_page, tenants, token_paths, upgrade, upstream,
-    upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
+    checks_own, drained, drained_routes, event_connections, event_parts, event_processes,
+    event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics, fuzz, geoip,
+    hipache, kept, metrics, metrics_backends, names, names_kept, pages, panic, prometheus, redis,
+    redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload,
+    reload_single, reload_stock, rollback, satisfy, signals, status_page, tenants, token_paths,
+    upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
+    upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -36,6 +37,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("event_tls", event_connections::tls).needs(&["hooks", "with http_ssl_module"]),
     Scenario::new("event_processes", event_processes::run).needs(&["hooks"]),
     Scenario::new("event_resolver", event_resolver::configured).needs(&["hooks"]),
+    Scenario::new("event_no_resolver", event_resolver::none).needs(&["hooks"]),
     Scenario::new("event_given_up", event_resolver::given_up).needs(&["hooks"]),
     Scenario::new("event_resolv_conf", event_resolver::system).needs(&["hooks", "root"]),
     Scenario::new("event_slow_client", event_requests::slow_client).needs(&["hooks"]),
@@ -62,6 +64,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("drain_timeout", drained::timeout).beside_others(),
     Scenario::new("drain_timeout_busy", drained::busy).beside_others(),
     Scenario::new("drain_timeout_of_nobody", drained::of_nobody).beside_others(),
+    Scenario::new("drain_timeout_routes", drained_routes::run).beside_others(),
     Scenario::new("drain_timeout_taken_back", drained::taken_back).beside_others(),
     Scenario::new("drain_timeout_twice", drained::twice).needs(&["hooks"]),
     Scenario::new("websockets_stay", drained::stay).beside_others(),

@@ -14,6 +14,7 @@ mod chaos_model;
 mod checks;
 mod checks_own;
 mod drained;
+mod drained_routes;
 mod event_connections;
 mod event_parts;
 mod event_processes;

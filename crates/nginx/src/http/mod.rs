@@ -31,3 +31,6 @@ pub mod upstream;
 pub mod value;
 pub mod variable;
 pub mod waiting;
+
+#[cfg(feature = "hooks")]
+pub use layout::compare_package;

@@ -41,6 +41,16 @@ pub(crate) unsafe fn check(cf: *mut sys::ngx_conf_t) -> Result<(), String> {
     package::check()
 }
 
+/// What the comparison with Debian's package says of such a module, nginx and list of packages.
+#[cfg(feature = "hooks")]
+pub fn compare_package(
+    built: &str,
+    runs: &std::path::Path,
+    list: &std::path::Path,
+) -> Result<(), String> {
+    package::compare(Some(built), Some(runs), list)
+}
+
 /// # Safety
 /// As for [`check`].
 unsafe fn compare(cf: *mut sys::ngx_conf_t) -> Result<(), Moved> {

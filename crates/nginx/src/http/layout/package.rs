@@ -11,20 +11,23 @@ use std::path::Path;
 /// The name when this module was compiled, for a module built for Debian's own nginx.
 const BUILT: Option<&str> = option_env!("GATEHOUSE_NGINX_ABI");
 
-/// Compares the name of the installed package with [`BUILT`]. Where the running nginx is not the
-/// package's, or there is no list of packages, there is nothing to compare.
+/// Compares the name of the installed package with [`BUILT`].
 pub(super) fn check() -> Result<(), String> {
-    let Some(built) = BUILT.filter(|name| !name.is_empty()) else {
+    let runs = fs::read_link("/proc/self/exe").ok();
+    compare(BUILT, runs.as_deref(), Path::new("/var/lib/dpkg/status"))
+}
+
+/// Compares the name that the installed package has in dpkg's list with the one of `built`. Where the running nginx is not
+/// the package's, or there is no list of packages, there is nothing to compare.
+pub(crate) fn compare(built: Option<&str>, runs: Option<&Path>, list: &Path) -> Result<(), String> {
+    let Some(built) = built.filter(|name| !name.is_empty()) else {
         return Ok(());
     };
-    let runs = fs::read_link("/proc/self/exe").ok();
-    if runs.is_none_or(|path| path.as_path() != Path::new("/usr/sbin/nginx")) {
+    if runs.is_none_or(|path| path != Path::new("/usr/sbin/nginx")) {
         return Ok(());
     }
-    let Some(here) = File::open("/var/lib/dpkg/status")
-        .ok()
-        .and_then(|file| provided(BufReader::new(file)))
-    else {
+    let list = File::open(list).ok();
+    let Some(here) = list.and_then(|file| provided(BufReader::new(file))) else {
         return Ok(());
     };
     if here == built {
