@@ -501,7 +501,7 @@ algorithm md5;
 => token_profile "p" has no "message", format "hmac" needs one
 # an unknown algorithm
 message "{expires}$uri"; algorithm crc32;
-=> unknown algorithm "crc32" in "algorithm" directive, it must be "md5", "sha1", "sha256", "sha384" or "sha512"
+=> unknown algorithm "crc32" in "algorithm" directive, it must be "md5", "sha1", "sha256", "sha384", "sha512" or "ed25519"
 # an unknown encoding
 message "{expires}$uri"; encoding text;
 => unknown encoding "text" in "encoding" directive, it must be "hex", "base64" or "base64url"

@@ -3204,3 +3204,585 @@ verysecret
 --- error_code: 403
 --- error_log
 token refused: 
+
+=== TEST 157: gcp_cdn, url-ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_cdn; key id=my-key file=key; origin https://media.example.com; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+nZtRohdNF9m3cKM24IcK4w==
+--- request eval
+"GET /videos/id/main.m3u8?userID=abc123&Expires=1700000600&KeyName=my-key&Signature=jZjbt46Tlg5ESqmru2YbVGYOWhQ="
+--- response_body eval
+"name=a\nGET /videos/id/main.m3u8?userID=abc123 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 158: gcp_cdn, prefix-ok
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_cdn; key id=my-key file=key; origin https://media.example.com; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+nZtRohdNF9m3cKM24IcK4w==
+--- request eval
+"GET /videos/x.ts?URLPrefix=aHR0cHM6Ly9tZWRpYS5leGFtcGxlLmNvbS92aWRlb3Mv&Expires=1700000600&KeyName=my-key&Signature=qBa9B5yDlVxPaLBOAD6-zqtA7Z4="
+--- response_body eval
+"name=a\nGET /videos/x.ts HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 159: gcp_cdn, url-expired
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_cdn; key id=my-key file=key; origin https://media.example.com; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+nZtRohdNF9m3cKM24IcK4w==
+--- request eval
+"GET /videos/id/main.m3u8?userID=abc123&Expires=1699999999&KeyName=my-key&Signature=yZajdcVtBKFA4sEZzY6LuKIBKiY="
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 160: gcp_cdn, url-wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_cdn; key id=my-key file=key; origin https://media.example.com; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+nZtRohdNF9m3cKM24IcK4w==
+--- request eval
+"GET /videos/id/main.m3u8?userID=abc123&Expires=1700000600&KeyName=my-key&Signature=7PRCZX0LVODJ_03slr8su4-wuRo="
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 161: gcp_cdn, prefix-escape
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_cdn; key id=my-key file=key; origin https://media.example.com; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+nZtRohdNF9m3cKM24IcK4w==
+--- request eval
+"GET /paid/x.ts?URLPrefix=aHR0cHM6Ly9tZWRpYS5leGFtcGxlLmNvbS92aWRlb3Mv&Expires=1700000600&KeyName=my-key&Signature=qBa9B5yDlVxPaLBOAD6-zqtA7Z4="
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 162: gcp_cdn, cookie-malformed
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_cdn; key id=my-key file=key; origin https://media.example.com; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+nZtRohdNF9m3cKM24IcK4w==
+--- request eval
+"GET /videos/x"
+--- more_headers
+Cookie: Cloud-CDN-Cookie=zzz
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 163: gcp_media, globs-sha256
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8?edge-cache-token=PathGlobs=/tv/*!/film/*~Expires=1700000600~hmac=308b4a7fa8adca9344eff115cd91ee8e921bd7c80e41aebc244d150ca8e04cd6"
+--- more_headers
+X-Real-IP: 203.0.113.9
+--- response_body eval
+"name=a\nGET /tv/my-show/s01e01/playlist.m3u8 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 164: gcp_media, globs-sha256
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8"
+--- more_headers
+Cookie: Edge-Cache-Cookie=PathGlobs=/tv/*!/film/*~Expires=1700000600~hmac=308b4a7fa8adca9344eff115cd91ee8e921bd7c80e41aebc244d150ca8e04cd6
+X-Real-IP: 203.0.113.9
+--- response_body eval
+"name=a\nGET /tv/my-show/s01e01/playlist.m3u8 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 165: gcp_media, globs-sha256
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8"
+--- more_headers
+X-Token: PathGlobs=/tv/*!/film/*~Expires=1700000600~hmac=308b4a7fa8adca9344eff115cd91ee8e921bd7c80e41aebc244d150ca8e04cd6
+X-Real-IP: 203.0.113.9
+--- response_body eval
+"name=a\nGET /tv/my-show/s01e01/playlist.m3u8 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 166: gcp_media, globs-ed25519
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm ed25519; origin https://media.example.com; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8?edge-cache-token=PathGlobs=/tv/*~Expires=1700000600~Signature=UUlZb5YCBy0K8m77yAvINnJaumVE4-3prt5mJV27gTqXC5bWjUUtf3Kh766CqKqZA7qKTDMyr_Ks3YGY9pqICA"
+--- more_headers
+X-Real-IP: 203.0.113.9
+--- response_body eval
+"name=a\nGET /tv/my-show/s01e01/playlist.m3u8 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 167: gcp_media, globs-ed25519
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm ed25519; origin https://media.example.com; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8"
+--- more_headers
+Cookie: Edge-Cache-Cookie=PathGlobs=/tv/*~Expires=1700000600~Signature=UUlZb5YCBy0K8m77yAvINnJaumVE4-3prt5mJV27gTqXC5bWjUUtf3Kh766CqKqZA7qKTDMyr_Ks3YGY9pqICA
+X-Real-IP: 203.0.113.9
+--- response_body eval
+"name=a\nGET /tv/my-show/s01e01/playlist.m3u8 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 168: gcp_media, globs-ed25519
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm ed25519; origin https://media.example.com; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8"
+--- more_headers
+X-Token: PathGlobs=/tv/*~Expires=1700000600~Signature=UUlZb5YCBy0K8m77yAvINnJaumVE4-3prt5mJV27gTqXC5bWjUUtf3Kh766CqKqZA7qKTDMyr_Ks3YGY9pqICA
+X-Real-IP: 203.0.113.9
+--- response_body eval
+"name=a\nGET /tv/my-show/s01e01/playlist.m3u8 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 169: gcp_media, iprange
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8?edge-cache-token=PathGlobs=/tv/*~Expires=1700000600~IPRanges=MjAzLjAuMTEzLjAvMjQsMjAwMTpkYjg6NGE3ZjphNzMyOjovNjQ~hmac=9cf3620047b84dc160f212620cf38f7c0ee35f1d0d40777bff569942e32820ab"
+--- more_headers
+X-Real-IP: 203.0.113.9
+--- response_body eval
+"name=a\nGET /tv/my-show/s01e01/playlist.m3u8 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 170: gcp_media, iprange
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8"
+--- more_headers
+Cookie: Edge-Cache-Cookie=PathGlobs=/tv/*~Expires=1700000600~IPRanges=MjAzLjAuMTEzLjAvMjQsMjAwMTpkYjg6NGE3ZjphNzMyOjovNjQ~hmac=9cf3620047b84dc160f212620cf38f7c0ee35f1d0d40777bff569942e32820ab
+X-Real-IP: 203.0.113.9
+--- response_body eval
+"name=a\nGET /tv/my-show/s01e01/playlist.m3u8 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 171: gcp_media, iprange
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8"
+--- more_headers
+X-Token: PathGlobs=/tv/*~Expires=1700000600~IPRanges=MjAzLjAuMTEzLjAvMjQsMjAwMTpkYjg6NGE3ZjphNzMyOjovNjQ~hmac=9cf3620047b84dc160f212620cf38f7c0ee35f1d0d40777bff569942e32820ab
+X-Real-IP: 203.0.113.9
+--- response_body eval
+"name=a\nGET /tv/my-show/s01e01/playlist.m3u8 HTTP/1.0\r\nHost: up\r\nConnection: close\r\n\r\n"
+--- no_error_log
+token refused
+
+=== TEST 172: gcp_media, ip-outside
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8?edge-cache-token=PathGlobs=/tv/*~Expires=1700000600~IPRanges=MjAzLjAuMTEzLjAvMjQ~hmac=04f4663bac71c28d7b45faa6b054850fd91ac927dc3095d986451e3712ee70c5"
+--- more_headers
+X-Real-IP: 198.51.100.1
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 173: gcp_media, ip-outside
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8"
+--- more_headers
+Cookie: Edge-Cache-Cookie=PathGlobs=/tv/*~Expires=1700000600~IPRanges=MjAzLjAuMTEzLjAvMjQ~hmac=04f4663bac71c28d7b45faa6b054850fd91ac927dc3095d986451e3712ee70c5
+X-Real-IP: 198.51.100.1
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 174: gcp_media, ip-outside
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8"
+--- more_headers
+X-Token: PathGlobs=/tv/*~Expires=1700000600~IPRanges=MjAzLjAuMTEzLjAvMjQ~hmac=04f4663bac71c28d7b45faa6b054850fd91ac927dc3095d986451e3712ee70c5
+X-Real-IP: 198.51.100.1
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 175: gcp_media, not-yet
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8?edge-cache-token=PathGlobs=/tv/*~Starts=1700000060~Expires=1700000600~hmac=a91536383abea6a6e947122997e1ea26f5ae79fd62aa74bbcd4500cfd60fab7c"
+--- more_headers
+X-Real-IP: 203.0.113.9
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 176: gcp_media, not-yet
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8"
+--- more_headers
+Cookie: Edge-Cache-Cookie=PathGlobs=/tv/*~Starts=1700000060~Expires=1700000600~hmac=a91536383abea6a6e947122997e1ea26f5ae79fd62aa74bbcd4500cfd60fab7c
+X-Real-IP: 203.0.113.9
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 177: gcp_media, not-yet
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8"
+--- more_headers
+X-Token: PathGlobs=/tv/*~Starts=1700000060~Expires=1700000600~hmac=a91536383abea6a6e947122997e1ea26f5ae79fd62aa74bbcd4500cfd60fab7c
+X-Real-IP: 203.0.113.9
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 178: gcp_media, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8?edge-cache-token=PathGlobs=/tv/*~Expires=1700000600~hmac=e8fae97580707e2081c9cf69f9a0014c0097b0c3ba3c7c1dd0d8b18b0633ce08"
+--- more_headers
+X-Real-IP: 203.0.113.9
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 179: gcp_media, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8"
+--- more_headers
+Cookie: Edge-Cache-Cookie=PathGlobs=/tv/*~Expires=1700000600~hmac=e8fae97580707e2081c9cf69f9a0014c0097b0c3ba3c7c1dd0d8b18b0633ce08
+X-Real-IP: 203.0.113.9
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 180: gcp_media, wrong-key
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8"
+--- more_headers
+X-Token: PathGlobs=/tv/*~Expires=1700000600~hmac=e8fae97580707e2081c9cf69f9a0014c0097b0c3ba3c7c1dd0d8b18b0633ce08
+X-Real-IP: 203.0.113.9
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 181: gcp_media, wrong-path
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from query; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8?edge-cache-token=PathGlobs=/film/*~Expires=1700000600~hmac=86f8cc490ac73490b3c8b0a2850b47cf208a73636865bf7ddaf63fa008b14fae"
+--- more_headers
+X-Real-IP: 203.0.113.9
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 182: gcp_media, wrong-path
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from cookie; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8"
+--- more_headers
+Cookie: Edge-Cache-Cookie=PathGlobs=/film/*~Expires=1700000600~hmac=86f8cc490ac73490b3c8b0a2850b47cf208a73636865bf7ddaf63fa008b14fae
+X-Real-IP: 203.0.113.9
+--- error_code: 403
+--- error_log
+token refused: 
+
+=== TEST 183: gcp_media, wrong-path
+--- http_upstream: a
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p { format gcp_media; key file=key; algorithm sha256; origin https://media.example.com; from header; }
+--- config
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+location / { token_auth p; proxy_set_header Host up; proxy_set_header X-Real-IP ""; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files
+>>> ../conf/key
+g_SlMILiIWKqsC6Z2L7gy0sReDOqtSrJrE7CXNr5Nl8=
+--- request eval
+"GET /tv/my-show/s01e01/playlist.m3u8"
+--- more_headers
+X-Token: PathGlobs=/film/*~Expires=1700000600~hmac=86f8cc490ac73490b3c8b0a2850b47cf208a73636865bf7ddaf63fa008b14fae
+X-Real-IP: 203.0.113.9
+--- error_code: 403
+--- error_log
+token refused: 

@@ -36,6 +36,13 @@ pub(crate) enum Paths<'r> {
     },
     /// A folder and all that is in it, or a file.
     Folder(Text<'r>),
+    /// All URLs that begin so.
+    UrlPrefix {
+        /// With scheme and host.
+        prefix: Text<'r>,
+        /// Those of this request; `None` opens nothing.
+        origin: Option<&'r [u8]>,
+    },
 }
 
 /// How much of an address must be the one that a token claims: `bind_ip`.
@@ -159,6 +166,9 @@ impl Paths<'_> {
                 patterns.any(|pattern| matches(pattern, path))
             }
             Self::Folder(folder) => is_in(*folder, path),
+            Self::UrlPrefix { prefix, origin } => {
+                origin.is_some_and(|origin| begins(*prefix, origin, path))
+            }
         }
     }
 }
@@ -174,6 +184,20 @@ fn is_in(folder: Text<'_>, path: &[u8]) -> bool {
         last = Some(byte);
     }
     last == Some(b'/') || (last.is_some() && matches!(rest.next(), None | Some(b'/')))
+}
+
+/// Whether the URL of this scheme, host and path begins with a prefix that has all of scheme and host.
+fn begins(prefix: Text<'_>, origin: &[u8], path: &[u8]) -> bool {
+    let mut url = origin.iter().chain(path);
+    let mut len = 0usize;
+    for byte in prefix.bytes() {
+        if url.next() != Some(&byte) {
+            return false;
+        }
+        len = len.saturating_add(1);
+    }
+    // At the end of the host or behind it: `https://a.test` is no prefix of `https://a.test.evil`.
+    !origin.is_empty() && len >= origin.len()
 }
 
 /// Whether some server behind nginx may read a `..` out of a path in which nginx has found none: `..;x` (Java
@@ -304,6 +328,30 @@ mod tests {
             let paths = Paths::Folder(Text::Percent(folder.as_bytes()));
             assert_eq!(paths.admit(path.as_bytes()), wanted, "{folder} {path}");
         }
+    }
+
+    #[test]
+    fn prefixes_of_urls() {
+        for (prefix, path, wanted) in [
+            ("https://a.test/v/", "/v/1", true),
+            ("https://a.test/v", "/vw", true),
+            ("https://a.test", "/x", true),
+            ("https://a.te", "/x", false),
+            ("http://a.test/", "/x", false),
+            ("https://a.test/v/", "/w", false),
+            ("", "/x", false),
+        ] {
+            let paths = Paths::UrlPrefix {
+                prefix: Text::Plain(prefix.as_bytes()),
+                origin: Some(b"https://a.test"),
+            };
+            assert_eq!(paths.admit(path.as_bytes()), wanted, "{prefix} {path}");
+        }
+        let nowhere = Paths::UrlPrefix {
+            prefix: Text::Plain(b"/"),
+            origin: None,
+        };
+        assert!(!nowhere.admit(b"/"));
     }
 
     #[test]

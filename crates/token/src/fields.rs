@@ -5,7 +5,6 @@ pub(crate) struct Fields<'t, const N: usize> {
     /// What stands before the MAC and the separator in front of it.
     pub(crate) signed: &'t [u8],
     /// The name of the field that is the MAC, counted in [`Form::macs`].
-    #[cfg_attr(not(test), expect(dead_code))] // until a scheme has two
     pub(crate) mac_name: usize,
     /// Its value.
     pub(crate) mac: &'t [u8],

@@ -28,6 +28,7 @@ pub(crate) struct Macs {
 }
 
 struct Mac {
+    id: Option<String>,
     /// The hash, or the HMAC with the key already hashed in.
     digest: Digest,
     /// What the text holds; empty for an HMAC.
@@ -44,7 +45,11 @@ impl Mac {
         // Nobody asks this digest for its text.
         let digest = Digest::new(algorithm, Encoding::Hex, hashed_in);
         let digest = digest.map_err(|fault| Error::new(format!("has a bad key: {fault}")))?;
-        Ok(Self { digest, key: text })
+        Ok(Self {
+            id: key.id.clone(),
+            digest,
+            key: text,
+        })
     }
 }
 
@@ -92,6 +97,19 @@ impl Macs {
                 };
                 made.is_some_and(|expected| mac::same(expected, presented))
             })
+        })
+    }
+
+    /// The same for a token that names its key: those with another id are left out.
+    pub(crate) fn find_called(
+        &self,
+        name: &[u8],
+        presented: &[u8],
+        feed: impl Fn(&[u8], &mut Sink<'_>) -> Option<()>,
+    ) -> Result<usize, Reason> {
+        self.keys.find(|mac| {
+            let is_called = mac.id.as_ref().is_none_or(|id| id.as_bytes() == name);
+            is_called && Self::verifies(mac, presented, &feed)
         })
     }
 

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::in_path::InPath;
 use crate::keys::{Key, RouteKey};
 use crate::location::{Carriers, TokenLocation, Unreadable};
+use crate::names::Names;
 use crate::reason::Reason;
 use crate::request::{MAX_TARGET, Presented, RequestView, SignedUrl};
 use crate::scheme::{Doubt, Options, Scheme, Signing, Verifier};
@@ -272,12 +273,19 @@ impl Profile {
             request,
             now: wanted.now,
             expires: wanted.expires,
+            names: self.first_names(),
             claims: wanted.claims,
         })?;
         let text = self
             .verifier
             .signed_text(&Presented::of(&values, url), request);
         Ok(Signed { values, text })
+    }
+
+    /// How many names the place gives that gets a token.
+    fn first_names(&self) -> usize {
+        let first = self.locations.first().and_then(TokenLocation::names);
+        first.map_or(0, Names::count)
     }
 
     /// Refuses what a signer of this scheme cannot be told.

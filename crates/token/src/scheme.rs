@@ -4,10 +4,12 @@ use std::fmt;
 
 use gatehouse_base::digest::Algorithm;
 use gatehouse_base::encoding::Encoding;
+use gatehouse_base::words;
 
 use crate::claims::{AddressBinding, Claims};
 use crate::error::Error;
 use crate::keys::{Key, KeyEncoding, RouteKeys, Secret};
+use crate::names::Names;
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView, SignedUrl};
 
@@ -39,6 +41,8 @@ pub struct Scheme {
     pub places: &'static [&'static str],
     /// How a token stands in a path; none: it cannot.
     pub path: Option<PathForm>,
+    /// Whether the first of a token's arguments is written behind the others.
+    pub first_is_last: bool,
     /// What a signer may be told of a token, by name, beside its expiry.
     pub claims: &'static [&'static str],
     /// What a token looks like, behind "a token is".
@@ -72,6 +76,7 @@ impl Scheme {
         statuses: &[],
         places: &["query", "cookie", "header"],
         path: Some(PathForm::COMMAS),
+        first_is_last: false,
         claims: &[],
         form: "",
         example: &[],
@@ -82,6 +87,22 @@ impl Scheme {
     /// Whether there are tokens of it.
     pub fn has_tokens(&self) -> bool {
         !self.carriers.is_empty()
+    }
+
+    /// A token's names and values in the order in which they are written; a single name has all values.
+    pub fn pairs<'n>(&self, names: &'n Names, values: &[String]) -> Vec<(&'n str, String)> {
+        let mut names: Vec<&str> = names.iter().collect();
+        if let [name] = names.as_slice() {
+            return vec![(*name, values.join(","))];
+        }
+        let mut values = values.to_vec();
+        if self.first_is_last {
+            names.rotate_left(1);
+            values.resize(names.len(), String::new());
+            values.rotate_left(1);
+        }
+        let pairs = names.into_iter().zip(values);
+        pairs.filter(|pair| !pair.1.is_empty()).collect()
     }
 
     /// Whether it takes a word of a profile beyond the common ones.
@@ -158,8 +179,30 @@ pub(crate) struct Options {
     pub(crate) salt: Option<Secret>,
     /// Whether values are signed percent-encoded.
     pub(crate) escape_early: bool,
+    /// Scheme and host of the URLs that are signed.
+    pub(crate) origin: String,
+    /// Whether `algorithm` is Ed25519.
+    pub(crate) ed25519: bool,
     /// How long a token is good whose signer says when it was made, in seconds.
     pub(crate) lifetime_s: i64,
+}
+
+impl Options {
+    /// The hash, which is one of these; the first when nothing is said.
+    ///
+    /// # Errors
+    /// It is another one, of a scheme of this name.
+    pub(crate) fn hash(&self, scheme: &str, legal: &[Algorithm]) -> Result<Algorithm, Error> {
+        let first = legal.first().copied().filter(|_| !self.ed25519);
+        if let Some(found) = self.algorithm.or(first).filter(|one| legal.contains(one)) {
+            return Ok(found);
+        }
+        let names = Algorithm::ALL.iter().filter(|row| legal.contains(&row.1));
+        let must_be = words::must_be(names.map(|row| row.0));
+        Err(Error::new(format!(
+            "has an \"algorithm\" that \"{scheme}\" has not, {must_be}"
+        )))
+    }
 }
 
 /// What a scheme's verifier is built from.
@@ -199,6 +242,8 @@ pub(crate) struct Signing<'a> {
     pub(crate) now: i64,
     /// The last second at which the token is good.
     pub(crate) expires: i64,
+    /// How many names the place gives that will carry it; 0 for one without names.
+    pub(crate) names: usize,
     /// What else the token is to say: names of [`Scheme::claims`], each once, and values.
     pub(crate) claims: &'a [(String, String)],
 }

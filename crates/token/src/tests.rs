@@ -1,5 +1,6 @@
 //! Whole profiles against requests: the published vectors, and what no vector says.
 
+mod cdns;
 mod edgeauth;
 mod edges;
 mod every_scheme;

@@ -11,7 +11,6 @@ pub(crate) enum Text<'r> {
     /// With `%XX` for some of its bytes.
     Percent(&'r [u8]),
     /// In base64url, with or without padding.
-    #[cfg_attr(not(test), expect(dead_code))]
     Base64Url(&'r [u8]),
 }
 
@@ -132,6 +131,11 @@ pub(crate) fn quoted_plus(text: &[u8], sink: &mut dyn FnMut(&[u8])) {
             run => sink(run),
         }
     }
+}
+
+/// As base64url without padding.
+pub(crate) fn base64url(raw: &[u8]) -> String {
+    BASE64URL_NOPAD.encode(raw)
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {

@@ -132,14 +132,22 @@ pub static WORDS: &[Word] = &[
         name: "algorithm",
         args: Arity::One,
         repeated: false,
-        syntax: || algorithms().collect::<Vec<_>>().join(" | "),
+        syntax: || {
+            let all: Vec<_> = algorithms().chain([ED25519]).collect();
+            all.join(" | ")
+        },
         text: include_str!("words/algorithm.md"),
         parse: |settings, words, _| {
             // As lighttpd calls them.
             let name = first(words).trim_start_matches("hmac-");
+            settings.options.ed25519 = name == ED25519;
+            if settings.options.ed25519 {
+                return Ok(());
+            }
             let known = algorithms().any(|one| one == name);
             let found = Algorithm::parse(name).filter(|_| known);
-            let unknown = || words::unknown("algorithm", name, "algorithm", algorithms());
+            let legal = algorithms().chain([ED25519]);
+            let unknown = || words::unknown("algorithm", name, "algorithm", legal);
             settings.options.algorithm = Some(found.ok_or_else(unknown)?);
             Ok(())
         },
@@ -177,6 +185,20 @@ pub static WORDS: &[Word] = &[
         text: include_str!("words/lifetime.md"),
         parse: |settings, words, host| {
             settings.options.lifetime_s = seconds("lifetime", first(words), host)?;
+            Ok(())
+        },
+    },
+    Word {
+        name: "origin",
+        args: Arity::One,
+        repeated: false,
+        syntax: || "string".to_owned(),
+        text: include_str!("words/origin.md"),
+        parse: |settings, words, _| {
+            settings.options.origin = first(words).to_owned();
+            if settings.options.origin.is_empty() {
+                return Err(Error::new("\"origin\" directive is empty"));
+            }
             Ok(())
         },
     },
@@ -278,6 +300,8 @@ fn seconds(name: &str, word: &str, host: &dyn Host) -> Result<i64, Error> {
         .ok_or_else(|| format!("invalid value \"{word}\" in \"{name}\" directive"))?;
     i64::try_from(seconds).map_err(|_| Error::new(format!("\"{name}\" is too long")))
 }
+
+const ED25519: &str = "ed25519";
 
 /// The hashes that make a MAC.
 fn algorithms() -> impl Iterator<Item = &'static str> {

@@ -49,15 +49,15 @@ impl Request {
                 } else {
                     '?'
                 };
-                let args = pairs(names, values).join("&");
+                let args = pairs(profile, names, values).join("&");
                 request.set_target(format!("{}{mark}{args}", self.target()));
             }
             TokenLocation::Cookie(names) => {
-                let cookies = pairs(names, values).join("; ");
+                let cookies = pairs(profile, names, values).join("; ");
                 request.headers.push(("Cookie".to_owned(), cookies));
             }
             TokenLocation::Header(names) => {
-                let lines = pairs(names, values);
+                let lines = pairs(profile, names, values);
                 let lines = lines.iter().filter_map(|pair| pair.split_once('='));
                 let lines = lines.map(|(name, value)| (name.to_owned(), value.to_owned()));
                 request.headers.extend(lines);
@@ -197,19 +197,12 @@ pub(crate) fn expiry_variable(location: &TokenLocation) -> Option<String> {
 /// Where in a `--url` a path token goes.
 const HERE: &str = "{token}";
 
-/// `name=value` for each name; a single name has all values, with commas between.
-fn pairs(names: &Names, values: &[String]) -> Vec<String> {
-    match names.get(1) {
-        None => names
-            .iter()
-            .map(|name| format!("{name}={}", values.join(",")))
-            .collect(),
-        Some(_) => names
-            .iter()
-            .zip(values)
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect(),
-    }
+/// `name=value` for each name.
+fn pairs(profile: &Profile, names: &Names, values: &[String]) -> Vec<String> {
+    let pairs = profile.scheme().pairs(names, values).into_iter();
+    pairs
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect()
 }
 
 /// As the module has it: a path token is no part of `$uri`.

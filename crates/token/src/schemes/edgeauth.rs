@@ -18,7 +18,7 @@ use crate::mac;
 use crate::macs::{self, Keyed, Macs, Sink};
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView};
-use crate::scheme::{Carrier, Options, Scheme, SchemeOption, Signing, Verifier, VerifierConfig};
+use crate::scheme::{Carrier, Scheme, SchemeOption, Signing, Verifier, VerifierConfig};
 use crate::text::{Text, quoted_plus};
 
 pub(super) const SCHEME: Scheme = Scheme {
@@ -74,26 +74,14 @@ const ACL: usize = 3;
 
 impl EdgeAuth {
     fn new(config: &VerifierConfig<'_>) -> Result<Self, Error> {
-        let Options {
-            algorithm,
-            salt,
-            escape_early,
-            ..
-        } = config.options;
-        let algorithm = algorithm.unwrap_or(Algorithm::Sha256);
-        if !matches!(
-            algorithm,
-            Algorithm::Sha256 | Algorithm::Sha1 | Algorithm::Md5
-        ) {
-            return Err(Error::new(
-                "has an \"algorithm\" that \"edgeauth\" has not, it must be \"sha256\", \"sha1\" or \"md5\"",
-            ));
-        }
+        let options = config.options;
+        let legal = [Algorithm::Sha256, Algorithm::Sha1, Algorithm::Md5];
+        let algorithm = options.hash(SCHEME.name, &legal)?;
         let macs = Macs::prepare(config, algorithm, Keyed::Hmac)?;
         Ok(Self {
             macs,
-            escape_early: *escape_early,
-            salt: salt.clone(),
+            escape_early: options.escape_early,
+            salt: options.salt.clone(),
         })
     }
 

@@ -93,7 +93,7 @@ struct Hmac {
 
 fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
     let has_lifetime = has_lifetime(config.options)?;
-    let expression = expression::build(form(config.options, has_lifetime), config)?;
+    let expression = expression::build(form(config.options, has_lifetime)?, config)?;
     let fits = |names: &usize| match has_lifetime {
         true => matches!(names, 1 | 3),
         false => *names <= 2,
@@ -113,7 +113,7 @@ fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
 
 fn sign(signing: &Signing<'_>) -> Result<Vec<String>, Error> {
     let has_lifetime = has_lifetime(signing.options)?;
-    let form = form(signing.options, has_lifetime);
+    let form = form(signing.options, has_lifetime)?;
     let lifetime = signing.expires.saturating_sub(signing.now);
     if has_lifetime {
         expression::sign(form, signing, &[signing.now, lifetime])
@@ -122,13 +122,16 @@ fn sign(signing: &Signing<'_>) -> Result<Vec<String>, Error> {
     }
 }
 
-fn form(options: &Options, has_lifetime: bool) -> Form {
-    Form {
-        algorithm: options.algorithm.unwrap_or(Algorithm::Sha256),
+fn form(options: &Options, has_lifetime: bool) -> Result<Form, Error> {
+    let rows = Algorithm::ALL.iter().map(|row| row.1);
+    let mut legal: Vec<_> = rows.filter(|one| *one != Algorithm::Crc32).collect();
+    legal.sort_unstable_by_key(|one| *one != Algorithm::Sha256);
+    Ok(Form {
+        algorithm: options.hash(SCHEME.name, &legal)?,
         encoding: options.encoding.unwrap_or(Encoding::Base64Url),
         holes: if has_lifetime { WITH_LIFETIME } else { HOLES },
         hmac_doubt: None,
-    }
+    })
 }
 
 /// Whether the message signs a time of signing and a lifetime.

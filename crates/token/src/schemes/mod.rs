@@ -34,6 +34,8 @@ mod cdn77;
 mod cloudflare;
 mod edgeauth;
 mod fastly;
+mod gcp_cdn;
+mod gcp_media;
 mod hmac;
 mod keycdn;
 mod open;
@@ -55,6 +57,8 @@ pub static SCHEMES: &[Scheme] = &[
     keycdn::SCHEME,
     cdn77::SCHEME,
     secdownload::SCHEME,
+    gcp_cdn::SCHEME,
+    gcp_media::SCHEME,
     open::SCHEME,
 ];
 

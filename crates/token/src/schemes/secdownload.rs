@@ -64,15 +64,11 @@ struct Parts<'t> {
 
 impl SecDownload {
     fn new(config: &VerifierConfig<'_>) -> Result<Self, Error> {
-        let algorithm = config.options.algorithm.unwrap_or(Algorithm::Sha256);
+        let legal = [Algorithm::Sha256, Algorithm::Sha1, Algorithm::Md5];
+        let algorithm = config.options.hash(SCHEME.name, &legal)?;
         let (keyed, encoding) = match algorithm {
             Algorithm::Md5 => (Keyed::InText, Encoding::Hex),
-            Algorithm::Sha1 | Algorithm::Sha256 => (Keyed::Hmac, Encoding::Base64Url),
-            _ => {
-                return Err(Error::new(
-                    "has an \"algorithm\" that \"secdownload\" has not, it must be \"md5\", \"sha1\" or \"sha256\"",
-                ));
-            }
+            _ => (Keyed::Hmac, Encoding::Base64Url),
         };
         Ok(Self {
             macs: Macs::prepare(config, algorithm, keyed)?,

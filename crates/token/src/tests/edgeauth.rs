@@ -253,7 +253,7 @@ fn what_a_signer_is_told() {
 fn other_hashes_are_refused() {
     let error = profile(&["format edgeauth", "key 6b31", "algorithm sha512"]).unwrap_err();
     assert!(
-        error.contains("it must be \"sha256\", \"sha1\" or \"md5\""),
+        error.contains("it must be \"md5\", \"sha1\" or \"sha256\""),
         "{error}"
     );
     let error = profile(&["format edgeauth", "key 6b31", "from path"]).unwrap_err();

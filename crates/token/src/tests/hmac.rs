@@ -170,7 +170,7 @@ fn configurations_that_cannot_be_meant() {
         (&[][..], "has no \"message\", format \"hmac\" needs one"),
         (
             &["message x", "algorithm crc32"],
-            "unknown algorithm \"crc32\" in \"algorithm\" directive, it must be \"md5\", \"sha1\", \"sha256\", \"sha384\" or \"sha512\"",
+            "unknown algorithm \"crc32\" in \"algorithm\" directive, it must be \"md5\", \"sha1\", \"sha256\", \"sha384\", \"sha512\" or \"ed25519\"",
         ),
         (
             &["message x", "encoding rot13"],

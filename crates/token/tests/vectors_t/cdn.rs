@@ -21,6 +21,8 @@ pub(super) fn cases(all: &Value) -> Vec<Case<'_>> {
     cases.extend(list("keycdn").flat_map(keycdn));
     cases.extend(list("cdn77").map(cdn77));
     cases.extend(list("lighttpd_secdownload").map(secdownload));
+    cases.extend(list("gcp_cloud_cdn").map(gcp_cdn));
+    cases.extend(list("gcp_media_cdn").flat_map(gcp_media));
     for case in &mut cases {
         case.http = ROOM;
         case.server = SAYS_ADDRESS;
@@ -287,4 +289,55 @@ fn secdownload(vector: &Value) -> Case<'_> {
             target.to_owned(),
         )
     }
+}
+
+const ORIGIN: &str = "https://media.example.com";
+
+fn gcp_cdn(vector: &Value) -> Case<'_> {
+    let (key, name) = (
+        text(vector, "key_base64url").unwrap(),
+        text(vector, "key_name").unwrap(),
+    );
+    let target = text(vector, "url").unwrap().strip_prefix(ORIGIN).unwrap();
+    let (place, headers) = match text(vector, "cookie") {
+        Some(cookie) => ("cookie", vec![format!("Cookie: {cookie}")]),
+        None => ("query", Vec::new()),
+    };
+    let words = format!("format gcp_cdn; key id={name} file=key; origin {ORIGIN}; from {place};");
+    let (path, args) = target.split_once('?').unwrap_or((target, ""));
+    let of_token = ["URLPrefix=", "Expires=", "KeyName=", "Signature="];
+    let kept: Vec<_> = args
+        .split('&')
+        .filter(|piece| !piece.is_empty() && !of_token.iter().any(|name| piece.starts_with(name)))
+        .collect();
+    let mark = if kept.is_empty() { "" } else { "?" };
+    Case {
+        stripped: format!("{path}{mark}{}", kept.join("&")),
+        headers,
+        ..Case::new(vector, words, key, target.to_owned())
+    }
+}
+
+fn gcp_media(vector: &Value) -> Vec<Case<'_>> {
+    let algorithm = text(vector, "alg").unwrap();
+    let key = match algorithm {
+        "ed25519" => "ed25519_public_b64url",
+        _ => "key_base64url",
+    };
+    let profile =
+        format!("format gcp_media; key file=key; algorithm {algorithm}; origin {ORIGIN};");
+    let target = text(vector, "url").unwrap().strip_prefix(ORIGIN).unwrap();
+    let token = text(vector, "token").unwrap();
+    let key = text(vector, key).unwrap();
+    let mut cases = in_places(vector, &profile, key, "edge-cache-token", (target, token));
+    for case in &mut cases {
+        for (name, value) in vector.get("headers").unwrap().as_object().unwrap() {
+            case.headers
+                .push(format!("{name}: {}", value.as_str().unwrap()));
+        }
+        for line in &mut case.headers {
+            *line = line.replace("edge-cache-token=", "Edge-Cache-Cookie=");
+        }
+    }
+    cases
 }
