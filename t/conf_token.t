@@ -526,3 +526,50 @@ message "{expires}$uri"; encoding base64; from query path;
 # an expiry beside a lifetime
 message "{expires}{lifetime}$uri"; from query=a,b,c;
 => unknown "{lifetime}" in "message" directive, it must be "{key}" or "{expires}"
+
+=== TEST 14: profiles of CDNs
+--- http_config
+token_profile p { CASE }
+--- user_files
+>>> ../conf/key
+6b6579
+--- conf_cases
+# a hash that a scheme has not
+format edgeauth; key file=key; algorithm sha512;
+=> token_profile "p" has an "algorithm" that "edgeauth" has not, it must be "md5", "sha1" or "sha256"
+# a signature where a MAC is meant
+format edgeauth; key file=key; algorithm ed25519;
+=> token_profile "p" has an "algorithm" that "edgeauth" has not, it must be "md5", "sha1" or "sha256"
+# tokens with slashes in them stand in no path
+format edgeauth; key file=key; from path;
+=> invalid place "path" in "from" directive, format "edgeauth" has no tokens in a path
+# nothing but on and off
+format edgeauth; key file=key; escape_early yes;
+=> invalid value "yes" in "escape_early" directive, it must be "on" or "off"
+# such tokens expire
+format edgeauth; key file=key; require_exp off;
+=> token_profile "p" has "require_exp off", format "edgeauth" always expires
+# a lifetime that is no time
+format cloudflare; key file=key; lifetime soon;
+=> invalid value "soon" in "lifetime" directive
+# a spelling that a scheme has not
+format cloudflare; key file=key; encoding hex;
+=> token_profile "p" has an "encoding" that "cloudflare" has not, it must be "base64" or "base64url"
+# a word of others
+format fastly; key file=key encoding=hex; salt pepper;
+=> token_profile "p" has a "salt", format "fastly" takes none
+# which hash, lighttpd asks as well
+format secdownload; key file=key;
+=> token_profile "p" has no "algorithm", format "secdownload" needs one
+# URLs begin with something
+format gcp_cdn; key file=key encoding=text; origin "";
+=> "origin" directive is empty
+# a public key of another kind
+format gcp_media; key file=key encoding=hex; algorithm ed25519;
+=> token_profile "p" has a bad key: key is no key of RSA, ECDSA (P-256, P-384, P-521) or Ed25519
+# no name for a key
+format cloudfront; key file=key;
+=> token_profile "p" has a "key" without "id", its Key-Pair-Id
+# no public key
+format cloudfront; key id=a file=key;
+=> token_profile "p" has a bad key: key holds no key in PEM

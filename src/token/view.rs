@@ -20,7 +20,7 @@ pub(super) struct View<'v, 'r> {
     pub in_path: InPath<'r>,
     /// The first key of the request's route that could not be used.
     pub lacks: Cell<Option<Lacking>>,
-    /// A key could not be looked for.
+    /// A key could not be looked for, or memory is short.
     pub failed: Cell<bool>,
 }
 
@@ -103,6 +103,14 @@ impl RequestView for View<'_, '_> {
             Some(Lent::Nothing) => self.lack(line, None),
             Some(Lent::Failed) | None => self.failed.set(true),
         }
+    }
+
+    fn room(&self, len: usize) -> Option<&mut [u8]> {
+        let room = self.r.alloc(len);
+        if room.is_none() {
+            self.failed.set(true);
+        }
+        room
     }
 
     fn serves_target(&self) -> bool {

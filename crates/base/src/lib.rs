@@ -1,4 +1,4 @@
-//! What every room of Gatehouse may use: digests, encodings, HTTP statuses, the text of metrics, how a configuration's words are
+//! What every room of Gatehouse may use: digests, encodings, HTTP statuses, JSON of strangers, the text of metrics, how a configuration's words are
 //! refused. Pure: no nginx type, no unsafe.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
@@ -9,6 +9,7 @@ pub mod encoding;
 pub mod frames;
 pub mod hashes;
 pub mod http_status;
+pub mod json;
 pub mod memory;
 pub mod metrics;
 pub mod secret;

@@ -36,6 +36,15 @@ pub(crate) enum Paths<'r> {
     },
     /// A folder and all that is in it, or a file.
     Folder(Text<'r>),
+    /// URLs of a pattern, in which `*` stands for any bytes and `?` for one.
+    Urls {
+        /// The pattern.
+        pattern: &'r [u8],
+        /// The URL as received.
+        raw: &'r [u8],
+        /// Spellings of the URL that is served; one of them must be of the pattern, too.
+        served: [&'r [u8]; 2],
+    },
     /// All URLs that begin so.
     UrlPrefix {
         /// With scheme and host.
@@ -166,6 +175,11 @@ impl Paths<'_> {
                 patterns.any(|pattern| matches(pattern, path))
             }
             Self::Folder(folder) => is_in(*folder, path),
+            Self::Urls {
+                pattern,
+                raw,
+                served,
+            } => matches(pattern, raw) && served.iter().any(|url| matches(pattern, url)),
             Self::UrlPrefix { prefix, origin } => {
                 origin.is_some_and(|origin| begins(*prefix, origin, path))
             }

@@ -49,6 +49,14 @@ pub trait RequestView {
         let _ = (line, see);
     }
 
+    /// `len` zeroed bytes to work in, which live as long as the request; `None` when memory is short, which refuses
+    /// the token.
+    #[allow(clippy::mut_from_ref)] // as an arena gives them: never twice the same
+    fn room(&self, len: usize) -> Option<&mut [u8]> {
+        let _ = len;
+        None
+    }
+
     /// Whether the target without its path token names the path that is served
     /// ([`InPath::Cancelled`](crate::InPath::Cancelled) does not).
     fn serves_target(&self) -> bool {

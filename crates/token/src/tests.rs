@@ -1,6 +1,7 @@
 //! Whole profiles against requests: the published vectors, and what no vector says.
 
 mod cdns;
+mod cloudfront;
 mod edgeauth;
 mod edges;
 mod every_scheme;

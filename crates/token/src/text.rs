@@ -6,7 +6,6 @@ use data_encoding::BASE64URL_NOPAD;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Text<'r> {
     /// The bytes are the text.
-    #[cfg_attr(not(test), expect(dead_code))]
     Plain(&'r [u8]),
     /// With `%XX` for some of its bytes.
     Percent(&'r [u8]),

@@ -24,11 +24,16 @@ const SOON: Duration = Duration::from_secs(5);
 const KEY: &[u8] = b"example";
 
 /// Files that the pages of the book name, below `conf/`.
-const BESIDE: [(&str, &[u8]); 8] = [
+const BESIDE: [(&str, &[u8]); 10] = [
     ("keys/video.key", KEY),
     ("keys/ws.key", KEY),
     ("keys/dl.key", KEY),
     ("keys/edge.key", b"6578616d706c65\n"),
+    (
+        "keys/net.key",
+        include_bytes!("../../data/keys/rsa.pub.pem"),
+    ),
+    ("keys/signer.key", include_bytes!("../../data/keys/rsa.pem")),
     ("keys/next.key", b"another"),
     ("keys/join.key", KEY),
     ("editors.htpasswd", b"ann:{PLAIN}example\n"),

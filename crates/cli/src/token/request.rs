@@ -329,6 +329,11 @@ impl RequestView for View<'_> {
         self.request.address
     }
 
+    /// Never given back: a command ends soon.
+    fn room(&self, len: usize) -> Option<&mut [u8]> {
+        Some(vec![0; len].leak())
+    }
+
     fn message(&self, text: usize) -> Option<&[u8]> {
         self.texts.get(text).map(Vec::as_slice)
     }

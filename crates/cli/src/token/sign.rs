@@ -31,7 +31,8 @@ pub(super) fn run(
         let name = arguments.scheme()?.name;
         return Err(Failure::Wrong(format!("{name} signs a --url")));
     }
-    let first = all.first().copied().unwrap_or("query");
+    let own = arguments.scheme()?.places.first();
+    let first = all.first().or(own).copied().unwrap_or("query");
     let signer = Signer {
         profile: arguments.profile(&[first], 0)?,
         key: arguments.key()?,
@@ -98,14 +99,17 @@ impl Signer<'_> {
             id: None,
             secret: gatehouse_token::Secret::new(b"another key".to_vec()),
         };
-        let [one, other] = [&self.key, &other_key].map(|key| {
+        let draft = |key: &Key| {
             let draft = self.profile.draft(key, &self.wanted);
             draft.map(|values| request.carrying(&self.profile, location, &values))
-        });
+        };
         let unusable = |error: gatehouse_token::Error| Failure::Refused(error.to_string());
-        let (one, other) = (one.map_err(unusable)?, other.map_err(unusable)?);
+        let one = draft(&self.key).map_err(unusable)?;
         let view = self.view(&one)?;
-        let differing = one.differing(&other, &self.profile);
+        // Where keys are pairs there is no other one; then what is signed has no room for a token anyway.
+        let other = draft(&other_key);
+        let differing =
+            other.map_or_else(|_| Vec::new(), |other| one.differing(&other, &self.profile));
         if !differing.is_empty() {
             return Err(Failure::Wrong(format!(
                 "the token itself is in \"${}\": it cannot be part of what is signed",

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // helpers outside #[test] functions
 
 mod arguments;
+mod cdns;
 mod hmac;
 mod verdict;
 

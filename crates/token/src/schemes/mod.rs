@@ -32,6 +32,7 @@
 mod bunny;
 mod cdn77;
 mod cloudflare;
+mod cloudfront;
 mod edgeauth;
 mod fastly;
 mod gcp_cdn;
@@ -59,6 +60,7 @@ pub static SCHEMES: &[Scheme] = &[
     secdownload::SCHEME,
     gcp_cdn::SCHEME,
     gcp_media::SCHEME,
+    cloudfront::SCHEME,
     open::SCHEME,
 ];
 

@@ -154,11 +154,7 @@ fn bunny_in_a_path() {
     let target = path.replacen("/v/", "%2Fv%2F", 1);
     let decoded = path.replace("//", "/");
     let mut room = vec![0; target.len()];
-    let found = own.in_path(
-        target.as_bytes(),
-        decoded.as_bytes(),
-        &mut room,
-    );
+    let found = own.in_path(target.as_bytes(), decoded.as_bytes(), &mut room);
     let crate::InPath::Both { path, .. } = found else {
         panic!("{found:?}")
     };

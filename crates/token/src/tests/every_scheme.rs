@@ -19,13 +19,22 @@ fn with_tokens() -> impl Iterator<Item = &'static Scheme> {
 fn example(scheme: &Scheme, from: &str) -> Profile {
     let mut lines = vec![
         format!("format {}", scheme.name),
-        "key encoding=text k1".to_owned(),
+        format!("key id=one encoding=text {}", key_of(scheme, "k1")),
     ];
     lines.push(format!("from {from}"));
     let words = scheme.example.iter();
     lines.extend(words.map(|(word, value)| format!("{word} {value}")));
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     profile(&lines).unwrap()
+}
+
+/// A key of a scheme, by a name: a secret, or the private one of a pair.
+fn key_of(scheme: &Scheme, name: &'static str) -> &'static str {
+    match (scheme.name, name) {
+        ("cloudfront", "k1") => include_str!("../../../../t/data/keys/rsa.pem"),
+        ("cloudfront", _) => include_str!("../../../../t/data/keys/p256.pem"),
+        _ => name,
+    }
 }
 
 /// The places a token of a scheme may have.
@@ -36,7 +45,7 @@ fn places(scheme: &Scheme) -> impl Iterator<Item = &'static str> {
 
 fn key(text: &str) -> Key {
     Key {
-        id: None,
+        id: Some("one".to_owned()),
         secret: Secret::new(text.into()),
     }
 }
@@ -115,7 +124,8 @@ proptest! {
             for from in places(scheme) {
                 let profile = example(scheme, from);
                 let location = profile.locations().first().unwrap();
-                let sign = |by: &str| {
+                let sign = |by: &'static str| {
+                    let by = key_of(scheme, by);
                     let draft = profile.draft(&key(by), &WANTED).unwrap();
                     let request = carrying(&profile, location, &url, &draft);
                     profile.sign(&key(by), &request, &WANTED).unwrap()

@@ -97,6 +97,11 @@ impl RequestView for Fake {
     fn address(&self) -> Option<IpAddr> {
         self.address
     }
+
+    /// Never given back: a test ends soon.
+    fn room(&self, len: usize) -> Option<&mut [u8]> {
+        Some(vec![0; len].leak())
+    }
 }
 
 /// A host whose times are seconds; it has no files.

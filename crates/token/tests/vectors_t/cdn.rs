@@ -23,6 +23,8 @@ pub(super) fn cases(all: &Value) -> Vec<Case<'_>> {
     cases.extend(list("lighttpd_secdownload").map(secdownload));
     cases.extend(list("gcp_cloud_cdn").map(gcp_cdn));
     cases.extend(list("gcp_media_cdn").flat_map(gcp_media));
+    let keys = all.get("keys").unwrap();
+    cases.extend(list("cloudfront").map(|one| cloudfront(one, keys)));
     for case in &mut cases {
         case.http = ROOM;
         case.server = SAYS_ADDRESS;
@@ -340,4 +342,37 @@ fn gcp_media(vector: &Value) -> Vec<Case<'_>> {
         }
     }
     cases
+}
+
+const NET: &str = "https://d111111abcdef8.cloudfront.net";
+
+fn cloudfront<'v>(vector: &'v Value, keys: &'v Value) -> Case<'v> {
+    let (file, id) = match text(vector, "key_ref") {
+        Some("ec") => ("ec_public_pem", "KEC1"),
+        _ => ("rsa_public_pem", "KRSA1"),
+    };
+    let url = text(vector, "resource_url").unwrap();
+    let target = url.strip_prefix(NET).unwrap().to_owned();
+    let params = vector.get("params").unwrap().as_object().unwrap();
+    let place = text(vector, "location").unwrap();
+    let pairs = |prefix: &str, between: &str| {
+        let pairs = params.iter();
+        let pairs =
+            pairs.map(|(name, value)| format!("{prefix}{name}={}", value.as_str().unwrap()));
+        pairs.collect::<Vec<_>>().join(between)
+    };
+    let mut case = Case::new(
+        vector,
+        format!("format cloudfront; key id={id} file=key; origin {NET}; from {place};"),
+        text(keys, file).unwrap().trim_end(),
+        target.clone(),
+    );
+    if place == "cookie" {
+        case.headers
+            .push(format!("Cookie: {}", pairs("CloudFront-", "; ")));
+    } else {
+        let mark = if target.contains('?') { '&' } else { '?' };
+        case.target = format!("{target}{mark}{}", pairs("", "&"));
+    }
+    case
 }
