@@ -3,13 +3,15 @@
 
 axe_version=4.14.1
 
-# live_tools: a browser, what judges whether a page can be read by everybody, and Prometheus's own checker.
+# live_tools: a browser, what judges whether a page can be read by everybody, Prometheus's own checker, and the
+# libraries with which vendors sign.
 live_tools() {
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     (need_packages chromium chromium-driver) || note "no browser"
     promtool || note "no promtool"
   fi
   axe || note "no axe-core"
+  signers || note "no libraries of signers"
 }
 
 # Of the package, which is a server with a web page, one program is wanted.
@@ -19,6 +21,12 @@ promtool() {
   mkdir -p "$dir" && chmod 755 "$dir" &&
     (cd "$dir" && quiet promtool-fetch apt-get download -q prometheus &&
       dpkg --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool && rm -f prometheus_*.deb)
+}
+
+signers() {
+  [ ! -e "$build/python/akamai" ] || return 0
+  command -v python3 >/dev/null &&
+    quiet signers python3 -m pip install --no-deps --target "$build/python" akamai-edgeauth==0.3.2
 }
 
 axe() {

@@ -17,6 +17,8 @@ pub(crate) enum Load {
     Scale,
     /// Signed with another key.
     ScaleForged,
+    /// With a token of Akamai's for a folder.
+    Edge,
     /// From an address of a country that may pass, hardly ever seen before.
     Allowed,
     /// From one of 500 such addresses.
@@ -42,6 +44,7 @@ impl Load {
             Self::LinkExpired => token::link(n, token::Signed::Expired),
             Self::Scale => token::scale(n, token::Signed::Well),
             Self::ScaleForged => token::scale(n, token::Signed::Forged),
+            Self::Edge => token::edge(n),
             _ => token::path(n),
         }
     }

@@ -61,6 +61,15 @@ pub(super) const ROWS: &[Row] = &[
         ..TOKEN
     },
     Row {
+        name: "edge",
+        title: "`token_auth`, edgeauth with SHA-256",
+        load: Load::Edge,
+        ours: answers(200, &["ours", "edge"]),
+        goal: "11,000",
+        main: true,
+        ..TOKEN
+    },
+    Row {
         name: "scale_forged",
         title: "ScaleSimple refused: forged, with its line in the log",
         load: Load::ScaleForged,

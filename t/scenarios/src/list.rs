@@ -6,8 +6,8 @@ use crate::{
     api, api_events, api_meanwhile, api_openapi, balance, balance_latency, chaos, checks,
     checks_own, drained, drained_routes, event_connections, event_parts, event_processes,
     event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics, fuzz, geoip,
-    hipache, kept, metrics, metrics_backends, names, names_kept, pages, panic, prometheus, redis,
-    redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload,
+    hipache, interop, kept, metrics, metrics_backends, names, names_kept, pages, panic, prometheus,
+    redis, redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload,
     reload_single, reload_stock, rollback, satisfy, signals, status_page, tenants, token_paths,
     upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
     upstream_zone, worker_kill,
@@ -18,6 +18,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("reload_two_hundred", reload::two_hundred).beside_others(),
     Scenario::new("satisfy", satisfy::run).beside_others(),
     Scenario::new("worker_kill", worker_kill::run).beside_others(),
+    Scenario::new("interop_akamai", interop::akamai)
+        .beside_others()
+        .needs(&["file build/python/akamai"]),
     Scenario::new("examples", examples::run)
         .beside_others()
         .needs(&["file /usr/bin/curl"]),

@@ -29,6 +29,7 @@ mod follower;
 mod fuzz;
 mod geoip;
 mod hipache;
+mod interop;
 mod kept;
 mod list;
 mod metrics;
