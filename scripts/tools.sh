@@ -24,9 +24,11 @@ promtool() {
 }
 
 signers() {
-  [ ! -e "$build/python/akamai" ] || return 0
-  command -v python3 >/dev/null &&
-    quiet signers python3 -m pip install --no-deps --target "$build/python" akamai-edgeauth==0.3.2
+  local signer="@aws-sdk/cloudfront-signer"
+  [ -e "$build/python/akamai" ] || { command -v python3 >/dev/null &&
+    quiet signer-akamai python3 -m pip install --no-deps --target "$build/python" akamai-edgeauth==0.3.2; } || return
+  [ -e "$build/node/node_modules/$signer" ] || { command -v npm >/dev/null &&
+    quiet signer-cloudfront npm install --prefix "$build/node" --ignore-scripts --no-audit --no-fund "$signer@3.1166.0"; }
 }
 
 axe() {

@@ -21,6 +21,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("interop_akamai", interop::akamai)
         .beside_others()
         .needs(&["file build/python/akamai"]),
+    Scenario::new("interop_cloudfront", interop::cloudfront)
+        .beside_others()
+        .needs(&["file build/node/node_modules/@aws-sdk/cloudfront-signer"]),
     Scenario::new("examples", examples::run)
         .beside_others()
         .needs(&["file /usr/bin/curl"]),
