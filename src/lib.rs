@@ -21,6 +21,8 @@ mod refusal;
 mod report;
 mod status;
 mod token;
+#[cfg(feature = "hooks")]
+mod turns;
 mod upstream;
 mod version;
 mod words;

@@ -16,11 +16,14 @@ pub(crate) struct Metric {
     pub write: fn(&Main, usize, &mut Samples<'_>) -> bool,
 }
 
-/// A metric of what there may be too much of to know it beforehand.
+/// Metrics of what there may be too much of to know it beforehand.
 #[derive(Clone, Copy)]
 pub(crate) struct Many {
-    /// Its name, and what it says.
+    /// The name of the first one, and what it says.
     pub about: About,
+    /// The same of another one: both are found by one search, and its samples stay in memory until the first one's are
+    /// written.
+    pub also: About,
     /// Begins to look for what is wanted.
     pub begin: fn(&Wanted) -> Box<dyn Search>,
 }
@@ -34,8 +37,9 @@ pub(crate) struct Wanted {
 
 /// A search for what a metric is of.
 pub(crate) trait Search {
-    /// Goes on for some hundred microseconds and writes the samples of what it finds; false at the end.
-    fn step(&mut self, main: &Main, samples: &mut Samples<'_>) -> bool;
+    /// Goes on for some hundred microseconds and writes the samples of what it finds, those of the other metric to `also`;
+    /// false at the end.
+    fn step(&mut self, main: &Main, samples: &mut Samples<'_>, also: &mut Samples<'_>) -> bool;
 }
 
 /// Gives a metric its counters: those of a name (of a profile, of a table), and how many. Without memory there are none.

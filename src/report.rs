@@ -77,8 +77,12 @@ struct Text {
     /// The search that goes on, and whether it has found something.
     search: Option<Box<dyn Search>>,
     has_head: bool,
+    /// The samples of the search's other metric so far.
+    also: Vec<u8>,
     /// Where the configuration lies whose metrics they are, once a piece has been made.
     of: Option<usize>,
+    #[cfg(feature = "hooks")]
+    turns: crate::turns::Turns,
 }
 
 /// A metric of either kind.
@@ -101,7 +105,10 @@ impl Text {
             part: 0,
             search: None,
             has_head: false,
+            also: Vec::new(),
             of: None,
+            #[cfg(feature = "hooks")]
+            turns: crate::turns::Turns::default(),
         }
     }
 
@@ -158,11 +165,16 @@ impl Text {
             about.write_head(out);
         }
         let head = out.len();
-        let more = search.step(main, &mut Samples::new(about, out));
+        let mut also = Samples::new(&many.also, &mut self.also);
+        let more = search.step(main, &mut Samples::new(about, out), &mut also);
         if out.len() > head {
             self.has_head = true;
         } else if !self.has_head {
             out.truncate(begin);
+        }
+        if !more && !self.also.is_empty() {
+            many.also.write_head(out);
+            out.append(&mut self.also);
         }
         more
     }
@@ -170,6 +182,11 @@ impl Text {
 
 impl Producer for Text {
     fn next(&mut self, out: &mut Vec<u8>) -> Next {
-        running::<Gatehouse, _>(|main| self.write(main, out)).unwrap_or(Next::Failed)
+        #[cfg(feature = "hooks")]
+        let begun = crate::turns::processor();
+        let next = running::<Gatehouse, _>(|main| self.write(main, out)).unwrap_or(Next::Failed);
+        #[cfg(feature = "hooks")]
+        self.turns.note("metrics", begun, matches!(next, Next::End));
+        next
     }
 }

@@ -15,28 +15,23 @@ const MOST: usize = 1_000;
 /// Buckets of the index that are looked through at once: some hundred microseconds.
 const BUCKETS: usize = 64;
 
-pub(super) const METRICS: &[Many] = &[
-    Many {
-        about: About {
-            name: "gatehouse_backend_requests_total",
-            kind: Kind::Counter,
-            unit: "requests",
-            labels: &["table", "backend", "code"],
-            text: "Requests that were sent to a backend, retries included, by the class of the status that it answered with (2xx); none: without an answer. They begin at 0 again when the zone gets another size, or the backend another place in it. In a table with more than 1,000 backends only of those that `?backends=PREFIX` asks for.",
-        },
-        begin: |wanted| Box::new(Backends::new(wanted, write_answers)),
+pub(super) const METRICS: &[Many] = &[Many {
+    about: About {
+        name: "gatehouse_backend_requests_total",
+        kind: Kind::Counter,
+        unit: "requests",
+        labels: &["table", "backend", "code"],
+        text: "Requests that were sent to a backend, retries included, by the class of the status that it answered with (2xx); none: without an answer. They begin at 0 again when the zone gets another size, or the backend another place in it. In a table with more than 1,000 backends only of those that `?backends=PREFIX` asks for.",
     },
-    Many {
-        about: About {
-            name: "gatehouse_backend_up",
-            kind: Kind::Gauge,
-            unit: "1 or 0",
-            labels: &["table", "backend"],
-            text: "Whether requests may go to the backend, as its failures and checks have it; whether a route drains it does not count. As many backends as in gatehouse_backend_requests_total.",
-        },
-        begin: |wanted| Box::new(Backends::new(wanted, write_up)),
+    also: About {
+        name: "gatehouse_backend_up",
+        kind: Kind::Gauge,
+        unit: "1 or 0",
+        labels: &["table", "backend"],
+        text: "Whether requests may go to the backend, as its failures and checks have it; whether a route drains it does not count. As many backends as in gatehouse_backend_requests_total.",
     },
-];
+    begin: |wanted| Box::new(Backends::new(wanted)),
+}];
 
 /// A backend that has been found.
 struct Found<'f> {
@@ -47,8 +42,6 @@ struct Found<'f> {
     /// `table` and `backend`.
     labels: [&'f str; 2],
 }
-
-type Write = fn(&Found<'_>, &mut Samples<'_>);
 
 fn write_answers(found: &Found<'_>, samples: &mut Samples<'_>) {
     let [table, backend] = found.labels;
@@ -69,10 +62,15 @@ fn write_up(found: &Found<'_>, samples: &mut Samples<'_>) {
     }
 }
 
+/// Where the samples of both metrics go.
+struct Both<'b, 'a, 'u> {
+    answers: &'b mut Samples<'a>,
+    up: &'b mut Samples<'u>,
+}
+
 /// A search for the backends of all tables, one after another.
 struct Backends {
     prefix: Option<Vec<u8>>,
-    write: Write,
     /// The number of the table, and how far it has been looked through.
     table: usize,
     cursor: Option<Cursor>,
@@ -82,10 +80,9 @@ struct Backends {
 }
 
 impl Backends {
-    fn new(wanted: &Wanted, write: Write) -> Self {
+    fn new(wanted: &Wanted) -> Self {
         Self {
             prefix: wanted.backends.clone(),
-            write,
             table: 0,
             cursor: None,
             peers: HashSet::new(),
@@ -101,7 +98,7 @@ impl Backends {
     }
 
     /// Looks through a part of a table; false when all of its backends have been found, or enough.
-    fn look(&mut self, table: &UpstreamTable, samples: &mut Samples<'_>) -> bool {
+    fn look(&mut self, table: &UpstreamTable, out: &mut Both<'_, '_, '_>) -> bool {
         let Some(routes) = table.routes() else {
             return false;
         };
@@ -111,7 +108,7 @@ impl Backends {
         }
         let mut cursor = self.cursor.unwrap_or_else(|| routes.cursor());
         let more = routes.scan(&mut cursor, BUCKETS, &mut |route| {
-            self.see(table, &routes, &route, samples);
+            self.see(table, &routes, &route, out);
         });
         self.cursor = Some(cursor);
         more && self.names.len() < MOST && (self.peers.len() as u64) < all
@@ -131,7 +128,7 @@ impl Backends {
         table: &UpstreamTable,
         routes: &Table<'_>,
         route: &RouteView<'_>,
-        samples: &mut Samples<'_>,
+        out: &mut Both<'_, '_, '_>,
     ) {
         for backend in route.backends() {
             let peer = backend.peer();
@@ -157,18 +154,19 @@ impl Backends {
                 peer,
                 labels: [table.name(), &name],
             };
-            (self.write)(&found, samples);
+            write_answers(&found, out.answers);
+            write_up(&found, out.up);
             self.names.insert(name);
         }
     }
 }
 
 impl Search for Backends {
-    fn step(&mut self, main: &Main, samples: &mut Samples<'_>) -> bool {
+    fn step(&mut self, main: &Main, answers: &mut Samples<'_>, up: &mut Samples<'_>) -> bool {
         let Some(table) = main.upstream.tables.get(self.table) else {
             return false;
         };
-        if !self.look(table, samples) {
+        if !self.look(table, &mut Both { answers, up }) {
             self.next_table();
         }
         true

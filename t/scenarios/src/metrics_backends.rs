@@ -144,6 +144,7 @@ pub(super) fn many(env: &Env) -> Result<(), String> {
         some.body.len(),
         none.elapsed().as_millis()
     );
+    turns(&server)?;
     for (query, wanted) in [
         ("http://10.0.", 1_000.0),
         ("http://10.0.1.", 256.0),
@@ -158,4 +159,39 @@ pub(super) fn many(env: &Env) -> Result<(), String> {
         return Err(format!("{} bytes", some.body.len()));
     }
     server.stop()
+}
+
+/// How long a worker serves nobody else while it walks through all routes, once: the hooks build says it.
+fn turns(server: &Server) -> Result<(), String> {
+    if !server.log().contains("built with test hooks") {
+        return Ok(());
+    }
+    server.get("/_apps/-/metrics?backends=none", "")?;
+    let line = server.wait_log("metrics: .* turns took", SOON)?;
+    let log = server.log();
+    let all: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("turns took"))
+        .collect();
+    for line in &all {
+        println!("# {}", line.rsplit("metrics: ").next().unwrap_or(line));
+    }
+    let longest = |line: &str| {
+        line.rsplit("longest ")
+            .next()?
+            .split(' ')
+            .next()?
+            .parse()
+            .ok()
+    };
+    let longest: u64 = all
+        .iter()
+        .filter_map(|line| longest(line))
+        .max()
+        .ok_or(line)?;
+    // A slice is 1 ms; the step in which it ends is some hundred microseconds.
+    if longest > 2_000 {
+        return Err(format!("a turn of {longest} us"));
+    }
+    Ok(())
 }
