@@ -47,7 +47,7 @@ location /_key/ { upstream_api apps key_file=key; }
 --- error_code eval
 [200, 401, 200, 400, 404, 204]
 --- response_body_like eval
-["\"next\":\"[ab].test\"", "", "", "", "", ""]
+["\\},\"owners\":\\{\"([ab].test)\":\"file\"\\},\"next\":\"\\1\"", "", "", "", "", ""]
 --- response_headers eval
 ["Cache-Control: no-store
 Content-Type: application/json", "WWW-Authenticate: Bearer", "Cache-Control: no-store", "Content-Type: application/json", "Content-Type: application/json", "Allow: GET, HEAD, OPTIONS"]

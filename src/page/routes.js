@@ -52,7 +52,8 @@ class Routes {
     if (asked !== this.asked) return;
     this.restUntil = Date.now() + 10 * took;
     this.next = states.next;
-    this.show(Object.entries(routes).map(([key, route]) => ({ key, route, health: Object.hasOwn(states.routes, key) ? states.routes[key] : [] })));
+    const of = (all, key) => (all !== undefined && Object.hasOwn(all, key) ? all[key] : undefined);
+    this.show(Object.entries(routes).map(([key, route]) => ({ key, route, health: of(states.routes, key) ?? [], owner: of(states.owners, key) })));
   }
 
   // What was looked for is not looked for a second time: its routes are asked for one by one.
@@ -87,14 +88,19 @@ class Routes {
     const element = make("tr", {}, make("td", { class: "mono" }, key, id), backends);
     const last = make("td", { class: "n" });
     element.append(last);
+    const foreign = make("span", { class: "soft" });
+    let edit;
     if (this.mayWrite) {
-      const edit = make("button", { type: "button", "aria-label": `Edit ${key}` }, "Edit");
+      edit = make("button", { type: "button", "aria-label": `Edit ${key}` }, "Edit");
       edit.addEventListener("click", () => this.editor.open(key));
-      last.append(edit);
+      last.append(edit, foreign);
     }
-    const update = ({ route, health }) => {
+    const update = ({ route, health, owner }) => {
       setText(id, route.id ?? "");
-      const lines = linesOf(route, health);
+      const why = FOREIGN[owner] ?? "";
+      if (edit) edit.hidden = why !== "";
+      setText(foreign, why);
+      const lines = linesOf(route, health).map((line) => ({ ...line, isForeign: why !== "" }));
       keep(backends, lines, (line) => line.key, (line) => this.line(key, line));
     };
     return { element, update };
@@ -120,6 +126,7 @@ class Routes {
       setText(more, line.more);
       drains = line.drains;
       if (!drain) return;
+      drain.hidden = line.isForeign;
       setText(drain, drains ? "Enable" : "Drain");
       drain.setAttribute("aria-label", `${drains ? "Enable" : "Drain"} ${url} of ${key}`);
       reset.hidden = line.state !== "down" && line.fails === 0;
@@ -148,6 +155,12 @@ class Routes {
   }
 }
 Routes.LIMIT = 20;
+
+// Whose routes the API does not change, and where that is done instead.
+const FOREIGN = {
+  file: "from the file: change it there",
+  registration: "registered by its backends",
+};
 
 const pathOf = (key) => `./${encodeURIComponent(key)}`;
 

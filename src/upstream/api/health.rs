@@ -21,7 +21,7 @@ pub(super) fn show(r: Request<'_>, call: &Call<'_>) -> Result<Reply, Problem> {
     let row = move |routes: &Table<'_>, view: &RouteView<'_>, out: &mut Vec<u8>| {
         rules.write(routes, view, out);
     };
-    let pages = Pages::new(call, &routes, query, Box::new(row));
+    let pages = Pages::new(call, &routes, query, Box::new(row)).with_owners();
     let reply = Reply::new(200)
         .header("Content-Type", "application/json")
         .header("Cache-Control", "no-store");

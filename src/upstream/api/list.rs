@@ -7,9 +7,9 @@ use gatehouse_live::table::SharedTable;
 use gatehouse_live::{Slice, SystemClock};
 use gatehouse_nginx::http::reply::{Next, Producer, Reply};
 use gatehouse_nginx::{Request, Zone};
-use gatehouse_table::api::{ETag, Query};
+use gatehouse_table::api::{ETag, OWNERS, Query};
 use gatehouse_table::route::{Key, write_text};
-use gatehouse_table::table::{Listing, RouteView, Table};
+use gatehouse_table::table::{Listing, Owner, RouteView, Table};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -42,6 +42,9 @@ pub(super) fn all(r: Request<'_>, call: &Call<'_>) -> Result<Reply, Problem> {
 /// Writes what a list says of a route, behind its key.
 pub(super) type Row = Box<dyn Fn(&Table<'_>, &RouteView<'_>, &mut Vec<u8>)>;
 
+/// Of a page of so many routes at most it is said, too, whose each is: that waits in memory for the page's end.
+const OWNED: u64 = 1_000;
+
 /// The text of a list, made piece by piece.
 pub(super) struct Pages {
     table: Rc<SharedTable<Zone>>,
@@ -51,6 +54,8 @@ pub(super) struct Pages {
     limit: u64,
     count: u64,
     last: Vec<u8>,
+    /// The owners of the routes so far, where they are wanted.
+    owners: Option<Vec<u8>>,
     stage: Stage,
 }
 
@@ -81,6 +86,11 @@ impl Producer for Pages {
             }
         }
         out.push(b'}');
+        if let Some(owners) = &self.owners {
+            out.extend_from_slice(b",\"owners\":{");
+            out.extend_from_slice(owners);
+            out.push(b'}');
+        }
         if matches!(self.stage, Stage::Cut) {
             out.extend_from_slice(b",\"next\":");
             write_text(&String::from_utf8_lossy(&self.last), out);
@@ -109,8 +119,15 @@ impl Pages {
             limit: query.limit.unwrap_or(u64::MAX),
             count: 0,
             last: Vec::new(),
+            owners: None,
             stage: Stage::Begin,
         }
+    }
+
+    /// The same, with the owners of the routes of a page.
+    pub(super) fn with_owners(mut self) -> Self {
+        self.owners = (self.limit <= OWNED).then(Vec::new);
+        self
     }
 
     fn step(&mut self, routes: &Table<'_>, out: &mut Vec<u8>) {
@@ -121,6 +138,7 @@ impl Pages {
             limit,
             count,
             last,
+            owners,
             ..
         } = self;
         let mut cut = false;
@@ -136,6 +154,14 @@ impl Pages {
             write_text(&String::from_utf8_lossy(view.key()), out);
             out.push(b':');
             row(routes, &view, out);
+            if let (Some(owners), Some(owner)) = (owners.as_mut(), view.owner()) {
+                if *count > 0 {
+                    owners.push(b',');
+                }
+                write_text(&String::from_utf8_lossy(view.key()), owners);
+                owners.push(b':');
+                write_text(word_of(owner), owners);
+            }
             *count = count.saturating_add(1);
             last.clear();
             last.extend_from_slice(view.key());
@@ -147,6 +173,12 @@ impl Pages {
             self.stage = Stage::End;
         }
     }
+}
+
+/// What an owner is called.
+fn word_of(owner: Owner) -> &'static str {
+    let row = OWNERS.iter().find(|(_, known)| *known == owner);
+    row.map_or("", |(word, _)| word)
 }
 
 /// `{…}`

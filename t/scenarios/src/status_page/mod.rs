@@ -36,6 +36,7 @@ http {
         location = /video { token_auth video; empty_gif; }
         location /_apps/ { upstream_api apps write=on; }
         location /_read/ { upstream_api more; }
+        location /_more/ { upstream_api more write=on; }
         location /_key/ { upstream_api apps write=on key_file=key; }
         location /_gatehouse/ { gatehouse_status; }
     }
@@ -132,6 +133,7 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     browser.wait("document.querySelector('#plots path.line').getAttribute('d').includes('L')")?;
     nothing_to_complain(&browser)?;
     without_write(&site, &browser)?;
+    not_its_own(&site, &browser)?;
     with_key(&site, &browser)?;
     site.server.stop()
 }
@@ -239,6 +241,37 @@ fn without_write(site: &Site, browser: &Browser) -> Result<(), String> {
     browser.wait("document.getElementById('refusals').innerText.includes('missing')")?;
     browser.wait("document.getElementById('databases').innerText.includes('country')")?;
     browser.wait("document.getElementById('routes-section').hidden")?;
+    nothing_to_complain(browser)
+}
+
+/// A route of the file has no buttons that the API would refuse, and says why.
+fn not_its_own(site: &Site, browser: &Browser) -> Result<(), String> {
+    let json = "Content-Type: application/json";
+    let put = "PUT /_more/two.test\n{\"backends\": [\"http://10.0.0.2:80\"]}";
+    site.server.request(put, json)?;
+    browser.open(&site.url("/_more/"))?;
+    browser.wait(&format!("{ROWS} === 2"))?;
+    let buttons = |host: &str| {
+        format!(
+            "[...document.querySelectorAll('#routes > tr')].find((row) => row.innerText.includes({host:?})).querySelectorAll('button:not([hidden])')"
+        )
+    };
+    // Those of the API's own route: Edit and Drain.
+    browser.wait(&format!("{}.length === 2", buttons("two.test")))?;
+    browser.wait(&format!("{}.length === 0", buttons("one.test")))?;
+    browser.wait(
+        "document.getElementById('routes').innerText.includes('from the file: change it there')",
+    )?;
+    let refused = site
+        .server
+        .request("PUT /_more/one.test\n{\"backends\": []}", json)?;
+    if refused.status != 409 {
+        return Err(format!("a route of the file: {}", refused.status));
+    }
+    let gone = site.server.request("DELETE /_more/two.test", json)?;
+    if gone.status != 204 {
+        return Err(format!("DELETE: {}", gone.status));
+    }
     nothing_to_complain(browser)
 }
 
