@@ -95,6 +95,13 @@ pub(super) const ROWS: &[Row] = &[
         goal: BALANCED,
         ..BALANCE
     },
+    Row {
+        name: "balance_sticky",
+        title: "`sticky=session`, the same; each request begins a session and gets a cookie",
+        ours: answers(200, &["ours", "balanced", "session"]),
+        goal: BALANCED,
+        ..BALANCE
+    },
 ];
 
 /// What a method may cost more.
