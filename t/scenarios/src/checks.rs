@@ -292,20 +292,28 @@ pub(super) fn tls(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
-/// A worker that stood still for seconds blames no backend for it.
+/// Workers that stood still for seconds blame no backend for it.
 pub(super) fn stopped(env: &Env) -> Result<(), String> {
+    for workers in [1, 2, 4] {
+        stopped_with(env, workers).map_err(|why| format!("{workers} workers: {why}"))?;
+    }
+    Ok(())
+}
+
+fn stopped_with(env: &Env, workers: usize) -> Result<(), String> {
     let (a, b) = (Watched::start("a")?, Watched::start("b")?);
     let check =
         "check http uri=/health interval=100ms timeout=100ms rise=1 fall=1 idle=0 panic=100%";
     let server = Setup::new(env)?
         .file("conf/apps.json", &routes(&[&a, &b]))?
-        .start(&conf(1, check))?;
+        .start(&conf(workers, check))?;
     a.wait_checks(5)?;
-    let worker = *server.worker_pids().first().ok_or("no worker")?;
+    let all = server.worker_pids();
+    let send_all = |signal| all.iter().try_for_each(|pid| process::send(*pid, signal));
     for _ in 0..3 {
-        process::send(worker, Signal::SIGSTOP)?;
+        send_all(Signal::SIGSTOP)?;
         thread::sleep(Duration::from_millis(1_500));
-        process::send(worker, Signal::SIGCONT)?;
+        send_all(Signal::SIGCONT)?;
         a.wait_checks(5)?;
     }
     if lines(&server, "is down") > 0 {

@@ -150,6 +150,31 @@ fn with(env: &Env, workers: usize) -> Result<(), String> {
         return Err("it is still checked as before".into());
     }
     refusals(&server)?;
+    // A hundred changes make no check more: by the clock of the other backend, whose route stays as it is.
+    put("good.test", r#", "meta": {"n": 0}"#)?;
+    request(
+        &server,
+        "PUT /_apps/clock.test",
+        &format!(
+            "{{\"backends\": [\"http://127.0.0.1:{}\"], \"check\": {{\"uri\": \"/clock\"}}}}",
+            two.port
+        ),
+    )?;
+    two.wait("/clock", 2)?;
+    let before = [one.count("/good"), two.count("/clock")];
+    for number in 0..100 {
+        put("good.test", &format!(", \"meta\": {{\"n\": {number}}}"))?;
+    }
+    two.wait("/clock", 10)?;
+    let [came, clock] = [
+        one.count("/good") - before[0],
+        two.count("/clock") - before[1],
+    ];
+    if came.abs_diff(clock) > 4 {
+        return Err(format!(
+            "{came} checks of one that changes, {clock} of another"
+        ));
+    }
     server.stop()
 }
 

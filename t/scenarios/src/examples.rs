@@ -162,6 +162,11 @@ impl Running {
         with_ports(text, fronts, &self.backends)
     }
 
+    /// The backends, each with the port that the examples have for it.
+    pub(super) fn backends(&self) -> &[(&'static str, Backend)] {
+        &self.backends
+    }
+
     pub(super) fn stop(self) -> Result<(), String> {
         self.server.stop()
     }
@@ -169,9 +174,17 @@ impl Running {
 
 impl<'a> Stage<'a> {
     pub(super) fn new(env: &'a Env) -> Result<Stage<'a>, String> {
+        Self::with(env, Backend::site)
+    }
+
+    /// The same with other backends.
+    pub(super) fn with(
+        env: &'a Env,
+        start: impl Fn(&str) -> Result<Backend, String>,
+    ) -> Result<Stage<'a>, String> {
         let backends = BACKENDS
             .iter()
-            .map(|(port, name)| Ok((*port, Backend::site(name)?)))
+            .map(|(port, name)| Ok((*port, start(name)?)))
             .collect::<Result<Vec<_>, String>>()?;
         let mut setup = Setup::new(env)?.file("html/logo.txt", b"static\n")?;
         for (name, bytes) in BESIDE {
@@ -186,6 +199,7 @@ impl<'a> Stage<'a> {
         setup = setup.file("conf/country.mmdb", &database)?;
         for (from, to, ending) in [
             ("nginx-conf", "conf", "json"),
+            ("nginx-conf", "html", "html"),
             ("snippets", "conf/snippets", "conf"),
         ] {
             for name in files(&env.base.join(from), ending)? {

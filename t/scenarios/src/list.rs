@@ -3,14 +3,14 @@
 use nginx_prove::scenario::Scenario;
 
 use crate::{
-    api, api_events, api_meanwhile, api_openapi, balance, balance_latency, chaos, checks,
-    checks_own, drained, drained_routes, event_connections, event_parts, event_processes,
-    event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics, fuzz, geoip,
-    hipache, interop, kept, metrics, metrics_backends, names, names_kept, pages, panic, prometheus,
-    redis, redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload,
-    reload_single, reload_stock, rollback, satisfy, signals, status_page, tenants, token_paths,
-    upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
-    upstream_zone, worker_kill,
+    api, api_events, api_meanwhile, api_openapi, balance, balance_latency, chaos, chat, checks,
+    checks_own, drained, drained_routes, elsewhere, event_connections, event_parts,
+    event_processes, event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics,
+    fuzz, geoip, hipache, interop, kept, metrics, metrics_backends, names, names_kept, pages,
+    panic, prometheus, redis, redis_register, redis_scale, redis_ways, redis_write, refusals,
+    register, reload, reload_everything, reload_single, reload_stock, rollback, satisfy, signals,
+    status_page, tenants, token_paths, upgrade, upstream, upstream_feed, upstream_lease,
+    upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -34,6 +34,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .beside_others()
         .needs(&["file /usr/bin/curl"]),
     Scenario::new("fuzz", fuzz::run),
+    Scenario::new("reload_everything", reload_everything::run).beside_others(),
     Scenario::new("reload_stock", reload_stock::run).beside_others(),
     Scenario::new("feeder_panics", feeder_panics::run).needs(&["hooks"]),
     Scenario::new("panic", panic::run).needs(&["hooks"]),
@@ -56,7 +57,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("event_client_gone", event_requests::client_gone).needs(&["hooks"]),
     Scenario::new("event_late_reader", event_requests::late_reader).needs(&["hooks"]),
     Scenario::new("checks", checks::http).beside_others(),
+    Scenario::new("chat", chat::run).beside_others(),
     Scenario::new("checks_own", checks_own::run).beside_others(),
+    Scenario::new("single_backend", elsewhere::single).beside_others(),
+    Scenario::new("retried_once", elsewhere::retried).beside_others(),
+    Scenario::new("old_workers_leave", elsewhere::old_workers).beside_others(),
     Scenario::new("checks_kinds", checks::kinds).beside_others(),
     Scenario::new("checks_tls", checks::tls)
         .beside_others()

@@ -4,6 +4,8 @@ use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
+use tungstenite::WebSocket;
+
 /// A backend's name, its counters, and what ends it.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -12,6 +14,14 @@ pub(super) struct Shared {
     pub(super) requests: AtomicU64,
     pub(super) stopping: AtomicBool,
     pub(super) open: Mutex<Vec<TcpStream>>,
+    pub(super) rooms: Mutex<Rooms>,
+}
+
+/// Who is in the channels of a chat: a number, the channel, and what messages are sent through.
+#[derive(Debug, Default)]
+pub(super) struct Rooms {
+    pub(super) next: u64,
+    pub(super) members: Vec<(u64, String, WebSocket<TcpStream>)>,
 }
 
 impl Shared {
@@ -23,6 +33,7 @@ impl Shared {
             requests: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             open: Mutex::new(Vec::new()),
+            rooms: Mutex::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use tungstenite::handshake::derive_accept_key;
@@ -21,10 +22,12 @@ pub enum WsMode {
     Close(u16),
     /// Reads and says nothing, not even to a close.
     Silent,
+    /// Sends every text to all that are connected with the same path, and answers `?name`.
+    Chat,
 }
 
 impl WsMode {
-    /// Reads `echo`, `close CODE` or `silent`.
+    /// Reads `echo`, `close CODE`, `silent` or `chat`.
     ///
     /// # Errors
     /// Another word, or a code that is no number.
@@ -33,12 +36,13 @@ impl WsMode {
         match (words.next(), words.next(), words.next()) {
             (Some("echo"), None, None) => Ok(WsMode::Echo),
             (Some("silent"), None, None) => Ok(WsMode::Silent),
+            (Some("chat"), None, None) => Ok(WsMode::Chat),
             (Some("close"), Some(code), None) => code
                 .parse()
                 .map(WsMode::Close)
                 .map_err(|_| format!("bad close code `{code}`")),
             _ => Err(format!(
-                "ws_upstream: `{text}` is none of echo, close CODE, silent"
+                "ws_upstream: `{text}` is none of echo, close CODE, silent, chat"
             )),
         }
     }
@@ -95,7 +99,42 @@ pub(super) fn continued(
         WsMode::Silent => {
             let _ = std::io::copy(socket.get_mut(), &mut std::io::sink());
         }
+        WsMode::Chat => chat(&mut socket, head, shared),
     }
+}
+
+/// A member of the channel that the path names, until it goes.
+fn chat(socket: &mut WebSocket<TcpStream>, head: &[u8], shared: &Shared) {
+    let line = head.split(|b| *b == b'\r').next().unwrap_or_default();
+    let path = line.split(|b| *b == b' ').nth(1).unwrap_or_default();
+    let channel = String::from_utf8_lossy(path).into_owned();
+    let Ok(stream) = socket.get_ref().try_clone() else {
+        return;
+    };
+    let rooms = || shared.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+    let member = WebSocket::from_raw_socket(stream, Role::Server, None);
+    let mut joined = rooms();
+    let id = joined.next;
+    joined.next = joined.next.wrapping_add(1);
+    joined.members.push((id, channel.clone(), member));
+    drop(joined);
+    while let Ok(message) = socket.read() {
+        let Message::Text(text) = message else {
+            continue;
+        };
+        // All that is sent goes through the room's own half: frames of two threads never mix.
+        let mut all = rooms();
+        for (other, place, member) in &mut all.members {
+            let answer = match text.as_str() {
+                "?name" if *other == id => Message::text(shared.name.as_str()),
+                "?name" => continue,
+                _ if *place == channel => Message::Text(text.clone()),
+                _ => continue,
+            };
+            let _ = member.send(answer);
+        }
+    }
+    rooms().members.retain(|(other, _, _)| *other != id);
 }
 
 fn echo(socket: &mut WebSocket<TcpStream>, head: &[u8], name: &str) {
