@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nginx_prove::backend::Backend;
 use nginx_prove::env::Env;
@@ -40,7 +40,16 @@ pub(crate) fn speaker(
     protocol: &'static str,
     text: &'static [u8],
 ) -> Result<(u16, Receiver<Vec<u8>>), String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
+    speaker_at("127.0.0.1:0", protocol, text)
+}
+
+/// The same at another address.
+pub(crate) fn speaker_at(
+    address: &str,
+    protocol: &'static str,
+    text: &'static [u8],
+) -> Result<(u16, Receiver<Vec<u8>>), String> {
+    let listener = TcpListener::bind(address).map_err(|e| e.to_string())?;
     let port = listener.local_addr().map_err(|e| e.to_string())?.port();
     let (tell, told) = channel();
     thread::spawn(move || {
@@ -163,9 +172,13 @@ fn one(env: &Env, case: &Case) -> Result<(), String> {
     if !stays {
         return Err("an unknown host is served".into());
     }
+    let drained = Instant::now();
     server.write_file("conf/apps.json", &table(port, true))?;
     let mut heard = Vec::new();
     client.read_to_end(&mut heard).map_err(|e| e.to_string())?;
+    if drained.elapsed() < Duration::from_secs(1) {
+        return Err("it ends before the time is over".into());
+    }
     let of_backend = told.recv_timeout(LONG).map_err(|e| e.to_string())?;
     if heard != case.client_gets || of_backend != case.backend_gets {
         return Err(format!(

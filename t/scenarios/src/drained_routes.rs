@@ -10,53 +10,63 @@ use std::time::{Duration, Instant};
 use nginx_prove::env::Env;
 use nginx_prove::server::{Server, Setup};
 
-use crate::drained::{GOING_AWAY, LONG, client, conf, route, speaker};
+use crate::drained::{GOING_AWAY, LONG, client, conf, route, speaker, speaker_at};
 
+/// WebSockets that are opened one after another.
+const SEVERAL: usize = 7;
+/// The host whose backend is reached over IPv6.
+const SIX: &str = "six.test";
 /// How often a route of somebody else changes.
 const OFTEN: Duration = Duration::from_millis(200);
 
 /// A table in which some hosts have the first backend and others the second, and some are drained.
 fn file(hosts: &[(&str, u16, bool)]) -> Vec<u8> {
-    let routes: Vec<String> = hosts
-        .iter()
-        .map(|(host, port, drain)| route(host, *port, *drain))
-        .collect();
+    let one = |(host, port, drain): &(&str, u16, bool)| match *host {
+        SIX => route(host, *port, *drain).replace("127.0.0.1", "[::1]"),
+        _ => route(host, *port, *drain),
+    };
+    let routes: Vec<String> = hosts.iter().map(one).collect();
     format!("{{{}}}", routes.join(",")).into_bytes()
 }
 
 pub(super) fn run(env: &Env) -> Result<(), String> {
     let (first, told) = speaker("websocket", b"")?;
     let (second, _) = speaker("websocket", b"")?;
+    let (six, _) = speaker_at("[::1]:0", "websocket", b"")?;
     let begin = [
         ("many.test", first, false),
         ("moved.test", first, false),
         ("kept.test", first, false),
         ("*.wild.test", first, false),
+        (SIX, six, false),
     ];
     let server = Setup::new(env)?
         .file("conf/apps.json", &file(&begin))?
         .start(&conf(1, "drain_timeout 1s;"))?;
     let open = |host: &str| client(&server, host, "websocket", b"");
-    let many: Vec<TcpStream> = (0..5)
-        .map(|_| open("many.test"))
-        .collect::<Result<_, _>>()?;
+    let ended = || told.recv_timeout(LONG).map_err(|e| e.to_string());
+    let several =
+        || -> Result<Vec<TcpStream>, String> { (0..SEVERAL).map(|_| open("many.test")).collect() };
+    // Who is looked at first stays.
     let (kept, wild) = (open("kept.test")?, open("other.wild.test")?);
-    let mut ends = vec![open("moved.test")?, open("close.wild.test")?];
-    // The first, the last and one in the middle go by themselves.
-    for (number, one) in many.into_iter().enumerate() {
+    let mut ends = vec![open("moved.test")?, open("close.wild.test")?, open(SIX)?];
+    // Some go by themselves, others come, and have their memory then.
+    for (number, one) in several()?.into_iter().enumerate() {
         if number % 2 == 0 {
             drop(one);
-            told.recv_timeout(LONG).map_err(|e| e.to_string())?;
+            ended()?;
         } else {
             ends.push(one);
         }
     }
+    ends.extend(several()?);
     let then = [
         ("many.test", first, true),
         ("moved.test", second, false),
         ("kept.test", first, false),
         ("*.wild.test", first, false),
         ("close.wild.test", second, false),
+        (SIX, six, true),
     ];
     end_amid_changes(&server, ends, &then)?;
     let mut stay = [kept, wild];
