@@ -71,7 +71,7 @@ impl Family {
     #[cfg(feature = "hooks")]
     pub(crate) fn abouts(&self) -> impl Iterator<Item = &'static About> {
         let metrics = self.metrics.iter().map(|metric| &metric.about);
-        metrics.chain(self.many.iter().map(|many| &many.about))
+        metrics.chain(self.many.iter().flat_map(|many| [&many.about, &many.also]))
     }
 }
 
