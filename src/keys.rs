@@ -22,6 +22,9 @@ pub(crate) fn read_file(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<KeyFile,
         format!("cannot load {shown} ({error}) in \"{directive}\" directive")
     })?;
     let bytes = Secret::new(bytes);
+    if gatehouse_token::is_public(bytes.as_bytes()) {
+        return Ok(KeyFile { shown, bytes });
+    }
     let warn = |text: &str| cf.log(Level::Warn, &format!("{shown} {text}"));
     if for_all {
         warn("is readable by every user of this machine");

@@ -248,7 +248,7 @@ key id=a file=key; key id=a file=key;
 => duplicate key id "a" in "key" directive
 # an unknown encoding
 key file=key encoding=rot13;
-=> unknown encoding "rot13" in "key" directive, it must be "text", "hex", "base64" or "base64url"
+=> unknown encoding "rot13" in "key" directive, it must be "text", "hex", "base64", "base64url", "pem" or "jwks"
 # a key that is not of its encoding, hex
 key file=key encoding=hex;
 => key file "*/conf/key" is not hex in "key" directive
@@ -501,7 +501,7 @@ algorithm md5;
 => token_profile "p" has no "message", format "hmac" needs one
 # an unknown algorithm
 message "{expires}$uri"; algorithm crc32;
-=> unknown algorithm "crc32" in "algorithm" directive, it must be "md5", "sha1", "sha256", "sha384", "sha512" or "ed25519"
+=> unknown algorithm "crc32" in "algorithm" directive, it must be "md5", "sha1", "sha256", "sha384", "sha512", "ed25519", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512" or "EdDSA"
 # an unknown encoding
 message "{expires}$uri"; encoding text;
 => unknown encoding "text" in "encoding" directive, it must be "hex", "base64" or "base64url"

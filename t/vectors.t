@@ -4017,3 +4017,1225 @@ X-Real-IP: 192.0.2.10
 --- error_code: 403
 --- error_log
 token refused: 
+
+=== TEST 192: jwt, ok-HS256
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.FwDjaHTvcK2WYoWFU0rjAZNFGWaE8E2Tr8JRg-9tTRA", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.FwDjaHTvcK2WYoWFU0rjAZNFGWaE8E2Tr8JRg-9tTRA", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.FwDjaHTvcK2WYoWFU0rjAZNFGWaE8E2Tr8JRg-9tTRA"]
+--- error_code eval
+[200, 200, 200]
+--- no_error_log
+token refused
+
+=== TEST 193: jwt, ok-ES256
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImVzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.0sSJ7WajiqH0dLzE3terB7bxD-RCu9O0aEMCdyttiRgnucyt05MBvcC6yTX5rgzKj2DcTFUx3ik7uff4D7tz_g", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImVzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.0sSJ7WajiqH0dLzE3terB7bxD-RCu9O0aEMCdyttiRgnucyt05MBvcC6yTX5rgzKj2DcTFUx3ik7uff4D7tz_g", "", "Cookie: c=eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImVzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.0sSJ7WajiqH0dLzE3terB7bxD-RCu9O0aEMCdyttiRgnucyt05MBvcC6yTX5rgzKj2DcTFUx3ik7uff4D7tz_g"]
+--- error_code eval
+[200, 200, 200]
+--- no_error_log
+token refused
+
+=== TEST 194: jwt, ok-aud-array
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjpbIngiLCJlZGdlIl0sInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.EPo5uYIEMetCYKSMW7k75uppV4UaVXyvlOiYAQJ70Os", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjpbIngiLCJlZGdlIl0sInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.EPo5uYIEMetCYKSMW7k75uppV4UaVXyvlOiYAQJ70Os", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjpbIngiLCJlZGdlIl0sInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.EPo5uYIEMetCYKSMW7k75uppV4UaVXyvlOiYAQJ70Os"]
+--- error_code eval
+[200, 200, 200]
+--- no_error_log
+token refused
+
+=== TEST 195: jwt, ok-float-exp
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwLjV9.AA-3M9_zVdGjVVbHVlNEgjpbWi93Xkyivns_b4boH_0", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwLjV9.AA-3M9_zVdGjVVbHVlNEgjpbWi93Xkyivns_b4boH_0", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwLjV9.AA-3M9_zVdGjVVbHVlNEgjpbWi93Xkyivns_b4boH_0"]
+--- error_code eval
+[200, 200, 200]
+--- no_error_log
+token refused
+
+=== TEST 196: jwt, alg-none-nokid
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.", "", "Cookie: c=eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ."]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 197: jwt, hs256-with-rsa-public-pem
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InJzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.gGNq2KDDWN-y_VB4F24Jfu1HvycRmYiJG7n332ijEhI", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InJzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.gGNq2KDDWN-y_VB4F24Jfu1HvycRmYiJG7n332ijEhI", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InJzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.gGNq2KDDWN-y_VB4F24Jfu1HvycRmYiJG7n332ijEhI"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 198: jwt, hs256-with-rsa-public-der
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InJzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.fAMQfC7Y5bxb-iyzz2HI1c318z8fvdWU3ulpSNcWoUs", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InJzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.fAMQfC7Y5bxb-iyzz2HI1c318z8fvdWU3ulpSNcWoUs", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InJzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.fAMQfC7Y5bxb-iyzz2HI1c318z8fvdWU3ulpSNcWoUs"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 199: jwt, hs384-on-hs256-key
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.K-MXncE9l8WqvVYfdSTx2P8uyJioS8AlEgJu0bjxmKzGQN4gYB1IDkd5sXe-vzAv", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.K-MXncE9l8WqvVYfdSTx2P8uyJioS8AlEgJu0bjxmKzGQN4gYB1IDkd5sXe-vzAv", "", "Cookie: c=eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.K-MXncE9l8WqvVYfdSTx2P8uyJioS8AlEgJu0bjxmKzGQN4gYB1IDkd5sXe-vzAv"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 200: jwt, expired
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InJzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMDAwfQ.Jlhn_ilo6w4mN30uTars7aJ1orUR1OOFaNum95LmuiU7O0opbfKSHyJnmKfTovIMx1aA5M5Ruic2RZZ-wHy8XV3IStAAVCJdpkHyhBemgSIYxxwnXmdubgV9k1R9OdmI77g4RM0Z7B2t8ZSUHxHzA9xKgwS1bNylKjVQsjQeGWzykwlffalJoOOU_TGLmxYo6FSUxxRzWWpNV00oHtSwKOiZFjqeYSLMUfOXtGWjAYu3RUjCa3qPidqTkijawwDwu_o8odAfsxFYUArSHwJgZY2q9kUyMX7r_-e5tFrtUx7FMlTY3PSvgwBhXnVfYGcZ4j50F8bQ8D13_FJizDLuAA", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InJzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMDAwfQ.Jlhn_ilo6w4mN30uTars7aJ1orUR1OOFaNum95LmuiU7O0opbfKSHyJnmKfTovIMx1aA5M5Ruic2RZZ-wHy8XV3IStAAVCJdpkHyhBemgSIYxxwnXmdubgV9k1R9OdmI77g4RM0Z7B2t8ZSUHxHzA9xKgwS1bNylKjVQsjQeGWzykwlffalJoOOU_TGLmxYo6FSUxxRzWWpNV00oHtSwKOiZFjqeYSLMUfOXtGWjAYu3RUjCa3qPidqTkijawwDwu_o8odAfsxFYUArSHwJgZY2q9kUyMX7r_-e5tFrtUx7FMlTY3PSvgwBhXnVfYGcZ4j50F8bQ8D13_FJizDLuAA", "", "Cookie: c=eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InJzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMDAwfQ.Jlhn_ilo6w4mN30uTars7aJ1orUR1OOFaNum95LmuiU7O0opbfKSHyJnmKfTovIMx1aA5M5Ruic2RZZ-wHy8XV3IStAAVCJdpkHyhBemgSIYxxwnXmdubgV9k1R9OdmI77g4RM0Z7B2t8ZSUHxHzA9xKgwS1bNylKjVQsjQeGWzykwlffalJoOOU_TGLmxYo6FSUxxRzWWpNV00oHtSwKOiZFjqeYSLMUfOXtGWjAYu3RUjCa3qPidqTkijawwDwu_o8odAfsxFYUArSHwJgZY2q9kUyMX7r_-e5tFrtUx7FMlTY3PSvgwBhXnVfYGcZ4j50F8bQ8D13_FJizDLuAA"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 201: jwt, no-exp
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MH0.dLRPwN3TWzmH_Dh9spnNB95AV-eyNgCQrubMbwAGrpQ", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MH0.dLRPwN3TWzmH_Dh9spnNB95AV-eyNgCQrubMbwAGrpQ", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MH0.dLRPwN3TWzmH_Dh9spnNB95AV-eyNgCQrubMbwAGrpQ"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 202: jwt, nbf-string
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwLCJuYmYiOiI5OTk5OTk5OTk5OSJ9.6F3r2WACrZ7CbudoIlp_7bonNbMVNBpiRN6bwMH5t-A", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwLCJuYmYiOiI5OTk5OTk5OTk5OSJ9.6F3r2WACrZ7CbudoIlp_7bonNbMVNBpiRN6bwMH5t-A", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwLCJuYmYiOiI5OTk5OTk5OTk5OSJ9.6F3r2WACrZ7CbudoIlp_7bonNbMVNBpiRN6bwMH5t-A"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 203: jwt, exp-huge
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiAiaHR0cHM6Ly9pc3N1ZXIuZXhhbXBsZSIsICJhdWQiOiAiZWRnZSIsICJzdWIiOiAidXNlci0xIiwgImlhdCI6IDE2OTk5OTk5OTAsICJleHAiOiAxZTQwMH0.8TXJgqGji2vqr4-YyVKvimg3Kl6Z97qas8SvLUsfjm4", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiAiaHR0cHM6Ly9pc3N1ZXIuZXhhbXBsZSIsICJhdWQiOiAiZWRnZSIsICJzdWIiOiAidXNlci0xIiwgImlhdCI6IDE2OTk5OTk5OTAsICJleHAiOiAxZTQwMH0.8TXJgqGji2vqr4-YyVKvimg3Kl6Z97qas8SvLUsfjm4", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiAiaHR0cHM6Ly9pc3N1ZXIuZXhhbXBsZSIsICJhdWQiOiAiZWRnZSIsICJzdWIiOiAidXNlci0xIiwgImlhdCI6IDE2OTk5OTk5OTAsICJleHAiOiAxZTQwMH0.8TXJgqGji2vqr4-YyVKvimg3Kl6Z97qas8SvLUsfjm4"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 204: jwt, wrong-iss
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2V2aWwiLCJhdWQiOiJlZGdlIiwic3ViIjoidXNlci0xIiwiaWF0IjoxNjk5OTk5OTkwLCJleHAiOjE3MDAwMDAzMDB9.uCs4tIr2GDqYFuEdNPCd5tPIadAmgSUeR_zcFqoC9NY", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2V2aWwiLCJhdWQiOiJlZGdlIiwic3ViIjoidXNlci0xIiwiaWF0IjoxNjk5OTk5OTkwLCJleHAiOjE3MDAwMDAzMDB9.uCs4tIr2GDqYFuEdNPCd5tPIadAmgSUeR_zcFqoC9NY", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2V2aWwiLCJhdWQiOiJlZGdlIiwic3ViIjoidXNlci0xIiwiaWF0IjoxNjk5OTk5OTkwLCJleHAiOjE3MDAwMDAzMDB9.uCs4tIr2GDqYFuEdNPCd5tPIadAmgSUeR_zcFqoC9NY"]
+--- error_code eval
+[403, 403, 403]
+--- error_log
+token refused: 
+
+=== TEST 205: jwt, unknown-kid
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6Im5vcGUifQ.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.eINJ2EE9kJiSAJMJICRuwTsA835RY1SWKcBxUsMCHug", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6Im5vcGUifQ.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.eINJ2EE9kJiSAJMJICRuwTsA835RY1SWKcBxUsMCHug", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6Im5vcGUifQ.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.eINJ2EE9kJiSAJMJICRuwTsA835RY1SWKcBxUsMCHug"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 206: jwt, wrong-key
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.-_IT12wPwYTvIyrHz6oozk7rrXvovjNj1k23WRBa5Wo", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.-_IT12wPwYTvIyrHz6oozk7rrXvovjNj1k23WRBa5Wo", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.-_IT12wPwYTvIyrHz6oozk7rrXvovjNj1k23WRBa5Wo"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 207: jwt, sig-truncated
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.FwDjaHTvcK2WYoWFU0rjAZNFGWaE8E2Tr8JRg-9tT", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.FwDjaHTvcK2WYoWFU0rjAZNFGWaE8E2Tr8JRg-9tT", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.FwDjaHTvcK2WYoWFU0rjAZNFGWaE8E2Tr8JRg-9tT"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 208: jwt, two-segments
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 209: jwt, jwe-header-in-jws
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwia2lkIjoiaHMxIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.C7OlO3G-Cvf6KlQ3ETfk6FkrzV18vKywDG-L2o8d_4s", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwia2lkIjoiaHMxIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.C7OlO3G-Cvf6KlQ3ETfk6FkrzV18vKywDG-L2o8d_4s", "", "Cookie: c=eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwia2lkIjoiaHMxIn0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.C7OlO3G-Cvf6KlQ3ETfk6FkrzV18vKywDG-L2o8d_4s"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 210: jwt, noncanonical-b64
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.FwDjaHTvcK2WYoWFU0rjAZNFGWaE8E2Tr8JRg-9tTRB", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.FwDjaHTvcK2WYoWFU0rjAZNFGWaE8E2Tr8JRg-9tTRB", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.FwDjaHTvcK2WYoWFU0rjAZNFGWaE8E2Tr8JRg-9tTRB"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 211: jwt, es256-der-sig
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImVzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.MEUCIQDSxIntZqOKofR0vMTe16sHtvEP5EK707RoQwJ3K22JGAIgJ7nMrdOTAb3Ausk1-a4Myo9g3ExVMd4pO7n3-A-7c_4", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImVzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.MEUCIQDSxIntZqOKofR0vMTe16sHtvEP5EK707RoQwJ3K22JGAIgJ7nMrdOTAb3Ausk1-a4Myo9g3ExVMd4pO7n3-A-7c_4", "", "Cookie: c=eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImVzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.MEUCIQDSxIntZqOKofR0vMTe16sHtvEP5EK707RoQwJ3K22JGAIgJ7nMrdOTAb3Ausk1-a4Myo9g3ExVMd4pO7n3-A-7c_4"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 212: jwt, crit-unknown
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSIsImNyaXQiOlsieCJdLCJ4IjoxfQ.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.ic0ibPnrJdW5V8P-Zd0avv6PH7zYmejSk6UE40hi7ws", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSIsImNyaXQiOlsieCJdLCJ4IjoxfQ.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.ic0ibPnrJdW5V8P-Zd0avv6PH7zYmejSk6UE40hi7ws", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSIsImNyaXQiOlsieCJdLCJ4IjoxfQ.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.ic0ibPnrJdW5V8P-Zd0avv6PH7zYmejSk6UE40hi7ws"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 213: jwt, embedded-jwk
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InJzMSIsImp3ayI6eyJrdHkiOiJSU0EiLCJuIjoiNnVqLUdzZllZcDZmcTRGRExpekVoNG42NUtjS0N4cUlTcWE4TXBOcU4wRFg3UTd6SEpDc3VIdHc1aVRnZUlwS1BxaldMcl82ZlZTSURhVXVfWmJNODh1bmZKWXRUazdJMVExamNodGtiM2xlUXp5T1VDeTlXb3ROeTZqTjBqeHFYczBhQnltNTRpQUN1Ym5ta015VFZkbzl1NHN3NmZPeS1ySXd5SU41SnZDcEdjM0xfSUcxZEpvTHJRWUpWaEJvb0dnb3FVQ0RvZUhYb2xKY1lrQ1lwTTEyYU5SaW0xREd1RG5BTDdFNHJPb1VUWkZPOE1Gb3o4N1RiMjhQaFpQZllGLW5fNkpJOUpOdFcyamUteENmSGpGcndPTmotS0FacldhUjd3YWt3b0F2VWN1MnJrd1phRXRXZlRKSEJCTlI1MDl5S2N5dVBMUmR1ZGQ1RVJjZk93IiwiZSI6IkFRQUIifX0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.G2CuIPJVtPhCWoC1Mm__LBay7w3NH1FmwV_VRAYmSc29gETaQSzwWQaQbKXur2CrgflalBQraN9lJYYsWvplr13xTj1MEHCcRH7o0t_LOXXqVZlTEzM9lrZl_a0wPYPi40yUt54APK1TnRKXsYuHJv9dtn4dFgTqvXYSB6Fjkcqn-G9QlsrF6bTo_jfbTJPSO9JFLAsBePY3FPAOdTlEnI9tNd9Bkx-RYHji4o_HvwnAUL61T4AH0LZzyioBNy-vpUJeuBjQFIX19XiBFtKoKfRmn9MRUe8lYUyPo-vihFGefTXApj-1zZFKQI5Fj-dFDqKUHiGC8VEmju4pFV8HUQ", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InJzMSIsImp3ayI6eyJrdHkiOiJSU0EiLCJuIjoiNnVqLUdzZllZcDZmcTRGRExpekVoNG42NUtjS0N4cUlTcWE4TXBOcU4wRFg3UTd6SEpDc3VIdHc1aVRnZUlwS1BxaldMcl82ZlZTSURhVXVfWmJNODh1bmZKWXRUazdJMVExamNodGtiM2xlUXp5T1VDeTlXb3ROeTZqTjBqeHFYczBhQnltNTRpQUN1Ym5ta015VFZkbzl1NHN3NmZPeS1ySXd5SU41SnZDcEdjM0xfSUcxZEpvTHJRWUpWaEJvb0dnb3FVQ0RvZUhYb2xKY1lrQ1lwTTEyYU5SaW0xREd1RG5BTDdFNHJPb1VUWkZPOE1Gb3o4N1RiMjhQaFpQZllGLW5fNkpJOUpOdFcyamUteENmSGpGcndPTmotS0FacldhUjd3YWt3b0F2VWN1MnJrd1phRXRXZlRKSEJCTlI1MDl5S2N5dVBMUmR1ZGQ1RVJjZk93IiwiZSI6IkFRQUIifX0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.G2CuIPJVtPhCWoC1Mm__LBay7w3NH1FmwV_VRAYmSc29gETaQSzwWQaQbKXur2CrgflalBQraN9lJYYsWvplr13xTj1MEHCcRH7o0t_LOXXqVZlTEzM9lrZl_a0wPYPi40yUt54APK1TnRKXsYuHJv9dtn4dFgTqvXYSB6Fjkcqn-G9QlsrF6bTo_jfbTJPSO9JFLAsBePY3FPAOdTlEnI9tNd9Bkx-RYHji4o_HvwnAUL61T4AH0LZzyioBNy-vpUJeuBjQFIX19XiBFtKoKfRmn9MRUe8lYUyPo-vihFGefTXApj-1zZFKQI5Fj-dFDqKUHiGC8VEmju4pFV8HUQ", "", "Cookie: c=eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InJzMSIsImp3ayI6eyJrdHkiOiJSU0EiLCJuIjoiNnVqLUdzZllZcDZmcTRGRExpekVoNG42NUtjS0N4cUlTcWE4TXBOcU4wRFg3UTd6SEpDc3VIdHc1aVRnZUlwS1BxaldMcl82ZlZTSURhVXVfWmJNODh1bmZKWXRUazdJMVExamNodGtiM2xlUXp5T1VDeTlXb3ROeTZqTjBqeHFYczBhQnltNTRpQUN1Ym5ta015VFZkbzl1NHN3NmZPeS1ySXd5SU41SnZDcEdjM0xfSUcxZEpvTHJRWUpWaEJvb0dnb3FVQ0RvZUhYb2xKY1lrQ1lwTTEyYU5SaW0xREd1RG5BTDdFNHJPb1VUWkZPOE1Gb3o4N1RiMjhQaFpQZllGLW5fNkpJOUpOdFcyamUteENmSGpGcndPTmotS0FacldhUjd3YWt3b0F2VWN1MnJrd1phRXRXZlRKSEJCTlI1MDl5S2N5dVBMUmR1ZGQ1RVJjZk93IiwiZSI6IkFRQUIifX0.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.G2CuIPJVtPhCWoC1Mm__LBay7w3NH1FmwV_VRAYmSc29gETaQSzwWQaQbKXur2CrgflalBQraN9lJYYsWvplr13xTj1MEHCcRH7o0t_LOXXqVZlTEzM9lrZl_a0wPYPi40yUt54APK1TnRKXsYuHJv9dtn4dFgTqvXYSB6Fjkcqn-G9QlsrF6bTo_jfbTJPSO9JFLAsBePY3FPAOdTlEnI9tNd9Bkx-RYHji4o_HvwnAUL61T4AH0LZzyioBNy-vpUJeuBjQFIX19XiBFtKoKfRmn9MRUe8lYUyPo-vihFGefTXApj-1zZFKQI5Fj-dFDqKUHiGC8VEmju4pFV8HUQ"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 214: jwt, duplicate-claim
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsImV4cCI6MTY5OTk5OTkwMCwiZXhwIjoxNzAwMDAwMzAwfQ.ntX23SFe43pw69wI4PwLRi3gFrzSknc4xBr5_EKIlN4", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsImV4cCI6MTY5OTk5OTkwMCwiZXhwIjoxNzAwMDAwMzAwfQ.ntX23SFe43pw69wI4PwLRi3gFrzSknc4xBr5_EKIlN4", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsImV4cCI6MTY5OTk5OTkwMCwiZXhwIjoxNzAwMDAwMzAwfQ.ntX23SFe43pw69wI4PwLRi3gFrzSknc4xBr5_EKIlN4"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 215: jwt, deep-json
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJhIjpbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW11dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dfQ.bggzbA3G6ZwPQ7WJX9_864dwXdNMR4NslJY7TbZYE5o", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJhIjpbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW11dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dfQ.bggzbA3G6ZwPQ7WJX9_864dwXdNMR4NslJY7TbZYE5o", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJhIjpbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW11dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dXV1dfQ.bggzbA3G6ZwPQ7WJX9_864dwXdNMR4NslJY7TbZYE5o"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 216: jwt, invalid-utf8
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiL__iJ9.SBXC_-0aDTi3v1OkVxPnup83f2Nb_VtoA0W9CvL6-KI", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiL__iJ9.SBXC_-0aDTi3v1OkVxPnup83f2Nb_VtoA0W9CvL6-KI", "", "Cookie: c=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiL__iJ9.SBXC_-0aDTi3v1OkVxPnup83f2Nb_VtoA0W9CvL6-KI"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 
+
+=== TEST 217: jwt, bearer-prefix-left
+--- http_config
+test_clock 1700000000;
+large_client_header_buffers 4 32k;
+token_profile p {
+    format jwt;
+    key id=hs1 file=hs1;
+    key id=rs1 file=rs1 encoding=pem;
+    key id=es1 file=es1 encoding=pem;
+    jwks file=ed1;
+    issuer https://issuer.example;
+    audience edge;
+    from header query=t cookie=c path;
+}
+--- config
+location / { token_auth p; root html; }
+--- user_files
+>>> ../conf/hs1
+0123456789abcdef0123456789abcdef
+>>> ../conf/rs1
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAljgujGDpie5auzAoNcrY
+loU9FTGfTuWrDk8QAv2kCJsCpPNZeM7++yioqywbGDOgY7j6KPYcksD2jg84i+w3
+BQM20cor7u9vedXgfPYtlI5Qi9pnoQevtXr154OFOZC1nYKa9/c2Wi6ckObMtR1y
+hrTp3nSYge76jA2JU7SXdgxyAm6F9Cizbeqftl3ix3mPnNlCxnzDJlmU3IAlcc9V
+UtT3zjxPnyfMV4kIF93n2rTdFj1IGgWtxnVr2DzCjyW7qH4j7mgNyDqGYKEhaqcd
+V4Ca0PKb9Uv0PFCcAx7OA8EBKeoCxwAV1o6mwqft9+Cg73RYKbRmaKrbOw35k2cj
+OQIDAQAB
+-----END PUBLIC KEY-----
+>>> ../conf/es1
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEg5QHiJW0rRiwUapgDYvim9YAielz
+tBto0XdSoFTUhmj0ynQjXNKRzoC2OpvCxLzBPHIjG4OhJ4yW3GLVCgcsKA==
+-----END PUBLIC KEY-----
+>>> ../conf/ed1
+{"kty":"OKP","crv":"Ed25519","kid":"ed1","x":"im3BGpbE4hJnwXf4v_FEqQMdja45pRJcF-n-3XU6kKo"}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v?t=Bearer%20eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.FwDjaHTvcK2WYoWFU0rjAZNFGWaE8E2Tr8JRg-9tTRA", "GET /v"]
+--- more_headers eval
+["Authorization: Bearer Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.FwDjaHTvcK2WYoWFU0rjAZNFGWaE8E2Tr8JRg-9tTRA", "", "Cookie: c=Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImhzMSJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwiYXVkIjoiZWRnZSIsInN1YiI6InVzZXItMSIsImlhdCI6MTY5OTk5OTk5MCwiZXhwIjoxNzAwMDAwMzAwfQ.FwDjaHTvcK2WYoWFU0rjAZNFGWaE8E2Tr8JRg-9tTRA"]
+--- error_code eval
+[401, 401, 401]
+--- error_log
+token refused: 

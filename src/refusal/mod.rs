@@ -24,6 +24,16 @@ pub(crate) fn refuse<'r>(r: Request<'r>, record: &Record<'r>, status: u16) -> Ou
     Outcome::Refused(status)
 }
 
+/// Notes what a refusal with 401 asks for: a token of that scheme, or another one than was presented.
+pub(crate) fn challenge(record: &Record<'_>, scheme: Option<&'static str>, presented: bool) {
+    let challenge = match (scheme, presented) {
+        (None, _) => None,
+        (Some("Bearer"), true) => Some("Bearer error=\"invalid_token\""),
+        (scheme, _) => scheme,
+    };
+    record.refusal.challenge.set(challenge);
+}
+
 /// Says in the error log that a request is refused, or in a dry run would be. Under `satisfy any`
 /// nothing is said before nobody has allowed the request ([`Standing`]).
 pub(crate) fn log<'r>(r: Request<'r>, record: &Record<'r>, level: Level, text: &dyn Display) {
@@ -171,5 +181,8 @@ pub(crate) fn keep_out_of_caches(r: Request<'_>) {
     if refusal.status.get() != 0 {
         // Without memory the refusal goes out as it is.
         let _ = r.set_cache_control(b"no-store");
+        if let Some(challenge) = refusal.challenge.get().filter(|_| r.status() == 401) {
+            let _ = r.add_challenge(challenge.as_bytes());
+        }
     }
 }

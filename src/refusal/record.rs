@@ -9,6 +9,8 @@ use std::cell::Cell;
 #[derive(Default)]
 pub(crate) struct Refusal<'r> {
     pub(super) status: Cell<u16>,
+    /// What a refusal with 401 asks for.
+    pub(super) challenge: Cell<Option<&'static str>>,
     /// What the error log has about it or is to have, the newest line first.
     pub(super) lines: Cell<Option<&'r KeptLine<'r>>>,
     /// What is to be counted, the newest first.

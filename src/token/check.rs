@@ -11,14 +11,14 @@ use crate::words::set_once;
 use crate::{Gatehouse, refusal};
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Conf, Error, Level, Outcome, Phase, Request, ffi::process};
-use gatehouse_token::{HttpStatuses, Reason};
+use gatehouse_token::{Checked, HttpStatuses, Reason};
 use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
 /// The verdict of a profile on the request as received, made at most once after realip.
 pub(super) fn judge<'r>(
-    record: &Record<'r>,
+    record: &'r Record<'r>,
     r: Request<'r>,
     index: usize,
     early: bool,
@@ -38,20 +38,32 @@ pub(super) fn judge<'r>(
         lacks: Cell::new(None),
         failed: Cell::new(false),
     };
-    let verdict = named.profile.verify(&view, process::now());
-    if view.failed.get() {
-        return None;
-    }
+    // What a document claims is read later: it lives as long as what it was read from.
+    let (checked, lacks) = if named.profile.has_claims() {
+        look(named, r.place(view)?)
+    } else {
+        let (checked, lacks) = look(named, &view);
+        (checked.map(Checked::without_claims), lacks)
+    };
+    let checked = checked?;
     let judged = r.place(CachedVerdict {
         profile: index,
-        verdict,
-        lacks: view.lacks.get(),
+        verdict: checked.verdict,
+        claims: checked.claims,
+        lacks,
         early,
         counted: Cell::default(),
         previous: record.verdicts.get(),
     })?;
     record.verdicts.set(Some(judged));
     Some(judged)
+}
+
+/// Verifies; None when a key could not be looked for, or memory is short.
+fn look<'v>(named: &'v Named, view: &'v View<'_, '_>) -> (Option<Checked<'v>>, Option<Lacking>) {
+    let checked = named.profile.check(view, process::now());
+    let checked = Some(checked).filter(|_| !view.failed.get());
+    (checked, view.lacks.get())
 }
 
 /// Puts the location that is being read under a profile for a directive of another family, which asks for the verdict
@@ -103,11 +115,21 @@ impl Handler for Access {
 
     fn run(r: Request<'_>) -> Outcome<'_> {
         match profile_of(r) {
+            Ok(Some(_)) if is_preflight(r) => Outcome::Declined,
             Ok(Some(index)) if r.is_main() => enforce(r, index).unwrap_or(Outcome::Failed),
             Ok(_) => Outcome::Declined,
             Err(()) => Outcome::Failed,
         }
     }
+}
+
+/// Whether a request is a browser's question whether it may ask (CORS, in the Fetch standard), which never carries a token,
+/// and its location lets those pass.
+fn is_preflight(r: Request<'_>) -> bool {
+    r.loc::<Gatehouse>().token.pass_preflight == Some(true)
+        && r.method() == b"OPTIONS"
+        && r.header(b"Origin").is_some()
+        && r.header(b"Access-Control-Request-Method").is_some()
 }
 
 fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
@@ -143,6 +165,7 @@ fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
                 Some(statuses) => statuses.http_status(reason, own),
                 None => HttpStatuses::default().http_status(reason, own),
             };
+            refusal::challenge(all, named.profile.challenge(), reason != Reason::Missing);
             return Some(refusal::refuse(r, all, status));
         }
     } else {

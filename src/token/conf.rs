@@ -1,10 +1,10 @@
 //! What the configuration says about tokens.
 
-use crate::choice::{Choice, Names};
+use crate::choice::{Choice, NameUse, Names};
 use crate::lender::Lender;
 use gatehouse_nginx::http::variable::Index;
 use gatehouse_nginx::{ConfLine, Counters, Expression, Level};
-use gatehouse_token::{HttpStatuses, Profile};
+use gatehouse_token::{ClaimPath, HttpStatuses, Profile};
 use std::rc::Rc;
 
 /// `http`: the profiles, and the lines that name them.
@@ -14,10 +14,18 @@ pub(crate) struct Main {
     pub(super) names: Names,
     /// What all servers strip together, for requests that end before they have named their host.
     pub(super) every_server: Srv,
+    /// The variables of claims, in the order of their numbers.
+    pub(super) claims: Vec<Claim>,
     /// The variables of which nginx keeps copies that stripping makes wrong.
     pub(super) remembered: Vec<Index>,
     /// These, and the variables that the configuration computes from others: what a message is evaluated anew with.
     pub(super) anew: Vec<Index>,
+}
+
+/// A `token_claim` directive.
+pub(super) struct Claim {
+    pub(super) profile: Rc<NameUse>,
+    pub(super) path: ClaimPath,
 }
 
 /// A profile as the requests use it.
@@ -49,6 +57,8 @@ pub(crate) struct Loc {
     pub(super) statuses: Option<Rc<HttpStatuses>>,
     pub(super) strip: Option<bool>,
     pub(super) log_level: Option<Level>,
+    /// Whether a browser's preflight passes without a token.
+    pub(super) pass_preflight: Option<bool>,
 }
 
 /// `server`.

@@ -2,6 +2,7 @@
 
 mod block;
 mod check;
+mod claim;
 mod conf;
 mod counters;
 mod path;
@@ -21,6 +22,7 @@ use crate::choice::{Choice, NameUse};
 use crate::family::Family;
 use crate::words::{set_flag, set_log_level, set_once};
 use check::{Access, PostRead};
+use gatehouse_base::words;
 use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Index;
 use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level, Merging};
@@ -109,6 +111,24 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
         set: |cf| set_flag(cf, |loc| &mut loc.token.strip),
     },
     Directive {
+        name: c"token_auth_preflight",
+        syntax: "check | pass",
+        default: Some("check"),
+        contexts: Contexts::ANY,
+        args: Args::Exactly(1),
+        text: include_str!("docs/token_auth_preflight.md"),
+        set: set_preflight,
+    },
+    Directive {
+        name: c"token_claim",
+        syntax: "$variable profile path",
+        default: None,
+        contexts: Contexts::MAIN,
+        args: Args::Exactly(3),
+        text: include_str!("docs/token_claim.md"),
+        set: claim::set,
+    },
+    Directive {
         name: c"token_auth_log_level",
         syntax: "info | notice | warn | error",
         default: Some("error"),
@@ -131,6 +151,19 @@ fn set_statuses(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     set_once(cf, |loc| &mut loc.token.statuses, Rc::new(statuses))
 }
 
+fn set_preflight(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
+    let word = cf.words()?.pop().unwrap_or_default();
+    let pass = match word.as_str() {
+        "pass" => true,
+        "check" => false,
+        _ => {
+            let text = words::invalid(&word, "token_auth_preflight", ["check", "pass"]);
+            return Err(Error::new(text));
+        }
+    };
+    set_once(cf, |loc| &mut loc.token.pass_preflight, pass)
+}
+
 /// Takes over what this level of a server does not say.
 fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
     child.auth = child.auth.take().or_else(|| parent.auth.clone());
@@ -138,6 +171,7 @@ fn merge(cf: &mut Merging<'_, Gatehouse>, parent: &Loc, child: &mut Loc) {
     child.statuses = child.statuses.take().or_else(|| parent.statuses.clone());
     child.strip = child.strip.or(parent.strip);
     child.log_level = child.log_level.or(parent.log_level);
+    child.pass_preflight = child.pass_preflight.or(parent.pass_preflight);
     cf.srv().token.note(child);
     cf.main().token.every_server.note(child);
 }
@@ -167,6 +201,7 @@ fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     find_lenders(cf.main())?;
     let main = &cf.main().token;
     main.names.find_all("token_profile")?;
+    claim::complete(main)?;
     let has_profiles = main.in_use();
     let is_open = |used: &&Rc<NameUse>| {
         let named = main.profiles.get(used.index.get());

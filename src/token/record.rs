@@ -2,6 +2,7 @@
 
 use super::conf::Loc;
 use super::saved::SavedLines;
+use gatehouse_base::json::Value;
 use gatehouse_nginx::Request;
 use gatehouse_token::{BadKey, Verdict, normal, strip as bytes};
 use std::cell::Cell;
@@ -38,6 +39,8 @@ pub(super) struct AsReceived<'r> {
 pub(super) struct CachedVerdict<'r> {
     pub(super) profile: usize,
     pub(super) verdict: Verdict,
+    /// All that a valid token claims, where that is a document.
+    pub(super) claims: Option<Value<'r>>,
     /// The first key of the request's route that was wanted and could not be used.
     pub(super) lacks: Option<Lacking>,
     /// It was made before the access phase, when realip may still change the client's address.

@@ -10,9 +10,10 @@ use crate::keys::{Key, KeyEncoding, Secret};
 use crate::location::{Carriers, LocationWord, TokenLocation};
 use crate::names::Names;
 use crate::profile::Profile;
-use crate::scheme::{Carrier, Scheme, VerifierConfig};
+use crate::scheme::{Carrier, Scheme, SchemeOption, VerifierConfig};
 use crate::schemes::SCHEMES;
-use crate::words::{Host, Settings, WORDS, Word};
+use crate::settings::Settings;
+use crate::words::{Host, WORDS, Word};
 
 /// The lines of a `token_profile` block as they are read, in any order.
 ///
@@ -138,7 +139,8 @@ impl ProfileBuilder {
             .map(|line| line.encoding.unwrap_or(scheme.key_encoding))
             .collect();
         let mut terms = settings.terms;
-        terms.require_exp = scheme.always_expires || settings.require_exp == Some(true);
+        let asked = settings.require_exp.unwrap_or(scheme.requires_exp);
+        terms.require_exp = scheme.always_expires || asked;
         let locations = locations(settings.from, scheme)?;
         if settings.options.encoding == Some(Encoding::Base64)
             && locations.contains(&TokenLocation::Path)
@@ -199,6 +201,16 @@ impl ProfileBuilder {
                 "has {article} \"{word}\", format \"{name}\" takes none"
             )));
         }
+        // Where the default is a hash, it takes a hash.
+        let hashes = |one: &&SchemeOption| one.word == "algorithm" && one.default != Some("");
+        let takes_hash = scheme.options.iter().any(|one| hashes(&one));
+        let options = &self.settings.options;
+        let has_hash = options.algorithm.is_some() || options.ed25519;
+        if self.given.contains(&"algorithm") && has_hash != takes_hash {
+            let text =
+                format!("format \"{name}\" takes no such algorithm as in \"algorithm\" directive");
+            return Err(Error::about("algorithm", text));
+        }
         if !self.settings.route_keys.is_empty() && !scheme.route_keys {
             return Err(Error::new(format!(
                 "has a \"key\" with \"table\", format \"{name}\" takes none"
@@ -230,7 +242,8 @@ impl ProfileBuilder {
                     "has no \"{word}\", format \"{name}\" needs one"
                 )));
             };
-            if let Some(row) = WORDS.iter().find(|row| row.name == word) {
+            let row = WORDS.iter().find(|row| row.name == word);
+            if let Some(row) = row.filter(|_| !default.is_empty()) {
                 (row.parse)(&mut self.settings, &[default], &NoHost)?;
             }
         }
@@ -254,16 +267,13 @@ fn locations(words: Vec<LocationWord>, scheme: &Scheme) -> Result<Vec<TokenLocat
 }
 
 fn decoded_keys(settings: &Settings, scheme: &Scheme) -> Result<Vec<Key>, Error> {
-    let keys = settings.keys.iter().map(|key| {
-        let encoding = key.encoding.unwrap_or(scheme.key_encoding);
-        let secret = encoding.decode_file(key.bytes.as_bytes());
-        let secret = secret.map_err(|fault| format!("has a bad key: {} {fault}", key.source))?;
-        Ok(Key {
-            id: key.id.clone(),
-            secret,
-        })
-    });
-    keys.collect()
+    let mut keys = Vec::new();
+    for file in &settings.keys {
+        let encoding = file.encoding.unwrap_or(scheme.key_encoding);
+        let found = Key::read(file.bytes.as_bytes(), encoding, file.id.as_deref());
+        keys.extend(found.map_err(|fault| format!("has a bad key: {} {fault}", file.source))?);
+    }
+    Ok(keys)
 }
 
 /// Defaults ask nothing of a host; their times are numbers of seconds.

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
+use gatehouse_base::json::Value;
 use ipnet::IpNet;
 
 use crate::reason::Reason;
 use crate::request::RequestView;
+use crate::rules::Rule;
 use crate::text::Text;
 
 /// What an authentic token says about who may use it, when and for what. A verifier fills in what its
@@ -16,12 +18,16 @@ pub(crate) struct Claims<'r> {
     pub(crate) key: usize,
     /// The last second at which it is good, since the epoch.
     pub(crate) expires: Option<i64>,
+    /// Whether that second is the first one at which it is no longer good.
+    pub(crate) ends: bool,
     /// The first second at which it is good.
     pub(crate) not_before: Option<i64>,
     /// The addresses it is good for: addresses and networks (`192.0.2.0/24`) with commas between.
     pub(crate) addresses: Option<Text<'r>>,
     /// The paths it is good for.
     pub(crate) paths: Option<Paths<'r>>,
+    /// All that it claims, where that is a document.
+    pub(crate) document: Option<Value<'r>>,
 }
 
 /// The paths a token is good for. They are compared with the path that is served, decoded.
@@ -67,7 +73,7 @@ pub(crate) enum AddressBinding {
 }
 
 /// What a profile asks of claims.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
     /// How long a token is accepted after its expiry and before its beginning, in seconds.
     pub(crate) leeway_s: i64,
@@ -75,6 +81,8 @@ pub(crate) struct Terms {
     pub(crate) require_exp: bool,
     /// How addresses are compared.
     pub(crate) binding: AddressBinding,
+    /// What must hold for the document.
+    pub(crate) rules: Vec<Rule>,
 }
 
 impl Claims<'_> {
@@ -87,11 +95,14 @@ impl Claims<'_> {
         now: i64,
     ) -> Result<(), Reason> {
         match self.expires {
-            Some(expires) if now > expires.saturating_add(terms.leeway_s) => {
-                return Err(Reason::Expired);
+            Some(expires) => {
+                let end = expires.saturating_add(terms.leeway_s);
+                if now > end || (self.ends && now == end) {
+                    return Err(Reason::Expired);
+                }
             }
             None if terms.require_exp => return Err(Reason::Malformed),
-            _ => {}
+            None => {}
         }
         if self
             .not_before
@@ -109,6 +120,10 @@ impl Claims<'_> {
             if !request.path().is_some_and(admits) {
                 return Err(Reason::WrongPath);
             }
+        }
+        let holds = |rule: &Rule| self.document.is_some_and(|all| rule.holds(all));
+        if !terms.rules.iter().all(holds) {
+            return Err(Reason::Forbidden);
         }
         Ok(())
     }

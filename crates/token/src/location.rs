@@ -73,7 +73,13 @@ impl LocationWord {
         let names = |name: fn(&Carrier) -> Option<&'static str>| match &self.names {
             Some(names) if names.count() > scheme.carriers.len() => Err(invalid_names(&self.text)),
             Some(names) => Ok(names.clone()),
-            None => Ok(Names::new(scheme.carriers.iter().map_while(name))),
+            None => {
+                let names = Names::new(scheme.carriers.iter().map_while(name));
+                let has_names = names.count() > 0;
+                has_names
+                    .then_some(names)
+                    .ok_or_else(|| self.lacks_names(scheme))
+            }
         };
         Ok(match self.kind {
             Kind::Query => TokenLocation::Query(names(|carrier| carrier.query)?),
@@ -82,6 +88,14 @@ impl LocationWord {
             Kind::Path if scheme.path.is_none() => return Err(no_path(scheme)),
             Kind::Path => TokenLocation::Path,
         })
+    }
+
+    fn lacks_names(&self, scheme: &Scheme) -> Error {
+        let (word, name) = (&self.text, scheme.name);
+        let text = format!(
+            "\"{word}\" in \"from\" directive needs a name, as in \"{word}=token\": format \"{name}\" has none"
+        );
+        Error::about("from", text)
     }
 
     /// Whether it is the same location, whatever the names.
@@ -169,7 +183,10 @@ impl TokenLocation {
                 (names, read_lines(names, scheme.repeated, value, token))
             }
             Self::Header(names) => {
-                let value = |name: &str, n| request.header(name, n);
+                let value = |name: &str, n| {
+                    let value = request.header(name, n)?;
+                    verifier.of_header(name, value)
+                };
                 (names, read_lines(names, scheme.repeated, value, token))
             }
             Self::Path => {

@@ -15,48 +15,7 @@ use crate::request::{MAX_TARGET, Presented, RequestView, SignedUrl};
 use crate::scheme::{Doubt, Options, Scheme, Signing, Verifier};
 use crate::strip;
 use crate::text::Text;
-
-/// What became of a request's token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// Why it is refused; `None` for a valid token.
-    pub refused: Option<Reason>,
-    /// The index of the key that verified the MAC; `None` when none did.
-    pub key: Option<usize>,
-    /// The expiry in seconds since the epoch, from an authentic token only.
-    pub expires: Option<i64>,
-    /// The index in [`Profile::locations`] of the location that decided.
-    pub location: Option<usize>,
-}
-
-impl Verdict {
-    const MISSING: Self = Self::refused(Reason::Missing);
-    const OPEN: Self = Self {
-        refused: None,
-        key: None,
-        expires: None,
-        location: None,
-    };
-
-    const fn refused(reason: Reason) -> Self {
-        Self {
-            refused: Some(reason),
-            key: None,
-            expires: None,
-            location: None,
-        }
-    }
-
-    /// Whether the request may go on.
-    pub fn is_ok(&self) -> bool {
-        self.refused.is_none()
-    }
-
-    /// `ok`, or the reason of the refusal.
-    pub fn as_str(&self) -> &'static str {
-        self.refused.map_or("ok", Reason::as_str)
-    }
-}
+use crate::verdict::{Checked, Verdict};
 
 /// What one location of a request holds.
 pub struct Finding<'a> {
@@ -141,29 +100,31 @@ impl Profile {
     /// Checks a request at the time `now` (seconds since the epoch): the first valid token wins, else the
     /// reason of the first location that has one. A profile without tokens lets every request in.
     pub fn verify(&self, request: &dyn RequestView, now: i64) -> Verdict {
+        self.check(request, now).verdict
+    }
+
+    /// The same, with what the token claims.
+    pub fn check<'r>(&'r self, request: &'r dyn RequestView, now: i64) -> Checked<'r> {
         // As `findings`, but nothing is kept of a location except the verdict.
         let mut first = None;
         for (index, location) in self.locations.iter().enumerate() {
             let mut token = Presented::new();
-            let verdict = match self.find(location, request, &mut token) {
+            let mut checked = match self.find(location, request, &mut token) {
                 Ok(false) => continue,
                 Ok(true) => self.judge(&token, request, now),
-                Err(_) => Verdict::refused(Reason::Malformed),
+                Err(_) => Checked::of(Verdict::refused(Reason::Malformed)),
             };
-            let verdict = Verdict {
-                location: Some(index),
-                ..verdict
-            };
-            if verdict.is_ok() {
-                return verdict;
+            checked.verdict.location = Some(index);
+            if checked.verdict.is_ok() {
+                return checked;
             }
-            first.get_or_insert(verdict);
+            first.get_or_insert(checked.verdict);
         }
-        first.unwrap_or(if self.scheme.has_tokens() {
+        Checked::of(first.unwrap_or(if self.scheme.has_tokens() {
             Verdict::MISSING
         } else {
             Verdict::OPEN
-        })
+        }))
     }
 
     /// What each location that has a token holds and what is to be said about it, in order, each as if
@@ -179,7 +140,7 @@ impl Profile {
             let (presented, verdict) = match self.find(location, request, &mut token) {
                 Ok(false) => return None,
                 Ok(true) => {
-                    let verdict = self.judge(&token, request, now);
+                    let verdict = self.judge(&token, request, now).verdict;
                     (Ok(token), verdict)
                 }
                 Err(why) => (Err(why), Verdict::refused(Reason::Malformed)),
@@ -207,23 +168,35 @@ impl Profile {
         location.find(request, self.scheme, &*self.verifier, token)
     }
 
-    fn judge(&self, token: &Presented<'_>, request: &dyn RequestView, now: i64) -> Verdict {
+    fn judge<'r>(
+        &self,
+        token: &Presented<'r>,
+        request: &'r dyn RequestView,
+        now: i64,
+    ) -> Checked<'r> {
         let lacks_expiry = self.terms.require_exp
             && self
                 .expiry_carrier
                 .is_some_and(|carrier| token.value(carrier).is_none());
-        if lacks_expiry || token.is_overlong() || request.target().len() > MAX_TARGET {
-            return Verdict::refused(Reason::Malformed);
+        if lacks_expiry
+            || token.is_longer(self.verifier.longest())
+            || request.target().len() > MAX_TARGET
+        {
+            return Checked::of(Verdict::refused(Reason::Malformed));
         }
         let mut claims = Claims::default();
         if let Err(reason) = self.verifier.verify(token, request, &mut claims) {
-            return Verdict::refused(reason);
+            return Checked::of(Verdict::refused(reason));
         }
-        Verdict {
-            refused: claims.judge(&self.terms, request, now).err(),
-            key: Some(claims.key),
-            expires: claims.expires,
-            location: None,
+        let refused = claims.judge(&self.terms, request, now).err();
+        Checked {
+            verdict: Verdict {
+                refused,
+                key: Some(claims.key),
+                expires: claims.expires,
+                location: None,
+            },
+            claims: claims.document.filter(|_| refused.is_none()),
         }
     }
 
@@ -381,6 +354,31 @@ impl Profile {
     /// all the same.
     pub fn signs_expiry(&self) -> bool {
         self.verifier.signs_expiry()
+    }
+
+    /// The last second at which a token is good that is signed with this expiry.
+    pub fn last_second(&self, expires: i64) -> i64 {
+        self.verifier.last_second(expires)
+    }
+
+    /// The scheme of `WWW-Authenticate` that a refusal with 401 asks for.
+    pub fn challenge(&self) -> Option<&'static str> {
+        self.verifier.challenge()
+    }
+
+    /// A header's value that carries a token's value.
+    pub fn in_header(&self, name: &str, value: &str) -> String {
+        match self.challenge() {
+            Some(scheme) if name.eq_ignore_ascii_case("Authorization") => {
+                format!("{scheme} {value}")
+            }
+            _ => value.to_owned(),
+        }
+    }
+
+    /// Whether its tokens carry a document of claims, [`Checked::claims`].
+    pub fn has_claims(&self) -> bool {
+        self.verifier.has_document()
     }
 
     /// What the author of the block may not have meant.

@@ -24,6 +24,9 @@ pub fn reference() -> String {
                 "{strict}",
                 &names_of(|one| one.repeated == Repeated::Malformed),
             )
+            .replace("{public}", &names_of(|one| one.takes("jwks")))
+            .replace("{hashes}", &hashes())
+            .replace("{requiring}", &names_of(|one| one.requires_exp))
             .replace("{expiring}", &names_of(|one| one.always_expires))
             .replace("{claiming}", &names_of(|one| one.claims_address));
         let text = text.replace('\n', "\n  ");
@@ -38,6 +41,17 @@ fn names_of(holds: impl Fn(&Scheme) -> bool) -> String {
     let names = SCHEMES.iter().filter(|scheme| holds(scheme));
     let names: Vec<String> = names.map(|scheme| format!("`{}`", scheme.name)).collect();
     names.join(", ")
+}
+
+/// The default hash of each scheme that has one.
+fn hashes() -> String {
+    let default = |scheme: &Scheme| {
+        let mut options = scheme.options.iter();
+        let hash = options.find(|one| one.word == "algorithm")?.default?;
+        (!hash.is_empty()).then(|| format!("`{hash}` for `{}`", scheme.name))
+    };
+    let all = SCHEMES.iter().filter_map(default);
+    all.collect::<Vec<_>>().join(", ")
 }
 
 /// The names of each scheme's own.

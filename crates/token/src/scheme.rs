@@ -8,10 +8,11 @@ use gatehouse_base::words;
 
 use crate::claims::{AddressBinding, Claims};
 use crate::error::Error;
+use crate::jose;
 use crate::keys::{Key, KeyEncoding, RouteKeys, Secret};
 use crate::names::Names;
 use crate::reason::Reason;
-use crate::request::{Presented, RequestView, SignedUrl};
+use crate::request::{MAX_TOKEN, Presented, RequestView, SignedUrl};
 
 /// One token format.
 #[derive(Clone, Copy)]
@@ -21,7 +22,7 @@ pub struct Scheme {
     /// The values a token consists of; the first is the one by which it is found. At most
     /// [`MAX_CARRIERS`](crate::MAX_CARRIERS). None: there are no tokens, and every request is let in.
     pub carriers: &'static [Carrier],
-    /// How many of them, counted from the first, a single value may hold with commas between.
+    /// How many of the carriers, counted from the first, a single value may hold with commas between.
     pub joined: usize,
     /// What the signer's own edge does about a name that comes several times.
     pub repeated: Repeated,
@@ -33,6 +34,8 @@ pub struct Scheme {
     pub route_keys: bool,
     /// Whether every token of this scheme carries an expiry.
     pub always_expires: bool,
+    /// Whether a token needs an expiry unless the profile says `require_exp off`.
+    pub requires_exp: bool,
     /// Whether a token may carry the client's address as a claim (one that is only hashed is none).
     pub claims_address: bool,
     /// The answers to refusals that are not 403 by default.
@@ -72,6 +75,7 @@ impl Scheme {
         key_encoding: KeyEncoding::Text,
         route_keys: false,
         always_expires: true,
+        requires_exp: false,
         claims_address: false,
         statuses: &[],
         places: &["query", "cookie", "header"],
@@ -153,7 +157,7 @@ impl Carrier {
 pub struct SchemeOption {
     /// The word, a row of [`WORDS`](crate::WORDS).
     pub word: &'static str,
-    /// Its value when it is not given; none: it must be given.
+    /// Its value when it is not given, nothing when that is empty; none: it must be given.
     pub default: Option<&'static str>,
 }
 
@@ -185,6 +189,12 @@ pub(crate) struct Options {
     pub(crate) ed25519: bool,
     /// How long a token is good whose signer says when it was made, in seconds.
     pub(crate) lifetime_s: i64,
+    /// The algorithms that keys may be used with.
+    pub(crate) algorithms: Vec<jose::Algorithm>,
+    /// Who may have made a token.
+    pub(crate) issuer: Vec<String>,
+    /// Whom a token must be for.
+    pub(crate) audience: Vec<String>,
 }
 
 impl Options {
@@ -307,6 +317,32 @@ pub(crate) trait Verifier: Send + Sync {
     /// What the author of the profile may not have meant.
     fn doubts(&self) -> Vec<Doubt> {
         Vec::new()
+    }
+
+    /// The part of a header's value that may be a token; None when this header holds something else.
+    fn of_header<'a>(&self, name: &str, value: &'a [u8]) -> Option<&'a [u8]> {
+        let _ = name;
+        Some(value)
+    }
+
+    /// The most bytes of a token's value.
+    fn longest(&self) -> usize {
+        MAX_TOKEN
+    }
+
+    /// The last second at which a token is good that is signed with this expiry.
+    fn last_second(&self, expires: i64) -> i64 {
+        expires
+    }
+
+    /// The scheme of `WWW-Authenticate` (RFC 9110 section 11.6.1) that a refusal with 401 asks for.
+    fn challenge(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether tokens carry a document of claims.
+    fn has_document(&self) -> bool {
+        false
     }
 }
 

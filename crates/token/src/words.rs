@@ -1,11 +1,13 @@
 //! The words of a `token_profile` block, a row each, like directives.
 
-use crate::claims::{AddressBinding, Terms};
+use crate::claims::AddressBinding;
 use crate::error::Error;
-use crate::keys::{KeyEncoding, RouteKey, Secret};
+use crate::jose;
+use crate::keys::{RouteKey, Secret};
 use crate::location::LocationWord;
-use crate::scheme::{Options, Scheme};
+use crate::rules::Rule;
 use crate::schemes::{SCHEMES, scheme};
+use crate::settings::Settings;
 use gatehouse_base::digest::Algorithm;
 use gatehouse_base::encoding::Encoding;
 use gatehouse_base::words;
@@ -89,7 +91,7 @@ pub static WORDS: &[Word] = &[
         args: Arity::Any,
         repeated: true,
         syntax: || {
-            "[id=ID] (file=PATH | table=TABLE name=NAME) [encoding=text|hex|base64|base64url]"
+            "[id=ID] (file=PATH | table=TABLE name=NAME) [encoding=text|hex|base64|base64url|pem|jwks]"
                 .to_owned()
         },
         text: include_str!("words/key.md"),
@@ -130,27 +132,18 @@ pub static WORDS: &[Word] = &[
     },
     Word {
         name: "algorithm",
-        args: Arity::One,
+        args: Arity::Some,
         repeated: false,
         syntax: || {
-            let all: Vec<_> = algorithms().chain([ED25519]).collect();
-            all.join(" | ")
+            let hashes = algorithms()
+                .chain([ED25519])
+                .collect::<Vec<_>>()
+                .join(" | ");
+            let of_jwt = jose::ALGORITHMS.map(|row| row.0).join(" | ");
+            format!("{hashes}; {of_jwt} …")
         },
         text: include_str!("words/algorithm.md"),
-        parse: |settings, words, _| {
-            // As lighttpd calls them.
-            let name = first(words).trim_start_matches("hmac-");
-            settings.options.ed25519 = name == ED25519;
-            if settings.options.ed25519 {
-                return Ok(());
-            }
-            let known = algorithms().any(|one| one == name);
-            let found = Algorithm::parse(name).filter(|_| known);
-            let legal = algorithms().chain([ED25519]);
-            let unknown = || words::unknown("algorithm", name, "algorithm", legal);
-            settings.options.algorithm = Some(found.ok_or_else(unknown)?);
-            Ok(())
-        },
+        parse: algorithm,
     },
     Word {
         name: "encoding",
@@ -163,6 +156,56 @@ pub static WORDS: &[Word] = &[
             let legal = Encoding::ALL.map(|row| row.0);
             let unknown = || words::unknown("encoding", name, "encoding", legal);
             settings.options.encoding = Some(Encoding::parse(name).ok_or_else(unknown)?);
+            Ok(())
+        },
+    },
+    Word {
+        name: "jwks",
+        args: Arity::One,
+        repeated: true,
+        syntax: || "file=PATH".to_owned(),
+        text: include_str!("words/jwks.md"),
+        parse: |settings, words, host| {
+            let word = first(words);
+            let path = word.strip_prefix("file=").filter(|path| !path.is_empty());
+            let path =
+                path.ok_or_else(|| format!("invalid parameter \"{word}\" in \"jwks\" directive"))?;
+            let (source, bytes) = host.key_file(path)?;
+            settings.add_key(source, None, bytes, Some("jwks"))
+        },
+    },
+    Word {
+        name: "issuer",
+        args: Arity::Some,
+        repeated: false,
+        syntax: || "name …".to_owned(),
+        text: include_str!("words/issuer.md"),
+        parse: |settings, words, _| {
+            settings.options.issuer = words.iter().map(|&word| word.to_owned()).collect();
+            settings.terms.rules.push(Rule::issuer(words));
+            Ok(())
+        },
+    },
+    Word {
+        name: "audience",
+        args: Arity::Some,
+        repeated: false,
+        syntax: || "name …".to_owned(),
+        text: include_str!("words/audience.md"),
+        parse: |settings, words, _| {
+            settings.options.audience = words.iter().map(|&word| word.to_owned()).collect();
+            settings.terms.rules.push(Rule::audience(words));
+            Ok(())
+        },
+    },
+    Word {
+        name: "require",
+        args: Arity::Some,
+        repeated: true,
+        syntax: || "path [not] = | in | contains | exists [value …]".to_owned(),
+        text: include_str!("words/require.md"),
+        parse: |settings, words, _| {
+            settings.terms.rules.push(Rule::parse(words)?);
             Ok(())
         },
     },
@@ -254,34 +297,6 @@ pub static WORDS: &[Word] = &[
     },
 ];
 
-/// What the lines of a block have said.
-#[derive(Default)]
-pub(crate) struct Settings {
-    pub(crate) scheme: Option<&'static Scheme>,
-    pub(crate) keys: Vec<KeyFile>,
-    pub(crate) route_keys: Vec<RouteKeyLine>,
-    pub(crate) from: Vec<LocationWord>,
-    pub(crate) terms: Terms,
-    pub(crate) bind_ip: Option<AddressBinding>,
-    pub(crate) require_exp: Option<bool>,
-    pub(crate) options: Options,
-}
-
-/// A `key` line; the file is decoded when the scheme is known.
-pub(crate) struct KeyFile {
-    pub(crate) source: String,
-    pub(crate) id: Option<String>,
-    pub(crate) bytes: Secret,
-    pub(crate) encoding: Option<KeyEncoding>,
-}
-
-/// A `key` line about the keys of routes.
-pub(crate) struct RouteKeyLine {
-    pub(crate) key: RouteKey,
-    pub(crate) id: Option<String>,
-    pub(crate) encoding: Option<KeyEncoding>,
-}
-
 fn first<'w>(words: &[&'w str]) -> &'w str {
     words.first().copied().unwrap_or_default()
 }
@@ -302,6 +317,38 @@ fn seconds(name: &str, word: &str, host: &dyn Host) -> Result<i64, Error> {
 }
 
 const ED25519: &str = "ed25519";
+
+/// `algorithm HASH`, or `algorithm ALG …` where keys may be used with several.
+fn algorithm(settings: &mut Settings, words: &[&str], _: &dyn Host) -> Result<(), Error> {
+    settings.options.ed25519 = words == [ED25519];
+    if settings.options.ed25519 {
+        return Ok(());
+    }
+    for name in words {
+        // As lighttpd calls them.
+        let hash = name.trim_start_matches("hmac-");
+        let hash = Algorithm::parse(hash).filter(|_| algorithms().any(|one| one == hash));
+        let of_keys = &mut settings.options.algorithms;
+        match (hash, jose::Algorithm::parse(name)) {
+            (Some(hash), _) if words.len() == 1 => settings.options.algorithm = Some(hash),
+            (None, Some(found)) if of_keys.contains(&found) => {
+                return Err(words::duplicate(name, "algorithm").into());
+            }
+            (None, Some(found)) => of_keys.push(found),
+            (Some(_), _) => {
+                let text = "invalid number of arguments in \"algorithm\" directive";
+                return Err(Error::new(text));
+            }
+            (None, None) => {
+                let legal = algorithms()
+                    .chain([ED25519])
+                    .chain(jose::ALGORITHMS.map(|row| row.0));
+                return Err(words::unknown("algorithm", name, "algorithm", legal).into());
+            }
+        }
+    }
+    Ok(())
+}
 
 /// The hashes that make a MAC.
 fn algorithms() -> impl Iterator<Item = &'static str> {
@@ -394,73 +441,4 @@ fn key(settings: &mut Settings, words: &[&str], host: &dyn Host) -> Result<(), E
         )),
         _ => Err(Error::new("\"key\" takes one of \"file\" and \"table\"")),
     }
-}
-
-impl Settings {
-    /// Errors about the bytes call them `source`.
-    pub(crate) fn add_key(
-        &mut self,
-        source: String,
-        id: Option<&str>,
-        bytes: Secret,
-        encoding: Option<&str>,
-    ) -> Result<(), Error> {
-        self.refuse_id(id)?;
-        let encoding = key_encoding(encoding)?;
-        // Whatever the scheme's own encoding will be, emptiness and the given encoding are known now.
-        let decoded = encoding
-            .unwrap_or(KeyEncoding::Text)
-            .decode_file(bytes.as_bytes());
-        decoded.map_err(|fault| format!("{source} {fault} in \"key\" directive"))?;
-        self.keys.push(KeyFile {
-            source,
-            id: id.map(str::to_owned),
-            bytes,
-            encoding,
-        });
-        Ok(())
-    }
-
-    fn add_route_key(
-        &mut self,
-        key: RouteKey,
-        id: Option<&str>,
-        encoding: Option<&str>,
-    ) -> Result<(), Error> {
-        self.refuse_id(id)?;
-        self.route_keys.push(RouteKeyLine {
-            key,
-            id: id.map(str::to_owned),
-            encoding: key_encoding(encoding)?,
-        });
-        Ok(())
-    }
-
-    /// Refuses an id that is empty or given already.
-    fn refuse_id(&self, id: Option<&str>) -> Result<(), Error> {
-        if id == Some("") {
-            return Err(Error::new("invalid parameter \"id=\" in \"key\" directive"));
-        }
-        let of_files = self.keys.iter().map(|key| &key.id);
-        let of_routes = self.route_keys.iter().map(|key| &key.id);
-        let mut given = of_files.chain(of_routes).flatten();
-        match id.filter(|id| given.any(|one| one == id)) {
-            Some(id) => Err(Error::new(format!(
-                "duplicate key id \"{id}\" in \"key\" directive"
-            ))),
-            None => Ok(()),
-        }
-    }
-}
-
-/// The encoding of that name.
-fn key_encoding(name: Option<&str>) -> Result<Option<KeyEncoding>, Error> {
-    let parse = |name| {
-        let legal = KeyEncoding::ALL.iter().map(|row| row.0);
-        let unknown = || words::unknown("encoding", name, "key", legal);
-        KeyEncoding::parse(name)
-            .ok_or_else(unknown)
-            .map_err(Error::from)
-    };
-    name.map(parse).transpose()
 }

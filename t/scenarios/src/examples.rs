@@ -24,7 +24,7 @@ const SOON: Duration = Duration::from_secs(5);
 const KEY: &[u8] = b"example";
 
 /// Files that the pages of the book name, below `conf/`.
-const BESIDE: [(&str, &[u8]); 10] = [
+const BESIDE: [(&str, &[u8]); 12] = [
     ("keys/video.key", KEY),
     ("keys/ws.key", KEY),
     ("keys/dl.key", KEY),
@@ -34,6 +34,8 @@ const BESIDE: [(&str, &[u8]); 10] = [
         include_bytes!("../../data/keys/rsa.pub.pem"),
     ),
     ("keys/signer.key", include_bytes!("../../data/keys/rsa.pem")),
+    ("keys/jwt.key", b"0123456789abcdef0123456789abcdef\n"),
+    ("jwks.json", include_bytes!("../../data/keys/jwks.json")),
     ("keys/next.key", b"another"),
     ("keys/join.key", KEY),
     ("editors.htpasswd", b"ann:{PLAIN}example\n"),

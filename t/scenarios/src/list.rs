@@ -9,7 +9,7 @@ use crate::{
     fuzz, geoip, hipache, interop, kept, metrics, metrics_backends, names, names_kept, pages,
     panic, prometheus, redis, redis_register, redis_scale, redis_ways, redis_write, refusals,
     register, reload, reload_everything, reload_single, reload_stock, rollback, satisfy, signals,
-    status_page, tenants, token_paths, upgrade, upstream, upstream_feed, upstream_lease,
+    status_page, tenants, token_paths, unload, upgrade, upstream, upstream_feed, upstream_lease,
     upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
@@ -35,6 +35,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .needs(&["file /usr/bin/curl"]),
     Scenario::new("fuzz", fuzz::run),
     Scenario::new("reload_everything", reload_everything::run).beside_others(),
+    Scenario::new("unload", unload::run).beside_others(),
     Scenario::new("reload_stock", reload_stock::run).beside_others(),
     Scenario::new("feeder_panics", feeder_panics::run).needs(&["hooks"]),
     Scenario::new("panic", panic::run).needs(&["hooks"]),

@@ -62,6 +62,7 @@ mod signals;
 mod status_page;
 mod tenants;
 mod token_paths;
+mod unload;
 mod upgrade;
 mod upstream;
 mod upstream_feed;

@@ -31,7 +31,8 @@ impl SchemeOptions {
 fn words() -> Vec<(&'static str, Vec<&'static str>)> {
     let mut words: Vec<(&'static str, Vec<&'static str>)> = vec![("encoding", Vec::new())];
     for scheme in SCHEMES {
-        for option in scheme.options {
+        // Keys come from --key-file.
+        for option in scheme.options.iter().filter(|one| one.word != "jwks") {
             match words.iter_mut().find(|row| row.0 == option.word) {
                 Some(row) => row.1.push(scheme.name),
                 None => words.push((option.word, vec![scheme.name])),

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gatehouse_token::{
-    Error, Host, Key, KeyEncoding, LineError, Profile, ProfileBuilder, SCHEMES, Scheme, Secret,
-    TokenLocation, scheme,
+    Arity, Error, Host, Key, KeyEncoding, LineError, Profile, ProfileBuilder, SCHEMES, Scheme,
+    Secret, TokenLocation, WORDS, scheme,
 };
 
 use super::options::{Given, SchemeOptions};
@@ -87,19 +87,16 @@ impl ProfileArguments {
     pub(crate) fn key(&self) -> Result<Key, Failure> {
         let first = self.key_file.first();
         let first = first.ok_or_else(|| Failure::Wrong("there is no --key-file".to_owned()))?;
-        let bytes = read(&first.path)?;
-        let secret = self.decode(first, &bytes)?;
-        Ok(Key {
-            id: first.id.clone(),
-            secret,
-        })
+        let keys = self.decode(first, &read(&first.path)?)?.into_iter();
+        let none = || Failure::Wrong(format!("{}: there is no key", first.path.display()));
+        keys.into_iter().next().ok_or_else(none)
     }
 
-    fn decode(&self, key: &KeyFile, bytes: &[u8]) -> Result<Secret, Failure> {
+    fn decode(&self, key: &KeyFile, bytes: &[u8]) -> Result<Vec<Key>, Failure> {
         let given = self.key_encoding()?.and_then(KeyEncoding::parse);
         let encoding = given.unwrap_or(self.scheme()?.key_encoding);
-        let secret = encoding.decode(bytes);
-        secret.map_err(|error| refused(&key.path, &error))
+        let keys = Key::read(bytes, encoding, key.id.as_deref());
+        keys.map_err(|error| refused(&key.path, &format!("key {error}")))
     }
 
     /// How key files spell the key. Without a word of that name in the scheme, `--encoding` says it, too.
@@ -164,7 +161,14 @@ impl ProfileArguments {
             line("from", locations)?;
         }
         for Given { word, value } in self.options_of(self.scheme()?)? {
-            line(word, &[value])?;
+            let several = WORDS
+                .iter()
+                .any(|row| row.name == word && row.args != Arity::One);
+            let words: Vec<&str> = match several {
+                true => value.split_ascii_whitespace().collect(),
+                false => vec![value],
+            };
+            line(word, &words)?;
         }
         let wrong = |error: Error| Failure::Wrong(error.to_string());
         for key in &self.key_file {

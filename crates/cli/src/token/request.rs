@@ -59,7 +59,8 @@ impl Request {
             TokenLocation::Header(names) => {
                 let lines = pairs(profile, names, values);
                 let lines = lines.iter().filter_map(|pair| pair.split_once('='));
-                let lines = lines.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                let lines =
+                    lines.map(|(name, value)| (name.to_owned(), profile.in_header(name, value)));
                 request.headers.extend(lines);
             }
             TokenLocation::Path => {

@@ -1,6 +1,6 @@
 //! `gatehouse token sign`.
 
-use gatehouse_token::{Key, Profile, Signed, TokenLocation, Wanted};
+use gatehouse_token::{Key, KeyForm, Profile, Signed, TokenLocation, Wanted};
 use serde_json::json;
 
 use super::common::Common;
@@ -98,6 +98,7 @@ impl Signer<'_> {
         let other_key = Key {
             id: None,
             secret: gatehouse_token::Secret::new(b"another key".to_vec()),
+            form: KeyForm::Secret,
         };
         let draft = |key: &Key| {
             let draft = self.profile.draft(key, &self.wanted);
@@ -127,9 +128,10 @@ impl Signer<'_> {
 
     /// Asks the module itself, at the last second: no link that it would refuse is given out.
     fn check(&self, carrying: &Request, url: &str) -> Result<(), Failure> {
-        let verdict = self
-            .profile
-            .verify(&self.view(carrying)?, self.wanted.expires);
+        let verdict = self.profile.verify(
+            &self.view(carrying)?,
+            self.profile.last_second(self.wanted.expires),
+        );
         if verdict.is_ok() {
             return Ok(());
         }

@@ -320,10 +320,12 @@ fn help_and_wrong_use() {
         (code, text.as_str()),
         (2, "gatehouse: scalesimple takes no --message")
     );
-    let more = ["--expires", "+1", "--url", "/", "--encoding", "pem"];
+    let more = ["--expires", "+1", "--url", "/", "--encoding", "der"];
     let (code, text) = answer(&signing("scalesimple", key.path(), &more));
     assert!(
-        code == 2 && text.contains("'pem'") && text.contains("text, hex, base64, base64url"),
+        code == 2
+            && text.contains("'der'")
+            && text.contains("text, hex, base64, base64url, pem, jwks"),
         "{text}"
     );
 }

@@ -4,6 +4,7 @@
 mod arguments;
 mod cdns;
 mod hmac;
+mod jwt;
 mod verdict;
 
 use std::fs;
@@ -261,7 +262,7 @@ fn what_cannot_be_signed_is_refused() {
         sign(&["secure_link"]),
         (2, "gatehouse: secure_link signs a --message".to_owned())
     );
-    assert_eq!(sign(&["jwt"]).0, 2);
+    assert_eq!(sign(&["cwt"]).0, 2);
     let (code, message) = sign(&["scalesimple", "--url", "/a", "--encoding", "hex"]);
     assert!(
         code == 1 && message.ends_with("key is not hex"),

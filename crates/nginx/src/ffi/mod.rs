@@ -9,3 +9,5 @@ pub mod library;
 pub mod log;
 pub(crate) mod pool;
 pub mod process;
+#[cfg(feature = "signatures")]
+mod unload;

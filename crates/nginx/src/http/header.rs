@@ -1,10 +1,10 @@
 //! Headers of requests and responses.
 
+mod added;
 mod cache_control;
 mod known;
 mod lines;
 mod remove;
-mod set_cookie;
 
 use crate::ffi::bytes;
 use crate::http::request::Request;

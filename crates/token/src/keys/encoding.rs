@@ -4,10 +4,12 @@ use std::fmt;
 
 use data_encoding::{BASE64, BASE64URL, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 
+use gatehouse_base::json;
 use gatehouse_base::secret::Secret;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+use crate::signature::is_pem;
 
 /// How a key file spells the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,15 +22,21 @@ pub enum KeyEncoding {
     Base64,
     /// Base64 with the URL alphabet, with or without padding.
     Base64Url,
+    /// The text of a PEM file (RFC 7468): a public key, or a certificate.
+    Pem,
+    /// A JWK, or a set of them (RFC 7517).
+    Jwks,
 }
 
 impl KeyEncoding {
     /// Every encoding and its name.
-    pub const ALL: [(&str, KeyEncoding); 4] = [
+    pub const ALL: [(&str, KeyEncoding); 6] = [
         ("text", Self::Text),
         ("hex", Self::Hex),
         ("base64", Self::Base64),
         ("base64url", Self::Base64Url),
+        ("pem", Self::Pem),
+        ("jwks", Self::Jwks),
     ];
 
     /// Finds the encoding of a name.
@@ -57,8 +65,11 @@ impl KeyEncoding {
     fn decode_into<'k>(self, text: &'k [u8], room: &'k mut [u8]) -> Result<&'k [u8], BadKey> {
         let text = without_newline(text);
         let spelling = match self {
-            Self::Text if text.is_empty() => return Err(BadKey::Empty),
+            _ if text.is_empty() => return Err(BadKey::Empty),
             Self::Text => return Ok(text),
+            Self::Pem if is_pem(text) => return Ok(text),
+            Self::Jwks if json::parse(text).is_some() => return Ok(text),
+            Self::Pem | Self::Jwks => return Err(BadKey::Not(self.name())),
             Self::Hex => &HEXLOWER_PERMISSIVE,
             Self::Base64 => &BASE64,
             Self::Base64Url if text.ends_with(b"=") => &BASE64URL,

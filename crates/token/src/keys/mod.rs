@@ -1,33 +1,45 @@
 //! The live keys of a profile, and what a scheme makes of them.
 
 mod encoding;
+mod jwk;
+mod key;
+mod material;
+mod reading;
 
 pub use encoding::{BadKey, KeyEncoding};
 pub use gatehouse_base::secret::Secret;
+pub use key::{Key, KeyForm};
+pub(crate) use material::Material;
+pub use reading::is_public;
+pub(crate) use reading::is_spelled_key;
 
 use crate::error::Error;
 use crate::reason::Reason;
 use crate::request::RequestView;
 
-/// One live key of a profile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// The name in `$token_auth_key_id` and the log, when the configuration gives one.
-    pub id: Option<String>,
-    /// What the key file holds, decoded: a secret, or the text of a public key.
-    pub secret: Secret,
-}
-
 /// What a scheme has made of each live key, in the order of the `key` lines.
 pub(crate) struct KeyRing<P>(Vec<P>);
 
 impl<P> KeyRing<P> {
-    /// Prepares every key once, when the configuration is read.
+    /// Prepares every key once, when the configuration is read. Keys are secrets: the text of a public key, which
+    /// everybody may know, is never one.
     pub(crate) fn prepare(
         keys: &[Key],
         prepare: impl Fn(&Key) -> Result<P, Error>,
     ) -> Result<Self, Error> {
+        let other = keys.iter().find(|key| key.form != KeyForm::Secret);
+        if let Some(form) = other.map(|key| key.form) {
+            return Err(Error::new(format!(
+                "has a \"key\" with \"encoding={}\", its format takes none",
+                form.encoding()
+            )));
+        }
         keys.iter().map(prepare).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Of keys of any form, which are prepared already, in the order of the keys.
+    pub(crate) fn of(prepared: Vec<P>) -> Self {
+        Self(prepared)
     }
 
     /// The index of the first key for which `verifies` holds; every live key is tried in turn.
@@ -93,10 +105,11 @@ mod tests {
         let key = Key {
             id: Some("a".into()),
             secret: Secret::new(b"hunter2".to_vec()),
+            form: KeyForm::Secret,
         };
         assert_eq!(
             format!("{key:?}"),
-            "Key { id: Some(\"a\"), secret: Secret(..) }"
+            "Key { id: Some(\"a\"), secret: Secret(..), form: Secret }"
         );
     }
 }

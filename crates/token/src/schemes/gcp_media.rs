@@ -104,7 +104,10 @@ impl Keys {
     fn prepare(config: &VerifierConfig<'_>) -> Result<Self, Error> {
         let options = config.options;
         if options.ed25519 {
-            return KeyRing::prepare(config.keys, public).map(Self::Ed25519);
+            // In whatever form: a public key is not taken for a secret here.
+            let keys = config.keys.iter().map(public);
+            let keys = keys.collect::<Result<_, _>>()?;
+            return Ok(Self::Ed25519(KeyRing::of(keys)));
         }
         let algorithm = options.hash(SCHEME.name, &[Algorithm::Sha256, Algorithm::Sha1])?;
         Macs::prepare(config, algorithm, Keyed::Hmac).map(Self::Hmac)

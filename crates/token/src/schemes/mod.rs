@@ -38,6 +38,7 @@ mod fastly;
 mod gcp_cdn;
 mod gcp_media;
 mod hmac;
+mod jwt;
 mod keycdn;
 mod open;
 mod scalesimple;
@@ -61,6 +62,7 @@ pub static SCHEMES: &[Scheme] = &[
     gcp_cdn::SCHEME,
     gcp_media::SCHEME,
     cloudfront::SCHEME,
+    jwt::SCHEME,
     open::SCHEME,
 ];
 

@@ -56,10 +56,26 @@ impl PublicKey {
         if !is_odd(n) || !is_odd(e) || e == [1] || e.len() > 5 {
             return Err(Error::new("is no RSA key"));
         }
+        if is_of_roca(n) {
+            return Err(Error::new(
+                "is an RSA key whose private half can be computed (ROCA, CVE-2017-15361)",
+            ));
+        }
         Ok(Self::Rsa {
             n: n.to_vec(),
             e: e.to_vec(),
         })
+    }
+
+    /// An ECDSA key of this point.
+    ///
+    /// # Errors
+    /// It is not on the curve. Errors lack a subject.
+    pub(crate) fn ec(curve: Curve, point: &[u8]) -> Result<Self, Error> {
+        let algorithm = ec_algorithm(curve, Method::Ecdsa(curve)).ok_or_else(unknown)?;
+        lc::ParsedPublicKey::new(algorithm, point).map_err(|_| unknown())?;
+        let point = point.to_vec();
+        Ok(Self::Ec { curve, point })
     }
 
     /// The key in a `SubjectPublicKeyInfo` (RFC 5280).
@@ -96,6 +112,15 @@ impl PublicKey {
         read_rsa(key).unwrap_or_else(|| Err(unknown()))
     }
 
+    /// Whether signatures can be made in that way with the private half.
+    pub(crate) fn fits(&self, method: Method) -> bool {
+        match self {
+            Self::Rsa { .. } => rsa_parameters(method).is_some(),
+            Self::Ec { curve, .. } => ec_algorithm(*curve, method).is_some(),
+            Self::Ed25519(_) => method == Method::Ed25519,
+        }
+    }
+
     /// What checks signatures that are made in that way; None when this key makes none.
     ///
     /// # Errors
@@ -116,6 +141,25 @@ impl PublicKey {
         let parsed = parsed.map_err(|_| unknown());
         Some(parsed.map(|key| Box::new(Parsed(key)) as Box<dyn Verify>))
     }
+}
+
+/// Whether a modulus was made by Infineon's library of 2017, which chose primes that are powers of 65537 modulo each of
+/// these: others pass by chance once in 2^27.
+fn is_of_roca(n: &[u8]) -> bool {
+    const PRIMES: [u32; 17] = [
+        11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
+    ];
+    let is_power = |prime: &u32| {
+        let digit = |rest: u32, byte: &u8| (rest << 8 | u32::from(*byte)).checked_rem(*prime);
+        let rest = n.iter().try_fold(0, digit);
+        let mut power = 1;
+        (0..*prime).any(|_| {
+            let is_it = rest == Some(power);
+            power = power.wrapping_mul(65_537).checked_rem(*prime).unwrap_or(0);
+            is_it
+        })
+    };
+    PRIMES.iter().all(is_power)
 }
 
 /// A key as aws-lc keeps it.
@@ -140,8 +184,7 @@ fn read_info(reader: &mut Reader<'_>) -> Option<Result<PublicKey, Error>> {
         EC => {
             let named = algorithm.next(OBJECT)?;
             let curve = CURVES.iter().find(|row| row.0 == named)?.1;
-            let point = key.to_vec();
-            Some(Ok(PublicKey::Ec { curve, point }))
+            Some(PublicKey::ec(curve, key))
         }
         ED25519 if key.len() == lc::ED25519_PUBLIC_KEY_LEN => {
             Some(Ok(PublicKey::Ed25519(key.to_vec())))

@@ -17,6 +17,7 @@ fn signed(profile: &Profile, url: &str, claims: &[(&str, &str)]) -> Vec<String> 
     let key = Key {
         id: None,
         secret: Secret::new(b"k1".to_vec()),
+        form: crate::KeyForm::Secret,
     };
     let claims: Vec<_> = claims
         .iter()
@@ -247,6 +248,7 @@ fn the_path_of_secdownload_is_what_follows() {
     let key = Key {
         id: None,
         secret: Secret::new(b"k1".to_vec()),
+        form: crate::KeyForm::Secret,
     };
     assert!(secdownload.sign(&key, &Fake::new("/"), &far).is_err());
     assert!(
@@ -377,6 +379,7 @@ fn headers_of_media_cdn_are_signed_with_their_values() {
     let key = Key {
         id: None,
         secret: Secret::new(b"k1".to_vec()),
+        form: crate::KeyForm::Secret,
     };
     let claims = [("Headers".to_owned(), "user-agent,X-B".to_owned())];
     let wanted = Wanted {

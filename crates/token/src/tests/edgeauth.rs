@@ -217,6 +217,7 @@ fn what_a_signer_is_told() {
     let key = Key {
         id: None,
         secret: Secret::new(b"k1".to_vec()),
+        form: crate::KeyForm::Secret,
     };
     let sign = |claims: &[(&str, &str)]| {
         let claims: Vec<_> = claims

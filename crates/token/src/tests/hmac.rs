@@ -170,7 +170,19 @@ fn configurations_that_cannot_be_meant() {
         (&[][..], "has no \"message\", format \"hmac\" needs one"),
         (
             &["message x", "algorithm crc32"],
-            "unknown algorithm \"crc32\" in \"algorithm\" directive, it must be \"md5\", \"sha1\", \"sha256\", \"sha384\", \"sha512\" or \"ed25519\"",
+            "unknown algorithm \"crc32\" in \"algorithm\" directive, it must be \"md5\", \"sha1\", \"sha256\", \"sha384\", \"sha512\", \"ed25519\", \"HS256\", \"HS384\", \"HS512\", \"RS256\", \"RS384\", \"RS512\", \"PS256\", \"PS384\", \"PS512\", \"ES256\", \"ES384\", \"ES512\" or \"EdDSA\"",
+        ),
+        (
+            &["message x", "algorithm HS256"],
+            "format \"hmac\" takes no such algorithm as in \"algorithm\" directive",
+        ),
+        (
+            &["message x", "algorithm sha256 md5"],
+            "invalid number of arguments in \"algorithm\" directive",
+        ),
+        (
+            &["message x", "issuer me"],
+            "has an \"issuer\", format \"hmac\" takes none",
         ),
         (
             &["message x", "encoding rot13"],

@@ -141,7 +141,7 @@ fn no_key_in_debug_or_errors() {
         "key file \"k\" is empty in \"key\" directive"
     );
     assert_eq!(
-        error("key", "k", Some("pem")),
-        "unknown encoding \"pem\" in \"key\" directive, it must be \"text\", \"hex\", \"base64\" or \"base64url\""
+        error("key", "k", Some("der")),
+        "unknown encoding \"der\" in \"key\" directive, it must be \"text\", \"hex\", \"base64\", \"base64url\", \"pem\" or \"jwks\""
     );
 }

@@ -125,7 +125,7 @@ fn lines_that_are_refused() {
         ),
         (
             "key table=t name=n encoding=rot13",
-            "unknown encoding \"rot13\" in \"key\" directive, it must be \"text\", \"hex\", \"base64\" or \"base64url\"",
+            "unknown encoding \"rot13\" in \"key\" directive, it must be \"text\", \"hex\", \"base64\", \"base64url\", \"pem\" or \"jwks\"",
         ),
         (
             "key id=a table=t name=n",

@@ -6,8 +6,8 @@ use super::fake::{EXP, Fake, NOW, profile, scalesimple, secure_link, sign, sign_
 use crate::claims::Claims;
 use crate::request::Presented;
 use crate::{
-    Error, Host, InPath, Key, LineError, Profile, ProfileBuilder, Reason, Secret, TokenLocation,
-    Unreadable, Wanted,
+    Error, Host, InPath, Key, KeyForm, LineError, Profile, ProfileBuilder, Reason, Secret,
+    TokenLocation, Unreadable, Wanted,
 };
 
 fn hmac(message: &str, more: &[&str]) -> Profile {
@@ -83,6 +83,7 @@ fn a_draft_is_signed_for_a_request_of_which_nothing_is_known() {
     let key = Key {
         id: None,
         secret: Secret::new(b"k1".to_vec()),
+        form: KeyForm::Secret,
     };
     let wanted = Wanted {
         now: NOW,

@@ -235,6 +235,48 @@ fn block(out: &mut String, number: usize, case: &Case<'_>) {
     }
 }
 
+/// A JSON Web Token in each place that a profile names.
+fn jwt(out: &mut String, number: usize, vector: &Value, keys: &Value) {
+    let token = text(vector, "token").unwrap();
+    let key = |name: &str| text(keys, name).unwrap();
+    let valid = vector.get("valid").unwrap().as_bool().unwrap();
+    let status = match text(vector, "name").unwrap() {
+        _ if valid => 200,
+        "wrong-iss" | "wrong-aud" => 403,
+        _ => 401,
+    };
+    let in_query = token.replace(' ', "%20");
+    write!(
+        out,
+        "\n=== TEST {number}: jwt, {}\n--- http_config\ntest_clock {};\nlarge_client_header_buffers 4 32k;\n\
+         token_profile p {{\n    format jwt;\n    key id=hs1 file=hs1;\n    key id=rs1 file=rs1 encoding=pem;\n    \
+         key id=es1 file=es1 encoding=pem;\n    jwks file=ed1;\n    issuer {};\n    audience {};\n    \
+         from header query=t cookie=c path;\n}}\n--- config\nlocation / {{ token_auth p; root html; }}\n\
+         --- user_files\n>>> ../conf/hs1\n{}\n>>> ../conf/rs1\n{}>>> ../conf/es1\n{}>>> ../conf/ed1\n\
+         {{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"ed1\",\"x\":\"{}\"}}\n>>> v\nshown\n\
+         --- request eval\n[\"GET /v\", {}, \"GET /v\"]\n--- more_headers eval\n[{}, \"\", {}]\n\
+         --- error_code eval\n[{status}, {status}, {status}]\n",
+        text(vector, "name").unwrap(),
+        vector.get("now").unwrap(),
+        text(vector, "iss").unwrap(),
+        text(vector, "aud").unwrap(),
+        key("hs256_key_utf8"),
+        key("rsa_public_pem"),
+        key("ec_public_pem"),
+        key("ed25519_public_b64url"),
+        quoted(&format!("GET /v?t={in_query}")),
+        quoted(&format!("Authorization: Bearer {token}")),
+        quoted(&format!("Cookie: c={token}")),
+    )
+    .unwrap();
+    let log = if valid {
+        "--- no_error_log\ntoken refused\n"
+    } else {
+        "--- error_log\ntoken refused: \n"
+    };
+    out.push_str(log);
+}
+
 fn tokens() -> String {
     let all = vectors();
     let list = |name: &str| all.get(name).unwrap().as_array().unwrap();
@@ -250,8 +292,14 @@ fn tokens() -> String {
     let cht = list("kaltura_cht").iter();
     let cases = cases.chain(cht.map(|one| kaltura(one, "token,expires", "$folder{key}{expires}")));
     let cases = cases.chain(cdn::cases(&all));
-    for (index, case) in cases.enumerate() {
-        block(&mut out, index + 1, &case);
+    let mut number = 0;
+    for case in cases {
+        number += 1;
+        block(&mut out, number, &case);
+    }
+    for vector in list("jwt") {
+        number += 1;
+        jwt(&mut out, number, vector, all.get("jwt_keys").unwrap());
     }
     out
 }

@@ -1,4 +1,4 @@
-//! `Set-Cookie` of a response.
+//! Lines that are added to a response.
 
 use crate::ffi::bytes;
 use crate::http::request::Request;
@@ -7,6 +7,20 @@ use crate::sys;
 impl<'r> Request<'r> {
     /// Adds a `Set-Cookie` line to the response. None when memory is short: then there is none.
     pub fn add_cookie(self, value: &'r [u8]) -> Option<()> {
+        self.add(b"Set-Cookie", c"set-cookie", value)
+    }
+
+    /// Adds a `WWW-Authenticate` line to the response, beside those that are there. None when memory is short.
+    pub fn add_challenge(self, value: &'r [u8]) -> Option<()> {
+        self.add(b"WWW-Authenticate", c"www-authenticate", value)
+    }
+
+    fn add(
+        self,
+        name: &'static [u8],
+        lower: &'static std::ffi::CStr,
+        value: &'r [u8],
+    ) -> Option<()> {
         // SAFETY: the live request's list.
         let list = unsafe { &raw mut (*self.raw()).headers_out.headers };
         // SAFETY: initialised.
@@ -19,9 +33,9 @@ impl<'r> Request<'r> {
         // SAFETY: as above; nobody else looks at it meanwhile.
         let fields = unsafe { &mut *line };
         // Static strings, and one that lives as long as the request.
-        fields.key = bytes::borrow(b"Set-Cookie");
+        fields.key = bytes::borrow(name);
         fields.value = bytes::borrow(value);
-        fields.lowcase_key = b"set-cookie".as_ptr().cast_mut();
+        fields.lowcase_key = lower.as_ptr().cast::<u8>().cast_mut();
         fields.hash = 1;
         Some(())
     }

@@ -1,0 +1,288 @@
+//! JSON Web Tokens (RFC 7519) that are signed (RFC 7515), checked as RFC 8725 advises.
+//!
+//! A key is for one algorithm, or for those that the profile names, and a token has no say in that: what an RSA key signs
+//! can be no HMAC under its public text. Nothing is believed of a token before a live key has made it, except which
+//! key and algorithm to try. What could be understood in two ways is refused: a second spelling of base64url, a member
+//! that comes twice, a claim of another type.
+
+use data_encoding::BASE64URL_NOPAD;
+use gatehouse_base::json::{self, Kind, Text, Value};
+
+use crate::claims::Claims;
+use crate::error::Error;
+use crate::jose::{Algorithm, Jws, Keys};
+use crate::keys::{KeyForm, Material, is_spelled_key};
+use crate::mac;
+use crate::reason::Reason;
+use crate::request::{Presented, RequestView};
+use crate::scheme::{Carrier, Doubt, Scheme, SchemeOption, Signing, Verifier, VerifierConfig};
+
+pub(super) const SCHEME: Scheme = Scheme {
+    name: "jwt",
+    carriers: &[Carrier {
+        role: "token",
+        query: None,
+        cookie: None,
+        header: Some(AUTHORIZATION),
+        required: true,
+    }],
+    options: &[
+        option("algorithm"),
+        option("jwks"),
+        option("issuer"),
+        option("audience"),
+        option("require"),
+    ],
+    always_expires: false,
+    requires_exp: true,
+    statuses: &[
+        (Reason::Missing, 401),
+        (Reason::Malformed, 401),
+        (Reason::Invalid, 401),
+        (Reason::Expired, 401),
+        (Reason::NotYetValid, 401),
+        (Reason::Revoked, 401),
+    ],
+    places: &["header"],
+    claims: &["iss", "sub", "aud", "nbf", "jti", "scope"],
+    form: "a JSON Web Token: three parts in base64url with points between",
+    build,
+    sign,
+    ..Scheme::USUAL
+};
+
+const fn option(word: &'static str) -> SchemeOption {
+    SchemeOption {
+        word,
+        default: Some(""),
+    }
+}
+
+const AUTHORIZATION: &str = "Authorization";
+
+/// What stands before a token in that header (RFC 6750 section 2.1).
+const BEARER: &[u8] = b"Bearer ";
+
+/// The longest token in bytes.
+const LONGEST: usize = 8192;
+
+struct Jwt {
+    keys: Keys,
+}
+
+fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
+    let keys = config.keys.iter();
+    let mut texts = keys.filter(|key| key.form == KeyForm::Secret);
+    // Anybody may know a public key: as a secret it would let everybody in.
+    if let Some(encoding) = texts.find_map(|key| is_spelled_key(key.secret.as_bytes())) {
+        return Err(Error::new(format!(
+            "has a \"key\" that is no secret but the text of a key: give its line \"encoding={encoding}\""
+        )));
+    }
+    let keys = Keys::prepare(config.keys, &config.options.algorithms)?;
+    Ok(Box::new(Jwt { keys }))
+}
+
+/// A token with `exp` and `iat`, with the issuer and the audience that the profile names first, and with what else it is
+/// to say.
+fn sign(signing: &Signing<'_>) -> Result<Vec<String>, Error> {
+    let key = signing.key.usable()?;
+    let algorithms = &signing.options.algorithms;
+    let of_jwk = key.algorithm.as_deref().and_then(Algorithm::parse);
+    let fits = |one: &&Algorithm| one.fits(&key.material);
+    let of_profile = algorithms.iter().find(fits).copied();
+    let algorithm = of_jwk.or(of_profile);
+    let algorithm = algorithm.unwrap_or_else(|| Algorithm::of(&key.material));
+    let mut header = format!("{{\"alg\":\"{}\",\"typ\":\"JWT\"", algorithm.name());
+    if let Some(kid) = &signing.key.id {
+        header += &format!(",\"kid\":{}", quoted(kid));
+    }
+    header.push('}');
+    let mut claims = format!("{{\"iat\":{},\"exp\":{}", signing.now, signing.expires);
+    let named = [
+        ("iss", &signing.options.issuer),
+        ("aud", &signing.options.audience),
+    ];
+    for (claim, names) in named {
+        if let Some(name) = names.first().filter(|_| signing.claim(claim).is_none()) {
+            claims += &format!(",\"{claim}\":{}", quoted(name));
+        }
+    }
+    for (claim, value) in signing.claims {
+        // A time is a number.
+        let is_time = claim == "nbf" && mac::parse_epoch(value.as_bytes()).is_some();
+        let value = if is_time {
+            value.clone()
+        } else {
+            quoted(value)
+        };
+        claims += &format!(",\"{claim}\":{value}");
+    }
+    claims.push('}');
+    let encode = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
+    let text = format!("{}.{}", encode(&header), encode(&claims));
+    let signature = signature(algorithm, &key.material, text.as_bytes())?;
+    Ok(vec![format!(
+        "{text}.{}",
+        BASE64URL_NOPAD.encode(&signature)
+    )])
+}
+
+fn signature(algorithm: Algorithm, key: &Material, text: &[u8]) -> Result<Vec<u8>, Error> {
+    let signed = match (algorithm, key) {
+        (Algorithm::Mac(hash), Material::Secret(secret)) => {
+            let mut out = [0; gatehouse_base::digest::MAX_RAW];
+            let feed = |sink: &mut dyn FnMut(&[u8])| {
+                sink(text);
+                Some(())
+            };
+            let mac = hash.hmac_into(secret.as_bytes(), &mut out, feed);
+            mac.map(|mac| Ok(mac.to_vec()))
+        }
+        (Algorithm::Signature(method), Material::Private(key)) => key.sign(method, text),
+        (_, Material::Public(_)) => {
+            return Err(Error::new("the key is a public one, which signs nothing"));
+        }
+        _ => None,
+    };
+    signed.unwrap_or_else(|| {
+        let name = algorithm.name();
+        Err(Error::new(format!("the key is none for {name}")))
+    })
+}
+
+/// A text as JSON has it.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => out.extend(['\\', char]),
+            '\0'..='\u{1f}' => out += &format!("\\u{:04x}", u32::from(char)),
+            _ => out.push(char),
+        }
+    }
+    out + "\""
+}
+
+impl Verifier for Jwt {
+    fn verify<'r>(
+        &self,
+        token: &Presented<'r>,
+        request: &'r dyn RequestView,
+        claims: &mut Claims<'r>,
+    ) -> Result<(), Reason> {
+        let jws = Jws::split(token.token()).ok_or(Reason::Malformed)?;
+        claims.key = self.keys.find(&jws)?;
+        let len = jws.payload_len().ok_or(Reason::Malformed)?;
+        let room = request.room(len).ok_or(Reason::Malformed)?;
+        let payload = jws.decode_payload(room).ok_or(Reason::Malformed)?;
+        let document = json::parse(payload).filter(|all| all.kind() == Kind::Object);
+        read(document.ok_or(Reason::Malformed)?, claims).ok_or(Reason::Malformed)
+    }
+
+    fn signed_text(&self, token: &Presented<'_>, _: &dyn RequestView) -> Vec<u8> {
+        let jws = Jws::split(token.token());
+        jws.map_or(Vec::new(), |jws| jws.signed.to_vec())
+    }
+
+    fn signs_target(&self) -> bool {
+        false
+    }
+
+    fn signs_expiry(&self) -> bool {
+        true
+    }
+
+    fn is_path_token(&self, segment: &[u8]) -> bool {
+        let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        // `{"` in base64url, with which a header begins.
+        segment.starts_with(b"eyJ") && segment.iter().all(is_digit) && Jws::split(segment).is_some()
+    }
+
+    fn doubts(&self) -> Vec<Doubt> {
+        let doubt = |text| Doubt { word: "key", text };
+        let mut doubts = Vec::new();
+        if self.keys.has_weak {
+            doubts.push(doubt(
+                "a secret is shorter than the hash that is made with it (32 bytes for HS256): who has one token may find it by trying",
+            ));
+        }
+        if self.keys.has_private {
+            doubts.push(doubt(
+                "a private key is here where the public one is enough: whoever reads it can make tokens",
+            ));
+        }
+        doubts
+    }
+
+    fn of_header<'a>(&self, name: &str, value: &'a [u8]) -> Option<&'a [u8]> {
+        if !name.eq_ignore_ascii_case(AUTHORIZATION) {
+            return Some(value);
+        }
+        let (scheme, token) = value.split_at_checked(BEARER.len())?;
+        scheme
+            .eq_ignore_ascii_case(BEARER)
+            .then(|| token.trim_ascii_start())
+    }
+
+    fn longest(&self) -> usize {
+        LONGEST
+    }
+
+    fn last_second(&self, expires: i64) -> i64 {
+        expires.saturating_sub(1)
+    }
+
+    fn challenge(&self) -> Option<&'static str> {
+        Some("Bearer")
+    }
+
+    fn has_document(&self) -> bool {
+        true
+    }
+}
+
+/// Writes down what a payload claims; None when a claim that matters is of another type.
+fn read<'r>(document: Value<'r>, claims: &mut Claims<'r>) -> Option<()> {
+    for (name, value) in document.members() {
+        let is = |known: &[u8]| is_name(name, known);
+        if is(b"exp") {
+            claims.expires = Some(seconds(value)?);
+            // "On or after" it a token is refused (RFC 7519 section 4.1.4).
+            claims.ends = true;
+        } else if is(b"nbf") {
+            claims.not_before = Some(seconds(value)?);
+        } else if is(b"iat") {
+            seconds(value)?;
+        }
+    }
+    claims.document = Some(document);
+    Some(())
+}
+
+fn is_name(name: Text<'_>, known: &[u8]) -> bool {
+    name.max_len() >= known.len() && name.is(known)
+}
+
+/// The first whole second that is not before a time (RFC 7519 section 2, NumericDate); None when it is no number, or none
+/// that fits.
+fn seconds(value: Value<'_>) -> Option<i64> {
+    let text = std::str::from_utf8(value.number()?).ok()?;
+    if text.contains(['e', 'E']) {
+        return round_up(text.parse().ok()?);
+    }
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if whole.len() > 18 {
+        return None;
+    }
+    let number: i64 = whole.parse().ok()?;
+    let has_more = fraction.bytes().any(|digit| digit != b'0') && !whole.starts_with('-');
+    Some(number.saturating_add(i64::from(has_more)))
+}
+
+/// Rounds up what floating point holds exactly.
+fn round_up(number: f64) -> Option<i64> {
+    const MOST: f64 = 9_007_199_254_740_992.0; // 2^53
+    #[allow(clippy::cast_possible_truncation)] // it is whole and small
+    (number.abs() < MOST).then(|| number.ceil() as i64)
+}

@@ -1,0 +1,112 @@
+//! What the lines of a `token_profile` block have said.
+
+use gatehouse_base::words;
+
+use crate::claims::{AddressBinding, Terms};
+use crate::error::Error;
+use crate::keys::{KeyEncoding, RouteKey, Secret};
+use crate::location::LocationWord;
+use crate::scheme::{Options, Scheme};
+
+/// What the lines of a block have said.
+#[derive(Default)]
+pub(crate) struct Settings {
+    pub(crate) scheme: Option<&'static Scheme>,
+    pub(crate) keys: Vec<KeyFile>,
+    pub(crate) route_keys: Vec<RouteKeyLine>,
+    pub(crate) from: Vec<LocationWord>,
+    pub(crate) terms: Terms,
+    pub(crate) bind_ip: Option<AddressBinding>,
+    pub(crate) require_exp: Option<bool>,
+    pub(crate) options: Options,
+}
+
+/// A `key` line; the file is decoded when the scheme is known.
+pub(crate) struct KeyFile {
+    pub(crate) source: String,
+    pub(crate) id: Option<String>,
+    pub(crate) bytes: Secret,
+    pub(crate) encoding: Option<KeyEncoding>,
+}
+
+/// A `key` line about the keys of routes.
+pub(crate) struct RouteKeyLine {
+    pub(crate) key: RouteKey,
+    pub(crate) id: Option<String>,
+    pub(crate) encoding: Option<KeyEncoding>,
+}
+
+impl Settings {
+    /// Errors about the bytes call them `source`.
+    pub(crate) fn add_key(
+        &mut self,
+        source: String,
+        id: Option<&str>,
+        bytes: Secret,
+        encoding: Option<&str>,
+    ) -> Result<(), Error> {
+        self.refuse_id(id)?;
+        let encoding = key_encoding(encoding)?;
+        // Whatever the scheme's own encoding will be, emptiness and the given encoding are known now.
+        let decoded = encoding
+            .unwrap_or(KeyEncoding::Text)
+            .decode_file(bytes.as_bytes());
+        decoded.map_err(|fault| format!("{source} {fault} in \"key\" directive"))?;
+        self.keys.push(KeyFile {
+            source,
+            id: id.map(str::to_owned),
+            bytes,
+            encoding,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn add_route_key(
+        &mut self,
+        key: RouteKey,
+        id: Option<&str>,
+        encoding: Option<&str>,
+    ) -> Result<(), Error> {
+        self.refuse_id(id)?;
+        let encoding = key_encoding(encoding)?;
+        if let Some(KeyEncoding::Pem | KeyEncoding::Jwks) = encoding {
+            return Err(Error::new(
+                "\"key\" with \"table\" takes no public key: \"encoding\" must be that of a secret",
+            ));
+        }
+        self.route_keys.push(RouteKeyLine {
+            key,
+            id: id.map(str::to_owned),
+            encoding,
+        });
+        Ok(())
+    }
+
+    /// Refuses an id that is empty or given already.
+    fn refuse_id(&self, id: Option<&str>) -> Result<(), Error> {
+        if id == Some("") {
+            return Err(Error::new("invalid parameter \"id=\" in \"key\" directive"));
+        }
+        let of_files = self.keys.iter().map(|key| &key.id);
+        let of_routes = self.route_keys.iter().map(|key| &key.id);
+        let mut given = of_files.chain(of_routes).flatten();
+        match id.filter(|id| given.any(|one| one == id)) {
+            Some(id) => Err(Error::new(format!(
+                "duplicate key id \"{id}\" in \"key\" directive"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The encoding of that name.
+fn key_encoding(name: Option<&str>) -> Result<Option<KeyEncoding>, Error> {
+    let parse = |name| {
+        let legal = KeyEncoding::ALL.iter().map(|row| row.0);
+        let unknown = || words::unknown("encoding", name, "key", legal);
+        KeyEncoding::parse(name)
+            .ok_or_else(unknown)
+            .map_err(Error::from)
+    };
+    name.map(parse).transpose()
+}
