@@ -119,7 +119,7 @@ impl Db {
         }
         let loaded = written.load(cf)?;
         let fields = loaded.as_ref().map(|loaded| loaded.database().fields());
-        let length = loaded.as_ref().map_or(0, |loaded| loaded.bytes.len());
+        let length = loaded.as_ref().map_or(0, |loaded| loaded.image.len());
         let pending = Rc::new(Pending::new(loaded));
         let zone = written.zone(cf, length, Rc::clone(&pending))?;
         let shared = Rc::new(SharedDatabase::new(zone));

@@ -17,6 +17,19 @@ impl Code {
             .then_some(Self(upper))
     }
 
+    /// The two letters in ten bits, of which not all are 0.
+    pub(super) fn packed(self) -> u64 {
+        let [a, b] = self.0.map(|letter| u64::from(letter & 31));
+        a | b << 5
+    }
+
+    /// The code that ten lower bits of a number hold, if any.
+    #[inline]
+    pub(super) fn unpacked(bits: u64) -> Option<Self> {
+        let letter = |n: u64| b'@' | (n & 31) as u8;
+        (bits & 0x3ff != 0).then_some(Self([letter(bits), letter(bits >> 5)]))
+    }
+
     /// The two letters.
     pub fn as_bytes(&self) -> &[u8; 2] {
         &self.0

@@ -8,7 +8,8 @@
 //! The usual way of a request:
 //!
 //! 1. [`Database::lookup`] walks the search tree to a record's offset.
-//! 2. [`FactsCache::facts`] answers what the record says; a known record is not decoded again.
+//! 2. [`Image::facts`] answers what the record says, out of a [`Summary`] that was made when the file was verified;
+//!    [`Database::facts`] decodes it where there is none.
 //! 3. [`RuleList::evaluate`] finds the first rule that matches.
 //!
 //! [`make`] writes such files: for tests, demonstrations and `gatehouse geoip make`.
@@ -17,7 +18,6 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))] // an overflow fails the test
 
-mod cache;
 mod countries;
 mod database;
 mod facts;
@@ -28,17 +28,18 @@ mod path;
 mod record;
 mod rules;
 mod sets;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod verify;
 mod verify_data;
 
-pub use cache::FactsCache;
 pub use countries::slip as country_slip;
 pub use database::{Database, Error, Lookup, Shape};
 pub use facts::{Code, Eu, Facts, Field, Fields};
 pub use path::{Out, Path};
 pub use rules::{Action, Rule, RuleList, continent};
+pub use summary::{Image, Summary};
 pub use tree::Width;
 pub use verify::Verification;

@@ -3,7 +3,7 @@
 
 use super::database::{Database, Error, invalid};
 use super::tree::Target;
-use super::verify_data::DataCheck;
+use super::verify_data::{Bits, DataCheck};
 use gatehouse_base::memory::free_part;
 
 /// A check under way: call [`Verification::step`] until it says done.
@@ -13,8 +13,10 @@ pub struct Verification {
     heights: Vec<u8>,
     /// The way from the root to the node being looked at.
     way: Vec<Visit>,
-    /// Whether some address has a record.
-    has_networks: bool,
+    /// The offsets of the records that addresses have, each once.
+    records: Vec<u32>,
+    /// Those that are among `records`.
+    listed: Bits,
     data: DataCheck,
 }
 
@@ -68,7 +70,8 @@ impl Verification {
                 next: Side::Left,
                 height: 0,
             }],
-            has_networks: false,
+            records: Vec::new(),
+            listed: Bits::new(database.section().0.len()),
             data: DataCheck::new(database.section().0.len()),
         })
     }
@@ -92,10 +95,16 @@ impl Verification {
         Ok(false)
     }
 
+    /// The offsets of all records, each once, when the check is done.
+    pub fn records(&self) -> &[u32] {
+        &self.records
+    }
+
     /// Frees a part of the memory, of a check that is not gone on with; false when there is none left.
     pub fn shrink(&mut self) -> bool {
         let (heights, data) = (free_part(&mut self.heights), self.data.shrink());
-        heights | data
+        let (records, listed) = (free_part(&mut self.records), self.listed.shrink());
+        heights | data | records | listed
     }
 
     fn step_tree<S: AsRef<[u8]>>(&mut self, database: &Database<S>) -> Result<bool, Error> {
@@ -114,10 +123,12 @@ impl Verification {
         match database.child(visit.node, right) {
             Target::Nothing => {}
             Target::Data(offset) => {
-                let offset =
-                    usize::try_from(offset).map_err(|_| invalid("an offset is too large"))?;
-                self.has_networks = true;
-                self.data.start(offset)?;
+                let at = usize::try_from(offset).map_err(|_| invalid("an offset is too large"))?;
+                if !self.listed.get(at) {
+                    self.listed.set(at, true);
+                    self.records.push(offset);
+                }
+                self.data.start(at)?;
             }
             Target::Outside => return Err(invalid("the search tree leads outside the data")),
             Target::Node(child) => self.enter(child, database.address_bits())?,
@@ -132,7 +143,7 @@ impl Verification {
             return Err(invalid("the search tree has nodes that no address reaches"));
         }
         // Under such a file every address is unknown: a rule that denies countries would refuse nobody.
-        if !self.has_networks {
+        if self.records.is_empty() {
             return Err(invalid("it has no networks"));
         }
         Ok(true)

@@ -52,7 +52,7 @@ impl DataCheck {
 
     /// Frees a part of the memory; false when there is none left.
     pub(super) fn shrink(&mut self) -> bool {
-        let (done, active) = (free_part(&mut self.done.0), free_part(&mut self.active.0));
+        let (done, active) = (self.done.shrink(), self.active.shrink());
         done | active
     }
 
@@ -189,23 +189,28 @@ fn fault(what: &str, offset: usize) -> Error {
 
 /// A set of offsets below a length; those beyond it are never in it.
 #[derive(Debug)]
-struct Bits(Vec<u64>);
+pub(super) struct Bits(Vec<u64>);
 
 impl Bits {
-    fn new(length: usize) -> Self {
+    pub(super) fn new(length: usize) -> Self {
         Self(vec![0; length.div_ceil(64)])
     }
 
-    fn get(&self, index: usize) -> bool {
+    pub(super) fn get(&self, index: usize) -> bool {
         self.0
             .get(index / 64)
             .is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
-    fn set(&mut self, index: usize, on: bool) {
+    pub(super) fn set(&mut self, index: usize, on: bool) {
         if let Some(word) = self.0.get_mut(index / 64) {
             let bit = 1 << (index % 64);
             *word = if on { *word | bit } else { *word & !bit };
         }
+    }
+
+    /// Frees a part of the memory; false when there is none left.
+    pub(super) fn shrink(&mut self) -> bool {
+        free_part(&mut self.0)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::{Code, Database, Error, Eu, Facts, FactsCache, Field, Lookup, Out, Path};
+use super::super::{Code, Database, Error, Eu, Facts, Field, Lookup, Out, Path};
 use super::{address, facts, file, open, record as record_of};
 use crate::make::Builder;
 
@@ -184,46 +184,6 @@ fn paths_have_no_empty_steps() {
         let error = Path::parse(words).unwrap_err();
         assert_eq!(error, format!("invalid path \"{}\"", words.join(" ")));
     }
-}
-
-#[test]
-fn the_memo_answers_as_the_database() {
-    let networks: Vec<(String, _)> = (0u8..=255)
-        .map(|n| {
-            (
-                format!("10.{n}.0.0/16"),
-                json!({"country": {"iso_code": "FR"}, "n": n}),
-            )
-        })
-        .collect();
-    let networks: Vec<(&str, _)> = networks
-        .iter()
-        .map(|(name, record)| (name.as_str(), record.clone()))
-        .collect();
-    let first = file(&networks);
-    let second = file(&[("10.0.0.0/8", json!({"country": {"iso_code": "RU"}}))]);
-    let (first, second) = (open(&first), open(&second));
-    let mut cache = FactsCache::new();
-    for round in 0..2 {
-        for n in 0u8..=255 {
-            let Lookup::Found(offset) = first.lookup(address(&format!("10.{n}.1.1"))) else {
-                panic!()
-            };
-            assert_eq!(
-                cache.facts(1, &first, offset),
-                first.facts(offset),
-                "round {round}, record {n}"
-            );
-        }
-    }
-    // Another generation has other records at the same offsets.
-    let Lookup::Found(offset) = second.lookup(address("10.0.0.1")) else {
-        panic!()
-    };
-    assert_eq!(cache.facts(1, &first, offset).country, code("FR"));
-    assert_eq!(cache.facts(2, &second, offset).country, code("RU"));
-    // A known record is not decoded again.
-    assert_eq!(cache.facts(2, &first, offset).country, code("RU"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod database;
 mod files;
 mod make;
 mod rules;
+mod summary;
 mod values;
 
 use std::net::IpAddr;

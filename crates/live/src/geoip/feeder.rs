@@ -108,7 +108,8 @@ impl DatabaseFeeder {
             return;
         };
         let is_next = slots.generation() == replaces;
-        let publish = || slots.publish(&lock, &read.bytes, read.stamp, self.world.now_ms());
+        let image = read.fitting(slots.capacity());
+        let publish = || slots.publish(&lock, image, read.stamp, self.world.now_ms());
         if !is_next || publish() != Published::TooSoon {
             self.file.pending.settle();
         }

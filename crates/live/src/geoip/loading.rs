@@ -3,7 +3,7 @@
 use crate::stamp::Stamp;
 use crate::watch::Watch;
 use crate::world::{OpenFile, World};
-use gatehouse_geo::{Database, Shape, Verification};
+use gatehouse_geo::{Database, Image, Shape, Summary, Verification};
 use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
@@ -12,11 +12,14 @@ use std::rc::Rc;
 const PIECE: u64 = 256 * 1024;
 /// Nodes and values verified in one step.
 const VALUES: u32 = 5_000;
+/// Records whose facts are worked out in one step, and words of them that are copied.
+const RECORDS: usize = 500;
+const WORDS: usize = 1 << 17;
 
 /// A database that has been read and verified.
 pub struct Loaded {
-    /// The file's bytes.
-    pub bytes: Vec<u8>,
+    /// The file's bytes, and a summary behind them.
+    pub image: Vec<u8>,
     /// What is known about them.
     pub shape: Rc<Shape>,
     /// The number of the file's stamp; 0 when it may be another content soon.
@@ -27,7 +30,23 @@ impl Loaded {
     /// The database.
     #[must_use]
     pub fn database(&self) -> Database<&[u8]> {
-        Database::with_shape(&self.bytes, Rc::clone(&self.shape))
+        Database::with_shape(&self.image, Rc::clone(&self.shape))
+    }
+
+    /// Bytes of the file alone.
+    #[must_use]
+    pub fn file(&self) -> usize {
+        Image::of(&self.image).file
+    }
+
+    /// As much of it as fits into a slot of that size: all of it, or else the file.
+    pub(super) fn fitting(&self, room: usize) -> &[u8] {
+        let most = if self.image.len() > room {
+            self.file()
+        } else {
+            self.image.len()
+        };
+        self.image.get(..most).unwrap_or_default()
     }
 }
 
@@ -42,8 +61,9 @@ pub fn load(world: &dyn World, path: &Path) -> Result<Loaded, String> {
     while !reading.step(world)? {}
     let mut checking = Checking::new(reading.bytes).map_err(|(why, _)| why)?;
     while !checking.step()? {}
+    while !checking.append_summary(usize::MAX) {}
     Ok(Loaded {
-        bytes: checking.bytes,
+        image: checking.bytes,
         shape: checking.shape,
         stamp: number(world, stamp),
     })
@@ -119,6 +139,11 @@ pub(crate) struct Checking {
     pub(crate) bytes: Vec<u8>,
     pub(crate) shape: Rc<Shape>,
     verification: Verification,
+    /// What is known of the records once all is verified, and of how many of them.
+    summary: Option<Summary>,
+    added: usize,
+    /// Bytes of the file alone.
+    file: usize,
 }
 
 impl Checking {
@@ -131,9 +156,12 @@ impl Checking {
         };
         match begin(&bytes) {
             Ok((shape, verification)) => Ok(Self {
+                file: bytes.len(),
                 bytes,
                 shape,
                 verification,
+                summary: None,
+                added: 0,
             }),
             Err(error) => Err((fault(&error), bytes)),
         }
@@ -144,15 +172,44 @@ impl Checking {
         Database::with_shape(&self.bytes, Rc::clone(&self.shape))
     }
 
-    /// Goes on; whether all of it is good.
+    /// Goes on; whether all of it is good, and its summary is made.
     pub(crate) fn step(&mut self) -> Result<bool, String> {
         let database = Database::with_shape(self.bytes.as_slice(), Rc::clone(&self.shape));
-        let step = self.verification.step(&database, VALUES);
-        step.map_err(|error| fault(&error))
+        let Some(summary) = &mut self.summary else {
+            let step = self.verification.step(&database, VALUES);
+            let is_good = step.map_err(|error| fault(&error))?;
+            if is_good {
+                self.summary = Summary::new(self.verification.records().len());
+            }
+            // Without memory for a summary there is none.
+            return Ok(is_good && self.summary.is_none());
+        };
+        let records = self.verification.records();
+        let rest = records.get(self.added..).unwrap_or_default();
+        let now = rest.get(..RECORDS).unwrap_or(rest);
+        for offset in now {
+            summary.add(&database, *offset);
+        }
+        self.added = self.added.saturating_add(now.len());
+        Ok(now.len() == rest.len())
+    }
+
+    /// Puts a part of the summary behind the bytes, if all of it has room in a slot of that size; whether that is done.
+    pub(crate) fn append_summary(&mut self, room: usize) -> bool {
+        let Some(summary) = &mut self.summary else {
+            return true;
+        };
+        let whole = self.file.saturating_add(summary.len(self.file));
+        let rest = whole.saturating_sub(self.bytes.len());
+        if whole <= room && self.bytes.try_reserve_exact(rest).is_ok() {
+            summary.append_to(&mut self.bytes, self.file, WORDS)
+        } else {
+            true
+        }
     }
 
     /// What is to be freed.
-    pub(crate) fn into_parts(self) -> (Vec<u8>, Verification) {
-        (self.bytes, self.verification)
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Verification, Option<Summary>) {
+        (self.bytes, self.verification, self.summary)
     }
 }

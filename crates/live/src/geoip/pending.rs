@@ -36,14 +36,15 @@ impl Pending {
         let Some(read) = self.loaded() else {
             return Ok(());
         };
-        let fits = |slots: &Slots<'_>| !zone.is_too_small() && read.bytes.len() <= slots.capacity();
+        let fits = |slots: &Slots<'_>| !zone.is_too_small() && read.file() <= slots.capacity();
         let slots = zone.slots().filter(fits);
-        let slots = slots.ok_or_else(|| too_small(zone, read.bytes.len()))?;
-        let is_same = |published: Published<'_>| published.as_ref() == read.bytes;
+        let slots = slots.ok_or_else(|| too_small(zone, read.image.len()))?;
+        let image = read.fitting(slots.capacity());
+        let is_same = |published: Published<'_>| published.as_ref() == image;
         match slots.generation() {
             0 => {
                 let lock = zone.lock().ok_or("no memory")?;
-                let outcome = slots.publish(&lock, &read.bytes, read.stamp, process::now_ms());
+                let outcome = slots.publish(&lock, image, read.stamp, process::now_ms());
                 if outcome != Outcome::Done {
                     return Err("internal error".into());
                 }

@@ -2,7 +2,7 @@
 
 use crate::election::Seat;
 use crate::memory::Memory;
-use gatehouse_geo::{Database, Facts, FactsCache, Lookup, Shape};
+use gatehouse_geo::{Database, Facts, Image, Lookup, Shape};
 use gatehouse_nginx::Zone;
 use gatehouse_nginx::shm::slots::{Published, Slots};
 use gatehouse_table::table::Lease;
@@ -20,7 +20,7 @@ pub struct SharedDatabase {
 /// What a worker knows about the bytes of a generation; the zone lends them for each lookup.
 struct View {
     shape: Rc<Shape>,
-    memo: FactsCache,
+    image: Image,
     generation: u64,
 }
 
@@ -42,8 +42,8 @@ impl SharedDatabase {
     pub fn facts(&self, address: IpAddr) -> Facts {
         self.with(|database, view| match database.lookup(address) {
             Lookup::Found(offset) => {
-                let generation = u32::try_from(view.generation & u64::from(u32::MAX)).unwrap_or(0);
-                Some(view.memo.facts(generation, database, offset))
+                let summarized = view.image.facts(database.source().as_ref(), offset);
+                Some(summarized.unwrap_or_else(|| database.facts(offset)))
             }
             Lookup::NotFound | Lookup::Broken => None,
         })
@@ -66,7 +66,7 @@ impl SharedDatabase {
     /// meanwhile ([`Published`]).
     fn with<T>(
         &self,
-        mut use_it: impl FnMut(&Database<Published<'_>>, &mut View) -> Option<T>,
+        mut use_it: impl FnMut(&Database<Published<'_>>, &View) -> Option<T>,
     ) -> Option<T> {
         const TRIES: usize = 3;
         let slots = self.zone.slots()?;
@@ -79,16 +79,18 @@ impl SharedDatabase {
                 Some(known) => Database::with_shape(published, Rc::clone(&known.shape)),
                 None => {
                     *view = None;
-                    let database = Database::open(published).ok()?;
+                    let bytes = published.as_ref();
+                    let image = Image::of(bytes);
+                    let shape = Database::open(bytes.get(..image.file)?).ok()?.shape();
                     *view = Some(View {
-                        shape: database.shape(),
-                        memo: FactsCache::new(),
+                        shape: Rc::clone(&shape),
+                        image,
                         generation,
                     });
-                    database
+                    Database::with_shape(published, shape)
                 }
             };
-            let answer = use_it(&database, view.as_mut()?);
+            let answer = use_it(&database, view.as_ref()?);
             if slots.generation() == generation {
                 return answer;
             }

@@ -6,7 +6,7 @@ use crate::stamp::Stamp;
 use crate::watch::Watch;
 use crate::world::{OpenFile, World};
 use gatehouse_base::memory::free_part;
-use gatehouse_geo::{Database, Field, Fields, Shape, Verification};
+use gatehouse_geo::{Database, Field, Fields, Image, Shape, Summary, Verification};
 use gatehouse_nginx::shm::slots::Draft;
 use std::rc::Rc;
 
@@ -16,6 +16,7 @@ pub(super) struct Work {
     bytes: Bytes,
     /// Done with, and to be freed.
     verification: Option<Verification>,
+    summary: Option<Summary>,
     /// The number of the file's stamp: tells one content from another.
     content: u64,
     /// The same as the zone keeps it; 0 when it may be another content soon.
@@ -83,6 +84,7 @@ impl Work {
             stage: Stage::Reading(Reading::new(file, stamp)),
             bytes: Bytes::Own(Vec::new()),
             verification: None,
+            summary: None,
             content: stamp.number(),
             stamp: number(world, stamp),
         }
@@ -96,6 +98,7 @@ impl Work {
             stamp: loaded.stamp,
             bytes: Bytes::Master(loaded),
             verification: None,
+            summary: None,
         }
     }
 
@@ -135,7 +138,7 @@ impl Work {
         match self.stage {
             Stage::Reading(_) => self.read(database, world),
             Stage::Comparing { .. } => self.compare(database),
-            Stage::Checking(_) => self.check(terms.fields),
+            Stage::Checking(_) => self.check(database, terms.fields),
             Stage::Waiting(_) => self.wait(database, world, terms.replaces),
             Stage::Putting(..) => self.put(database, world),
             Stage::Freeing => self.free(),
@@ -172,7 +175,7 @@ impl Work {
         let Stage::Comparing { at, with } = &mut self.stage else {
             return Outcome::Over;
         };
-        let (Some(slots), new) = (database.slots(), self.bytes.as_slice()) else {
+        let (Some(slots), Bytes::Own(new)) = (database.slots(), &self.bytes) else {
             return Outcome::Over;
         };
         if *at == 0 {
@@ -180,6 +183,7 @@ impl Work {
         }
         let used = slots.current();
         let used = used.as_ref().map_or(&[][..], AsRef::as_ref);
+        let used = used.get(..Image::of(used).file).unwrap_or_default();
         let end = at.saturating_add(PIECE).min(new.len());
         let same = used.len() == new.len() && used.get(*at..end) == new.get(*at..end);
         *at = end;
@@ -215,7 +219,7 @@ impl Work {
         }
     }
 
-    fn check(&mut self, needed: Option<Fields>) -> Outcome {
+    fn check(&mut self, database: &SharedDatabase, needed: Option<Fields>) -> Outcome {
         let Stage::Checking(checking) = &mut self.stage else {
             return Outcome::Over;
         };
@@ -226,6 +230,10 @@ impl Work {
         };
         if let Err(text) = agreed {
             return Outcome::Bad(text);
+        }
+        let room = database.slots().map_or(0, |slots| slots.capacity());
+        if !checking.append_summary(room) {
+            return Outcome::More;
         }
         let waiting = Stage::Waiting(Rc::clone(&checking.shape));
         if let Stage::Checking(checking) = std::mem::replace(&mut self.stage, waiting) {
@@ -264,7 +272,7 @@ impl Work {
             return Outcome::Wait;
         };
         world.before_change();
-        let bytes = self.bytes.as_slice();
+        let bytes = self.bytes.fitting(slots.capacity());
         let end = draft.len().saturating_add(PIECE).min(bytes.len());
         let piece = bytes.get(draft.len()..end).unwrap_or_default();
         let is_put = slots.append(&lock, draft, piece);
@@ -282,9 +290,10 @@ impl Work {
     }
 
     fn discard(&mut self, checking: Checking) {
-        let (bytes, verification) = checking.into_parts();
+        let (bytes, verification, summary) = checking.into_parts();
         self.bytes = Bytes::Own(bytes);
         self.verification = Some(verification);
+        self.summary = summary;
     }
 
     fn free(&mut self) -> Outcome {
@@ -293,7 +302,8 @@ impl Work {
             Bytes::Master(_) => false,
         };
         let verification = self.verification.as_mut().is_some_and(Verification::shrink);
-        if bytes | verification {
+        let summary = self.summary.as_mut().is_some_and(Summary::shrink);
+        if bytes | verification | summary {
             Outcome::More
         } else {
             Outcome::Over
@@ -302,10 +312,11 @@ impl Work {
 }
 
 impl Bytes {
-    fn as_slice(&self) -> &[u8] {
+    /// What is put into a slot of that size.
+    fn fitting(&self, room: usize) -> &[u8] {
         match self {
             Self::Own(bytes) => bytes,
-            Self::Master(loaded) => &loaded.bytes,
+            Self::Master(loaded) => loaded.fitting(room),
         }
     }
 

@@ -83,8 +83,12 @@ fn no_step_of_a_large_one_takes_long() {
     while !cost.step(|| checking.step()).unwrap() {}
     cost.report("it is verified");
     let mut cost = Cost::start();
-    let (mut bytes, mut verification) = checking.into_parts();
-    while cost.step(|| free_part(&mut bytes) | verification.shrink()) {}
+    while !cost.step(|| checking.append_summary(usize::MAX)) {}
+    cost.report("its summary is appended");
+    let mut cost = Cost::start();
+    let (mut bytes, mut verification, summary) = checking.into_parts();
+    let mut summary = summary.unwrap();
+    while cost.step(|| free_part(&mut bytes) | verification.shrink() | summary.shrink()) {}
     cost.report("it is freed");
 }
 
