@@ -11,11 +11,11 @@ impl RequestView for Request<'_> {
     fn target(&self) -> &[u8] {
         self.0
     }
-    fn header(&self, _: &str, _: usize) -> Option<&[u8]> {
-        Some(self.1)
+    fn header(&self, _: &str, n: usize) -> Option<&[u8]> {
+        (n == 0).then_some(self.1)
     }
-    fn cookie(&self, _: &[u8], _: usize) -> Option<&[u8]> {
-        Some(self.2)
+    fn cookie(&self, _: &[u8], n: usize) -> Option<&[u8]> {
+        (n == 0).then_some(self.2)
     }
     fn message(&self, _: usize) -> Option<&[u8]> {
         Some(self.0)
@@ -50,7 +50,10 @@ fn profile(scheme: &Scheme) -> Profile {
     let mut line = |word: &str, words: &[&str]| builder.line(word, words, &NoFiles).unwrap();
     line("format", &[scheme.name]);
     let path = scheme.path.map(|_| "path");
-    let places: Vec<&str> = ["query", "cookie", "header"].into_iter().chain(path).collect();
+    // Where the scheme has no name of its own it is given one.
+    let has_names = scheme.carriers[0].query.is_some();
+    let places = if has_names { ["query", "cookie", "header"] } else { ["query=t", "cookie=t", "header"] };
+    let places: Vec<&str> = places.into_iter().chain(path).collect();
     line("from", &places);
     for (word, value) in scheme.example {
         line(word, &[value]);
