@@ -165,7 +165,9 @@ impl Rule {
             Test::Audience(of) => is_one(value, of) || value.items().any(|item| is_one(item, of)),
             Test::Contains(of) => match value.kind() {
                 Kind::Array => value.items().any(|item| is_one(item, of)),
-                Kind::Text => of.iter().any(|word| has_word(value, word)),
+                Kind::Text => value
+                    .text()
+                    .is_some_and(|text| of.iter().any(|word| text.has_word(word.as_bytes()))),
                 _ => false,
             },
         };
@@ -184,16 +186,6 @@ fn is(value: Value<'_>, text: &str) -> bool {
         Kind::Number | Kind::Bool => value.source() == text.as_bytes(),
         Kind::Object | Kind::Array | Kind::Null => false,
     }
-}
-
-/// Whether a word stands between the spaces of a text; one with escapes has none.
-fn has_word(value: Value<'_>, word: &str) -> bool {
-    let plain = value
-        .text()
-        .and_then(|text| text.plain())
-        .unwrap_or_default();
-    let mut words = plain.split(|byte| *byte == b' ');
-    words.any(|one| one == word.as_bytes() && !one.is_empty())
 }
 
 #[cfg(test)]
@@ -262,6 +254,34 @@ mod tests {
         ] {
             let wanted = line == "scope contains read write2";
             assert_eq!(holds(line), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn words_are_found_however_a_text_is_written() {
+        for (claims, word, wanted) in [
+            (r#"{"s":"read adm\u0069n"}"#, "admin", true),
+            (r#"{"s":"adm\u0069n\u0020read"}"#, "admin", true),
+            (r#"{"s":"\u0061\u0064min read"}"#, "admin", true),
+            (r#"{"s":"x\u0020admin"}"#, "admin", true),
+            (
+                r#"{"s":"a https:\/\/a.test\/x b"}"#,
+                "https://a.test/x",
+                true,
+            ),
+            (r#"{"s":"https:\/\/a.test\/x"}"#, "https://a.test", false),
+            (r#"{"s":"adm\u0069ns"}"#, "admin", false),
+            (r#"{"s":"x\u0061dmin"}"#, "admin", false),
+            (r#"{"s":"adm\u0069 n"}"#, "admin", false),
+            (r#"{"s":"adm\u0069\tn"}"#, "admin", false),
+            (r#"{"s":"admin\tread"}"#, "admin", false),
+            (r#"{"s":"admi\u006e\u00a0x"}"#, "admin", false),
+        ] {
+            let claims_of = json::parse(claims.as_bytes()).unwrap();
+            let rule = Rule::parse(&["s", "contains", word]).unwrap();
+            assert_eq!(rule.holds(claims_of), wanted, "{claims}");
+            let rule = Rule::parse(&["s", "not", "contains", word]).unwrap();
+            assert_eq!(rule.holds(claims_of), !wanted, "not: {claims}");
         }
     }
 

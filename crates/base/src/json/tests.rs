@@ -307,7 +307,34 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
+/// A text, as JSON writes it with each character as one of its spellings, and a word that may be in it.
+fn spelled_words() -> impl Strategy<Value = (String, String, String)> {
+    let letters = prop::collection::vec(
+        (prop::sample::select(vec!['a', 'b', '/', ' ', 'é']), 0..3_u8),
+        0..12,
+    );
+    (letters, "[ab/ é]{0,3}").prop_map(|(letters, word)| {
+        let plain: String = letters.iter().map(|one| one.0).collect();
+        let spelled: String = letters
+            .iter()
+            .map(|one| match one {
+                ('/', 1) => "\\/".to_owned(),
+                (char, 2) => format!("\\u{:04X}", u32::from(*char)),
+                (char, _) => char.to_string(),
+            })
+            .collect();
+        (plain, format!("\"{spelled}\""), word)
+    })
+}
+
 proptest! {
+    #[test]
+    fn words_are_those_between_spaces((plain, spelled, word) in spelled_words()) {
+        let text = parse(spelled.as_bytes()).unwrap().text().unwrap();
+        let wanted = !word.is_empty() && plain.split(' ').any(|one| one == word);
+        prop_assert_eq!(text.has_word(word.as_bytes()), wanted, "{} {:?}", spelled, word);
+    }
+
     #[test]
     fn what_serde_json_reads_is_read(text in json()) {
         agrees(text.as_bytes());

@@ -52,6 +52,28 @@ impl<'t> Text<'t> {
         done.is_continue() && rest.is_some_and(<[u8]>::is_empty)
     }
 
+    /// Whether this is one of its words, with spaces between them (as `scope` has, RFC 6749 section 3.3), however the text is
+    /// written. An empty word is none.
+    pub fn has_word(self, word: &[u8]) -> bool {
+        // What is still to come of the word, while what was seen since the last space may become it.
+        let mut rest = Some(word);
+        let is_all = |rest: Option<&[u8]>| !word.is_empty() && rest.is_some_and(<[u8]>::is_empty);
+        let done = self.each(|piece| {
+            let mut parts = piece.split(|byte| *byte == b' ');
+            let first = parts.next().unwrap_or_default();
+            rest = rest.and_then(|rest| rest.strip_prefix(first));
+            for part in parts {
+                // A space stood here.
+                if is_all(rest) {
+                    return ControlFlow::Break(());
+                }
+                rest = word.strip_prefix(part);
+            }
+            ControlFlow::Continue(())
+        });
+        done.is_break() || is_all(rest)
+    }
+
     /// Whether it is the same as another one, however both are written.
     pub fn same(self, other: Text<'_>) -> bool {
         match (self.plain(), other.plain()) {
