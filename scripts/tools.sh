@@ -27,6 +27,9 @@ signers() {
   local signer="@aws-sdk/cloudfront-signer"
   [ -e "$build/python/akamai" ] || { command -v python3 >/dev/null &&
     quiet signer-akamai python3 -m pip install --no-deps --target "$build/python" akamai-edgeauth==0.3.2; } || return
+  # Each alone, so that where one cannot be had the others are still there.
+  [ -e "$build/python/jwt" ] || { command -v python3 >/dev/null &&
+    quiet signer-jwt python3 -m pip install --target "$build/python" "pyjwt[crypto]==2.15.1"; } || note "no PyJWT"
   [ -e "$build/node/node_modules/$signer" ] || { command -v npm >/dev/null &&
     quiet signer-cloudfront npm install --prefix "$build/node" --ignore-scripts --no-audit --no-fund "$signer@3.1166.0"; }
 }

@@ -7,7 +7,7 @@ use nginx_prove::env::Env;
 use nginx_prove::server::{Server, Setup};
 
 /// Where scripts/test puts Python's packages when there is pip and a network.
-const PACKAGES: &str = "build/python";
+pub(super) const PACKAGES: &str = "build/python";
 
 /// Prints a line for each token: the host whose profile is the signer's, the target, and whether it is good there.
 const AKAMAI: &str = r#"
@@ -178,7 +178,7 @@ fn python(base: &Path, script: &str) -> Result<String, String> {
     output_of(&mut command)
 }
 
-fn output_of(command: &mut Command) -> Result<String, String> {
+pub(super) fn output_of(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|e| format!("{command:?}: {e}"))?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());

@@ -6,11 +6,11 @@ use crate::{
     api, api_events, api_meanwhile, api_openapi, balance, balance_latency, chaos, chat, checks,
     checks_own, drained, drained_routes, elsewhere, event_connections, event_parts,
     event_processes, event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics,
-    fuzz, geoip, hipache, interop, kept, metrics, metrics_backends, names, names_kept, pages,
-    panic, prometheus, redis, redis_register, redis_scale, redis_ways, redis_write, refusals,
-    register, reload, reload_everything, reload_single, reload_stock, rollback, satisfy, signals,
-    status_page, tenants, token_paths, unload, upgrade, upstream, upstream_feed, upstream_lease,
-    upstream_scale, upstream_state, upstream_zone, worker_kill,
+    fuzz, geoip, hipache, interop, interop_jwt, kept, metrics, metrics_backends, names, names_kept,
+    pages, panic, prometheus, redis, redis_register, redis_scale, redis_ways, redis_write,
+    refusals, register, reload, reload_everything, reload_single, reload_stock, rollback, satisfy,
+    signals, status_page, tenants, token_paths, unload, upgrade, upstream, upstream_feed,
+    upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -24,6 +24,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("interop_cloudfront", interop::cloudfront)
         .beside_others()
         .needs(&["file build/node/node_modules/@aws-sdk/cloudfront-signer"]),
+    Scenario::new("interop_jwt", interop_jwt::run)
+        .beside_others()
+        .needs(&["file build/python/jwt"]),
     Scenario::new("examples", examples::run)
         .beside_others()
         .needs(&["file /usr/bin/curl"]),

@@ -32,6 +32,7 @@ mod fuzz;
 mod geoip;
 mod hipache;
 mod interop;
+mod interop_jwt;
 mod kept;
 mod list;
 mod metrics;
