@@ -212,3 +212,70 @@ location / { token_auth p; if ($is_admin = 0) { return 403 "not you"; } root htm
 [200, 403]
 --- response_body eval
 ["shown\n", "not you"]
+
+=== TEST 13: a claim is that of its own profile's token, in whichever location it is read
+--- http_config
+token_profile p { format jwt; key file=key; issuer me; }
+token_profile q { format jwt; key file=key; issuer you; from cookie=c; }
+token_claim $p_sub p sub;
+token_claim $q_sub q sub;
+--- config
+add_header X-Claims "$p_sub|$q_sub|$token_auth_profile|$token_auth_status" always;
+location /p { token_auth p; alias html; }
+location /q { token_auth q; alias html; }
+location / { root html; }
+--- user_files eval: $::Files
+--- request eval
+["GET /p/v", "GET /q/v", "GET /v", "GET /v", "GET /p/v", "GET /q/v"]
+--- more_headers eval
+["Authorization: Bearer $::Good\nCookie: c=$::Guest", "Authorization: Bearer $::Good\nCookie: c=$::Guest", "Authorization: Bearer $::Good\nCookie: c=$::Guest", "", "Authorization: Bearer $::Good", "Cookie: c=$::Guest"]
+--- error_code eval
+[200, 200, 200, 200, 200, 200]
+--- response_headers eval
+["X-Claims: user-1|user-2|p|ok", "X-Claims: user-1|user-2|q|ok", "X-Claims: user-1|user-2||", "X-Claims: |||", "X-Claims: user-1||p|ok", "X-Claims: |user-2|q|ok"]
+
+=== TEST 14: of a token that is refused nothing is claimed, not even at the error page or in a dry run
+--- http_config
+token_profile p { format jwt; key file=key; issuer me; }
+token_profile q { format jwt; key file=key; issuer you; }
+token_claim $p_sub p sub;
+token_claim $q_sub q sub;
+--- config
+add_header X-Claims "$p_sub|$q_sub|$token_auth_status" always;
+location /p { token_auth p; alias html; }
+location /page { token_auth p; error_page 401 403 /no; alias html; }
+location /dry { token_auth p; token_auth_dry_run on; alias html; }
+location /any { satisfy any; allow all; token_auth p; alias html; }
+location = /no { internal; return 418; }
+--- user_files eval: $::Files
+--- request eval
+["GET /p/v", "GET /p/v", "GET /p/v", "GET /page/v", "GET /page/v", "GET /dry/v", "GET /dry/v", "GET /any/v"]
+--- more_headers eval
+["Authorization: Bearer $::Late", "Authorization: Bearer $::Other", "Authorization: Bearer $::Guest", "Authorization: Bearer $::Late", "Authorization: Bearer $::Guest", "Authorization: Bearer $::Late", "Authorization: Bearer $::Guest", "Authorization: Bearer $::Other"]
+--- error_code eval
+[401, 401, 403, 418, 418, 200, 200, 200]
+--- response_headers eval
+["X-Claims: ||expired", "X-Claims: ||invalid", "X-Claims: |user-2|forbidden", "X-Claims: ||expired", "X-Claims: |user-2|forbidden", "X-Claims: ||expired", "X-Claims: |user-2|forbidden", "X-Claims: ||invalid"]
+
+=== TEST 15: after a redirect the next location's profile decides, and each claim is still its own profile's
+--- http_config
+token_profile p { format jwt; key file=key; issuer me; }
+token_profile q { format jwt; key file=key; issuer you; from cookie=c; }
+token_claim $p_sub p sub;
+token_claim $q_sub q sub;
+--- config
+add_header X-Claims "$p_sub|$q_sub|$token_auth_profile|$token_auth_status" always;
+location /p { token_auth p; try_files /none /last-q/v; }
+location /q { token_auth q; try_files /none /last-p/v; }
+location /r { token_auth p; rewrite ^ /last-q/v last; }
+location /last-p { token_auth p; alias html; }
+location /last-q { token_auth q; alias html; }
+--- user_files eval: $::Files
+--- request eval
+["GET /p", "GET /q", "GET /p", "GET /q", "GET /r", "GET /p"]
+--- more_headers eval
+["Authorization: Bearer $::Good\nCookie: c=$::Guest", "Authorization: Bearer $::Good\nCookie: c=$::Guest", "Authorization: Bearer $::Good", "Cookie: c=$::Guest", "Cookie: c=$::Guest", "Cookie: c=$::Guest"]
+--- error_code eval
+[200, 200, 401, 401, 200, 401]
+--- response_headers eval
+["X-Claims: user-1|user-2|q|ok", "X-Claims: user-1|user-2|p|ok", "X-Claims: user-1||q|missing", "X-Claims: |user-2|p|missing", "X-Claims: |user-2|q|ok", "X-Claims: |user-2|p|missing"]
