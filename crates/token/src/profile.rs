@@ -196,6 +196,7 @@ impl Profile {
                 expires: claims.expires,
                 location: None,
             },
+            // A refused token claims nothing. `check` keeps only its verdict, too: either alone is enough.
             claims: claims.document.filter(|_| refused.is_none()),
         }
     }
