@@ -1,6 +1,6 @@
 //! What the client asks for: the n-th request of each kind, the same in every run.
 
-use crate::data::{geo, hosts, token};
+use crate::data::{geo, hosts, jwt, token};
 
 /// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,12 @@ pub(crate) enum Load {
     ScaleForged,
     /// With a token of Akamai's for a folder.
     Edge,
+    /// With a JSON Web Token by HS256 in its header, one of 10,000.
+    Hs256,
+    /// With one by RS256, always the same.
+    Rs256,
+    /// With one by ES256, always the same.
+    Es256,
     /// From an address of a country that may pass, hardly ever seen before.
     Allowed,
     /// From one of 500 such addresses.
@@ -49,7 +55,7 @@ impl Load {
         }
     }
 
-    /// The n-th request's lines: its host and where it comes from.
+    /// The n-th request's lines: its host, where it comes from, its token.
     pub(crate) fn lines(self, n: usize) -> String {
         let host = match self {
             Self::Host(count) => hosts::scattered(n, count),
@@ -64,8 +70,18 @@ impl Load {
             Self::Unknown => Some(geo::unknown(n)),
             _ => None,
         };
-        from.map_or(format!("Host: {host}\r\n"), |address| {
-            format!("Host: {host}\r\nX-Real-IP: {address}\r\n")
-        })
+        let token = match self {
+            Self::Hs256 => Some(jwt::hs256(n)),
+            Self::Rs256 => Some(jwt::RS256.to_owned()),
+            Self::Es256 => Some(jwt::ES256.to_owned()),
+            _ => None,
+        };
+        let from = from.map(|address| format!("X-Real-IP: {address}\r\n"));
+        let token = token.map(|token| format!("Authorization: Bearer {token}\r\n"));
+        format!(
+            "Host: {host}\r\n{}{}",
+            from.unwrap_or_default(),
+            token.unwrap_or_default()
+        )
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod geo;
 pub(crate) mod hosts;
+pub(crate) mod jwt;
 mod seed;
 pub(crate) mod token;
 
@@ -14,10 +15,14 @@ use std::os::unix::fs::PermissionsExt;
 /// Writes what the configurations read: the key, the databases, the routes, the maps.
 pub(crate) fn write_all(rig: &Rig) -> Result<(), String> {
     let put = |name: &str, bytes: &[u8]| put(rig, name, bytes);
-    put("token.key", KEY.as_bytes())?;
-    // nginx -t warns about a key that everybody can read.
-    std::fs::set_permissions(rig.work.join("token.key"), Permissions::from_mode(0o600))
-        .map_err(|e| e.to_string())?;
+    for (name, secret) in [("token.key", KEY), ("jwt.key", jwt::SECRET)] {
+        put(name, secret.as_bytes())?;
+        // nginx -t warns about a key that everybody can read.
+        std::fs::set_permissions(rig.work.join(name), Permissions::from_mode(0o600))
+            .map_err(|e| e.to_string())?;
+    }
+    put("rsa.pem", jwt::RSA)?;
+    put("p256.pem", jwt::P256)?;
     put("city.mmdb", &geo::database("Bench-City", geo::city)?)?;
     put(
         "country.mmdb",

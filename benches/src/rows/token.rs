@@ -70,6 +70,29 @@ pub(super) const ROWS: &[Row] = &[
         ..TOKEN
     },
     Row {
+        name: "jwt_hs256",
+        title: "`token_auth`, jwt with HS256",
+        load: Load::Hs256,
+        ours: answers(200, &["ours", "hs256"]),
+        goal: "18,000",
+        main: true,
+        ..TOKEN
+    },
+    Row {
+        name: "jwt_rs256",
+        title: "`token_auth`, jwt with RS256",
+        load: Load::Rs256,
+        ours: answers(200, &["ours", "rs256"]),
+        ..TOKEN
+    },
+    Row {
+        name: "jwt_es256",
+        title: "`token_auth`, jwt with ES256",
+        load: Load::Es256,
+        ours: answers(200, &["ours", "es256"]),
+        ..TOKEN
+    },
+    Row {
         name: "scale_forged",
         title: "ScaleSimple refused: forged, with its line in the log",
         load: Load::ScaleForged,
