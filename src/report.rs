@@ -77,8 +77,9 @@ struct Text {
     /// The search that goes on, and whether it has found something.
     search: Option<Box<dyn Search>>,
     has_head: bool,
-    /// The samples of the search's other metric so far.
+    /// The samples of the search's other metric so far, and how many bytes of them are written since the search ended.
     also: Vec<u8>,
+    also_at: Option<usize>,
     /// Where the configuration lies whose metrics they are, once a piece has been made.
     of: Option<usize>,
     #[cfg(feature = "hooks")]
@@ -106,6 +107,7 @@ impl Text {
             search: None,
             has_head: false,
             also: Vec::new(),
+            also_at: None,
             of: None,
             #[cfg(feature = "hooks")]
             turns: crate::turns::Turns::default(),
@@ -130,6 +132,8 @@ impl Text {
                 self.part = 0;
                 self.search = None;
                 self.has_head = false;
+                self.also.clear();
+                self.also_at = None;
             }
             if out.len() >= PIECE || slice.is_over() {
                 return Next::More;
@@ -157,6 +161,9 @@ impl Text {
 
     /// Goes on with the search that a metric takes; false at its end.
     fn search(&mut self, many: &Many, main: &Main, out: &mut Vec<u8>) -> bool {
+        if let Some(at) = self.also_at {
+            return self.write_also(at, out);
+        }
         let about: &About = &many.about;
         let wanted = &self.wanted;
         let search = self.search.get_or_insert_with(|| (many.begin)(wanted));
@@ -172,11 +179,20 @@ impl Text {
         } else if !self.has_head {
             out.truncate(begin);
         }
-        if !more && !self.also.is_empty() {
-            many.also.write_head(out);
-            out.append(&mut self.also);
+        if more || self.also.is_empty() {
+            return more;
         }
-        more
+        many.also.write_head(out);
+        self.also_at = Some(0);
+        true
+    }
+
+    /// Goes on with the other metric's samples; false at their end.
+    fn write_also(&mut self, at: usize, out: &mut Vec<u8>) -> bool {
+        let end = at.saturating_add(PIECE).min(self.also.len());
+        out.extend_from_slice(self.also.get(at..end).unwrap_or_default());
+        self.also_at = Some(end);
+        end < self.also.len()
     }
 }
 
