@@ -43,6 +43,7 @@ pub(crate) fn write_hosts(rig: &Rig) -> Result<(), String> {
         ("100k", hosts::MANY, "", 1, BACKENDS),
         ("wild", hosts::FEW, "*.", 1, BACKENDS),
         ("one", hosts::FEW, "", 1, 1),
+        ("100k_one", hosts::MANY, "", 1, 1),
         ("four", hosts::FEW, "", 4, BACKENDS),
     ] {
         let routes = hosts::routes(count, prefix, each, backends, rig.backend);

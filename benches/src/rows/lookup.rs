@@ -28,6 +28,15 @@ pub(super) const ROWS: &[Row] = &[
         ..LOOKUP
     },
     Row {
+        name: "lookup_100k_one",
+        title: "`upstream_lookup`, 100,000 hosts of one backend",
+        load: Load::Host(hosts::MANY),
+        ours: answers(200, &["ours", "table", "t100k_one"]),
+        peer: Some(("`map`, 1 upstream", answers(200, &["map", "m100k_one"]))),
+        goal: "1,700",
+        ..LOOKUP
+    },
+    Row {
         name: "lookup",
         title: "`upstream_lookup`, 1,000 hosts",
         ours: answers(200, &["ours", "table", "t1k"]),
