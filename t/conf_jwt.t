@@ -124,6 +124,21 @@ token_claim $sub p .sub;
 # no variable
 token_claim sub p sub;
 => invalid variable name "sub"
+# a variable that a map defines before: a client may choose what it is
+map $arg_x $sub { default x; } token_claim $sub p sub;
+=> the duplicate "sub" variable
+# a map behind it
+token_claim $sub p sub; map $arg_x $sub { default x; }
+=> the duplicate "sub" variable
+# twice
+token_claim $sub p sub; token_claim $Sub p iss;
+=> the duplicate "Sub" variable
+# a named capture
+token_claim $sub p sub; server { listen 127.0.0.1:1; server_name ~^(?<sub>.*)$; }
+=> the duplicate "sub" variable
+# a set
+token_claim $sub p sub; server { listen 127.0.0.1:1; set $sub $arg_x; }
+=> the duplicate "sub" variable
 # a word too few
 token_claim $sub p;
 => invalid number of arguments in "token_claim" directive

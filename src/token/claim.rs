@@ -18,7 +18,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let claims = &mut cf.main().token.claims;
     claims.push(Claim { profile, path });
     let number = claims.len().saturating_sub(1);
-    cf.add_variable::<Value>(&word(1), number)
+    cf.add_sole_variable::<Value>(&word(1), number)
 }
 
 /// Refuses profiles whose tokens claim nothing that could be named.

@@ -91,6 +91,28 @@ impl<M: HttpKind> Conf<'_, M> {
             .ok_or_else(|| Error::new(format!("variable \"{name}\" could not be added")))
     }
 
+    /// Adds a variable that has this definition and no other: data that a client chooses must not come in its place (a
+    /// named capture, `set $name $arg_x`).
+    pub fn add_sole_variable<G: Getter>(&mut self, name: &str, data: usize) -> Result<(), Error> {
+        let Some(bare) = name.strip_prefix('$').filter(|n| !n.is_empty()) else {
+            return Err(Error::new(format!("invalid variable name \"{name}\"")));
+        };
+        let lower = bare.to_ascii_lowercase();
+        // SAFETY: nginx's own settings, live.
+        let mut definitions = unsafe { definitions(self.core_main()) };
+        let is_defined = definitions.any(|(known, variable)| {
+            // SAFETY: null or a variable of the configuration.
+            let variable = unsafe { variable.as_ref() };
+            known == lower.as_bytes() && variable.is_some_and(|one| one.get_handler.is_some())
+        });
+        if is_defined {
+            return Err(Error::new(format!("the duplicate \"{bare}\" variable")));
+        }
+        // SAFETY: `cf` is live.
+        unsafe { add::<G>(self.cf, bare, data, Owner::Module) }
+            .ok_or_else(|| Error::new(format!("variable \"{name}\" could not be added")))
+    }
+
     /// Adds a variable, named without `$`, that no configuration may define itself.
     #[cfg(ngx_feature = "http_cache")]
     pub(crate) fn add_own_variable<G: Getter>(
@@ -197,7 +219,6 @@ pub(crate) enum Owner {
     /// The configuration may define the same name, and then its definition counts.
     Anybody,
     /// A configuration that defines the name is refused.
-    #[cfg_attr(not(ngx_feature = "http_cache"), allow(dead_code))]
     Module,
 }
 
@@ -218,6 +239,10 @@ pub(crate) unsafe fn add<G: Getter>(
     let variable = unsafe { sys::ngx_http_add_variable(cf, &raw mut text, flags) };
     // SAFETY: null or nginx's record of the variable.
     let variable = unsafe { variable.as_mut()? };
+    if matches!(owner, Owner::Module) {
+        // What was only named before has nginx's own flags.
+        variable.flags &= !(sys::NGX_HTTP_VAR_CHANGEABLE as usize);
+    }
     variable.get_handler = Some(get::<G>);
     variable.data = data;
     Some(())
