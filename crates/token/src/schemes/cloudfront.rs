@@ -35,7 +35,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     joined: 5,
     options: &[SchemeOption {
         word: "origin",
-        default: Some("$scheme://$http_host"),
+        default: Some("$scheme://$host"),
     }],
     claims_address: true,
     path: None,

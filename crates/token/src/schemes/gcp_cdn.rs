@@ -39,7 +39,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     ],
     options: &[SchemeOption {
         word: "origin",
-        default: Some("$scheme://$http_host"),
+        default: Some("$scheme://$host"),
     }],
     key_encoding: KeyEncoding::Base64Url,
     path: None,

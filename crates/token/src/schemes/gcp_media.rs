@@ -38,7 +38,7 @@ pub(super) const SCHEME: Scheme = Scheme {
         },
         SchemeOption {
             word: "origin",
-            default: Some("$scheme://$http_host"),
+            default: Some("$scheme://$host"),
         },
     ],
     key_encoding: KeyEncoding::Base64Url,
