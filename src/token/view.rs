@@ -6,7 +6,7 @@ use super::record::{AsReceived, Lacking, Record};
 use crate::Gatehouse;
 use crate::lender::Lent;
 use gatehouse_nginx::Request;
-use gatehouse_token::{BadKey, InPath, RequestView, strip as bytes};
+use gatehouse_token::{BadKey, InPath, RequestView, normal, strip as bytes};
 use std::cell::Cell;
 use std::net::IpAddr;
 
@@ -79,7 +79,9 @@ impl RequestView for View<'_, '_> {
     }
 
     fn path(&self) -> Option<&[u8]> {
-        path::signed(self.r, self.in_path, self.as_received)
+        let AsReceived { target, uri, .. } = self.as_received;
+        normal::is_as_spelled(target, uri)
+            .then(|| path::signed(self.r, self.in_path, self.as_received))?
     }
 
     fn address(&self) -> Option<IpAddr> {

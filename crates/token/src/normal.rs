@@ -35,6 +35,34 @@ pub fn path_of<'a>(
     path.finish()
 }
 
+/// Whether a path is what its target spells, decoded and nothing more.
+///
+/// Where it is not, nginx has taken out `..`, `.` or a second `/`, or there is a `#`: an upstream gets the target as it
+/// is, and may understand another path (`/a/..;/../b`, `/a//../b`, `/a#/../b`). So a token for a path is not for such a
+/// target, whatever nginx makes of it.
+pub fn is_as_spelled(target: &[u8], path: &[u8]) -> bool {
+    let mut bytes = target.iter().copied();
+    let mut rest = path.iter();
+    let mut in_path = true;
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'#' => return false,
+            b'?' => in_path = false,
+            _ if !in_path => {}
+            b'%' => {
+                let digits = bytes.next().and_then(hex_digit).zip(bytes.next().and_then(hex_digit));
+                let decoded = digits.map(|(high, low)| high << 4 | low);
+                if decoded.is_none() || decoded.as_ref() != rest.next() {
+                    return false;
+                }
+            }
+            _ if rest.next() != Some(&byte) => return false,
+            _ => {}
+        }
+    }
+    rest.next().is_none()
+}
+
 /// Writes a path as a target that [`path_of`] reads back, without arguments. `out` must be three times as
 /// long as the path; in a shorter one the rest is cut off.
 pub fn target_of(path: &[u8], out: &mut [u8]) -> usize {
@@ -133,6 +161,32 @@ impl Path<'_> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_target_spells_its_path_or_another_one() {
+        for (target, path, wanted) in [
+            ("/a/b", "/a/b", true),
+            ("/a/b?x=/../", "/a/b", true),
+            ("/%61/b%3f%23%2F", "/a/b?#/", true),
+            ("/a;x/b%5c", "/a;x/b\\", true),
+            ("/a//b", "/a/b", false),
+            ("/a//b", "/a//b", true),
+            ("/a/./b", "/a/b", false),
+            ("/a/c/../b", "/a/b", false),
+            ("/a/c/%2e%2e/b", "/a/b", false),
+            ("/a/..;/../b", "/a/b", false),
+            ("/a/b#", "/a/b", false),
+            ("/a/b?x#/../c", "/a/b", false),
+            ("/a/b%", "/a/b", false),
+            ("/a/b%2", "/a/b", false),
+            ("/a", "/a/b", false),
+            ("/a/b", "/a", false),
+            ("?x", "/", false),
+        ] {
+            let found = is_as_spelled(target.as_bytes(), path.as_bytes());
+            assert_eq!(found, wanted, "{target} {path}");
+        }
+    }
 
     fn path(target: &[u8], merge_slashes: bool) -> Option<Vec<u8>> {
         let mut out = vec![0; target.len()];

@@ -36,7 +36,8 @@ pub trait RequestView {
     /// [`Profile::message_texts`]: crate::Profile::message_texts
     fn message(&self, text: usize) -> Option<&[u8]>;
 
-    /// The decoded path that is served, without a path token; `None` refuses a token that is bound to one.
+    /// The decoded path that is served, without a path token; `None` refuses a token that is bound to one. There is none
+    /// where an upstream might understand another path ([`is_as_spelled`](crate::normal::is_as_spelled)).
     fn path(&self) -> Option<&[u8]>;
 
     /// The client's address; `None` when it has none, which refuses a token that is bound to one.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use gatehouse_token::{InPath, Names, Profile, RequestView, TokenLocation, strip};
+use gatehouse_token::{InPath, Names, Profile, RequestView, TokenLocation, normal, strip};
 
 use super::url::Url;
 
@@ -284,7 +284,8 @@ impl<'a> View<'a> {
         let url = request.url.as_ref();
         let path = url.and_then(|url| {
             let path = url.path().ok()?;
-            Some(without_token(profile, &url.target, path))
+            let is_plain = normal::is_as_spelled(url.target.as_bytes(), &path);
+            is_plain.then(|| without_token(profile, &url.target, path))
         });
         Self {
             profile,
