@@ -2,13 +2,14 @@
 
 use gatehouse_base::json;
 use gatehouse_base::secret::Secret;
+use zeroize::Zeroizing;
 
 use super::encoding::{BadKey, KeyEncoding};
 use super::jwk;
 use super::key::{Key, KeyForm};
 use super::material::{Material, Usable};
 use crate::error::Error;
-use crate::signature::Pem;
+use crate::signature::{Pem, is_bare_key};
 
 impl Key {
     /// The keys that a key file holds, which is spelled in that way. `id` is the name that its line gives it; those of a
@@ -70,13 +71,57 @@ fn named(found: Vec<(Option<String>, Secret)>, id: Option<String>) -> Result<Vec
     Ok(keys.collect())
 }
 
-/// The encoding of a text that spells a key, and is no secret itself.
+/// How often a text may be spelled as another one, as base64 of base64.
+const MOST_SPELLINGS: usize = 3;
+
+/// The encoding of a text that spells a key, and is no secret itself: in PEM, as JWK, without any armour, and all that in
+/// base64 or hexadecimal, as programs show it and variables hold it.
 pub(crate) fn is_spelled_key(text: &[u8]) -> Option<&'static str> {
+    spelled_key(text, MOST_SPELLINGS)
+}
+
+fn spelled_key(text: &[u8], most: usize) -> Option<&'static str> {
     let is_jwk = |all: json::Value<'_>| all.member("keys").or(all.member("kty")).is_some();
-    match KeyEncoding::Pem.decode_file(text) {
-        Ok(_) => Some("pem"),
-        Err(_) => json::parse(text).filter(|all| is_jwk(*all)).map(|_| "jwks"),
+    // The rest of the armour may be damaged.
+    if memchr::memmem::find(text, b"-----BEGIN ").is_some() || is_bare_key(text) {
+        return Some("pem");
     }
+    if json::parse(text).is_some_and(is_jwk) {
+        return Some("jwks");
+    }
+    let most = most.checked_sub(1)?;
+    let spelled = [in_base64(text), in_hex(text)];
+    let mut spelled = spelled.iter().flatten();
+    spelled.find_map(|inner| spelled_key(inner, most))
+}
+
+/// What a text spells in base64 of either alphabet, with padding or without, with white space or without.
+fn in_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let digits = text.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let digits = digits.map(|byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => *other,
+    });
+    let mut digits = Zeroizing::new(digits.collect::<Vec<u8>>());
+    while digits.last() == Some(&b'=') {
+        digits.pop();
+    }
+    // Bits behind the last byte are nobody's, whatever they are.
+    let mut lenient = data_encoding::BASE64_NOPAD.specification();
+    lenient.check_trailing_bits = false;
+    let lenient = lenient.encoding().ok()?;
+    lenient.decode(&digits).ok().map(Zeroizing::new)
+}
+
+/// What a text spells in hexadecimal, with what programs put between bytes or without.
+fn in_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let text = text.strip_prefix(b"0x").unwrap_or(text);
+    let digits = text.iter().copied();
+    let digits = digits.filter(|byte| !byte.is_ascii_whitespace() && *byte != b':');
+    let digits = Zeroizing::new(digits.collect::<Vec<u8>>());
+    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(&digits).ok()?;
+    Some(Zeroizing::new(bytes))
 }
 
 /// Whether a key file holds nothing that must be kept from others: public keys and certificates alone.

@@ -11,7 +11,7 @@ use gatehouse_base::json::{self, Kind, Text, Value};
 use crate::claims::Claims;
 use crate::error::Error;
 use crate::jose::{Algorithm, Jws, Keys};
-use crate::keys::{KeyForm, Material, is_spelled_key};
+use crate::keys::{Key, Material, is_spelled_key};
 use crate::mac;
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView};
@@ -71,12 +71,28 @@ struct Jwt {
 }
 
 fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
-    let keys = config.keys.iter();
-    let mut texts = keys.filter(|key| key.form == KeyForm::Secret);
     // Anybody may know a public key: as a secret it would let everybody in.
-    if let Some(encoding) = texts.find_map(|key| is_spelled_key(key.secret.as_bytes())) {
+    let spelled = |key: &Key| match key.usable().ok()?.material {
+        Material::Secret(secret) => is_spelled_key(secret.as_bytes()),
+        _ => None,
+    };
+    for key in config.keys {
+        let Some(encoding) = spelled(key) else {
+            continue;
+        };
+        let is_whole = key
+            .secret
+            .as_bytes()
+            .trim_ascii_start()
+            .starts_with(b"-----BEGIN ");
+        let armour = match encoding {
+            "pem" if !is_whole => {
+                " and its file the lines of PEM, as \"-----BEGIN PUBLIC KEY-----\""
+            }
+            _ => "",
+        };
         return Err(Error::new(format!(
-            "has a \"key\" that is no secret but the text of a key: give its line \"encoding={encoding}\""
+            "has a \"key\" that is no secret but the text of a key: give its line \"encoding={encoding}\"{armour}"
         )));
     }
     let keys = Keys::prepare(config.keys, &config.options.algorithms)?;

@@ -57,6 +57,11 @@ impl<'d> Reader<'d> {
     pub(super) fn is_empty(self) -> bool {
         self.0.is_empty()
     }
+
+    /// Whether only white space follows.
+    pub(super) fn is_blank(self) -> bool {
+        self.0.trim_ascii().is_empty()
+    }
 }
 
 /// A length, and what follows it.

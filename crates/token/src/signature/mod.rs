@@ -4,6 +4,7 @@
 //! configuration is read ([`PublicKey::verifier`]). The work is done by aws-lc, behind these files only; nothing of it is
 //! allocated by Rust while a request is checked, and what its C code cannot allocate it refuses.
 
+mod bare;
 mod der;
 mod pem;
 mod private;
@@ -11,6 +12,7 @@ mod public;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bare::is_bare_key;
 pub(crate) use pem::{Pem, is_pem};
 pub(crate) use private::{PrivateKey, RsaNumbers};
 pub(crate) use public::PublicKey;

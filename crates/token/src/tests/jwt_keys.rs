@@ -156,6 +156,99 @@ fn a_public_key_is_no_secret() {
     }
 }
 
+/// The DER of a PEM file.
+fn der(name: &str) -> Vec<u8> {
+    let text = String::from_utf8(file(name)).unwrap();
+    let body: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+    data_encoding::BASE64.decode(body.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_public_key_without_armour_is_no_secret() {
+    use data_encoding::{BASE64, BASE64_MIME, BASE64URL, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
+    let names = [
+        "rsa.pub",
+        "rsa.pkcs1.pub",
+        "rsa.crt",
+        "weak.pub",
+        "k1.pub",
+        "p256.pub",
+        "p384.pub",
+        "p521.pub",
+        "ed25519.pub",
+    ];
+    let is_refused = |name: &str, bytes: &[u8], encoding: &str| {
+        let error = profile(&[(None, bytes, encoding)], &[]).err();
+        let error = error.unwrap_or_default();
+        let wanted = "is no secret but the text of a key: give its line \"encoding=";
+        assert!(error.contains(wanted), "{name} {encoding}: {error:?}");
+    };
+    let colons = |der: &[u8]| {
+        let bytes: Vec<String> = der.iter().map(|byte| format!("{byte:02x}")).collect();
+        bytes.join(":")
+    };
+    for name in names {
+        let der = der(name);
+        let base64 = BASE64.encode(&der);
+        for text in [
+            base64.clone(),
+            format!("{base64}\n\n"),
+            format!(" {base64}"),
+            base64.trim_end_matches('=').to_owned(),
+            BASE64_MIME.encode(&der),
+            BASE64URL.encode(&der),
+            BASE64URL_NOPAD.encode(&der),
+            HEXLOWER.encode(&der),
+            HEXUPPER.encode(&der) + "\n\n",
+            colons(&der),
+            BASE64.encode(&file(name)),
+            BASE64.encode(base64.as_bytes()),
+        ] {
+            is_refused(name, text.as_bytes(), "text");
+        }
+        is_refused(name, base64.as_bytes(), "base64");
+        is_refused(name, BASE64URL.encode(&der).as_bytes(), "base64url");
+        is_refused(name, HEXLOWER.encode(&der).as_bytes(), "hex");
+        is_refused(name, &der, "text");
+        is_refused(name, &[&der[..], b"\r\n\n"].concat(), "text");
+        let jwk = format!(
+            "{{\"kty\":\"oct\",\"k\":\"{}\"}}",
+            BASE64URL_NOPAD.encode(&der)
+        );
+        is_refused(name, jwk.as_bytes(), "jwks");
+    }
+    // A key file loses a newline at its end, and a key may end so by chance.
+    let mut ends_so = der("rsa.crt");
+    *ends_so.last_mut().unwrap() = b'\n';
+    is_refused("cut", &ends_so, "text");
+    let point = |name: &str, len: usize| der(name)[der(name).len() - len..].to_vec();
+    for (name, len) in [("p256.pub", 65), ("p384.pub", 97), ("p521.pub", 133)] {
+        is_refused(name, BASE64.encode(&point(name, len)).as_bytes(), "base64");
+    }
+    for text in [
+        "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQC7 me@example",
+        "AAAAC3NzaC1lZDI1NTE5AAAAIGPKSUDtaDq2z4uGVhxF8zWQ5bWcZ4v1xSYJLZmJsDcq",
+        "-----BEGIN PUBLIC KEY-----\\nMIIB\\n",
+        "eyJrdHkiOiJSU0EiLCJuIjoiQUFBQSJ9",
+    ] {
+        is_refused("", text.as_bytes(), "text");
+    }
+    for secret in [
+        &b"0123456789abcdef0123456789abcdef"[..],
+        b"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+        b"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A",
+        b"0\x1e\x02\x01xxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        b"ssh-secret-of-the-edge-0123456789abcdef",
+        b"04c0ffee04c0ffee04c0ffee04c0ffee04c0ffee04c0ffee04c0ffee04c0ffee04",
+        &[0x30; 48],
+    ] {
+        assert!(
+            profile(&[(None, secret, "text")], &[]).is_ok(),
+            "{secret:?}"
+        );
+    }
+}
+
 /// A token by HS256, made another way than by the code that is tested.
 pub(super) fn hs256(secret: &[u8]) -> String {
     use hmac::{Hmac, KeyInit, Mac};
