@@ -279,3 +279,18 @@ location /last-q { token_auth q; alias html; }
 [200, 200, 401, 401, 200, 401]
 --- response_headers eval
 ["X-Claims: user-1|user-2|q|ok", "X-Claims: user-1|user-2|p|ok", "X-Claims: user-1||q|missing", "X-Claims: |user-2|p|missing", "X-Claims: |user-2|q|ok", "X-Claims: |user-2|p|missing"]
+
+=== TEST 16: an Authorization that is not the accepted token does not go on
+--- http_config
+token_profile p { format jwt; key file=key; from header cookie=s query=t; }
+--- config
+location / { token_auth p; proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/seen; }
+location /dry { token_auth p; token_auth_dry_run on; proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/seen; }
+location /seen { return 200 "$http_authorization"; }
+--- user_files eval: $::Files
+--- request eval
+["GET /", "GET /", "GET /?t=$::Good", "GET /", "GET /dry"]
+--- more_headers eval
+["Authorization: Bearer $::Good\nCookie: s=$::Good", "authorization: bearer $::Other\nCookie: s=$::Good", "Authorization: Bearer x", "Authorization: Basic dTpw\nCookie: s=$::Good", "Authorization: Bearer $::Other\nCookie: s=$::Good"]
+--- response_body eval
+["Bearer $::Good", "", "", "Basic dTpw", "Bearer $::Other"]

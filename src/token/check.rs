@@ -4,6 +4,7 @@ use super::conf::Named;
 use super::path;
 use super::profile::profile_of;
 use super::record::{Action, CachedVerdict, Lacking, Record};
+use super::strip;
 use super::view::View;
 use crate::choice::{Choice, NameUse, Names};
 use crate::judge::Judge;
@@ -170,6 +171,9 @@ fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
         }
     } else {
         count.make();
+        if !dry_run {
+            strip::drop_unproven(r, record, named, judged.verdict.location)?;
+        }
     }
     if let Some((uri, args)) = path::without_token(r, record, index) {
         refusal::start_again(all);

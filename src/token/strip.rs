@@ -274,6 +274,40 @@ fn strip_cookies<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Opti
     r.remove_headers(|h| h.value.is_empty() && h.name.eq_ignore_ascii_case(b"cookie"))
 }
 
+/// Takes out an `Authorization` that carries another token than the one that was accepted: nobody has proved it, and an
+/// application behind us, which gets this header, might believe it. None when memory is short.
+pub(super) fn drop_unproven<'r>(
+    r: Request<'r>,
+    record: &Record<'r>,
+    named: &Named,
+    accepted: Option<usize>,
+) -> Option<()> {
+    let is_authorization = |name: &[u8]| name.eq_ignore_ascii_case(b"authorization");
+    let accepted = accepted.and_then(|at| named.profile.locations().get(at));
+    let is_accepted = accepted.is_some_and(|one| {
+        let mut names = one.names().into_iter().flat_map(|names| names.iter());
+        one.kind() == "header" && names.any(|name| is_authorization(name.as_bytes()))
+    });
+    let carries = named.profile.carriers().headers.iter();
+    if is_accepted || !carries.map(String::as_bytes).any(is_authorization) {
+        return Some(());
+    }
+    let is_unproven = |name: &[u8], value: &[u8]| {
+        is_authorization(name) && named.profile.is_token_header(name, value)
+    };
+    let mut saved = record.saved.walk();
+    for line in r.headers() {
+        if is_unproven(line.name, line.value) {
+            saved.save(r, line, b"")?;
+        } else {
+            saved.pass(line);
+        }
+    }
+    r.remove_headers(|line| is_unproven(line.name, line.value))?;
+    forget(r, &r.main_conf::<Gatehouse>().token);
+    Some(())
+}
+
 fn strip_headers<'r>(
     r: Request<'r>,
     record: &Record<'r>,

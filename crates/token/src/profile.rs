@@ -331,6 +331,13 @@ impl Profile {
         &self.carriers
     }
 
+    /// Whether a header line holds what may be a token of this profile: `Authorization: Bearer …` does, `Basic …` not.
+    pub fn is_token_header(&self, name: &[u8], value: &[u8]) -> bool {
+        let mut names = self.carriers.headers.iter();
+        let known = names.find(|one| one.as_bytes().eq_ignore_ascii_case(name));
+        known.is_some_and(|name| self.verifier.of_header(name, value).is_some())
+    }
+
     /// The id of a key by its index in [`Verdict::key`].
     pub fn key_id(&self, index: usize) -> Option<&str> {
         self.key_ids.get(index)?.as_deref()
