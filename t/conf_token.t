@@ -561,6 +561,9 @@ format fastly; key file=key encoding=hex; salt pepper;
 # which hash, lighttpd asks as well
 format secdownload; key file=key;
 => token_profile "p" has no "algorithm", format "secdownload" needs one
+# what stands in front of a token is a folder
+format secdownload; key file=key; algorithm sha1; uri_prefix /dl;
+=> invalid value "/dl" in "uri_prefix" directive, it must begin and end with "/"
 # URLs begin with something
 format gcp_cdn; key file=key encoding=text; origin "";
 => "origin" directive is empty

@@ -3056,7 +3056,7 @@ token refused:
 --- http_config
 test_clock 1700000000;
 large_client_header_buffers 4 32k;
-token_profile p { format secdownload; key file=key; algorithm md5; lifetime 60s; }
+token_profile p { format secdownload; key file=key; algorithm md5; lifetime 60s; uri_prefix /dl/; }
 --- config
 set_real_ip_from 127.0.0.1;
 real_ip_header X-Real-IP;
@@ -3076,7 +3076,7 @@ token refused
 --- http_config
 test_clock 1700000000;
 large_client_header_buffers 4 32k;
-token_profile p { format secdownload; key file=key; algorithm md5; lifetime 60s; }
+token_profile p { format secdownload; key file=key; algorithm md5; lifetime 60s; uri_prefix /dl/; }
 --- config
 set_real_ip_from 127.0.0.1;
 real_ip_header X-Real-IP;
@@ -3095,7 +3095,7 @@ token refused:
 --- http_config
 test_clock 1700000000;
 large_client_header_buffers 4 32k;
-token_profile p { format secdownload; key file=key; algorithm md5; lifetime 60s; }
+token_profile p { format secdownload; key file=key; algorithm md5; lifetime 60s; uri_prefix /dl/; }
 --- config
 set_real_ip_from 127.0.0.1;
 real_ip_header X-Real-IP;
@@ -3114,7 +3114,7 @@ token refused:
 --- http_config
 test_clock 1700000000;
 large_client_header_buffers 4 32k;
-token_profile p { format secdownload; key file=key; algorithm hmac-sha1; lifetime 60s; }
+token_profile p { format secdownload; key file=key; algorithm hmac-sha1; lifetime 60s; uri_prefix /dl/; }
 --- config
 set_real_ip_from 127.0.0.1;
 real_ip_header X-Real-IP;
@@ -3133,7 +3133,7 @@ token refused:
 --- http_config
 test_clock 1700000000;
 large_client_header_buffers 4 32k;
-token_profile p { format secdownload; key file=key; algorithm hmac-sha1; lifetime 60s; }
+token_profile p { format secdownload; key file=key; algorithm hmac-sha1; lifetime 60s; uri_prefix /dl/; }
 --- config
 set_real_ip_from 127.0.0.1;
 real_ip_header X-Real-IP;
@@ -3152,7 +3152,7 @@ token refused:
 --- http_config
 test_clock 1700000000;
 large_client_header_buffers 4 32k;
-token_profile p { format secdownload; key file=key; algorithm hmac-sha256; lifetime 60s; }
+token_profile p { format secdownload; key file=key; algorithm hmac-sha256; lifetime 60s; uri_prefix /dl/; }
 --- config
 set_real_ip_from 127.0.0.1;
 real_ip_header X-Real-IP;
@@ -3172,7 +3172,7 @@ token refused
 --- http_config
 test_clock 1700000000;
 large_client_header_buffers 4 32k;
-token_profile p { format secdownload; key file=key; algorithm hmac-sha256; lifetime 60s; }
+token_profile p { format secdownload; key file=key; algorithm hmac-sha256; lifetime 60s; uri_prefix /dl/; }
 --- config
 set_real_ip_from 127.0.0.1;
 real_ip_header X-Real-IP;
@@ -3191,7 +3191,7 @@ token refused:
 --- http_config
 test_clock 1700000000;
 large_client_header_buffers 4 32k;
-token_profile p { format secdownload; key file=key; algorithm hmac-sha256; lifetime 60s; }
+token_profile p { format secdownload; key file=key; algorithm hmac-sha256; lifetime 60s; uri_prefix /dl/; }
 --- config
 set_real_ip_from 127.0.0.1;
 real_ip_header X-Real-IP;

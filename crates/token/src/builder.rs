@@ -157,6 +157,7 @@ impl ProfileBuilder {
             options: &settings.options,
             require_exp: terms.require_exp,
             names: &names,
+            in_path: locations.contains(&TokenLocation::Path),
             binding: settings.bind_ip.unwrap_or(AddressBinding::Off),
         })?;
         let mut roles = scheme.carriers.iter().map(|carrier| carrier.role);

@@ -58,6 +58,11 @@ pub(crate) enum Paths<'r> {
         /// Those of this request; `None` opens nothing.
         origin: Option<&'r [u8]>,
     },
+    /// Those behind the token, if it stands where it must.
+    Behind {
+        /// Whether it does.
+        in_place: bool,
+    },
 }
 
 /// How much of an address must be the one that a token claims: `bind_ip`.
@@ -190,6 +195,7 @@ impl Paths<'_> {
                 patterns.any(|pattern| matches(pattern, path))
             }
             Self::Folder(folder) => is_in(*folder, path),
+            Self::Behind { in_place } => *in_place,
             Self::Urls {
                 pattern,
                 raw,

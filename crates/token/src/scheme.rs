@@ -189,6 +189,8 @@ pub(crate) struct Options {
     pub(crate) ed25519: bool,
     /// How long a token is good whose signer says when it was made, in seconds.
     pub(crate) lifetime_s: i64,
+    /// What stands in front of a token in a path, decoded.
+    pub(crate) uri_prefix: Option<String>,
     /// The algorithms that keys may be used with.
     pub(crate) algorithms: Vec<jose::Algorithm>,
     /// Who may have made a token.
@@ -227,6 +229,8 @@ pub(crate) struct VerifierConfig<'a> {
     pub(crate) require_exp: bool,
     /// How many names each location gives that has names.
     pub(crate) names: &'a [usize],
+    /// Whether a token may stand in the path.
+    pub(crate) in_path: bool,
     /// How much of the client's address must be that of a token.
     pub(crate) binding: AddressBinding,
 }
@@ -275,6 +279,7 @@ impl<'a> Signing<'a> {
             options: self.options,
             require_exp: false,
             names: &[],
+            in_path: false,
             binding: AddressBinding::Off,
         }
     }

@@ -1,6 +1,7 @@
 //! Whole profiles against requests: the published vectors, and what no vector says.
 
 mod cdns;
+mod cdns_attacked;
 mod cloudfront;
 mod edgeauth;
 mod edges;

@@ -232,6 +232,23 @@ pub static WORDS: &[Word] = &[
         },
     },
     Word {
+        name: "uri_prefix",
+        args: Arity::One,
+        repeated: false,
+        syntax: || "/path/".to_owned(),
+        text: include_str!("words/uri_prefix.md"),
+        parse: |settings, words, _| {
+            let prefix = first(words);
+            if !(prefix.starts_with('/') && prefix.ends_with('/')) {
+                return Err(Error::new(format!(
+                    "invalid value \"{prefix}\" in \"uri_prefix\" directive, it must begin and end with \"/\""
+                )));
+            }
+            settings.options.uri_prefix = Some(prefix.to_owned());
+            Ok(())
+        },
+    },
+    Word {
         name: "origin",
         args: Arity::One,
         repeated: false,

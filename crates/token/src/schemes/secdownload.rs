@@ -3,17 +3,20 @@
 //! With `algorithm md5` the MAC is `hex(MD5(key + path + time))`, with `sha1` and `sha256` it is
 //! `base64url(HMAC(key, "/" + time + path))`. The path is what follows, decoded. A link is good for `lifetime` seconds
 //! before and after the time in it. The time has eight digits, so that none can be taken from the end of a path.
+//! Nothing in front of a token is signed: `uri_prefix` says what must stand there, as lighttpd's `secdownload.uri-prefix`.
 
 use gatehouse_base::digest::{Algorithm, MAX_RAW};
 use gatehouse_base::encoding::Encoding;
 
-use crate::claims::Claims;
+use crate::claims::{Claims, Paths};
 use crate::error::Error;
 use crate::macs::{self, Keyed, Macs, Sink};
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView, SignedUrl};
-use crate::scheme::{Carrier, PathForm, Scheme, SchemeOption, Signing, Verifier, VerifierConfig};
-use crate::text::percent_decoded;
+use crate::scheme::{
+    Carrier, Doubt, PathForm, Scheme, SchemeOption, Signing, Verifier, VerifierConfig,
+};
+use crate::text::{Text, percent_decoded};
 
 pub(super) const SCHEME: Scheme = Scheme {
     name: "secdownload",
@@ -32,6 +35,10 @@ pub(super) const SCHEME: Scheme = Scheme {
         SchemeOption {
             word: "lifetime",
             default: Some("60"),
+        },
+        SchemeOption {
+            word: "uri_prefix",
+            default: Some(""),
         },
     ],
     route_keys: true,
@@ -53,6 +60,10 @@ struct SecDownload {
     /// How a token spells the MAC.
     encoding: Encoding,
     lifetime_s: i64,
+    /// What must stand in front of a token in the path, decoded.
+    prefix: Option<String>,
+    /// Whether a token may stand in the path.
+    in_path: bool,
 }
 
 /// The MAC of a token, and the text of its time.
@@ -64,6 +75,13 @@ struct Parts<'t> {
 
 impl SecDownload {
     fn new(config: &VerifierConfig<'_>) -> Result<Self, Error> {
+        let prefix = config.options.uri_prefix.clone();
+        // In an argument it would open another file: there the whole path is signed, and not what follows the prefix.
+        if prefix.is_some() && !config.names.is_empty() {
+            return Err(Error::new(
+                "has an \"uri_prefix\", which a token in a path alone stands behind: write \"from path\" alone",
+            ));
+        }
         let legal = [Algorithm::Sha256, Algorithm::Sha1, Algorithm::Md5];
         let algorithm = config.options.hash(SCHEME.name, &legal)?;
         let (keyed, encoding) = match algorithm {
@@ -74,6 +92,8 @@ impl SecDownload {
             macs: Macs::prepare(config, algorithm, keyed)?,
             encoding,
             lifetime_s: config.options.lifetime_s,
+            prefix,
+            in_path: config.in_path,
         })
     }
 
@@ -90,6 +110,19 @@ impl SecDownload {
         // Without padding, which lighttpd never writes.
         let is_mac = text.last() != Some(&b'=') && self.encoding.decode(text, raw);
         is_mac.then_some(Parts { mac, time, made })
+    }
+
+    /// Where a token may stand that was found in a URL; `None`: anywhere.
+    fn place<'r>(&self, url: &SignedUrl<'_>) -> Option<Paths<'r>> {
+        let prefix = self.prefix.as_ref()?;
+        let in_place = match url {
+            SignedUrl::WithoutSegment(found) => {
+                let before = Text::Percent(found.before).bytes();
+                before.eq(prefix.bytes())
+            }
+            _ => false,
+        };
+        Some(Paths::Behind { in_place })
     }
 
     /// Gives `sink` what is signed. `None` where no path is served.
@@ -140,6 +173,7 @@ impl Verifier for SecDownload {
         })?;
         claims.expires = Some(parts.made.saturating_add(self.lifetime_s));
         claims.not_before = Some(parts.made.saturating_sub(self.lifetime_s));
+        claims.paths = self.place(&token.url);
         Ok(())
     }
 
@@ -155,6 +189,15 @@ impl Verifier for SecDownload {
 
     fn signs_expiry(&self) -> bool {
         true
+    }
+
+    fn doubts(&self) -> Vec<Doubt> {
+        let is_free = self.in_path && self.prefix.is_none();
+        let doubt = is_free.then_some(Doubt {
+            word: "format",
+            text: "\"secdownload\" without \"uri_prefix\": a link opens the file of its name in every other folder as well",
+        });
+        doubt.into_iter().collect()
     }
 
     fn is_path_token(&self, _: &[u8]) -> bool {

@@ -3,17 +3,17 @@
 use super::fake::{EXP, Fake, NOW, profile, status};
 use crate::{Key, Profile, Reason, Secret, Wanted};
 
-const GOOD: Option<Reason> = None;
-const INVALID: Option<Reason> = Some(Reason::Invalid);
-const MALFORMED: Option<Reason> = Some(Reason::Malformed);
+pub(super) const GOOD: Option<Reason> = None;
+pub(super) const INVALID: Option<Reason> = Some(Reason::Invalid);
+pub(super) const MALFORMED: Option<Reason> = Some(Reason::Malformed);
 
-fn of(format: &str, more: &[&str]) -> Profile {
+pub(super) fn of(format: &str, more: &[&str]) -> Profile {
     let format = format!("format {format}");
     profile(&[&[format.as_str(), "key encoding=text k1"], more].concat()).unwrap()
 }
 
 /// The values of a token for a URL with a claim or two.
-fn signed(profile: &Profile, url: &str, claims: &[(&str, &str)]) -> Vec<String> {
+pub(super) fn signed(profile: &Profile, url: &str, claims: &[(&str, &str)]) -> Vec<String> {
     let key = Key {
         id: None,
         secret: Secret::new(b"k1".to_vec()),
@@ -33,13 +33,13 @@ fn signed(profile: &Profile, url: &str, claims: &[(&str, &str)]) -> Vec<String> 
 }
 
 /// A link with its token behind everything else.
-fn bunny(url: &str, claims: &[(&str, &str)]) -> String {
+pub(super) fn bunny(url: &str, claims: &[(&str, &str)]) -> String {
     let values = signed(&of("bunny", &["from query"]), url, claims);
     let mark = if url.contains('?') { '&' } else { '?' };
     format!("{url}{mark}token={}&expires={}", values[0], values[1])
 }
 
-fn asked(link: &str) -> Option<Reason> {
+pub(super) fn asked(link: &str) -> Option<Reason> {
     let client = Fake::new(link).of_client("192.0.2.1");
     status(&of("bunny", &["from query"]), &client)
 }

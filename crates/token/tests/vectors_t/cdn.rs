@@ -285,7 +285,7 @@ fn secdownload(vector: &Value) -> Case<'_> {
         ..Case::new(
             vector,
             format!(
-                "format secdownload; key file=key; algorithm {algorithm}; lifetime {timeout}s;"
+                "format secdownload; key file=key; algorithm {algorithm}; lifetime {timeout}s; uri_prefix {prefix};"
             ),
             text(vector, "secret").unwrap(),
             target.to_owned(),
