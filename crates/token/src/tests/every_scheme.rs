@@ -166,6 +166,10 @@ proptest! {
                     let value = &mut values[index];
                     let place = at.index(value.len());
                     value[place] = value[place].wrapping_add(by);
+                    // White space around a cookie or a header is no part of it, and padding may be left out.
+                    if value[place].is_ascii_whitespace() {
+                        continue;
+                    }
                     let Ok(values) = values.into_iter().map(String::from_utf8).collect::<Result<Vec<_>, _>>()
                     else { continue };
                     let changed = carrying(&profile, location, &url, &values);
