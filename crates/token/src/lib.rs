@@ -30,6 +30,7 @@ mod macs;
 mod message;
 mod names;
 pub mod normal;
+mod number;
 mod profile;
 mod reason;
 mod reference;

@@ -1,9 +1,10 @@
 //! What a profile requires of the claims in a token: `issuer`, `audience` and `require`.
 
-use gatehouse_base::json::{Kind, Value};
+use gatehouse_base::json::{self, Kind, Value};
 use gatehouse_base::words;
 
 use crate::error::Error;
+use crate::number;
 
 /// The way to a claim: names with points between (`realm_access.roles.0`), or a JSON Pointer (RFC 6901) for names that have
 /// points themselves (`/https:~1~1example.com~1roles/0`). Items of arrays have numbers from 0.
@@ -93,11 +94,11 @@ pub(crate) struct Rule {
 enum Test {
     Exists,
     /// It is one of these.
-    Is(Vec<String>),
+    Is(Vec<Wanted>),
     /// An array with one of these, or a text of which one is a word between spaces, as in `scope` (RFC 8693).
-    Contains(Vec<String>),
+    Contains(Vec<Wanted>),
     /// It is one of these, or an array with one of them, as `aud` (RFC 7519 section 4.1.3).
-    Audience(Vec<String>),
+    Audience(Vec<Wanted>),
 }
 
 impl Rule {
@@ -152,48 +153,103 @@ impl Rule {
         })
     }
 
-    /// Whether it holds. Of a claim that is not there nothing holds but `not exists`.
+    /// Whether it holds. Of a claim that is not there nothing holds but `not exists`, and of one that the test cannot judge
+    /// nothing.
     pub(crate) fn holds(&self, claims: Value<'_>) -> bool {
         let found = self.path.find(claims);
         let (Some(value), false) = (found, matches!(self.test, Test::Exists)) else {
             return found.is_some() != self.negated && matches!(self.test, Test::Exists);
         };
-        let is_one = |value: Value<'_>, of: &[String]| of.iter().any(|one| is(value, one));
-        let holds = match &self.test {
-            Test::Exists => true,
+        let passes = match &self.test {
+            Test::Exists => Some(true),
             Test::Is(of) => is_one(value, of),
-            Test::Audience(of) => is_one(value, of) || value.items().any(|item| is_one(item, of)),
+            Test::Audience(of) => match value.kind() {
+                Kind::Array => has_one(value, of),
+                _ => is_one(value, of),
+            },
             Test::Contains(of) => match value.kind() {
-                Kind::Array => value.items().any(|item| is_one(item, of)),
-                Kind::Text => value
-                    .text()
-                    .is_some_and(|text| of.iter().any(|word| text.has_word(word.as_bytes()))),
-                _ => false,
+                Kind::Array => has_one(value, of),
+                Kind::Text => value.text().map(|text| {
+                    let mut words = of.iter();
+                    words.any(|word| text.has_word(word.text.as_bytes()))
+                }),
+                _ => None,
             },
         };
-        holds != self.negated
+        passes.is_some_and(|passes| passes != self.negated)
     }
 }
 
-fn owned(words: &[&str]) -> Vec<String> {
-    words.iter().map(|&word| word.to_owned()).collect()
+/// A value of a line.
+#[derive(Clone, Debug)]
+struct Wanted {
+    text: String,
+    /// What it is when it stands in JSON without quotes: a number, or a truth value.
+    kind: Option<Kind>,
 }
 
-/// Whether a value is this text, or a number or a truth value that is spelled so.
-fn is(value: Value<'_>, text: &str) -> bool {
-    match value.kind() {
-        Kind::Text => value.text().is_some_and(|own| own.is(text.as_bytes())),
-        Kind::Number | Kind::Bool => value.source() == text.as_bytes(),
-        Kind::Object | Kind::Array | Kind::Null => false,
+impl Wanted {
+    fn new(text: &str) -> Self {
+        let value = json::parse(text.as_bytes()).filter(|value| value.source() == text.as_bytes());
+        let kind = value.map(Value::kind);
+        Self {
+            text: text.to_owned(),
+            kind: kind.filter(|kind| matches!(kind, Kind::Number | Kind::Bool)),
+        }
     }
+
+    /// Whether a value is this text, or a number or a truth value that is worth as much; None when these cannot be
+    /// compared.
+    fn is(&self, value: Value<'_>) -> Option<bool> {
+        let text = self.text.as_bytes();
+        match value.kind() {
+            Kind::Text => value.text().map(|own| own.is(text)),
+            kind if self.kind != Some(kind) => None,
+            Kind::Number => number::same(value.source(), text),
+            _ => Some(value.source() == text),
+        }
+    }
+}
+
+fn owned(words: &[&str]) -> Vec<Wanted> {
+    words.iter().map(|&word| Wanted::new(word)).collect()
+}
+
+/// Whether a value is one of these. None when it can be compared with none of them, or may be one after all.
+fn is_one(value: Value<'_>, of: &[Wanted]) -> Option<bool> {
+    let (mut is_other, mut is_doubted) = (None, false);
+    for one in of {
+        match one.is(value) {
+            Some(true) => return Some(true),
+            Some(false) => is_other = Some(false),
+            // Numbers that floating point cannot tell apart.
+            None if one.kind == Some(Kind::Number) && value.kind() == Kind::Number => {
+                is_doubted = true
+            }
+            None => {}
+        }
+    }
+    is_other.filter(|_| !is_doubted)
+}
+
+/// Whether an item of an array is one of these; None when that cannot be said of each.
+fn has_one(array: Value<'_>, of: &[Wanted]) -> Option<bool> {
+    let mut found = Some(false);
+    for item in array.items() {
+        match is_one(item, of) {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => found = None,
+        }
+    }
+    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gatehouse_base::json;
 
-    const CLAIMS: &str = r#"{"sub":"a\/b","n":5,"yes":true,"no":null,"list":["x",7,{"y":"z"}],
+    const CLAIMS: &str = r#"{"sub":"a\/b","n":5,"yes":true,"no":null,"list":["x",7,{"y":"z"}],"few":["x","q"],
         "scope":"read write","a.b/c":{"~":"odd"},"bad":"a\nb","del":"\u007f","wide":"\u00e9"}"#;
 
     fn holds(line: &str) -> bool {
@@ -210,6 +266,8 @@ mod tests {
             "no not exists",
             "sub = a/b",
             "n = 5",
+            "n = 5.0",
+            "n in 4 0.5e1",
             "yes = true",
             "sub in x a/b",
             "list contains x",
@@ -221,8 +279,12 @@ mod tests {
             "list.1 in 6 7",
             "/a.b~1c/~0 = odd",
             "sub not = x",
-            "list not contains y",
+            "few not contains y",
             "n not in 1 2",
+            "n not in 1 admin",
+            "n not = 5.5",
+            "yes not = false",
+            "none.x not exists",
         ] {
             assert!(holds(line), "{line}");
         }
@@ -231,7 +293,7 @@ mod tests {
             "no exists",
             "sub not exists",
             "sub = a",
-            "n = 5.0",
+            "n = 5.5",
             "n = 05",
             "none = x",
             "none not = x",
@@ -254,6 +316,58 @@ mod tests {
         ] {
             let wanted = line == "scope contains read write2";
             assert_eq!(holds(line), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_negation_holds_only_for_what_it_can_judge() {
+        for (value, line, wanted) in [
+            ("\"read\"", "not contains admin", true),
+            ("{\"admin\":true}", "not contains admin", false),
+            ("7", "not contains admin", false),
+            ("true", "not contains true", false),
+            ("[]", "not contains admin", true),
+            ("[\"read\",\"x\"]", "not contains admin", true),
+            ("[[\"admin\"]]", "not contains admin", false),
+            ("[{\"name\":\"admin\"}]", "not contains admin", false),
+            ("[\"x\",null]", "not contains admin", false),
+            ("[\"x\",7]", "not contains admin", false),
+            ("[\"x\",7]", "not contains admin 8", true),
+            ("[\"x\",8.0]", "not contains admin 8", false),
+            ("\"user\"", "not = admin", true),
+            ("[\"admin\"]", "not = admin", false),
+            ("[\"user\"]", "not = admin", false),
+            ("{}", "not = admin", false),
+            ("1", "not = admin", false),
+            ("true", "not = admin", false),
+            ("true", "not = false", true),
+            ("\"true\"", "not = true", false),
+            ("null", "not = admin", false),
+            ("[\"user\"]", "not in admin root", false),
+            ("\"user\"", "not in admin root", true),
+            ("0", "not = 0", false),
+            ("0.0", "not = 0", false),
+            ("-0", "not = 0", false),
+            ("0e0", "not = 0", false),
+            ("1e-999", "not = 0", false),
+            ("\"0\"", "not = 0", false),
+            ("1", "not = 0", true),
+            ("0.5", "not = 0", true),
+            ("10", "not in 0 1e1", false),
+            ("9007199254740993", "not = 9007199254740992", true),
+            ("9007199254740993.0", "not = 9007199254740992", false),
+            ("0.0", "= 0", true),
+            ("1e-999", "= 0", false),
+            ("100", "in 1e2", true),
+            ("[3.0]", "contains 3", true),
+            ("9007199254740993.0", "= 9007199254740992", false),
+            ("{\"admin\":1}", "contains admin", false),
+        ] {
+            let text = format!("{{\"c\":{value}}}");
+            let claims = json::parse(text.as_bytes()).unwrap();
+            let words: Vec<&str> = ["c"].into_iter().chain(line.split(' ')).collect();
+            let rule = Rule::parse(&words).unwrap();
+            assert_eq!(rule.holds(claims), wanted, "{value} {line}");
         }
     }
 
