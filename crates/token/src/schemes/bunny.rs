@@ -9,9 +9,12 @@
 //!
 //! `data` is every other argument (for a token in the path: also what stands beside it in its segment), sorted by name, as
 //! `name=value&…` with the values decoded. The path is the one that nginx serves, or `token_path`, which is then the folder the
-//! token is good for. With `token_ignore_params=true` only that and `token_path` are in `data`. An expiry has ten digits: it
-//! is signed with nothing between it and the path. Arguments that one could read as two (`%26` in a value) are
-//! refused. Countries are signed and not looked at: `geoip_allow` does that.
+//! token is good for. With `token_ignore_params=true` only that and `token_path` are in `data`. Arguments
+//! that one could read as two (`%26` in a value) are refused. Countries are signed and not looked at: `geoip_allow` does that.
+//!
+//! Nothing stands between path, expiry, address and data, and whether there is an address is not signed. So an expiry
+//! has ten digits, and a name that could begin with some of them or with the bytes of an address is refused. What remains:
+//! the older forms have an address as text behind the digits of the expiry, or of a value.
 
 use std::net::IpAddr;
 
@@ -26,7 +29,7 @@ use crate::mac;
 use crate::macs::{self, Keyed, Macs, Sink};
 use crate::reason::Reason;
 use crate::request::{MAX_TOKEN, Presented, RequestView, SignedUrl};
-use crate::scheme::{Carrier, PathForm, Scheme, Signing, Verifier, VerifierConfig};
+use crate::scheme::{Carrier, Doubt, PathForm, Scheme, Signing, Verifier, VerifierConfig};
 use crate::strip;
 use crate::text::{Text, percent_decoded};
 
@@ -149,6 +152,8 @@ struct Signed<'r> {
     folder: Option<&'r [u8]>,
     /// Names and values, sorted.
     data: Data<'r>,
+    /// Whether only arguments about the token are signed.
+    ignore: bool,
     address: Address,
 }
 
@@ -210,13 +215,26 @@ impl<'r> Data<'r> {
         Some(data)
     }
 
+    /// Those that are signed.
+    fn signed(&self, ignore: bool) -> impl Iterator<Item = &(&'r [u8], &'r [u8])> {
+        let about_token = [TOKEN_PATH.as_bytes(), IGNORE_PARAMS.as_bytes()];
+        let mut rows = self.rows().iter();
+        std::iter::from_fn(move || rows.find(|row| !ignore || about_token.contains(&row.0)))
+    }
+
+    /// Whether no name that is signed could have bytes of an address in it, nor begin with digits of the expiry. A
+    /// folder is in the arguments, too, so none of its digits can have become one of the expiry.
+    fn is_clear(&self, ignore: bool, has_folder: bool) -> bool {
+        self.signed(ignore).all(|(name, _)| {
+            let is_name = name.first().is_some_and(|byte| !byte.is_ascii_digit());
+            (is_name || has_folder) && name.iter().all(u8::is_ascii_graphic)
+        })
+    }
+
     /// Gives `sink` the text of it.
     fn each(&self, ignore: bool, sink: &mut Sink<'_>) -> Option<()> {
         let mut between: &[u8] = b"";
-        for (name, value) in self.rows() {
-            if ignore && ![TOKEN_PATH.as_bytes(), IGNORE_PARAMS.as_bytes()].contains(name) {
-                continue;
-            }
+        for (name, value) in self.signed(ignore) {
             sink(between);
             sink(name);
             sink(b"=");
@@ -302,7 +320,7 @@ impl Bunny {
         }
     }
 
-    /// What a token of a form signs. `None`: there is too much of it, or no address.
+    /// What a token of a form signs. `None`: there is too much of it, no address, or a name that may be no name.
     fn signed<'r>(
         &self,
         form: Form,
@@ -310,6 +328,12 @@ impl Bunny {
         request: &'r dyn RequestView,
     ) -> Option<Signed<'r>> {
         let data = Data::of(token, request)?;
+        let folder = data.only(TOKEN_PATH).ok()?;
+        let ignore = data.only(IGNORE_PARAMS).ok()? == Some(b"true");
+        let signs_data = form != Form::Md5;
+        if signs_data && !data.is_clear(ignore, folder.is_some()) {
+            return None;
+        }
         let address = match form {
             Form::Hs256 { bound: false } => Address::None,
             Form::Hs256 { bound: true } => Address::packed(request.address()?),
@@ -317,8 +341,9 @@ impl Bunny {
             Form::Sha256 | Form::Md5 => Address::Text(request.address()?.to_canonical()),
         };
         Some(Signed {
-            folder: data.only(TOKEN_PATH).ok()?,
+            folder,
             data,
+            ignore,
             address,
         })
     }
@@ -333,7 +358,6 @@ fn each(
     key: &[u8],
     sink: &mut Sink<'_>,
 ) -> Option<()> {
-    let ignore = signed.data.only(IGNORE_PARAMS).ok()? == Some(b"true");
     sink(key);
     match signed.folder {
         Some(folder) => percent_decoded(folder, sink)?,
@@ -343,10 +367,10 @@ fn each(
     match form {
         Form::Hs256 { .. } => {
             signed.address.each(sink)?;
-            signed.data.each(ignore, sink)
+            signed.data.each(signed.ignore, sink)
         }
         Form::Sha256 => {
-            signed.data.each(ignore, sink)?;
+            signed.data.each(signed.ignore, sink)?;
             signed.address.each(sink)
         }
         // It knows no arguments: with a folder it would open more than it signs.
@@ -401,6 +425,14 @@ impl Verifier for Bunny {
 
     fn signs_expiry(&self) -> bool {
         true
+    }
+
+    fn doubts(&self) -> Vec<Doubt> {
+        let doubt = self.binds.then_some(Doubt {
+            word: "bind_ip",
+            text: "Bunny's older tokens sign expiry and address with nothing between: one for a path that ends in a digit may be good for another address, and longer",
+        });
+        doubt.into_iter().collect()
     }
 
     fn is_path_token(&self, _: &[u8]) -> bool {

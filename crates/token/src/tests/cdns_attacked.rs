@@ -1,7 +1,9 @@
 //! The schemes of CDNs: links that an attacker makes out of good ones.
 
-use super::cdns::{GOOD, INVALID, of, signed};
-use super::fake::{Fake, NOW, profile, status};
+use data_encoding::BASE64URL_NOPAD;
+
+use super::cdns::{GOOD, INVALID, MALFORMED, of, signed};
+use super::fake::{EXP, Fake, NOW, profile, status};
 use crate::{Profile, Reason};
 
 const WRONG_PATH: Option<Reason> = Some(Reason::WrongPath);
@@ -79,4 +81,91 @@ fn a_prefix_is_written_or_missed() {
         foreign,
         "has an \"uri_prefix\", format \"keycdn\" takes none"
     );
+}
+
+/// Asks for a link of Bunny with a token over this text, in the form of today or the one before.
+fn bunny(is_today: bool, text: &str, link: &str) -> Option<Reason> {
+    let key = b"k1";
+    let token = if is_today {
+        use hmac::{KeyInit as _, Mac as _};
+        let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(key).unwrap();
+        mac.update(text.as_bytes());
+        format!(
+            "HS256-{}",
+            BASE64URL_NOPAD.encode(&mac.finalize().into_bytes())
+        )
+    } else {
+        use sha2::Digest as _;
+        BASE64URL_NOPAD.encode(&sha2::Sha256::digest(format!("k1{text}")))
+    };
+    let request = Fake::new(&format!("{link}&token={token}"));
+    status(&of("bunny", &["from query"]), &request)
+}
+
+/// Path, expiry and arguments are signed with nothing between.
+#[test]
+fn digits_do_not_slide_through_a_link_of_bunny() {
+    for is_today in [true, false] {
+        let ask = |text: &str, link: &str| bunny(is_today, text, link);
+        let text = format!("/ep2{EXP}a=1");
+        assert_eq!(ask(&text, &format!("/ep2?a=1&expires={EXP}")), GOOD);
+        let later = "2170000060";
+        for link in ["/ep?0a=1", "/ep?%30a=1"] {
+            let refused = ask(&text, &format!("{link}&expires={later}"));
+            assert_ne!(refused, GOOD, "{link}");
+        }
+        assert_eq!(ask(&text, &format!("/ep?0a=1&expires={later}")), MALFORMED);
+        // Whoever signs them.
+        for data in ["=1", "9=1", "a=1&0b=2", "a\u{e9}=1", "a\u{7f}=1"] {
+            let link = format!("/ep?{data}&expires={EXP}");
+            assert_eq!(ask(&format!("/ep{EXP}{data}"), &link), MALFORMED, "{data}");
+        }
+        // A folder is in the arguments again: there the digits are in nobody's way, until it is none.
+        let folder = format!("/v2{EXP}1=x&token_path=/v2");
+        let link = format!("/v2/a?1=x&token_path=%2Fv2&expires={EXP}");
+        assert_eq!(ask(&folder, &link), GOOD);
+        assert_eq!(ask(&folder, &link.replace("v2", "v")), INVALID);
+        let folder = format!("/v2{EXP}token_path=/v2");
+        let link = format!("/v?0token_path=/v2&expires={later}");
+        assert_eq!(ask(&folder, &link), MALFORMED);
+        // What is not signed may be called as it likes.
+        let ignoring = format!("/a{EXP}token_ignore_params=true");
+        let link = format!("/a?token_ignore_params=true&0=1&expires={EXP}");
+        assert_eq!(ask(&ignoring, &link), GOOD);
+    }
+}
+
+/// Whether a token of Bunny is bound to an address is not signed: the address must not become a name.
+#[test]
+fn an_address_of_bunny_is_no_part_of_a_name() {
+    let bound =
+        |url: &str, address: &str| signed(&of("bunny", &["from query"]), url, &[("ip", address)]);
+    for (url, address, link) in [
+        ("/a?x=1", "93.195.169.93", "/a?]\u{e9}]x=1"),
+        (
+            "/v/a?a=1&token_path=/v/",
+            "93.195.169.93",
+            "/v/b?]\u{e9}]a=1&token_path=/v/",
+        ),
+        (
+            "/v/a?token_path=/v/",
+            "93.195.169.93",
+            "/v/?]\u{e9}]token_path=/v/",
+        ),
+    ] {
+        let values = bound(url, address);
+        let token = values[0].replace("HS256-1-", "HS256-");
+        let anybody = Fake::new(&format!("{link}&token={token}&expires={}", values[1]));
+        let profile = of("bunny", &["from query"]);
+        assert_eq!(status(&profile, &anybody), MALFORMED, "{url}");
+    }
+}
+
+#[test]
+fn an_address_beside_an_expiry_is_doubted() {
+    let doubts = |more: &[&str]| of("bunny", more).doubts();
+    assert!(doubts(&[]).is_empty() && doubts(&["bind_ip off"]).is_empty());
+    let said = doubts(&["bind_ip exact"]);
+    assert_eq!(said.len(), 1);
+    assert_eq!(said[0].word, "bind_ip");
 }
