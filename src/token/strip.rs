@@ -275,7 +275,7 @@ fn strip_cookies<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Opti
 }
 
 /// Takes out an `Authorization` that carries another token than the one that was accepted: nobody has proved it, and an
-/// application behind us, which gets this header, might believe it. None when memory is short.
+/// application behind us, which gets this header, might believe what it claims. None when memory is short.
 pub(super) fn drop_unproven<'r>(
     r: Request<'r>,
     record: &Record<'r>,
@@ -288,8 +288,7 @@ pub(super) fn drop_unproven<'r>(
         let mut names = one.names().into_iter().flat_map(|names| names.iter());
         one.kind() == "header" && names.any(|name| is_authorization(name.as_bytes()))
     });
-    let carries = named.profile.carriers().headers.iter();
-    if is_accepted || !carries.map(String::as_bytes).any(is_authorization) {
+    if is_accepted || !named.profile.has_claims() {
         return Some(());
     }
     let is_unproven = |name: &[u8], value: &[u8]| {

@@ -50,7 +50,10 @@ pub fn is_as_spelled(target: &[u8], path: &[u8]) -> bool {
             b'?' => in_path = false,
             _ if !in_path => {}
             b'%' => {
-                let digits = bytes.next().and_then(hex_digit).zip(bytes.next().and_then(hex_digit));
+                let digits = bytes
+                    .next()
+                    .and_then(hex_digit)
+                    .zip(bytes.next().and_then(hex_digit));
                 let decoded = digits.map(|(high, low)| high << 4 | low);
                 if decoded.is_none() || decoded.as_ref() != rest.next() {
                     return false;
