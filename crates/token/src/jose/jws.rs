@@ -178,7 +178,11 @@ impl Keys {
         let header = header.ok_or(Reason::Malformed)?;
         let mut signature = [0; MAX_SIGNATURE];
         let signature = decode(jws.signature, &mut signature).ok_or(Reason::Malformed)?;
-        let algorithm = header.algorithm.plain().ok_or(Reason::Invalid)?;
+        let algorithm = match header.algorithm.plain().ok_or(Reason::Invalid)? {
+            // RFC 9864 names the curve, too.
+            b"Ed25519" => b"EdDSA",
+            other => other,
+        };
         self.ring.find(|live| {
             let named = header.kid.zip(live.id.as_deref());
             let is_meant = named.is_none_or(|(kid, id)| kid.is(id.as_bytes()));

@@ -12,13 +12,22 @@ use crate::signature::{Curve, PrivateKey, PublicKey, RsaNumbers};
 /// A `kid` and the JWK it names.
 pub(super) type Found = (Option<String>, Secret);
 
-/// The keys for signatures that a JWK or a JWKS holds. Others in a set are passed over, as RFC 7517 section 5 wants it.
+/// What `alg` may be of a key that we use: the algorithms of `jose`, and another name of one (RFC 9864).
+pub(crate) const JWK_ALGORITHMS: [&str; 14] = [
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
+    "ES384", "ES512", "EdDSA", "Ed25519",
+];
+
+/// The keys for signatures that a JWK or a JWKS holds. Others in a set are passed over, as RFC 7517 section 5 wants it: keys
+/// of kinds and for algorithms that we do not know, and RSA keys that are too short.
 ///
 /// # Errors
-/// There is none; one is broken; two have one name; a secret stands beside public keys. Errors lack a subject.
+/// There is none; one is broken; two of one kind have one name; a secret stands beside public keys. Errors lack a subject.
 pub(super) fn find(text: &[u8]) -> Result<Vec<Found>, Error> {
     let value = json::parse(text).ok_or_else(|| Error::new("is no JSON"))?;
     let mut found: Vec<Found> = Vec::new();
+    let mut names = Vec::new();
+    let mut weak = None;
     let mut secrets = 0_usize;
     let keys = value.member("keys");
     let one = keys.is_none().then_some(value);
@@ -27,19 +36,28 @@ pub(super) fn find(text: &[u8]) -> Result<Vec<Found>, Error> {
             continue;
         }
         let kid = text_of(key, "kid").filter(|kid| !kid.is_empty());
-        if kid.is_some() && found.iter().any(|one| one.0 == kid) {
-            let kid = kid.unwrap_or_default();
-            return Err(Error::new(format!("holds two keys with the kid \"{kid}\"")));
-        }
         let usable = read_value(key).map_err(|error| match &kid {
             Some(kid) => Error::new(format!("holds a key \"{kid}\" that {error}")),
             None => Error::new(format!("holds a key that {error}")),
-        })?;
+        });
+        let usable = match usable {
+            Err(error) if is_short_rsa(key) => {
+                weak.get_or_insert(error);
+                continue;
+            }
+            other => other?,
+        };
+        // Keys of several kinds may share a name (RFC 7517 section 4.5).
+        let name = (kid.clone(), text_of(key, "kty"));
+        if let Some(kid) = kid.as_deref().filter(|_| names.contains(&name)) {
+            return Err(Error::new(format!("holds two keys with the kid \"{kid}\"")));
+        }
+        names.push(name);
         secrets = secrets.saturating_add(usize::from(is_secret(&usable)));
         found.push((kid, Secret::new(key.source().to_vec())));
     }
     if found.is_empty() {
-        return Err(Error::new("holds no key for signatures"));
+        return Err(weak.unwrap_or_else(|| Error::new("holds no key for signatures")));
     }
     if secrets > 0 && secrets < found.len() {
         return Err(Error::new(
@@ -84,7 +102,14 @@ fn is_for_signatures(key: Value<'_>) -> bool {
         Some("OKP") => is_one_of("crv", &["Ed25519"]),
         _ => false,
     };
-    may_sign && may_verify && is_known
+    let algorithm = text_of(key, "alg");
+    let is_ours = algorithm.is_none_or(|name| JWK_ALGORITHMS.contains(&name.as_str()));
+    may_sign && may_verify && is_known && is_ours
+}
+
+fn is_short_rsa(key: Value<'_>) -> bool {
+    let is_rsa = text_of(key, "kty").as_deref() == Some("RSA");
+    is_rsa && bytes_of(key, "n").is_ok_and(|n| PublicKey::is_short_rsa(&n))
 }
 
 fn read_value(key: Value<'_>) -> Result<Usable, Error> {
@@ -119,6 +144,11 @@ fn read_value(key: Value<'_>) -> Result<Usable, Error> {
             return Err(Error::new("is empty"));
         }
     }
+    let is_ed25519 = text_of(key, "kty").as_deref() == Some("OKP");
+    let algorithm = algorithm.map(|name| match name.as_str() {
+        "Ed25519" if is_ed25519 => "EdDSA".to_owned(),
+        _ => name,
+    });
     Ok(Usable {
         material,
         algorithm,

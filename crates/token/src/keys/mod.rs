@@ -8,6 +8,8 @@ mod reading;
 
 pub use encoding::{BadKey, KeyEncoding};
 pub use gatehouse_base::secret::Secret;
+#[cfg(test)]
+pub(crate) use jwk::JWK_ALGORITHMS;
 pub use key::{Key, KeyForm};
 pub(crate) use material::Material;
 pub use reading::is_public;

@@ -43,9 +43,7 @@ impl PublicKey {
     /// It is too weak, too large to be checked in bounded time, or no RSA key. Errors lack a subject: `is …`.
     pub(crate) fn rsa(n: &[u8], e: &[u8]) -> Result<Self, Error> {
         let (n, e) = (der::without_zeros(n), der::without_zeros(e));
-        let bits = n.len().saturating_mul(8);
-        let zeros = n.first().map_or(0, |first| first.leading_zeros());
-        let bits = bits.saturating_sub(usize::try_from(zeros).unwrap_or(0));
+        let bits = bits(n);
         if !(FEWEST_BITS..=MOST_BITS).contains(&bits) {
             return Err(Error::new(format!(
                 "is an RSA key of {bits} bits, it must have {FEWEST_BITS} to {MOST_BITS}"
@@ -65,6 +63,11 @@ impl PublicKey {
             n: n.to_vec(),
             e: e.to_vec(),
         })
+    }
+
+    /// Whether an RSA key of this modulus is too weak.
+    pub(crate) fn is_short_rsa(n: &[u8]) -> bool {
+        bits(der::without_zeros(n)) < FEWEST_BITS
     }
 
     /// An ECDSA key of this point.
@@ -141,6 +144,13 @@ impl PublicKey {
         let parsed = parsed.map_err(|_| unknown());
         Some(parsed.map(|key| Box::new(Parsed(key)) as Box<dyn Verify>))
     }
+}
+
+/// How long a number is that has no zeros in front.
+fn bits(number: &[u8]) -> usize {
+    let zeros = number.first().map_or(0, |first| first.leading_zeros());
+    let zeros = usize::try_from(zeros).unwrap_or(0);
+    number.len().saturating_mul(8).saturating_sub(zeros)
 }
 
 /// Whether a modulus was made by Infineon's library of 2017, which chose primes that are powers of 65537 modulo each of

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use super::fake::{Fake, NOW};
 use crate::{Key, KeyEncoding, Profile, ProfileBuilder, Reason, Secret, Wanted};
 
-fn file(name: &str) -> Vec<u8> {
+pub(super) fn file(name: &str) -> Vec<u8> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../t/data/keys");
     std::fs::read(format!("{path}/{name}.pem")).unwrap()
 }
 
 /// `id`, bytes and encoding of a `key` line.
-type Line<'k> = (Option<&'k str>, &'k [u8], &'k str);
+pub(super) type Line<'k> = (Option<&'k str>, &'k [u8], &'k str);
 
-fn profile(lines: &[Line<'_>], more: &[&[&str]]) -> Result<Profile, String> {
+pub(super) fn profile(lines: &[Line<'_>], more: &[&[&str]]) -> Result<Profile, String> {
     struct NoHost;
     impl crate::Host for NoHost {
         fn seconds(&self, _: &str) -> Option<u64> {
@@ -39,7 +39,12 @@ fn profile(lines: &[Line<'_>], more: &[&[&str]]) -> Result<Profile, String> {
 }
 
 /// A token by the first key of a file.
-fn signed(id: Option<&str>, bytes: &[u8], encoding: &str, algorithm: Option<&str>) -> String {
+pub(super) fn signed(
+    id: Option<&str>,
+    bytes: &[u8],
+    encoding: &str,
+    algorithm: Option<&str>,
+) -> String {
     let more: Vec<[&str; 2]> = algorithm
         .into_iter()
         .map(|name| ["algorithm", name])
@@ -58,7 +63,7 @@ fn signed(id: Option<&str>, bytes: &[u8], encoding: &str, algorithm: Option<&str
     signed.unwrap().values.remove(0)
 }
 
-fn refused(profile: &Profile, token: &str) -> Option<Reason> {
+pub(super) fn refused(profile: &Profile, token: &str) -> Option<Reason> {
     let request = Fake::new("/").header("Authorization", &format!("Bearer {token}"));
     profile.verify(&request, NOW).refused
 }
@@ -157,7 +162,7 @@ fn a_public_key_is_no_secret() {
 }
 
 /// The DER of a PEM file.
-fn der(name: &str) -> Vec<u8> {
+pub(super) fn der(name: &str) -> Vec<u8> {
     let text = String::from_utf8(file(name)).unwrap();
     let body: String = text.lines().filter(|line| !line.starts_with('-')).collect();
     data_encoding::BASE64.decode(body.as_bytes()).unwrap()
@@ -369,7 +374,7 @@ fn key_files_that_are_refused() {
     );
     assert_eq!(
         with("AQAB", ",\"alg\":\"RSA-OAEP\""),
-        "has a key that is not one for its own \"alg\", \"RSA-OAEP\""
+        "has a bad key: key holds no key for signatures"
     );
     assert_eq!(
         with("AQAB", ",\"alg\":\"HS256\""),
