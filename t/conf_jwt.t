@@ -77,10 +77,13 @@ key file=rsa.pem encoding=pem; algorithm HS256;
 => token_profile "p" has a key that is for none of the algorithms in "algorithm"
 # an algorithm that is none
 key file=key; algorithm none;
-=> unknown algorithm "none" in "algorithm" directive, it must be "md5", "sha1", "sha256", "sha384", "sha512", "ed25519", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512" or "EdDSA"
+=> unknown algorithm "none" in "algorithm" directive, it must be "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512" or "EdDSA"
 # a hash where an algorithm of keys belongs
 key file=key; algorithm sha256;
-=> format "jwt" takes no such algorithm as in "algorithm" directive
+=> format "jwt" takes no such algorithm as in "algorithm" directive, it must be "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512" or "EdDSA"
+# a URL as the name of a claim
+key file=key; require https://x.com/r = a;
+=> invalid path "https://x.com/r" of a claim (write "/https:~1~1x.com~1r") in "require" directive
 # an algorithm twice
 key file=key; algorithm HS256 HS256;
 => duplicate parameter "HS256" in "algorithm" directive

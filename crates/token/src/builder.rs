@@ -3,9 +3,11 @@
 use std::fmt;
 
 use gatehouse_base::encoding::Encoding;
+use gatehouse_base::words;
 
 use crate::claims::AddressBinding;
 use crate::error::Error;
+use crate::jose;
 use crate::keys::{Key, KeyEncoding, Secret};
 use crate::location::{Carriers, LocationWord, TokenLocation};
 use crate::names::Names;
@@ -208,8 +210,12 @@ impl ProfileBuilder {
         let options = &self.settings.options;
         let has_hash = options.algorithm.is_some() || options.ed25519;
         if self.given.contains(&"algorithm") && has_hash != takes_hash {
-            let text =
+            let mut text =
                 format!("format \"{name}\" takes no such algorithm as in \"algorithm\" directive");
+            if scheme.takes("jwks") {
+                let legal = words::must_be(jose::ALGORITHMS.map(|row| row.0));
+                text = format!("{text}, {legal}");
+            }
             return Err(Error::about("algorithm", text));
         }
         if !self.settings.route_keys.is_empty() && !scheme.route_keys {

@@ -15,9 +15,13 @@ impl ClaimPath {
     /// Reads a path.
     ///
     /// # Errors
-    /// A step is empty, a `~` is none of a JSON Pointer's.
+    /// A step is empty, a `~` is none of a JSON Pointer's; a URL, whose points would part it.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let bad = || Error::new(format!("invalid path \"{text}\" of a claim"));
+        if text.contains('/') && text.contains('.') && !text.starts_with('/') {
+            let name = text.replace('~', "~0").replace('/', "~1");
+            return Err(Error::new(format!("{} (write \"/{name}\")", bad())));
+        }
         let steps: Vec<String> = match text.strip_prefix('/') {
             Some(pointer) => pointer
                 .split('/')
@@ -450,6 +454,10 @@ mod tests {
                 format!("invalid path \"{path}\" of a claim in \"require\" directive")
             );
         }
+        assert_eq!(
+            refused("https://x.com/r~ = a"),
+            "invalid path \"https://x.com/r~\" of a claim (write \"/https:~1~1x.com~1r~0\") in \"require\" directive"
+        );
         assert_eq!(
             refused("sub ~ x"),
             "unknown operator \"~\" in \"require\" directive, it must be \"=\", \"in\", \"contains\" or \"exists\""

@@ -357,9 +357,11 @@ fn algorithm(settings: &mut Settings, words: &[&str], _: &dyn Host) -> Result<()
                 return Err(Error::new(text));
             }
             (None, None) => {
-                let legal = algorithms()
-                    .chain([ED25519])
-                    .chain(jose::ALGORITHMS.map(|row| row.0));
+                let of_keys = jose::ALGORITHMS.map(|row| row.0);
+                // In a block of keys that are for signatures a hash is no help.
+                let is_jwt = settings.scheme.is_some_and(|scheme| scheme.takes("jwks"));
+                let hashes = algorithms().chain([ED25519]).filter(|_| !is_jwt);
+                let legal = hashes.chain(of_keys);
                 return Err(words::unknown("algorithm", name, "algorithm", legal).into());
             }
         }

@@ -406,6 +406,21 @@ fn key_files_that_are_refused() {
 }
 
 #[test]
+fn the_algorithms_of_a_jwt_block_are_listed_alone() {
+    let legal = "it must be \"HS256\", \"HS384\", \"HS512\", \"RS256\", \"RS384\", \"RS512\", \"PS256\", \"PS384\", \"PS512\", \"ES256\", \"ES384\", \"ES512\" or \"EdDSA\"";
+    let error = profile(&[], &[&["algorithm", "none"]]).err().unwrap();
+    let text = format!("unknown algorithm \"none\" in \"algorithm\" directive, {legal}");
+    assert!(error.contains(&format!("{text:?}")), "{error}");
+    let error = profile(&[(None, SECRET, "text")], &[&["algorithm", "sha256"]])
+        .err()
+        .unwrap();
+    assert!(
+        error.contains("no such algorithm") && error.ends_with(legal),
+        "{error}"
+    );
+}
+
+#[test]
 fn other_formats_take_no_public_key() {
     let public = String::from_utf8(file("rsa.pub")).unwrap();
     for scheme in crate::SCHEMES
