@@ -1,6 +1,8 @@
 //! The path nginx serves for a request target, as `ngx_http_parse_complex_uri` makes it: decoded, without
 //! `.` and `..`, and without empty segments unless `merge_slashes` is off.
 
+use memchr::memchr;
+
 /// The path of a target; `None` when nginx answers it with 400.
 ///
 /// The target may come in pieces. `out` must be as long as all of them; in a shorter one the rest is cut off.
@@ -41,26 +43,28 @@ pub fn path_of<'a>(
 /// is, and may understand another path (`/a/..;/../b`, `/a//../b`, `/a#/../b`). So a token for a path is not for such a
 /// target, whatever nginx makes of it.
 pub fn is_as_spelled(target: &[u8], path: &[u8]) -> bool {
-    let mut bytes = target.iter().copied();
+    if memchr(b'#', target).is_some() {
+        return false;
+    }
+    let end = memchr(b'?', target).unwrap_or(target.len());
+    let spelled = target.get(..end).unwrap_or(target);
+    // Most have nothing to decode.
+    if memchr(b'%', spelled).is_none() {
+        return spelled == path;
+    }
+    let mut bytes = spelled.iter().copied();
     let mut rest = path.iter();
-    let mut in_path = true;
     while let Some(byte) = bytes.next() {
-        match byte {
-            b'#' => return false,
-            b'?' => in_path = false,
-            _ if !in_path => {}
-            b'%' => {
-                let digits = bytes
-                    .next()
-                    .and_then(hex_digit)
-                    .zip(bytes.next().and_then(hex_digit));
-                let decoded = digits.map(|(high, low)| high << 4 | low);
-                if decoded.is_none() || decoded.as_ref() != rest.next() {
-                    return false;
-                }
-            }
-            _ if rest.next() != Some(&byte) => return false,
-            _ => {}
+        let decoded = if byte == b'%' {
+            let digits = bytes.next().and_then(hex_digit);
+            digits
+                .zip(bytes.next().and_then(hex_digit))
+                .map(|(high, low)| high << 4 | low)
+        } else {
+            Some(byte)
+        };
+        if decoded.is_none() || decoded.as_ref() != rest.next() {
+            return false;
         }
     }
     rest.next().is_none()
