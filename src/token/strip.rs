@@ -294,15 +294,7 @@ pub(super) fn drop_unproven<'r>(
     let is_unproven = |name: &[u8], value: &[u8]| {
         is_authorization(name) && named.profile.is_token_header(name, value)
     };
-    let mut saved = record.saved.walk();
-    for line in r.headers() {
-        if is_unproven(line.name, line.value) {
-            saved.save(r, line, b"")?;
-        } else {
-            saved.pass(line);
-        }
-    }
-    r.remove_headers(|line| is_unproven(line.name, line.value))?;
+    remove_lines(r, record, is_unproven)?;
     forget(r, &r.main_conf::<Gatehouse>().token);
     Some(())
 }
@@ -320,13 +312,22 @@ fn strip_headers<'r>(
             .any(|one| one.as_bytes().eq_ignore_ascii_case(name))
             && (authorization || !name.eq_ignore_ascii_case(b"authorization"))
     };
+    remove_lines(r, record, |name, _| is_carrier(name))
+}
+
+/// Takes lines out by name and value, and keeps what was received. None when memory is short.
+fn remove_lines<'r>(
+    r: Request<'r>,
+    record: &Record<'r>,
+    is_out: impl Fn(&[u8], &[u8]) -> bool,
+) -> Option<()> {
     let mut saved = record.saved.walk();
     for line in r.headers() {
-        if is_carrier(line.name) {
+        if is_out(line.name, line.value) {
             saved.save(r, line, b"")?;
         } else {
             saved.pass(line);
         }
     }
-    r.remove_headers(|h| is_carrier(h.name))
+    r.remove_headers(|line| is_out(line.name, line.value))
 }

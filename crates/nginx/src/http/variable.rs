@@ -83,9 +83,7 @@ const LOWEST_ADDRESS: usize = 65_536;
 impl<M: HttpKind> Conf<'_, M> {
     /// Adds a variable computed by `G` with `data`.
     pub fn add_variable<G: Getter>(&mut self, name: &str, data: usize) -> Result<(), Error> {
-        let Some(bare) = name.strip_prefix('$').filter(|n| !n.is_empty()) else {
-            return Err(Error::new(format!("invalid variable name \"{name}\"")));
-        };
+        let bare = bare_name(name)?;
         // SAFETY: `cf` is live.
         unsafe { add::<G>(self.cf, bare, data, Owner::Anybody) }
             .ok_or_else(|| Error::new(format!("variable \"{name}\" could not be added")))
@@ -94,9 +92,7 @@ impl<M: HttpKind> Conf<'_, M> {
     /// Adds a variable that has this definition and no other: data that a client chooses must not come in its place (a
     /// named capture, `set $name $arg_x`).
     pub fn add_sole_variable<G: Getter>(&mut self, name: &str, data: usize) -> Result<(), Error> {
-        let Some(bare) = name.strip_prefix('$').filter(|n| !n.is_empty()) else {
-            return Err(Error::new(format!("invalid variable name \"{name}\"")));
-        };
+        let bare = bare_name(name)?;
         let lower = bare.to_ascii_lowercase();
         // SAFETY: nginx's own settings, live.
         let mut definitions = unsafe { definitions(self.core_main()) };
@@ -175,6 +171,12 @@ impl<M: HttpKind> Conf<'_, M> {
             .map(|(name, _)| String::from_utf8_lossy(name).into_owned())
             .collect()
     }
+}
+
+/// The name without its `$`.
+fn bare_name(name: &str) -> Result<&str, Error> {
+    let bare = name.strip_prefix('$').filter(|bare| !bare.is_empty());
+    bare.ok_or_else(|| Error::new(format!("invalid variable name \"{name}\"")))
 }
 
 /// What defines variables so far: names in lower case, and the variables. Nothing once nginx has read all of `http`.
