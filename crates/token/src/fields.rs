@@ -1,5 +1,8 @@
 //! Tokens that are named fields with a character between, and behind them a MAC or a signature of them.
 
+use crate::mac;
+use crate::reason::Reason;
+
 /// The fields of a token.
 pub(crate) struct Fields<'t, const N: usize> {
     /// What stands before the MAC and the separator in front of it.
@@ -58,6 +61,16 @@ impl<'t, const N: usize> Fields<'t, N> {
     /// The value of a field, by its number.
     pub(crate) fn value(&self, field: usize) -> Option<&'t [u8]> {
         self.values.get(field).copied().flatten()
+    }
+
+    /// The time that a field holds, if it is there.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn epoch(&self, field: usize) -> Result<Option<i64>, Reason> {
+        let text = self.value(field);
+        let epoch = text.map(|text| mac::parse_epoch(text).ok_or(Reason::Malformed));
+        epoch.transpose()
     }
 }
 

@@ -3,6 +3,8 @@
 
 use memchr::memchr;
 
+use crate::text::{Text, hex_digit};
+
 /// The path of a target; `None` when nginx answers it with 400.
 ///
 /// The target may come in pieces. `out` must be as long as all of them; in a shorter one the rest is cut off.
@@ -48,26 +50,12 @@ pub fn is_as_spelled(target: &[u8], path: &[u8]) -> bool {
     }
     let end = memchr(b'?', target).unwrap_or(target.len());
     let spelled = target.get(..end).unwrap_or(target);
-    // Most have nothing to decode.
+    // Most have nothing to decode. No path has the zero byte that stands for a fault.
     if memchr(b'%', spelled).is_none() {
-        return spelled == path;
+        spelled == path
+    } else {
+        Text::Percent(spelled).bytes().eq(path.iter().copied())
     }
-    let mut bytes = spelled.iter().copied();
-    let mut rest = path.iter();
-    while let Some(byte) = bytes.next() {
-        let decoded = if byte == b'%' {
-            let digits = bytes.next().and_then(hex_digit);
-            digits
-                .zip(bytes.next().and_then(hex_digit))
-                .map(|(high, low)| high << 4 | low)
-        } else {
-            Some(byte)
-        };
-        if decoded.is_none() || decoded.as_ref() != rest.next() {
-            return false;
-        }
-    }
-    rest.next().is_none()
 }
 
 /// Writes a path as a target that [`path_of`] reads back, without arguments. `out` must be three times as
@@ -92,12 +80,6 @@ pub fn target_of(path: &[u8], out: &mut [u8]) -> usize {
         }
     }
     len
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 /// What the bytes since the last `/` are.

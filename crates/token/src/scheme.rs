@@ -148,6 +148,15 @@ pub struct Carrier {
 }
 
 impl Carrier {
+    /// The value of a scheme with one, in its usual places.
+    pub(crate) const TOKEN: Self = Self {
+        role: "token",
+        query: Some("token"),
+        cookie: Some("token"),
+        header: Some("X-Token"),
+        required: true,
+    };
+
     /// The role of the value that says when a token expires: `require_exp` asks for it.
     pub const EXPIRY: &'static str = "expiry";
 }
@@ -299,14 +308,20 @@ pub(crate) trait Verifier: Send + Sync {
     /// The text that is signed, with `{key}` wherever the key is part of it; to show to an operator.
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8>;
 
-    /// Whether the text that is signed is the request target, so that a signer needs a URL.
-    fn signs_target(&self) -> bool;
+    /// Whether the text that is signed is the request target or its path, so that a signer needs a URL.
+    fn signs_target(&self) -> bool {
+        true
+    }
 
     /// Whether an expiry beside the token is part of what is signed.
-    fn signs_expiry(&self) -> bool;
+    fn signs_expiry(&self) -> bool {
+        true
+    }
 
     /// Whether a path segment has the form of this scheme's token.
-    fn is_path_token(&self, segment: &[u8]) -> bool;
+    fn is_path_token(&self, _segment: &[u8]) -> bool {
+        false
+    }
 
     /// How much of a path is a token, which begins with this segment; nothing when it is none. The path may be decoded.
     fn path_token(&self, path: &[u8], segment: &[u8]) -> Option<usize> {

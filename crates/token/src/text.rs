@@ -132,12 +132,38 @@ pub(crate) fn quoted_plus(text: &[u8], sink: &mut dyn FnMut(&[u8])) {
     }
 }
 
+/// A text that is put together in room that is given.
+pub(crate) struct Gathered<'o> {
+    out: &'o mut [u8],
+    len: Option<usize>,
+}
+
+impl<'o> Gathered<'o> {
+    pub(crate) fn new(out: &'o mut [u8]) -> Self {
+        Self { out, len: Some(0) }
+    }
+
+    pub(crate) fn push(&mut self, piece: &[u8]) {
+        self.len = self.len.and_then(|len| {
+            let end = len.checked_add(piece.len())?;
+            self.out.get_mut(len..end)?.copy_from_slice(piece);
+            Some(end)
+        });
+    }
+
+    /// All of it; `None` when it did not fit.
+    pub(crate) fn whole(self) -> Option<&'o [u8]> {
+        self.out.get(..self.len?)
+    }
+}
+
 /// As base64url without padding.
 pub(crate) fn base64url(raw: &[u8]) -> String {
     BASE64URL_NOPAD.encode(raw)
 }
 
-fn hex_digit(byte: u8) -> Option<u8> {
+/// The value of a hexadecimal digit.
+pub(crate) fn hex_digit(byte: u8) -> Option<u8> {
     let value = char::from(byte).to_digit(16)?;
     u8::try_from(value).ok()
 }

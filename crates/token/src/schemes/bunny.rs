@@ -36,13 +36,7 @@ use crate::text::{Text, percent_decoded};
 pub(super) const SCHEME: Scheme = Scheme {
     name: "bunny",
     carriers: &[
-        Carrier {
-            role: "token",
-            query: Some("token"),
-            cookie: Some("token"),
-            header: Some("X-Token"),
-            required: true,
-        },
+        Carrier::TOKEN,
         Carrier {
             role: Carrier::EXPIRY,
             query: Some("expires"),
@@ -419,24 +413,12 @@ impl Verifier for Bunny {
         })
     }
 
-    fn signs_target(&self) -> bool {
-        true
-    }
-
-    fn signs_expiry(&self) -> bool {
-        true
-    }
-
     fn doubts(&self) -> Vec<Doubt> {
         let doubt = self.binds.then_some(Doubt {
             word: "bind_ip",
             text: "Bunny's older tokens sign expiry and address with nothing between: one for a path that ends in a digit may be good for another address, and longer",
         });
         doubt.into_iter().collect()
-    }
-
-    fn is_path_token(&self, _: &[u8]) -> bool {
-        false
     }
 
     /// Up to its expiry, which stands last: decoded, a `token_path` has slashes.

@@ -19,11 +19,9 @@ pub(super) const SCHEME: Scheme = Scheme {
     name: "cdn77",
     carriers: &[
         Carrier {
-            role: "token",
             query: Some("secure"),
             cookie: Some("secure"),
-            header: Some("X-Token"),
-            required: true,
+            ..Carrier::TOKEN
         },
         Carrier {
             role: Carrier::EXPIRY,
@@ -98,14 +96,6 @@ impl Verifier for Cdn77 {
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
         let expiry = token.value(1).unwrap_or_default();
         macs::shown(|key, sink| each(expiry, &token.url, request, key, sink))
-    }
-
-    fn signs_target(&self) -> bool {
-        true
-    }
-
-    fn signs_expiry(&self) -> bool {
-        true
     }
 
     fn is_path_token(&self, segment: &[u8]) -> bool {

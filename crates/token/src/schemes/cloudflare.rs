@@ -19,11 +19,9 @@ use crate::scheme::{Carrier, Options, Scheme, SchemeOption, Signing, Verifier, V
 pub(super) const SCHEME: Scheme = Scheme {
     name: "cloudflare",
     carriers: &[Carrier {
-        role: "token",
         query: Some("verify"),
         cookie: Some("verify"),
-        header: Some("X-Token"),
-        required: true,
+        ..Carrier::TOKEN
     }],
     options: &[
         SchemeOption {
@@ -134,14 +132,6 @@ impl Verifier for Cloudflare {
     fn signed_text(&self, token: &Presented<'_>, _: &dyn RequestView) -> Vec<u8> {
         let timestamp = token.token().get(..10).unwrap_or_default();
         macs::shown(|_, sink| each(&token.url, timestamp, sink))
-    }
-
-    fn signs_target(&self) -> bool {
-        true
-    }
-
-    fn signs_expiry(&self) -> bool {
-        true
     }
 
     fn is_path_token(&self, segment: &[u8]) -> bool {

@@ -21,7 +21,7 @@ use crate::request::{Presented, RequestView, SignedUrl};
 use crate::scheme::{Carrier, Scheme, SchemeOption, Signing, Verifier};
 use crate::signature::{Hash, MAX_SIGNATURE, Method, PrivateKey, PublicKey, Verify};
 use crate::strip;
-use crate::text::Text;
+use crate::text::{Gathered, Text};
 
 pub(super) const SCHEME: Scheme = Scheme {
     name: "cloudfront",
@@ -165,16 +165,9 @@ fn written(
     most: usize,
     write: impl FnOnce(&mut dyn FnMut(&[u8])),
 ) -> Option<&[u8]> {
-    let room = request.room(most)?;
-    let mut len = Some(0usize);
-    write(&mut |piece| {
-        len = len.and_then(|len| {
-            let end = len.checked_add(piece.len())?;
-            room.get_mut(len..end)?.copy_from_slice(piece);
-            Some(end)
-        });
-    });
-    room.get(..len?)
+    let mut text = Gathered::new(request.room(most)?);
+    write(&mut |piece| text.push(piece));
+    text.whole()
 }
 
 /// The text that is signed.
@@ -329,18 +322,6 @@ impl Verifier for CloudFront {
 
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
         signed(token, request).unwrap_or_default().to_vec()
-    }
-
-    fn signs_target(&self) -> bool {
-        true
-    }
-
-    fn signs_expiry(&self) -> bool {
-        true
-    }
-
-    fn is_path_token(&self, _: &[u8]) -> bool {
-        false
     }
 
     fn message_texts(&self) -> Vec<&str> {

@@ -14,7 +14,6 @@ use crate::claims::{Claims, Paths};
 use crate::error::Error;
 use crate::fields::Form;
 use crate::keys::{KeyEncoding, Secret};
-use crate::mac;
 use crate::macs::{self, Keyed, Macs, Sink};
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView};
@@ -24,11 +23,9 @@ use crate::text::{Text, quoted_plus};
 pub(super) const SCHEME: Scheme = Scheme {
     name: "edgeauth",
     carriers: &[Carrier {
-        role: "token",
         query: Some("__token__"),
         cookie: Some("__token__"),
-        header: Some("X-Token"),
-        required: true,
+        ..Carrier::TOKEN
     }],
     options: &[
         SchemeOption {
@@ -132,12 +129,7 @@ impl Verifier for EdgeAuth {
         if !hex_from(fields.mac, presented) {
             return Err(Reason::Malformed);
         }
-        let number = |field| {
-            let text = fields.value(field);
-            let number = text.map(|text| mac::parse_epoch(text).ok_or(Reason::Malformed));
-            number.transpose()
-        };
-        let (begin, expires) = (number(ST)?, number(EXP)?);
+        let (begin, expires) = (fields.epoch(ST)?, fields.epoch(EXP)?);
         let expires = expires.ok_or(Reason::Malformed)?;
         let is_url = fields.value(ACL).is_none();
         claims.key = self.macs.find(request, presented, |_, sink| {
@@ -159,18 +151,6 @@ impl Verifier for EdgeAuth {
         };
         let is_url = fields.value(ACL).is_none();
         macs::shown(|_, sink| self.each(fields.signed, is_url, b"{salt}", request, sink))
-    }
-
-    fn signs_target(&self) -> bool {
-        true
-    }
-
-    fn signs_expiry(&self) -> bool {
-        true
-    }
-
-    fn is_path_token(&self, _: &[u8]) -> bool {
-        false
     }
 }
 

@@ -18,13 +18,7 @@ use crate::scheme::{Carrier, Scheme, Signing, Verifier};
 
 pub(super) const SCHEME: Scheme = Scheme {
     name: "fastly",
-    carriers: &[Carrier {
-        role: "token",
-        query: Some("token"),
-        cookie: Some("token"),
-        header: Some("X-Token"),
-        required: true,
-    }],
+    carriers: &[Carrier::TOKEN],
     key_encoding: KeyEncoding::Base64,
     route_keys: true,
     statuses: &[(Reason::Expired, 410)],
@@ -74,14 +68,6 @@ impl Verifier for Fastly {
     fn signed_text(&self, token: &Presented<'_>, _: &dyn RequestView) -> Vec<u8> {
         let expiry = token.token().get(..10).unwrap_or_default();
         macs::shown(|_, sink| each(&token.url, expiry, sink))
-    }
-
-    fn signs_target(&self) -> bool {
-        true
-    }
-
-    fn signs_expiry(&self) -> bool {
-        true
     }
 
     fn is_path_token(&self, segment: &[u8]) -> bool {

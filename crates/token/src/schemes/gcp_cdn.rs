@@ -196,18 +196,6 @@ impl Verifier for GcpCdn {
         })
     }
 
-    fn signs_target(&self) -> bool {
-        true
-    }
-
-    fn signs_expiry(&self) -> bool {
-        true
-    }
-
-    fn is_path_token(&self, _: &[u8]) -> bool {
-        false
-    }
-
     fn message_texts(&self) -> Vec<&str> {
         vec![&self.origin]
     }

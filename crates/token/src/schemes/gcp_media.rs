@@ -14,22 +14,19 @@ use crate::claims::{Claims, Paths};
 use crate::error::Error;
 use crate::fields::{Fields, Form};
 use crate::keys::{Key, KeyEncoding, KeyRing};
-use crate::mac;
 use crate::macs::{self, Keyed, Macs, Sink};
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView};
 use crate::scheme::{Carrier, Scheme, SchemeOption, Signing, Verifier, VerifierConfig};
 use crate::signature::{Method, PrivateKey, PublicKey, Verify, is_pem};
-use crate::text::{Text, base64url};
+use crate::text::{Gathered, Text, base64url};
 
 pub(super) const SCHEME: Scheme = Scheme {
     name: "gcp_media",
     carriers: &[Carrier {
-        role: "token",
         query: Some("edge-cache-token"),
         cookie: Some("Edge-Cache-Cookie"),
-        header: Some("X-Token"),
-        required: true,
+        ..Carrier::TOKEN
     }],
     options: &[
         SchemeOption {
@@ -134,7 +131,8 @@ impl Keys {
                 if !Encoding::Base64Url.decode(fields.mac, &mut raw) {
                     return Err(Reason::Malformed);
                 }
-                let mut text = Room::new();
+                let mut room = [0; MAX_SIGNED];
+                let mut text = Gathered::new(&mut room);
                 feed(&mut |piece| text.push(piece)).ok_or(Reason::Invalid)?;
                 let text = text.whole().ok_or(Reason::Malformed)?;
                 keys.find(|key| key.verifies(text, &raw))
@@ -157,34 +155,6 @@ fn public(key: &Key) -> Result<Box<dyn Verify>, Error> {
         verifier.unwrap_or_else(|| Err(Error::new("is no key of Ed25519")))
     });
     verifier.map_err(|fault| Error::new(format!("has a bad key: key {fault}")))
-}
-
-/// A text that is put together.
-struct Room {
-    bytes: [u8; MAX_SIGNED],
-    len: Option<usize>,
-}
-
-impl Room {
-    fn new() -> Self {
-        Self {
-            bytes: [0; MAX_SIGNED],
-            len: Some(0),
-        }
-    }
-
-    fn push(&mut self, piece: &[u8]) {
-        self.len = self.len.and_then(|len| {
-            let end = len.checked_add(piece.len())?;
-            self.bytes.get_mut(len..end)?.copy_from_slice(piece);
-            Some(end)
-        });
-    }
-
-    /// All of it; `None` when it did not fit.
-    fn whole(&self) -> Option<&[u8]> {
-        self.bytes.get(..self.len?)
-    }
 }
 
 /// More headers than these are not signed.
@@ -236,12 +206,7 @@ impl Verifier for GcpMedia {
         claims: &mut Claims<'r>,
     ) -> Result<(), Reason> {
         let fields = FIELDS.read(token.token()).ok_or(Reason::Malformed)?;
-        let number = |field| {
-            let text = fields.value(field);
-            let number = text.map(|text| mac::parse_epoch(text).ok_or(Reason::Malformed));
-            number.transpose()
-        };
-        let (begin, expires) = (number(STARTS)?, number(EXPIRES)?);
+        let (begin, expires) = (fields.epoch(STARTS)?, fields.epoch(EXPIRES)?);
         let expires = expires.ok_or(Reason::Malformed)?;
         let scopes = [FULL_PATH, PATH_GLOBS, URL_PREFIX].map(|field| fields.value(field));
         let paths = match scopes {
@@ -269,18 +234,6 @@ impl Verifier for GcpMedia {
         let fields = FIELDS.read(token.token());
         let signed = fields.map_or(&b""[..], |fields| fields.signed);
         macs::shown(|_, sink| each(signed, request, sink))
-    }
-
-    fn signs_target(&self) -> bool {
-        true
-    }
-
-    fn signs_expiry(&self) -> bool {
-        true
-    }
-
-    fn is_path_token(&self, _: &[u8]) -> bool {
-        false
     }
 
     fn message_texts(&self) -> Vec<&str> {

@@ -26,13 +26,7 @@ use crate::scheme::{
 pub(super) const SCHEME: Scheme = Scheme {
     name: "hmac",
     carriers: &[
-        Carrier {
-            role: "token",
-            query: Some("token"),
-            cookie: Some("token"),
-            header: Some("X-Token"),
-            required: true,
-        },
+        Carrier::TOKEN,
         Carrier {
             role: Carrier::EXPIRY,
             query: Some("expires"),

@@ -205,10 +205,6 @@ impl Verifier for Jwt {
         false
     }
 
-    fn signs_expiry(&self) -> bool {
-        true
-    }
-
     fn is_path_token(&self, segment: &[u8]) -> bool {
         let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
         // `{"` in base64url, with which a header begins.

@@ -16,13 +16,7 @@ use crate::scheme::{Carrier, Scheme, Signing, Verifier};
 pub(super) const SCHEME: Scheme = Scheme {
     name: "keycdn",
     carriers: &[
-        Carrier {
-            role: "token",
-            query: Some("token"),
-            cookie: Some("token"),
-            header: Some("X-Token"),
-            required: true,
-        },
+        Carrier::TOKEN,
         Carrier {
             role: Carrier::EXPIRY,
             query: Some("expire"),
@@ -80,14 +74,6 @@ impl Verifier for KeyCdn {
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
         let expiry = token.value(1).unwrap_or_default();
         macs::shown(|key, sink| each(expiry, request, key, sink))
-    }
-
-    fn signs_target(&self) -> bool {
-        true
-    }
-
-    fn signs_expiry(&self) -> bool {
-        true
     }
 
     fn is_path_token(&self, segment: &[u8]) -> bool {

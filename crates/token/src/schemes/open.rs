@@ -53,8 +53,4 @@ impl Verifier for Open {
     fn signs_expiry(&self) -> bool {
         false
     }
-
-    fn is_path_token(&self, _: &[u8]) -> bool {
-        false
-    }
 }

@@ -97,14 +97,6 @@ impl Verifier for ScaleSimple {
         text
     }
 
-    fn signs_target(&self) -> bool {
-        true
-    }
-
-    fn signs_expiry(&self) -> bool {
-        true
-    }
-
     fn is_path_token(&self, segment: &[u8]) -> bool {
         segment.split_at_checked(32).is_some_and(|(token, rest)| {
             decode(token).is_some() && rest.strip_prefix(b",").is_some_and(mac::is_digits)

@@ -20,13 +20,7 @@ use crate::text::{Text, percent_decoded};
 
 pub(super) const SCHEME: Scheme = Scheme {
     name: "secdownload",
-    carriers: &[Carrier {
-        role: "token",
-        query: Some("token"),
-        cookie: Some("token"),
-        header: Some("X-Token"),
-        required: true,
-    }],
+    carriers: &[Carrier::TOKEN],
     options: &[
         SchemeOption {
             word: "algorithm",
@@ -183,14 +177,6 @@ impl Verifier for SecDownload {
         macs::shown(|key, sink| self.each(time, &token.url, request, key, sink))
     }
 
-    fn signs_target(&self) -> bool {
-        true
-    }
-
-    fn signs_expiry(&self) -> bool {
-        true
-    }
-
     fn doubts(&self) -> Vec<Doubt> {
         let is_free = self.in_path && self.prefix.is_none();
         let doubt = is_free.then_some(Doubt {
@@ -198,10 +184,6 @@ impl Verifier for SecDownload {
             text: "\"secdownload\" without \"uri_prefix\": a link opens the file of its name in every other folder as well",
         });
         doubt.into_iter().collect()
-    }
-
-    fn is_path_token(&self, _: &[u8]) -> bool {
-        false
     }
 
     /// Two segments.

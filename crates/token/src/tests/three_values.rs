@@ -118,14 +118,6 @@ impl Verifier for ThreeValues {
     fn signs_target(&self) -> bool {
         false
     }
-
-    fn signs_expiry(&self) -> bool {
-        true
-    }
-
-    fn is_path_token(&self, _: &[u8]) -> bool {
-        false
-    }
 }
 
 fn profile(leeway: i64, require_exp: bool) -> Profile {
