@@ -1,6 +1,7 @@
 //! Reads a `token_profile` block: its lines are the rows of the token crate.
 
 use super::conf::{Named, RouteKeys};
+use super::limited::Limited;
 use crate::{Gatehouse, keys};
 use gatehouse_nginx::{Conf, ConfLine, Counters, Error, Level};
 use gatehouse_token::{Host, LineError, ProfileBuilder, Secret};
@@ -12,6 +13,9 @@ struct Block {
     /// Where each word stands, for what is found out at the end of the block.
     lines: Vec<(String, ConfLine)>,
     route_keys: Vec<RouteKeys>,
+    /// The name of its profile.
+    name: String,
+    limited: Option<Limited>,
 }
 
 impl Block {
@@ -27,7 +31,10 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let name = cf.words()?.pop().unwrap_or_default();
     let begin = cf.here();
     cf.main().token.names.check(&name, "token_profile")?;
-    let mut block = Block::default();
+    let mut block = Block {
+        name: name.clone(),
+        ..Block::default()
+    };
     cf.block(&mut block, line)?;
     let profile = std::mem::take(&mut block.builder).finish();
     let profile = profile.map_err(|e| match e.word().and_then(|word| block.line_of(word)) {
@@ -50,6 +57,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         profile,
         message,
         route_keys: block.route_keys,
+        limited: block.limited,
         checks: Counters::default(),
     });
     Ok(())
@@ -75,6 +83,9 @@ fn line(cf: &mut Conf<'_, Gatehouse>, block: &mut Block) -> Result<(), Error> {
             host: cf.compile(b"$host")?,
         });
     }
+    if let Some(limit) = block.builder.limit().filter(|_| block.limited.is_none()) {
+        block.limited = Some(Limited::declare(cf, &block.name, limit)?);
+    }
     Ok(())
 }
 
@@ -84,6 +95,10 @@ struct Line<'l, 'c>(&'l Conf<'c, Gatehouse>);
 impl Host for Line<'_, '_> {
     fn seconds(&self, word: &str) -> Option<u64> {
         self.0.seconds(word).ok()
+    }
+
+    fn size(&self, word: &str) -> Option<usize> {
+        self.0.size(word).ok()
     }
 
     fn key_file(&self, path: &str) -> Result<(String, Secret), gatehouse_token::Error> {

@@ -1,6 +1,7 @@
 //! Checking requests: verdicts, and what comes of them in the access phase.
 
 use super::conf::Named;
+use super::limit;
 use super::path;
 use super::profile::profile_of;
 use super::record::{Action, CachedVerdict, Lacking, Record};
@@ -28,17 +29,7 @@ pub(super) fn judge<'r>(
         return Some(known);
     }
     let named = r.main_conf::<Gatehouse>().token.profiles.get(index)?;
-    let as_received = record.receive(r);
-    let in_path = path::find(r, named, as_received.target, as_received.uri)?;
-    let view = View {
-        r,
-        record,
-        named,
-        as_received,
-        in_path,
-        lacks: Cell::new(None),
-        failed: Cell::new(false),
-    };
+    let view = View::of(r, record, named)?;
     // What a document claims is read later: it lives as long as what it was read from.
     let (checked, lacks) = if named.profile.has_claims() {
         look(named, r.place(view)?)
@@ -50,10 +41,12 @@ pub(super) fn judge<'r>(
     let judged = r.place(CachedVerdict {
         profile: index,
         verdict: checked.verdict,
+        until: checked.until,
         claims: checked.claims,
         lacks,
         early,
         counted: Cell::default(),
+        charged: Cell::default(),
         previous: record.verdicts.get(),
     })?;
     record.verdicts.set(Some(judged));
@@ -140,6 +133,8 @@ fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
         return Some(Outcome::Declined);
     }
     let judged = judge(record, r, index, false)?;
+    let named = r.main_conf::<Gatehouse>().token.profiles.get(index)?;
+    let judged = limit::charge(record, r, named, judged)?;
     let loc = &r.loc::<Gatehouse>().token;
     let dry_run = loc.dry_run == Some(true);
     let action = match (judged.verdict.refused, dry_run) {
@@ -148,7 +143,6 @@ fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
         (Some(_), false) => Action::Refused,
     };
     record.enforced.set(Some((judged, action)));
-    let named = r.main_conf::<Gatehouse>().token.profiles.get(index)?;
     let count = named.count(judged);
     if let Some(reason) = judged.verdict.refused {
         refusal::doubt(all);

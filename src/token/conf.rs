@@ -1,5 +1,6 @@
 //! What the configuration says about tokens.
 
+use super::limited::Limited;
 use crate::choice::{Choice, NameUse, Names};
 use crate::lender::Lender;
 use gatehouse_nginx::http::variable::Index;
@@ -36,6 +37,8 @@ pub(super) struct Named {
     pub(super) message: Vec<Expression>,
     /// Where its keys are that routes have; in the order of `Profile::route_keys`.
     pub(super) route_keys: Vec<RouteKeys>,
+    /// Where the uses of its tokens are counted, with `limit`.
+    pub(super) limited: Option<Limited>,
     /// Where its verdicts are counted, once the configuration is complete.
     pub(super) checks: Counters,
 }

@@ -11,7 +11,9 @@ use std::iter;
 const VERDICTS: usize = Reason::ALL.len() + 1;
 const _: () = assert!(VERDICTS <= u16::BITS as usize, "a bit for each");
 
-pub(super) const METRICS: &[Metric] = &[Metric {
+pub(super) const METRICS: &[Metric] = &[CHECKS, FORGOTTEN];
+
+const CHECKS: Metric = Metric {
     about: About {
         name: "gatehouse_token_checks_total",
         kind: Kind::Counter,
@@ -36,7 +38,37 @@ pub(super) const METRICS: &[Metric] = &[Metric {
         }
         true
     },
-}];
+};
+
+const FORGOTTEN: Metric = Metric {
+    about: About {
+        name: "gatehouse_token_limit_forgotten_total",
+        kind: Kind::Counter,
+        unit: "tokens",
+        labels: &["profile"],
+        text: "Tokens whose uses were forgotten before they expired, because the zone of their profile's limit was full.",
+    },
+    register: |main, counters| {
+        for named in &mut main.token.profiles {
+            if let Some(limited) = &mut named.limited {
+                limited.forgotten = counters(&named.name, 1);
+            }
+        }
+    },
+    write: |main, part, samples| {
+        let Some(named) = main.token.profiles.get(part) else {
+            return false;
+        };
+        let forgotten = named
+            .limited
+            .as_ref()
+            .and_then(|limited| limited.forgotten.get(0));
+        if let Some(count) = forgotten {
+            samples.put(&[&named.name], count);
+        }
+        true
+    },
+};
 
 /// The number of a verdict's counter.
 fn number(refused: Option<Reason>) -> usize {

@@ -5,6 +5,8 @@ mod check;
 mod claim;
 mod conf;
 mod counters;
+mod limit;
+mod limited;
 mod path;
 mod profile;
 mod record;

@@ -39,6 +39,8 @@ pub(super) struct AsReceived<'r> {
 pub(super) struct CachedVerdict<'r> {
     pub(super) profile: usize,
     pub(super) verdict: Verdict,
+    /// The last second at which its token is accepted.
+    pub(super) until: Option<i64>,
     /// All that a valid token claims, where that is a document.
     pub(super) claims: Option<Value<'r>>,
     /// The first key of the request's route that was wanted and could not be used.
@@ -47,6 +49,8 @@ pub(super) struct CachedVerdict<'r> {
     pub(super) early: bool,
     /// Whether it has been counted: a bit for its number.
     pub(super) counted: Cell<u16>,
+    /// Whether the use of its token has been counted for `limit`.
+    pub(super) charged: Cell<bool>,
     pub(super) previous: Option<&'r CachedVerdict<'r>>,
 }
 

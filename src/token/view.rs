@@ -24,6 +24,23 @@ pub(super) struct View<'v, 'r> {
     pub failed: Cell<bool>,
 }
 
+impl<'v, 'r> View<'v, 'r> {
+    /// None when memory is short.
+    pub(super) fn of(r: Request<'r>, record: &'v Record<'r>, named: &'r Named) -> Option<Self> {
+        let as_received = record.receive(r);
+        let in_path = path::find(r, named, as_received.target, as_received.uri)?;
+        Some(Self {
+            r,
+            record,
+            named,
+            as_received,
+            in_path,
+            lacks: Cell::new(None),
+            failed: Cell::new(false),
+        })
+    }
+}
+
 impl View<'_, '_> {
     fn lack(&self, line: usize, why: Option<BadKey>) {
         if self.lacks.get().is_none() {

@@ -9,13 +9,15 @@ use crate::claims::AddressBinding;
 use crate::error::Error;
 use crate::jose;
 use crate::keys::{Key, KeyEncoding, Secret};
+use crate::limit::Limit;
 use crate::location::{Carriers, LocationWord, TokenLocation};
 use crate::names::Names;
 use crate::profile::Profile;
 use crate::scheme::{Carrier, Scheme, SchemeOption, VerifierConfig};
 use crate::schemes::SCHEMES;
 use crate::settings::Settings;
-use crate::words::{Host, WORDS, Word};
+use crate::word::{Host, Word};
+use crate::words::WORDS;
 
 /// The lines of a `token_profile` block as they are read, in any order.
 ///
@@ -121,6 +123,11 @@ impl ProfileBuilder {
         self.settings.route_keys.len()
     }
 
+    /// What the block says so far about how often its tokens may be used.
+    pub fn limit(&self) -> Option<&Limit> {
+        self.settings.limit.as_ref()
+    }
+
     /// Checks the block as a whole and builds the profile.
     ///
     /// # Errors
@@ -183,6 +190,7 @@ impl ProfileBuilder {
             locations,
             expiry_carrier: roles.position(|role| role == Carrier::EXPIRY),
             terms,
+            limit: settings.limit,
             options: settings.options,
         })
     }

@@ -134,6 +134,14 @@ impl Claims<'_> {
     }
 }
 
+impl Claims<'_> {
+    /// The last second at which the token is accepted.
+    pub(crate) fn until(&self, terms: &Terms) -> Option<i64> {
+        let end = self.expires?.saturating_add(terms.leeway_s);
+        Some(end.saturating_sub(i64::from(self.ends)))
+    }
+}
+
 impl AddressBinding {
     fn admits(self, list: Text<'_>, address: Option<IpAddr>) -> bool {
         if self == Self::Off {

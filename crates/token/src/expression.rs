@@ -143,6 +143,16 @@ impl Verifier for Expression {
         Ok(())
     }
 
+    fn identify(
+        &self,
+        token: &Presented<'_>,
+        _: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        sink(self.decode(token.token(), &mut [0; MAX_RAW])?);
+        Some(())
+    }
+
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
         macs::shown(|key, sink| self.each(key, token, request, sink))
     }

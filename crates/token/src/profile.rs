@@ -8,6 +8,7 @@ use crate::claims::{Claims, Terms};
 use crate::error::Error;
 use crate::in_path::InPath;
 use crate::keys::{Key, RouteKey};
+use crate::limit::Limit;
 use crate::location::{Carriers, TokenLocation, Unreadable};
 use crate::names::Names;
 use crate::reason::Reason;
@@ -83,6 +84,7 @@ pub struct Profile {
     /// Which of the scheme's carriers holds the expiry.
     pub(crate) expiry_carrier: Option<usize>,
     pub(crate) terms: Terms,
+    pub(crate) limit: Option<Limit>,
     pub(crate) options: Options,
 }
 
@@ -159,7 +161,7 @@ impl Profile {
     }
 
     #[inline]
-    fn find<'a>(
+    pub(crate) fn find<'a>(
         &'a self,
         location: &'a TokenLocation,
         request: &'a dyn RequestView,
@@ -190,6 +192,7 @@ impl Profile {
         }
         let refused = claims.judge(&self.terms, request, now).err();
         Checked {
+            until: claims.until(&self.terms),
             verdict: Verdict {
                 refused,
                 key: Some(claims.key),

@@ -59,6 +59,14 @@ impl Reason {
         }
     }
 
+    /// The answer where nobody says another one.
+    const fn usual(self) -> u16 {
+        match self {
+            Self::Limited => 429,
+            _ => 403,
+        }
+    }
+
     /// Finds the reason of a name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == name)
@@ -103,11 +111,15 @@ impl HttpStatuses {
         Ok(statuses)
     }
 
-    /// The answer to a refusal: the reason's own, else `default`, else the scheme's own, else 403.
+    /// The answer to a refusal: the reason's own, else `default`, else the scheme's own, else 403, and 429 where a limit is
+    /// reached.
     pub fn http_status(&self, reason: Reason, own: &[(Reason, u16)]) -> u16 {
         let own = || own.iter().find(|row| row.0 == reason).map(|row| row.1);
         let given = self.by_reason.get(reason as usize).copied().flatten();
-        given.or(self.default).or_else(own).unwrap_or(403)
+        given
+            .or(self.default)
+            .or_else(own)
+            .unwrap_or(reason.usual())
     }
 
     fn slot(&mut self, name: &str) -> Option<&mut Option<u16>> {
@@ -149,7 +161,9 @@ mod tests {
         assert_eq!(code("default=451", Reason::Expired, gone), 451);
         assert_eq!(code("default=451 expired=444", Reason::Expired, gone), 444);
         assert_eq!(code("default=451 expired=444", Reason::Missing, gone), 451);
-        assert_eq!(code("limited=429", Reason::Limited, plain), 429);
+        assert_eq!(code("", Reason::Limited, plain), 429);
+        assert_eq!(code("limited=503", Reason::Limited, plain), 503);
+        assert_eq!(code("default=451", Reason::Limited, plain), 451);
     }
 
     #[test]

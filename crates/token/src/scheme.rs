@@ -305,6 +305,16 @@ pub(crate) trait Verifier: Send + Sync {
         claims: &mut Claims<'r>,
     ) -> Result<(), Reason>;
 
+    /// Gives `sink` what tells an authentic token from all others, and is the same however the token is spelled: its MAC,
+    /// which depends on the key; of a signature, which who has no key may spell anew (ECDSA), the text that is signed. `None`
+    /// for what is no token.
+    fn identify(
+        &self,
+        token: &Presented<'_>,
+        request: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()>;
+
     /// The text that is signed, with `{key}` wherever the key is part of it; to show to an operator.
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8>;
 

@@ -5,6 +5,7 @@ use gatehouse_base::words;
 use crate::claims::{AddressBinding, Terms};
 use crate::error::Error;
 use crate::keys::{KeyEncoding, RouteKey, Secret};
+use crate::limit::Limit;
 use crate::location::LocationWord;
 use crate::scheme::{Options, Scheme};
 
@@ -18,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) terms: Terms,
     pub(crate) bind_ip: Option<AddressBinding>,
     pub(crate) require_exp: Option<bool>,
+    pub(crate) limit: Option<Limit>,
     pub(crate) options: Options,
 }
 

@@ -8,6 +8,7 @@ mod edges;
 mod every_scheme;
 mod fake;
 mod hmac;
+mod identity;
 mod jwks;
 mod jwt;
 mod jwt_keys;

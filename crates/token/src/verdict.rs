@@ -51,6 +51,8 @@ impl Verdict {
 pub struct Checked<'r> {
     /// The verdict.
     pub verdict: Verdict,
+    /// The last second at which an authentic token is accepted, leeway included; `None`: there is none.
+    pub until: Option<i64>,
     /// All that a valid token claims, where that is a document.
     pub claims: Option<Value<'r>>,
 }
@@ -58,12 +60,17 @@ pub struct Checked<'r> {
 impl Checked<'_> {
     /// The verdict alone.
     pub fn without_claims(self) -> Checked<'static> {
-        Checked::of(self.verdict)
+        Checked {
+            verdict: self.verdict,
+            until: self.until,
+            claims: None,
+        }
     }
 
     pub(crate) fn of(verdict: Verdict) -> Self {
         Self {
             verdict,
+            until: None,
             claims: None,
         }
     }

@@ -1,5 +1,7 @@
 //! The words of a `token_profile` block, a row each, like directives.
 
+mod valid;
+
 use crate::claims::AddressBinding;
 use crate::error::Error;
 use crate::jose;
@@ -8,60 +10,10 @@ use crate::location::LocationWord;
 use crate::rules::Rule;
 use crate::schemes::{SCHEMES, scheme};
 use crate::settings::Settings;
+use crate::word::{Arity, Host, Word, first, on_off};
 use gatehouse_base::digest::Algorithm;
 use gatehouse_base::encoding::Encoding;
 use gatehouse_base::words;
-
-/// What a host does for the lines of a block.
-pub trait Host {
-    /// Seconds of a time such as `90` or `1h30m`; `None` when it is none.
-    fn seconds(&self, word: &str) -> Option<u64>;
-
-    /// The bytes of a key file, and how messages call it, such as `key file "PATH"`.
-    ///
-    /// # Errors
-    /// Why the file cannot be used; a whole sentence.
-    fn key_file(&self, path: &str) -> Result<(String, Secret), Error>;
-
-    /// Warns about the line being read.
-    fn warn(&self, text: &str);
-}
-
-/// A word of a block.
-pub struct Word {
-    /// The word.
-    pub name: &'static str,
-    /// How many words may follow it.
-    pub args: Arity,
-    /// Whether it may stand in a block several times.
-    pub repeated: bool,
-    /// What follows it, for the reference.
-    pub syntax: fn() -> String,
-    /// What it does, for the reference: Markdown, to be read behind the word.
-    pub text: &'static str,
-    pub(crate) parse: fn(&mut Settings, &[&str], &dyn Host) -> Result<(), Error>,
-}
-
-/// How many words follow a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arity {
-    /// One.
-    One,
-    /// At least one.
-    Some,
-    /// As many as its own reader takes.
-    Any,
-}
-
-impl Arity {
-    pub(crate) fn admits(self, words: usize) -> bool {
-        match self {
-            Self::One => words == 1,
-            Self::Some => words >= 1,
-            Self::Any => true,
-        }
-    }
-}
 
 /// Every word, in the order of the reference.
 pub static WORDS: &[Word] = &[
@@ -312,19 +264,8 @@ pub static WORDS: &[Word] = &[
             Ok(())
         },
     },
+    valid::LIMIT,
 ];
-
-fn first<'w>(words: &[&'w str]) -> &'w str {
-    words.first().copied().unwrap_or_default()
-}
-
-fn on_off(name: &str, word: &str) -> Result<bool, Error> {
-    match word {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        other => Err(words::invalid(other, name, ["on", "off"]).into()),
-    }
-}
 
 fn seconds(name: &str, word: &str, host: &dyn Host) -> Result<i64, Error> {
     let seconds = host

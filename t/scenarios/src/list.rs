@@ -9,8 +9,8 @@ use crate::{
     fuzz, geoip, hipache, interop, interop_jwt, kept, metrics, metrics_backends, names, names_kept,
     pages, panic, prometheus, redis, redis_register, redis_scale, redis_ways, redis_write,
     refusals, register, reload, reload_everything, reload_single, reload_stock, rollback, satisfy,
-    signals, status_page, tenants, token_paths, unload, upgrade, upstream, upstream_feed,
-    upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
+    signals, status_page, tenants, token_limit, token_paths, unload, upgrade, upstream,
+    upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -18,6 +18,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("reload_two_hundred", reload::two_hundred).beside_others(),
     Scenario::new("satisfy", satisfy::run).beside_others(),
     Scenario::new("worker_kill", worker_kill::run).beside_others(),
+    Scenario::new("token_limit", token_limit::run).beside_others(),
     Scenario::new("interop_akamai", interop::akamai)
         .beside_others()
         .needs(&["file build/python/akamai"]),

@@ -396,6 +396,17 @@ impl Verifier for Bunny {
         Ok(())
     }
 
+    fn identify(
+        &self,
+        token: &Presented<'_>,
+        _: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        let Mac { raw, len, .. } = read(token.token())?;
+        sink(raw.get(..len)?);
+        Some(())
+    }
+
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
         let expires = token.value(1).unwrap_or_default();
         let form = read(token.token()).map(|mac| mac.form);

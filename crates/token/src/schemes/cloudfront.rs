@@ -320,6 +320,16 @@ impl Verifier for CloudFront {
         Ok(())
     }
 
+    fn identify(
+        &self,
+        token: &Presented<'_>,
+        request: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        sink(signed(token, request)?);
+        Some(())
+    }
+
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
         signed(token, request).unwrap_or_default().to_vec()
     }

@@ -145,6 +145,19 @@ impl Verifier for EdgeAuth {
         Ok(())
     }
 
+    fn identify(
+        &self,
+        token: &Presented<'_>,
+        _: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        let mut mac = [0; MAX_RAW];
+        let mac = mac.get_mut(..self.macs.raw_len())?;
+        hex_from(FIELDS.read(token.token())?.mac, mac).then_some(())?;
+        sink(mac);
+        Some(())
+    }
+
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
         let Some(fields) = FIELDS.read(token.token()) else {
             return Vec::new();

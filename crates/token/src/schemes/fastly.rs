@@ -65,6 +65,16 @@ impl Verifier for Fastly {
         Ok(())
     }
 
+    fn identify(
+        &self,
+        token: &Presented<'_>,
+        _: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        sink(&split(token.token())?.1);
+        Some(())
+    }
+
     fn signed_text(&self, token: &Presented<'_>, _: &dyn RequestView) -> Vec<u8> {
         let expiry = token.token().get(..10).unwrap_or_default();
         macs::shown(|_, sink| each(&token.url, expiry, sink))

@@ -189,6 +189,16 @@ impl Verifier for GcpCdn {
         Ok(())
     }
 
+    fn identify(
+        &self,
+        token: &Presented<'_>,
+        _: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        sink(&Token::read(token)?.signature);
+        Some(())
+    }
+
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
         let token = Token::read(token);
         token.map_or(Vec::new(), |token| {

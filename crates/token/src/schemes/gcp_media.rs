@@ -230,6 +230,15 @@ impl Verifier for GcpMedia {
         Ok(())
     }
 
+    fn identify(
+        &self,
+        token: &Presented<'_>,
+        request: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        each(FIELDS.read(token.token())?.signed, request, sink)
+    }
+
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
         let fields = FIELDS.read(token.token());
         let signed = fields.map_or(&b""[..], |fields| fields.signed);

@@ -164,6 +164,15 @@ impl Verifier for Hmac {
         Ok(())
     }
 
+    fn identify(
+        &self,
+        token: &Presented<'_>,
+        request: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        self.expression.identify(token, request, sink)
+    }
+
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
         self.expression.signed_text(token, request)
     }

@@ -196,6 +196,16 @@ impl Verifier for Jwt {
         read(document.ok_or(Reason::Malformed)?, claims).ok_or(Reason::Malformed)
     }
 
+    fn identify(
+        &self,
+        token: &Presented<'_>,
+        _: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        sink(Jws::split(token.token())?.signed);
+        Some(())
+    }
+
     fn signed_text(&self, token: &Presented<'_>, _: &dyn RequestView) -> Vec<u8> {
         let jws = Jws::split(token.token());
         jws.map_or(Vec::new(), |jws| jws.signed.to_vec())

@@ -71,6 +71,16 @@ impl Verifier for KeyCdn {
         Ok(())
     }
 
+    fn identify(
+        &self,
+        token: &Presented<'_>,
+        _: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        sink(&decode(token.token())?);
+        Some(())
+    }
+
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
         let expiry = token.value(1).unwrap_or_default();
         macs::shown(|key, sink| each(expiry, request, key, sink))

@@ -42,6 +42,15 @@ impl Verifier for Open {
         Err(Reason::Malformed)
     }
 
+    fn identify(
+        &self,
+        _: &Presented<'_>,
+        _: &dyn RequestView,
+        _: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        None
+    }
+
     fn signed_text(&self, _: &Presented<'_>, _: &dyn RequestView) -> Vec<u8> {
         Vec::new()
     }

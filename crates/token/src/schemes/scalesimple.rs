@@ -90,6 +90,16 @@ impl Verifier for ScaleSimple {
         Ok(())
     }
 
+    fn identify(
+        &self,
+        presented: &Presented<'_>,
+        _: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        sink(&decode(presented.token())?);
+        Some(())
+    }
+
     fn signed_text(&self, presented: &Presented<'_>, _: &dyn RequestView) -> Vec<u8> {
         let mut text = presented.value(1).unwrap_or_default().to_vec();
         presented.url.each(|piece| text.extend_from_slice(piece));

@@ -171,6 +171,16 @@ impl Verifier for SecDownload {
         Ok(())
     }
 
+    fn identify(
+        &self,
+        token: &Presented<'_>,
+        _: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        sink(self.read(token.token())?.mac.get(..self.macs.raw_len())?);
+        Some(())
+    }
+
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
         let parts = self.read(token.token());
         let time = parts.map_or(&b""[..], |parts| parts.time);

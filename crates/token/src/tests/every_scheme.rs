@@ -12,11 +12,11 @@ const WANTED: Wanted<'_> = Wanted {
 };
 
 /// The schemes that have tokens.
-fn with_tokens() -> impl Iterator<Item = &'static Scheme> {
+pub(crate) fn with_tokens() -> impl Iterator<Item = &'static Scheme> {
     SCHEMES.iter().filter(|scheme| scheme.has_tokens())
 }
 
-fn example(scheme: &Scheme, from: &str) -> Profile {
+pub(crate) fn example(scheme: &Scheme, from: &str) -> Profile {
     let mut lines = vec![
         format!("format {}", scheme.name),
         format!("key id=one encoding=text {}", key_of(scheme, "k1")),
@@ -35,7 +35,7 @@ fn example(scheme: &Scheme, from: &str) -> Profile {
 }
 
 /// A key of a scheme, by a name: a secret, or the private one of a pair.
-fn key_of(scheme: &Scheme, name: &'static str) -> &'static str {
+pub(crate) fn key_of(scheme: &Scheme, name: &'static str) -> &'static str {
     match (scheme.name, name) {
         ("cloudfront", "k1") => include_str!("../../../../t/data/keys/rsa.pem"),
         ("cloudfront", _) => include_str!("../../../../t/data/keys/p256.pem"),
@@ -44,12 +44,12 @@ fn key_of(scheme: &Scheme, name: &'static str) -> &'static str {
 }
 
 /// The places a token of a scheme may have.
-fn places(scheme: &Scheme) -> impl Iterator<Item = &'static str> {
+pub(crate) fn places(scheme: &Scheme) -> impl Iterator<Item = &'static str> {
     let path = scheme.path.map(|_| "path");
     ["query", "cookie", "header"].into_iter().chain(path)
 }
 
-fn key(text: &str) -> Key {
+pub(crate) fn key(text: &str) -> Key {
     Key {
         id: Some("one".to_owned()),
         secret: Secret::new(text.into()),
@@ -58,7 +58,12 @@ fn key(text: &str) -> Key {
 }
 
 /// A request for `url` with the values of a token in a location.
-fn carrying(profile: &Profile, location: &TokenLocation, url: &str, values: &[String]) -> Fake {
+pub(crate) fn carrying(
+    profile: &Profile,
+    location: &TokenLocation,
+    url: &str,
+    values: &[String],
+) -> Fake {
     let scheme = profile.scheme();
     let pairs = location
         .names()

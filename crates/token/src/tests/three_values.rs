@@ -111,6 +111,16 @@ impl Verifier for ThreeValues {
         Ok(())
     }
 
+    fn identify(
+        &self,
+        token: &Presented<'_>,
+        _: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        sink(token.value(1)?);
+        Some(())
+    }
+
     fn signed_text(&self, token: &Presented<'_>, _: &dyn RequestView) -> Vec<u8> {
         token.value(1).unwrap_or_default().to_vec()
     }

@@ -1,0 +1,36 @@
+//! What is known of a token that has been let in.
+
+use gatehouse_base::digest::{Algorithm, MAX_RAW};
+
+use crate::ledger::Identity;
+use crate::limit::Limit;
+use crate::profile::Profile;
+use crate::request::{Presented, RequestView};
+
+impl Profile {
+    /// How often its tokens may be used.
+    pub fn limit(&self) -> Option<&Limit> {
+        self.limit.as_ref()
+    }
+
+    /// What tells the token in this location, an authentic one, from all others of a profile of this name, however it is
+    /// spelled and wherever it stands. `None` when memory is short.
+    pub fn identity(
+        &self,
+        name: &str,
+        request: &dyn RequestView,
+        location: usize,
+    ) -> Option<Identity> {
+        let location = self.locations.get(location)?;
+        let mut token = Presented::new();
+        let found = self.find(location, request, &mut token);
+        found.ok().filter(|found| *found)?;
+        let mut out = [0; MAX_RAW];
+        let digest = Algorithm::Sha256.hash_into(&mut out, |sink| {
+            sink(name.as_bytes());
+            sink(b"\0");
+            self.verifier.identify(&token, request, sink)
+        });
+        Identity::of(digest?)
+    }
+}

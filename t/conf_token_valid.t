@@ -1,0 +1,71 @@
+# Words of a profile about what follows a valid token: what is refused while nginx reads them, and what is accepted.
+use Test::Nginx::Socket 'no_plan';
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: limit
+--- http_config
+token_profile p { format scalesimple; key file=key;
+CASE
+}
+--- user_files
+>>> ../conf/key
+key-one
+>>> ../conf/limit.inc
+
+limit uses=1 zone=4k;
+--- conf_cases
+# uses alone
+limit uses=1 zone=32k;
+=> ok
+# addresses alone
+limit addresses=50 zone=1m;
+=> ok
+# all of it
+limit zone=32k addresses=1 uses=1000000000;
+=> ok
+# nothing that is limited
+limit zone=32k;
+=> "limit" must have "uses" or "addresses" parameter
+# no zone
+limit uses=1;
+=> "limit" must have "zone" parameter
+# nothing
+limit;
+=> invalid number of arguments in "limit" directive
+# a size that is none
+limit uses=1 zone=big;
+=> invalid parameter "zone=big" in "limit" directive
+# no use at all
+limit uses=0 zone=32k;
+=> invalid value "0" in "limit" directive, it must be between 1 and 1000000000
+# too many uses
+limit uses=1000000001 zone=32k;
+=> invalid value "1000000001" in "limit" directive, it must be between 1 and 1000000000
+# a sign
+limit uses=+1 zone=32k;
+=> invalid value "+1" in "limit" directive, it must be between 1 and 1000000000
+# too many addresses
+limit addresses=51 zone=32k;
+=> invalid value "51" in "limit" directive, it must be between 1 and 50
+# an unknown parameter
+limit uses=1 zone=32k rate=1r/s;
+=> invalid parameter "rate=1r/s" in "limit" directive
+# a parameter twice
+limit uses=1 uses=1 zone=32k;
+=> duplicate parameter "uses" in "limit" directive
+# twice
+limit uses=1 zone=32k; limit uses=1 zone=32k;
+=> "limit" directive is duplicate
+# a zone that is too small, with the file and the line
+include limit.inc;
+=> token_profile "p": "zone=" in "limit" directive is too small: it has 4096 bytes, a limit needs 32768 ("zone=32k") @ limit.inc:2
+
+=== TEST 2: a profile without tokens has nothing to limit
+--- http_config
+token_profile p { format open; limit uses=1 zone=32k; }
+--- must_die
+--- error_log
+token_profile "p" has a "limit", format "open" takes none
