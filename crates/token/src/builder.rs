@@ -15,7 +15,7 @@ use crate::names::Names;
 use crate::profile::Profile;
 use crate::scheme::{Carrier, Scheme, SchemeOption, VerifierConfig};
 use crate::schemes::SCHEMES;
-use crate::settings::Settings;
+use crate::settings::{KeyFile, Settings};
 use crate::word::{Host, Word};
 use crate::words::WORDS;
 
@@ -142,7 +142,9 @@ impl ProfileBuilder {
         self.refuse_foreign(scheme)?;
         self.fill_in(scheme)?;
         let settings = self.settings;
-        let keys = decoded_keys(&settings, scheme)?;
+        let lines = decoded_keys(&settings, scheme)?;
+        let of_lines: Vec<usize> = lines.iter().map(Vec::len).collect();
+        let keys: Vec<Key> = lines.into_iter().flatten().collect();
         let lines = settings.route_keys.iter();
         let route_keys: Vec<KeyEncoding> = lines
             .map(|line| line.encoding.unwrap_or(scheme.key_encoding))
@@ -162,6 +164,7 @@ impl ProfileBuilder {
         let names: Vec<usize> = names.map(Names::count).collect();
         let verifier = (scheme.build)(&VerifierConfig {
             keys: &keys,
+            of_lines: &of_lines,
             route_keys: &route_keys,
             options: &settings.options,
             require_exp: terms.require_exp,
@@ -281,14 +284,14 @@ fn locations(words: Vec<LocationWord>, scheme: &Scheme) -> Result<Vec<TokenLocat
     words.iter().map(|word| word.resolve(scheme)).collect()
 }
 
-fn decoded_keys(settings: &Settings, scheme: &Scheme) -> Result<Vec<Key>, Error> {
-    let mut keys = Vec::new();
-    for file in &settings.keys {
+/// The keys of each line.
+fn decoded_keys(settings: &Settings, scheme: &Scheme) -> Result<Vec<Vec<Key>>, Error> {
+    let read = |file: &KeyFile| {
         let encoding = file.encoding.unwrap_or(scheme.key_encoding);
         let found = Key::read(file.bytes.as_bytes(), encoding, file.id.as_deref());
-        keys.extend(found.map_err(|fault| format!("has a bad key: {} {fault}", file.source))?);
-    }
-    Ok(keys)
+        found.map_err(|fault| Error::new(format!("has a bad key: {} {fault}", file.source)))
+    };
+    settings.keys.iter().map(read).collect()
 }
 
 /// Defaults ask nothing of a host; their times are numbers of seconds.

@@ -51,6 +51,10 @@ pub trait RequestView {
         let _ = (line, see);
     }
 
+    /// The token may be good, but its key is none of the profile's: it names another one, or it names none. A host that
+    /// fetches keys may have it soon.
+    fn lacks_key(&self) {}
+
     /// `len` zeroed bytes to work in, which live as long as the request; `None` when memory is short, which refuses
     /// the token.
     #[allow(clippy::mut_from_ref)] // as an arena gives them: never twice the same

@@ -230,6 +230,8 @@ impl Options {
 pub(crate) struct VerifierConfig<'a> {
     /// The live keys. There is at least one, or one that routes have.
     pub(crate) keys: &'a [Key],
+    /// How many of the keys each line has brought; what is left is of one more line.
+    pub(crate) of_lines: &'a [usize],
     /// How each key is spelled that routes have.
     pub(crate) route_keys: &'a [KeyEncoding],
     /// The words beyond the common ones.
@@ -244,7 +246,18 @@ pub(crate) struct VerifierConfig<'a> {
     pub(crate) binding: AddressBinding,
 }
 
-impl VerifierConfig<'_> {
+impl<'a> VerifierConfig<'a> {
+    /// The keys of each line.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &'a [Key]> + use<'a> {
+        let mut rest = self.keys;
+        let lens = self.of_lines.iter().copied().chain([usize::MAX]);
+        lens.map(move |len| {
+            let (line, more) = rest.split_at_checked(len).unwrap_or((rest, &[]));
+            rest = more;
+            line
+        })
+    }
+
     /// The keys that routes have.
     pub(crate) fn route_keys(&self) -> RouteKeys {
         RouteKeys::new(self.route_keys, self.keys.len())
@@ -284,6 +297,7 @@ impl<'a> Signing<'a> {
     pub(crate) fn config(&self) -> VerifierConfig<'a> {
         VerifierConfig {
             keys: std::slice::from_ref(self.key),
+            of_lines: &[],
             route_keys: &[],
             options: self.options,
             require_exp: false,

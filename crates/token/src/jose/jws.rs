@@ -130,49 +130,67 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Prepares keys for these algorithms; without any, each key for its own.
+    /// Prepares the keys of each line for these algorithms; without any, each key for its own. Keys that are for none of
+    /// them verify nothing, if another one of their line does: a provider publishes keys for all its tokens.
     ///
     /// # Errors
-    /// A key is for none of them, or what it is not said to be.
-    pub(crate) fn prepare(keys: &[Key], algorithms: &[Algorithm]) -> Result<Self, Error> {
-        let (mut has_weak, mut has_private) = (false, false);
+    /// All keys of a line are for none of them, or one is what it is not said to be.
+    pub(crate) fn prepare<'k>(
+        lines: impl Iterator<Item = &'k [Key]>,
+        algorithms: &[Algorithm],
+    ) -> Result<Self, Error> {
+        let mut keys = Self {
+            ring: KeyRing::of(Vec::new()),
+            has_weak: false,
+            has_private: false,
+        };
         let mut prepared = Vec::new();
-        for key in keys {
-            let usable = key
-                .usable()
-                .map_err(|fault| bad_key(key, &fault.to_string()))?;
-            let of_jwk = usable.algorithm.as_deref();
-            let chosen =
-                chosen(of_jwk, &usable.material, algorithms).map_err(|why| bad_key(key, &why))?;
-            let mut ways = Vec::new();
-            for algorithm in chosen {
-                let way = way(algorithm, &usable.material).map_err(|why| bad_key(key, &why))?;
-                ways.push((algorithm.name(), way));
-                let is_short = is_short(algorithm, &usable.material);
-                // RFC 7518 section 3.2; a text is what many an issuer has, a JWK is made by a program.
-                if is_short && key.form == KeyForm::Jwk {
-                    let text = format!("is shorter than the hash of {}", algorithm.name());
-                    return Err(bad_key(key, &text));
-                }
-                has_weak |= is_short;
+        for line in lines {
+            let before = prepared.len();
+            for key in line {
+                prepared.push(keys.live(key, algorithms)?);
             }
-            has_private |= matches!(usable.material, Material::Private(_));
-            let id = key.id.clone();
-            prepared.push(Live { id, ways });
+            let mut of_line = prepared.iter().skip(before);
+            if let (Some(first), true) = (line.first(), of_line.all(|key| key.ways.is_empty())) {
+                let text = "is for none of the algorithms in \"algorithm\"";
+                return Err(bad_key(first, text));
+            }
         }
-        let ring = KeyRing::of(prepared);
-        Ok(Self {
-            ring,
-            has_weak,
-            has_private,
-        })
+        keys.ring = KeyRing::of(prepared);
+        Ok(keys)
+    }
+
+    /// Prepares a key, and notes what is to be said about it.
+    fn live(&mut self, key: &Key, algorithms: &[Algorithm]) -> Result<Live, Error> {
+        let usable = key
+            .usable()
+            .map_err(|fault| bad_key(key, &fault.to_string()))?;
+        let of_jwk = usable.algorithm.as_deref();
+        let chosen =
+            chosen(of_jwk, &usable.material, algorithms).map_err(|why| bad_key(key, &why))?;
+        let mut ways = Vec::new();
+        for algorithm in chosen {
+            let way = way(algorithm, &usable.material).map_err(|why| bad_key(key, &why))?;
+            ways.push((algorithm.name(), way));
+            let is_short = is_short(algorithm, &usable.material);
+            // RFC 7518 section 3.2; a text is what many an issuer has, a JWK is made by a program.
+            if is_short && key.form == KeyForm::Jwk {
+                let text = format!("is shorter than the hash of {}", algorithm.name());
+                return Err(bad_key(key, &text));
+            }
+            self.has_weak |= is_short;
+        }
+        self.has_private |= matches!(usable.material, Material::Private(_));
+        let id = key.id.clone();
+        Ok(Live { id, ways })
     }
 
     /// The index of the key that made a token. A key that has an id checks only tokens that name it or name none.
+    /// `unknown` is called when no live key is the one that a token names, and none made one that names none.
     ///
     /// # Errors
     /// It is no JWS, or no live key made it.
-    pub(crate) fn find(&self, jws: &Jws<'_>) -> Result<usize, Reason> {
+    pub(crate) fn find(&self, jws: &Jws<'_>, unknown: impl FnOnce()) -> Result<usize, Reason> {
         let mut header = [0; MAX_HEADER];
         let header = decode(jws.header, &mut header).and_then(Header::read);
         let header = header.ok_or(Reason::Malformed)?;
@@ -183,15 +201,21 @@ impl Keys {
             b"Ed25519" => b"EdDSA",
             other => other,
         };
-        self.ring.find(|live| {
+        let mut is_known = false;
+        let found = self.ring.find(|live| {
             let named = header.kid.zip(live.id.as_deref());
             let is_meant = named.is_none_or(|(kid, id)| kid.is(id.as_bytes()));
+            is_known |= is_meant && named.is_some();
             let mut ways = live.ways.iter();
             is_meant
                 && ways
                     .find(|way| way.0.as_bytes() == algorithm)
                     .is_some_and(|way| way.1.verifies(jws.signed, signature))
-        })
+        });
+        if found.is_err() && !is_known {
+            unknown();
+        }
+        found
     }
 }
 
@@ -211,7 +235,7 @@ impl Way {
     }
 }
 
-/// The algorithms that a key is for: what its JWK says, and of that what the profile says.
+/// The algorithms that a key is for: what its JWK says, and of that what the profile says; there may be none.
 fn chosen(
     of_jwk: Option<&str>,
     key: &Material,
@@ -226,7 +250,7 @@ fn chosen(
         None if algorithms.is_empty() => Some(Algorithm::of(key)),
         None => None,
     };
-    let chosen: Vec<_> = match own {
+    Ok(match own {
         Some(own) if algorithms.is_empty() || algorithms.contains(&own) => vec![own],
         Some(_) => Vec::new(),
         None => algorithms
@@ -234,11 +258,7 @@ fn chosen(
             .copied()
             .filter(|one| one.fits(key))
             .collect(),
-    };
-    if chosen.is_empty() {
-        return Err("is for none of the algorithms in \"algorithm\"".to_owned());
-    }
-    Ok(chosen)
+    })
 }
 
 fn way(algorithm: Algorithm, key: &Material) -> Result<Way, String> {

@@ -95,7 +95,7 @@ fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
             "has a \"key\" that is no secret but the text of a key: give its line \"encoding={encoding}\"{armour}"
         )));
     }
-    let keys = Keys::prepare(config.keys, &config.options.algorithms)?;
+    let keys = Keys::prepare(config.lines(), &config.options.algorithms)?;
     Ok(Box::new(Jwt { keys }))
 }
 
@@ -188,7 +188,7 @@ impl Verifier for Jwt {
         claims: &mut Claims<'r>,
     ) -> Result<(), Reason> {
         let jws = Jws::split(token.token()).ok_or(Reason::Malformed)?;
-        claims.key = self.keys.find(&jws)?;
+        claims.key = self.keys.find(&jws, || request.lacks_key())?;
         let len = jws.payload_len().ok_or(Reason::Malformed)?;
         let room = request.room(len).ok_or(Reason::Malformed)?;
         let payload = jws.decode_payload(room).ok_or(Reason::Malformed)?;

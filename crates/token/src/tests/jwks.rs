@@ -73,6 +73,46 @@ fn unusual_keys_of_a_set_are_passed_over() {
     assert!(broken.unwrap_err().contains("has no good \"n\""));
 }
 
+/// A provider has keys for tokens of other algorithms, too; a line without any key that counts is a mistake.
+#[test]
+fn keys_that_algorithm_leaves_out_are_passed_over() {
+    let p256 = der("p256.pub");
+    let (x, y) = p256[p256.len() - 64..].split_at(32);
+    let (x, y) = (member("x", x), member("y", y));
+    let p256 = format!("{{\"kty\":\"EC\",\"crv\":\"P-256\",{x},{y},\"kid\":\"ours\"}}");
+    let ed25519 = der("ed25519.pub");
+    let x = member("x", &ed25519[ed25519.len() - 32..]);
+    let ed25519 = format!("{{\"kty\":\"OKP\",\"crv\":\"Ed25519\",{x},\"kid\":\"theirs\"}}");
+    let by = |id: &str, key: &str| signed(Some(id), &file(key), "pem", None);
+    for keys in [format!("{p256},{ed25519}"), format!("{ed25519},{p256}")] {
+        let keys = format!("{{\"keys\":[{keys}]}}");
+        let profile = profile(
+            &[(None, keys.as_bytes(), "jwks")],
+            &[&["algorithm", "ES256"]],
+        );
+        let profile = profile.unwrap();
+        let (good, other) = (by("ours", "p256"), by("theirs", "ed25519"));
+        assert_eq!(refused(&profile, &good), None);
+        assert_eq!(refused(&profile, &other), Some(Reason::Invalid));
+        let request =
+            super::fake::Fake::new("/").header("Authorization", &format!("Bearer {good}"));
+        let key = profile.verify(&request, NOW).key.unwrap();
+        assert_eq!(profile.key_id(key), Some("ours"));
+    }
+    for lines in [
+        vec![(None, ed25519.as_bytes(), "jwks")],
+        vec![
+            (None, p256.as_bytes(), "jwks"),
+            (None, ed25519.as_bytes(), "jwks"),
+        ],
+    ] {
+        assert_eq!(
+            profile(&lines, &[&["algorithm", "ES256"]]).unwrap_err(),
+            "has a key \"theirs\" that is for none of the algorithms in \"algorithm\""
+        );
+    }
+}
+
 #[test]
 fn ed25519_has_two_names() {
     let key = der("ed25519.pub");

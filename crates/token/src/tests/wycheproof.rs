@@ -48,14 +48,14 @@ fn accepts(keys: &Value, token: &str) -> bool {
     let Ok(keys) = Key::read(text.as_bytes(), KeyEncoding::Jwks, None) else {
         return false;
     };
-    let Ok(keys) = Keys::prepare(&keys, &[]) else {
+    let Ok(keys) = Keys::prepare([keys.as_slice()].into_iter(), &[]) else {
         return false;
     };
     let Some(jws) = Jws::split(token.as_bytes()) else {
         return false;
     };
     let mut room = vec![0; token.len()];
-    keys.find(&jws).is_ok() && jws.decode_payload(&mut room).is_some()
+    keys.find(&jws, || ()).is_ok() && jws.decode_payload(&mut room).is_some()
 }
 
 fn check(file: &str) -> (usize, usize) {
