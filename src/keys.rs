@@ -22,20 +22,25 @@ pub(crate) fn read_file(cf: &Conf<'_, Gatehouse>, name: &str) -> Result<KeyFile,
         format!("cannot load {shown} ({error}) in \"{directive}\" directive")
     })?;
     let bytes = Secret::new(bytes);
-    if gatehouse_token::is_public(bytes.as_bytes()) {
-        return Ok(KeyFile { shown, bytes });
-    }
-    let warn = |text: &str| cf.log(Level::Warn, &format!("{shown} {text}"));
-    if for_all {
-        warn("is readable by every user of this machine");
-    }
-    let text = bytes.as_bytes();
-    if text.ends_with(b"\n\n") || text.ends_with(b"\n\r\n") {
-        warn("ends in more than one newline, only the last one is dropped");
-    } else if text.ends_with(b"\r\n") {
-        warn("ends in CRLF, both bytes are dropped");
+    for doubt in doubts(&bytes, for_all) {
+        cf.log(Level::Warn, &format!("{shown} {doubt}"));
     }
     Ok(KeyFile { shown, bytes })
+}
+
+/// What is to be said about a key file of these bytes; `for_all` says that every user may read it.
+pub(crate) fn doubts(bytes: &Secret, for_all: bool) -> impl Iterator<Item = &'static str> {
+    let text = bytes.as_bytes();
+    let readable = for_all.then_some("is readable by every user of this machine");
+    let ends = if text.ends_with(b"\n\n") || text.ends_with(b"\n\r\n") {
+        Some("ends in more than one newline, only the last one is dropped")
+    } else if text.ends_with(b"\r\n") {
+        Some("ends in CRLF, both bytes are dropped")
+    } else {
+        None
+    };
+    let is_secret = !gatehouse_token::is_public(text);
+    readable.into_iter().chain(ends).filter(move |_| is_secret)
 }
 
 /// Reads the key in a file: its bytes but for one newline at their end; never empty.

@@ -1,10 +1,12 @@
 //! Reads a `token_profile` block: its lines are the rows of the token crate.
 
 use super::conf::{Named, RouteKeys};
+use super::follow::follow;
 use super::limited::Limited;
 use crate::{Gatehouse, keys};
 use gatehouse_nginx::{Conf, ConfLine, Counters, Error, Level};
 use gatehouse_token::{Host, LineError, ProfileBuilder, Secret};
+use std::rc::Rc;
 
 /// The lines of a block.
 #[derive(Default)]
@@ -50,6 +52,8 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         let line = block.line_of(doubt.word).unwrap_or(&begin);
         cf.log_at(line, Level::Warn, doubt.text);
     }
+    let profile = Rc::new(profile);
+    follow(cf, &name, &profile)?;
     let main = &mut cf.main().token;
     main.names.add(name.clone());
     main.profiles.push(Named {
@@ -99,6 +103,10 @@ impl Host for Line<'_, '_> {
 
     fn size(&self, word: &str) -> Option<usize> {
         self.0.size(word).ok()
+    }
+
+    fn milliseconds(&self, word: &str) -> Option<u64> {
+        self.0.milliseconds(word).ok()
     }
 
     fn key_file(&self, path: &str) -> Result<(String, Secret), gatehouse_token::Error> {

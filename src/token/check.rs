@@ -38,11 +38,15 @@ pub(super) fn judge<'r>(
         (checked.map(Checked::without_claims), lacks)
     };
     let checked = checked?;
+    // One that may be replaced lives as long as the request.
+    let keep = |id: &str| std::str::from_utf8(r.concat(&[id.as_bytes()])?).ok();
+    let key = checked.verdict.key;
     let judged = r.place(CachedVerdict {
         profile: index,
         verdict: checked.verdict,
         until: checked.until,
         claims: checked.claims,
+        key_id: key.and_then(|key| named.profile.key_id(key, keep)),
         lacks,
         early,
         counted: Cell::default(),
@@ -195,7 +199,7 @@ impl fmt::Display for RefusedToken<'_> {
         }
         let (reason, name) = (verdict.as_str(), &self.named.name);
         write!(f, "token refused: {reason}, profile \"{name}\"")?;
-        if let Some(id) = verdict.key.and_then(|key| self.named.profile.key_id(key)) {
+        if let Some(id) = self.judged.key_id {
             write!(f, ", key \"{id}\"")?;
         }
         match self.judged.lacks {

@@ -32,7 +32,7 @@ pub(super) struct Claim {
 /// A profile as the requests use it.
 pub(super) struct Named {
     pub(super) name: String,
-    pub(super) profile: Profile,
+    pub(super) profile: Rc<Profile>,
     /// The texts of its message, compiled; in the order of `Profile::message_texts`.
     pub(super) message: Vec<Expression>,
     /// Where its keys are that routes have; in the order of `Profile::route_keys`.

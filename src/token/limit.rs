@@ -42,6 +42,7 @@ pub(super) fn charge<'r>(
         },
         until: judged.until,
         claims: None,
+        key_id: judged.key_id,
         lacks: None,
         early: false,
         counted: Cell::default(),

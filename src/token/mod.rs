@@ -5,6 +5,7 @@ mod check;
 mod claim;
 mod conf;
 mod counters;
+mod follow;
 mod limit;
 mod limited;
 mod path;

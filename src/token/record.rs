@@ -43,6 +43,8 @@ pub(super) struct CachedVerdict<'r> {
     pub(super) until: Option<i64>,
     /// All that a valid token claims, where that is a document.
     pub(super) claims: Option<Value<'r>>,
+    /// What the key is called that verified the token.
+    pub(super) key_id: Option<&'r str>,
     /// The first key of the request's route that was wanted and could not be used.
     pub(super) lacks: Option<Lacking>,
     /// It was made before the access phase, when realip may still change the client's address.

@@ -3,11 +3,10 @@
 use super::check::judge;
 use super::conf::Named;
 use super::profile::profile_of;
-use super::record::Action;
+use super::record::{Action, CachedVerdict};
 use crate::{Gatehouse, refusal};
 use gatehouse_nginx::http::variable::Variable;
 use gatehouse_nginx::{Answer, Request};
-use gatehouse_token::Verdict;
 
 /// Bytes of the longest number.
 const LONGEST_NUMBER: usize = 20;
@@ -17,7 +16,7 @@ pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
         "token_auth_status",
         "`ok`, or why the token is refused: `missing`, `malformed`, `invalid`, `expired`, `not_yet_valid`, `wrong_ip`, `wrong_path`, `revoked`, `forbidden`, `limited`. \
          Reading it runs the check of the location without enforcing it.",
-        |r| with_verdict(r, |_, _, verdict| Some(verdict.as_str().as_bytes())),
+        |r| with_verdict(r, |_, _, judged| Some(judged.verdict.as_str().as_bytes())),
     ),
     Variable::new(
         "token_auth_action",
@@ -36,16 +35,16 @@ pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
     Variable::new(
         "token_auth_key_id",
         "The `id=` of the key that verified the token.",
-        |r| {
-            with_verdict(r, |_, named, verdict| {
-                named.profile.key_id(verdict.key?).map(str::as_bytes)
-            })
-        },
+        |r| with_verdict(r, |_, _, judged| judged.key_id.map(str::as_bytes)),
     ),
     Variable::new(
         "token_auth_expires",
         "When the token expires, seconds since 1970; only when its MAC is right.",
-        |r| with_verdict(r, |r, _, verdict| r.text(&verdict.expires?, LONGEST_NUMBER)),
+        |r| {
+            with_verdict(r, |r, _, judged| {
+                r.text(&judged.verdict.expires?, LONGEST_NUMBER)
+            })
+        },
     ),
     Variable::new(
         "token_auth_profile",
@@ -57,7 +56,7 @@ pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
 /// The verdict of the location's profile, else the one last enforced.
 fn with_verdict<'r>(
     r: Request<'r>,
-    show: impl Fn(Request<'r>, &'r Named, &Verdict) -> Option<&'r [u8]>,
+    show: impl Fn(Request<'r>, &'r Named, &CachedVerdict<'r>) -> Option<&'r [u8]>,
 ) -> Answer<'r> {
     let Ok(index) = profile_of(r.main()) else {
         return Answer::Failed;
@@ -86,6 +85,6 @@ fn with_verdict<'r>(
     Answer::from(
         profiles
             .get(judged.profile)
-            .and_then(|named| show(r, named, &judged.verdict)),
+            .and_then(|named| show(r, named, judged)),
     )
 }

@@ -15,6 +15,7 @@ mod chunks;
 mod election;
 mod feeder;
 pub mod geoip;
+pub mod keys;
 mod memory;
 #[cfg(feature = "nginx")]
 pub mod nginx;

@@ -207,6 +207,12 @@ impl OpenFile for RegularFile {
     fn stamp(&self) -> io::Result<Stamp> {
         self.0.metadata().map(Stamp::from)
     }
+
+    fn is_for_all(&self) -> bool {
+        self.0
+            .metadata()
+            .is_ok_and(|about| files::is_for_all(&about))
+    }
 }
 
 impl From<world::Level> for Level {
@@ -254,6 +260,10 @@ impl World for Process {
 
     fn explain(&self, error: &io::Error) -> String {
         files::errno(error)
+    }
+
+    fn speaks(&self) -> bool {
+        process::is_first_worker()
     }
 
     fn before_change(&self) {

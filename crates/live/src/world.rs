@@ -25,6 +25,11 @@ pub trait OpenFile: Read {
     /// # Errors
     /// The system's.
     fn stamp(&self) -> io::Result<Stamp>;
+
+    /// Whether every user of the machine may read it.
+    fn is_for_all(&self) -> bool {
+        false
+    }
 }
 
 /// The next bytes of a file, at most so many: with room for all of them from the start, that is one call of the kernel
@@ -69,6 +74,11 @@ pub trait World {
 
     /// An error in the words of nginx: `2: No such file or directory`.
     fn explain(&self, error: &io::Error) -> String;
+
+    /// Whether this process speaks for all workers about what each of them does.
+    fn speaks(&self) -> bool {
+        true
+    }
 
     /// Whether this process may write files: `nginx -t` does not.
     fn writes(&self) -> bool {

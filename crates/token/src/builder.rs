@@ -8,12 +8,13 @@ use gatehouse_base::words;
 use crate::claims::AddressBinding;
 use crate::error::Error;
 use crate::jose;
-use crate::keys::{Key, KeyEncoding, Secret};
+use crate::keys::{Key, Secret};
 use crate::limit::Limit;
+use crate::live::{LiveKeys, Maker};
 use crate::location::{Carriers, LocationWord, TokenLocation};
 use crate::names::Names;
 use crate::profile::Profile;
-use crate::scheme::{Carrier, Scheme, SchemeOption, VerifierConfig};
+use crate::scheme::{Carrier, Scheme, SchemeOption};
 use crate::schemes::SCHEMES;
 use crate::settings::{KeyFile, Settings};
 use crate::word::{Host, Word};
@@ -112,8 +113,8 @@ impl ProfileBuilder {
         bytes: Secret,
         encoding: Option<&str>,
     ) -> Result<(), Error> {
-        self.settings
-            .add_key(source.to_owned(), id, bytes, encoding)?;
+        let source = source.to_owned();
+        self.settings.add_key(source, id, bytes, encoding)?;
         let word = WORDS.iter().find(|word| word.name == "key");
         word.map_or(Ok(()), |word| self.note(word))
     }
@@ -142,13 +143,7 @@ impl ProfileBuilder {
         self.refuse_foreign(scheme)?;
         self.fill_in(scheme)?;
         let settings = self.settings;
-        let lines = decoded_keys(&settings, scheme)?;
-        let of_lines: Vec<usize> = lines.iter().map(Vec::len).collect();
-        let keys: Vec<Key> = lines.into_iter().flatten().collect();
-        let lines = settings.route_keys.iter();
-        let route_keys: Vec<KeyEncoding> = lines
-            .map(|line| line.encoding.unwrap_or(scheme.key_encoding))
-            .collect();
+        let keys = decoded_keys(&settings, scheme)?;
         let mut terms = settings.terms;
         let asked = settings.require_exp.unwrap_or(scheme.requires_exp);
         terms.require_exp = scheme.always_expires || asked;
@@ -162,39 +157,36 @@ impl ProfileBuilder {
         }
         let names = locations.iter().filter_map(TokenLocation::names);
         let names: Vec<usize> = names.map(Names::count).collect();
-        let verifier = (scheme.build)(&VerifierConfig {
-            keys: &keys,
-            of_lines: &of_lines,
-            route_keys: &route_keys,
-            options: &settings.options,
+        let mut roles = scheme.carriers.iter().map(|carrier| carrier.role);
+        let mut maker = Maker {
+            scheme,
+            options: settings.options,
+            route_keys: Vec::new(),
+            route_ids: Vec::new(),
             require_exp: terms.require_exp,
-            names: &names,
+            names,
             in_path: locations.contains(&TokenLocation::Path),
             binding: settings.bind_ip.unwrap_or(AddressBinding::Off),
-        })?;
-        let mut roles = scheme.carriers.iter().map(|carrier| carrier.role);
-        let (of_routes, route_keys): (Vec<_>, Vec<_>) = settings
-            .route_keys
-            .into_iter()
-            .map(|line| {
-                (
-                    Some(line.id.unwrap_or_else(|| line.key.name.clone())),
-                    line.key,
-                )
-            })
-            .unzip();
-        let of_files = keys.into_iter().map(|key| key.id);
+        };
+        let mut route_keys = Vec::new();
+        for line in settings.route_keys {
+            let encoding = line.encoding.unwrap_or(scheme.key_encoding);
+            maker.route_keys.push(encoding);
+            let id = line.id.unwrap_or_else(|| line.key.name.clone());
+            maker.route_ids.push(Some(id));
+            route_keys.push(line.key);
+        }
         Ok(Profile {
             scheme,
-            verifier,
-            key_ids: of_files.chain(of_routes).collect(),
+            prepared: maker.prepare(&keys)?,
+            live: LiveKeys::of(&settings.keys, scheme, keys),
+            maker,
             route_keys,
             carriers: Carriers::of(&locations),
             locations,
             expiry_carrier: roles.position(|role| role == Carrier::EXPIRY),
             terms,
             limit: settings.limit,
-            options: settings.options,
         })
     }
 
@@ -287,6 +279,9 @@ fn locations(words: Vec<LocationWord>, scheme: &Scheme) -> Result<Vec<TokenLocat
 /// The keys of each line.
 fn decoded_keys(settings: &Settings, scheme: &Scheme) -> Result<Vec<Vec<Key>>, Error> {
     let read = |file: &KeyFile| {
+        if file.is_fetched() {
+            return Ok(Vec::new());
+        }
         let encoding = file.encoding.unwrap_or(scheme.key_encoding);
         let found = Key::read(file.bytes.as_bytes(), encoding, file.id.as_deref());
         found.map_err(|fault| Error::new(format!("has a bad key: {} {fault}", file.source)))

@@ -9,7 +9,7 @@
 //! `macs`, `fields` and `text` are what verifiers share, `signature` what those share whose tokens are signed with a private key, `message`
 //! and `expression` what those share whose signed text is written by the
 //! operator; `scheme` is the seam and `schemes` holds one file for each format; `claims` judges what a token says; `words` are the lines
-//! of a block, `builder` reads them, and `profile` puts all of it together.
+//! of a block (`key_line` has those with keys), `builder` reads them, `live` replaces keys, and `profile` puts all of it together.
 //!
 //! A scheme is one file and one row of [`SCHEMES`]; how to add one is said in `schemes/mod.rs`.
 #![forbid(unsafe_code)]
@@ -23,9 +23,11 @@ mod expression;
 mod fields;
 mod in_path;
 mod jose;
+mod key_line;
 mod keys;
 pub mod ledger;
 mod limit;
+mod live;
 mod location;
 mod mac;
 mod macs;
@@ -54,7 +56,7 @@ mod words;
 pub use builder::{LineError, ProfileBuilder};
 pub use error::Error;
 pub use in_path::InPath;
-pub use keys::{BadKey, Key, KeyEncoding, KeyForm, RouteKey, Secret, is_public};
+pub use keys::{BadKey, Key, KeyEncoding, KeyForm, KeySource, Place, RouteKey, Secret, is_public};
 pub use limit::Limit;
 pub use location::{Carriers, TokenLocation, Unreadable};
 pub use names::Names;

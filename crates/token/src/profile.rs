@@ -7,13 +7,14 @@ use gatehouse_base::words;
 use crate::claims::{Claims, Terms};
 use crate::error::Error;
 use crate::in_path::InPath;
-use crate::keys::{Key, RouteKey};
+use crate::keys::{Key, KeySource, RouteKey};
 use crate::limit::Limit;
+use crate::live::{LiveKeys, Maker, Prepared, new_doubts};
 use crate::location::{Carriers, TokenLocation, Unreadable};
 use crate::names::Names;
 use crate::reason::Reason;
 use crate::request::{MAX_TARGET, Presented, RequestView, SignedUrl};
-use crate::scheme::{Doubt, Options, Scheme, Signing, Verifier};
+use crate::scheme::{Doubt, Scheme, Signing};
 use crate::strip;
 use crate::text::Text;
 use crate::verdict::{Checked, Verdict};
@@ -48,7 +49,12 @@ impl<'a> Finding<'a> {
     /// of the token.
     pub fn signed_text(&self) -> Option<Vec<u8>> {
         let presented = self.presented.as_ref().ok()?;
-        Some(self.profile.verifier.signed_text(presented, self.request))
+        Some(
+            self.profile
+                .prepared
+                .verifier
+                .signed_text(presented, self.request),
+        )
     }
 }
 
@@ -75,9 +81,10 @@ pub struct Signed {
 /// A complete profile. Immutable; a reload makes a new one.
 pub struct Profile {
     pub(crate) scheme: &'static Scheme,
-    pub(crate) verifier: Box<dyn Verifier>,
-    /// Of the keys of files, then of those that routes have.
-    pub(crate) key_ids: Vec<Option<String>>,
+    /// The keys of the configuration. Whatever else a verifier says is the same for all keys.
+    pub(crate) prepared: Prepared,
+    pub(crate) maker: Maker,
+    pub(crate) live: Option<LiveKeys>,
     pub(crate) route_keys: Vec<RouteKey>,
     pub(crate) locations: Vec<TokenLocation>,
     pub(crate) carriers: Carriers,
@@ -85,7 +92,6 @@ pub struct Profile {
     pub(crate) expiry_carrier: Option<usize>,
     pub(crate) terms: Terms,
     pub(crate) limit: Option<Limit>,
-    pub(crate) options: Options,
 }
 
 impl std::fmt::Debug for Profile {
@@ -167,7 +173,7 @@ impl Profile {
         request: &'a dyn RequestView,
         token: &mut Presented<'a>,
     ) -> Result<bool, Unreadable<'a>> {
-        location.find(request, self.scheme, &*self.verifier, token)
+        location.find(request, self.scheme, &*self.prepared.verifier, token)
     }
 
     fn judge<'r>(
@@ -181,13 +187,15 @@ impl Profile {
                 .expiry_carrier
                 .is_some_and(|carrier| token.value(carrier).is_none());
         if lacks_expiry
-            || token.is_longer(self.verifier.longest())
+            || token.is_longer(self.prepared.verifier.longest())
             || request.target().len() > MAX_TARGET
         {
             return Checked::of(Verdict::refused(Reason::Malformed));
         }
         let mut claims = Claims::default();
-        if let Err(reason) = self.verifier.verify(token, request, &mut claims) {
+        let live = self.live.as_ref().and_then(LiveKeys::now);
+        let prepared = live.as_deref().unwrap_or(&self.prepared);
+        if let Err(reason) = prepared.verifier.verify(token, request, &mut claims) {
             return Checked::of(Verdict::refused(reason));
         }
         let refused = claims.judge(&self.terms, request, now).err();
@@ -245,7 +253,7 @@ impl Profile {
         self.refuse_claims(wanted.claims)?;
         let values = (self.scheme.sign)(&Signing {
             key,
-            options: &self.options,
+            options: &self.maker.options,
             url,
             request,
             now: wanted.now,
@@ -254,6 +262,7 @@ impl Profile {
             claims: wanted.claims,
         })?;
         let text = self
+            .prepared
             .verifier
             .signed_text(&Presented::of(&values, url), request);
         Ok(Signed { values, text })
@@ -315,7 +324,7 @@ impl Profile {
     fn path_token(&self, path: &[u8], segment: &[u8]) -> Option<usize> {
         let looks = self.carriers.path;
         looks
-            .then(|| self.verifier.path_token(path, segment))
+            .then(|| self.prepared.verifier.path_token(path, segment))
             .flatten()
     }
 
@@ -338,12 +347,39 @@ impl Profile {
     pub fn is_token_header(&self, name: &[u8], value: &[u8]) -> bool {
         let mut names = self.carriers.headers.iter();
         let known = names.find(|one| one.as_bytes().eq_ignore_ascii_case(name));
-        known.is_some_and(|name| self.verifier.of_header(name, value).is_some())
+        known.is_some_and(|name| self.prepared.verifier.of_header(name, value).is_some())
     }
 
-    /// The id of a key by its index in [`Verdict::key`].
-    pub fn key_id(&self, index: usize) -> Option<&str> {
-        self.key_ids.get(index)?.as_deref()
+    /// The id of a key by its index in [`Verdict::key`]; right after the verdict: the next keys have other numbers. One
+    /// that may be replaced is given to `keep`.
+    pub fn key_id<'p>(
+        &'p self,
+        index: usize,
+        keep: impl FnOnce(&str) -> Option<&'p str>,
+    ) -> Option<&'p str> {
+        match self.live.as_ref().and_then(LiveKeys::now) {
+            Some(live) => live.ids.get(index)?.as_deref().and_then(keep),
+            None => self.prepared.ids.get(index)?.as_deref(),
+        }
+    }
+
+    /// The lines whose keys are replaced while the profile serves.
+    pub fn sources(&self) -> &[KeySource] {
+        self.live.as_ref().map_or(&[], |live| &live.sources)
+    }
+
+    /// Replaces the keys of one of [`Profile::sources`] by those in these bytes. What is to be said about the new ones is
+    /// the answer; None, when they are those that are in use.
+    ///
+    /// # Errors
+    /// They cannot be used, and the old ones stay. The text lacks a subject and does not quote the bytes.
+    pub fn replace(&self, source: &KeySource, bytes: &[u8]) -> Result<Option<Vec<Doubt>>, Error> {
+        let Some(live) = &self.live else {
+            return Ok(None);
+        };
+        let before = self.doubts();
+        let is_new = live.replace(&self.maker, source, bytes)?;
+        Ok(is_new.then(|| new_doubts(before, self.doubts())))
     }
 
     /// The keys that routes have, in the order of their lines; [`RequestView::route_key`] counts them from 0.
@@ -353,28 +389,28 @@ impl Profile {
 
     /// The texts of the message, for the host to compile; [`RequestView::message`] counts them from 0.
     pub fn message_texts(&self) -> impl Iterator<Item = &str> {
-        self.verifier.message_texts().into_iter()
+        self.prepared.verifier.message_texts().into_iter()
     }
 
     /// Whether the request target is signed, so that a signer needs a URL.
     pub fn signs_target(&self) -> bool {
-        self.verifier.signs_target()
+        self.prepared.verifier.signs_target()
     }
 
     /// Whether the expiry beside a token is part of what is signed; a variable of the message may hold it
     /// all the same.
     pub fn signs_expiry(&self) -> bool {
-        self.verifier.signs_expiry()
+        self.prepared.verifier.signs_expiry()
     }
 
     /// The last second at which a token is good that is signed with this expiry.
     pub fn last_second(&self, expires: i64) -> i64 {
-        self.verifier.last_second(expires)
+        self.prepared.verifier.last_second(expires)
     }
 
     /// The scheme of `WWW-Authenticate` that a refusal with 401 asks for.
     pub fn challenge(&self) -> Option<&'static str> {
-        self.verifier.challenge()
+        self.prepared.verifier.challenge()
     }
 
     /// A header's value that carries a token's value.
@@ -389,12 +425,14 @@ impl Profile {
 
     /// Whether its tokens carry a document of claims, [`Checked::claims`].
     pub fn has_claims(&self) -> bool {
-        self.verifier.has_document()
+        self.prepared.verifier.has_document()
     }
 
     /// What the author of the block may not have meant.
     pub fn doubts(&self) -> Vec<Doubt> {
-        self.verifier.doubts()
+        let live = self.live.as_ref().and_then(LiveKeys::now);
+        let prepared = live.as_deref().unwrap_or(&self.prepared);
+        prepared.verifier.doubts()
     }
 }
 

@@ -4,7 +4,7 @@ use gatehouse_base::words;
 
 use crate::claims::{AddressBinding, Terms};
 use crate::error::Error;
-use crate::keys::{KeyEncoding, RouteKey, Secret};
+use crate::keys::{Again, KeyEncoding, Place, RouteKey, Secret};
 use crate::limit::Limit;
 use crate::location::LocationWord;
 use crate::scheme::{Options, Scheme};
@@ -29,6 +29,16 @@ pub(crate) struct KeyFile {
     pub(crate) id: Option<String>,
     pub(crate) bytes: Secret,
     pub(crate) encoding: Option<KeyEncoding>,
+    /// Where the keys are read again.
+    pub(crate) again: Option<Again>,
+}
+
+impl KeyFile {
+    /// Whether it is fetched by requests: there are no bytes before.
+    pub(crate) fn is_fetched(&self) -> bool {
+        let again = self.again.as_ref();
+        again.is_some_and(|again| matches!(again.place, Place::Location(_)))
+    }
 }
 
 /// A `key` line about the keys of routes.
@@ -46,7 +56,7 @@ impl Settings {
         id: Option<&str>,
         bytes: Secret,
         encoding: Option<&str>,
-    ) -> Result<(), Error> {
+    ) -> Result<&mut KeyFile, Error> {
         self.refuse_id(id)?;
         let encoding = key_encoding(encoding)?;
         // Whatever the scheme's own encoding will be, emptiness and the given encoding are known now.
@@ -54,13 +64,34 @@ impl Settings {
             .unwrap_or(KeyEncoding::Text)
             .decode_file(bytes.as_bytes());
         decoded.map_err(|fault| format!("{source} {fault} in \"key\" directive"))?;
-        self.keys.push(KeyFile {
+        Ok(self.push(KeyFile {
             source,
             id: id.map(str::to_owned),
             bytes,
             encoding,
+            again: None,
+        }))
+    }
+
+    /// A JWKS that requests fetch.
+    pub(crate) fn add_location(&mut self, uri: &str, every_ms: u64) {
+        self.push(KeyFile {
+            source: format!("jwks uri \"{uri}\""),
+            id: None,
+            bytes: Secret::new(Vec::new()),
+            encoding: Some(KeyEncoding::Jwks),
+            again: Some(Again {
+                place: Place::Location(uri.to_owned()),
+                every_ms,
+            }),
         });
-        Ok(())
+    }
+
+    fn push(&mut self, key: KeyFile) -> &mut KeyFile {
+        let at = self.keys.len();
+        self.keys.push(key);
+        #[allow(clippy::indexing_slicing)] // pushed just now
+        &mut self.keys[at]
     }
 
     pub(crate) fn add_route_key(

@@ -12,6 +12,7 @@ mod identity;
 mod jwks;
 mod jwt;
 mod jwt_keys;
+mod live;
 mod promises;
 mod properties;
 mod refusals;

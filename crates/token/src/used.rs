@@ -29,7 +29,7 @@ impl Profile {
         let digest = Algorithm::Sha256.hash_into(&mut out, |sink| {
             sink(name.as_bytes());
             sink(b"\0");
-            self.verifier.identify(&token, request, sink)
+            self.prepared.verifier.identify(&token, request, sink)
         });
         Identity::of(digest?)
     }

@@ -10,6 +10,11 @@ pub trait Host {
     /// Seconds of a time such as `90` or `1h30m`; `None` when it is none.
     fn seconds(&self, word: &str) -> Option<u64>;
 
+    /// Milliseconds of a time such as `500ms` or `90`; `None` when it is none.
+    fn milliseconds(&self, word: &str) -> Option<u64> {
+        self.seconds(word)?.checked_mul(1000)
+    }
+
     /// Bytes of a size such as `32k` or `1m`; `None` when it is none, or the host has no memory to give.
     fn size(&self, word: &str) -> Option<usize> {
         let _ = word;

@@ -5,7 +5,8 @@ mod valid;
 use crate::claims::AddressBinding;
 use crate::error::Error;
 use crate::jose;
-use crate::keys::{RouteKey, Secret};
+use crate::key_line::{jwks, key};
+use crate::keys::Secret;
 use crate::location::LocationWord;
 use crate::rules::Rule;
 use crate::schemes::{SCHEMES, scheme};
@@ -43,7 +44,7 @@ pub static WORDS: &[Word] = &[
         args: Arity::Any,
         repeated: true,
         syntax: || {
-            "[id=ID] (file=PATH | table=TABLE name=NAME) [encoding=text|hex|base64|base64url|pem|jwks]"
+            "[id=ID] (file=PATH [reload=time] | table=TABLE name=NAME) [encoding=text|hex|base64|base64url|pem|jwks]"
                 .to_owned()
         },
         text: include_str!("words/key.md"),
@@ -113,18 +114,11 @@ pub static WORDS: &[Word] = &[
     },
     Word {
         name: "jwks",
-        args: Arity::One,
+        args: Arity::Some,
         repeated: true,
-        syntax: || "file=PATH".to_owned(),
+        syntax: || "(file=PATH | uri=URI) [refresh=time]".to_owned(),
         text: include_str!("words/jwks.md"),
-        parse: |settings, words, host| {
-            let word = first(words);
-            let path = word.strip_prefix("file=").filter(|path| !path.is_empty());
-            let path =
-                path.ok_or_else(|| format!("invalid parameter \"{word}\" in \"jwks\" directive"))?;
-            let (source, bytes) = host.key_file(path)?;
-            settings.add_key(source, None, bytes, Some("jwks"))
-        },
+        parse: jwks,
     },
     Word {
         name: "issuer",
@@ -330,75 +324,5 @@ fn parse_binding(word: &str) -> Option<AddressBinding> {
             let (v4, v6) = word.split_once(',')?;
             Some(AddressBinding::Prefix(bits(v4, 32)?, bits(v6, 128)?))
         }
-    }
-}
-
-/// What a `key` line says.
-#[derive(Default)]
-struct KeyWords<'w> {
-    id: Option<&'w str>,
-    encoding: Option<&'w str>,
-    file: Option<&'w str>,
-    text: Option<&'w str>,
-    table: Option<&'w str>,
-    name: Option<&'w str>,
-}
-
-impl<'w> KeyWords<'w> {
-    fn read(words: &[&'w str]) -> Result<Self, Error> {
-        let mut line = Self::default();
-        for word in words {
-            let (place, value) = match word.split_once('=') {
-                Some(("id", id)) => (&mut line.id, id),
-                Some(("encoding", encoding)) => (&mut line.encoding, encoding),
-                Some(("text", text)) => (&mut line.text, text),
-                Some(("file", path)) if !path.is_empty() => (&mut line.file, path),
-                Some(("table", table)) if !table.is_empty() => (&mut line.table, table),
-                Some(("name", name)) if !name.is_empty() => (&mut line.name, name),
-                _ => {
-                    let text = format!("invalid parameter \"{word}\" in \"key\" directive");
-                    return Err(Error::new(text));
-                }
-            };
-            if place.replace(value).is_some() {
-                return Err(words::duplicate(word, "key").into());
-            }
-        }
-        Ok(line)
-    }
-}
-
-/// `key [id=ID] file=PATH [encoding=ENCODING]`, `key [id=ID] table=TABLE name=NAME [encoding=ENCODING]`
-fn key(settings: &mut Settings, words: &[&str], host: &dyn Host) -> Result<(), Error> {
-    let line = KeyWords::read(words)?;
-    let (id, encoding) = (line.id, line.encoding);
-    match (line.file, line.text, line.table, line.name) {
-        (Some(path), None, None, None) => {
-            let (source, bytes) = host.key_file(path)?;
-            settings.add_key(source, id, bytes, encoding)
-        }
-        (None, Some(text), None, None) => {
-            host.warn("a key is written in the configuration, use \"file=\"");
-            let bytes = Secret::new(text.as_bytes().to_vec());
-            settings.add_key("key".to_owned(), id, bytes, encoding)
-        }
-        (None, None, Some(table), Some(name)) => {
-            let key = RouteKey {
-                table: table.to_owned(),
-                name: name.to_owned(),
-            };
-            settings.add_route_key(key, id, encoding)
-        }
-        (Some(_), Some(_), None, None) => Err(words::duplicate("text", "key").into()),
-        (None, None, Some(_), None) => Err(Error::new(
-            "\"key\" with \"table\" must have \"name\" parameter",
-        )),
-        (None, None, None, Some(_)) => Err(Error::new(
-            "\"key\" with \"name\" must have \"table\" parameter",
-        )),
-        (None, None, None, None) => Err(Error::new(
-            "\"key\" must have \"file\" or \"table\" parameter",
-        )),
-        _ => Err(Error::new("\"key\" takes one of \"file\" and \"table\"")),
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     fuzz, geoip, hipache, interop, interop_jwt, kept, metrics, metrics_backends, names, names_kept,
     pages, panic, prometheus, redis, redis_register, redis_scale, redis_ways, redis_write,
     refusals, register, reload, reload_everything, reload_single, reload_stock, rollback, satisfy,
-    signals, status_page, tenants, token_limit, token_paths, unload, upgrade, upstream,
+    signals, status_page, tenants, token_keys, token_limit, token_paths, unload, upgrade, upstream,
     upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
@@ -103,6 +103,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .beside_others()
         .needs(prometheus::NEEDS),
     Scenario::new("metrics_leaving", metrics::leaving).beside_others(),
+    Scenario::new("token_keys_replace", token_keys::replace).beside_others(),
+    Scenario::new("token_keys_root_only", token_keys::root_only)
+        .beside_others()
+        .needs(&["root"]),
     Scenario::new("geoip_replace", geoip::replace).beside_others(),
     Scenario::new("geoip_reload", geoip::reload).beside_others(),
     Scenario::new("geoip_two_reloads", geoip::two_reloads).beside_others(),

@@ -62,6 +62,7 @@ mod satisfy;
 mod signals;
 mod status_page;
 mod tenants;
+mod token_keys;
 mod token_limit;
 mod token_paths;
 mod unload;

@@ -7,6 +7,7 @@ pub(crate) mod check;
 mod cost;
 mod files;
 mod geoip;
+mod keys;
 mod names;
 mod recognized;
 mod redis;

@@ -5,6 +5,7 @@ use crate::ffi::bytes;
 use crate::ffi::guard;
 use crate::ffi::log::{self, Level};
 use crate::ffi::pool;
+use crate::ffi::process;
 use crate::sys;
 use std::ffi::c_char;
 use std::marker::PhantomData;
@@ -180,6 +181,12 @@ impl Words<'_> {
     pub fn path(&self, name: &str) -> Result<PathBuf, Error> {
         // SAFETY: the cycle being built.
         Self::below(unsafe { (*self.raw().cycle).conf_prefix }, name)
+    }
+
+    /// User and group of the workers, where the directives so far say so.
+    pub fn workers(&self) -> Option<(u32, u32)> {
+        // SAFETY: the cycle being built, whose core module has a configuration.
+        unsafe { process::workers_of(self.raw().cycle) }
     }
 
     /// A file name relative to nginx's prefix, made absolute.

@@ -2,7 +2,7 @@
 //! wait for ever.
 
 use crate::sys;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Error, Read, Result};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -37,7 +37,28 @@ pub fn read_private(path: &Path) -> Result<(Vec<u8>, bool)> {
     let size = usize::try_from(about.len()).unwrap_or(0);
     let mut bytes = Vec::with_capacity(size.saturating_add(1));
     file.read_to_end(&mut bytes)?;
-    Ok((bytes, about.mode() & 0o004 != 0))
+    Ok((bytes, is_for_all(&about)))
+}
+
+/// Whether every user may read a file.
+pub fn is_for_all(about: &Metadata) -> bool {
+    about.mode() & 0o004 != 0
+}
+
+/// Whether a user with this group may read a file, as far as its own mode says: he may be in the group of the file, too.
+pub fn may_read(path: &Path, (user, group): (u32, u32)) -> bool {
+    let Ok(about) = std::fs::metadata(path) else {
+        return true;
+    };
+    let mode = about.mode();
+    let of_class = if user == about.uid() {
+        mode >> 6
+    } else if group == about.gid() {
+        mode >> 3
+    } else {
+        mode >> 3 | mode
+    };
+    user == 0 || of_class & 0o4 != 0
 }
 
 /// The error as nginx writes it between parentheses: `2: No such file or directory`.

@@ -69,6 +69,13 @@ pub(crate) unsafe fn workers_of(cycle: *const sys::ngx_cycle_t) -> Option<(u32, 
     (conf.user != u32::MAX).then_some((conf.user, conf.group))
 }
 
+/// Whether this is the first of the workers, or the only process.
+pub fn is_first_worker() -> bool {
+    // SAFETY: a plain global, which nginx sets before a worker begins.
+    let number = unsafe { sys::ngx_worker };
+    number == 0
+}
+
 /// This process's number.
 pub fn pid() -> u32 {
     std::process::id()

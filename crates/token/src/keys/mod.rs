@@ -5,6 +5,7 @@ mod jwk;
 mod key;
 mod material;
 mod reading;
+mod source;
 
 pub use encoding::{BadKey, KeyEncoding};
 pub use gatehouse_base::secret::Secret;
@@ -14,6 +15,8 @@ pub use key::{Key, KeyForm};
 pub(crate) use material::Material;
 pub use reading::is_public;
 pub(crate) use reading::is_spelled_key;
+pub(crate) use source::Again;
+pub use source::{KeySource, Place};
 
 use crate::error::Error;
 use crate::reason::Reason;

@@ -1,5 +1,6 @@
 //! A request made of plain values, profiles and tokens made the long way.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use crate::{
@@ -19,6 +20,8 @@ pub(crate) struct Fake {
     /// The path that is served.
     pub(crate) path: Option<Vec<u8>>,
     pub(crate) address: Option<IpAddr>,
+    /// Whether its token's key was none of the profile's.
+    pub(crate) lacks_key: Cell<bool>,
 }
 
 impl Fake {
@@ -96,6 +99,10 @@ impl RequestView for Fake {
 
     fn address(&self) -> Option<IpAddr> {
         self.address
+    }
+
+    fn lacks_key(&self) {
+        self.lacks_key.set(true);
     }
 
     /// Never given back: a test ends soon.

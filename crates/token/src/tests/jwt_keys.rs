@@ -290,7 +290,10 @@ fn a_kid_chooses_the_key() {
     assert_eq!(of(Some("z"), c), None, "a key without a name has no say");
     let request = |token: &str| Fake::new("/").header("Authorization", &format!("Bearer {token}"));
     let verdict = profile.verify(&request(&signed(Some("b"), b, "text", None)), NOW);
-    assert_eq!(verdict.key.and_then(|key| profile.key_id(key)), Some("b"));
+    assert_eq!(
+        verdict.key.and_then(|key| profile.key_id(key, |_| None)),
+        Some("b")
+    );
 }
 
 #[test]

@@ -64,9 +64,9 @@ fn every_live_key_is_tried() {
             location: Some(0),
         };
         assert_eq!(verdict, want);
-        assert_eq!(profile.key_id(index), id);
+        assert_eq!(profile.key_id(index, |_| None), id);
     }
-    assert_eq!(profile.key_id(3), None);
+    assert_eq!(profile.key_id(3, |_| None), None);
     assert_eq!(
         status(&profile, &query("/a", &sign("k4", EXP, "/a"), EXP)),
         Some(Reason::Invalid)

@@ -39,7 +39,7 @@ fn the_key_of_the_requests_route_verifies_and_no_other() {
         location: Some(0),
     };
     assert_eq!(profile.verify(&good, NOW), want);
-    assert_eq!(profile.key_id(0), Some("token"));
+    assert_eq!(profile.key_id(0, |_| None), Some("token"));
     let invalid = Some(Reason::Invalid);
     for keys in [&[Some("b")][..], &[Some("")], &[None], &[]] {
         assert_eq!(refused(&profile, signed_by("a"), keys), invalid, "{keys:?}");
@@ -58,9 +58,9 @@ fn keys_of_files_come_first_and_each_line_is_tried() {
     for (key, index, id) in [("f", 0, "all"), ("new", 1, "token"), ("old", 2, "old")] {
         let verdict = profile.verify(&with_key(signed_by(key), &keys), NOW);
         assert_eq!((verdict.refused, verdict.key), (None, Some(index)), "{key}");
-        assert_eq!(profile.key_id(index), Some(id));
+        assert_eq!(profile.key_id(index, |_| None), Some(id));
     }
-    assert_eq!(profile.key_id(3), None);
+    assert_eq!(profile.key_id(3, |_| None), None);
 }
 
 #[test]

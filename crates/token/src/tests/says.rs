@@ -71,11 +71,12 @@ fn a_scheme_without_tokens_refuses_them() {
     let open = profile(&["format open"]).unwrap();
     let (request, token) = (Fake::new("/a"), Presented::new());
     let judged = open
+        .prepared
         .verifier
         .verify(&token, &request, &mut Claims::default());
     assert_eq!(judged, Err(Reason::Malformed));
-    assert_eq!(open.verifier.signed_text(&token, &request), b"");
-    assert!(!open.verifier.is_path_token(b"0123456789abcdef"));
+    assert_eq!(open.prepared.verifier.signed_text(&token, &request), b"");
+    assert!(!open.prepared.verifier.is_path_token(b"0123456789abcdef"));
 }
 
 #[test]
