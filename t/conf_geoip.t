@@ -18,10 +18,10 @@ Belarus
 --- conf_cases
 # an unknown field
 geoip_deny planet=mars;
-=> unknown field "planet" in "geoip_deny" directive, it must be "country", "continent", "eu", "unknown" or "address"
+=> unknown field "planet" in "geoip_deny" directive, it must be "country", "registered_country", "continent", "subdivision", "city", "asn", "eu", "anonymous", "unknown" or "address"
 # an unknown field beside a known one
 geoip_allow country=FR towns=Lyon;
-=> unknown field "towns" in "geoip_allow" directive, it must be "country", "continent", "eu", "unknown" or "address"
+=> unknown field "towns" in "geoip_allow" directive, it must be "country", "registered_country", "continent", "subdivision", "city", "asn", "eu", "anonymous", "unknown" or "address"
 # bad country codes
 geoip_deny country=FR,Russia;
 => invalid country "Russia" in "geoip_deny" directive, it must be two letters, ISO 3166-1 alpha-2

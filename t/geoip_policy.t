@@ -226,7 +226,7 @@ geoip_policy p { geoip_allow eu=yes; }
 => unknown directive "geoip_allow" in geoip_policy
 # an unknown field, in an include
 geoip_policy p { include bad.conf; }
-=> unknown field "planet" in "allow" directive, it must be "country", "continent", "eu", "unknown" or "address" @ bad.conf:3
+=> unknown field "planet" in "allow" directive, it must be "country", "registered_country", "continent", "subdivision", "city", "asn", "eu", "anonymous", "unknown" or "address" @ bad.conf:3
 # a rule without words
 geoip_policy p { deny; }
 => invalid number of arguments in "deny" directive

@@ -141,7 +141,7 @@ impl fmt::Display for RefusedCountry<'_> {
         if self.dry_run {
             f.write_str("dry run, ")?;
         }
-        let facts = address(r).map_or(Facts::UNKNOWN, |address| facts(r, address));
+        let facts = address(r).map_or(Facts::UNKNOWN, |address| facts(r, address, false));
         let country = facts.country.as_ref().map_or("unknown", Code::as_str);
         let (text, place) = (rule.text(), rule.place());
         write!(f, "country refused: {country}, rule \"{text}\" in {place}")?;
@@ -175,7 +175,9 @@ pub(super) fn judge(r: Request<'_>) -> Result<Verdict<'_>, ()> {
     }
     let address = address(r);
     let known = OnceCell::new();
-    let facts = || *known.get_or_init(|| address.map_or(Facts::UNKNOWN, |at| facts(r, at)));
+    let widely = loc.rules.as_ref().is_some_and(|rules| rules.asks_widely())
+        || policy.is_some_and(|policy| policy.rules.asks_widely());
+    let facts = || *known.get_or_init(|| address.map_or(Facts::UNKNOWN, |at| facts(r, at, widely)));
     let own = loc.rules.as_deref().map(|rules| (rules, None));
     let of_policy = policy.map(|policy| (&policy.rules, Some(policy)));
     let found = own
@@ -223,13 +225,14 @@ pub(super) fn parse(r: Request<'_>, text: &[u8]) -> Option<IpAddr> {
     address
 }
 
-/// What the databases know about an address, the first one that knows a thing deciding it.
-pub(super) fn facts(r: Request<'_>, address: IpAddr) -> Facts {
+/// What the databases know about an address, the first one that knows a thing deciding it; all of it for those who ask
+/// `widely`.
+pub(super) fn facts(r: Request<'_>, address: IpAddr, widely: bool) -> Facts {
     let databases = &r.main_conf::<Gatehouse>().geoip.databases;
     match databases.as_slice() {
-        [one] => one.facts(address),
-        many => many
-            .iter()
-            .fold(Facts::UNKNOWN, |known, db| known.or(db.facts(address))),
+        [one] => one.facts(address, widely),
+        many => many.iter().fold(Facts::UNKNOWN, |known, db| {
+            known.or(db.facts(address, widely))
+        }),
     }
 }

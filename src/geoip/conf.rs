@@ -12,7 +12,6 @@ use std::rc::Rc;
 pub(crate) struct Main {
     pub(super) databases: Vec<Db>,
     pub(super) variables: Vec<Definition>,
-    pub(super) paths: Paths,
     pub(super) needs: Vec<Need>,
     pub(super) has_rules: bool,
     pub(super) policies: Policies,
@@ -75,31 +74,46 @@ pub(crate) struct Loc {
     pub(super) log_level: Option<Level>,
 }
 
+/// What a variable tells.
+pub(super) enum What {
+    /// A value in the record of an address.
+    Path(Path),
+    /// Something about the database.
+    Metadata(Metadata),
+}
+
+/// What is known about a database itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Metadata {
+    /// When it was built.
+    BuildEpoch,
+    /// What it calls itself.
+    DatabaseType,
+    /// When its file was last looked at.
+    LastCheck,
+    /// When it was taken into use.
+    LastChange,
+}
+
+impl Metadata {
+    /// Each, and the word for it.
+    pub(super) const WORDS: [(&'static str, Self); 4] = [
+        ("build_epoch", Self::BuildEpoch),
+        ("database_type", Self::DatabaseType),
+        ("last_check", Self::LastCheck),
+        ("last_change", Self::LastChange),
+    ];
+}
+
 /// One `geoip_variable`.
 pub(super) struct Definition {
     pub(super) db: Option<String>,
     /// Which database, once all are read.
     pub(super) number: usize,
     pub(super) source: Option<Expression>,
-    pub(super) path: Path,
+    pub(super) what: What,
     pub(super) default: Option<Vec<u8>>,
     pub(super) place: ConfLine,
-}
-
-/// The paths of the variables that always exist, read once.
-pub(super) struct Paths {
-    pub(super) subdivision: Option<Path>,
-    pub(super) asn: Option<Path>,
-}
-
-impl Default for Paths {
-    fn default() -> Self {
-        let path = |words: &[&str]| Path::parse(words).ok();
-        Self {
-            subdivision: path(&["subdivisions", "0", "iso_code"]),
-            asn: path(&["autonomous_system_number"]),
-        }
-    }
 }
 
 impl Loc {

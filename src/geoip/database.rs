@@ -9,6 +9,7 @@ use gatehouse_live::geoip::{
 use gatehouse_live::nginx::Process;
 use gatehouse_nginx::shm::slots::{Published, Slots};
 use gatehouse_nginx::{Conf, Error, Level, Zone, ffi::process};
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -17,6 +18,8 @@ use std::rc::Rc;
 pub(super) struct Db {
     name: String,
     fields: Option<Fields>,
+    /// Those of them that rules and variables rely on.
+    needed: Rc<Cell<Fields>>,
     shared: Rc<SharedDatabase>,
 }
 
@@ -118,16 +121,17 @@ impl Db {
             return Err(Error::new(format!("duplicate geoip_db \"{name}\"")));
         }
         let loaded = written.load(cf)?;
-        let fields = loaded.as_ref().map(|loaded| loaded.database().fields());
+        let fields = loaded.as_ref().map(|loaded| loaded.fields());
         let length = loaded.as_ref().map_or(0, |loaded| loaded.image.len());
         let pending = Rc::new(Pending::new(loaded));
         let zone = written.zone(cf, length, Rc::clone(&pending))?;
         let shared = Rc::new(SharedDatabase::new(zone));
+        let needed = Rc::default();
         let file = DatabaseFile {
             path: written.path,
             reload_ms: written.reload_ms,
             max_age_s: written.max_age_s,
-            fields,
+            fields: Rc::clone(&needed),
             pending,
         };
         let feeder = DatabaseFeeder::new(file, Rc::clone(&shared), Rc::new(Process));
@@ -138,6 +142,7 @@ impl Db {
         Ok(Self {
             name,
             fields,
+            needed,
             shared,
         })
     }
@@ -157,9 +162,19 @@ impl Db {
         self.shared.build_epoch()
     }
 
-    /// What is known about an address.
-    pub(super) fn facts(&self, address: IpAddr) -> Facts {
-        self.shared.facts(address)
+    /// Those fields are needed of some database: a later one in the place of this one must have those that this one has.
+    pub(super) fn rely_on(&self, needed: Fields) {
+        self.needed.set(self.fields.unwrap_or_default().and(needed));
+    }
+
+    /// What is in memory, and how current that is.
+    pub(super) fn shared(&self) -> &SharedDatabase {
+        &self.shared
+    }
+
+    /// What is known about an address; all of it for those who ask `widely`.
+    pub(super) fn facts(&self, address: IpAddr, widely: bool) -> Facts {
+        self.shared.facts(address, widely)
     }
 
     /// Hands the record of an address to `read`.

@@ -16,7 +16,7 @@ use crate::family::Family;
 use crate::words::{http_status, set_flag, set_log_level, set_once};
 use check::Access;
 use database::Db;
-use gatehouse_geo::Action;
+use gatehouse_geo::{Action, Field, Fields};
 use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level, Merging};
 use std::rc::Rc;
 use variables::VARIABLES;
@@ -205,6 +205,16 @@ fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
             );
             return Err(Error::at(&need.place, text));
         }
+    }
+    // Variables tell of these, whatever rules ask.
+    let mut needed = Fields::default();
+    let told = [Field::Country, Field::Continent, Field::Eu, Field::Asn];
+    let asked = main.needs.iter().filter_map(|need| need.field);
+    for field in told.into_iter().chain(asked) {
+        needed.insert(field);
+    }
+    for db in &main.databases {
+        db.rely_on(needed);
     }
     variables::complete(main)?;
     policy::complete(cf)?;

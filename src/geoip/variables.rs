@@ -1,10 +1,11 @@
 //! `$geoip_…` and the variables of `geoip_variable`.
 
 use super::check::{self, Enforced, Verdict};
-use super::conf::{Definition, Main, Paths};
+use super::conf::{Definition, Main, Metadata, What};
 use super::database::Db;
 use crate::words::duplicate;
 use crate::{Gatehouse, refusal};
+use gatehouse_base::words;
 use gatehouse_geo::{Action, Facts, Out, Path};
 use gatehouse_nginx::http::variable::{Getter, Variable};
 use gatehouse_nginx::{Answer, Conf, Error, Request};
@@ -30,20 +31,49 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
             return Err(duplicate(cf, word));
         }
     }
-    let path = Path::parse(&steps)
-        .map_err(|e| Error::new(format!("{e} in \"geoip_variable\" directive")))?;
+    let what = what(&steps).map_err(Error::new)?;
+    if source.is_some() && matches!(what, What::Metadata(_)) {
+        return Err(Error::new(
+            "\"source\" has no use for metadata in \"geoip_variable\" directive",
+        ));
+    }
     let place = cf.here();
     let variables = &mut cf.main().geoip.variables;
     variables.push(Definition {
         db,
         number: 0,
         source,
-        path,
+        what,
         default,
         place,
     });
     let number = variables.len().saturating_sub(1);
     cf.add_variable::<Value>(&name, number)
+}
+
+/// What the words of a path ask for: `metadata …` is about the database, anything else a way through a record. The
+/// error is a whole sentence.
+fn what(steps: &[&str]) -> Result<What, String> {
+    let refused = |text: String| format!("{text} in \"geoip_variable\" directive");
+    let path = Path::parse(steps).map_err(refused)?;
+    let words: Vec<&str> = match steps {
+        [single] => single.split('.').collect(),
+        _ => steps.to_vec(),
+    };
+    match words.as_slice() {
+        ["metadata", word] => {
+            let mut known = Metadata::WORDS.into_iter();
+            let found = known.find(|(name, _)| name == word);
+            found
+                .map(|(_, metadata)| What::Metadata(metadata))
+                .ok_or_else(|| {
+                    let legal = Metadata::WORDS.map(|(name, _)| name);
+                    words::unknown("metadata", word, "geoip_variable", legal)
+                })
+        }
+        ["metadata", ..] => Err(refused(format!("invalid path \"{}\"", steps.join(" ")))),
+        _ => Ok(What::Path(path)),
+    }
 }
 
 /// Finds the databases that `db=` names.
@@ -77,16 +107,36 @@ impl Getter for Value {
         let Some(definition) = main.variables.get(number) else {
             return Answer::Failed;
         };
-        let address = match &definition.source {
-            None => check::address(r.main()),
-            Some(source) => source.eval(r).and_then(|text| check::parse(r, text)),
-        };
         let db = main.databases.get(definition.number);
-        let found = address
-            .zip(db)
-            .and_then(|(address, db)| read(r, db, address, &definition.path));
+        let found = db.and_then(|db| match &definition.what {
+            What::Metadata(metadata) => about(r, db, *metadata),
+            What::Path(path) => {
+                let address = match &definition.source {
+                    None => check::address(r.main()),
+                    Some(source) => source.eval(r).and_then(|text| check::parse(r, text)),
+                };
+                read(r, db, address?, path)
+            }
+        });
         Answer::from(found.or(definition.default.as_deref()))
     }
+}
+
+/// What is known about a database itself.
+fn about<'r>(r: Request<'r>, db: &Db, what: Metadata) -> Option<&'r [u8]> {
+    let shared = db.shared();
+    let number = match what {
+        Metadata::DatabaseType => {
+            return shared.database_type(|name| {
+                let is_printable = !name.bytes().any(|byte| byte.is_ascii_control());
+                keep(r, name.as_bytes()).filter(|_| is_printable)
+            });
+        }
+        Metadata::BuildEpoch => shared.build_epoch(),
+        Metadata::LastCheck => shared.last_check(),
+        Metadata::LastChange => shared.last_change(),
+    };
+    number.and_then(|number| r.text(&number, LONGEST_NUMBER))
 }
 
 /// The value of a field, copied out of the database.
@@ -103,19 +153,9 @@ fn keep<'r>(r: Request<'r>, value: &[u8]) -> Option<&'r [u8]> {
     Some(copy)
 }
 
-fn facts(r: Request<'_>) -> Facts {
+fn facts(r: Request<'_>, widely: bool) -> Facts {
     let r = r.main();
-    check::address(r).map_or(Facts::UNKNOWN, |address| check::facts(r, address))
-}
-
-/// A field by its path, from the first database that has it.
-fn first<'r>(r: Request<'r>, path: fn(&Paths) -> Option<&Path>) -> Option<&'r [u8]> {
-    let address = check::address(r.main())?;
-    let main = &r.main_conf::<Gatehouse>().geoip;
-    let path = path(&main.paths)?;
-    main.databases
-        .iter()
-        .find_map(|db| read(r, db, address, path))
+    check::address(r).map_or(Facts::UNKNOWN, |address| check::facts(r, address, widely))
 }
 
 /// The rule that decides the request: the one it was refused by, else the location's.
@@ -138,28 +178,40 @@ pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
     Variable::new(
         "geoip_country",
         "The client's country, ISO 3166-1 alpha-2.",
-        |r| Answer::from(facts(r).country.and_then(|code| keep(r, code.as_bytes()))),
+        |r| {
+            Answer::from(
+                facts(r, false)
+                    .country
+                    .and_then(|code| keep(r, code.as_bytes())),
+            )
+        },
     ),
     Variable::new(
         "geoip_continent",
         "The client's continent: `AF AN AS EU NA OC SA`.",
-        |r| Answer::from(facts(r).continent.and_then(|code| keep(r, code.as_bytes()))),
+        |r| {
+            Answer::from(
+                facts(r, false)
+                    .continent
+                    .and_then(|code| keep(r, code.as_bytes())),
+            )
+        },
     ),
     Variable::new(
         "geoip_subdivision",
         "The client's first subdivision, ISO 3166-2: `US-CA`.",
         |r| {
-            let part = first(r, |paths| paths.subdivision.as_ref());
-            let both = facts(r).country.zip(part);
-            Answer::from(
-                both.and_then(|(country, part)| r.concat(&[country.as_bytes(), b"-", part])),
-            )
+            let [part, _] = facts(r, true).subdivisions;
+            Answer::from(part.and_then(|part| keep(r, part.text(&mut [0; 6]))))
         },
     ),
     Variable::new(
         "geoip_asn",
         "The number of the client's autonomous system.",
-        |r| Answer::from(first(r, |paths| paths.asn.as_ref())),
+        |r| {
+            let asn = Some(facts(r, true).asn).filter(|asn| *asn != 0);
+            Answer::from(asn.and_then(|asn| r.text(&asn, LONGEST_NUMBER)))
+        },
     ),
     Variable::new(
         "geoip_verdict",

@@ -1,6 +1,6 @@
 //! The codes of ISO 3166-1, for slips in a configuration.
 
-use super::facts::Code;
+use super::code::Code;
 
 /// ISO 3166-1 alpha-2 as of 2026, in order.
 const ALL: &str = "\

@@ -6,10 +6,11 @@ use std::rc::Rc;
 
 use maxminddb::{MaxMindDbError, Metadata, Reader};
 
-use super::facts::{Code, Eu, Facts, Field, Fields};
+use super::facts::{Eu, Facts, Field, Fields};
 use super::json;
 use super::path::{self, Out, Path};
-use super::record::{Kind, Section, Value};
+use super::record::Section;
+use super::stated;
 use super::tree::{SEPARATOR, Target, Tree, Width};
 
 /// Stands before the metadata, which is the end of the file.
@@ -97,6 +98,19 @@ impl<S: AsRef<[u8]>> Database<S> {
     /// # Errors
     /// [`Error::NotMaxMind`] when there is no metadata, [`Error::Invalid`] when it is unusable.
     pub fn open(source: S) -> Result<Self, Error> {
+        let mut database = Self::open_known(source, Fields::default())?;
+        let fields = database.sample_fields();
+        if let Some(shape) = Rc::get_mut(&mut database.shape) {
+            shape.fields = fields;
+        }
+        Ok(database)
+    }
+
+    /// Reads the metadata only, of a file whose records are known to have those fields.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_known(source: S, fields: Fields) -> Result<Self, Error> {
         let bytes = source.as_ref();
         let data_end = metadata_at(bytes).ok_or(Error::NotMaxMind)?;
         let reader = Reader::from_source(bytes).map_err(in_metadata)?;
@@ -121,17 +135,12 @@ impl<S: AsRef<[u8]>> Database<S> {
             tree_end,
             data_start,
             data_end,
-            fields: Fields::default(),
+            fields,
         };
-        let mut database = Self {
+        Ok(Self {
             source,
             shape: Rc::new(shape),
-        };
-        let fields = database.sample_fields();
-        if let Some(shape) = Rc::get_mut(&mut database.shape) {
-            shape.fields = fields;
-        }
-        Ok(database)
+        })
     }
 
     /// What was learned when it was opened.
@@ -195,7 +204,7 @@ impl<S: AsRef<[u8]>> Database<S> {
     /// What the record at an offset (of [`Lookup::Found`]) says. A damaged record has no facts
     /// but is found.
     pub fn facts(&self, offset: u32) -> Facts {
-        let mut facts = self.stated_facts(offset);
+        let mut facts = stated::facts(self.section(), offset);
         if facts.eu == Eu::Unknown && facts.country.is_some() && self.has_field(Field::Eu) {
             facts.eu = Eu::No;
         }
@@ -274,38 +283,6 @@ impl<S: AsRef<[u8]>> Database<S> {
         )
     }
 
-    /// The facts a record states itself. It is read as far as they are: what else it has, mostly behind them, is not
-    /// looked at.
-    fn stated_facts(&self, offset: u32) -> Facts {
-        let section = self.section();
-        let mut facts = Facts {
-            found: true,
-            ..Facts::UNKNOWN
-        };
-        let Some(record) = usize::try_from(offset)
-            .ok()
-            .and_then(|at| section.value(at))
-        else {
-            return facts;
-        };
-        let (mut country, mut continent) = (None, None);
-        for (key, at) in section.pairs(record) {
-            match key {
-                b"country" => country = section.value(at),
-                b"continent" => continent = section.value(at),
-                _ => continue,
-            }
-            if country.is_some() && continent.is_some() {
-                break;
-            }
-        }
-        if let Some(country) = country {
-            (facts.country, facts.eu) = country_of(section, country);
-        }
-        facts.continent = continent.and_then(|map| code(section, section.member(map, b"code")?));
-        facts
-    }
-
     /// Reads the records of nodes all over the tree and notes which fields they have.
     fn sample_fields(&self) -> Fields {
         let mut fields = Fields::default();
@@ -316,7 +293,7 @@ impl<S: AsRef<[u8]>> Database<S> {
         for node in (0..self.shape.tree.nodes).step_by(stride) {
             for right in [false, true] {
                 if let Target::Data(offset) = self.child(node, right) {
-                    fields.insert_stated(self.stated_facts(offset));
+                    fields.insert_stated(&stated::facts(self.section(), offset));
                 }
             }
             if fields.is_all() {
@@ -324,48 +301,6 @@ impl<S: AsRef<[u8]>> Database<S> {
             }
         }
         fields
-    }
-}
-
-/// What the map of a country says of its code and of the Union.
-fn country_of(section: Section<'_>, map: Value) -> (Option<Code>, Eu) {
-    let (mut iso_code, mut is_in_union) = (None, None);
-    for (key, at) in section.pairs(map) {
-        match key {
-            b"iso_code" => iso_code = Some(at),
-            b"is_in_european_union" => is_in_union = Some(at),
-            _ => continue,
-        }
-        if iso_code.is_some() && is_in_union.is_some() {
-            break;
-        }
-    }
-    let iso_code = iso_code.and_then(|at| code(section, at));
-    (
-        iso_code,
-        is_in_union.map_or(Eu::Unknown, |at| flag(section, at)),
-    )
-}
-
-fn code(section: Section<'_>, at: usize) -> Option<Code> {
-    let value = section.value(at)?;
-    (value.kind == Kind::String)
-        .then(|| section.bytes(value))
-        .flatten()
-        .and_then(Code::new)
-}
-
-fn flag(section: Section<'_>, at: usize) -> Eu {
-    match section.value(at) {
-        Some(Value {
-            kind: Kind::Bool,
-            size: 1,
-            ..
-        }) => Eu::Yes,
-        Some(Value {
-            kind: Kind::Bool, ..
-        }) => Eu::No,
-        _ => Eu::Unknown,
     }
 }
 

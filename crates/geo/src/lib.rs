@@ -18,28 +18,37 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))] // an overflow fails the test
 
+mod code;
+mod condition;
 mod countries;
 mod database;
 mod facts;
 mod json;
+mod list;
 pub mod make;
 mod make_data;
+mod parse;
 mod path;
 mod record;
 mod rules;
 mod sets;
+mod stated;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod verify;
 mod verify_data;
+mod vocabulary;
 
+pub use code::{Code, Subdivision};
 pub use countries::slip as country_slip;
 pub use database::{Database, Error, Lookup, Shape};
-pub use facts::{Code, Eu, Facts, Field, Fields};
+pub use facts::{Anonymous, Eu, Facts, Field, Fields};
+pub use list::{ListFile, Refill};
 pub use path::{Out, Path};
-pub use rules::{Action, Rule, RuleList, continent};
+pub use rules::{Action, Rule, RuleList};
 pub use summary::{Image, Summary};
 pub use tree::Width;
 pub use verify::Verification;
+pub use vocabulary::continent;

@@ -2,15 +2,10 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-
-use super::countries;
-use super::facts::{Code, Eu, Facts, Field, Fields};
-use super::sets::{AddressSet, CodeSet};
-use gatehouse_base::words;
-
-/// The continents as MaxMind abbreviates them.
-const CONTINENTS: [&str; 7] = ["AF", "AN", "AS", "EU", "NA", "OC", "SA"];
+use super::condition::Condition;
+use super::facts::{Facts, Field, Fields};
+use super::list::ListFile;
+use super::parse::Parser;
 
 /// What a matching rule decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,24 +63,10 @@ impl Rule {
     }
 
     fn matches(&self, address: Option<IpAddr>, facts: &mut impl FnMut() -> Facts) -> bool {
-        self.conditions.iter().all(|condition| match condition {
-            Condition::Address(set) => address.is_some_and(|address| set.contains(address)),
-            Condition::Country(set) => set.contains(facts().country),
-            Condition::Continent(set) => set.contains(facts().continent),
-            Condition::Eu(wanted) => facts().eu == *wanted,
-            Condition::Unknown => !facts().found,
-        })
+        self.conditions
+            .iter()
+            .all(|condition| condition.holds(address, facts))
     }
-}
-
-/// All conditions of a rule must hold; `all` has none.
-#[derive(Clone, Debug)]
-enum Condition {
-    Address(AddressSet),
-    Country(CodeSet),
-    Continent(CodeSet),
-    Eu(Eu),
-    Unknown,
 }
 
 /// Rules in order of appearance; the first that matches decides, and none has no opinion.
@@ -96,6 +77,8 @@ pub struct RuleList {
     needs: Fields,
     needs_database: bool,
     depends_on_address: bool,
+    asks_widely: bool,
+    lists: Vec<ListFile>,
 }
 
 impl RuleList {
@@ -140,6 +123,7 @@ impl RuleList {
             read,
             directive: self.directive(action),
             warnings: Vec::new(),
+            lists: Vec::new(),
         };
         let conditions = parser.conditions(words)?;
         if let Some(before) = self.last() {
@@ -151,14 +135,14 @@ impl RuleList {
             ));
         }
         for condition in &conditions {
-            match condition {
-                Condition::Address(_) => self.depends_on_address = true,
-                Condition::Country(_) => self.needs.insert(Field::Country),
-                Condition::Continent(_) => self.needs.insert(Field::Continent),
-                Condition::Eu(_) => self.needs.insert(Field::Eu),
-                Condition::Unknown => self.needs_database = true,
+            if let Some(field) = condition.field() {
+                self.needs.insert(field);
             }
+            self.depends_on_address |= matches!(condition, Condition::Address(_));
+            self.needs_database |= matches!(condition, Condition::Unknown);
         }
+        self.asks_widely = self.needs.is_wide();
+        self.lists.append(&mut parser.lists);
         let (text, place) = (words.join(" "), place.to_owned());
         self.rules.push(Rule {
             action,
@@ -235,183 +219,18 @@ impl RuleList {
         self.needs.contains(field)
     }
 
+    /// Whether facts are to be asked for widely ([`Fields::is_wide`]).
+    pub fn asks_widely(&self) -> bool {
+        self.asks_widely
+    }
+
+    /// The files that rules name, in order.
+    pub fn lists(&self) -> &[ListFile] {
+        &self.lists
+    }
+
     /// Whether some rule cannot be decided without any database (`address=` and `all` can).
     pub fn needs_database(&self) -> bool {
         self.needs_database || Field::ALL.into_iter().any(|field| self.needs(field))
     }
-}
-
-/// Reads the words of one rule.
-struct Parser<'r> {
-    read: &'r mut dyn FnMut(&str) -> Result<String, String>,
-    directive: &'static str,
-    warnings: Vec<String>,
-}
-
-/// The fields a rule may ask for.
-const FIELDS: [&str; 5] = ["country", "continent", "eu", "unknown", "address"];
-
-/// A value that is none of its field.
-struct Refused {
-    what: String,
-    field: &'static str,
-}
-
-impl Refused {
-    fn new(what: String, field: &'static str) -> Self {
-        Self { what, field }
-    }
-
-    /// The sentence for a value that stands `place`.
-    fn text(&self, place: &str) -> String {
-        let what = &self.what;
-        let hint = match self.field {
-            "country" => "it must be two letters, ISO 3166-1 alpha-2",
-            "continent" => "it must be AF, AN, AS, EU, NA, OC or SA",
-            _ => "it must be an address or a network in CIDR notation",
-        };
-        format!("{what} {place}, {hint}")
-    }
-}
-
-impl Parser<'_> {
-    fn refused(&self, what: impl std::fmt::Display) -> String {
-        format!("{what} in \"{}\" directive", self.directive)
-    }
-
-    fn conditions(&mut self, words: &[&str]) -> Result<Vec<Condition>, String> {
-        if words == ["all"] {
-            return Ok(Vec::new());
-        }
-        if words.is_empty() {
-            return Err(format!(
-                "invalid number of arguments in \"{}\" directive",
-                self.directive
-            ));
-        }
-        let mut seen: Vec<&str> = Vec::new();
-        let mut conditions = Vec::new();
-        for word in words {
-            let Some((field, values)) = word.split_once('=') else {
-                return Err(self.refused(format_args!("invalid parameter \"{word}\"")));
-            };
-            if seen.contains(&field) {
-                return Err(words::duplicate(field, self.directive));
-            }
-            seen.push(field);
-            conditions.push(self.condition(field, values)?);
-        }
-        // What needs no database is asked first.
-        conditions.sort_by_key(|condition| !matches!(condition, Condition::Address(_)));
-        Ok(conditions)
-    }
-
-    fn condition(&mut self, field: &str, values: &str) -> Result<Condition, String> {
-        let directive = self.directive;
-        let wrong = |legal: &[&str]| {
-            words::invalid(
-                &format!("{field}={values}"),
-                directive,
-                legal.iter().copied(),
-            )
-        };
-        Ok(match field {
-            "country" => Condition::Country(self.codes("country", values, Code::new)?),
-            "continent" => Condition::Continent(self.codes("continent", values, continent)?),
-            "eu" => Condition::Eu(yes_or_no(values).ok_or_else(|| wrong(&["eu=yes", "eu=no"]))?),
-            "unknown" if values == "yes" => Condition::Unknown,
-            "unknown" => return Err(wrong(&["unknown=yes"])),
-            "address" => Condition::Address(self.addresses(values)?),
-            _ => return Err(words::unknown("field", field, directive, FIELDS)),
-        })
-    }
-
-    fn codes(
-        &mut self,
-        field: &'static str,
-        values: &str,
-        parse: fn(&[u8]) -> Option<Code>,
-    ) -> Result<CodeSet, String> {
-        let mut set = CodeSet::default();
-        self.each(values, |value, warnings| {
-            let code = parse(value.as_bytes())
-                .ok_or_else(|| Refused::new(format!("invalid {field} \"{value}\""), field))?;
-            if field == "country" {
-                warnings.extend(countries::slip(code));
-            }
-            set.insert(code);
-            Ok(())
-        })?;
-        Ok(set)
-    }
-
-    fn addresses(&mut self, values: &str) -> Result<AddressSet, String> {
-        let mut networks = Vec::new();
-        self.each(values, |value, warnings| {
-            let network = network(value)
-                .ok_or_else(|| Refused::new(format!("invalid address \"{value}\""), "address"))?;
-            if network.trunc() != network {
-                warnings.push(format!("low address bits of {value} are meaningless"));
-            }
-            networks.push(network.trunc());
-            Ok(())
-        })?;
-        Ok(AddressSet::new(&networks))
-    }
-
-    /// Calls `take` with each value of a list or of the file it names.
-    fn each(
-        &mut self,
-        values: &str,
-        mut take: impl FnMut(&str, &mut Vec<String>) -> Result<(), Refused>,
-    ) -> Result<(), String> {
-        let directive = self.directive;
-        let Some(file) = values.strip_prefix('@') else {
-            return values
-                .split(',')
-                .try_for_each(|value| take(value, &mut self.warnings))
-                .map_err(|refused| refused.text(&format!("in \"{directive}\" directive")));
-        };
-        let content = (self.read)(file).map_err(|error| self.refused(error))?;
-        let mut count = 0u32;
-        for (line, number) in content.lines().zip(1u32..) {
-            let value = line.split('#').next().unwrap_or_default().trim();
-            if !value.is_empty() {
-                let mut warnings = Vec::new();
-                take(value, &mut warnings).map_err(|refused| {
-                    refused.text(&format!("in {file}:{number} in \"{directive}\" directive"))
-                })?;
-                let placed = warnings
-                    .iter()
-                    .map(|text| format!("{text} in {file}:{number}"));
-                self.warnings.extend(placed);
-                count = count.saturating_add(1);
-            }
-        }
-        if count == 0 {
-            self.warnings.push(format!("\"{file}\" has no values"));
-        }
-        Ok(())
-    }
-}
-
-/// The continent that a code of MaxMind's means, whatever its case; `None` for anything else.
-pub fn continent(text: &[u8]) -> Option<Code> {
-    Code::new(text).filter(|code| CONTINENTS.contains(&code.as_str()))
-}
-
-fn yes_or_no(value: &str) -> Option<Eu> {
-    match value {
-        "yes" => Some(Eu::Yes),
-        "no" => Some(Eu::No),
-        _ => None,
-    }
-}
-
-/// A CIDR, or an address alone.
-fn network(value: &str) -> Option<IpNet> {
-    value
-        .parse()
-        .ok()
-        .or_else(|| value.parse::<IpAddr>().ok().map(IpNet::from))
 }

@@ -4,26 +4,75 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::facts::Code;
+use super::code::Code;
+use super::facts::Anonymous;
+
+/// Values that a rule lists.
+pub(super) trait Set: Default + 'static {
+    /// One of them.
+    type Item;
+
+    /// Adds one; [`Self::finish`] is called behind the last one, before the set is asked.
+    fn put(&mut self, item: Self::Item);
+
+    /// Brings the values into order.
+    fn finish(&mut self) {}
+}
 
 /// Any of the 26 × 26 codes of two letters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CodeSet([u32; 26]);
 
-impl CodeSet {
-    pub(super) fn insert(&mut self, code: Code) {
+impl Set for CodeSet {
+    type Item = Code;
+
+    fn put(&mut self, code: Code) {
         let (row, bit) = place(code);
         if let Some(row) = self.0.get_mut(row) {
             *row |= bit;
         }
     }
+}
 
+impl CodeSet {
     #[inline]
     pub(super) fn contains(&self, code: Option<Code>) -> bool {
         code.is_some_and(|code| {
             let (row, bit) = place(code);
             self.0.get(row).is_some_and(|row| row & bit != 0)
         })
+    }
+}
+
+/// Numbers, in order; 0 is none of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Numbers(Vec<u32>);
+
+impl Set for Numbers {
+    type Item = u32;
+
+    fn put(&mut self, number: u32) {
+        self.0.push(number);
+    }
+
+    fn finish(&mut self) {
+        self.0.sort_unstable();
+        self.0.dedup();
+    }
+}
+
+impl Numbers {
+    pub(super) fn contains(&self, number: u32) -> bool {
+        number != 0 && self.0.binary_search(&number).is_ok()
+    }
+}
+
+/// Kinds of anonymity.
+impl Set for Anonymous {
+    type Item = Self;
+
+    fn put(&mut self, kind: Self) {
+        *self = self.with(kind);
     }
 }
 
@@ -42,19 +91,27 @@ pub(super) struct AddressSet {
     v6: Ranges,
 }
 
-impl AddressSet {
-    pub(super) fn new(networks: &[IpNet]) -> Self {
-        let (v4, v6): (Vec<IpNet>, Vec<IpNet>) = networks
-            .iter()
-            .copied()
-            .map(unmapped)
-            .partition(|network| network.addr().is_ipv4());
-        Self {
-            v4: Ranges::new(&v4),
-            v6: Ranges::new(&v6),
-        }
+impl Set for AddressSet {
+    type Item = IpNet;
+
+    fn put(&mut self, network: IpNet) {
+        let network = unmapped(network);
+        let ranges = if network.addr().is_ipv4() {
+            &mut self.v4
+        } else {
+            &mut self.v6
+        };
+        let range = (key(network.network()), key(network.broadcast()));
+        ranges.0.push(range);
     }
 
+    fn finish(&mut self) {
+        self.v4.finish();
+        self.v6.finish();
+    }
+}
+
+impl AddressSet {
     pub(super) fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let ranges = if address.is_ipv4() {
@@ -71,22 +128,16 @@ impl AddressSet {
 struct Ranges(Vec<(u128, u128)>);
 
 impl Ranges {
-    fn new(networks: &[IpNet]) -> Self {
-        let mut all: Vec<(u128, u128)> = networks
-            .iter()
-            .map(|network| (key(network.network()), key(network.broadcast())))
-            .collect();
+    fn finish(&mut self) {
+        let all = &mut self.0;
         all.sort_unstable();
-        let mut merged: Vec<(u128, u128)> = Vec::new();
-        for (first, last) in all {
-            match merged.last_mut() {
-                Some(before) if first <= before.1.saturating_add(1) => {
-                    before.1 = before.1.max(last)
-                }
-                _ => merged.push((first, last)),
+        all.dedup_by(|next, before| {
+            let joins = next.0 <= before.1.saturating_add(1);
+            if joins {
+                before.1 = before.1.max(next.1);
             }
-        }
-        Self(merged)
+            joins
+        });
     }
 
     fn contains(&self, key: u128) -> bool {

@@ -1,17 +1,24 @@
 //! What rules ask about each record, worked out once when a file is verified, so that a request decodes nothing.
 //!
-//! A summary stands behind the file's bytes: a hash table of words, then a trailer. One word is a record: its offset and
-//! its facts. A file without one is as good; its records are decoded each time.
+//! A summary stands behind the file's bytes: a hash table of words, columns of the same length, then a trailer. One word
+//! is a record: its offset, and the facts that most rules ask for. The columns have the other facts of the record in the
+//! same place; a column that would be empty is left out. A file without a summary is as good; its records are decoded
+//! each time.
 
+use super::code::{Code, Subdivision};
 use super::database::Database;
-use super::facts::{Code, Eu, Facts};
+use super::facts::{Anonymous, Eu, Facts, Fields};
 use gatehouse_base::memory::free_part;
 
 /// Ends an image that has a summary.
-const MAGIC: u64 = 0x6761_7465_2067_656f;
-/// Words of the trailer: places of the table, bytes of the file, [`MAGIC`].
-const TRAILER: usize = 3;
+const MAGIC: u64 = 0x6761_7465_2067_656d;
+/// Words of the trailer: places of the table, bytes of the file, what there is, [`MAGIC`].
+const TRAILER: usize = 4;
 const WORD: usize = size_of::<u64>();
+/// Bytes of a place in a column.
+const CELL: usize = size_of::<u32>();
+/// The columns: city, system, subdivision and country of registration, second subdivision.
+const COLUMNS: usize = 4;
 /// Places that are looked at for a record. Half of all are empty, so it is in the first ones or, hardly ever, left out.
 const PROBES: u32 = 16;
 
@@ -21,37 +28,66 @@ const USED: u64 = 1 << 63;
 const COUNTRY: u32 = 32;
 const CONTINENT: u32 = 42;
 const EU: u32 = 52;
+const ANONYMOUS: u32 = 54;
+const _: () = assert!(ANONYMOUS + Anonymous::BITS < 63);
 
 /// A summary in the making.
 #[derive(Debug)]
 pub struct Summary {
     words: Vec<u64>,
-    /// Words that are behind a file already.
+    columns: [Vec<u32>; COLUMNS],
+    fields: Fields,
+    /// Words that are behind a file already, those of the columns counted.
     appended: usize,
 }
 
 impl Summary {
     /// Room for so many records; `None` when there is no memory for it.
     pub fn new(records: usize) -> Option<Self> {
-        let places = records.checked_mul(2)?.max(1).checked_next_power_of_two()?;
+        let places = records.checked_mul(2)?.max(2).checked_next_power_of_two()?;
         let mut words = Vec::new();
         words.try_reserve_exact(places).ok()?;
         words.resize(places, 0);
-        Some(Self { words, appended: 0 })
+        Some(Self {
+            words,
+            columns: Default::default(),
+            fields: Fields::default(),
+            appended: 0,
+        })
     }
 
     /// Adds the record at an offset of the data.
     pub fn add<S: AsRef<[u8]>>(&mut self, database: &Database<S>, offset: u32) {
+        let facts = database.facts(offset);
+        self.fields.insert_stated(&facts);
         let places = self.words.len();
         let free = probes(offset, places).find(|at| self.words.get(*at) == Some(&0));
-        if let Some(place) = free.and_then(|at| self.words.get_mut(at)) {
-            *place = word(offset, database.facts(offset));
+        let Some(place) = free else {
+            return;
+        };
+        // A record whose column there is no memory for is left out.
+        let is_kept = cells(&facts)
+            .into_iter()
+            .zip(&mut self.columns)
+            .all(|(cell, column)| set(column, places, place, cell));
+        if let Some(at) = self.words.get_mut(place).filter(|_| is_kept) {
+            *at = word(offset, &facts);
         }
+    }
+
+    /// The fields that records have which were added.
+    pub fn fields(&self) -> Fields {
+        self.fields
     }
 
     /// Bytes that it adds to a file of that length.
     pub fn len(&self, file: usize) -> usize {
-        let words = self.words.len().saturating_add(TRAILER);
+        let columns = self
+            .columns
+            .iter()
+            .map(|column| column.len() / (WORD / CELL));
+        let words = columns.fold(self.words.len(), usize::saturating_add);
+        let words = words.saturating_add(TRAILER);
         padding(file).saturating_add(words.saturating_mul(WORD))
     }
 
@@ -60,22 +96,56 @@ impl Summary {
         if self.appended == 0 {
             image.resize(file.saturating_add(padding(file)), 0);
         }
-        let rest = self.words.get(self.appended..).unwrap_or_default();
-        let now = rest.get(..most).unwrap_or(rest);
-        image.extend(now.iter().flat_map(|word| word.to_ne_bytes()));
-        self.appended = self.appended.saturating_add(now.len());
-        if now.len() < rest.len() {
-            return false;
+        let mut left = most;
+        let mut before = 0_usize;
+        let parts = std::iter::once(bytemuck::cast_slice::<u64, u8>(&self.words));
+        let columns = self.columns.iter().map(|one| bytemuck::cast_slice(one));
+        for bytes in parts.chain(columns) {
+            let words = bytes.len() / WORD;
+            let done = self.appended.saturating_sub(before).min(words);
+            let now = words.saturating_sub(done).min(left);
+            let end = done.saturating_add(now);
+            let piece = bytes.get(done.saturating_mul(WORD)..end.saturating_mul(WORD));
+            image.extend_from_slice(piece.unwrap_or_default());
+            self.appended = self.appended.saturating_add(now);
+            left = left.saturating_sub(now);
+            if end < words {
+                return false;
+            }
+            before = before.saturating_add(words);
         }
-        let trailer = [self.words.len() as u64, file as u64, MAGIC];
+        let mut there = self.fields.packed();
+        for (column, bit) in self.columns.iter().zip(COLUMN_BITS) {
+            there |= if column.is_empty() { 0 } else { bit };
+        }
+        let trailer = [self.words.len() as u64, file as u64, there, MAGIC];
         image.extend(trailer.iter().flat_map(|word| word.to_ne_bytes()));
         true
     }
 
     /// Frees a part of its memory; false when there is none left.
     pub fn shrink(&mut self) -> bool {
-        free_part(&mut self.words)
+        let columns = self.columns.iter_mut().map(free_part);
+        let are_left = columns.fold(false, |left, one| left | one);
+        free_part(&mut self.words) | are_left
     }
+}
+
+/// The bits of the columns in the trailer's third word, above those of the fields.
+const COLUMN_BITS: [u64; COLUMNS] = [1 << 8, 1 << 9, 1 << 10, 1 << 11];
+
+/// Puts a cell into a column, which is made when it gets its first one; false when there is no memory for it.
+fn set(column: &mut Vec<u32>, places: usize, place: usize, cell: u32) -> bool {
+    if column.is_empty() {
+        if cell == 0 {
+            return true;
+        }
+        if column.try_reserve_exact(places).is_err() {
+            return false;
+        }
+        column.resize(places, 0);
+    }
+    column.get_mut(place).map(|at| *at = cell).is_some()
 }
 
 /// Where the parts of an image are: a file, and its summary.
@@ -87,6 +157,9 @@ pub struct Image {
     table: usize,
     end: usize,
     places: usize,
+    /// Where the columns begin; 0 for one that is not there.
+    columns: [usize; COLUMNS],
+    fields: Option<Fields>,
 }
 
 impl Image {
@@ -97,6 +170,8 @@ impl Image {
             table: image.len(),
             end: image.len(),
             places: 0,
+            columns: [0; COLUMNS],
+            fields: None,
         })
     }
 
@@ -109,24 +184,47 @@ impl Image {
         let (places, file) = (number(0)?, number(1)?);
         let table = file.checked_add(padding(file))?;
         let end = table.checked_add(places.checked_mul(WORD)?)?;
-        let is_whole = read(image, trailer, 2)? == MAGIC && places.is_power_of_two();
-        (is_whole && end == trailer).then_some(Self {
+        let there = read(image, trailer, 2)?;
+        let (mut columns, mut column) = ([0; COLUMNS], end);
+        for (at, bit) in columns.iter_mut().zip(COLUMN_BITS) {
+            if there & bit != 0 {
+                *at = column;
+                column = column.checked_add(places.checked_mul(CELL)?)?;
+            }
+        }
+        let is_whole = read(image, trailer, 3)? == MAGIC && places.is_power_of_two();
+        (is_whole && column == trailer).then_some(Self {
             file,
             table,
             end,
             places,
+            columns,
+            fields: Some(Fields::unpacked(there)),
         })
     }
 
-    /// What the summary says about the record at an offset; `None` when it says nothing.
+    /// The fields that records of the file have; `None` when it has no summary.
+    pub fn fields(&self) -> Option<Fields> {
+        self.fields
+    }
+
+    /// What the summary says about the record at an offset; `None` when it says nothing. Only those who ask `widely` are
+    /// told what stands in columns ([`Fields::is_wide`]).
     #[inline]
-    pub fn facts(&self, image: &[u8], offset: u32) -> Option<Facts> {
+    pub fn facts(&self, image: &[u8], offset: u32, widely: bool) -> Option<Facts> {
         let words: &[[u8; WORD]] =
             bytemuck::try_cast_slice(image.get(self.table..self.end)?).ok()?;
         for at in probes(offset, self.places) {
             let word = u64::from_ne_bytes(*words.get(at)?);
             if word as u32 == offset && word & USED != 0 {
-                return Some(facts(word));
+                let mut facts = facts(word);
+                if widely {
+                    widen(
+                        &mut facts,
+                        self.columns.map(|column| cell(image, column, at)),
+                    );
+                }
+                return Some(facts);
             }
             if word == 0 {
                 return None;
@@ -134,6 +232,17 @@ impl Image {
         }
         None
     }
+}
+
+/// What a column has in a place.
+fn cell(image: &[u8], column: usize, place: usize) -> u32 {
+    let at = place
+        .checked_mul(CELL)
+        .and_then(|at| at.checked_add(column));
+    let bytes = at
+        .filter(|_| column != 0)
+        .and_then(|at| image.get(at..)?.first_chunk());
+    bytes.map_or(0, |bytes| u32::from_ne_bytes(*bytes))
 }
 
 /// The n-th word behind `from`.
@@ -160,7 +269,7 @@ fn padding(file: usize) -> usize {
     file.wrapping_neg() % WORD
 }
 
-fn word(offset: u32, facts: Facts) -> u64 {
+fn word(offset: u32, facts: &Facts) -> u64 {
     let eu = match facts.eu {
         Eu::Unknown => 0,
         Eu::Yes => 1,
@@ -170,6 +279,7 @@ fn word(offset: u32, facts: Facts) -> u64 {
         | facts.country.map_or(0, Code::packed) << COUNTRY
         | facts.continent.map_or(0, Code::packed) << CONTINENT
         | eu << EU
+        | facts.anonymous.packed() << ANONYMOUS
 }
 
 #[inline]
@@ -182,6 +292,33 @@ fn facts(word: u64) -> Facts {
             2 => Eu::No,
             _ => Eu::Unknown,
         },
+        anonymous: Anonymous::unpacked(word >> ANONYMOUS),
         found: true,
+        ..Facts::UNKNOWN
     }
+}
+
+/// What the columns have of a record. A subdivision is stored without its country, which is that of the record: above
+/// the country of registration, or alone.
+fn cells(facts: &Facts) -> [u32; COLUMNS] {
+    let registered = facts.registered_country.map_or(0, Code::packed) as u32;
+    let [first, second] = facts
+        .subdivisions
+        .map(|part| part.map_or(0, Subdivision::packed) & !LETTERS);
+    [facts.city, facts.asn, first | registered, second]
+}
+
+/// The bits of a country.
+const LETTERS: u32 = 0x3ff;
+
+fn widen(facts: &mut Facts, cells: [u32; COLUMNS]) {
+    let [city, asn, first, second] = cells;
+    (facts.city, facts.asn) = (city, asn);
+    facts.registered_country = Code::unpacked(u64::from(first & LETTERS));
+    let country = facts.country.map_or(0, Code::packed) as u32;
+    let part = |part: u32| match part & !LETTERS {
+        0 => None,
+        part => Subdivision::unpacked(part | country),
+    };
+    facts.subdivisions = [part(first), part(second)];
 }

@@ -197,8 +197,11 @@ impl<'a> Stage<'a> {
             let bytes = bytes.map_err(|e| format!("{from}: {e}"))?;
             setup = setup.file(&format!("conf/certs/{name}"), &bytes)?;
         }
-        let database = fs::read(env.base.join("t/data/geo.mmdb")).map_err(|e| e.to_string())?;
-        setup = setup.file("conf/country.mmdb", &database)?;
+        for (name, from) in [("country", "geo"), ("asn", "asn"), ("shapes", "shapes")] {
+            let database = env.base.join(format!("t/data/{from}.mmdb"));
+            let database = fs::read(database).map_err(|e| e.to_string())?;
+            setup = setup.file(&format!("conf/{name}.mmdb"), &database)?;
+        }
         for (from, to, ending) in [
             ("nginx-conf", "conf", "json"),
             ("nginx-conf", "html", "html"),

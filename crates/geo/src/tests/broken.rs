@@ -58,7 +58,7 @@ fn ask(bytes: &[u8]) -> bool {
         summary.add(&database, offset);
         let mut image = bytes.to_vec();
         summary.append_to(&mut image, bytes.len(), usize::MAX);
-        let said = Image::of(&image).facts(&image, offset);
+        let said = Image::of(&image).facts(&image, offset, true);
         assert_eq!(said, Some(database.facts(offset)));
         let _ = database.record(offset);
         for path in &paths {
@@ -178,6 +178,11 @@ fn slices_find_what_the_whole_check_finds() {
 /// A data section behind a tree of one node whose both sides lead to its start.
 pub(super) fn crafted(data: &[u8]) -> Vec<u8> {
     crafted_tree(&[[1 + 16, 1 + 16]], data)
+}
+
+/// The same, leading to a record inside it.
+pub(super) fn crafted_at(record: u32, data: &[u8]) -> Vec<u8> {
+    crafted_tree(&[[1 + 16 + record; 2]], data)
 }
 
 fn crafted_tree(nodes: &[[u32; 2]], data: &[u8]) -> Vec<u8> {

@@ -2,7 +2,9 @@
 
 mod broken;
 mod database;
+mod fields;
 mod files;
+mod lists;
 mod make;
 mod rules;
 mod summary;

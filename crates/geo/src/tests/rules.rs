@@ -34,6 +34,7 @@ fn from(country: &str, continent: &str, eu: Eu) -> Facts {
         continent: code(continent),
         eu,
         found: true,
+        ..Facts::UNKNOWN
     }
 }
 
@@ -207,12 +208,13 @@ fn a_list_says_what_it_needs() {
 
 #[test]
 fn mistakes_are_named() {
-    let fields = "it must be \"country\", \"continent\", \"eu\", \"unknown\" or \"address\"";
+    let fields = "it must be \"country\", \"registered_country\", \"continent\", \"subdivision\", \"city\", \"asn\", \"eu\", \
+                  \"anonymous\", \"unknown\" or \"address\"";
     let country = "it must be two letters, ISO 3166-1 alpha-2";
     let continent = "it must be AF, AN, AS, EU, NA, OC or SA";
     let network = "it must be an address or a network in CIDR notation";
     for (rule, what, hint) in [
-        ("asn=64496", "unknown field \"asn\"", fields),
+        ("org=Example", "unknown field \"org\"", fields),
         ("Country=RU", "unknown field \"Country\"", fields),
         ("RU", "invalid parameter \"RU\"", ""),
         ("all country=RU", "invalid parameter \"all\"", ""),
@@ -436,7 +438,7 @@ fn rules_of_a_policy_have_their_own_names() {
     let mut push = |action, words: &[&str]| list.push(action, words, PLACE, &mut no_file);
     assert_eq!(
         push(Action::Allow, &["planet=mars"]).unwrap_err(),
-        "unknown field \"planet\" in \"allow\" directive, it must be \"country\", \"continent\", \"eu\", \"unknown\" or \"address\""
+        "unknown field \"planet\" in \"allow\" directive, it must be \"country\", \"registered_country\", \"continent\", \"subdivision\", \"city\", \"asn\", \"eu\", \"anonymous\", \"unknown\" or \"address\""
     );
     assert_eq!(push(Action::Allow, &["eu=yes"]), Ok(vec![]));
     let (rule, text) = list.refuses_nobody().unwrap();

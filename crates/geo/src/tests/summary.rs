@@ -29,7 +29,10 @@ fn countries(count: u32) -> Vec<u8> {
             let record = json!({
                 "country": {"iso_code": format!("{}{}", letter(n / 26), letter(n)), "is_in_european_union": n % 3 == 0},
                 "continent": {"code": continents[n as usize % 3]},
-                "city": n,
+                "registered_country": {"iso_code": if n % 5 == 0 { "FR" } else { "?" }},
+                "subdivisions": [{"iso_code": format!("{}", n % 1000)}, {"iso_code": if n % 2 == 0 { "A9Z" } else { "" }}],
+                "city": {"geoname_id": 7 * n},
+                "traits": {"autonomous_system_number": 1 + n, "is_tor_exit_node": n % 7 == 0},
             });
             (format!("{}.{}.{}.0/24", 1 + n / 65536, n / 256 % 256, n % 256), record)
         })
@@ -51,17 +54,23 @@ fn every_record_is_in_it() {
         let image = image(&bytes);
         let parts = Image::of(&image);
         assert_eq!(parts.file, bytes.len());
+        assert_eq!(parts.fields(), Some(database.fields()));
         for n in 0..count {
             let at = format!("{}.{}.{}.7", 1 + n / 65536, n / 256 % 256, n % 256);
             let Lookup::Found(offset) = database.lookup(address(&at)) else {
                 panic!("{at}")
             };
             assert_eq!(
-                parts.facts(&image, offset),
+                parts.facts(&image, offset, true),
                 Some(database.facts(offset)),
                 "{at}"
             );
-            assert_eq!(parts.facts(&image, offset + 1), None, "{at}");
+            assert_eq!(parts.facts(&image, offset + 1, true), None, "{at}");
+            let narrow = parts.facts(&image, offset, false).unwrap();
+            assert_eq!(
+                (narrow.country, narrow.asn),
+                (database.facts(offset).country, 0)
+            );
         }
     }
 }
@@ -79,7 +88,7 @@ fn what_has_no_place_is_left_out() {
     let mut image = bytes.clone();
     summary.append_to(&mut image, bytes.len(), usize::MAX);
     let parts = Image::of(&image);
-    let said = |offset: &u32| parts.facts(&image, *offset);
+    let said = |offset: &u32| parts.facts(&image, *offset, true);
     let known: Vec<Facts> = verification.records().iter().filter_map(said).collect();
     assert_eq!(known.len(), 4);
 }
@@ -88,10 +97,13 @@ fn what_has_no_place_is_left_out() {
 fn a_file_without_a_summary_is_all_file() {
     let bytes = countries(3);
     let parts = Image::of(&bytes);
-    assert_eq!((parts.file, parts.facts(&bytes, 0)), (bytes.len(), None));
+    assert_eq!(
+        (parts.file, parts.facts(&bytes, 0, true)),
+        (bytes.len(), None)
+    );
     // Whatever of its trailer is another.
     let image = image(&bytes);
-    for at in image.len() - 24..image.len() {
+    for at in image.len() - 32..image.len() {
         let mut damaged = image.clone();
         damaged[at] ^= 1;
         let file = Image::of(&damaged).file;
@@ -119,6 +131,6 @@ proptest! {
         }
         let parts = Image::of(&image);
         prop_assert!(parts.file <= image.len());
-        let _ = parts.facts(&image, offset);
+        let _ = parts.facts(&image, offset, true);
     }
 }

@@ -12,6 +12,7 @@ use crate::world::{Level, World};
 use gatehouse_geo::Fields;
 use gatehouse_nginx::ffi::process;
 use gatehouse_nginx::shm::slots::{Outcome as Published, Slots};
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -36,8 +37,8 @@ pub struct DatabaseFile {
     pub reload_ms: u64,
     /// The age that is warned about, seconds; 0 for none.
     pub max_age_s: u64,
-    /// Fields that rules may rely on: every later database must have them.
-    pub fields: Option<Fields>,
+    /// Fields that rules rely on, once all of them are read: every later database must have them.
+    pub fields: Rc<Cell<Fields>>,
     /// What the master read, as long as it is not in the zone.
     pub pending: Rc<Pending>,
 }
@@ -146,7 +147,11 @@ impl DatabaseFeeder {
         if let Some(built) = self.database.build_epoch() {
             self.warn_of_age(built);
         }
-        match self.watch.poll_file(self.world.as_ref(), &self.file.path) {
+        let found = self.watch.poll_file(self.world.as_ref(), &self.file.path);
+        if let (false, Some(slots)) = (matches!(found, Found::NotDue), self.database.slots()) {
+            slots.check();
+        }
+        match found {
             Found::NotDue | Found::Same => {}
             Found::Changed(_, stamp) if self.is_in_use(&stamp) => self.in_use(),
             Found::Changed(file, stamp) => {
@@ -174,7 +179,7 @@ impl DatabaseFeeder {
     fn go_on(&mut self, turn: &Turn<'_>) -> Next {
         while let Some(mut work) = self.work.take() {
             let terms = Terms {
-                fields: self.file.fields,
+                fields: self.file.fields.get(),
                 replaces: self.file.pending.replaces(),
             };
             let (database, world) = (self.database.as_ref(), self.world.as_ref());

@@ -3,7 +3,7 @@
 use crate::stamp::Stamp;
 use crate::watch::Watch;
 use crate::world::{OpenFile, World};
-use gatehouse_geo::{Database, Image, Shape, Summary, Verification};
+use gatehouse_geo::{Database, Fields, Image, Shape, Summary, Verification};
 use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
@@ -31,6 +31,13 @@ impl Loaded {
     #[must_use]
     pub fn database(&self) -> Database<&[u8]> {
         Database::with_shape(&self.image, Rc::clone(&self.shape))
+    }
+
+    /// The fields that its records have: all of them are known where there is a summary.
+    #[must_use]
+    pub fn fields(&self) -> Fields {
+        let known = Image::of(&self.image).fields().unwrap_or_default();
+        known.or(self.database().fields())
     }
 
     /// Bytes of the file alone.
@@ -170,6 +177,12 @@ impl Checking {
     /// The database.
     pub(crate) fn database(&self) -> Database<&[u8]> {
         Database::with_shape(&self.bytes, Rc::clone(&self.shape))
+    }
+
+    /// The fields that its records have, once all of them have been looked at.
+    pub(crate) fn fields(&self) -> Fields {
+        let known = self.summary.as_ref().map(Summary::fields);
+        known.unwrap_or_default().or(self.database().fields())
     }
 
     /// Goes on; whether all of it is good, and its summary is made.

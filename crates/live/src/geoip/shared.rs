@@ -38,11 +38,28 @@ impl SharedDatabase {
         self.with(|database, _| Some(database.build_epoch()))
     }
 
-    /// What is known about an address.
-    pub fn facts(&self, address: IpAddr) -> Facts {
+    /// Hands what the database in use calls itself (`database_type` of its metadata) to `read`.
+    pub fn database_type<T>(&self, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.with(|database, _| read(database.database_type()))
+    }
+
+    /// When its file was last looked at, seconds since 1970.
+    pub fn last_check(&self) -> Option<u64> {
+        Some(self.slots()?.checked()).filter(|at| *at > 0)
+    }
+
+    /// When the database in use was taken into use, seconds since 1970.
+    pub fn last_change(&self) -> Option<u64> {
+        Some(self.slots()?.changed()).filter(|at| *at > 0)
+    }
+
+    /// What is known about an address; what only some rules ask for ([`gatehouse_geo::Fields::is_wide`]) for those who ask
+    /// `widely`.
+    pub fn facts(&self, address: IpAddr, widely: bool) -> Facts {
         self.with(|database, view| match database.lookup(address) {
             Lookup::Found(offset) => {
-                let summarized = view.image.facts(database.source().as_ref(), offset);
+                let image = database.source().as_ref();
+                let summarized = view.image.facts(image, offset, widely);
                 Some(summarized.unwrap_or_else(|| database.facts(offset)))
             }
             Lookup::NotFound | Lookup::Broken => None,
@@ -81,7 +98,12 @@ impl SharedDatabase {
                     *view = None;
                     let bytes = published.as_ref();
                     let image = Image::of(bytes);
-                    let shape = Database::open(bytes.get(..image.file)?).ok()?.shape();
+                    let file = bytes.get(..image.file)?;
+                    let opened = match image.fields() {
+                        Some(fields) => Database::open_known(file, fields),
+                        None => Database::open(file),
+                    };
+                    let shape = opened.ok()?.shape();
                     *view = Some(View {
                         shape: Rc::clone(&shape),
                         image,

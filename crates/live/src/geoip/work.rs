@@ -49,7 +49,7 @@ enum Bytes {
 /// What a replacement must agree with.
 pub(super) struct Terms {
     /// The fields that it must have.
-    pub(super) fields: Option<Fields>,
+    pub(super) fields: Fields,
     /// The generation that the master's database replaces.
     pub(super) replaces: u64,
 }
@@ -219,7 +219,7 @@ impl Work {
         }
     }
 
-    fn check(&mut self, database: &SharedDatabase, needed: Option<Fields>) -> Outcome {
+    fn check(&mut self, database: &SharedDatabase, needed: Fields) -> Outcome {
         let Stage::Checking(checking) = &mut self.stage else {
             return Outcome::Over;
         };
@@ -330,12 +330,9 @@ impl Bytes {
 }
 
 /// Rules that were accepted with the database in use must have their fields in the next one.
-fn agrees(checking: &Checking, needed: Option<Fields>) -> Result<(), String> {
-    let Some(needed) = needed else {
-        return Ok(());
-    };
-    let database = checking.database();
-    let lost = |field: &Field| needed.contains(*field) && !database.has_field(*field);
+fn agrees(checking: &Checking, needed: Fields) -> Result<(), String> {
+    let has = checking.fields();
+    let lost = |field: &Field| needed.contains(*field) && !has.contains(*field);
     match Field::ALL.into_iter().find(lost) {
         Some(field) => Err(format!(
             "has no field \"{}\", the one in use has",

@@ -1,12 +1,14 @@
 //! Two slots of bytes in a zone: a new file is put beside the old one and published at once.
 
+use crate::ffi::process;
 use crate::shm::{Locked, Zone};
 use crate::sys;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Words before the slots: generation, length of slot 0, length of slot 1, stamp, ticket, when it was published, lease.
-const HEAD: usize = 7;
+/// Words before the slots: generation, length of slot 0, length of slot 1, stamp, ticket, when it was published by the
+/// clock of the event loop and by that of the wall, when the source was last looked at, lease.
+const HEAD: usize = 9;
 
 /// The two slots of a zone. The generation counts what was published; its lowest bit says which
 /// slot is current, 0 means none yet.
@@ -19,6 +21,10 @@ pub struct Slots<'z> {
     ticket: &'z AtomicU64,
     /// When the current generation was published, by the clock all processes share (milliseconds).
     since: &'z AtomicU64,
+    /// The same, seconds since 1970.
+    changed: &'z AtomicU64,
+    /// When the file behind the bytes was last looked at, seconds since 1970.
+    checked: &'z AtomicU64,
     lease: &'z AtomicU64,
     bodies: [&'z [AtomicU64]; 2],
     zone: &'z Zone,
@@ -102,7 +108,18 @@ impl<'z> Slots<'z> {
     fn new(zone: &'z Zone) -> Option<Self> {
         let words = zone.words()?;
         let (head, body) = words.split_at_checked(HEAD)?;
-        let [generation, first, second, stamp, ticket, since, lease] = head else {
+        let [
+            generation,
+            first,
+            second,
+            stamp,
+            ticket,
+            since,
+            changed,
+            checked,
+            lease,
+        ] = head
+        else {
             return None;
         };
         let (left, right) = body.split_at_checked(body.len() / 2)?;
@@ -112,6 +129,8 @@ impl<'z> Slots<'z> {
             stamp,
             ticket,
             since,
+            changed,
+            checked,
             lease,
             bodies: [left, right],
             zone,
@@ -136,6 +155,21 @@ impl<'z> Slots<'z> {
     /// Sets that word: the same bytes came from another file.
     pub fn set_stamp(&self, _lock: &Locked<'_>, stamp: u64) {
         self.stamp.store(stamp, Ordering::Relaxed);
+    }
+
+    /// When the published bytes were published, seconds since 1970; 0 before any were.
+    pub fn changed(&self) -> u64 {
+        self.changed.load(Ordering::Relaxed)
+    }
+
+    /// When what the bytes come from was last looked at, seconds since 1970: at the latest when they were published.
+    pub fn checked(&self) -> u64 {
+        self.checked.load(Ordering::Relaxed)
+    }
+
+    /// What the bytes come from has been looked at now.
+    pub fn check(&self) {
+        self.checked.store(now(), Ordering::Relaxed);
     }
 
     /// A word for the election of the process that replaces the bytes; 0 in a new zone.
@@ -209,6 +243,8 @@ impl<'z> Slots<'z> {
         length.store(draft.len as u64, Ordering::Relaxed);
         self.stamp.store(stamp, Ordering::Relaxed);
         self.since.store(now_ms, Ordering::Relaxed);
+        self.changed.store(now(), Ordering::Relaxed);
+        self.check();
         self.generation.store(next, Ordering::Release);
         true
     }
@@ -244,6 +280,11 @@ impl<'z> Slots<'z> {
             (right, second)
         }
     }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    u64::try_from(process::now()).unwrap_or(0)
 }
 
 impl Zone {
