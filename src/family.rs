@@ -2,6 +2,7 @@
 //!
 //! A family is a folder here, a row of [`crate::FAMILIES`], and its fields in [`crate::module`].
 
+use crate::ending::Ending;
 use crate::judge::FindJudge;
 use crate::metric::{Many, Metric};
 use crate::module::{Gatehouse, Loc, Main};
@@ -38,6 +39,8 @@ pub(crate) struct Family {
     pub complete: fn(&mut Conf<'_, Gatehouse>) -> Result<(), Error>,
     /// Makes the location that is being read refuse requests without a token of the profile of this name.
     pub judge: Option<FindJudge>,
+    /// Why it may have to end upgraded connections.
+    pub ending: Option<&'static Ending>,
     /// Adds the handlers that the configuration needs. In each phase the one added last runs first.
     pub install: fn(&mut Installer<'_, Gatehouse>) -> Result<(), Error>,
     /// Whether it has all that it serves requests with; the error says what is missing.
@@ -60,6 +63,7 @@ impl Family {
         merge: |_, _, _| Ok(()),
         complete: |_| Ok(()),
         judge: None,
+        ending: None,
         install: |_| Ok(()),
         ready: |_| Ok(()),
         start_worker: |_| (),

@@ -3,6 +3,7 @@
 mod cache;
 mod choice;
 mod digest;
+mod ending;
 mod family;
 mod geoip;
 #[cfg(feature = "hooks")]
@@ -23,6 +24,7 @@ mod status;
 mod token;
 #[cfg(feature = "hooks")]
 mod turns;
+mod upgraded;
 mod upstream;
 mod version;
 mod words;
@@ -47,6 +49,7 @@ const FAMILIES: &[Family] = &[
     geoip::FAMILY,
     journey::FAMILY,
     upstream::FAMILY,
+    upgraded::FAMILY,
     status::FAMILY,
     #[cfg(feature = "hooks")]
     hooks::tasks::FAMILY,

@@ -1,5 +1,6 @@
 //! The module and what nginx keeps for it: a field for each family, at each level and for each request.
 
+use crate::ending::Passing;
 use crate::family::Family;
 #[cfg(feature = "hooks")]
 use crate::hooks;
@@ -69,6 +70,8 @@ pub struct Local<'r> {
     pub(crate) through_server: Cell<bool>,
     /// The request was refused in the location where it is now.
     pub(crate) refused_here: Cell<bool>,
+    /// Its connection was upgraded and may have to end.
+    pub(crate) passing: Cell<Option<&'r Passing>>,
     pub(crate) upstream: upstream::Local<'r>,
 }
 

@@ -69,3 +69,26 @@ token_profile p { format open; limit uses=1 zone=32k; }
 --- must_die
 --- error_log
 token_profile "p" has a "limit", format "open" takes none
+
+=== TEST 3: close_websocket
+--- http_config
+token_profile p { format scalesimple; key file=key; CASE }
+--- user_files
+>>> ../conf/key
+key-one
+--- conf_cases
+# on
+close_websocket on;
+=> ok
+# off
+close_websocket off;
+=> ok
+# anything else
+close_websocket yes;
+=> invalid value "yes" in "close_websocket" directive, it must be "on" or "off"
+# nothing
+close_websocket;
+=> invalid number of arguments in "close_websocket" directive
+# twice
+close_websocket on; close_websocket on;
+=> "close_websocket" directive is duplicate

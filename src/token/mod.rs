@@ -5,6 +5,7 @@ mod check;
 mod claim;
 mod conf;
 mod counters;
+mod expiry;
 mod follow;
 mod limit;
 mod limited;
@@ -50,6 +51,7 @@ pub(crate) const FAMILY: Family = Family {
     },
     complete,
     judge: Some(check::required),
+    ending: Some(&expiry::ENDING),
     install,
     ..Family::NONE
 };

@@ -4,11 +4,10 @@ use super::conf::Lookup;
 use super::memo::{CachePart, Drained, Found, Remembered};
 use super::session::Session;
 use super::table::UpstreamTable;
-use crate::{Gatehouse, Srv};
+use crate::{Gatehouse, Srv, ending};
 use gatehouse_live::table::{tell, url_of};
 use gatehouse_nginx::http::cache::CacheUse;
 use gatehouse_nginx::http::piece::{Piece, words_of};
-use gatehouse_nginx::http::upgraded;
 use gatehouse_nginx::http::upstream::{
     self, Address as Socket, Balancer, Chosen, Init, NAME_MAX, Slot, Tried,
 };
@@ -74,7 +73,7 @@ pub(super) fn find_in<'r: 'w, 'w>(
 const KEPT_WORDS: usize = words_of::<Remembered<'_>>().saturating_add(upstream::words::<Routed>());
 
 /// What it keeps besides where `drain_timeout` may have to end its connection.
-const UPGRADED_WORDS: usize = words_of::<Drained<'_>>().saturating_add(upgraded::WORDS);
+const UPGRADED_WORDS: usize = words_of::<Drained<'_>>().saturating_add(ending::WORDS);
 
 /// The request's lookup on its way to its upstream, done by whoever needs it first.
 pub(super) fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Remembered<'r>> {

@@ -1,79 +1,25 @@
 //! `drain_timeout`: the end of WebSockets, and of other upgraded connections, whose backend serves their host no more.
 
-use super::conf::Main;
 use super::memo::{Drained, last};
 use crate::Gatehouse;
-use gatehouse_base::frames::{Frames, GOING_AWAY, GOING_AWAY_MASKED};
-use gatehouse_nginx::event::timer::{self, Slot, Tick};
+use crate::ending::{Ending, Goodbye, Noted};
 use gatehouse_nginx::ffi::process;
-use gatehouse_nginx::http::chain::NextFilter;
-use gatehouse_nginx::http::phase::HeaderFilter;
-use gatehouse_nginx::http::upgraded::{self, Follow, To};
 use gatehouse_nginx::{Level, Request};
 use gatehouse_table::route::{HOST_MAX, normalize};
 use gatehouse_table::table::{BackendView, MAX_RECORD_WORDS, PeerId, RouteView, Table};
 use std::cell::Cell;
 
-/// How often each connection is looked at.
-const PAUSE_MS: u64 = 500;
-/// So many are looked at in one turn of the loop.
-const AT_ONCE: usize = 512;
+/// Ends connections some time after their backend is drained or removed.
+pub(super) const ENDING: Ending = Ending {
+    in_use: |main| main.upstream.has_drain_timeout(),
+    note,
+    is_over: |r| {
+        let is_over = is_over(r).unwrap_or(false);
+        is_over.then_some(Goodbye::GoingAway)
+    },
+};
 
-impl Drained<'_> {
-    fn frames(&self, to: To) -> &Cell<Frames> {
-        match to {
-            To::Client => &self.to_client,
-            To::Backend => &self.to_backend,
-        }
-    }
-}
-
-impl Follow for Drained<'_> {
-    fn passed(&self, to: To, bytes: &[u8]) {
-        if self.is_websocket {
-            let mut frames = self.frames(to).get();
-            frames.pass(bytes);
-            self.frames(to).set(frames);
-        }
-    }
-
-    fn farewell(&self, to: To) -> Option<&'static [u8]> {
-        let frames = self.frames(to).get();
-        match to {
-            _ if !self.is_websocket => Some(b""),
-            _ if !frames.are_whole() => None,
-            _ if frames.are_closed() => Some(b""),
-            To::Client => Some(&GOING_AWAY),
-            To::Backend => Some(&GOING_AWAY_MASKED),
-        }
-    }
-
-    fn rest(&self, to: To, bytes: &[u8]) -> usize {
-        match self.is_websocket {
-            true => self.frames(to).get().rest(bytes),
-            false => 0,
-        }
-    }
-}
-
-/// Notes connections that are upgraded.
-pub(super) struct Noting;
-
-impl HeaderFilter for Noting {
-    fn next() -> &'static NextFilter {
-        static NEXT: NextFilter = NextFilter::new();
-        &NEXT
-    }
-
-    fn run(r: Request<'_>) {
-        if r.status() == 101 {
-            // Without memory it is not ended, as without a timeout.
-            let _ = note(r);
-        }
-    }
-}
-
-fn note(r: Request<'_>) -> Option<()> {
+fn note(r: Request<'_>) -> Option<Noted<'_>> {
     let known = last(r)?;
     let table = known.table;
     table.drain_timeout_ms()?;
@@ -87,54 +33,16 @@ fn note(r: Request<'_>) -> Option<()> {
         same if same == key => same,
         _ => r.concat(&[key])?,
     };
-    let is_websocket = r
-        .header(b"upgrade")
-        .is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
     let drained = Drained {
         known,
         key,
         seen: Cell::default(),
         since_ms: Cell::default(),
-        to_client: Cell::default(),
-        to_backend: Cell::default(),
         backend: backend.try_into().ok()?,
-        is_websocket,
     };
     let drained = &*r.place_in(known.piece, drained)?;
-    let local = &r.local::<Gatehouse>()?.upstream;
-    local.drained.set(Some(drained));
-    upgraded::watch(r, known.piece, drained)
-}
-
-/// Begins to look, in this worker.
-pub(super) fn start(main: &Main) {
-    if main.has_drain_timeout() {
-        timer::start::<Ending>(PAUSE_MS);
-    }
-}
-
-/// Ends those whose time is over.
-struct Ending;
-
-impl Tick for Ending {
-    type Module = Gatehouse;
-    const NAME: &'static str = "ending drained connections";
-
-    fn slot() -> &'static Slot {
-        static SLOT: Slot = Slot::new();
-        &SLOT
-    }
-
-    fn tick() -> Option<u64> {
-        let count = upgraded::look(AT_ONCE, |r| is_over(r).unwrap_or(false));
-        let turns = count.div_ceil(AT_ONCE).max(1) as u64;
-        Some(PAUSE_MS.checked_div(turns).unwrap_or(PAUSE_MS).max(1))
-    }
-
-    /// A worker that shuts down has nothing but these.
-    fn leave() -> Option<u64> {
-        Self::tick()
-    }
+    r.local::<Gatehouse>()?.upstream.drained.set(Some(drained));
+    Some(Noted { piece: known.piece })
 }
 
 /// Whether the request's connection is to end now.

@@ -4,7 +4,6 @@ use super::conf::Lookup;
 use super::session::Session;
 use super::table::UpstreamTable;
 use crate::Gatehouse;
-use gatehouse_base::frames::Frames;
 use gatehouse_nginx::Request;
 use gatehouse_nginx::http::piece::Piece;
 use gatehouse_table::table::{LookupKind, RouteView};
@@ -61,13 +60,8 @@ pub(super) struct Drained<'r> {
     pub(super) seen: Cell<u64>,
     /// Since when the backend serves the host no more; 0 as long as it does.
     pub(super) since_ms: Cell<u64>,
-    /// What passes to the client and to the backend.
-    pub(super) to_client: Cell<Frames>,
-    pub(super) to_backend: Cell<Frames>,
     /// Its backend's place in the route that it was looked up with.
     pub(super) backend: u16,
-    /// Only of a WebSocket it is known what may be said.
-    pub(super) is_websocket: bool,
 }
 
 /// A route that variables were read from; all that a request reads there is of one version of the route.

@@ -62,15 +62,12 @@ pub(crate) const FAMILY: Family = Family {
         if installer.main().upstream.has_sessions() {
             installer.header_filter::<sticky::Telling>();
         }
-        if installer.main().upstream.has_drain_timeout() {
-            installer.header_filter::<draining::Noting>();
-        }
         Ok(())
     },
     start_worker: |main| {
         kept::start(&main.upstream);
-        draining::start(&main.upstream);
     },
+    ending: Some(&draining::ENDING),
     ready: counters::ready,
     ..Family::NONE
 };

@@ -109,6 +109,12 @@ pub const GOING_AWAY: [u8; 4] = [0x88, 2, 0x03, 0xe9];
 /// this frame nobody has, so it is zeros.
 pub const GOING_AWAY_MASKED: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
 
+/// A close frame from a server: 1008, against its rules, with the reason that clients are shown.
+pub const EXPIRED: [u8; 17] = *b"\x88\x0f\x03\xf0token expired";
+
+/// The same from a client, masked with zeros.
+pub const EXPIRED_MASKED: [u8; 21] = *b"\x88\x8f\0\0\0\0\x03\xf0token expired";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,7 +154,12 @@ mod tests {
 
     #[test]
     fn what_is_said_at_the_end_is_a_whole_frame() {
-        for bytes in [&GOING_AWAY[..], &GOING_AWAY_MASKED] {
+        for bytes in [
+            &GOING_AWAY[..],
+            &GOING_AWAY_MASKED,
+            &EXPIRED,
+            &EXPIRED_MASKED,
+        ] {
             let mut frames = Frames::default();
             frames.pass(bytes);
             assert!(frames.are_whole() && frames.are_closed());

@@ -187,6 +187,7 @@ impl ProfileBuilder {
             expiry_carrier: roles.position(|role| role == Carrier::EXPIRY),
             terms,
             limit: settings.limit,
+            close_websocket: settings.close_websocket,
         })
     }
 

@@ -92,6 +92,7 @@ pub struct Profile {
     pub(crate) expiry_carrier: Option<usize>,
     pub(crate) terms: Terms,
     pub(crate) limit: Option<Limit>,
+    pub(crate) close_websocket: bool,
 }
 
 impl std::fmt::Debug for Profile {

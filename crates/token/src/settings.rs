@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     pub(crate) bind_ip: Option<AddressBinding>,
     pub(crate) require_exp: Option<bool>,
     pub(crate) limit: Option<Limit>,
+    pub(crate) close_websocket: bool,
     pub(crate) options: Options,
 }
 

@@ -13,6 +13,11 @@ impl Profile {
         self.limit.as_ref()
     }
 
+    /// Whether an upgraded connection ends when its token expires.
+    pub fn closes_websockets(&self) -> bool {
+        self.close_websocket
+    }
+
     /// What tells the token in this location, an authentic one, from all others of a profile of this name, however it is
     /// spelled and wherever it stands. `None` when memory is short.
     pub fn identity(

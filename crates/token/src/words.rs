@@ -259,6 +259,7 @@ pub static WORDS: &[Word] = &[
         },
     },
     valid::LIMIT,
+    valid::CLOSE_WEBSOCKET,
 ];
 
 fn seconds(name: &str, word: &str, host: &dyn Host) -> Result<i64, Error> {

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use nginx_prove::env::Env;
 use nginx_prove::server::{Server, Setup};
 
-use crate::drained::{GOING_AWAY, LONG, client, conf, route, speaker, speaker_at};
+use crate::drained::{GOING_AWAY, conf, route};
+use crate::upgraded::{LONG, client, speaker, speaker_at};
 
 /// WebSockets that are opened one after another.
 const SEVERAL: usize = 7;

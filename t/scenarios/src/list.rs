@@ -9,8 +9,9 @@ use crate::{
     fuzz, geoip, hipache, interop, interop_jwt, kept, metrics, metrics_backends, names, names_kept,
     pages, panic, prometheus, redis, redis_register, redis_scale, redis_ways, redis_write,
     refusals, register, reload, reload_everything, reload_single, reload_stock, rollback, satisfy,
-    signals, status_page, tenants, token_keys, token_limit, token_paths, unload, upgrade, upstream,
-    upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
+    signals, status_page, tenants, token_keys, token_limit, token_paths, token_websocket, unload,
+    upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
+    upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -19,6 +20,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("satisfy", satisfy::run).beside_others(),
     Scenario::new("worker_kill", worker_kill::run).beside_others(),
     Scenario::new("token_limit", token_limit::run).beside_others(),
+    Scenario::new("websocket_expires", token_websocket::expires).beside_others(),
+    Scenario::new("websocket_token_stays", token_websocket::stays).beside_others(),
+    Scenario::new("websocket_token_reloaded", token_websocket::reloaded).beside_others(),
+    Scenario::new("websocket_token_drained", token_websocket::drained).beside_others(),
     Scenario::new("interop_akamai", interop::akamai)
         .beside_others()
         .needs(&["file build/python/akamai"]),

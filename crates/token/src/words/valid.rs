@@ -5,7 +5,7 @@ use gatehouse_base::words;
 use crate::error::Error;
 use crate::limit::{Limit, MOST_ADDRESSES, MOST_USES};
 use crate::settings::Settings;
-use crate::word::{Arity, Host, Word};
+use crate::word::{Arity, Host, Word, first, on_off};
 
 /// `limit [uses=N] [addresses=N] zone=size`
 pub(super) const LIMIT: Word = Word {
@@ -15,6 +15,19 @@ pub(super) const LIMIT: Word = Word {
     syntax: || "[uses=N] [addresses=N] zone=size".to_owned(),
     text: include_str!("limit.md"),
     parse: limit,
+};
+
+/// `close_websocket on|off`
+pub(super) const CLOSE_WEBSOCKET: Word = Word {
+    name: "close_websocket",
+    args: Arity::One,
+    repeated: false,
+    syntax: || "on | off".to_owned(),
+    text: include_str!("close_websocket.md"),
+    parse: |settings, words, _| {
+        settings.close_websocket = on_off("close_websocket", first(words))?;
+        Ok(())
+    },
 };
 
 fn limit(settings: &mut Settings, words: &[&str], host: &dyn Host) -> Result<(), Error> {
