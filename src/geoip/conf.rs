@@ -3,6 +3,7 @@
 use super::database::Db;
 use crate::choice::{Choice, NameUse, Names};
 use gatehouse_geo::{Field, Path, RuleList};
+use gatehouse_live::geoip::Listed;
 use gatehouse_nginx::{ConfLine, Counters, Expression, Level};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -15,6 +16,8 @@ pub(crate) struct Main {
     pub(super) needs: Vec<Need>,
     pub(super) has_rules: bool,
     pub(super) policies: Policies,
+    /// The files that rules name, for the workers to follow.
+    pub(super) listed: Vec<Listed>,
     /// The lists of rules in force somewhere, by their address, and whether `satisfy any` or a policy is in force
     /// at one of the places: there a rule that allows has its use.
     pub(super) lists: HashMap<*const RuleList, (Rc<RuleList>, bool)>,

@@ -218,6 +218,7 @@ fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     }
     variables::complete(main)?;
     policy::complete(cf)?;
+    rule::complete(cf);
     warn_of_futile(cf);
     Ok(())
 }

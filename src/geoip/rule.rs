@@ -2,8 +2,13 @@
 
 use super::conf::Need;
 use crate::Gatehouse;
-use gatehouse_geo::{Action, Field, RuleList};
+use gatehouse_geo::{Action, Field, ListFile, RuleList};
+use gatehouse_live::Feeder;
+use gatehouse_live::geoip::{ListFeeder, Listed};
+use gatehouse_live::keys::Everybody;
+use gatehouse_live::nginx::Process;
 use gatehouse_nginx::{Conf, Error, Level, ffi::files};
+use std::path::Path;
 use std::rc::Rc;
 
 /// `geoip_allow …`, `geoip_deny …`
@@ -26,19 +31,23 @@ pub(super) fn read(
     let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
     let place = cf.here();
     let base = cf.path("")?;
+    let mut files = Vec::new();
     let mut read = |name: &str| {
-        let path = base.join(name);
-        files::read(&path)
-            .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
-            .map_err(|e| {
-                let error = files::errno(&e);
-                format!("cannot read \"{}\" ({error})", path.display())
-            })
+        let mut file = Listed::new(&Process, base.join(name));
+        let content = content(&file.path)?;
+        file.has_been_read(&content);
+        files.push(file);
+        Ok(content)
     };
+    let before = rules.lists().len();
     let known: Vec<Field> = Field::ALL.into_iter().filter(|f| rules.needs(*f)).collect();
     let warnings = rules
         .push(action, &words, &place.to_string(), &mut read)
         .map_err(Error::from)?;
+    let new = rules.lists().iter().skip(before).cloned();
+    for (file, list) in files.into_iter().zip(new) {
+        follow(cf, file, list);
+    }
     let new = Field::ALL
         .into_iter()
         .filter(|f| rules.needs(*f) && !known.contains(f));
@@ -59,4 +68,48 @@ pub(super) fn read(
         cf.log(Level::Warn, &text);
     }
     Ok(())
+}
+
+/// What a file of values has.
+fn content(path: &Path) -> Result<String, String> {
+    let text =
+        files::read(path).and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+    text.map_err(|e| {
+        let error = files::errno(&e);
+        format!("cannot read \"{}\" ({error})", path.display())
+    })
+}
+
+/// Has the workers follow a file of values; one that several rules name is followed once.
+fn follow(cf: &mut Conf<'_, Gatehouse>, mut file: Listed, list: ListFile) {
+    let workers = cf.workers();
+    let listed = &mut cf.main().geoip.listed;
+    if let Some(known) = listed.iter_mut().find(|known| known.path == file.path) {
+        known.lists.push(list);
+        return;
+    }
+    let unreadable = workers.filter(|one| !files::may_read(&file.path, *one));
+    file.warned = unreadable.is_some();
+    file.lists.push(list);
+    let shown = file.path.display().to_string();
+    listed.push(file);
+    if let Some((user, _)) = unreadable {
+        let text = format!(
+            "\"{shown}\" cannot be read again by the workers, whose user is {user}: changes need a reload"
+        );
+        cf.log(Level::Warn, &text);
+    }
+}
+
+/// The feeders of all files of values.
+pub(super) fn complete(cf: &mut Conf<'_, Gatehouse>) {
+    let listed = std::mem::take(&mut cf.main().geoip.listed);
+    let feeders: Vec<Box<dyn Feeder>> = listed
+        .into_iter()
+        .map(|file| -> Box<dyn Feeder> { Box::new(ListFeeder::new(file, Rc::new(Process))) })
+        .collect();
+    if !feeders.is_empty() {
+        let feeds = &cf.main().feeds;
+        feeds.change(|scheduler| scheduler.add(Rc::new(Everybody), feeders));
+    }
 }

@@ -30,6 +30,7 @@ mod feeder_panics;
 mod follower;
 mod fuzz;
 mod geoip;
+mod geoip_lists;
 mod hipache;
 mod interop;
 mod interop_jwt;

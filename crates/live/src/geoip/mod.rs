@@ -4,6 +4,7 @@
 
 #[cfg(feature = "nginx")]
 mod feeder;
+mod lists;
 pub(crate) mod loading;
 #[cfg(feature = "nginx")]
 mod pending;
@@ -14,6 +15,7 @@ mod work;
 
 #[cfg(feature = "nginx")]
 pub use feeder::{DatabaseFeeder, DatabaseFile, too_old};
+pub use lists::{ListFeeder, Listed, MOST as LONGEST_LIST};
 pub use loading::{Loaded, load};
 #[cfg(feature = "nginx")]
 pub use pending::Pending;

@@ -8,6 +8,7 @@ mod cost;
 mod files;
 mod geoip;
 mod keys;
+mod lists;
 mod names;
 mod recognized;
 mod redis;
