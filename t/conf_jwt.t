@@ -51,6 +51,21 @@ jwks file=nowhere.json;
 # jwks without a file
 jwks nowhere.json;
 => invalid parameter "nowhere.json" in "jwks" directive
+# jwks of neither
+jwks refresh=1s;
+=> "jwks" must have "file" or "uri" parameter
+# jwks of both
+jwks file=none.json uri=/keys;
+=> "jwks" takes one of "file" and "uri"
+# a location that is none
+jwks uri=https://id.example.com/keys;
+=> invalid parameter "uri=https://id.example.com/keys" in "jwks" directive
+# without a pause
+jwks uri=/keys refresh=0;
+=> invalid parameter "refresh=0" in "jwks" directive
+# a time that is none
+key file=key reload=often;
+=> invalid parameter "reload=often" in "key" directive
 # a key in PEM as a secret
 key file=rsa.pem;
 => token_profile "p" has a "key" that is no secret but the text of a key: give its line "encoding=pem"

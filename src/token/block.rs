@@ -3,6 +3,7 @@
 use super::conf::{Named, RouteKeys};
 use super::follow::follow;
 use super::limited::Limited;
+use super::remote::Remote;
 use crate::{Gatehouse, keys};
 use gatehouse_nginx::{Conf, ConfLine, Counters, Error, Level};
 use gatehouse_token::{Host, LineError, ProfileBuilder, Secret};
@@ -54,6 +55,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     }
     let profile = Rc::new(profile);
     follow(cf, &name, &profile)?;
+    let remotes = Remote::all(&name, &profile);
     let main = &mut cf.main().token;
     main.names.add(name.clone());
     main.profiles.push(Named {
@@ -61,6 +63,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         profile,
         message,
         route_keys: block.route_keys,
+        remotes,
         limited: block.limited,
         checks: Counters::default(),
     });

@@ -25,19 +25,21 @@ pub(super) fn judge<'r>(
     index: usize,
     early: bool,
 ) -> Option<&'r CachedVerdict<'r>> {
-    if let Some(known) = record.judged(index).filter(|known| early || !known.early) {
+    if let Some(known) = record
+        .judged(index)
+        .filter(|known| early || !known.early.get())
+    {
         return Some(known);
     }
     let named = r.main_conf::<Gatehouse>().token.profiles.get(index)?;
     let view = View::of(r, record, named)?;
     // What a document claims is read later: it lives as long as what it was read from.
     let (checked, lacks) = if named.profile.has_claims() {
-        look(named, r.place(view)?)
+        look(named, r.place(view)?)?
     } else {
-        let (checked, lacks) = look(named, &view);
-        (checked.map(Checked::without_claims), lacks)
+        let (checked, lacks) = look(named, &view)?;
+        (checked.without_claims(), lacks)
     };
-    let checked = checked?;
     // One that may be replaced lives as long as the request.
     let keep = |id: &str| std::str::from_utf8(r.concat(&[id.as_bytes()])?).ok();
     let key = checked.verdict.key;
@@ -47,8 +49,9 @@ pub(super) fn judge<'r>(
         until: checked.until,
         claims: checked.claims,
         key_id: key.and_then(|key| named.profile.key_id(key, keep)),
-        lacks,
-        early,
+        lacks: lacks.route_key,
+        lacks_key: lacks.key,
+        early: Cell::new(early),
         counted: Cell::default(),
         charged: Cell::default(),
         previous: record.verdicts.get(),
@@ -57,11 +60,22 @@ pub(super) fn judge<'r>(
     Some(judged)
 }
 
+/// What a request's token would need.
+struct Lacks {
+    /// The first key of the request's route that could not be used.
+    route_key: Option<Lacking>,
+    /// Its key is none of the profile's.
+    key: bool,
+}
+
 /// Verifies; None when a key could not be looked for, or memory is short.
-fn look<'v>(named: &'v Named, view: &'v View<'_, '_>) -> (Option<Checked<'v>>, Option<Lacking>) {
+fn look<'v>(named: &'v Named, view: &'v View<'_, '_>) -> Option<(Checked<'v>, Lacks)> {
     let checked = named.profile.check(view, process::now());
-    let checked = Some(checked).filter(|_| !view.failed.get());
-    (checked, view.lacks.get())
+    let lacks = Lacks {
+        route_key: view.lacks.get(),
+        key: view.lacks_key.get(),
+    };
+    (!view.failed.get()).then_some((checked, lacks))
 }
 
 /// Puts the location that is being read under a profile for a directive of another family, which asks for the verdict
@@ -123,7 +137,7 @@ impl Handler for Access {
 
 /// Whether a request is a browser's question whether it may ask (CORS, in the Fetch standard), which never carries a token,
 /// and its location lets those pass.
-fn is_preflight(r: Request<'_>) -> bool {
+pub(super) fn is_preflight(r: Request<'_>) -> bool {
     r.loc::<Gatehouse>().token.pass_preflight == Some(true)
         && r.method() == b"OPTIONS"
         && r.header(b"Origin").is_some()

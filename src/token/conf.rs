@@ -1,6 +1,7 @@
 //! What the configuration says about tokens.
 
 use super::limited::Limited;
+use super::remote::Remote;
 use crate::choice::{Choice, NameUse, Names};
 use crate::lender::Lender;
 use gatehouse_nginx::http::variable::Index;
@@ -39,6 +40,8 @@ pub(super) struct Named {
     pub(super) route_keys: Vec<RouteKeys>,
     /// Where the uses of its tokens are counted, with `limit`.
     pub(super) limited: Option<Limited>,
+    /// The keys that requests fetch.
+    pub(super) remotes: Vec<Rc<Remote>>,
     /// Where its verdicts are counted, once the configuration is complete.
     pub(super) checks: Counters,
 }
@@ -90,6 +93,11 @@ impl Main {
     /// Whether any request can be checked.
     pub(crate) fn in_use(&self) -> bool {
         !self.profiles.is_empty()
+    }
+
+    /// Whether some keys are fetched by requests.
+    pub(super) fn fetches_keys(&self) -> bool {
+        self.profiles.iter().any(|one| !one.remotes.is_empty())
     }
 
     /// Whether a token may be part of a path.

@@ -6,12 +6,14 @@ mod claim;
 mod conf;
 mod counters;
 mod expiry;
+mod fetch;
 mod follow;
 mod limit;
 mod limited;
 mod path;
 mod profile;
 mod record;
+mod remote;
 mod saved;
 mod strip;
 mod variables;
@@ -26,6 +28,7 @@ use crate::choice::{Choice, NameUse};
 use crate::family::Family;
 use crate::words::{set_flag, set_log_level, set_once};
 use check::{Access, PostRead};
+use fetch::FetchKeys;
 use gatehouse_base::words;
 use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Index;
@@ -61,6 +64,9 @@ fn install(installer: &mut Installer<'_, Gatehouse>) -> Result<(), Error> {
         installer.phase::<PostRead>()?;
         installer.phase::<PreAccess>()?;
         installer.phase::<Access>()?;
+        if installer.main().token.fetches_keys() {
+            installer.waiting_phase::<FetchKeys>()?;
+        }
         installer.before_logs::<Log>()?;
     }
     if installer.main().token.in_paths() {

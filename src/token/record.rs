@@ -47,8 +47,10 @@ pub(super) struct CachedVerdict<'r> {
     pub(super) key_id: Option<&'r str>,
     /// The first key of the request's route that was wanted and could not be used.
     pub(super) lacks: Option<Lacking>,
-    /// It was made before the access phase, when realip may still change the client's address.
-    pub(super) early: bool,
+    /// Its key is none of the profile's: it may be one that is yet to be fetched.
+    pub(super) lacks_key: bool,
+    /// It was made before the access phase, when realip may still change the client's address, or before keys came.
+    pub(super) early: Cell<bool>,
     /// Whether it has been counted: a bit for its number.
     pub(super) counted: Cell<u16>,
     /// Whether the use of its token has been counted for `limit`.

@@ -20,6 +20,8 @@ pub(super) struct View<'v, 'r> {
     pub in_path: InPath<'r>,
     /// The first key of the request's route that could not be used.
     pub lacks: Cell<Option<Lacking>>,
+    /// The token's key is none of the profile's.
+    pub lacks_key: Cell<bool>,
     /// A key could not be looked for, or memory is short.
     pub failed: Cell<bool>,
 }
@@ -36,6 +38,7 @@ impl<'v, 'r> View<'v, 'r> {
             as_received,
             in_path,
             lacks: Cell::new(None),
+            lacks_key: Cell::new(false),
             failed: Cell::new(false),
         })
     }
@@ -122,6 +125,10 @@ impl RequestView for View<'_, '_> {
             Some(Lent::Nothing) => self.lack(line, None),
             Some(Lent::Failed) | None => self.failed.set(true),
         }
+    }
+
+    fn lacks_key(&self) {
+        self.lacks_key.set(true);
     }
 
     fn room(&self, len: usize) -> Option<&mut [u8]> {

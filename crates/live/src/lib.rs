@@ -20,6 +20,7 @@ mod memory;
 #[cfg(feature = "nginx")]
 pub mod nginx;
 mod pace;
+pub mod refresh;
 mod scheduler;
 mod slice;
 mod stamp;

@@ -9,9 +9,9 @@ use crate::{
     fuzz, geoip, geoip_lists, hipache, interop, interop_jwt, kept, metrics, metrics_backends,
     names, names_kept, pages, panic, prometheus, redis, redis_register, redis_scale, redis_ways,
     redis_write, refusals, register, reload, reload_everything, reload_single, reload_stock,
-    rollback, satisfy, signals, status_page, tenants, token_keys, token_limit, token_paths,
-    token_websocket, unload, upgrade, upstream, upstream_feed, upstream_lease, upstream_scale,
-    upstream_state, upstream_zone, worker_kill,
+    rollback, satisfy, signals, status_page, tenants, token_fetch, token_keys, token_limit,
+    token_paths, token_websocket, unload, upgrade, upstream, upstream_feed, upstream_lease,
+    upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -108,6 +108,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .beside_others()
         .needs(prometheus::NEEDS),
     Scenario::new("metrics_leaving", metrics::leaving).beside_others(),
+    Scenario::new("token_fetch_first", token_fetch::first).beside_others(),
+    Scenario::new("token_fetch_rotation", token_fetch::rotation).beside_others(),
+    Scenario::new("token_fetch_trouble", token_fetch::trouble).beside_others(),
+    Scenario::new("token_fetch_down", token_fetch::down).beside_others(),
+    Scenario::new("token_fetch_slow", token_fetch::slow).beside_others(),
     Scenario::new("token_keys_replace", token_keys::replace).beside_others(),
     Scenario::new("token_keys_root_only", token_keys::root_only)
         .beside_others()

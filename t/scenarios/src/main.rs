@@ -63,6 +63,7 @@ mod satisfy;
 mod signals;
 mod status_page;
 mod tenants;
+mod token_fetch;
 mod token_keys;
 mod token_limit;
 mod token_paths;

@@ -12,6 +12,7 @@ mod lists;
 mod names;
 mod recognized;
 mod redis;
+mod refresh;
 mod registering;
 mod scale;
 mod scheduler;

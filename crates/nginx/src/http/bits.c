@@ -162,6 +162,68 @@ gatehouse_subrequest_without_body(ngx_http_request_t *sr, ngx_http_request_body_
     sr->headers_in.chunked = 0;
 }
 
+typedef struct {
+    ngx_table_elt_t             header;
+    ngx_chain_t                 out;
+    ngx_http_variable_value_t  *variables;
+} gatehouse_subrequest_own_t;
+
+void *
+gatehouse_subrequest_own(ngx_http_request_t *r, size_t most)
+{
+    gatehouse_subrequest_own_t  *own;
+    ngx_http_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    own = ngx_pcalloc(r->pool, sizeof(gatehouse_subrequest_own_t));
+    if (own == NULL) {
+        return NULL;
+    }
+
+    own->variables = ngx_pcalloc(r->pool, cmcf->variables.nelts
+                                          * sizeof(ngx_http_variable_value_t));
+    own->out.buf = ngx_create_temp_buf(r->pool, most);
+
+    if (own->variables == NULL || own->out.buf == NULL) {
+        return NULL;
+    }
+
+    own->out.buf->last_buf = 1;
+
+    return own;
+}
+
+void
+gatehouse_subrequest_alone(ngx_http_request_t *sr, void *data)
+{
+    ngx_str_t                    server;
+    ngx_list_t                  *headers;
+    gatehouse_subrequest_own_t  *own;
+
+    own = data;
+
+    /* The name by which the server was found. */
+    server = sr->headers_in.server;
+    ngx_memzero(&sr->headers_in, sizeof(ngx_http_headers_in_t));
+    sr->headers_in.server = server;
+    sr->headers_in.content_length_n = -1;
+    sr->headers_in.keep_alive_n = -1;
+
+    headers = &sr->headers_in.headers;
+    headers->part.elts = &own->header;
+    headers->last = &headers->part;
+    headers->size = sizeof(ngx_table_elt_t);
+    headers->nalloc = 1;
+    headers->pool = sr->pool;
+
+    sr->variables = own->variables;
+    sr->unparsed_uri = sr->uri;
+
+    /* What the postpone filter would make of subrequest_output_buffer_size. */
+    sr->out = &own->out;
+}
+
 ngx_uint_t
 gatehouse_connection_is_idle(const ngx_connection_t *c)
 {

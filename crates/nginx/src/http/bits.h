@@ -50,6 +50,11 @@ ngx_uint_t gatehouse_location_is_part(const ngx_http_core_loc_conf_t *clcf);
 /* A subrequest that asks for something of its own has not the body of its parent: empty, zeroed, living as long. */
 void gatehouse_subrequest_without_body(ngx_http_request_t *sr, ngx_http_request_body_t *empty);
 
+/* What a subrequest has that is nobody's but its own, with room for an answer of so many bytes; made before it in its parent's
+   pool, NULL when memory is short. A subrequest that has been given it has nothing of the client's but the server's name. */
+void *gatehouse_subrequest_own(ngx_http_request_t *r, size_t most);
+void gatehouse_subrequest_alone(ngx_http_request_t *sr, void *own);
+
 #if (NGX_HTTP_CACHE)
 
 ngx_uint_t gatehouse_request_cached(const ngx_http_request_t *r);

@@ -25,7 +25,7 @@ pub struct Fetcher<'r> {
 pub struct Fetched {
     /// Its status.
     pub status: u16,
-    /// Its body; at most `subrequest_output_buffer_size` of the location.
+    /// Its body; for [`Fetcher::fetch`] at most `subrequest_output_buffer_size` of the location.
     pub body: Vec<u8>,
 }
 
@@ -34,8 +34,10 @@ pub struct Fetched {
 pub enum FetchError {
     /// nginx could not begin a subrequest; its error log says why.
     NotBegun,
-    /// It was cut, or longer than `subrequest_output_buffer_size` of the location.
+    /// It was cut, or too long.
     Failed,
+    /// The request that made it has ended.
+    Ended,
     /// This nginx was built without what keeps a subrequest's answer from the client.
     NoPostponeFilter,
 }
@@ -45,6 +47,7 @@ impl fmt::Display for FetchError {
         f.write_str(match self {
             Self::NotBegun => "the subrequest could not begin",
             Self::Failed => "the subrequest failed",
+            Self::Ended => "the request that asked has ended",
             Self::NoPostponeFilter => "this nginx has no postpone filter",
         })
     }
@@ -54,20 +57,31 @@ impl fmt::Display for FetchError {
 #[must_use = "the answer is for whoever awaits it"]
 pub struct Fetch(Rc<Shared>);
 
+#[derive(Default)]
 struct Shared {
     result: Cell<Option<Result<Fetched, FetchError>>>,
-    done: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
+/// What is done with the answer.
+type Then = Box<dyn FnOnce(Result<Fetched, FetchError>)>;
+
 /// The subrequest's own hold on it.
-struct Pending(Rc<Shared>);
+struct Pending(Cell<Option<Then>>);
 
 impl Attach for Pending {
     fn ended(&self) {
-        // The task that waited belongs to the same request, and ends with it.
-        self.0.done.set(true);
+        self.settle(Err(FetchError::Ended));
     }
+}
+
+/// What a subrequest asks for.
+#[derive(Clone, Copy)]
+struct Wanted<'w> {
+    uri: &'w [u8],
+    args: &'w [u8],
+    /// The most bytes of an answer to a request that has nothing of the client's; None: it has its header lines.
+    alone: Option<usize>,
 }
 
 impl<'r> Fetcher<'r> {
@@ -78,33 +92,64 @@ impl<'r> Fetcher<'r> {
     /// Asks `uri` (a path of this server, also of an `internal` location) with `args`: a GET with the client's
     /// header lines and without its body. The client sees nothing of it.
     pub fn fetch(&self, uri: &[u8], args: &[u8]) -> Fetch {
-        let shared = Rc::new(Shared {
-            result: Cell::new(None),
-            done: Cell::new(false),
-            waker: RefCell::default(),
-        });
-        if let Err(error) = self.begin(uri, args, &shared) {
-            shared.settle(Err(error));
-        }
+        let shared = Rc::new(Shared::default());
+        let to = Rc::clone(&shared);
+        let alone = None;
+        self.begin(
+            Wanted { uri, args, alone },
+            Box::new(move |result| to.settle(result)),
+        );
         Fetch(shared)
     }
 
-    fn begin(&self, uri: &[u8], args: &[u8], shared: &Rc<Shared>) -> Result<(), FetchError> {
+    /// As [`Fetcher::fetch`], on nobody's behalf: the GET has no header line of the client, and shares no variable with its
+    /// request. `then` is called once, whatever comes of it: with an answer of at most `most` bytes, or when the request
+    /// has ended before.
+    pub fn fetch_alone(
+        &self,
+        uri: &[u8],
+        args: &[u8],
+        most: usize,
+        then: impl FnOnce(Result<Fetched, FetchError>) + 'static,
+    ) {
+        let alone = Some(most);
+        self.begin(Wanted { uri, args, alone }, Box::new(then));
+    }
+
+    fn begin(&self, wanted: Wanted<'_>, then: Then) {
+        let pending = attached::attach(self.r, Pending(Cell::new(None)));
+        let Some(pending) = pending else {
+            return then(Err(FetchError::NotBegun));
+        };
+        pending.0.set(Some(then));
+        if let Err(error) = self.send(wanted, pending) {
+            pending.settle(Err(error));
+        }
+    }
+
+    fn send(&self, wanted: Wanted<'_>, pending: &'r Pending) -> Result<(), FetchError> {
         if !keeps_answers() {
             return Err(FetchError::NoPostponeFilter);
         }
-        let pending = attached::attach(self.r, Pending(Rc::clone(shared)));
-        let pending = pending.ok_or(FetchError::NotBegun)?;
+        let none = FetchError::NotBegun;
         // SAFETY: plain C data for which zero is valid.
         let empty: sys::ngx_http_request_body_t = unsafe { std::mem::zeroed() };
-        let empty = self.r.place(empty).ok_or(FetchError::NotBegun)?;
+        let empty = self.r.place(empty).ok_or(none)?;
         let post = self.r.place(sys::ngx_http_post_subrequest_t {
             handler: Some(done),
             data: ptr::from_ref(pending).cast_mut().cast(),
         });
-        let post = post.ok_or(FetchError::NotBegun)?;
-        let uri = self.r.concat(&[uri]).ok_or(FetchError::NotBegun)?;
-        let args = self.r.concat(&[args]).ok_or(FetchError::NotBegun)?;
+        let post = post.ok_or(none)?;
+        let uri = self.r.concat(&[wanted.uri]).ok_or(none)?;
+        let args = self.r.concat(&[wanted.args]).ok_or(none)?;
+        let own = match wanted.alone {
+            None => ptr::null_mut(),
+            Some(most) => {
+                // SAFETY: a live request; all of it is in its pool.
+                let own = unsafe { bits::gatehouse_subrequest_own(self.r.raw(), most) };
+                ptr::NonNull::new(own).ok_or(none)?.as_ptr()
+            }
+        };
         let (mut uri, mut args) = (bytes::borrow(uri), bytes::borrow(args));
         let mut made: *mut sys::ngx_http_request_t = ptr::null_mut();
         let flags = sys::NGX_HTTP_SUBREQUEST_IN_MEMORY | sys::NGX_HTTP_SUBREQUEST_BACKGROUND;
@@ -120,11 +165,24 @@ impl<'r> Fetcher<'r> {
             )
         };
         if result != sys::NGX_OK as isize || made.is_null() {
-            return Err(FetchError::NotBegun);
+            return Err(none);
         }
         // SAFETY: made just now, not run before this callback has returned; `empty` is in its pool.
         unsafe { bits::gatehouse_subrequest_without_body(made, empty) };
+        if !own.is_null() {
+            // SAFETY: as above; `own` was made for it.
+            unsafe { bits::gatehouse_subrequest_alone(made, own) };
+        }
         Ok(())
+    }
+}
+
+impl Pending {
+    /// The first result counts.
+    fn settle(&self, result: Result<Fetched, FetchError>) {
+        if let Some(then) = self.0.take() {
+            then(result);
+        }
     }
 }
 
@@ -156,7 +214,7 @@ unsafe extern "C" fn done(
     let body = || {
         // SAFETY: what `begin` gave the main request, which lives as long as its subrequests.
         let pending = unsafe { &*data.cast::<Pending>() };
-        pending.0.settle(answer_of(request, result));
+        pending.settle(answer_of(request, result));
     };
     // SAFETY: the connection's log is live.
     unsafe { guard::run(request.log_ptr(), "ending a subrequest", (), body) };
@@ -192,6 +250,11 @@ fn answer_of(r: Request<'_>, result: isize) -> Result<Fetched, FetchError> {
         }
         link = one.next;
     }
+    // A part of it may have been lost on the way, or have found no room.
+    let announced = usize::try_from(r.fields().headers_out.content_length_n);
+    if announced.is_ok_and(|len| len != body.len()) {
+        return Err(FetchError::Failed);
+    }
     Ok(Fetched {
         status: r.status(),
         body,
@@ -199,11 +262,7 @@ fn answer_of(r: Request<'_>, result: isize) -> Result<Fetched, FetchError> {
 }
 
 impl Shared {
-    /// The first result counts.
     fn settle(&self, result: Result<Fetched, FetchError>) {
-        if self.done.replace(true) {
-            return;
-        }
         self.result.set(Some(result));
         let waker = self.waker.take();
         if let Some(waker) = waker {

@@ -41,13 +41,27 @@ pub enum Begin<'r, A> {
     /// There is nothing to wait for.
     Decided(Outcome<'r>),
     /// Waits for this. It holds nothing of the request; a panic in it is answered with 500.
-    Wait(Pin<Box<dyn Future<Output = A>>>),
+    Wait(Pin<Box<dyn Future<Output = A>>>, Client),
+}
+
+/// What becomes of a wait whose client goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// It ends, and the request with it.
+    Counts,
+    /// It goes on: others need what this request fetches.
+    IsOne,
 }
 
 impl<A> Begin<'_, A> {
     /// Waits for what `future` gives.
     pub fn wait(future: impl Future<Output = A> + 'static) -> Self {
-        Self::Wait(Box::pin(future))
+        Self::Wait(Box::pin(future), Client::Counts)
+    }
+
+    /// Waits for what `future` gives, also when the client goes meanwhile.
+    pub fn wait_out(future: impl Future<Output = A> + 'static) -> Self {
+        Self::Wait(Box::pin(future), Client::IsOne)
     }
 }
 
@@ -117,7 +131,7 @@ unsafe extern "C" fn handler<W: Waiting>(r: *mut sys::ngx_http_request_t) -> isi
 fn begin<W: Waiting>(r: Request<'_>) -> Option<Outcome<'_>> {
     match W::begin(r, &Fetcher::new(r)) {
         Begin::Decided(outcome) => Some(outcome),
-        Begin::Wait(future) => match suspend::<W>(r, future) {
+        Begin::Wait(future, client) => match suspend::<W>(r, future, client) {
             Some(()) => None,
             None => Some(Outcome::Failed),
         },
@@ -144,6 +158,7 @@ fn go_on<'r, W: Waiting>(r: Request<'r>, state: &State<W>) -> Option<Outcome<'r>
 fn suspend<W: Waiting>(
     r: Request<'_>,
     future: Pin<Box<dyn Future<Output = W::Answer>>>,
+    client: Client,
 ) -> Option<()> {
     let state = State::<W> {
         r: Cell::new(r.raw()),
@@ -163,9 +178,13 @@ fn suspend<W: Waiting>(
     suspended.0.after(patience, Waits::Yes);
     // SAFETY: a live request; nginx calls this when it has something to write, which is not before it is resumed.
     unsafe { (*r.raw()).write_event_handler = Some(sys::ngx_http_request_empty_handler) };
-    // SAFETY: a live request.
-    let watched = unsafe { bits::gatehouse_request_watch_client(r.raw()) };
-    if begun && watched == sys::NGX_OK as isize {
+    // nginx reads nothing of a client in these phases, and does not see it go.
+    let watched = client == Client::IsOne || {
+        // SAFETY: a live request.
+        let watched = unsafe { bits::gatehouse_request_watch_client(r.raw()) };
+        watched == sys::NGX_OK as isize
+    };
+    if begun && watched {
         return Some(());
     }
     suspended.ended();
