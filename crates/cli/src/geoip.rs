@@ -1,5 +1,8 @@
 //! `gatehouse geoip make|lookup|check`.
 
+mod conf;
+mod database;
+mod judge;
 mod source;
 
 use std::fmt::Write as _;
@@ -10,11 +13,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
-use gatehouse_geo::{Database, Eu, Field, Lookup};
+use gatehouse_geo::make::Builder;
+use gatehouse_geo::{Facts, Field, Lookup, Width};
 use serde_json::json;
 
 use crate::files::{read, refused, unusable};
 use crate::{Failure, Outcome};
+use database::{known, open};
 use source::{Convert, from_csv, from_json};
 
 /// The subcommands.
@@ -22,23 +27,34 @@ use source::{Convert, from_csv, from_json};
 pub(crate) enum Command {
     /// Make a database from CSV or JSON; one without networks is refused.
     ///
-    /// CSV lines are network,country,continent,eu and maybe city (eu: yes, no or empty; a first line
-    /// with the word "network" is a heading). JSON is one object of networks and their records.
+    /// CSV lines are network,country,continent,eu and maybe city (eu: yes, no or empty). A first line that begins with
+    /// the word "network" is a heading: it names the columns, in any order, and there may be registered_country,
+    /// subdivision (US-CA), city_id (of GeoNames), asn, as_name and anonymous (vpn proxy hosting tor any), too.
+    /// JSON is one object of networks and their records.
     Make(Make),
-    /// Show what a database has for an address; exit code 1 when it has nothing.
+    /// Show what databases have for an address; exit code 1 when they have nothing.
+    ///
+    /// With several databases a field is that of the first one that has it.
     Lookup {
-        /// The database file.
-        database: PathBuf,
-        /// The address.
-        address: IpAddr,
-        /// Print the whole record as JSON.
+        /// The address; a database may stand in front of it.
+        #[arg(required = true, num_args = 1..=2, value_names = ["ADDRESS"])]
+        words: Vec<String>,
+        /// A database file; may be repeated.
+        #[arg(long, value_name = "FILE")]
+        db: Vec<PathBuf>,
+        /// Print the whole record as JSON; of several databases, each one's.
         #[arg(long)]
         json: bool,
     },
-    /// Read a database from end to end; exit code 1 when anything in it is wrong.
+    /// Read a database from end to end; exit code 1 when anything in it is wrong. With an address: say which rule of
+    /// an nginx configuration decides about it.
+    ///
+    /// Every server or location with rules gets a line, and below it what cannot be known without a request.
     Check {
-        /// The database file.
-        database: PathBuf,
+        /// The database file, or the configuration.
+        file: PathBuf,
+        /// The client's address, for a configuration.
+        address: Option<IpAddr>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -62,18 +78,25 @@ pub(crate) struct Make {
     /// The build time in seconds since 1970; now when not given.
     #[arg(long, value_name = "SECONDS")]
     epoch: Option<u64>,
+    /// Bits of a record in the search tree: 24, 28 or 32; the smallest that does when not given.
+    #[arg(long, value_name = "BITS", value_parser = ["24", "28", "32"])]
+    record_size: Option<String>,
+    /// 4 for a database of IPv4 networks only.
+    #[arg(long, value_name = "VERSION", value_parser = ["4", "6"], default_value = "6")]
+    ip_version: String,
 }
 
 /// Does what is asked.
 pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
     let text = match command {
         Command::Make(make) => return run_make(make),
-        Command::Lookup {
-            database,
-            address,
+        Command::Lookup { words, db, json } => run_lookup(words, db, *json),
+        Command::Check {
+            file,
+            address: Some(address),
             json,
-        } => run_lookup(database, *address, *json),
-        Command::Check { database, json } => run_check(database, *json),
+        } => judge::run(file, *address, *json),
+        Command::Check { file, json, .. } => run_check(file, *json),
     };
     text.map(Outcome::done)
 }
@@ -97,8 +120,17 @@ fn run_make(make: &Make) -> Result<Outcome, Failure> {
     let out = destination(&make.out)?;
     let text = String::from_utf8(read(&make.source)?)
         .map_err(|_| refused(&make.source, &"it is not UTF-8"))?;
-    let made = convert(&text, &make.database_type, epoch)
-        .map_err(|error| refused(&make.source, &error))?;
+    let mut builder = Builder::new(&make.database_type, epoch);
+    if make.ip_version == "4" {
+        builder.ipv4_only();
+    }
+    match make.record_size.as_deref() {
+        Some("24") => builder.width(Width::W24),
+        Some("28") => builder.width(Width::W28),
+        Some("32") => builder.width(Width::W32),
+        _ => {}
+    }
+    let made = convert(&text, builder).map_err(|error| refused(&make.source, &error))?;
     replace(&out, &made.bytes).map_err(|error| unusable(&make.out, &error))?;
     let doubts = made.doubts.iter();
     let doubts = doubts.map(|doubt| format!("{}: {doubt}", make.source.display()));
@@ -155,39 +187,71 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     done
 }
 
-fn run_lookup(path: &Path, address: IpAddr, json: bool) -> Result<String, Failure> {
-    let database = open(path)?;
-    let (network, length) = database
-        .network(address)
-        .map_err(|error| refused(path, &error))?;
-    let offset = match database.lookup(address) {
-        Lookup::Found(offset) => offset,
-        Lookup::NotFound => return Err(refused(path, &format_args!("nothing about {address}"))),
-        Lookup::Broken => return Err(refused(path, &"the search tree is damaged")),
+fn run_lookup(words: &[String], db: &[PathBuf], json: bool) -> Result<String, Failure> {
+    let (first, address) = match words {
+        [address] => (None, address),
+        [database, address] => (Some(PathBuf::from(database)), address),
+        _ => return Err(Failure::Wrong("an address is missing".to_owned())),
     };
-    let network = format!("{network}/{length}");
-    if json {
-        let record = database
-            .record(offset)
-            .ok_or_else(|| refused(path, &"the record is damaged"))?;
-        return Ok(format!(
-            "{:#}\n",
-            json!({"address": address, "network": network, "record": record})
-        ));
+    let wrong = |_| Failure::Wrong(format!("\"{address}\" is no IP address"));
+    let address: IpAddr = address.parse().map_err(wrong)?;
+    let paths: Vec<&PathBuf> = first.iter().chain(db).collect();
+    if paths.is_empty() {
+        return Err(Failure::Wrong("name a database: --db FILE".to_owned()));
     }
-    let facts = database.facts(offset);
-    let code = |code: Option<_>| code.map_or_else(|| "-".to_owned(), |code| format!("{code}"));
-    let eu = match facts.eu {
-        Eu::Yes => "yes",
-        Eu::No => "no",
-        Eu::Unknown => "-",
+    let mut found = Vec::new();
+    let mut facts = Facts::UNKNOWN;
+    for path in &paths {
+        let database = open(path)?;
+        let (network, length) = database
+            .network(address)
+            .map_err(|error| refused(path, &error))?;
+        match database.lookup(address) {
+            Lookup::Found(offset) => {
+                facts = facts.or(database.facts(offset));
+                let record = database.record(offset);
+                let record = record.ok_or_else(|| refused(path, &"the record is damaged"))?;
+                found.push((path, format!("{network}/{length}"), record));
+            }
+            Lookup::NotFound => {}
+            Lookup::Broken => return Err(refused(path, &"the search tree is damaged")),
+        }
+    }
+    let [(_, network, record), ..] = found.as_slice() else {
+        let nothing = format!("nothing about {address}");
+        return Err(match paths.as_slice() {
+            [one] => refused(one, &nothing),
+            _ => Failure::Refused(nothing),
+        });
     };
-    Ok(table(&[
-        ("network", &network),
-        ("country", &code(facts.country)),
-        ("continent", &code(facts.continent)),
-        ("eu", eu),
-    ]))
+    if json && paths.len() == 1 {
+        let answer = json!({"address": address, "network": network, "record": record});
+        return Ok(format!("{answer:#}\n"));
+    }
+    if json {
+        let each = found.iter().map(|(path, network, record)| {
+            json!({"database": path, "network": network, "record": record})
+        });
+        let each: Vec<_> = each.collect();
+        let answer = json!({"address": address, "known": known(&facts), "databases": each});
+        return Ok(format!("{answer:#}\n"));
+    }
+    Ok(shown(network, &facts))
+}
+
+/// What is known, for people: the commonest fields also where they are not.
+fn shown(network: &str, facts: &Facts) -> String {
+    let known = known(facts);
+    let mut rows = vec![("network", network)];
+    for name in ["country", "continent", "eu"] {
+        rows.push((name, known.get(name).map_or("-", String::as_str)));
+    }
+    for (name, value) in &known {
+        if rows.iter().all(|(shown, _)| shown != name) {
+            rows.push((name, value));
+        }
+    }
+    table(&rows)
 }
 
 fn run_check(path: &Path, json: bool) -> Result<String, Failure> {
@@ -230,10 +294,6 @@ fn run_check(path: &Path, json: bool) -> Result<String, Failure> {
             },
         ),
     ]))
-}
-
-fn open(path: &Path) -> Result<Database<Vec<u8>>, Failure> {
-    Database::open(read(path)?).map_err(|error| refused(path, &error))
 }
 
 /// Seconds since 1970 as a date, or as they are when no calendar has it.

@@ -178,7 +178,17 @@ pub fn from_networks(
     database_type: &str,
     build_epoch: u64,
 ) -> Result<Vec<u8>, String> {
-    let mut builder = Builder::new(database_type, build_epoch);
+    with_networks(Builder::new(database_type, build_epoch), networks)
+}
+
+/// A database from a builder, networks and their records.
+///
+/// # Errors
+/// A message naming the network that is wrong.
+pub fn with_networks(
+    mut builder: Builder,
+    networks: &Map<String, Value>,
+) -> Result<Vec<u8>, String> {
     for (name, record) in networks {
         let network = parse_network(name)?;
         if !record.is_object() {

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use gatehouse_geo::make::{Builder, from_networks, networks_of, parse_network};
-use gatehouse_geo::{Code, continent, country_slip};
+use gatehouse_geo::make::{Builder, networks_of, parse_network, with_networks};
+use gatehouse_geo::{Code, Subdivision, continent, country_slip};
 use serde_json::{Map, Value, json};
 
 /// A database, and what its author may not have meant.
@@ -12,13 +12,13 @@ pub(super) struct Made {
     pub(super) doubts: Vec<String>,
 }
 
-/// Makes a database of a type and a build time from text.
-pub(super) type Convert = fn(&str, &str, u64) -> Result<Made, String>;
+/// Makes a database from text.
+pub(super) type Convert = fn(&str, Builder) -> Result<Made, String>;
 
 /// From an object of networks and their records.
-pub(super) fn from_json(text: &str, database_type: &str, build_epoch: u64) -> Result<Made, String> {
+pub(super) fn from_json(text: &str, builder: Builder) -> Result<Made, String> {
     let networks = networks_of(text)?;
-    let bytes = from_networks(&networks, database_type, build_epoch)?;
+    let bytes = with_networks(builder, &networks)?;
     let mut doubts = Doubts::default();
     for (network, record) in &networks {
         let found = check(network, record);
@@ -33,10 +33,28 @@ pub(super) fn from_json(text: &str, database_type: &str, build_epoch: u64) -> Re
     })
 }
 
-/// From lines of network,country,continent,eu[,city].
-pub(super) fn from_csv(text: &str, database_type: &str, build_epoch: u64) -> Result<Made, String> {
-    let mut builder = Builder::new(database_type, build_epoch);
+/// The columns there may be, and those that stand in a file without a heading.
+const COLUMNS: [&str; 11] = [
+    "network",
+    "country",
+    "continent",
+    "eu",
+    "city",
+    "registered_country",
+    "subdivision",
+    "city_id",
+    "asn",
+    "as_name",
+    "anonymous",
+];
+const PLAIN: usize = 5;
+/// Columns that a line without a heading has at least.
+const LEAST: usize = 4;
+
+/// From lines of network,country,continent,eu[,city], or of the columns that a heading names.
+pub(super) fn from_csv(text: &str, mut builder: Builder) -> Result<Made, String> {
     let mut doubts = Doubts::default();
+    let mut heading = None;
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -44,12 +62,14 @@ pub(super) fn from_csv(text: &str, database_type: &str, build_epoch: u64) -> Res
     for line in reader.records() {
         let line = line.map_err(|error| error.to_string())?;
         let number = line.position().map_or(0, csv::Position::line);
+        let place = format!("line {number}");
+        let fault = |error: String| format!("{place}: {error}");
         if number == 1 && line.get(0) == Some("network") {
+            heading = Some(columns(&line).map_err(fault)?);
             continue;
         }
-        let place = format!("line {number}");
-        let found = insert_line(&mut builder, &line);
-        doubts.add(&place, found.map_err(|error| format!("{place}: {error}"))?);
+        let found = insert_line(&mut builder, &line, heading.as_deref());
+        doubts.add(&place, found.map_err(fault)?);
     }
     Ok(Made {
         bytes: builder.build()?,
@@ -57,17 +77,54 @@ pub(super) fn from_csv(text: &str, database_type: &str, build_epoch: u64) -> Res
     })
 }
 
-fn insert_line(builder: &mut Builder, line: &csv::StringRecord) -> Result<Vec<String>, String> {
-    if !(4..=5).contains(&line.len()) {
-        return Err(format!(
-            "{} fields, not network,country,continent,eu[,city]",
-            line.len()
-        ));
+/// The columns that a heading names.
+fn columns(line: &csv::StringRecord) -> Result<Vec<&'static str>, String> {
+    let mut columns = Vec::new();
+    for word in line {
+        let known = COLUMNS.into_iter().find(|column| *column == word.trim());
+        let column = known.ok_or_else(|| {
+            format!(
+                "unknown column \"{word}\", it must be one of {}",
+                COLUMNS.join(" ")
+            )
+        })?;
+        if columns.contains(&column) {
+            return Err(format!("the column \"{column}\" is there twice"));
+        }
+        columns.push(column);
     }
-    let field = |index: usize| line.get(index).unwrap_or_default().trim();
-    let network = parse_network(field(0))?;
-    let record = csv_record([field(1), field(2), field(3), field(4)])?;
-    let doubts = check(field(0), &record)?;
+    Ok(columns)
+}
+
+fn insert_line(
+    builder: &mut Builder,
+    line: &csv::StringRecord,
+    heading: Option<&[&'static str]>,
+) -> Result<Vec<String>, String> {
+    let plain = COLUMNS.get(..PLAIN).unwrap_or_default();
+    let columns = heading.unwrap_or(plain);
+    // What stands behind the columns that every file has may be left out.
+    let least = if columns.iter().zip(plain).take(LEAST).all(|(a, b)| a == b) {
+        LEAST.min(columns.len())
+    } else {
+        columns.len()
+    };
+    let is_right = (least..=columns.len()).contains(&line.len());
+    if !is_right {
+        let wanted = if heading.is_some() {
+            columns.join(",")
+        } else {
+            "network,country,continent,eu[,city]".to_owned()
+        };
+        return Err(format!("{} fields, not {wanted}", line.len()));
+    }
+    let field = |name: &str| {
+        let at = columns.iter().position(|column| *column == name);
+        at.and_then(|at| line.get(at)).unwrap_or_default().trim()
+    };
+    let network = parse_network(field("network"))?;
+    let record = csv_record(&field)?;
+    let doubts = check(field("network"), &record)?;
     if builder.insert(network, &record)? {
         Ok(doubts)
     } else {
@@ -76,28 +133,83 @@ fn insert_line(builder: &mut Builder, line: &csv::StringRecord) -> Result<Vec<St
 }
 
 /// A record as MaxMind's databases have it, without what is empty.
-fn csv_record([country, continent, eu, city]: [&str; 4]) -> Result<Value, String> {
+fn csv_record<'l>(field: &dyn Fn(&str) -> &'l str) -> Result<Value, String> {
     let mut record = Map::new();
-    let mut of_country = Map::new();
-    if !country.is_empty() {
-        of_country.insert("iso_code".into(), country.into());
+    let mut put = |map: &str, member: &str, value: Value| {
+        let map = record.entry(map).or_insert_with(|| Map::new().into());
+        if let Some(map) = map.as_object_mut() {
+            map.insert(member.into(), value);
+        }
+    };
+    let there = |name: &str| Some(field(name)).filter(|value| !value.is_empty());
+    if let Some(country) = there("country") {
+        put("country", "iso_code", country.into());
     }
-    match eu {
+    match field("eu") {
         "" => {}
-        "yes" => drop(of_country.insert("is_in_european_union".into(), true.into())),
-        "no" => drop(of_country.insert("is_in_european_union".into(), false.into())),
-        _ => return Err(format!("eu is \"{eu}\", not yes or no")),
+        "yes" => put("country", "is_in_european_union", true.into()),
+        "no" => put("country", "is_in_european_union", false.into()),
+        other => return Err(format!("eu is \"{other}\", not yes or no")),
     }
-    if !of_country.is_empty() {
-        record.insert("country".into(), of_country.into());
+    if let Some(country) = there("registered_country") {
+        put("registered_country", "iso_code", country.into());
     }
-    if !continent.is_empty() {
-        record.insert("continent".into(), json!({"code": continent}));
+    if let Some(continent) = there("continent") {
+        put("continent", "code", continent.into());
     }
-    if !city.is_empty() {
-        record.insert("city".into(), json!({"names": {"en": city}}));
+    if let Some(city) = there("city") {
+        put("city", "names", json!({"en": city}));
+    }
+    if let Some(id) = there("city_id") {
+        put("city", "geoname_id", number("city_id", id)?.into());
+    }
+    if let Some(part) = there("subdivision") {
+        record.insert("subdivisions".into(), subdivision(part, field("country"))?);
+    }
+    if let Some(asn) = there("asn") {
+        let digits = asn.strip_prefix("AS").unwrap_or(asn);
+        record.insert(
+            "autonomous_system_number".into(),
+            number("asn", digits)?.into(),
+        );
+    }
+    if let Some(name) = there("as_name") {
+        record.insert("autonomous_system_organization".into(), name.into());
+    }
+    for word in field("anonymous").split_ascii_whitespace() {
+        let member = match word {
+            "vpn" => "is_anonymous_vpn",
+            "proxy" => "is_public_proxy",
+            "hosting" => "is_hosting_provider",
+            "tor" => "is_tor_exit_node",
+            "any" => "is_anonymous",
+            _ => {
+                return Err(format!(
+                    "anonymous is \"{word}\", not vpn, proxy, hosting, tor or any"
+                ));
+            }
+        };
+        record.insert("is_anonymous".into(), true.into());
+        record.insert(member.into(), true.into());
     }
     Ok(record.into())
+}
+
+fn number(name: &str, text: &str) -> Result<u32, String> {
+    text.parse()
+        .map_err(|_| format!("{name} is \"{text}\", not a number"))
+}
+
+/// The list of one subdivision, which must be of the line's country.
+fn subdivision(part: &str, country: &str) -> Result<Value, String> {
+    let is_one = Subdivision::new(part.as_bytes()).is_some();
+    let own = part
+        .split_once('-')
+        .filter(|(of, _)| is_one && of.eq_ignore_ascii_case(country));
+    let (_, code) = own.ok_or_else(|| {
+        format!("subdivision is \"{part}\", not a code of \"{country}\" such as US-CA")
+    })?;
+    Ok(json!([{"iso_code": code}]))
 }
 
 /// What no rule of a configuration can match, in the words `nginx -t` has for the same in a rule.

@@ -1,0 +1,342 @@
+//! `gatehouse geoip check nginx.conf ADDRESS`: which rule decides about an address, wherever there are rules.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use gatehouse_geo::{Action, Database, Facts, Lookup, RuleList};
+use serde_json::{Value, json};
+
+use super::conf::{self, Directive};
+use super::database::{known, open};
+use crate::Failure;
+use crate::files::{read, refused};
+
+/// What a configuration has for all of its places.
+struct Site<'c> {
+    address: IpAddr,
+    /// Names in it are relative to that.
+    base: PathBuf,
+    databases: Vec<Database<Vec<u8>>>,
+    policies: Vec<(&'c str, &'c [Directive])>,
+    found: Vec<Place>,
+}
+
+/// A level of locations: what it says, or else what stands above it.
+#[derive(Clone, Default)]
+struct Level<'c> {
+    rules: Vec<&'c Directive>,
+    policy: Option<&'c Directive>,
+    bypass: Option<&'c Directive>,
+    address: Option<&'c Directive>,
+    status: Option<&'c Directive>,
+    dry_run: Option<&'c Directive>,
+    satisfy: Option<&'c Directive>,
+}
+
+/// What is said of a level.
+struct Place {
+    name: String,
+    verdict: Verdict,
+    status: String,
+    dry_run: bool,
+    /// What the answer depends on besides.
+    open: Vec<String>,
+}
+
+/// What a rule decides, its text and its place.
+type Decided = (&'static str, (String, String));
+
+/// The rule that decides.
+#[derive(Clone)]
+struct Verdict {
+    word: &'static str,
+    rule: Option<(String, String)>,
+    policy: Option<String>,
+    status: Option<String>,
+}
+
+/// Reads the configuration and says what comes of the address at each of its levels that has rules.
+pub(super) fn run(path: &Path, address: IpAddr, as_json: bool) -> Result<String, Failure> {
+    let all = conf::parse(path)?;
+    let http = all.iter().find(|directive| directive.name() == "http");
+    let http = http.ok_or_else(|| refused(path, &"there is no \"http\" in it"))?;
+    let mut site = Site {
+        address,
+        base: path.parent().unwrap_or(Path::new("")).to_owned(),
+        databases: Vec::new(),
+        policies: Vec::new(),
+        found: Vec::new(),
+    };
+    for directive in http.inside() {
+        match (directive.name(), directive.words.get(1)) {
+            ("geoip_db", Some(file)) => site.databases.push(open(&site.base.join(file))?),
+            ("geoip_policy", Some(name)) => site.policies.push((name, directive.inside())),
+            _ => {}
+        }
+    }
+    let level = Level::default().below(http);
+    for server in named(http, "server") {
+        site.level(&server_name(server), &level, server)?;
+    }
+    let facts = site.facts();
+    Ok(if as_json {
+        let places: Vec<Value> = site.found.iter().map(Place::json).collect();
+        let answer = json!({"address": address, "known": known(&facts), "places": places});
+        format!("{answer:#}\n")
+    } else {
+        let said: String = site.found.iter().map(Place::text).collect();
+        let known = known(&facts);
+        let known: Vec<String> = known
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let known = if known.is_empty() {
+            "unknown".to_owned()
+        } else {
+            known.join(" ")
+        };
+        format!("{address}: {known}\n{said}")
+    })
+}
+
+fn named<'c>(block: &'c Directive, name: &str) -> impl Iterator<Item = &'c Directive> {
+    let inside = block.inside().iter();
+    inside.filter(move |directive| directive.name() == name)
+}
+
+/// A server by its names, or by what it listens on.
+fn server_name(server: &Directive) -> String {
+    let first = |name| named(server, name).next().map(Directive::arguments);
+    let words = first("server_name").or_else(|| first("listen"));
+    format!("server {}", words.unwrap_or_default().join(" "))
+}
+
+impl<'c> Level<'c> {
+    /// What is in force inside a block.
+    fn below(&self, block: &'c Directive) -> Self {
+        let mut level = self.clone();
+        let own = |name| named(block, name).last();
+        let is_rule = |one: &&Directive| matches!(one.name(), "geoip_allow" | "geoip_deny");
+        let rules: Vec<&Directive> = block.inside().iter().filter(is_rule).collect();
+        if !rules.is_empty() {
+            level.rules = rules;
+        }
+        level.policy = own("geoip_use").or(level.policy);
+        level.bypass = own("geoip_bypass").or(level.bypass);
+        level.address = own("geoip_address").or(level.address);
+        level.status = own("geoip_status").or(level.status);
+        level.dry_run = own("geoip_dry_run").or(level.dry_run);
+        level.satisfy = own("satisfy").or(level.satisfy);
+        level
+    }
+
+    fn uses_policy(&self) -> Option<&'c str> {
+        let name = self.policy?.words.get(1)?;
+        (name != "off").then_some(name)
+    }
+}
+
+impl<'c> Site<'c> {
+    fn level(
+        &mut self,
+        name: &str,
+        above: &Level<'c>,
+        block: &'c Directive,
+    ) -> Result<(), Failure> {
+        let level = above.below(block);
+        let locations: Vec<&Directive> = named(block, "location").collect();
+        // A server answers by its locations, unless they leave something over.
+        let is_asked = !level.rules.is_empty() || level.uses_policy().is_some();
+        let rest = !locations.iter().any(|one| one.arguments() == ["/"]);
+        if is_asked && (block.name() == "location" || rest) {
+            let place = self.place(name, &level)?;
+            self.found.push(place);
+        }
+        let server = name.split(", location ").next().unwrap_or(name);
+        for location in locations {
+            let words = location.arguments().join(" ");
+            self.level(&format!("{server}, location {words}"), &level, location)?;
+        }
+        Ok(())
+    }
+
+    fn place(&self, name: &str, level: &Level<'c>) -> Result<Place, Failure> {
+        let mut open = Vec::new();
+        let asks = |one: &Option<&Directive>, why: &str| {
+            let one = one.filter(|one| one.arguments().iter().any(|word| word.contains('$')));
+            one.map(|one| format!("{} {} ({why})", one.name(), one.arguments().join(" ")))
+        };
+        let address = level
+            .address
+            .filter(|one| one.arguments() != ["$remote_addr"]);
+        open.extend(asks(&address, "the given address is taken"));
+        open.extend(asks(
+            &level.bypass,
+            "no rule is asked where one is neither empty nor 0",
+        ));
+        if level.satisfy.is_some_and(|one| one.arguments() == ["any"]) {
+            open.push("satisfy any (another check may let the request in)".to_owned());
+        }
+        let own = self.judge(
+            level.rules.iter().map(|one| (action(one), *one)),
+            RuleList::new(),
+        )?;
+        let verdict = match (own, level.uses_policy()) {
+            (Some((word, rule)), _) => Verdict {
+                word,
+                rule: Some(rule),
+                policy: None,
+                status: None,
+            },
+            (None, Some(name)) if name.contains('$') => {
+                open.push(format!(
+                    "geoip_use {name} (the policies below are those it may choose)"
+                ));
+                for (policy, _) in &self.policies {
+                    let verdict = self.policy(policy)?;
+                    open.push(format!("with policy {policy}: {verdict}"));
+                }
+                Verdict {
+                    word: "depends",
+                    rule: None,
+                    policy: None,
+                    status: None,
+                }
+            }
+            (None, Some(name)) => self.policy(name)?,
+            (None, None) => Verdict::NONE,
+        };
+        let status = level.status.and_then(|one| one.words.get(1));
+        Ok(Place {
+            name: name.to_owned(),
+            verdict,
+            status: status.map_or("403", String::as_str).to_owned(),
+            dry_run: level.dry_run.is_some_and(|one| one.arguments() == ["on"]),
+            open,
+        })
+    }
+
+    /// What a policy says.
+    fn policy(&self, name: &str) -> Result<Verdict, Failure> {
+        let found = self.policies.iter().find(|(one, _)| *one == name);
+        let (_, block) =
+            found.ok_or_else(|| Failure::Refused(format!("unknown geoip_policy \"{name}\"")))?;
+        let rules = block.iter().filter_map(|one| match one.name() {
+            "allow" => Some((Action::Allow, one)),
+            "deny" => Some((Action::Deny, one)),
+            _ => None,
+        });
+        let status = block.iter().find(|one| one.name() == "status");
+        let status = status.and_then(|one| one.words.get(1));
+        let by = self.judge(rules, RuleList::of_policy())?;
+        let (word, rule) = by.map_or(("none", None), |(word, rule)| (word, Some(rule)));
+        Ok(Verdict {
+            word,
+            rule,
+            policy: Some(name.to_owned()),
+            status: status.cloned(),
+        })
+    }
+
+    /// What the first matching rule decides, its text and its place.
+    fn judge<'d>(
+        &self,
+        rules: impl Iterator<Item = (Action, &'d Directive)>,
+        mut list: RuleList,
+    ) -> Result<Option<Decided>, Failure> {
+        let mut content = |name: &str| {
+            let bytes = read(&self.base.join(name)).map_err(|failure| failure.parts().0.to_owned());
+            bytes.and_then(|bytes| String::from_utf8(bytes).map_err(|e| e.to_string()))
+        };
+        for (action, rule) in rules {
+            let pushed = list.push(action, &rule.arguments(), &rule.place, &mut content);
+            pushed.map_err(|why| Failure::Refused(format!("{why} in {}", rule.place)))?;
+        }
+        let decided = list.evaluate(Some(self.address), || self.facts());
+        Ok(decided.and_then(|(action, at)| {
+            let rule = list.rules().get(at)?;
+            let word = match action {
+                Action::Allow => "allowed",
+                Action::Deny => "denied",
+            };
+            Some((word, (rule.text().to_owned(), rule.place().to_owned())))
+        }))
+    }
+
+    fn facts(&self) -> Facts {
+        let each = self
+            .databases
+            .iter()
+            .map(|database| match database.lookup(self.address) {
+                Lookup::Found(offset) => database.facts(offset),
+                Lookup::NotFound | Lookup::Broken => Facts::UNKNOWN,
+            });
+        each.fold(Facts::UNKNOWN, Facts::or)
+    }
+}
+
+fn action(rule: &Directive) -> Action {
+    if rule.name() == "geoip_allow" {
+        Action::Allow
+    } else {
+        Action::Deny
+    }
+}
+
+impl Verdict {
+    const NONE: Self = Self {
+        word: "none",
+        rule: None,
+        policy: None,
+        status: None,
+    };
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.word)?;
+        match &self.rule {
+            Some((text, place)) => write!(f, " by rule \"{text}\" in {place}")?,
+            None if self.word == "none" => f.write_str(", no rule matches")?,
+            None => {}
+        }
+        match &self.policy {
+            Some(policy) => write!(f, ", policy {policy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Place {
+    /// The status of a refusal.
+    fn status(&self) -> &str {
+        self.verdict.status.as_ref().unwrap_or(&self.status)
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{}: {}", self.name, self.verdict);
+        if self.verdict.word == "denied" {
+            text.push_str(&format!(", status {}", self.status()));
+        }
+        text.push_str(if self.dry_run { ", dry run\n" } else { "\n" });
+        for open in &self.open {
+            text.push_str(&format!("    not evaluated: {open}\n"));
+        }
+        text.replace("not evaluated: with policy", "  with policy")
+    }
+
+    fn json(&self) -> Value {
+        let rule = self.verdict.rule.as_ref();
+        let is_denied = self.verdict.word == "denied";
+        json!({
+            "where": self.name,
+            "verdict": self.verdict.word,
+            "rule": rule.map(|(text, _)| text),
+            "place": rule.map(|(_, place)| place),
+            "policy": self.verdict.policy,
+            "status": is_denied.then(|| self.status()),
+            "dry_run": self.dry_run,
+            "not_evaluated": self.open,
+        })
+    }
+}
