@@ -18,7 +18,7 @@ use nix::sys::signal::Signal;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// `/c` says the country by the database under test and by one that is always good, and who answers.
-const CONF: &str = r#"worker_processes 2;
+pub(super) const CONF: &str = r#"worker_processes 2;
 http {
     geoip_db geo.mmdb reload=1s;
     geoip_db other.mmdb reload=1s;
@@ -31,15 +31,15 @@ http {
 }"#;
 
 /// The country of 127.0.0.1 in geo.mmdb and in geo2.mmdb.
-const OLD: &str = "JP";
-const NEW: &str = "RU";
+pub(super) const OLD: &str = "JP";
+pub(super) const NEW: &str = "RU";
 
-fn data(env: &Env, name: &str) -> Result<Vec<u8>, String> {
+pub(super) fn data(env: &Env, name: &str) -> Result<Vec<u8>, String> {
     let path = env.base.join("t/data").join(name);
     fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-fn setup<'a>(env: &'a Env, database: &[u8]) -> Result<Setup<'a>, String> {
+pub(super) fn setup<'a>(env: &'a Env, database: &[u8]) -> Result<Setup<'a>, String> {
     Setup::new(env)?
         .file("conf/geo.mmdb", database)?
         .file("conf/other.mmdb", &data(env, "geo.mmdb")?)
@@ -55,7 +55,7 @@ fn countries(server: &Server) -> Result<[String; 3], String> {
 }
 
 /// Waits until all workers answer `wanted` as word `column` of `/c`.
-fn wait_for(server: &Server, column: usize, wanted: &str) -> Result<(), String> {
+pub(super) fn wait_for(server: &Server, column: usize, wanted: &str) -> Result<(), String> {
     let mut last: BTreeMap<String, String> = BTreeMap::new();
     let workers = server.configured_workers();
     let reached = poll::until(DEADLINE, || {
@@ -78,7 +78,7 @@ fn another_look(env: &Env, server: &Server) -> Result<(), String> {
     Ok(())
 }
 
-fn lines(server: &Server, text: &str) -> usize {
+pub(super) fn lines(server: &Server, text: &str) -> usize {
     server.log().lines().filter(|l| l.contains(text)).count()
 }
 
@@ -93,7 +93,7 @@ fn expect_lines(server: &Server, text: &str, wanted: usize) -> Result<(), String
     ))
 }
 
-fn stop_load(load: Load) -> Result<(), String> {
+pub(super) fn stop_load(load: Load) -> Result<(), String> {
     let tally = load.stop();
     if tally.bad > 0 || tally.good == 0 {
         return Err(format!("under load: {tally:?}"));
@@ -357,7 +357,7 @@ pub(super) fn kept_once(env: &Env) -> Result<(), String> {
 }
 
 /// Bytes of memory that belong to no file and to no zone.
-fn private_memory(pid: u32) -> Result<usize, String> {
+pub(super) fn private_memory(pid: u32) -> Result<usize, String> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).map_err(|e| format!("{path}: {e}"))?;
     let line = status.lines().find_map(|l| l.strip_prefix("RssAnon:"));

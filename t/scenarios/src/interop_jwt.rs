@@ -179,7 +179,7 @@ fn script(base: &Path, what: &str) -> Command {
 }
 
 /// The command, which is built into the same directory as this program.
-fn gatehouse() -> Result<PathBuf, String> {
+pub(super) fn gatehouse() -> Result<PathBuf, String> {
     let own = std::env::current_exe().map_err(|e| e.to_string())?;
     let path = own.with_file_name("gatehouse");
     if path.is_file() {

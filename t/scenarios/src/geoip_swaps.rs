@@ -1,0 +1,134 @@
+//! A large database that is replaced again and again under load: no request fails, and memory stays as it is.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nginx_prove::env::Env;
+use nginx_prove::load::Load;
+use nginx_prove::poll;
+use nginx_prove::server::{Server, Setup};
+
+use crate::geoip::{CONF, NEW, OLD, private_memory, stop_load, wait_for};
+use crate::interop_jwt::gatehouse;
+
+/// Networks and swaps in CI; `GATEHOUSE_SWAPS=200` makes it 300,000 networks.
+const NETWORKS: u32 = 20_000;
+const MANY_NETWORKS: u32 = 300_000;
+const SWAPS: usize = 4;
+
+/// What a worker may have of its own above one that has no database, and what it may grow by.
+const MOST_OWN: usize = 2 << 20;
+const MOST_GROWTH: usize = 1 << 20;
+
+const STOCK: &str = r#"worker_processes 2;
+http { server { listen 127.0.0.1:$TEST_NGINX_SERVER_PORT; location = /t { empty_gif; } } }"#;
+
+/// Alternates between two databases that agree on everybody but the client.
+pub(super) fn run(env: &Env) -> Result<(), String> {
+    let asked = std::env::var("GATEHOUSE_SWAPS").ok();
+    let asked: Option<usize> = asked.and_then(|number| number.parse().ok());
+    let networks = asked.map_or(NETWORKS, |_| MANY_NETWORKS);
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let files = [OLD, NEW].map(|country| make(folder.path(), country, networks));
+    let [old, new] = files;
+    let (old, new) = (old?, new?);
+    let stock = stock_memory(env)?;
+    let server = Setup::new(env)?
+        .file("conf/geo.mmdb", &old)?
+        .file("conf/other.mmdb", &old)?
+        .start(CONF)?;
+    wait_for(&server, 0, OLD)?;
+    let load = Load::start(server.port(0), "/t", "", 2, 200);
+    load.wait_good(50)?;
+    let begin = Instant::now();
+    let mut settled = 0;
+    let swaps = asked.unwrap_or(SWAPS).max(2);
+    for swap in 0..swaps {
+        let (bytes, country) = if swap % 2 == 0 {
+            (&new, NEW)
+        } else {
+            (&old, OLD)
+        };
+        server.write_file("conf/geo.mmdb", bytes)?;
+        wait_for(&server, 0, country)?;
+        if swap == 1 {
+            settled = at_rest(&server, usize::MAX)?;
+        }
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    let tally = load.tally();
+    stop_load(load)?;
+    let most = settled
+        .saturating_add(MOST_GROWTH)
+        .min(stock.saturating_add(MOST_OWN));
+    let last = at_rest(&server, most)?;
+    println!(
+        "# {swaps} swaps of {networks} networks ({} KiB) in {seconds:.0} s, {} requests, none failed; a worker's own memory: \
+         {} KiB, {} KiB after the second swap, {} KiB without a database",
+        old.len() >> 10,
+        tally.good,
+        last >> 10,
+        settled >> 10,
+        stock >> 10
+    );
+    if last > most {
+        return Err(format!(
+            "a worker has {last} bytes of its own, {settled} after the second swap, {stock} without a database"
+        ));
+    }
+    server.stop()
+}
+
+/// A database of so many networks, each with a city of its own.
+fn make(folder: &Path, client: &str, networks: u32) -> Result<Vec<u8>, String> {
+    let mut csv =
+        format!("network,country,continent,eu,city,city_id\n127.0.0.0/8,{client},EU,no,Client,1\n");
+    for n in 0..networks {
+        let [a, b, c] = [16 + n / 65_536, n / 256 % 256, n % 256];
+        writeln!(
+            csv,
+            "{a}.{b}.{c}.0/24,FR,EU,yes,City of the number {n},{}",
+            n + 2
+        )
+        .map_err(|e| e.to_string())?;
+    }
+    let (source, made) = (folder.join("a.csv"), folder.join("a.mmdb"));
+    fs::write(&source, csv).map_err(|e| e.to_string())?;
+    let output = Command::new(gatehouse()?)
+        .args(["geoip", "make"])
+        .args([&source, &made])
+        .output()
+        .map_err(|e| e.to_string())?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    fs::read(made).map_err(|e| e.to_string())
+}
+
+/// What the largest worker has of its own, once that is no more than `most` or some time has passed.
+fn at_rest(server: &Server, most: usize) -> Result<usize, String> {
+    let largest = || {
+        let each = server.worker_pids().into_iter().map(private_memory);
+        each.collect::<Result<Vec<_>, _>>().ok()?.into_iter().max()
+    };
+    let reached = poll::until(Duration::from_secs(5), || {
+        largest().filter(|now| *now <= most)
+    });
+    reached
+        .or_else(largest)
+        .ok_or_else(|| "there is no worker".to_owned())
+}
+
+/// The same of a worker without a database.
+fn stock_memory(env: &Env) -> Result<usize, String> {
+    let server = Setup::new(env)?.start(STOCK)?;
+    let load = Load::start(server.port(0), "/t", "", 2, 200);
+    load.wait_good(500)?;
+    stop_load(load)?;
+    let own = at_rest(&server, usize::MAX)?;
+    server.stop()?;
+    Ok(own)
+}
