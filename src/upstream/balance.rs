@@ -13,7 +13,7 @@ use gatehouse_nginx::http::upstream::{
 };
 use gatehouse_nginx::{Level, Request, ffi::process};
 use gatehouse_table::balance::{Sample, Schemes, Selection};
-use gatehouse_table::route::{Address, HOST_MAX, is_normal, normalize};
+use gatehouse_table::route::{Address, HOST_MAX, is_normal, normalize, write_v4};
 use gatehouse_table::table::{BackendView, By, LookupError, MAX_RECORD_WORDS, RouteView, What};
 use std::net::SocketAddr;
 use std::ptr;
@@ -252,12 +252,11 @@ impl Balancer for Routed {
         let now = process::now_ms();
         let next = state.selection.choose(&rules, &lines, &state.route, now)?;
         if let Some(session) = state.known.session {
-            let backend = state.route.backend(next.index)?;
-            session.goes_to(&state.route, &backend);
+            session.goes_to(&state.route, next.index);
         }
         match next.plain() {
             Some(address) => Some(Chosen {
-                name: Address::Ip(address.into()).write_to(room)?.len(),
+                name: write_v4(address, room)?,
                 address: Socket::Inet(address.into()),
                 tls: None,
                 mark: next.peer().mark(None),

@@ -3,7 +3,7 @@
 use super::conf::Sticky;
 use gatehouse_nginx::Request;
 use gatehouse_table::balance::sticky::{Sid, Sids};
-use gatehouse_table::table::{BackendView, RouteView};
+use gatehouse_table::table::RouteView;
 use std::cell::Cell;
 
 /// Cookies of the name that are looked at: a page of another host of the same domain may have set some more.
@@ -31,11 +31,14 @@ impl Session {
         self.named.map(|(_, index)| index)
     }
 
-    /// The request goes to this backend of the route now.
-    pub(super) fn goes_to(&self, route: &RouteView<'_>, backend: &BackendView<'_>) {
-        let sid = Sids::of(route).sid(backend);
-        let is_new = self.named.is_none_or(|(named, _)| named != sid);
-        self.told.set(is_new.then_some(sid));
+    /// The request goes to the backend at this place of the route now.
+    pub(super) fn goes_to(&self, route: &RouteView<'_>, index: usize) {
+        let is_there = self.backend().is_some_and(|own| usize::from(own) == index);
+        let backend = route.backend(index).filter(|_| !is_there);
+        let sid = backend.map(|backend| Sids::of(route).sid(&backend));
+        // Two of a route may have one name.
+        let is_new = |sid: &Sid| self.named.is_none_or(|(named, _)| named != *sid);
+        self.told.set(sid.filter(is_new));
     }
 
     /// Nobody is sent to its last backend again: that one has failed.

@@ -103,6 +103,23 @@ impl<'a, W: Word> Candidates<'a, W> {
             .filter(|candidate| self.is_eligible(candidate))
     }
 
+    /// The same, each with its peer, if that is in the table still.
+    #[inline]
+    pub(super) fn with_peers(&self) -> impl Iterator<Item = (Candidate, Option<Peer<'a, W>>)> + '_ {
+        let all = self.route.packed().enumerate();
+        all.filter_map(|(index, packed)| {
+            let candidate = Candidate { index, packed };
+            if !self.tries.admits(index, packed) {
+                return None;
+            }
+            let peer = self.peer(&candidate);
+            let is_eligible = peer
+                .as_ref()
+                .is_none_or(|peer| self.may_serve(&candidate, peer));
+            is_eligible.then_some((candidate, peer))
+        })
+    }
+
     /// The backend at this place of the route, if it is a candidate.
     #[must_use]
     pub fn at(&self, index: usize) -> Option<Candidate> {
@@ -131,11 +148,16 @@ impl<'a, W: Word> Candidates<'a, W> {
 
     fn is_eligible(&self, candidate: &Candidate) -> bool {
         self.tries.admits(candidate.index, candidate.packed)
-            && self.peer(candidate).is_none_or(|peer| {
-                peer.available(self.now_ms, self.passive)
-                    && self.checks.admit(self.lines, &peer, self.now_ms)
-                    && self.may_take_more(candidate, &peer)
-            })
+            && self
+                .peer(candidate)
+                .is_none_or(|peer| self.may_serve(candidate, &peer))
+    }
+
+    #[inline]
+    fn may_serve(&self, candidate: &Candidate, peer: &Peer<'_, W>) -> bool {
+        peer.available(self.now_ms, self.passive)
+            && self.checks.admit(self.lines, peer, self.now_ms)
+            && self.may_take_more(candidate, peer)
     }
 
     /// Whether its options leave it a request: not as many in flight as it takes, and not too soon after it was out.
@@ -192,51 +214,39 @@ impl<'a, W: Word> Candidates<'a, W> {
         Some(best)
     }
 
-    /// A round in which all candidates take part, but only some may win (true): who cannot win gains its weight for a later round, so that
-    /// over time each has its share of what there was to choose. What a backend has gained is bounded: one that was busy
-    /// for long is not given all requests afterwards. `total` is the sum of the candidates' weights.
-    pub(super) fn round(
-        &self,
-        total: i32,
-        all: impl Iterator<Item = (Candidate, bool)>,
-    ) -> Option<Candidate> {
-        if let Some(cell) = self.cell_of_two() {
-            return self.round_of_two(cell, all);
-        }
-        let most = total.saturating_mul(CREDIT);
-        let mut best: Option<(Candidate, i32)> = None;
-        for (candidate, may_win) in all {
-            let current = self.add_within(&candidate, candidate.weight().into(), most);
-            if may_win && best.is_none_or(|(_, heaviest)| current > heaviest) {
-                best = Some((candidate, current));
-            }
-        }
-        let (best, _) = best?;
-        self.add_within(&best, total.saturating_neg(), most);
-        Some(best)
+    /// A round in which all candidates take part, but not all may win: [`Candidates::gain`] for each of them, then
+    /// [`Candidates::pay`] for the winner. Who cannot win gains its weight for a later round, so that over time each has its
+    /// share of what there was to choose. What a backend has gained is bounded: one that was busy for long is not given all
+    /// requests afterwards.
+    pub(super) fn bound(&self) -> i32 {
+        let weights = self.route.packed().map(|packed| i32::from(packed.weight()));
+        weights.fold(0, i32::saturating_add).saturating_mul(CREDIT)
     }
 
-    fn round_of_two(
-        &self,
-        cell: u32,
-        mut all: impl Iterator<Item = (Candidate, bool)>,
-    ) -> Option<Candidate> {
-        let (first, first_may) = all.next()?;
-        let Some((second, second_may)) = all.next() else {
-            return first_may.then_some(first);
-        };
-        let weights = (first.weight(), second.weight());
-        let first_wins = match (first_may, second_may) {
-            (true, true) => self.lines.turn_of_two(cell, weights),
-            (false, false) => return None,
-            (is_first, _) => {
-                self.lines.take_turn_of_two(cell, weights, is_first, CREDIT);
-                is_first
-            }
-        };
-        Some(if first_wins { first } else { second })
+    /// Lets a candidate gain its weight, and gives the sum.
+    #[inline]
+    pub(super) fn gain(&self, candidate: &Candidate, bound: i32) -> i32 {
+        self.add_within(candidate, candidate.weight().into(), bound)
     }
 
+    /// The winner pays what all together have gained.
+    pub(super) fn pay(&self, winner: &Candidate, total: i32, bound: i32) {
+        self.add_within(winner, total.saturating_neg(), bound);
+    }
+
+    /// Takes a turn of the two backends of a route, one of which was chosen already; `cell` is that of both.
+    pub(super) fn pay_of_two(&self, cell: u32, pair: [&Candidate; 2], is_first: bool) {
+        let weights = pair.map(Candidate::weight).into();
+        self.lines.take_turn_of_two(cell, weights, is_first, CREDIT);
+    }
+
+    /// Whose turn it is of the two backends of a route: true for the first. `cell` is that of both.
+    pub(super) fn is_first_of_two(&self, cell: u32, pair: [&Candidate; 2]) -> bool {
+        self.lines
+            .turn_of_two(cell, pair.map(Candidate::weight).into())
+    }
+
+    #[inline]
     fn add_within(&self, candidate: &Candidate, delta: i32, most: i32) -> i32 {
         match candidate.packed.cell() {
             NO_CELL => delta,
@@ -245,7 +255,7 @@ impl<'a, W: Word> Candidates<'a, W> {
     }
 
     /// The cell that the backends of a route with two share.
-    fn cell_of_two(&self) -> Option<u32> {
+    pub(super) fn cell_of_two(&self) -> Option<u32> {
         let mut backends = self.route.packed();
         let cell = backends.next()?.cell();
         (self.route.backend_count() == 2 && cell != NO_CELL).then_some(cell)
@@ -258,8 +268,7 @@ impl<'a, W: Word> Candidates<'a, W> {
         let Some(second) = candidates.next() else {
             return Some(first);
         };
-        let weights = (first.weight(), second.weight());
-        let first_is_next = self.lines.turn_of_two(cell, weights);
+        let first_is_next = self.is_first_of_two(cell, [&first, &second]);
         Some(if first_is_next { first } else { second })
     }
 

@@ -1,8 +1,9 @@
 //! `balance=least_conn`: the backend with the fewest requests in flight for its weight; round robin among equals.
 
-use super::candidates::{Candidate, Candidates, FEW};
+use super::candidates::{Candidate, Candidates};
 use super::policy::{Policy, PolicyRow};
-use crate::table::Word;
+use crate::table::{Peer, Word};
+use std::cmp::Ordering;
 
 pub(super) const ROW: PolicyRow = PolicyRow {
     name: "least_conn",
@@ -16,10 +17,9 @@ pub(super) struct LeastConn;
 
 impl<W: Word> Policy<W> for LeastConn {
     fn next(&self, candidates: &Candidates<'_, W>) -> Option<Candidate> {
-        let mut room = [Candidate::NOBODY; FEW];
-        match candidates.few(&mut room) {
-            Some(few) => of_few(candidates, few),
-            None => of_many(candidates),
+        match candidates.cell_of_two() {
+            Some(cell) => of_two(candidates, cell),
+            None => of_all(candidates),
         }
     }
 
@@ -29,36 +29,44 @@ impl<W: Word> Policy<W> for LeastConn {
 }
 
 /// Each peer is looked at once.
-fn of_few<W: Word>(candidates: &Candidates<'_, W>, few: &[Candidate]) -> Option<Candidate> {
-    let mut loads = [Load::NONE; FEW];
+fn of_all<W: Word>(candidates: &Candidates<'_, W>) -> Option<Candidate> {
+    let bound = candidates.bound();
     let mut total: i32 = 0;
-    for (load, candidate) in loads.iter_mut().zip(few) {
-        *load = Load::of(candidates, candidate);
+    let mut best: Option<(Candidate, Load, i32)> = None;
+    for (candidate, peer) in candidates.with_peers() {
+        let load = Load::of(&candidate, peer);
+        let current = candidates.gain(&candidate, bound);
         total = total.saturating_add(candidate.weight().into());
+        let is_better = |(_, least, heaviest): (Candidate, Load, i32)| match load.compare(least) {
+            Ordering::Less => true,
+            Ordering::Equal => current > heaviest,
+            Ordering::Greater => false,
+        };
+        if best.is_none_or(is_better) {
+            best = Some((candidate, load, current));
+        }
     }
-    let pairs = few.iter().zip(&loads);
-    let least = pairs.clone().map(|(_, load)| *load).reduce(Load::least)?;
-    candidates.round(
-        total,
-        pairs.map(|(candidate, load)| (*candidate, !least.below(load))),
-    )
+    let (best, ..) = best?;
+    candidates.pay(&best, total, bound);
+    Some(best)
 }
 
-fn of_many<W: Word>(candidates: &Candidates<'_, W>) -> Option<Candidate> {
-    let load = |candidate: &Candidate| Load::of(candidates, candidate);
-    let least = candidates
-        .iter()
-        .map(|one| load(&one))
-        .reduce(Load::least)?;
-    let weights = candidates.iter().map(|one| i32::from(one.weight()));
-    let total = weights.fold(0, i32::saturating_add);
-    // Another worker may have changed a count meanwhile: then any may be chosen rather than none.
-    let round = |any: bool| {
-        let all = candidates.iter();
-        let all = all.map(|one| (one, any || !least.below(&load(&one))));
-        candidates.round(total, all)
+fn of_two<W: Word>(candidates: &Candidates<'_, W>, cell: u32) -> Option<Candidate> {
+    let mut all = candidates.with_peers();
+    let (first, peer) = all.next()?;
+    let load = Load::of(&first, peer);
+    // One alone takes its turn and pays as much as it gains.
+    let Some((second, peer)) = all.next() else {
+        return Some(first);
     };
-    round(false).or_else(|| round(true))
+    let is_first = match load.compare(Load::of(&second, peer)) {
+        Ordering::Equal => candidates.is_first_of_two(cell, [&first, &second]),
+        order => {
+            candidates.pay_of_two(cell, [&first, &second], order == Ordering::Less);
+            order == Ordering::Less
+        }
+    };
+    Some(if is_first { first } else { second })
 }
 
 /// Requests in flight for a weight.
@@ -69,29 +77,18 @@ struct Load {
 }
 
 impl Load {
-    const NONE: Self = Self {
-        requests: 0,
-        weight: 1,
-    };
-
-    fn of<W: Word>(candidates: &Candidates<'_, W>, one: &Candidate) -> Self {
+    #[inline]
+    fn of<W: Word>(candidate: &Candidate, peer: Option<Peer<'_, W>>) -> Self {
         Self {
-            requests: candidates.peer(one).map_or(0, |peer| peer.in_flight()),
-            weight: one.weight().into(),
+            requests: peer.map_or(0, |peer| peer.in_flight()),
+            weight: candidate.weight().into(),
         }
     }
 
-    /// The lesser one, the first of equals.
-    fn least(self, other: Self) -> Self {
-        if other.below(&self) { other } else { self }
-    }
-
-    fn below(&self, other: &Self) -> bool {
-        // Both are far below 32 bits: counts have 24, weights 16.
-        let (here, there) = (
-            self.requests.saturating_mul(other.weight),
-            other.requests.saturating_mul(self.weight),
-        );
-        here < there
+    #[inline]
+    fn compare(self, other: Self) -> Ordering {
+        // No product overflows: counts have 48 bits, weights 16.
+        let here = self.requests.wrapping_mul(other.weight);
+        here.cmp(&other.requests.wrapping_mul(self.weight))
     }
 }

@@ -5,7 +5,9 @@ use super::checks::Checks;
 use super::policy::{Policy, Sample};
 use super::random::Random;
 use super::tries::{Schemes, Tries};
-use crate::table::{Answers, JournalRow, Lines, Passive, Peer, PeerId, RouteView, Start, Word};
+use crate::table::{
+    Answers, JournalRow, Lines, Packed, Passive, Peer, PeerId, RouteView, Start, Word,
+};
 use std::sync::atomic::AtomicU64;
 
 /// The rules of balancing that an `upstream_lookup` and its table set.
@@ -71,11 +73,12 @@ impl Selection {
     /// The request belongs to a session at this backend of the route: it is tried first, also where it is drained, if it
     /// is in good health.
     pub fn stick(&mut self, route: &RouteView<'_>, index: u16) {
-        let backend = route.backend(index.into());
-        let Some(backend) = backend.filter(|backend| self.tries.may_have_sessions(backend)) else {
+        let packed = route.packed().nth(index.into());
+        let may = |packed: &Packed| self.tries.may_have_sessions(route, index, *packed);
+        let Some(packed) = packed.filter(may) else {
             return;
         };
-        if backend.drain {
+        if packed.drain() {
             self.tries.count = self.tries.count.saturating_add(1);
         }
         self.session = Some(index);
@@ -104,8 +107,10 @@ impl Selection {
         now_ms: u64,
     ) -> Option<Candidate> {
         self.trying = None;
-        if let Some(next) = self.next_of_session(rules, lines, route, now_ms) {
-            return Some(next);
+        if self.session.is_some() {
+            if let Some(next) = self.next_of_session(rules, lines, route, now_ms) {
+                return Some(next);
+            }
         }
         if let Some(only) = self.tries.only {
             return self.only(usize::from(only), rules, lines, route, now_ms);

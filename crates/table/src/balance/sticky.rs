@@ -1,9 +1,9 @@
 //! `sticky=`: a cookie that names the backend of a session.
 
 use crate::route::Address;
-use crate::table::{BackendView, RouteView};
+use crate::table::{BackendView, Packed, RouteView};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::LazyLock;
 
 /// Names a backend of a route: the same in every worker, after every restart and in every nginx that has the route. It
@@ -18,6 +18,7 @@ pub const SID_LEN: usize = 16;
 static SECRETS: LazyLock<RapidSecrets> =
     LazyLock::new(|| RapidSecrets::seed(0x7374_6963_6b79_3031));
 
+#[inline]
 fn hash(bytes: &[u8]) -> u64 {
     rapidhash_v3_nano_inline::<true, false>(bytes, &SECRETS)
 }
@@ -31,6 +32,15 @@ impl Sids {
     #[must_use]
     pub fn of(route: &RouteView<'_>) -> Self {
         Self(hash(route.key()).to_le_bytes())
+    }
+
+    /// The name of a backend that has nothing but this address, and does not speak TLS: most are like that.
+    #[inline]
+    fn sid_of_plain(&self, address: SocketAddrV4) -> Sid {
+        let ([a, b, c, d, e, f, g, h], [i, j, k, l]) = (self.0, address.ip().octets());
+        let [m, n] = address.port().to_le_bytes();
+        let is_tls = 0;
+        Sid(hash(&[a, b, c, d, e, f, g, h, is_tls, i, j, k, l, m, n]))
     }
 
     /// The name of one of its backends.
@@ -62,9 +72,16 @@ impl Sids {
     /// The backend of this name.
     #[must_use]
     pub fn find(&self, route: &RouteView<'_>, sid: Sid) -> Option<u16> {
-        let mut backends = (0_u16..).zip(route.backends());
+        let mut backends = (0_u16..).zip(route.packed());
+        let is_named = |index: u16, packed: Packed| match packed.plain() {
+            Some(address) => self.sid_of_plain(address) == sid,
+            None => {
+                let backend = route.backend(index.into());
+                backend.is_some_and(|backend| self.sid(&backend) == sid)
+            }
+        };
         backends
-            .find(|(_, backend)| self.sid(backend) == sid)
+            .find(|(index, packed)| is_named(*index, *packed))
             .map(|(index, _)| index)
     }
 }

@@ -1,7 +1,7 @@
 //! Which backends of a route a request has tried and may still try.
 
 use crate::route::MAX_BACKENDS;
-use crate::table::{BackendView, Packed, RouteView};
+use crate::table::{Packed, RouteView};
 
 /// Which backends a request may go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +72,17 @@ impl Tries {
     }
 
     /// Whether sessions may be at a backend: drained or not, as long as it has an address.
-    pub(super) fn may_have_sessions(&self, backend: &BackendView<'_>) -> bool {
-        !backend.endpoint().is_waiting() && self.schemes.admit(backend.tls())
+    pub(super) fn may_have_sessions(
+        &self,
+        route: &RouteView<'_>,
+        index: u16,
+        packed: Packed,
+    ) -> bool {
+        let has_address = || {
+            let backend = route.backend(index.into());
+            backend.is_some_and(|backend| !backend.endpoint().is_waiting())
+        };
+        self.schemes.admit(packed.tls()) && (packed.plain().is_some() || has_address())
     }
 
     pub(super) fn mark(&mut self, index: usize) {

@@ -50,7 +50,7 @@ pub use secret::Secret;
 pub use url::{is_host_name, is_service, is_unix_path, parse_backend_place, parse_backend_url};
 pub use write::write_text;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 /// Most backends a route may have after its host names are resolved.
 pub const MAX_BACKENDS: usize = 256;
@@ -170,6 +170,13 @@ pub enum Address<'r> {
     Ip(SocketAddr),
     /// The path of a unix socket.
     Unix(&'r str),
+}
+
+/// Writes the text of an IPv4 address and port: its length, or `None` when `out` is too short.
+#[inline]
+#[must_use]
+pub fn write_v4(address: SocketAddrV4, out: &mut [u8]) -> Option<usize> {
+    text::socket_v4(address, out)
 }
 
 impl Address<'_> {

@@ -164,3 +164,37 @@ impl<W: Word> Table<'_, W> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MOST;
+    use crate::route::Match;
+    use crate::table::Table;
+    use crate::table::tests::{memory, put, route};
+
+    /// A weight that has grown for ever stays what it is, and so does the one beside it in the same word.
+    #[test]
+    fn a_weight_never_overflows() {
+        let memory = memory(256);
+        let table = Table::format(&memory, Match::Host, 1).unwrap();
+        put(&table, "a", &route(&[1, 2, 3, 4])).unwrap();
+        let mut buf = [0; 256];
+        let hit = table.lookup(b"a", &mut buf).unwrap().unwrap();
+        let cells: Vec<u32> = hit.route.packed().map(|packed| packed.cell()).collect();
+        for most in [MOST, -MOST] {
+            let step = most.signum() * 65_535;
+            for (n, cell) in cells.iter().enumerate() {
+                table.set_cell(*cell, most - step * n as i32);
+            }
+            for (n, cell) in cells.iter().enumerate() {
+                let sums = [1, 2, 3, 4].map(|_| table.add_to_cell(*cell, step));
+                let wanted = [1, 2, 3, 4].map(|more| most - step * (n as i32 - more).max(0));
+                assert_eq!(sums, wanted, "{n}");
+            }
+            for cell in &cells {
+                assert_eq!(table.cell_weight(*cell), most);
+                assert_eq!(table.add_to_cell(*cell, -step), most - step);
+            }
+        }
+    }
+}

@@ -125,20 +125,19 @@ impl JournalRow<'_> {
     /// Notes a request to a peer, before it is counted; false when there is no room for it.
     #[must_use]
     pub fn note(&self, id: PeerId) -> bool {
-        let set = self.set_of(id);
         let name = name_of(id);
-        let has_name = |cell: &&AtomicU64| cell.load(Ordering::Relaxed) & !COUNT == name;
-        let is_free = |cell: &&AtomicU64| cell.load(Ordering::Relaxed) == 0;
-        let known = set.iter().find(has_name);
-        let Some(cell) = known.or_else(|| set.iter().find(is_free)) else {
+        // The first one that is free or its own: a peer may have several, and most have none yet.
+        let takes = |cell: &&AtomicU64| {
+            let found = cell.load(Ordering::Relaxed);
+            found == 0 || found & !COUNT == name && found & COUNT < COUNT
+        };
+        let Some(cell) = self.set_of(id).iter().find(takes) else {
             return false;
         };
         let count = cell.load(Ordering::Relaxed) & COUNT;
-        if count < COUNT {
-            // Below the largest count, so it stays within its bits.
-            cell.store(name | count.wrapping_add(1), Ordering::Release);
-        }
-        count < COUNT
+        // Below the largest count, so it stays within its bits.
+        cell.store(name | count.wrapping_add(1), Ordering::Release);
+        true
     }
 
     /// A request that was noted is counted no more.

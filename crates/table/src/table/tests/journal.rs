@@ -156,3 +156,40 @@ fn many_requests_of_a_peer_are_one_note() {
     assert_eq!(journal.give_back(12, &table, &|_| false), 1_000);
     assert_eq!(in_flight(&table, id), 0);
 }
+
+/// Whoever comes and goes, and in whatever order: what is noted of each peer of a set of cells is what it has in flight.
+#[test]
+fn peers_that_share_cells_are_told_apart() {
+    let (memory, words) = (memory(512), words());
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let many: Vec<u32> = (1..=256).collect();
+    put(&table, "a", &route(&many)).unwrap();
+    let ids = peers(&table, "a");
+    let journal = Journal::new(&words).unwrap();
+    let row = journal.row(11, &table).unwrap();
+    let (mut counts, mut random) = (vec![0_u64; ids.len()], 7_u64);
+    for _ in 0..30_000 {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        let at = (random >> 33) as usize % ids.len();
+        if random >> 32 & 1 == 0 && row.note(ids[at]) {
+            let peer = table.peer(ids[at]).unwrap();
+            assert_eq!(peer.request_started(0), Start::Counted);
+            counts[at] += 1;
+        } else if counts[at] > 0 {
+            end(&table, &row, ids[at]);
+            counts[at] -= 1;
+        }
+    }
+    let sum: u64 = counts.iter().sum();
+    assert!(
+        sum > 1_000
+            && ids
+                .iter()
+                .zip(&counts)
+                .all(|(id, n)| in_flight(&table, *id) == *n)
+    );
+    assert_eq!(journal.give_back(12, &table, &|_| false), sum);
+    assert!(ids.iter().all(|id| in_flight(&table, *id) == 0));
+}
