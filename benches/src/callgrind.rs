@@ -105,9 +105,11 @@ pub(crate) fn measure(
         total(&root.join(format!("callgrind.out.{dumps}")))
     };
     wait_at_rest(server.0.id())?;
-    let mut first = Client::connect(&listen)?;
+    let connect =
+        || Client::connect(&listen).map(|client| client.with_sessions(load.has_sessions()));
+    let mut first = connect()?;
     settled(|| batch(&mut first, 0..PROBE))?;
-    let mut client = Client::connect(&listen)?;
+    let mut client = connect()?;
     let (warm, then) = (WARM_UP, WARM_UP + SMALL);
     batch(&mut client, 0..warm)?;
     let small = batch(&mut client, warm..then)?;

@@ -1,5 +1,6 @@
 //! The client: one keep-alive connection, which checks every answer.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -7,7 +8,9 @@ use std::time::Duration;
 
 /// What every browser sends. A token may be looked for in these lines, so they are there.
 const USUAL: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101\r\n\
-    Accept: */*\r\nAccept-Encoding: gzip, deflate\r\nCookie: session=0123456789abcdef; theme=dark\r\n";
+    Accept: */*\r\nAccept-Encoding: gzip, deflate\r\n";
+/// A session that nobody has begun.
+const NO_SESSION: &str = "session=0123456789abcdef";
 
 /// What opens a WebSocket besides.
 const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -18,6 +21,8 @@ pub(crate) struct Client {
     input: BufReader<TcpStream>,
     /// All bodies so far, as one number.
     bodies: DefaultHasher,
+    /// The cookie that came with an answer, for each host, if they are sent again.
+    sessions: Option<HashMap<String, String>>,
 }
 
 impl Client {
@@ -31,7 +36,14 @@ impl Client {
             out,
             input,
             bodies: DefaultHasher::new(),
+            sessions: None,
         })
+    }
+
+    /// The same; it goes on with the sessions that answers begin.
+    pub(crate) fn with_sessions(mut self, keeps: bool) -> Self {
+        self.sessions = keeps.then(HashMap::new);
+        self
     }
 
     /// A number that is the same for the same bodies in the same order.
@@ -47,23 +59,30 @@ impl Client {
         expected: u16,
     ) -> Result<(), String> {
         self.send(target, lines)?;
-        self.take(expected).map_err(|e| format!("{target}: {e}"))
+        let told = self.take(expected).map_err(|e| format!("{target}: {e}"))?;
+        if let (Some(sessions), Some(cookie)) = (&mut self.sessions, told) {
+            sessions.insert(lines.to_owned(), cookie);
+        }
+        Ok(())
     }
 
     /// Sends a request whose first lines are given.
     pub(crate) fn send(&mut self, target: &str, lines: &str) -> Result<(), String> {
-        let request = format!("GET {target} HTTP/1.1\r\n{lines}{USUAL}\r\n");
+        let known = self.sessions.as_ref().and_then(|known| known.get(lines));
+        let session = known.map_or(NO_SESSION, String::as_str);
+        let cookies = format!("Cookie: {session}; theme=dark\r\n");
+        let request = format!("GET {target} HTTP/1.1\r\n{lines}{USUAL}{cookies}\r\n");
         let sent = self.out.write_all(request.as_bytes());
         sent.map_err(|e| e.to_string())
     }
 
-    /// Takes the answer to a request that was sent.
-    pub(crate) fn take(&mut self, expected: u16) -> Result<(), String> {
-        let status = self.answer()?;
+    /// Takes the answer to a request that was sent; the cookie that came with it.
+    pub(crate) fn take(&mut self, expected: u16) -> Result<Option<String>, String> {
+        let (status, cookie) = self.answer()?;
         if status != expected {
             return Err(format!("answered {status}, expected {expected}"));
         }
-        Ok(())
+        Ok(cookie)
     }
 
     /// A WebSocket that has been opened by a request with these first lines.
@@ -73,8 +92,8 @@ impl Client {
         Ok(client)
     }
 
-    fn answer(&mut self) -> Result<u16, String> {
-        let (mut status, mut length) = (0, 0);
+    fn answer(&mut self) -> Result<(u16, Option<String>), String> {
+        let (mut status, mut length, mut cookie) = (0, 0, None);
         loop {
             let mut line = String::new();
             if self.input.read_line(&mut line).map_err(|e| e.to_string())? == 0 {
@@ -86,6 +105,8 @@ impl Client {
             } else if let Some((name, value)) = line.split_once(':') {
                 if name.eq_ignore_ascii_case("content-length") {
                     length = value.trim().parse().unwrap_or(0);
+                } else if name.eq_ignore_ascii_case("set-cookie") {
+                    cookie = value.split(';').next().map(|pair| pair.trim().to_owned());
                 }
             } else if line.is_empty() {
                 break;
@@ -96,6 +117,6 @@ impl Client {
             .read_exact(&mut body)
             .map_err(|e| e.to_string())?;
         body.hash(&mut self.bodies);
-        Ok(status)
+        Ok((status, cookie))
     }
 }

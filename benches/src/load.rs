@@ -35,6 +35,8 @@ pub(crate) enum Load {
     Unknown,
     /// For one of that many hosts.
     Host(usize),
+    /// For one of that many hosts, with the cookie that its first answer came with.
+    Session(usize),
     /// For a name below one of the 1,000 hosts.
     Below,
     /// For a host that is in no table.
@@ -42,6 +44,11 @@ pub(crate) enum Load {
 }
 
 impl Load {
+    /// Whether clients go on with their sessions.
+    pub(crate) fn has_sessions(self) -> bool {
+        matches!(self, Self::Session(_))
+    }
+
     /// The n-th request's target.
     pub(crate) fn target(self, n: usize) -> String {
         match self {
@@ -58,7 +65,7 @@ impl Load {
     /// The n-th request's lines: its host, where it comes from, its token.
     pub(crate) fn lines(self, n: usize) -> String {
         let host = match self {
-            Self::Host(count) => hosts::scattered(n, count),
+            Self::Host(count) | Self::Session(count) => hosts::scattered(n, count),
             Self::Below => format!("www.{}", hosts::scattered(n, hosts::FEW)),
             Self::NoHost => hosts::unknown(n),
             _ => hosts::scattered(n, hosts::FEW),

@@ -10,9 +10,10 @@ const LOOKUP: Row = Row {
     times: 3,
     ..Row::USUAL
 };
-/// Few hosts: each has its ring before anything is measured.
+/// Few hosts: each has its ring, and its session, before anything is measured.
+const HOSTS: usize = 10;
 const BALANCE: Row = Row {
-    load: Load::Host(10),
+    load: Load::Host(HOSTS),
     ..LOOKUP
 };
 const PEER: &str = "`map`, 10 upstreams";
@@ -107,6 +108,14 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "balance_sticky",
         title: "`sticky=session`, the same; each request begins a session and gets a cookie",
+        ours: answers(200, &["ours", "balanced", "session"]),
+        goal: BALANCED,
+        ..BALANCE
+    },
+    Row {
+        name: "balance_session",
+        title: "`sticky=session`, the same; each request has the cookie of a session",
+        load: Load::Session(HOSTS),
         ours: answers(200, &["ours", "balanced", "session"]),
         goal: BALANCED,
         ..BALANCE
