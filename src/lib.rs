@@ -20,6 +20,7 @@ mod problem;
 mod reference;
 mod refusal;
 mod report;
+mod searching;
 mod status;
 mod token;
 #[cfg(feature = "hooks")]

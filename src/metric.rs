@@ -22,10 +22,10 @@ pub(crate) struct Many {
     /// The name of the first one, and what it says.
     pub about: About,
     /// The same of another one: both are found by one search, and its samples stay in memory until the first one's are
-    /// written.
+    /// written. Where they become too many, the rest of them is searched for once more.
     pub also: About,
-    /// Begins to look for what is wanted.
-    pub begin: fn(&Wanted) -> Box<dyn Search>,
+    /// Begins to look for what is wanted, from this part on.
+    pub begin: fn(&Wanted, usize) -> Box<dyn Search>,
 }
 
 /// What somebody who reads the metrics asks for.
@@ -40,6 +40,9 @@ pub(crate) trait Search {
     /// Goes on for some hundred microseconds and writes the samples of what it finds, those of the other metric to `also`;
     /// false at the end.
     fn step(&mut self, main: &Main, samples: &mut Samples<'_>, also: &mut Samples<'_>) -> bool;
+
+    /// The part that it begins with next; None: it is within one.
+    fn begins(&self) -> Option<usize>;
 }
 
 /// Gives a metric its counters: those of a name (of a profile, of a table), and how many. Without memory there are none.

@@ -1,11 +1,12 @@
 //! What this nginx says of itself, below `-/` of an API and of `gatehouse_status`.
 
 use crate::family::Family;
-use crate::metric::{Many, Metric, Search, Wanted};
+use crate::metric::{Many, Metric, Wanted};
 use crate::problem::{Problem, json};
+use crate::searching::{PIECE, Searching};
 use crate::version::{NGINX, VERSION};
 use crate::{Gatehouse, Main};
-use gatehouse_base::metrics::{About, CONTENT_TYPE, Samples};
+use gatehouse_base::metrics::{CONTENT_TYPE, Samples};
 use gatehouse_live::{Slice, SystemClock};
 use gatehouse_nginx::ffi::process;
 use gatehouse_nginx::http::reply::{Next, Producer, Reply};
@@ -15,8 +16,6 @@ use gatehouse_table::route::write_text;
 use std::ptr;
 use std::time::Duration;
 
-/// Bytes of a piece, about.
-const PIECE: usize = 32 * 1024;
 /// How long the making of a piece may take.
 const SLICE: Duration = Duration::from_millis(1);
 
@@ -74,12 +73,8 @@ struct Text {
     /// The metric that is written next, and which part of it.
     at: usize,
     part: usize,
-    /// The search that goes on, and whether it has found something.
-    search: Option<Box<dyn Search>>,
-    has_head: bool,
-    /// The samples of the search's other metric so far, and how many bytes of them are written since the search ended.
-    also: Vec<u8>,
-    also_at: Option<usize>,
+    /// The search that goes on for metrics of what there may be too much of.
+    search: Option<Searching>,
     /// Where the configuration lies whose metrics they are, once a piece has been made.
     of: Option<usize>,
     #[cfg(feature = "hooks")]
@@ -105,9 +100,6 @@ impl Text {
             at: 0,
             part: 0,
             search: None,
-            has_head: false,
-            also: Vec::new(),
-            also_at: None,
             of: None,
             #[cfg(feature = "hooks")]
             turns: crate::turns::Turns::default(),
@@ -125,15 +117,18 @@ impl Text {
         while let Some(row) = self.rows.get(self.at).copied() {
             let more = match row {
                 Row::Known(metric) => self.write_part(metric, main, out),
-                Row::Many(many) => self.search(many, main, out),
+                Row::Many(many) => {
+                    let wanted = &self.wanted;
+                    let search = self
+                        .search
+                        .get_or_insert_with(|| Searching::new(many, wanted));
+                    search.write(wanted, main, out)
+                }
             };
             if !more {
                 self.at = self.at.saturating_add(1);
                 self.part = 0;
                 self.search = None;
-                self.has_head = false;
-                self.also.clear();
-                self.also_at = None;
             }
             if out.len() >= PIECE || slice.is_over() {
                 return Next::More;
@@ -157,42 +152,6 @@ impl Text {
             out.truncate(begin);
         }
         false
-    }
-
-    /// Goes on with the search that a metric takes; false at its end.
-    fn search(&mut self, many: &Many, main: &Main, out: &mut Vec<u8>) -> bool {
-        if let Some(at) = self.also_at {
-            return self.write_also(at, out);
-        }
-        let about: &About = &many.about;
-        let wanted = &self.wanted;
-        let search = self.search.get_or_insert_with(|| (many.begin)(wanted));
-        let begin = out.len();
-        if !self.has_head {
-            about.write_head(out);
-        }
-        let head = out.len();
-        let mut also = Samples::new(&many.also, &mut self.also);
-        let more = search.step(main, &mut Samples::new(about, out), &mut also);
-        if out.len() > head {
-            self.has_head = true;
-        } else if !self.has_head {
-            out.truncate(begin);
-        }
-        if more || self.also.is_empty() {
-            return more;
-        }
-        many.also.write_head(out);
-        self.also_at = Some(0);
-        true
-    }
-
-    /// Goes on with the other metric's samples; false at their end.
-    fn write_also(&mut self, at: usize, out: &mut Vec<u8>) -> bool {
-        let end = at.saturating_add(PIECE).min(self.also.len());
-        out.extend_from_slice(self.also.get(at..end).unwrap_or_default());
-        self.also_at = Some(end);
-        end < self.also.len()
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) const METRICS: &[Many] = &[Many {
         labels: &["table", "backend"],
         text: "Whether requests may go to the backend, as its failures and checks have it; whether a route drains it does not count. As many backends as in gatehouse_backend_requests_total.",
     },
-    begin: |wanted| Box::new(Backends::new(wanted)),
+    begin: |wanted, table| Box::new(Backends::new(wanted, table)),
 }];
 
 /// A backend that has been found.
@@ -80,10 +80,12 @@ struct Backends {
 }
 
 impl Backends {
-    fn new(wanted: &Wanted) -> Self {
+    fn new(wanted: &Wanted, table: usize) -> Self {
+        #[cfg(feature = "hooks")]
+        note_begin(table);
         Self {
             prefix: wanted.backends.clone(),
-            table: 0,
+            table,
             cursor: None,
             peers: HashSet::new(),
             names: HashSet::new(),
@@ -171,6 +173,18 @@ impl Search for Backends {
         }
         true
     }
+
+    fn begins(&self) -> Option<usize> {
+        self.cursor.is_none().then_some(self.table)
+    }
+}
+
+/// Each walk through the tables has its line, so that a test can count them.
+#[cfg(feature = "hooks")]
+fn note_begin(table: usize) {
+    use gatehouse_live::World;
+    let line = format!("a search for backends begins at table {table}");
+    gatehouse_live::nginx::Process.log(gatehouse_live::Level::Notice, &line);
 }
 
 /// What a backend is called: two of the same address are told by their TLS names, and by how they are checked where a

@@ -161,6 +161,91 @@ pub(super) fn many(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
+/// Many tables of many backends: what a scrape keeps of the second metric is bounded, and each backend of each table is
+/// said once in both, one table after another.
+pub(super) fn tables(env: &Env) -> Result<(), String> {
+    const TABLES: usize = 12;
+    const BACKENDS: usize = 900;
+    let backend = Backend::http("a")?;
+    let mut setup = Setup::new(env)?;
+    let mut blocks = String::new();
+    for table in 0..TABLES {
+        let mut text = format!(
+            r#"{{"a.test": {{"backends": ["http://127.0.0.1:{}"]}}"#,
+            backend.port()
+        );
+        for n in 1..BACKENDS {
+            let _ = write!(
+                text,
+                r#", "h{n}.test": {{"backends": ["http://10.{table}.{}.{}:8080"]}}"#,
+                n >> 8,
+                n & 255
+            );
+        }
+        text.push('}');
+        setup = setup.file(&format!("conf/t{table}.json"), text.as_bytes())?;
+        let _ = writeln!(
+            blocks,
+            "upstream_table t{table} {{ zone 1m; file t{table}.json reload=0; }}
+            upstream u{table} {{ upstream_lookup t{table} $host; }}"
+        );
+    }
+    let conf = conf(1, "1m")
+        .replace("http {", &format!("http {{ {blocks}"))
+        .replace("proxy_pass http://backend", "proxy_pass http://$arg_to");
+    let server = setup.file("conf/apps.json", b"{}")?.start(&conf)?;
+    for table in 0..TABLES {
+        let answer = server.get(&format!("/?to=u{table}"), "Host: a.test")?;
+        if answer.status != 200 {
+            return Err(format!("t{table}: {}", answer.status));
+        }
+    }
+    let text = server.get("/_apps/-/metrics", "")?.text();
+    Exposition::parse(&text)?;
+    let log = server.log();
+    let searches = log.matches("a search for backends begins").count();
+    if log.contains("built with test hooks") && searches != 2 {
+        return Err(format!(
+            "{searches} searches, the second for what was too much"
+        ));
+    }
+    for (metric, each) in [
+        ("gatehouse_backend_requests_total", 1),
+        ("gatehouse_backend_up", BACKENDS),
+    ] {
+        let head = format!("{metric}{{table=\"t");
+        let lines = text.lines().filter_map(|line| line.strip_prefix(&head));
+        let tables: Vec<&str> = lines.filter_map(|line| line.split('"').next()).collect();
+        let wanted: Vec<String> = (0..TABLES)
+            .flat_map(|table| vec![table.to_string(); each])
+            .collect();
+        if tables != wanted {
+            let counts: Vec<usize> = (0..TABLES)
+                .map(|table| {
+                    tables
+                        .iter()
+                        .filter(|one| **one == table.to_string())
+                        .count()
+                })
+                .collect();
+            return Err(format!("{metric}: of the tables {counts:?}, each {each}"));
+        }
+    }
+    server.stop()
+}
+
+/// Each of so many scrapes has walked through the tables once.
+fn is_searched_once(log: &str, scrapes: usize) -> Result<(), String> {
+    let begun = |from: &str| {
+        log.matches(&format!("backends begins at table {from}"))
+            .count()
+    };
+    if begun("0\n") == scrapes && begun("") == scrapes {
+        return Ok(());
+    }
+    Err(format!("{scrapes} scrapes, {} searches", begun("")))
+}
+
 /// How long a worker serves nobody else while it walks through all routes, once: the hooks build says it.
 fn turns(server: &Server) -> Result<(), String> {
     if !server.log().contains("built with test hooks") {
@@ -173,6 +258,7 @@ fn turns(server: &Server) -> Result<(), String> {
         .lines()
         .filter(|line| line.contains("turns took"))
         .collect();
+    is_searched_once(&log, all.len())?;
     for line in &all {
         println!("# {}", line.rsplit("metrics: ").next().unwrap_or(line));
     }
