@@ -249,3 +249,30 @@ Content-Type: application/json
 ["user name not allowed in backend ..http://\\*\\*\\*\@10.0.0.1:80", "user name not allowed in backend ..http://\\*\\*\\*\@10.0.0.1:80", "http://\\*\\*\\*\@10.0.0.1:80"]
 --- no_error_log
 s3cret
+
+=== TEST 14: a route that asks for checks where the table makes none; what it has asked for already, and `false`, may stay
+--- http_upstream: a
+--- http_config
+    upstream_table apps { zone 1m; file apps.json; }
+    upstream_table checked { zone 1m; check tcp interval=1h; }
+--- user_files
+>>> ../conf/apps.json
+{"file.test": {"backends": [], "check": {"uri": "/live"}}}
+--- config
+    location /_apps/ { upstream_api apps write=on; }
+    location /_checked/ { upstream_api checked write=on; }
+--- request eval
+["PUT /_apps/new.test
+{\"backends\": [], \"check\": {\"uri\": \"/live\"}}", "PATCH /_apps/
+{\"a.test\": {\"backends\": []}, \"new.test\": {\"backends\": [], \"check\": {\"interval\": \"1s\"}}}", "GET /_apps/a.test", "PUT /_apps/new.test
+{\"backends\": [], \"check\": false}", "PATCH /_apps/new.test
+{\"check\": {\"rise\": 1}}", "PUT /_checked/new.test
+{\"backends\": [], \"check\": {\"uri\": \"/live\", \"kind\": \"http\"}}"]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[400, 400, 404, 201, 400, 201]
+--- response_body_like eval
+["the table has no ..check.. line.*\"pointer\":\"/check\"", "\"pointer\":\"/new.test/check\"", "no_route", "", "\"pointer\":\"/check\"", "\"uri\":\"/live\""]
+--- error_log eval
+qr/\[warn\] .*upstream table "apps": file ".*apps\.json": 1 route with "check", but the table has no "check" line: nobody checks its backends/

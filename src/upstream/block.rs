@@ -226,6 +226,8 @@ fn route_files(cf: &mut Conf<'_, Gatehouse>, words: &[&str]) -> Result<RouteFile
         paths,
         reload_ms: reload_ms.unwrap_or(RELOAD_MS),
         hosts: cf.main().upstream.hosts(),
+        // A later line may say so.
+        has_check: false,
     })
 }
 

@@ -66,6 +66,9 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let size = block
         .size
         .ok_or_else(|| Error::at(&place, format!("upstream_table \"{name}\" has no \"zone\"")))?;
+    if let Some(files) = &mut block.files {
+        files.has_check = block.check.is_some();
+    }
     let has_no_source = block.files.is_none() && block.store.is_none() && block.state.is_none();
     let mode = block.mode.unwrap_or(Match::Host);
     let brake = block.brake.unwrap_or_default();

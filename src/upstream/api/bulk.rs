@@ -1,5 +1,6 @@
 //! Many routes at once: a merge patch of the whole table, read piece by piece and then made as a whole.
 
+use super::edit::check_asked;
 use super::gate::{Call, Expected};
 use super::list::tag;
 use super::names::Names;
@@ -34,6 +35,7 @@ pub(super) fn patch(r: Request<'_>, call: &Call<'_>, body: Body<'_>) -> Result<A
         reader: PatchReader::new(table.mode()),
         body: body.reader()?,
         names: call.api.names(),
+        has_check: call.table.checks().on,
         table,
     };
     Ok(Answer::later(async move {
@@ -48,6 +50,8 @@ struct Patching {
     reader: PatchReader,
     body: BodyReader,
     names: Names,
+    /// The table checks its backends.
+    has_check: bool,
 }
 
 impl Patching {
@@ -132,8 +136,11 @@ impl Patching {
             }
         }
         let before = stored.as_ref().map(|(taken, _)| taken.written());
+        let after = patch.apply(before.as_ref(), &pointer)?;
+        let asked = before.as_ref().and_then(|route| route.check.as_deref());
+        check_asked(self.has_check, asked, after.as_ref(), &pointer)?;
         let prepared =
-            match patch.apply(before.as_ref(), &pointer)? {
+            match after {
                 None => None,
                 Some(route) => {
                     let names = &mut self.names;

@@ -7,6 +7,7 @@ use super::problem::Problem;
 use gatehouse_nginx::Request;
 use gatehouse_nginx::http::body::{Body, BodyError};
 use gatehouse_table::api::Query;
+use gatehouse_table::check::own::asks;
 use gatehouse_table::route::{
     Backend, BackendPatch, Key, Route, RoutePatch, parse_backend, parse_route,
 };
@@ -75,6 +76,22 @@ impl From<BodyError> for Problem {
             BodyError::NoMemory => Self::no_memory(),
         }
     }
+}
+
+/// Refuses a route that asks for checks where the table makes none: nobody would make them. What it has asked for
+/// already (its table had a `check` line then) may stay. `at` is the route's JSON pointer.
+pub(super) fn check_asked(
+    has_check: bool,
+    before: Option<&str>,
+    after: Option<&Route>,
+    at: &str,
+) -> Result<(), Problem> {
+    let asked = after.and_then(|route| route.check.as_deref());
+    if has_check || !asks(asked) || asked == before {
+        return Ok(());
+    }
+    let text = "the table has no \"check\" line, so that nobody would check the backends";
+    Err(Problem::new(400, "invalid_route", text).at(format!("{at}/check")))
 }
 
 impl Edit {

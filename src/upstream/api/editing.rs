@@ -1,6 +1,6 @@
 //! Changes of one route in a table that is the API's own.
 
-use super::edit::Edit;
+use super::edit::{Edit, check_asked};
 use super::gate::{Call, Expected};
 use super::names::Names;
 use super::one;
@@ -18,6 +18,7 @@ use std::rc::Rc;
 pub(super) fn begin(r: Request<'_>, call: &Call<'_>, key: Key, edit: Edit) -> Answer {
     let editing = Editing {
         table: Rc::clone(call.table.shared()),
+        has_check: call.table.checks().on,
         names: call.api.names(),
         expected: Expected::of(r),
         key,
@@ -32,6 +33,8 @@ const ATTEMPTS: usize = 100;
 /// A change under way.
 struct Editing {
     table: Rc<SharedTable<Zone>>,
+    /// The table checks its backends.
+    has_check: bool,
     names: Names,
     expected: Expected,
     key: Key,
@@ -54,7 +57,9 @@ impl Editing {
                 }
             }
             let before = stored.as_ref().map(|(taken, _)| taken.written());
+            let asked = before.as_ref().and_then(|route| route.check.clone());
             let after = self.edit.apply(before)?;
+            check_asked(self.has_check, asked.as_deref(), after.as_ref(), "")?;
             let is_whole = matches!(self.edit, Edit::Put(_));
             let resolved = match &after {
                 Some(route) => {

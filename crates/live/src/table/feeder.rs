@@ -26,6 +26,8 @@ pub struct Feed {
     pub(super) watch: Watch,
     /// Host names that were reported.
     pub(super) said: NameSet,
+    /// Routes ask for checks that nobody makes: that was said.
+    said_vain: bool,
     look: Option<Look>,
     job: Option<Job>,
 }
@@ -60,6 +62,23 @@ impl Feed {
     #[must_use]
     pub fn is_well(&self) -> bool {
         self.watch.is_well()
+    }
+
+    /// The warning that so many routes ask for checks and the table makes none, once until none of them does.
+    pub(super) fn vain_checks(&mut self, files: &RouteFiles, routes: usize) -> Option<String> {
+        let is_vain = routes > 0 && !files.has_check;
+        let was_said = std::mem::replace(&mut self.said_vain, is_vain);
+        let (plural, they) = if routes == 1 {
+            ("", "its")
+        } else {
+            ("s", "their")
+        };
+        (is_vain && !was_said).then(|| {
+            format!(
+                "{}: {routes} route{plural} with \"check\", but the table has no \"check\" line: nobody checks {they} backends",
+                files.shown()
+            )
+        })
     }
 
     fn is_idle(&self) -> bool {
@@ -279,6 +298,11 @@ impl<M: Memory> RouteFeeder<M> {
                 job.discard(std::mem::replace(&mut feed.said, names));
                 for line in lines {
                     self.log(Level::Error, &format!("{}: {line}", self.source()));
+                }
+                let checked = job.checked();
+                let files = self.files.as_ref();
+                if let Some(text) = files.and_then(|files| feed.vain_checks(files, checked)) {
+                    self.log(Level::Warn, &text);
                 }
             }
             Err(failure) => self.refuse(feed, &failure),

@@ -315,6 +315,9 @@ impl<M: Memory> Filling<'_, M> {
     fn took(&self, files: &RouteFiles, content: Content, feed: &mut Feed) {
         let kept_names = files.hosts.borrow_mut().take_kept();
         files.hosts.borrow().remember();
+        if let Some(text) = feed.vain_checks(files, content.read.checked) {
+            self.plan.log(self.world, Level::Warn, &text);
+        }
         let (lines, names): (Vec<String>, NameSet) = content.read.left_out.finish();
         feed.said = names;
         for line in kept_names.into_iter().chain(lines) {

@@ -129,6 +129,11 @@ impl Job {
         self.tally.clone()
     }
 
+    /// How many routes say how their backends are checked, once all are read.
+    pub(super) fn checked(&self) -> usize {
+        self.read.checked
+    }
+
     /// Which reading of the files this is.
     pub(super) fn ticket(&self) -> Ticket {
         self.ticket

@@ -1,6 +1,7 @@
 //! A route file from its first byte to its last, read by the master and by workers alike.
 
 use super::source::{Failure, Source};
+use gatehouse_table::check::own;
 use gatehouse_table::route::{
     Entry, FileReader, Imprint, Imprinter, Key, KeySet, LeftOut, Match, NameSet, Reads, Resolved,
     Resolver, RouteError,
@@ -26,6 +27,8 @@ pub(super) struct ReadOut {
     pub(super) keys: KeySet,
     /// How many of them the table has from the same text.
     pub(super) recognized: usize,
+    /// How many of them say themselves how their backends are checked.
+    pub(super) checked: usize,
 }
 
 /// What a reading calls for each route.
@@ -120,12 +123,15 @@ impl Reads for Routes<'_, '_> {
         };
         let found = table.recognize(key, self.imprint, &mut self.buf);
         let is_known = found.is_some_and(|route| self.rest.demand.add_stored(&route).is_ok());
-        let count = &mut self.rest.recognized;
-        *count = count.saturating_add(usize::from(is_known));
+        if let Some(route) = found.filter(|_| is_known) {
+            self.rest.recognized = self.rest.recognized.saturating_add(1);
+            self.rest.count_check(route.check());
+        }
         is_known
     }
 
     fn take(&mut self, entry: Entry) -> Result<(), RouteError> {
+        self.rest.count_check(entry.route.check.as_deref());
         let Caller {
             resolver,
             asks,
@@ -156,6 +162,11 @@ impl Reads for Routes<'_, '_> {
 }
 
 impl ReadOut {
+    fn count_check(&mut self, check: Option<&str>) {
+        let more = usize::from(own::asks(check));
+        self.checked = self.checked.saturating_add(more);
+    }
+
     /// Frees a part of the memory; false when there is none left.
     pub(super) fn shrink(&mut self) -> bool {
         // Each of these is many small sets, and a part of each goes at once.

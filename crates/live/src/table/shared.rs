@@ -48,6 +48,8 @@ pub struct RouteFiles {
     pub reload_ms: u64,
     /// Addresses of host names, as resolved by the master.
     pub hosts: Rc<RefCell<Hosts>>,
+    /// The table has a `check` line: what routes say of checks means something.
+    pub has_check: bool,
 }
 
 impl RouteFiles {

@@ -65,6 +65,42 @@ fn files_come_and_go_while_it_runs() {
     assert_eq!(values(&worker), some(["-", "-", "-", "1"]));
 }
 
+/// The same with a route that says how it is checked.
+fn checked(host: &str, check: &str) -> String {
+    format!(r#"{{"{host}": {{"backends": ["http://10.0.0.1:80"], "check": {check}}}}}"#)
+}
+
+#[test]
+fn checks_that_nobody_makes_are_said_once() {
+    let mut site = site();
+    let mut worker = site.start(true).unwrap();
+    site.world.take_lines();
+    let vain = r#"[Warn] upstream table "apps": files "/apps.d", "/other.json": 1 route with "check", but the table has no "check" line: nobody checks its backends"#;
+    let is_said = |said: &[String]| said.iter().filter(|line| *line == vain).count();
+    site.world
+        .replace("/apps.d/a.json", checked("a.test", r#"{"uri": "/a"}"#));
+    site.world.advance(10_000);
+    assert_eq!(is_said(&work(&site, &mut worker)), 1);
+    // Another change: the route is known by its text, and it was said.
+    site.world.replace(OTHER, one("other.test", "2"));
+    assert_eq!(is_said(&work(&site, &mut worker)), 0);
+    assert_eq!(worker.value("other.test").as_deref(), Some("2"));
+    // None, then one again.
+    site.world
+        .replace("/apps.d/a.json", checked("a.test", "false"));
+    assert_eq!(is_said(&work(&site, &mut worker)), 0);
+    site.world
+        .replace("/apps.d/a.json", checked("a.test", r#"{"uri": "/a"}"#));
+    assert_eq!(is_said(&work(&site, &mut worker)), 1);
+    site.world.advance(10_000);
+    // A reload says it, though all routes are known; a table that checks does not.
+    let _ = site.start(true).unwrap();
+    assert_eq!(is_said(&site.world.take_lines()), 1);
+    site.has_check = true;
+    let _ = site.start(true).unwrap();
+    assert_eq!(site.world.take_lines(), [""; 0]);
+}
+
 #[test]
 fn what_a_file_has_wrong_names_it_and_all_routes_stay() {
     let mut site = site();

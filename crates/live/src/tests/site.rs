@@ -22,6 +22,8 @@ pub(crate) struct Site {
     pub(crate) brake: Brake,
     /// The table follows a store.
     pub(crate) has_store: bool,
+    /// The table has a `check` line.
+    pub(crate) has_check: bool,
     /// What the table follows.
     pub(crate) paths: Vec<&'static str>,
     /// Where the table's state is, if it has one.
@@ -49,6 +51,7 @@ impl Site {
             memory: Rc::new(TestMemory::new(kib)),
             brake: Brake::default(),
             has_store: false,
+            has_check: false,
             paths: vec![FILE],
             state: None,
             is_new: true,
@@ -79,6 +82,7 @@ impl Site {
             paths: self.paths.iter().map(PathBuf::from).collect(),
             reload_ms: RELOAD_MS,
             hosts: Rc::new(RefCell::new(Hosts::default())),
+            has_check: self.has_check,
         });
         let mut feed = Feed::new(files.as_ref());
         let state = self.state.clone().map(|path| Rc::new(StateFile::new(path)));

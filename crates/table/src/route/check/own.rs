@@ -212,6 +212,12 @@ impl Kind {
     }
 }
 
+/// Whether a route whose text this is asks for checks: `off` does not.
+#[must_use]
+pub fn asks(text: Option<&str>) -> bool {
+    text.is_some_and(|text| text != OFF)
+}
+
 /// Takes a value, if there is one.
 fn put<T>(place: &mut Option<T>, value: Option<T>) -> bool {
     let is_there = value.is_some();
@@ -329,6 +335,12 @@ mod tests {
         ] {
             assert_eq!(Own::parse(text).unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_route_asks_for_checks_unless_it_is_off() {
+        assert!(asks(Some("uri=/a")) && asks(Some("tcp")));
+        assert!(!asks(Some("off")) && !asks(None));
     }
 
     #[test]
