@@ -102,6 +102,16 @@ pub(super) fn matching(env: &Env) -> Result<(), String> {
             return Err(format!("{method}: {response:?}"));
         }
     }
+    // nginx never passes TRACE on.
+    let trace = site.server.request("TRACE /", "Host: foo.bar.com")?;
+    if trace.status != 405 {
+        return Err(format!("TRACE: {}", trace.status));
+    }
+    // planb's key with a port is refused, and the one without it serves all ports.
+    site.redis.route("foo.bar.com:8080", &[&url(1)])?;
+    let text = r#"key "frontend:foo.bar.com:8080": "#;
+    site.server.wait_log(text, SOON)?;
+    site.answers(&[("foo.bar.com:8080", "one")])?;
     site.forget()?;
     site.routes(&["*.foo.bar"])?;
     site.answers(&[

@@ -6,7 +6,7 @@ use crate::{
     api, api_events, api_meanwhile, api_openapi, balance, balance_latency, chaos, chat, checks,
     checks_own, drained, drained_routes, elsewhere, event_connections, event_parts,
     event_processes, event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics,
-    fuzz, geoip, geoip_broken, geoip_lists, geoip_swaps, hipache, interop, interop_jwt, kept,
+    fuzz, geoip, geoip_broken, geoip_lists, geoip_swaps, hipache, hipache_backends, interop, interop_jwt, kept,
     metrics, metrics_backends, names, names_kept, pages, panic, prometheus, redis, redis_register,
     redis_scale, redis_ways, redis_write, refusals, register, reload, reload_everything,
     reload_single, reload_stock, rollback, satisfy, signals, status_page, tenants, token_fetch,
@@ -101,6 +101,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .needs(REDIS),
     Scenario::new("metrics_backends", metrics_backends::workers).beside_others(),
     Scenario::new("metrics_backends_many", metrics_backends::many).beside_others(),
+    Scenario::new("metrics_backends_tables", metrics_backends::tables).beside_others(),
     Scenario::new("status_page", status_page::run).needs(status_page::NEEDS),
     Scenario::new("status_page_picture", status_page::picture).needs(status_page::NEEDS),
     Scenario::new("status_page_axe", status_page::axe).needs(status_page::AXE_NEEDS),
@@ -235,6 +236,15 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .beside_others()
         .needs(REDIS),
     Scenario::new("hipache_backends", hipache::backends)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("hipache_failing", hipache_backends::failing)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("hipache_hanging", hipache_backends::hanging_one)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("hipache_bodies", hipache_backends::bodies)
         .beside_others()
         .needs(REDIS),
     Scenario::new("redis_wrong_input", hipache::wrong_input)

@@ -34,6 +34,7 @@ mod geoip_broken;
 mod geoip_lists;
 mod geoip_swaps;
 mod hipache;
+mod hipache_backends;
 mod interop;
 mod interop_jwt;
 mod kept;
