@@ -60,12 +60,14 @@ pub(super) fn single(env: &Env) -> Result<(), String> {
         for host in ["one.test", "two.test"] {
             for turn in 0..20 {
                 let bad = server.get("/status/502", &format!("Host: {host}"))?;
+                // No answer at all: that is a failure also where there is nobody else to ask.
+                let none = server.get("/close", &format!("Host: {host}"))?;
                 let good = server.get("/", &format!("Host: {host}"))?;
-                if (bad.status, good.status) != (502, 200) || bad.header("X-Backend").is_none() {
-                    let seen = (bad.status, good.status);
+                let seen = (bad.status, none.status, good.status);
+                if seen != (502, 502, 200) || bad.header("X-Backend").is_none() {
                     return Err(format!(
                         "{host}, turn {turn}: {seen:?}, {:?}",
-                        bad.header("X-Tried")
+                        good.header("X-Tried")
                     ));
                 }
             }
@@ -144,20 +146,42 @@ pub(super) fn retried(env: &Env) -> Result<(), String> {
     })
 }
 
-/// After a reload without traffic the workers before leave at once: no timer, check or feeder of ours holds them.
+/// A backend that takes connections and never answers; how many came.
+fn silent() -> Result<(u16, Arc<AtomicUsize>), String> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
+    let port = listener.local_addr().map_err(|e| e.to_string())?.port();
+    let count = Arc::<AtomicUsize>::default();
+    let shared = Arc::clone(&count);
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming().flatten() {
+            shared.fetch_add(1, Ordering::SeqCst);
+            open.push(stream);
+        }
+    });
+    Ok((port, count))
+}
+
+/// After a reload without traffic the workers before leave at once: no timer, feeder or check of ours holds them, not even
+/// one that waits for its answer for a minute.
 pub(super) fn old_workers(env: &Env) -> Result<(), String> {
     on_every_count(|workers| {
         let backend = Backend::http("a")?;
+        let (port, came) = silent()?;
         let routes = format!(
-            r#"{{"a.test": {{"backends": ["http://127.0.0.1:{}"]}}}}"#,
+            r#"{{"a.test": {{"backends": ["http://127.0.0.1:{port}"]}}, "b.test": {{"backends": ["http://127.0.0.1:{}"]}}}}"#,
             backend.port()
         );
+        let check = "check http interval=60s timeout=60s fall=100 idle=0";
+        let conf = conf(workers).replace("check tcp interval=1s fall=100", check);
         let server = Setup::new(env)?
             .file("conf/apps.json", routes.as_bytes())?
-            .start(&conf(workers))?;
+            .start(&conf)?;
+        let is_checked = || (came.load(Ordering::SeqCst) > 0).then_some(());
+        poll::until(GONE, is_checked).ok_or("no check begins")?;
         let mut longest = Duration::ZERO;
         for _ in 0..5 {
-            server.get("/", "Host: a.test")?;
+            server.get("/", "Host: b.test")?;
             longest = longest.max(replaced(&server)?);
         }
         println!(
