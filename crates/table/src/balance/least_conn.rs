@@ -33,7 +33,7 @@ fn of_all<W: Word>(candidates: &Candidates<'_, W>) -> Option<Candidate> {
     let bound = candidates.bound();
     let mut total: i32 = 0;
     let mut best: Option<(Candidate, Load, i32)> = None;
-    for (candidate, peer) in candidates.with_peers() {
+    candidates.each(|candidate, peer| {
         let load = Load::of(&candidate, peer);
         let current = candidates.gain(&candidate, bound);
         total = total.saturating_add(candidate.weight().into());
@@ -45,21 +45,28 @@ fn of_all<W: Word>(candidates: &Candidates<'_, W>) -> Option<Candidate> {
         if best.is_none_or(is_better) {
             best = Some((candidate, load, current));
         }
-    }
+    });
     let (best, ..) = best?;
     candidates.pay(&best, total, bound);
     Some(best)
 }
 
 fn of_two<W: Word>(candidates: &Candidates<'_, W>, cell: u32) -> Option<Candidate> {
-    let mut all = candidates.with_peers();
-    let (first, peer) = all.next()?;
-    let load = Load::of(&first, peer);
+    let (mut first, mut second) = (None, None);
+    candidates.each(|candidate, peer| {
+        let place = if first.is_none() {
+            &mut first
+        } else {
+            &mut second
+        };
+        *place = Some((candidate, Load::of(&candidate, peer)));
+    });
+    let (first, load) = first?;
     // One alone takes its turn and pays as much as it gains.
-    let Some((second, peer)) = all.next() else {
+    let Some((second, other)) = second else {
         return Some(first);
     };
-    let is_first = match load.compare(Load::of(&second, peer)) {
+    let is_first = match load.compare(other) {
         Ordering::Equal => candidates.is_first_of_two(cell, [&first, &second]),
         order => {
             candidates.pay_of_two(cell, [&first, &second], order == Ordering::Less);

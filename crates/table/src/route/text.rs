@@ -8,6 +8,7 @@ use std::net::SocketAddrV4;
 const ROOM: usize = 24;
 
 /// Writes `10.0.0.5:3000`; the length, or `None` when `out` is too short.
+#[inline]
 pub(super) fn socket_v4(address: SocketAddrV4, out: &mut [u8]) -> Option<usize> {
     if let Some(room) = out.first_chunk_mut() {
         return written(address, room);
@@ -20,14 +21,16 @@ pub(super) fn socket_v4(address: SocketAddrV4, out: &mut [u8]) -> Option<usize> 
 
 #[inline]
 fn written(address: SocketAddrV4, room: &mut [u8; ROOM]) -> Option<usize> {
-    let [a, b, c, d] = address.ip().octets().map(octet);
-    let (left, right) = (joined(a, b), joined(c, d));
-    // At most sixteen bytes, each octet with a dot behind it: all of them are written at once.
-    let dotted = u128::from(left.0) | u128::from(right.0).wrapping_shl(left.1.wrapping_mul(8));
-    let at = left.1.wrapping_add(right.1);
-    // The last dot becomes a colon.
-    let colon = u128::from(b'.' ^ b':').wrapping_shl(at.wrapping_sub(1).wrapping_mul(8));
-    *room.first_chunk_mut()? = (dotted ^ colon).to_le_bytes();
+    let mut at = 0_usize;
+    for octet in address.ip().octets() {
+        let text = OCTETS.get(usize::from(octet))?;
+        // Four bytes at once: what is too much is written over.
+        *room.get_mut(at..)?.first_chunk_mut()? = *text;
+        let more = usize::from(octet > 9).wrapping_add(usize::from(octet > 99));
+        at = at.checked_add(2)?.checked_add(more)?;
+    }
+    // Instead of the last dot.
+    *room.get_mut(at.checked_sub(1)?)? = b':';
     let port = address.port();
     let (upper, lower) = (port / 100, port % 100);
     let [b, c] = *PAIRS.get(usize::from(upper % 100))?;
@@ -37,23 +40,8 @@ fn written(address: SocketAddrV4, room: &mut [u8; ROOM]) -> Option<usize> {
     // Leading zeros but the last digit: bytes that are the same as those of all zeros.
     let zeros = (text ^ u64::from_le_bytes(*b"0000\xff\0\0\0")).trailing_zeros() / 8;
     let text = text.checked_shr(zeros.wrapping_mul(8))?;
-    *room.get_mut(at as usize..)?.first_chunk_mut()? = text.to_le_bytes();
-    (at as usize).checked_add(5)?.checked_sub(zeros as usize)
-}
-
-/// An octet's digits and a dot, and how many bytes that is.
-#[inline]
-fn octet(octet: u8) -> (u32, u32) {
-    let text = OCTETS.get(usize::from(octet)).copied().unwrap_or([0; 4]);
-    let more = u32::from(octet > 9).wrapping_add(u32::from(octet > 99));
-    (u32::from_le_bytes(text), more.wrapping_add(2))
-}
-
-/// One behind the other.
-#[inline]
-fn joined(left: (u32, u32), right: (u32, u32)) -> (u64, u32) {
-    let text = u64::from(left.0) | u64::from(right.0).wrapping_shl(left.1.wrapping_mul(8));
-    (text, left.1.wrapping_add(right.1))
+    *room.get_mut(at..)?.first_chunk_mut()? = text.to_le_bytes();
+    at.checked_add(5)?.checked_sub(zeros as usize)
 }
 
 /// Every two digits.

@@ -47,7 +47,13 @@ impl<W: Word> Table<'_, W> {
     /// Whether the record at `at` is of this key. A reader must validate a no as well as a yes.
     #[inline]
     pub(super) fn record_has_key(&self, at: usize, key: &[u8]) -> bool {
-        if First(self.mem.load(at)).key_len() != key.len() {
+        self.has_key(First(self.mem.load(at)), at, key)
+    }
+
+    /// The same of a record with this first word.
+    #[inline]
+    pub(super) fn has_key(&self, first: First, at: usize, key: &[u8]) -> bool {
+        if first.key_len() != key.len() {
             return false;
         }
         let Some(words) = self.mem.slice(at.saturating_add(1), key.len().div_ceil(8)) else {

@@ -162,10 +162,16 @@ impl<W: Word> Table<'_, W> {
     /// Searches for one key; its record's words go to `buf`.
     pub(super) fn probe(&self, key: &[u8], buf: &mut [u64]) -> Result<Option<usize>, LookupError> {
         let hash = self.hash(key);
-        let buckets = self.buckets_of(hash);
+        let home = self.geo.home(hash);
         for _ in 0..ATTEMPTS {
             let moves = self.moves();
-            for bucket in buckets {
+            // Most are found in the first one.
+            for is_home in [true, false] {
+                let bucket = if is_home {
+                    home
+                } else {
+                    self.geo.other(home, hash & 0xffff)
+                };
                 for word in self
                     .mem
                     .slice(self.geo.bucket_at(bucket), BUCKET)
@@ -215,8 +221,9 @@ impl<W: Word> Table<'_, W> {
 
     fn read_slot(&self, word: &W, slot: u64, key: &[u8], buf: &mut [u64]) -> Attempt {
         let at = self.shown_at(slot);
-        let same_key = self.record_has_key(at, key);
-        let len = First(self.mem.load(at)).words();
+        let first = First(self.mem.load(at));
+        let same_key = self.has_key(first, at, key);
+        let len = first.words();
         let mut copied = 0;
         if same_key && len <= buf.len() {
             if let Some(record) = self.mem.slice(at, len) {
