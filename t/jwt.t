@@ -150,11 +150,12 @@ location / { token_auth p; token_auth_preflight pass; root html; }
 location /strict { token_auth p; root html; }
 --- user_files eval: $::Files
 --- request eval
-["OPTIONS /v", "OPTIONS /v", "OPTIONS /v", "GET /v", "OPTIONS /strict"]
+["OPTIONS /v", "OPTIONS /v", "OPTIONS /v", "GET /v", "OPTIONS /strict", "OPTIONS /v
+body", "OPTIONS /v"]
 --- more_headers eval
-["Origin: https://a\nAccess-Control-Request-Method: GET", "Origin: https://a", "Access-Control-Request-Method: GET", "Origin: https://a\nAccess-Control-Request-Method: GET", "Origin: https://a\nAccess-Control-Request-Method: GET"]
+["Origin: https://a\nAccess-Control-Request-Method: GET", "Origin: https://a", "Access-Control-Request-Method: GET", "Origin: https://a\nAccess-Control-Request-Method: GET", "Origin: https://a\nAccess-Control-Request-Method: GET", "Origin: https://a\nAccess-Control-Request-Method: GET", "Origin: https://a\nAccess-Control-Request-Method: GET\nContent-Length: 0"]
 --- error_code eval
-[405, 401, 401, 401, 401]
+[405, 401, 401, 401, 401, 401, 405]
 
 === TEST 9: other statuses, pages and checks beside it
 --- http_config eval: $::P

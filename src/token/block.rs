@@ -55,7 +55,7 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     }
     let profile = Rc::new(profile);
     follow(cf, &name, &profile)?;
-    let remotes = Remote::all(&name, &profile);
+    let remotes = Remote::all(cf, &name, &profile)?;
     let main = &mut cf.main().token;
     main.names.add(name.clone());
     main.profiles.push(Named {

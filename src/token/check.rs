@@ -142,6 +142,7 @@ pub(super) fn is_preflight(r: Request<'_>) -> bool {
         && r.method() == b"OPTIONS"
         && r.header(b"Origin").is_some()
         && r.header(b"Access-Control-Request-Method").is_some()
+        && !r.announces_body()
 }
 
 fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {

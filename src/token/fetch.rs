@@ -73,7 +73,8 @@ fn begin<'r>(
     }
     let wanted = |one: &&Rc<Remote>| {
         let has_token = judged.verdict.refused != Some(Reason::Missing);
-        let counts = lacks || (has_token && one.refresh.is_stale(now));
+        let is_stale = one.has_keys() && one.refresh.is_stale(now);
+        let counts = lacks || (has_token && is_stale);
         counts && one.refresh.is_awaited(now)
     };
     let awaited = named.remotes.iter().filter(wanted);

@@ -56,6 +56,12 @@ pub(crate) const FAMILY: Family = Family {
     judge: Some(check::required),
     ending: Some(&expiry::ENDING),
     install,
+    start_worker: |main| {
+        let profiles = main.token.profiles.iter();
+        profiles
+            .flat_map(|one| &one.remotes)
+            .for_each(|one| one.inherit());
+    },
     ..Family::NONE
 };
 

@@ -1,10 +1,12 @@
 //! Keys that requests fetch from a location of their server (`jwks uri=`). Each worker has its own.
 
+use crate::Gatehouse;
 use gatehouse_live::refresh::Refresh;
 use gatehouse_nginx::http::fetch::{FetchError, Fetched, Fetcher};
-use gatehouse_nginx::{Level, ffi::log, ffi::process};
+use gatehouse_nginx::shm::slots::Slots;
+use gatehouse_nginx::{Conf, Error, Level, Zone, ffi::log, ffi::process};
 use gatehouse_token::{KeySource, Place, Profile, Secret};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// The longest set of keys, in bytes.
@@ -18,6 +20,10 @@ pub(super) struct Remote {
     args: String,
     profile: Rc<Profile>,
     source: KeySource,
+    /// The last good set, for workers that start later and for the next configuration.
+    zone: Zone,
+    /// Whether there is any set.
+    has_keys: Cell<bool>,
     /// When they are fetched.
     pub(super) refresh: Rc<Refresh>,
     /// What was last said about a fetch that failed; None after a good one.
@@ -26,23 +32,69 @@ pub(super) struct Remote {
 
 impl Remote {
     /// Those of a profile.
-    pub(super) fn all(name: &str, profile: &Rc<Profile>) -> Vec<Rc<Self>> {
-        let remote = |source: &KeySource| {
-            let Place::Location(uri) = &source.place else {
-                return None;
-            };
-            let (uri, args) = uri.split_once('?').unwrap_or((uri, ""));
-            Some(Rc::new(Self {
-                shown: format!("token_profile \"{name}\": {}", source.shown),
-                uri: uri.to_owned(),
-                args: args.to_owned(),
-                profile: Rc::clone(profile),
-                source: source.clone(),
-                refresh: Rc::new(Refresh::every(source.every_ms)),
-                trouble: RefCell::default(),
-            }))
+    pub(super) fn all(
+        cf: &Conf<'_, Gatehouse>,
+        name: &str,
+        profile: &Rc<Profile>,
+    ) -> Result<Vec<Rc<Self>>, Error> {
+        let mut all = Vec::new();
+        for source in profile.sources() {
+            if let Place::Location(uri) = &source.place {
+                let zone = format!("jwks {name} {uri}");
+                let zone = cf.zone(&zone, Slots::zone_size(MOST), |_, _| Ok(()))?;
+                all.push(Rc::new(Self::new(name, profile, source, uri, zone)));
+            }
+        }
+        Ok(all)
+    }
+
+    fn new(name: &str, profile: &Rc<Profile>, source: &KeySource, uri: &str, zone: Zone) -> Self {
+        let (uri, args) = uri.split_once('?').unwrap_or((uri, ""));
+        Self {
+            shown: format!("token_profile \"{name}\": {}", source.shown),
+            uri: uri.to_owned(),
+            args: args.to_owned(),
+            profile: Rc::clone(profile),
+            source: source.clone(),
+            zone,
+            has_keys: Cell::new(false),
+            refresh: Rc::new(Refresh::every(source.every_ms)),
+            trouble: RefCell::default(),
+        }
+    }
+
+    /// Whether there are keys, however old they are.
+    pub(super) fn has_keys(&self) -> bool {
+        self.has_keys.get()
+    }
+
+    /// Begins with the set that a worker before this one has fetched. It is as old as can be: the first request has another
+    /// one fetched, and does without only when that fails.
+    pub(super) fn inherit(&self) {
+        let taken = self
+            .published()
+            .map(|set| self.profile.replace(&self.source, set.as_bytes()));
+        // What the profile cannot use any more is fetched anew.
+        self.has_keys.set(matches!(taken, Some(Ok(_))));
+    }
+
+    fn published(&self) -> Option<Secret> {
+        let slots = self.zone.slots()?;
+        let published = slots.current()?;
+        let set = Secret::new(published.as_ref().to_vec());
+        // Nobody has written to it meanwhile.
+        (slots.generation() == published.generation).then_some(set)
+    }
+
+    /// Leaves a set to others. One that follows the last too soon is not left: the next is.
+    fn publish(&self, set: &[u8]) {
+        let Some(slots) = self.zone.slots().filter(|_| !process::exiting()) else {
+            return;
         };
-        profile.sources().iter().filter_map(remote).collect()
+        let is_same = slots.current().is_some_and(|old| old.as_ref() == set);
+        if let Some(lock) = self.zone.try_lock().filter(|_| !is_same) {
+            slots.publish(&lock, set, 0, process::now_ms());
+        }
     }
 
     /// Begins to fetch the keys.
@@ -64,6 +116,10 @@ impl Remote {
                 // Whatever a provider publishes, a set may have secrets.
                 let body = Secret::new(answer.body);
                 let taken = self.profile.replace(&self.source, body.as_bytes());
+                if taken.is_ok() {
+                    self.has_keys.set(true);
+                    self.publish(body.as_bytes());
+                }
                 taken.map_err(|error| error.to_string())
             }
         };
@@ -89,7 +145,7 @@ impl Remote {
     fn complain(&self, why: String) {
         let before = self.trouble.take();
         if before.as_ref() != Some(&why) {
-            let then = if self.refresh.has_ended_well() {
+            let then = if self.has_keys() {
                 "the old keys stay in use"
             } else {
                 "there are no keys of it yet"

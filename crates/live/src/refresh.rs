@@ -81,12 +81,6 @@ impl Refresh {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether there was a good one.
-    #[must_use]
-    pub fn has_ended_well(&self) -> bool {
-        self.good.get().is_some()
-    }
-
     /// Whether what is there is so old that nobody should rely on it while a newer one is on its way.
     #[must_use]
     pub fn is_stale(&self, now_ms: u64) -> bool {

@@ -115,6 +115,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("token_fetch_trouble", token_fetch::trouble).beside_others(),
     Scenario::new("token_fetch_down", token_fetch::down).beside_others(),
     Scenario::new("token_fetch_slow", token_fetch::slow).beside_others(),
+    Scenario::new("token_fetch_kept", token_fetch::kept).beside_others(),
+    Scenario::new("token_fetch_leaving", token_fetch::leaving).beside_others(),
     Scenario::new("token_keys_replace", token_keys::replace).beside_others(),
     Scenario::new("token_keys_root_only", token_keys::root_only)
         .beside_others()

@@ -388,3 +388,85 @@ pub(super) fn slow(env: &Env) -> Result<(), String> {
     wait_for(&server, KID_B, 200)?;
     server.stop()
 }
+
+/// Clients that go at any moment, reloads, and a provider in every mood: nothing breaks, and nothing is left behind.
+pub(super) fn leaving(env: &Env) -> Result<(), String> {
+    let provider = Provider::start(ok(&set("a", A)))?;
+    let mut server = start(env, &provider, "20ms")?;
+    for text in ["upstream prematurely closed", "upstream timed out"] {
+        server.allow(text);
+    }
+    expect(&server, KID_A, 200)?;
+    let slow = |ms| match ok(&set("a", A)) {
+        Does::Answer(_, text) => Does::Answer(Duration::from_millis(ms), text),
+        other => other,
+    };
+    let moods = [
+        slow(5),
+        Does::Hang,
+        slow(40),
+        Does::Close,
+        answers("500 No", ""),
+    ];
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut open = Vec::new();
+    for turn in 0..1500_usize {
+        if turn % 50 == 0 {
+            let mood = moods.get(turn / 50 % moods.len());
+            provider.does(mood.cloned().unwrap_or(Does::Close));
+        }
+        if turn % 400 == 399 {
+            server.reload()?;
+        }
+        let token = bearer(if random.bool() { KID_A } else { KID_B });
+        let request = match random.u8(..4) {
+            0 => format!(
+                "POST /file HTTP/1.1\r\nHost: a\r\n{token}\r\nContent-Length: 90000\r\n\r\npart"
+            ),
+            1 => format!("GET /file HTTP/1.1\r\nHost: a\r\n{token}\r\n\r\n").repeat(3),
+            2 => format!("HEAD /file HTTP/1.0\r\n{token}\r\n\r\n"),
+            _ => format!("GET /v HTTP/1.1\r\nHost: a\r\n{token}\r\nConnection: close\r\n\r\n"),
+        };
+        let mut stream =
+            TcpStream::connect(("127.0.0.1", server.port(0))).map_err(|e| e.to_string())?;
+        stream
+            .write_all(request.as_bytes())
+            .map_err(|e| e.to_string())?;
+        open.push(stream);
+        // Some go at once, some later.
+        while open.len() > random.usize(..20) {
+            let at = random.usize(..open.len());
+            drop(open.swap_remove(at));
+        }
+    }
+    open.clear();
+    provider.does(ok(&set("a", A)));
+    wait_for(&server, KID_A, 200)?;
+    let workers = || server.worker_pids();
+    let left = poll::until(DEADLINE, || (workers().len() == 1).then_some(()));
+    left.ok_or_else(|| format!("old workers stay: {:?}", workers()))?;
+    let pid = workers().first().copied().ok_or("no worker")?;
+    let idle = poll::until(DEADLINE, || (Server::fds(pid) < 40).then_some(()));
+    idle.ok_or_else(|| format!("{} descriptors are open", Server::fds(pid)))?;
+    server.stop()
+}
+
+/// The last good set outlives a reload and a worker; but where the provider answers, what it says counts at once.
+pub(super) fn kept(env: &Env) -> Result<(), String> {
+    let provider = Provider::start(ok(&set("a", A)))?;
+    let mut server = start(env, &provider, "1h")?;
+    server.allow("upstream prematurely closed");
+    expect(&server, KID_A, 200)?;
+    provider.does(Does::Close);
+    server.reload()?;
+    expect(&server, KID_A, 200)?;
+    server.kill_worker()?;
+    expect(&server, KID_A, 200)?;
+    expect(&server, KID_B, 401)?;
+    expect_lines(&server, "has answered 502, the old keys stay in use", 2)?;
+    provider.does(ok(&set("b", B)));
+    server.reload()?;
+    expect(&server, KID_A, 401)?;
+    expect(&server, KID_B, 200)?;
+    server.stop()
+}

@@ -81,6 +81,12 @@ impl<'r> Request<'r> {
         unsafe { bytes::slice(self.fields().method_name) }
     }
 
+    /// Whether its header lines say that a body follows.
+    pub fn announces_body(self) -> bool {
+        let headers = &self.fields().headers_in;
+        headers.content_length_n > 0 || headers.chunked() != 0
+    }
+
     /// The name of the location: for one by the beginning of a path that beginning.
     pub fn location(self) -> &'r [u8] {
         let core = &raw const sys::ngx_http_core_module;

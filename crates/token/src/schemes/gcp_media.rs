@@ -192,10 +192,34 @@ fn each_header(names: &[u8], request: &dyn RequestView, sink: &mut Sink<'_>) -> 
         sink(between);
         sink(bytes);
         sink(b"=");
-        sink(request.header(name, 0)?);
+        let value = request.header(name, 0)?;
+        if may_be_more(value) {
+            return None;
+        }
+        sink(value);
         between = b",";
     }
     Some(())
+}
+
+/// Whether the value of a header, which the client chooses, reads as if another header or field of the token followed:
+/// what is signed would be the same as that of a token with these.
+fn may_be_more(value: &[u8]) -> bool {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|".contains(byte);
+    let is_header = |rest: &[u8]| {
+        let len = rest.iter().take_while(|byte| is_name(byte)).count();
+        len > 0 && rest.get(len) == Some(&b'=')
+    };
+    let is_field = |rest: &[u8]| FIELDS.names.iter().any(|name| rest.starts_with(name));
+    let mut rest = value;
+    while let Some(at) = memchr::memchr2(b',', b'~', rest) {
+        let (mark, after) = (rest.get(at), rest.get(at.saturating_add(1)..));
+        rest = after.unwrap_or_default();
+        if mark == Some(&b',') && is_header(rest) || mark == Some(&b'~') && is_field(rest) {
+            return true;
+        }
+    }
+    false
 }
 
 impl Verifier for GcpMedia {

@@ -169,3 +169,66 @@ fn an_address_beside_an_expiry_is_doubted() {
     assert_eq!(said.len(), 1);
     assert_eq!(said[0].word, "bind_ip");
 }
+
+/// The values of headers are the client's, and stand in what is signed: they are no fields of the token, nor other headers.
+#[test]
+fn a_header_of_media_cdn_is_not_taken_for_more() {
+    let media = of("gcp_media", &["from cookie"]);
+    let key = crate::Key {
+        id: None,
+        secret: crate::Secret::new(b"k1".to_vec()),
+        form: crate::KeyForm::Secret,
+    };
+    let sign = |claims: &[(&str, &str)], headers: &[(&str, &str)]| {
+        let claims = claims.iter();
+        let claims: Vec<_> = claims
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let wanted = crate::Wanted {
+            now: NOW,
+            expires: NOW + 600,
+            claims: &claims,
+        };
+        let signed = media.sign(&key, &with(headers), &wanted).unwrap();
+        signed.values[0].clone()
+    };
+    let ask = |token: &str, headers: &[(&str, &str)]| {
+        let cookie = format!("Edge-Cache-Cookie={token}");
+        status(&media, &with(headers).of_client("10.0.0.1").cookie(&cookie))
+    };
+    let bound = sign(
+        &[("Headers", "X-A"), ("IPRanges", "192.0.2.0/24")],
+        &[("X-A", "1")],
+    );
+    assert_eq!(ask(&bound, &[("X-A", "1")]), Some(Reason::WrongIp));
+    let (before, rest) = bound.split_once("~IPRanges=").unwrap();
+    let (ranges, mac) = rest.split_once('~').unwrap();
+    let free = format!("{before}~{mac}");
+    let value = format!("1~IPRanges={ranges}");
+    assert_eq!(ask(&free, &[("X-A", &value)]), INVALID);
+    let two = sign(&[("Headers", "X-A,X-B")], &[("X-A", "1"), ("X-B", "2")]);
+    assert_eq!(ask(&two, &[("X-A", "1"), ("X-B", "2")]), GOOD);
+    let one = two.replace("X-A,X-B", "X-A");
+    assert_eq!(ask(&one, &[("X-A", "1,X-B=2"), ("X-B", "3")]), INVALID);
+    // What browsers and players send has commas, too.
+    for agent in [
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130",
+        "https://a.test/~user?x=1,2",
+        "a, b, c=1",
+        "~",
+    ] {
+        let headers = [("User-Agent", agent)];
+        let token = sign(&[("Headers", "user-agent")], &headers);
+        assert_eq!(ask(&token, &headers), GOOD, "{agent}");
+    }
+}
+
+fn with(headers: &[(&str, &str)]) -> Fake {
+    let request = Fake::new("/a").message(&["x"]);
+    let mut headers = headers.iter();
+    headers
+        .try_fold(request, |request, (name, value)| {
+            Some(request.header(name, value))
+        })
+        .unwrap()
+}
