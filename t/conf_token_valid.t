@@ -92,3 +92,47 @@ close_websocket;
 # twice
 close_websocket on; close_websocket on;
 => "close_websocket" directive is duplicate
+
+=== TEST 4: issue_cookie
+--- http_config
+token_profile p { format scalesimple; key file=key; from query cookie=c;
+CASE
+}
+token_profile only { format scalesimple; key file=key; from cookie=c; }
+--- user_files
+>>> ../conf/key
+key-one
+--- conf_cases
+# a name alone
+issue_cookie c;
+=> ok
+# all of it
+issue_cookie c path=/video/ max_age=1h secure httponly samesite=none;
+=> ok
+# the usual words, written out
+issue_cookie c path=auto max_age=exp;
+=> ok
+# a cookie that is not looked for
+issue_cookie token;
+=> "issue_cookie token" needs "cookie=token" in "from" directive
+# a path that is none
+issue_cookie c path=video;
+=> invalid parameter "path=video" in "issue_cookie" directive
+# a time that is none
+issue_cookie c max_age=soon;
+=> invalid parameter "max_age=soon" in "issue_cookie" directive
+# what browsers drop
+issue_cookie c samesite=none;
+=> "samesite=none" in "issue_cookie" directive needs "secure", or browsers drop the cookie
+# an unknown value
+issue_cookie c samesite=some;
+=> unknown samesite "some" in "issue_cookie" directive, it must be "strict", "lax" or "none"
+# an unknown word
+issue_cookie c domain=a.test;
+=> invalid parameter "domain=a.test" in "issue_cookie" directive
+# twice
+issue_cookie c; issue_cookie c;
+=> "issue_cookie" directive is duplicate
+# nothing
+issue_cookie;
+=> invalid number of arguments in "issue_cookie" directive

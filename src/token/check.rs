@@ -1,6 +1,7 @@
 //! Checking requests: verdicts, and what comes of them in the access phase.
 
 use super::conf::Named;
+use super::issue;
 use super::limit;
 use super::path;
 use super::profile::profile_of;
@@ -46,6 +47,7 @@ pub(super) fn judge<'r>(
     let judged = r.place(CachedVerdict {
         profile: index,
         verdict: checked.verdict,
+        turn: checked.turn,
         until: checked.until,
         claims: checked.claims,
         key_id: key.and_then(|key| named.profile.key_id(key, keep)),
@@ -154,6 +156,7 @@ fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
     let judged = judge(record, r, index, false)?;
     let named = r.main_conf::<Gatehouse>().token.profiles.get(index)?;
     let judged = limit::charge(record, r, named, judged)?;
+    issue::prepare(record, r, named, judged);
     let loc = &r.loc::<Gatehouse>().token;
     let dry_run = loc.dry_run == Some(true);
     let action = match (judged.verdict.refused, dry_run) {

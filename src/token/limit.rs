@@ -26,7 +26,9 @@ pub(super) fn charge<'r>(
     }
     let view = View::of(r, record, named)?;
     let charge = limited.charge(&Use {
-        token: named.profile.identity(&named.name, &view, location)?,
+        token: named
+            .profile
+            .identity(&named.name, &view, (location, judged.turn))?,
         address: r.client(),
         until: judged.until,
         now: process::now(),
@@ -40,6 +42,7 @@ pub(super) fn charge<'r>(
             refused: Some(Reason::Limited),
             ..judged.verdict
         },
+        turn: judged.turn,
         until: judged.until,
         claims: None,
         key_id: judged.key_id,

@@ -8,6 +8,7 @@ mod counters;
 mod expiry;
 mod fetch;
 mod follow;
+mod issue;
 mod limit;
 mod limited;
 mod path;
@@ -34,6 +35,7 @@ use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Index;
 use gatehouse_nginx::{Args, Conf, Contexts, Directive, Error, Level, Merging};
 use gatehouse_token::HttpStatuses;
+use issue::Issuing;
 use path::PreContent;
 use std::rc::Rc;
 use strip::{Log, PreAccess};
@@ -74,6 +76,9 @@ fn install(installer: &mut Installer<'_, Gatehouse>) -> Result<(), Error> {
             installer.waiting_phase::<FetchKeys>()?;
         }
         installer.before_logs::<Log>()?;
+    }
+    if issue::in_use(&installer.main().token) {
+        installer.header_filter::<Issuing>();
     }
     if installer.main().token.in_paths() {
         installer.phase::<PreContent>()?;

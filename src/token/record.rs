@@ -15,6 +15,8 @@ pub(crate) struct Record<'r> {
     pub(super) verdicts: Cell<Option<&'r CachedVerdict<'r>>>,
     /// The verdict that the access phase enforced last, and what came of it.
     pub(super) enforced: Cell<Option<(&'r CachedVerdict<'r>, Action)>>,
+    /// The cookie in which its token is handed back.
+    pub(super) issued: Cell<Option<&'r Issued<'r>>>,
     pub(super) path: Cell<PathToken>,
     /// The request as it was when it entered its current location.
     pub(super) entry: Cell<Option<Entry<'r>>>,
@@ -35,10 +37,18 @@ pub(super) struct AsReceived<'r> {
     pub(super) args: &'r [u8],
 }
 
+/// The value of a `Set-Cookie` line, and the one before it.
+pub(super) struct Issued<'r> {
+    pub(super) value: &'r [u8],
+    pub(super) before: Option<&'r Issued<'r>>,
+}
+
 /// The verdict of one profile, and the one made before it.
 pub(super) struct CachedVerdict<'r> {
     pub(super) profile: usize,
     pub(super) verdict: Verdict,
+    /// Which token of its location it is about.
+    pub(super) turn: usize,
     /// The last second at which its token is accepted.
     pub(super) until: Option<i64>,
     /// All that a valid token claims, where that is a document.

@@ -6,6 +6,7 @@ use gatehouse_base::encoding::Encoding;
 use gatehouse_base::words;
 
 use crate::claims::AddressBinding;
+use crate::cookie::Issue;
 use crate::error::Error;
 use crate::jose;
 use crate::keys::{Key, Secret};
@@ -155,6 +156,9 @@ impl ProfileBuilder {
                 "has \"from path\", but a token with \"encoding base64\" may have a \"/\", which ends it in a path: use \"base64url\"",
             ));
         }
+        let issue = settings.issue;
+        let issue = issue.map(|line| Issue::new(line, &locations, scheme));
+        let issue = issue.transpose()?;
         let names = locations.iter().filter_map(TokenLocation::names);
         let names: Vec<usize> = names.map(Names::count).collect();
         let mut roles = scheme.carriers.iter().map(|carrier| carrier.role);
@@ -188,6 +192,7 @@ impl ProfileBuilder {
             terms,
             limit: settings.limit,
             close_websocket: settings.close_websocket,
+            issue,
         })
     }
 

@@ -216,6 +216,62 @@ impl Paths<'_> {
     }
 }
 
+impl<'r> Paths<'r> {
+    /// The folder that all of these paths are in, decoded; `None`: there is none to be named, or memory is short.
+    pub(crate) fn folder(&self, request: &'r dyn RequestView) -> Option<&'r [u8]> {
+        match *self {
+            Self::Patterns {
+                patterns,
+                separators,
+            } => {
+                let mut patterns = patterns.split(|byte| separators.contains(byte));
+                let first = literal_folder(patterns.next()?);
+                Some(patterns.fold(first, |common, pattern| {
+                    let same = common.iter().zip(literal_folder(pattern));
+                    let len = same.take_while(|(a, b)| a == b).count();
+                    folder_of(common.get(..len).unwrap_or_default())
+                }))
+            }
+            Self::Folder(folder) => decoded(folder, 0, request),
+            Self::UrlPrefix { prefix, origin } => {
+                decoded(prefix, origin?.len(), request).map(folder_of)
+            }
+            Self::Urls { pattern, .. } => {
+                let host = pattern.windows(3).position(|three| three == b"://");
+                let behind = host.and_then(|at| pattern.get(at.saturating_add(3)..));
+                let path = behind.and_then(|behind| {
+                    let slash = behind.iter().position(|byte| *byte == b'/');
+                    behind.get(slash?..)
+                });
+                let spelled = path.map_or(&b"/"[..], literal_folder);
+                decoded(Text::Percent(spelled), 0, request)
+            }
+            Self::Behind { .. } => None,
+        }
+    }
+}
+
+/// A path up to its last slash.
+pub(crate) fn folder_of(path: &[u8]) -> &[u8] {
+    let last = path.iter().rposition(|byte| *byte == b'/');
+    last.and_then(|last| path.get(..=last)).unwrap_or(b"/")
+}
+
+/// The folder in front of the first wildcard of a pattern.
+fn literal_folder(pattern: &[u8]) -> &[u8] {
+    let end = pattern.iter().position(|byte| matches!(byte, b'*' | b'?'));
+    folder_of(end.and_then(|end| pattern.get(..end)).unwrap_or(pattern))
+}
+
+/// A text without its first bytes.
+fn decoded<'r>(text: Text<'_>, skip: usize, request: &'r dyn RequestView) -> Option<&'r [u8]> {
+    let room = request.room(text.bytes().skip(skip).count())?;
+    for (slot, byte) in room.iter_mut().zip(text.bytes().skip(skip)) {
+        *slot = byte;
+    }
+    Some(room)
+}
+
 /// Whether a path is that of a file, or in a folder, with or without its last `/`.
 fn is_in(folder: Text<'_>, path: &[u8]) -> bool {
     let mut rest = path.iter();

@@ -18,10 +18,13 @@
 
 mod builder;
 mod claims;
+mod cookie;
 mod error;
 mod expression;
 mod fields;
+mod finding;
 mod in_path;
+mod issue;
 mod jose;
 mod key_line;
 mod keys;
@@ -55,12 +58,13 @@ mod words;
 
 pub use builder::{LineError, ProfileBuilder};
 pub use error::Error;
+pub use finding::Finding;
 pub use in_path::InPath;
 pub use keys::{BadKey, Key, KeyEncoding, KeyForm, KeySource, Place, RouteKey, Secret, is_public};
 pub use limit::Limit;
 pub use location::{Carriers, TokenLocation, Unreadable};
 pub use names::Names;
-pub use profile::{Finding, Profile, Signed, Wanted};
+pub use profile::{Profile, Signed, Wanted};
 pub use reason::{HttpStatuses, Reason};
 pub use reference::reference;
 pub use request::{MAX_CARRIERS, MAX_TARGET, MAX_TOKEN, RequestView};

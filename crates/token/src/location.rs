@@ -141,6 +141,31 @@ pub enum Unreadable<'a> {
     Cancelled,
 }
 
+/// Which of several values of a name is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Which {
+    nth: usize,
+    repeated: Repeated,
+}
+
+impl Which {
+    /// The only one, or the first, as the scheme has it.
+    pub(crate) fn only(scheme: &Scheme) -> Self {
+        Self {
+            nth: 0,
+            repeated: scheme.repeated,
+        }
+    }
+
+    /// The n-th, from 0, whatever comes before and behind it.
+    pub(crate) fn nth(nth: usize) -> Self {
+        Self {
+            nth,
+            repeated: Repeated::First,
+        }
+    }
+}
+
 impl TokenLocation {
     /// What carries the token; none for a path.
     pub fn names(&self) -> Option<&Names> {
@@ -169,6 +194,7 @@ impl TokenLocation {
         request: &'a dyn RequestView,
         scheme: &Scheme,
         verifier: &dyn Verifier,
+        which: Which,
         token: &mut Presented<'a>,
     ) -> Result<bool, Unreadable<'a>> {
         let target = request.target();
@@ -180,14 +206,14 @@ impl TokenLocation {
             }
             Self::Cookie(names) => {
                 let value = |name: &str, n| request.cookie(name.as_bytes(), n);
-                (names, read_lines(names, scheme.repeated, value, token))
+                (names, read_lines(names, which, value, token))
             }
             Self::Header(names) => {
                 let value = |name: &str, n| {
                     let value = request.header(name, n)?;
                     verifier.of_header(name, value)
                 };
-                (names, read_lines(names, scheme.repeated, value, token))
+                (names, read_lines(names, which, value, token))
             }
             Self::Path => {
                 let Some(form) = scheme.path else {
@@ -206,7 +232,7 @@ impl TokenLocation {
                 return Ok(true);
             }
         };
-        complete(names, repeated, scheme, token)
+        complete(names, repeated, which, scheme, token)
     }
 }
 
@@ -233,14 +259,14 @@ fn read_args<'a>(args: &'a [u8], names: &'a Names, token: &mut Presented<'a>) ->
 /// a second value, where that matters.
 fn read_lines<'a>(
     names: &'a Names,
-    rule: Repeated,
+    which: Which,
     value: impl Fn(&str, usize) -> Option<&'a [u8]>,
     token: &mut Presented<'a>,
 ) -> Option<&'a str> {
     let mut repeated = None;
     for (slot, name) in token.values.iter_mut().zip(names.iter()) {
-        *slot = value(name, 0);
-        if rule == Repeated::Malformed && slot.is_some() && value(name, 1).is_some() {
+        *slot = value(name, which.nth);
+        if which.repeated == Repeated::Malformed && slot.is_some() && value(name, 1).is_some() {
             repeated = repeated.or(Some(name));
         }
     }
@@ -251,13 +277,14 @@ fn read_lines<'a>(
 fn complete<'a>(
     names: &Names,
     repeated: Option<&'a str>,
+    which: Which,
     scheme: &Scheme,
     token: &mut Presented<'a>,
 ) -> Result<bool, Unreadable<'a>> {
     let Some(first) = token.value(0) else {
         return Ok(false);
     };
-    if let (Some(name), Repeated::Malformed) = (repeated, scheme.repeated) {
+    if let (Some(name), Repeated::Malformed) = (repeated, which.repeated) {
         return Err(Unreadable::Twice(name));
     }
     if names.count() == 1 {

@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use gatehouse_base::words;
 
 use crate::claims::{Claims, Terms};
+use crate::cookie::Issue;
 use crate::error::Error;
 use crate::in_path::InPath;
 use crate::keys::{Key, KeySource, RouteKey};
 use crate::limit::Limit;
 use crate::live::{LiveKeys, Maker, Prepared, new_doubts};
-use crate::location::{Carriers, TokenLocation, Unreadable};
+use crate::location::{Carriers, TokenLocation, Unreadable, Which};
 use crate::names::Names;
 use crate::reason::Reason;
 use crate::request::{MAX_TARGET, Presented, RequestView, SignedUrl};
@@ -18,45 +19,6 @@ use crate::scheme::{Doubt, Scheme, Signing};
 use crate::strip;
 use crate::text::Text;
 use crate::verdict::{Checked, Verdict};
-
-/// What one location of a request holds.
-pub struct Finding<'a> {
-    profile: &'a Profile,
-    request: &'a dyn RequestView,
-    presented: Result<Presented<'a>, Unreadable<'a>>,
-    /// The verdict on this location alone.
-    pub verdict: Verdict,
-}
-
-impl<'a> Finding<'a> {
-    /// The token as it stands there; `None` when nothing is read of it.
-    pub fn token(&self) -> Option<&'a [u8]> {
-        self.presented.as_ref().ok().map(Presented::token)
-    }
-
-    /// The text of the expiry beside it.
-    pub fn expiry(&self) -> Option<&'a [u8]> {
-        let presented = self.presented.as_ref().ok()?;
-        presented.value(self.profile.expiry_carrier?)
-    }
-
-    /// Why nothing is read of it.
-    pub fn unreadable(&self) -> Option<Unreadable<'a>> {
-        self.presented.as_ref().err().copied()
-    }
-
-    /// The text that is signed, with `{key}` wherever the key is part of it; `None` when nothing is read
-    /// of the token.
-    pub fn signed_text(&self) -> Option<Vec<u8>> {
-        let presented = self.presented.as_ref().ok()?;
-        Some(
-            self.profile
-                .prepared
-                .verifier
-                .signed_text(presented, self.request),
-        )
-    }
-}
 
 /// What a token is to be; times are seconds since the epoch.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +55,7 @@ pub struct Profile {
     pub(crate) terms: Terms,
     pub(crate) limit: Option<Limit>,
     pub(crate) close_websocket: bool,
+    pub(crate) issue: Option<Issue>,
 }
 
 impl std::fmt::Debug for Profile {
@@ -117,17 +80,20 @@ impl Profile {
         // As `findings`, but nothing is kept of a location except the verdict.
         let mut first = None;
         for (index, location) in self.locations.iter().enumerate() {
-            let mut token = Presented::new();
-            let mut checked = match self.find(location, request, &mut token) {
-                Ok(false) => continue,
-                Ok(true) => self.judge(&token, request, now),
-                Err(_) => Checked::of(Verdict::refused(Reason::Malformed)),
-            };
-            checked.verdict.location = Some(index);
-            if checked.verdict.is_ok() {
-                return checked;
+            for turn in 0..self.turns(index) {
+                let mut token = Presented::new();
+                let mut checked = match self.find(location, turn, request, &mut token) {
+                    Ok(false) => break,
+                    Ok(true) => self.judge(&token, request, now),
+                    Err(_) => Checked::of(Verdict::refused(Reason::Malformed)),
+                };
+                checked.verdict.location = Some(index);
+                checked.turn = turn;
+                if checked.verdict.is_ok() {
+                    return checked;
+                }
+                first.get_or_insert(checked.verdict);
             }
-            first.get_or_insert(checked.verdict);
         }
         Checked::of(first.unwrap_or(if self.scheme.has_tokens() {
             Verdict::MISSING
@@ -136,48 +102,22 @@ impl Profile {
         }))
     }
 
-    /// What each location that has a token holds and what is to be said about it, in order, each as if
-    /// it were the only one.
-    pub fn findings<'a>(
-        &'a self,
-        request: &'a dyn RequestView,
-        now: i64,
-    ) -> impl Iterator<Item = Finding<'a>> {
-        let locations = self.locations.iter().enumerate();
-        locations.filter_map(move |(index, location)| {
-            let mut token = Presented::new();
-            let (presented, verdict) = match self.find(location, request, &mut token) {
-                Ok(false) => return None,
-                Ok(true) => {
-                    let verdict = self.judge(&token, request, now).verdict;
-                    (Ok(token), verdict)
-                }
-                Err(why) => (Err(why), Verdict::refused(Reason::Malformed)),
-            };
-            let location = Some(index);
-            Some(Finding {
-                profile: self,
-                request,
-                presented,
-                verdict: Verdict {
-                    location,
-                    ..verdict
-                },
-            })
-        })
-    }
-
     #[inline]
     pub(crate) fn find<'a>(
         &'a self,
         location: &'a TokenLocation,
+        turn: usize,
         request: &'a dyn RequestView,
         token: &mut Presented<'a>,
     ) -> Result<bool, Unreadable<'a>> {
-        location.find(request, self.scheme, &*self.prepared.verifier, token)
+        let mut which = Which::only(self.scheme);
+        if self.takes_turns(location) {
+            which = Which::nth(turn);
+        }
+        location.find(request, self.scheme, &*self.prepared.verifier, which, token)
     }
 
-    fn judge<'r>(
+    pub(crate) fn judge<'r>(
         &self,
         token: &Presented<'r>,
         request: &'r dyn RequestView,
@@ -193,14 +133,13 @@ impl Profile {
         {
             return Checked::of(Verdict::refused(Reason::Malformed));
         }
-        let mut claims = Claims::default();
-        let live = self.live.as_ref().and_then(LiveKeys::now);
-        let prepared = live.as_deref().unwrap_or(&self.prepared);
-        if let Err(reason) = prepared.verifier.verify(token, request, &mut claims) {
-            return Checked::of(Verdict::refused(reason));
-        }
+        let claims = match self.read(token, request) {
+            Ok(claims) => claims,
+            Err(reason) => return Checked::of(Verdict::refused(reason)),
+        };
         let refused = claims.judge(&self.terms, request, now).err();
         Checked {
+            turn: 0,
             until: claims.until(&self.terms),
             verdict: Verdict {
                 refused,
@@ -211,6 +150,20 @@ impl Profile {
             // A refused token claims nothing. `check` keeps only its verdict, too: either alone is enough.
             claims: claims.document.filter(|_| refused.is_none()),
         }
+    }
+
+    /// What a token claims that some key has made.
+    #[inline]
+    pub(crate) fn read<'r>(
+        &self,
+        token: &Presented<'r>,
+        request: &'r dyn RequestView,
+    ) -> Result<Claims<'r>, Reason> {
+        let mut claims = Claims::default();
+        let live = self.live.as_ref().and_then(LiveKeys::now);
+        let prepared = live.as_deref().unwrap_or(&self.prepared);
+        prepared.verifier.verify(token, request, &mut claims)?;
+        Ok(claims)
     }
 
     /// Makes a token for a request that carries a draft of it ([`Profile::draft`]) in the profile's first
@@ -226,7 +179,7 @@ impl Profile {
     ) -> Result<Signed, Error> {
         let mut draft = Presented::new();
         let first = self.locations.first();
-        let found = first.map(|one| self.find(one, request, &mut draft));
+        let found = first.map(|one| self.find(one, 0, request, &mut draft));
         let url = match found {
             Some(Ok(true)) => draft.url,
             // A request without URL carries its token nowhere.

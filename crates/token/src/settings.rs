@@ -3,6 +3,7 @@
 use gatehouse_base::words;
 
 use crate::claims::{AddressBinding, Terms};
+use crate::cookie::CookieLine;
 use crate::error::Error;
 use crate::keys::{Again, KeyEncoding, Place, RouteKey, Secret};
 use crate::limit::Limit;
@@ -21,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) require_exp: Option<bool>,
     pub(crate) limit: Option<Limit>,
     pub(crate) close_websocket: bool,
+    pub(crate) issue: Option<CookieLine>,
     pub(crate) options: Options,
 }
 

@@ -9,6 +9,7 @@ mod every_scheme;
 mod fake;
 mod hmac;
 mod identity;
+mod issue;
 mod jwks;
 mod jwt;
 mod jwt_keys;

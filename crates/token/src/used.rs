@@ -18,17 +18,17 @@ impl Profile {
         self.close_websocket
     }
 
-    /// What tells the token in this location, an authentic one, from all others of a profile of this name, however it is
+    /// What tells the token in this location and turn, an authentic one, from all others of a profile of this name, however it is
     /// spelled and wherever it stands. `None` when memory is short.
     pub fn identity(
         &self,
         name: &str,
         request: &dyn RequestView,
-        location: usize,
+        (location, turn): (usize, usize),
     ) -> Option<Identity> {
         let location = self.locations.get(location)?;
         let mut token = Presented::new();
-        let found = self.find(location, request, &mut token);
+        let found = self.find(location, turn, request, &mut token);
         found.ok().filter(|found| *found)?;
         let mut out = [0; MAX_RAW];
         let digest = Algorithm::Sha256.hash_into(&mut out, |sink| {

@@ -51,6 +51,8 @@ impl Verdict {
 pub struct Checked<'r> {
     /// The verdict.
     pub verdict: Verdict,
+    /// Which token of its location it is about, from 0, where each of several is looked at.
+    pub turn: usize,
     /// The last second at which an authentic token is accepted, leeway included; `None`: there is none.
     pub until: Option<i64>,
     /// All that a valid token claims, where that is a document.
@@ -62,6 +64,7 @@ impl Checked<'_> {
     pub fn without_claims(self) -> Checked<'static> {
         Checked {
             verdict: self.verdict,
+            turn: self.turn,
             until: self.until,
             claims: None,
         }
@@ -70,6 +73,7 @@ impl Checked<'_> {
     pub(crate) fn of(verdict: Verdict) -> Self {
         Self {
             verdict,
+            turn: 0,
             until: None,
             claims: None,
         }

@@ -1,5 +1,6 @@
 //! The words of a `token_profile` block, a row each, like directives.
 
+mod cookie;
 mod valid;
 
 use crate::claims::AddressBinding;
@@ -258,6 +259,7 @@ pub static WORDS: &[Word] = &[
             Ok(())
         },
     },
+    valid::ISSUE_COOKIE,
     valid::LIMIT,
     valid::CLOSE_WEBSOCKET,
 ];

@@ -10,7 +10,7 @@ use crate::{Profile, Wanted};
 fn identity(profile: &Profile, request: &Fake) -> Option<Identity> {
     let verdict = profile.verify(request, NOW);
     let location = verdict.location.filter(|_| verdict.is_ok())?;
-    profile.identity("p", request, location)
+    profile.identity("p", request, (location, 0))
 }
 
 /// Other spellings that a verifier might take for the same.

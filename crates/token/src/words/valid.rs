@@ -2,6 +2,7 @@
 
 use gatehouse_base::words;
 
+use super::cookie;
 use crate::error::Error;
 use crate::limit::{Limit, MOST_ADDRESSES, MOST_USES};
 use crate::settings::Settings;
@@ -15,6 +16,22 @@ pub(super) const LIMIT: Word = Word {
     syntax: || "[uses=N] [addresses=N] zone=size".to_owned(),
     text: include_str!("limit.md"),
     parse: limit,
+};
+
+/// `issue_cookie NAME [path=PREFIX|auto] [max_age=exp|time] [secure] [httponly] [samesite=…]`
+pub(super) const ISSUE_COOKIE: Word = Word {
+    name: "issue_cookie",
+    args: Arity::Some,
+    repeated: false,
+    syntax: || {
+        "name [path=PREFIX|auto] [max_age=exp|time] [secure] [httponly] [samesite=strict|lax|none]"
+            .to_owned()
+    },
+    text: include_str!("issue_cookie.md"),
+    parse: |settings, words, host| {
+        settings.issue = Some(cookie::parse(words, host)?);
+        Ok(())
+    },
 };
 
 /// `close_websocket on|off`
