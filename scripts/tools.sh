@@ -3,11 +3,12 @@
 
 axe_version=4.14.1
 
-# live_tools: a browser, what judges whether a page can be read by everybody, Prometheus's own checker, and the
-# libraries with which vendors sign.
+# live_tools: a browser, a player of films, what judges whether a page can be read by everybody, Prometheus's own checker, and
+# the libraries with which vendors sign.
 live_tools() {
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     (need_packages chromium chromium-driver) || note "no browser"
+    (need_packages ffmpeg) || note "no player"
     promtool || note "no promtool"
   fi
   axe || note "no axe-core"

@@ -12,6 +12,7 @@ use crate::location::TokenLocation;
 use crate::normal;
 use crate::profile::Profile;
 use crate::request::{MAX_TARGET, Presented, RequestView, SignedUrl};
+use crate::scheme::Scheme;
 
 /// What a browser keeps of a cookie, with its attributes.
 const LONGEST: usize = 4096;
@@ -58,13 +59,11 @@ impl Profile {
         found.ok().filter(|found| *found)?;
         let names = self.locations.get(issue.location)?.names()?;
         let count = names.count();
-        if !can_be_cookies(&token, count, self.scheme.joined) {
+        if !can_be_cookies(&token, count, self.scheme) {
             return None;
         }
         // As it will come back, for the same URL without it: some tokens are good in their own place only.
-        let url = written(request, MAX_TARGET, |sink| {
-            token.url.each(|piece| sink(piece));
-        })?;
+        let url = written(request, MAX_TARGET, |sink| token.url.each(sink))?;
         let as_cookie = Presented {
             values: token.values,
             url: SignedUrl::Whole(url),
@@ -159,7 +158,7 @@ impl RequestView for Without<'_> {
 }
 
 /// Whether the values of a token can stand in so many cookies.
-fn can_be_cookies(token: &Presented<'_>, count: usize, joined: usize) -> bool {
+fn can_be_cookies(token: &Presented<'_>, count: usize, scheme: &Scheme) -> bool {
     let present = token.values.iter().flatten();
     if !present
         .clone()
@@ -167,13 +166,16 @@ fn can_be_cookies(token: &Presented<'_>, count: usize, joined: usize) -> bool {
     {
         return false;
     }
+    let has_more = |than: usize| token.values.iter().skip(than).any(Option::is_some);
     if count > 1 {
-        return token.values.iter().skip(count).flatten().next().is_none();
+        let mut carriers = scheme.carriers.iter().zip(&token.values);
+        let lacks_one = carriers.any(|(carrier, value)| carrier.required && value.is_none());
+        return !has_more(count) && !lacks_one;
     }
     // With commas between no value has one.
     let has_comma = present.clone().any(|value| value.contains(&b','));
-    let more = token.values.iter().skip(joined).flatten().next();
-    more.is_none() && !(joined > 1 && has_comma)
+    let is_split_elsewhere = scheme.joined > 1 && has_comma;
+    !is_split_elsewhere && !has_more(scheme.joined)
 }
 
 /// Whether a byte may stand in a cookie's value (RFC 6265 section 4.1.1), or is a comma, which all clients take.
@@ -240,11 +242,11 @@ fn path_of<'r>(paths: Option<&Paths<'r>>, request: &'r dyn RequestView) -> Optio
 }
 
 /// What `feed` gives, if it is no longer than that. `None` also when memory is short.
-fn written<'r>(
-    request: &'r dyn RequestView,
+fn written(
+    request: &dyn RequestView,
     most: usize,
     feed: impl Fn(&mut dyn FnMut(&[u8])),
-) -> Option<&'r [u8]> {
+) -> Option<&[u8]> {
     let mut len = 0usize;
     feed(&mut |piece| len = len.saturating_add(piece.len()));
     if len == 0 || len > most {

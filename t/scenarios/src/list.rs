@@ -6,7 +6,7 @@ use crate::{
     api, api_events, api_meanwhile, api_openapi, balance, balance_latency, chaos, chat, checks,
     checks_own, drained, drained_routes, elsewhere, event_connections, event_parts,
     event_processes, event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics,
-    fuzz, geoip, geoip_broken, geoip_lists, geoip_swaps, hipache, hipache_backends, interop,
+    fuzz, geoip, geoip_broken, geoip_lists, geoip_swaps, hipache, hipache_backends, hls, interop,
     interop_jwt, kept, metrics, metrics_backends, names, names_kept, pages, panic, prometheus,
     redis, redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload,
     reload_everything, reload_single, reload_stock, rollback, satisfy, signals, status_page,
@@ -20,6 +20,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("reload_two_hundred", reload::two_hundred).beside_others(),
     Scenario::new("satisfy", satisfy::run).beside_others(),
     Scenario::new("worker_kill", worker_kill::run).beside_others(),
+    Scenario::new("hls", hls::run)
+        .beside_others()
+        .needs(hls::NEEDS),
     Scenario::new("token_limit", token_limit::run).beside_others(),
     Scenario::new("websocket_expires", token_websocket::expires).beside_others(),
     Scenario::new("websocket_token_stays", token_websocket::stays).beside_others(),

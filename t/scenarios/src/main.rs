@@ -35,6 +35,7 @@ mod geoip_lists;
 mod geoip_swaps;
 mod hipache;
 mod hipache_backends;
+mod hls;
 mod interop;
 mod interop_jwt;
 mod kept;

@@ -68,8 +68,8 @@ fn what_is_handed_back_is_accepted_and_no_more() {
                 scheme.name
             );
             let lines = issued(&profile, &request);
-            // Google signs the arguments of a URL, and CDN77's token in a path is for a folder.
-            if [("gcp_cdn", "query"), ("cdn77", "path")].contains(&(scheme.name, from)) {
+            // Google's tokens are others in a URL than in a cookie, and CDN77's in a path is for a folder.
+            if scheme.name == "gcp_cdn" || (scheme.name, from) == ("cdn77", "path") {
                 assert_eq!(lines, [""; 0], "{} {from}", scheme.name);
                 continue;
             }
