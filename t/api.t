@@ -171,7 +171,7 @@ Content-Type: application/json
 --- error_code eval
 [200, 200, 204, 204, 204, 204, 204]
 --- response_headers eval
-["Content-Type: application/json", "Content-Type: application/json", "Allow: GET, HEAD, OPTIONS, PATCH", "Allow: GET, HEAD, OPTIONS, PUT, PATCH, DELETE", "Allow: OPTIONS, POST, PATCH, DELETE", "Allow: OPTIONS, POST", "Allow: GET, HEAD, OPTIONS"]
+["Content-Type: application/json", "Content-Type: application/json", "Allow: GET, HEAD, OPTIONS, PATCH\nGatehouse-Table: apps", "Allow: GET, HEAD, OPTIONS, PUT, PATCH, DELETE\n!Gatehouse-Table", "Allow: OPTIONS, POST, PATCH, DELETE\n!Gatehouse-Table", "Allow: OPTIONS, POST\n!Gatehouse-Table", "Allow: GET, HEAD, OPTIONS\n!Gatehouse-Table"]
 --- response_body eval
 ["", "", "", "", "", "", ""]
 

@@ -53,3 +53,14 @@ location /_key/ { upstream_api apps key_file=key; }
 Content-Type: application/json", "WWW-Authenticate: Bearer", "Cache-Control: no-store", "Content-Type: application/json", "Content-Type: application/json", "Allow: GET, HEAD, OPTIONS"]
 --- no_error_log
 [alert]
+
+=== TEST 3: whoever looks for something gets it on a small page, wherever it stands in the order
+--- http_config eval: $::Http
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"id": "one", "backends": []}, "b.test": {"id": "two", "backends": []}, "c.test": {"id": "three", "backends": []}, "d.test": {"id": "four", "backends": []}, "e.test": {"id": "five", "backends": []}}
+--- config eval: $::Config
+--- request eval
+["GET /_apps/?limit=1&search=a.te", "GET /_apps/?limit=1&search=b.te", "GET /_apps/?limit=1&search=c.te", "GET /_apps/?limit=1&search=d.te", "GET /_apps/?limit=1&search=e.te", "GET /_apps/-/health?limit=9"]
+--- response_body_like eval
+["\n\"a.test\":", "\n\"b.test\":", "\n\"c.test\":", "\n\"d.test\":", "\n\"e.test\":", "\"owners\":\\{(\"[a-e].test\":\"file\",){4}\"[a-e].test\":\"file\"\\}\\}\n\$"]

@@ -576,3 +576,19 @@ format cloudfront; key file=key;
 # no public key
 format cloudfront; key id=a file=key;
 => token_profile "p" has a bad key: key holds no key in PEM
+
+=== TEST 15: what is found out at the end of a block names the line it is about
+--- http_config
+include p.conf;
+--- user_files
+>>> ../conf/p.conf
+token_profile p {
+    format secure_link;
+    message "$uri";
+    key file=key;
+}
+>>> ../conf/key
+key-one-of-sixteen-bytes
+--- config_ok
+--- error_log eval
+qr{\[warn\] .*"message" has no "\{key\}".* in \S+/conf/p\.conf:3}

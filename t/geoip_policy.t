@@ -254,6 +254,9 @@ geoip_policy p { deny country=@none; }
 # who is allowed while nobody is refused
 geoip_policy p { allow eu=yes; }
 => [warn] "allow eu=yes" refuses nobody without a "deny all" behind it
+# also where it is used, but not under satisfy any
+geoip_policy p { allow eu=yes; } geoip_use p;
+=> [warn] "allow eu=yes" refuses nobody without a "deny all" behind it
 # that has its use under satisfy any
 geoip_policy p { allow eu=yes; } satisfy any; geoip_use p;
 => ok

@@ -295,3 +295,54 @@ location /seen { return 200 "$http_authorization"; }
 ["Authorization: Bearer $::Good\nCookie: s=$::Good", "authorization: bearer $::Other\nCookie: s=$::Good", "Authorization: Bearer x", "Authorization: Basic dTpw\nCookie: s=$::Good", "Authorization: Bearer $::Other\nCookie: s=$::Good"]
 --- response_body eval
 ["Bearer $::Good", "", "", "Basic dTpw", "Bearer $::Other"]
+
+=== TEST 17: the Authorization of a header token that was not accepted does not go on beside another header
+--- http_config
+token_profile p { format jwt; key file=key; from header=X-T header; }
+--- config
+location / { token_auth p; token_auth_strip off; proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/seen; }
+location /seen { return 200 "$http_authorization"; }
+--- user_files eval: $::Files
+--- request eval
+["GET /", "GET /", "GET /"]
+--- more_headers eval
+["X-T: $::Good\nAuthorization: Bearer $::Other", "X-T: $::Good\nAuthorization: Basic dTpw", "Authorization: Bearer $::Good"]
+--- response_body eval
+["", "Basic dTpw", "Bearer $::Good"]
+
+=== TEST 18: a request that is turned down by its claims uses no cache for the page it gets
+--- http_upstream: a, b
+--- http_config eval
+$::P . 'proxy_cache_path cache keys_zone=c:1m;
+proxy_cache_key $host$request_uri;
+proxy_cache_valid any 1m;
+token_claim $role p role;
+add_header X-Cache $upstream_cache_status always;'
+--- config
+proxy_cache c;
+error_page 403 = @page;
+location / { if ($role != admin) { return 403; } proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+location @page { proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_B; }
+--- user_files eval: $::Files
+--- request eval
+["GET /v", "GET /v", "GET /v", "GET /v"]
+--- more_headers eval
+["", "Authorization: Bearer $::Good", "", "Authorization: Bearer $::Good"]
+--- response_headers eval
+["X-Cache: BYPASS\nX-Backend: b", "X-Cache: MISS\nX-Backend: a", "X-Cache: BYPASS\nX-Backend: b", "X-Cache: HIT\nX-Backend: a"]
+
+=== TEST 19: a location may check preflights although its server lets them pass
+--- http_config eval: $::P
+--- config
+token_auth p;
+token_auth_preflight pass;
+location / { return 204; }
+location /checked { token_auth_preflight check; proxy_pass http://127.0.0.1:1; }
+location /open { try_files /none =204; }
+--- user_files eval: $::Files
+--- request eval
+["OPTIONS /checked", "OPTIONS /open"]
+--- more_headers eval
+["Origin: https://a.test\nAccess-Control-Request-Method: PUT", "Origin: https://a.test\nAccess-Control-Request-Method: PUT"]
+--- error_code eval
+[401, 204]

@@ -241,3 +241,19 @@ location @page { proxy_cache_key page; ' . "$::A }"
 ["X-Cache: MISS", "X-Cache: HIT"]
 --- error_log
 dry run, token refused: missing
+
+=== TEST 13: where nothing is checked, an error's page uses the cache as always
+--- http_upstream: a
+--- http_config eval: $::Http
+--- user_files eval: $::Key
+--- config eval
+"proxy_cache c;
+error_page 404 = \@page;
+location /checked { token_auth p; return 404; }
+location /none { return 404; }
+location /off { token_auth off; return 404; }
+location \@page { proxy_cache_key \$uri; $::A }"
+--- request eval
+["GET /none", "GET /none", "GET /off", "GET /off", "GET /checked"]
+--- response_headers eval
+["X-Cache: MISS", "X-Cache: HIT", "X-Cache: MISS", "X-Cache: HIT", "X-Cache: BYPASS"]

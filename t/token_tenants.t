@@ -170,13 +170,17 @@ token_profile t { format scalesimple; key table=sites name=token; key id=before 
 location / { token_auth t; root html; add_header X-Key $token_auth_key_id always; }
 --- user_files eval: $::Files
 --- request eval
-[$::A, $::O, $::O, $::F, $::F, $::F]
+[$::A, $::O, $::O, $::F, $::F, $::F, "GET /v?ss_token=2eed5e876fcaf1c649a9c02c420907ca&ss_expiration=1000000000"]
 --- more_headers eval
-["Host: a.test", "Host: a.test", "Host: b.test", "Host: a.test", "Host: b.test", "Host: none.test"]
+["Host: a.test", "Host: a.test", "Host: b.test", "Host: a.test", "Host: b.test", "Host: none.test", "Host: none.test\nX-SS-Token: bfb386bd8bd0a688991b794888e538e7\nX-SS-Expiration: 4000000000"]
 --- error_code eval
-[200, 200, 403, 200, 200, 200]
+[200, 200, 403, 200, 200, 200, 403]
 --- response_headers eval
-["X-Key: token", "X-Key: before", "! X-Key", "X-Key: all", "X-Key: all", "X-Key: all"]
+["X-Key: token", "X-Key: before", "! X-Key", "X-Key: all", "X-Key: all", "X-Key: all", "X-Key: all"]
+--- error_log
+token refused: expired, profile "t", key "all"
+--- no_error_log
+key "all", no key
 
 === TEST 12: hmac and secure_link, and how a key is spelled
 --- http_config

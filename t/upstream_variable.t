@@ -150,3 +150,22 @@ location / { return 200 "[$token]"; }
 ["Host: a.test", "Host: b.test", "Host: c.test"]
 --- response_body eval
 ["[]", "[]", "[none]"]
+
+=== TEST 9: one key in two tables, one table by two keys
+--- http_config eval
+$::Http . '
+upstream_variable $other_plan others $host plan;
+upstream_variable $asked_plan apps $arg_host plan;
+upstream_table others { zone 1m; file others.json; }'
+--- user_files eval
+$::Apps . '>>> ../conf/others.json
+{"a.test": {"backends": [], "vars": {"plan": "small"}}}
+'
+--- config
+location / { return 200 "$plan|$other_plan|$asked_plan|$token"; }
+--- request eval
+["GET /?host=a.test", "GET /?host=a.test", "GET /?host=none.test"]
+--- more_headers eval
+["Host: a.test", "Host: none.test", "Host: a.test"]
+--- response_body eval
+["big one|small|big one|gold", "||big one|none", "big one|small||gold"]
