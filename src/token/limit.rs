@@ -21,7 +21,7 @@ pub(super) fn charge<'r>(
     let Some(location) = judged.verdict.location.filter(|_| judged.verdict.is_ok()) else {
         return Some(judged);
     };
-    if judged.charged.replace(true) {
+    if judged.charged.get() {
         return Some(judged);
     }
     let view = View::of(r, record, named)?;
@@ -33,6 +33,8 @@ pub(super) fn charge<'r>(
         until: judged.until,
         now: process::now(),
     })?;
+    // Only now: where it could not be counted, the request is not let in later either.
+    judged.charged.set(true);
     if charge.is_admitted {
         return Some(judged);
     }
