@@ -20,7 +20,8 @@ worker_shutdown_timeout 1s;
 http {
     geoip_db {GEO} name=country reload=1s;
     geoip_variable $city_name db=country names.en default=none;
-    token_profile video { format scalesimple; key id=a file=keys/a.key; key id=b file=keys/b.key; }
+    token_profile video { format scalesimple; key id=a file=keys/a.key; key id=b file=keys/b.key;
+        from query cookie=c; limit uses=1000000 addresses=20 zone=64k; issue_cookie c max_age=exp; close_websocket on; }
     upstream_table apps {
         zone 1m;
         file apps.json reload=200ms;
