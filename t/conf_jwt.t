@@ -107,7 +107,10 @@ key file=key; from cookie;
 => "cookie" in "from" directive needs a name, as in "cookie=token": format "jwt" has none
 # a key of a route
 key table=t name=n;
-=> token_profile "p" has a "key" with "table", format "jwt" takes none
+=> unknown upstream_table "t" in "key" directive
+# a key of a route, which is a secret, without an algorithm for secrets
+key table=t name=n; algorithm ES256;
+=> token_profile "p" has a "key" with "table", which is a secret, and no "algorithm" for one
 # a message
 key file=key; message x;
 => token_profile "p" has a "message", format "jwt" takes none

@@ -11,6 +11,9 @@ our $W = 'GET /v?ss_token=0cbf4d1b70d0c69df9f63f9b8a0c206d&ss_expiration=4000000
 our $O = 'GET /v?ss_token=24e8554fe9eda85fca59835d6c569eee&ss_expiration=4000000000';
 our $F = 'GET /v?ss_token=b9591d1e8997f2f984bb03fbcfceb050&ss_expiration=4000000000';
 
+# A JSON Web Token by HS256 under 0123456789abcdef0123456789abcdef, of {"exp":4000000000,"sub":"u"}:
+our $J = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImEifQ.eyJleHAiOjQwMDAwMDAwMDAsInN1YiI6InUifQ.m4WDaBsyrq_1cugUdQt1BLfvTfGwkP1fb-pUXFf2T5c";
+
 our $P = 'upstream_table sites { zone 1m; file sites.json; }
 token_profile t { format scalesimple; key table=sites name=token; }
 ';
@@ -352,3 +355,26 @@ token_profile t { format scalesimple; key table=sites name=token file=key; }
 # a format without keys
 token_profile t { format open; key table=sites name=token; }
 => token_profile "t" has a "key", format "open" takes none
+
+=== TEST 20: a JSON Web Token under the secret of the host's route
+--- http_config
+upstream_table sites { zone 1m; file sites.json; }
+token_profile t { format jwt; key table=sites name=token; }
+--- config
+location / { token_auth t; root html; }
+--- user_files
+>>> ../conf/sites.json
+{"a.test": {"backends": [], "keys": {"token": "0123456789abcdef0123456789abcdef"}},
+ "b.test": {"backends": [], "keys": {"token": "fedcba9876543210fedcba9876543210"}},
+ "c.test": {"backends": []}}
+>>> v
+shown
+--- request eval
+["GET /v", "GET /v", "GET /v", "GET /v"]
+--- more_headers eval
+["Host: a.test\nAuthorization: Bearer $::J", "Host: b.test\nAuthorization: Bearer $::J", "Host: c.test\nAuthorization: Bearer $::J", "Host: a.test"]
+--- error_code eval
+[200, 401, 401, 401]
+--- error_log
+token refused: invalid, profile "t",
+no key "token" for its host in upstream_table "sites"

@@ -13,6 +13,7 @@ mod issue;
 mod jwks;
 mod jwt;
 mod jwt_keys;
+mod jwt_routes;
 mod live;
 mod promises;
 mod properties;

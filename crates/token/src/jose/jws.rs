@@ -50,6 +50,27 @@ impl<'t> Jws<'t> {
         decode(self.payload, out)
     }
 
+    /// Whether an HMAC under this secret is its signature, by one of these algorithms. A `kid` does not matter.
+    pub(crate) fn is_made_with(&self, secret: &[u8], algorithms: &[Algorithm]) -> bool {
+        let mut header = [0; MAX_HEADER];
+        let header = decode(self.header, &mut header).and_then(Header::read);
+        let name = header.and_then(|header| header.algorithm.plain());
+        let mut known = algorithms.iter();
+        let known = known.find(|one| name == Some(one.name().as_bytes()));
+        let mut signature = [0; MAX_SIGNATURE];
+        match (known, decode(self.signature, &mut signature)) {
+            (Some(Algorithm::Mac(hash)), Some(signature)) => {
+                let mut expected = [0; MAX_RAW];
+                let expected = hash.hmac_into(secret, &mut expected, |sink| {
+                    sink(self.signed);
+                    Some(())
+                });
+                expected.is_some_and(|expected| mac::same(expected, signature))
+            }
+            _ => false,
+        }
+    }
+
     /// How many bytes the payload has.
     pub(crate) fn payload_len(&self) -> Option<usize> {
         BASE64URL_NOPAD.decode_len(self.payload.len()).ok()

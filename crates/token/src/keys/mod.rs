@@ -1,6 +1,7 @@
 //! The live keys of a profile, and what a scheme makes of them.
 
 mod encoding;
+mod inline;
 mod jwk;
 mod key;
 mod material;
@@ -9,6 +10,7 @@ mod source;
 
 pub use encoding::{BadKey, KeyEncoding};
 pub use gatehouse_base::secret::Secret;
+pub(crate) use inline::may_be_public;
 #[cfg(test)]
 pub(crate) use jwk::JWK_ALGORITHMS;
 pub use key::{Key, KeyForm};

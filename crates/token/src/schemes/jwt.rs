@@ -11,7 +11,7 @@ use gatehouse_base::json::{self, Kind, Text, Value};
 use crate::claims::Claims;
 use crate::error::Error;
 use crate::jose::{Algorithm, Jws, Keys};
-use crate::keys::{Key, Material, is_spelled_key};
+use crate::keys::{Key, Material, RouteKeys, is_spelled_key, may_be_public};
 use crate::mac;
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView};
@@ -33,6 +33,7 @@ pub(super) const SCHEME: Scheme = Scheme {
         option("audience"),
         option("require"),
     ],
+    route_keys: true,
     always_expires: false,
     requires_exp: true,
     statuses: &[
@@ -68,6 +69,8 @@ const LONGEST: usize = 8192;
 
 struct Jwt {
     keys: Keys,
+    /// The secrets that routes have, if any line names them, and what they are used with.
+    of_routes: Option<(RouteKeys, Vec<Algorithm>)>,
 }
 
 fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
@@ -96,7 +99,24 @@ fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
         )));
     }
     let keys = Keys::prepare(config.lines(), &config.options.algorithms)?;
-    Ok(Box::new(Jwt { keys }))
+    let of_routes = match config.route_keys {
+        [] => None,
+        _ => Some((config.route_keys(), macs(&config.options.algorithms)?)),
+    };
+    Ok(Box::new(Jwt { keys, of_routes }))
+}
+
+/// The algorithms that secrets of routes are used with.
+fn macs(algorithms: &[Algorithm]) -> Result<Vec<Algorithm>, Error> {
+    let usual = Algorithm::parse("HS256").filter(|_| algorithms.is_empty());
+    let named = algorithms.iter().copied();
+    let macs = named.filter(|one| matches!(one, Algorithm::Mac(_)));
+    let macs: Vec<_> = macs.chain(usual).collect();
+    if macs.is_empty() {
+        let text = "has a \"key\" with \"table\", which is a secret, and no \"algorithm\" for one";
+        return Err(Error::new(text));
+    }
+    Ok(macs)
 }
 
 /// A token with `exp` and `iat`, with the issuer and the audience that the profile names first, and with what else it is
@@ -188,7 +208,10 @@ impl Verifier for Jwt {
         claims: &mut Claims<'r>,
     ) -> Result<(), Reason> {
         let jws = Jws::split(token.token()).ok_or(Reason::Malformed)?;
-        claims.key = self.keys.find(&jws, || request.lacks_key())?;
+        claims.key = self
+            .keys
+            .find(&jws, || request.lacks_key())
+            .or_else(|reason| self.find_of_route(&jws, request, reason))?;
         let len = jws.payload_len().ok_or(Reason::Malformed)?;
         let room = request.room(len).ok_or(Reason::Malformed)?;
         let payload = jws.decode_payload(room).ok_or(Reason::Malformed)?;
@@ -261,6 +284,24 @@ impl Verifier for Jwt {
 
     fn has_document(&self) -> bool {
         true
+    }
+}
+
+impl Jwt {
+    /// The index of the secret of the request's route that made a token. `reason` is why no other key has.
+    fn find_of_route(
+        &self,
+        jws: &Jws<'_>,
+        request: &dyn RequestView,
+        reason: Reason,
+    ) -> Result<usize, Reason> {
+        match (&self.of_routes, reason) {
+            (Some((keys, macs)), Reason::Invalid) => keys.find(request, |secret| {
+                // Anybody may know a public key: as a secret it would let everybody in.
+                !may_be_public(secret) && jws.is_made_with(secret, macs)
+            }),
+            _ => Err(reason),
+        }
     }
 }
 
