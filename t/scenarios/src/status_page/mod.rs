@@ -354,6 +354,26 @@ pub(super) fn axe(env: &Env) -> Result<(), String> {
     browser.run("document.querySelector('#routes td > button').click()")?;
     browser.wait("document.getElementById('editor').open")?;
     looks_well(&browser, "with a route that is edited")?;
+    for (path, there) in [
+        ("/_key/", "document.activeElement.id === 'key'"),
+        (
+            "/_more/",
+            "document.getElementById('routes').innerText.includes('from the file')",
+        ),
+        (
+            "/_read/?search=nothing",
+            "document.getElementById('page-sum').textContent !== ''",
+        ),
+        (
+            "/_gatehouse/",
+            "document.getElementById('databases').innerText.includes('country')",
+        ),
+    ] {
+        browser.open(&site.url(path))?;
+        browser.wait(there)?;
+        browser.run(&axe)?;
+        looks_well(&browser, path)?;
+    }
     site.server.stop()
 }
 
