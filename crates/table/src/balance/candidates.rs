@@ -217,23 +217,28 @@ impl<'a, W: Word> Candidates<'a, W> {
 
     /// A round in which all candidates take part, but not all may win: [`Candidates::gain`] for each of them, then
     /// [`Candidates::pay`] for the winner. Who cannot win gains its weight for a later round, so that over time each has its
-    /// share of what there was to choose. What a backend has gained is bounded: one that was busy for long is not given all
-    /// requests afterwards.
-    pub(super) fn bound(&self) -> i32 {
-        let weights = self.route.packed().map(|packed| i32::from(packed.weight()));
-        // At most 256 of 16 bits, and 4 bits more.
-        weights.fold(0, i32::wrapping_add).wrapping_mul(CREDIT)
-    }
-
-    /// Lets a candidate gain its weight, and gives the sum.
+    /// share of what there was to choose. This lets a candidate gain its weight, and gives the sum.
     #[inline]
-    pub(super) fn gain(&self, candidate: &Candidate, bound: i32) -> i32 {
-        self.add_within(candidate, candidate.weight().into(), bound)
+    pub(super) fn gain(&self, candidate: &Candidate) -> i32 {
+        self.add_weight(candidate, candidate.weight().into())
     }
 
-    /// The winner pays what all together have gained.
-    pub(super) fn pay(&self, winner: &Candidate, total: i32, bound: i32) {
+    /// The winner pays what all together have gained (`total`); `highest` is the largest of their sums. What a backend has
+    /// gained is bounded: one that was busy for long is not given all requests afterwards.
+    #[inline]
+    pub(super) fn pay(&self, winner: &Candidate, total: i32, highest: i32) {
+        let bound = total.saturating_mul(CREDIT);
+        if highest > bound {
+            self.trim(bound);
+        }
         self.add_within(winner, total.saturating_neg(), bound);
+    }
+
+    #[cold]
+    fn trim(&self, bound: i32) {
+        for candidate in self.iter() {
+            self.add_within(&candidate, 0, bound);
+        }
     }
 
     /// Takes a turn of the two backends of a route, one of which was chosen already; `cell` is that of both.

@@ -30,13 +30,14 @@ impl<W: Word> Policy<W> for LeastConn {
 
 /// Each peer is looked at once.
 fn of_all<W: Word>(candidates: &Candidates<'_, W>) -> Option<Candidate> {
-    let bound = candidates.bound();
-    let mut total: i32 = 0;
+    let (mut total, mut highest): (i32, i32) = (0, 0);
     let mut best: Option<(Candidate, Load, i32)> = None;
     candidates.each(|candidate, peer| {
         let load = Load::of(&candidate, peer);
-        let current = candidates.gain(&candidate, bound);
-        total = total.saturating_add(candidate.weight().into());
+        let current = candidates.gain(&candidate);
+        highest = highest.max(current);
+        // At most 256 of 16 bits.
+        total = total.wrapping_add(candidate.weight().into());
         let is_better = |(_, least, heaviest): (Candidate, Load, i32)| match load.compare(least) {
             Ordering::Less => true,
             Ordering::Equal => current > heaviest,
@@ -47,7 +48,7 @@ fn of_all<W: Word>(candidates: &Candidates<'_, W>) -> Option<Candidate> {
         }
     });
     let (best, ..) = best?;
-    candidates.pay(&best, total, bound);
+    candidates.pay(&best, total, highest);
     Some(best)
 }
 
