@@ -16,6 +16,7 @@
 #![warn(unreachable_pub)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))] // an overflow fails the test
 
+mod bearer;
 mod builder;
 mod claims;
 mod cookie;

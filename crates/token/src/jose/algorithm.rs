@@ -2,7 +2,8 @@
 
 use gatehouse_base::digest;
 
-use crate::keys::Material;
+use crate::error::Error;
+use crate::keys::{Material, Usable};
 use crate::signature::{Curve, Hash, Method};
 
 /// How a token is signed.
@@ -52,23 +53,51 @@ impl Algorithm {
         row.map_or("", |row| row.0)
     }
 
-    /// What a key is for when nobody says so.
-    pub(crate) fn of(key: &Material) -> Self {
-        let of_public = |key: &crate::signature::PublicKey| {
-            let methods = ALGORITHMS.iter().filter_map(|row| match row.1 {
-                Self::Signature(method) => Some(method),
-                Self::Mac(_) => None,
-            });
-            let mut methods = methods.filter(|method| key.fits(*method));
-            methods.next().unwrap_or(Method::Ed25519)
-        };
-        match key {
-            Material::Secret(_) => Self::Mac(digest::Algorithm::Sha256),
-            Material::Public(key) => Self::Signature(of_public(key)),
-            Material::Private(key) => {
-                Self::Signature(key.public().as_ref().map_or(Method::Ed25519, of_public))
+    /// What a key is for when nobody says so: the first of these that can be done with it.
+    pub(crate) fn of(key: &Material, legal: &[Self]) -> Option<Self> {
+        legal.iter().copied().find(|one| one.fits(key))
+    }
+
+    /// What a signer uses a key for: what its JWK says, else the first that its profile names, else its own.
+    ///
+    /// # Errors
+    /// There is no such algorithm.
+    pub(crate) fn of_signer(
+        key: &Usable,
+        of_profile: &[Self],
+        legal: &[Self],
+    ) -> Result<Self, Error> {
+        let of_jwk = key.algorithm.as_deref().and_then(Self::parse);
+        let own = || Self::of(&key.material, of_profile).or_else(|| Self::of(&key.material, legal));
+        let found = of_jwk.or_else(own).filter(|one| legal.contains(one));
+        found.ok_or_else(|| Error::new("the key is for no algorithm of this format"))
+    }
+
+    /// Signs a text.
+    ///
+    /// # Errors
+    /// The key is a public one, or none for this.
+    pub(crate) fn sign(self, key: &Material, text: &[u8]) -> Result<Vec<u8>, Error> {
+        let signed = match (self, key) {
+            (Self::Mac(hash), Material::Secret(secret)) => {
+                let mut out = [0; digest::MAX_RAW];
+                let feed = |sink: &mut dyn FnMut(&[u8])| {
+                    sink(text);
+                    Some(())
+                };
+                let mac = hash.hmac_into(secret.as_bytes(), &mut out, feed);
+                mac.map(|mac| Ok(mac.to_vec()))
             }
-        }
+            (Self::Signature(method), Material::Private(key)) => key.sign(method, text),
+            (_, Material::Public(_)) => {
+                return Err(Error::new("the key is a public one, which signs nothing"));
+            }
+            _ => None,
+        };
+        signed.unwrap_or_else(|| {
+            let name = self.name();
+            Err(Error::new(format!("the key is none for {name}")))
+        })
     }
 
     /// Whether it can be done with a key.

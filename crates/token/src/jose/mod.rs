@@ -1,7 +1,9 @@
-//! JSON Web Signatures (RFC 7515), as the compact serialization has them.
+//! JSON Web Signatures (RFC 7515), as the compact serialization has them; their algorithms and keys, which COSE has, too.
 
 mod algorithm;
 mod jws;
+mod keys;
 
 pub(crate) use algorithm::{ALGORITHMS, Algorithm};
-pub(crate) use jws::{Jws, Keys};
+pub(crate) use jws::Jws;
+pub(crate) use keys::Keys;

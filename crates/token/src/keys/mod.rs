@@ -14,7 +14,7 @@ pub(crate) use inline::may_be_public;
 #[cfg(test)]
 pub(crate) use jwk::JWK_ALGORITHMS;
 pub use key::{Key, KeyForm};
-pub(crate) use material::Material;
+pub(crate) use material::{Material, Usable};
 pub use reading::is_public;
 pub(crate) use reading::is_spelled_key;
 pub(crate) use source::Again;

@@ -8,10 +8,11 @@
 use data_encoding::BASE64URL_NOPAD;
 use gatehouse_base::json::{self, Kind, Text, Value};
 
+use crate::bearer;
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::jose::{Algorithm, Jws, Keys};
-use crate::keys::{Key, Material, RouteKeys, is_spelled_key, may_be_public};
+use crate::jose::{ALGORITHMS, Algorithm, Jws, Keys};
+use crate::keys::{RouteKeys, may_be_public};
 use crate::mac;
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView};
@@ -23,7 +24,7 @@ pub(super) const SCHEME: Scheme = Scheme {
         role: "token",
         query: None,
         cookie: None,
-        header: Some(AUTHORIZATION),
+        header: Some(bearer::HEADER),
         required: true,
     }],
     options: &[
@@ -59,11 +60,6 @@ const fn option(word: &'static str) -> SchemeOption {
     }
 }
 
-const AUTHORIZATION: &str = "Authorization";
-
-/// What stands before a token in that header (RFC 6750 section 2.1).
-const BEARER: &[u8] = b"Bearer ";
-
 /// The longest token in bytes.
 const LONGEST: usize = 8192;
 
@@ -74,31 +70,11 @@ struct Jwt {
 }
 
 fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
-    // Anybody may know a public key: as a secret it would let everybody in.
-    let spelled = |key: &Key| match key.usable().ok()?.material {
-        Material::Secret(secret) => is_spelled_key(secret.as_bytes()),
-        _ => None,
-    };
-    for key in config.keys {
-        let Some(encoding) = spelled(key) else {
-            continue;
-        };
-        let is_whole = key
-            .secret
-            .as_bytes()
-            .trim_ascii_start()
-            .starts_with(b"-----BEGIN ");
-        let armour = match encoding {
-            "pem" if !is_whole => {
-                " and its file the lines of PEM, as \"-----BEGIN PUBLIC KEY-----\""
-            }
-            _ => "",
-        };
-        return Err(Error::new(format!(
-            "has a \"key\" that is no secret but the text of a key: give its line \"encoding={encoding}\"{armour}"
-        )));
-    }
-    let keys = Keys::prepare(config.lines(), &config.options.algorithms)?;
+    let keys = Keys::prepare(
+        config.lines(),
+        &config.options.algorithms,
+        &ALGORITHMS.map(|row| row.1),
+    )?;
     let of_routes = match config.route_keys {
         [] => None,
         _ => Some((config.route_keys(), macs(&config.options.algorithms)?)),
@@ -123,12 +99,11 @@ fn macs(algorithms: &[Algorithm]) -> Result<Vec<Algorithm>, Error> {
 /// to say.
 fn sign(signing: &Signing<'_>) -> Result<Vec<String>, Error> {
     let key = signing.key.usable()?;
-    let algorithms = &signing.options.algorithms;
-    let of_jwk = key.algorithm.as_deref().and_then(Algorithm::parse);
-    let fits = |one: &&Algorithm| one.fits(&key.material);
-    let of_profile = algorithms.iter().find(fits).copied();
-    let algorithm = of_jwk.or(of_profile);
-    let algorithm = algorithm.unwrap_or_else(|| Algorithm::of(&key.material));
+    let algorithm = Algorithm::of_signer(
+        &key,
+        &signing.options.algorithms,
+        &ALGORITHMS.map(|row| row.1),
+    )?;
     let mut header = format!("{{\"alg\":\"{}\",\"typ\":\"JWT\"", algorithm.name());
     if let Some(kid) = &signing.key.id {
         header += &format!(",\"kid\":{}", quoted(kid));
@@ -157,34 +132,11 @@ fn sign(signing: &Signing<'_>) -> Result<Vec<String>, Error> {
     claims.push('}');
     let encode = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
     let text = format!("{}.{}", encode(&header), encode(&claims));
-    let signature = signature(algorithm, &key.material, text.as_bytes())?;
+    let signature = algorithm.sign(&key.material, text.as_bytes())?;
     Ok(vec![format!(
         "{text}.{}",
         BASE64URL_NOPAD.encode(&signature)
     )])
-}
-
-fn signature(algorithm: Algorithm, key: &Material, text: &[u8]) -> Result<Vec<u8>, Error> {
-    let signed = match (algorithm, key) {
-        (Algorithm::Mac(hash), Material::Secret(secret)) => {
-            let mut out = [0; gatehouse_base::digest::MAX_RAW];
-            let feed = |sink: &mut dyn FnMut(&[u8])| {
-                sink(text);
-                Some(())
-            };
-            let mac = hash.hmac_into(secret.as_bytes(), &mut out, feed);
-            mac.map(|mac| Ok(mac.to_vec()))
-        }
-        (Algorithm::Signature(method), Material::Private(key)) => key.sign(method, text),
-        (_, Material::Public(_)) => {
-            return Err(Error::new("the key is a public one, which signs nothing"));
-        }
-        _ => None,
-    };
-    signed.unwrap_or_else(|| {
-        let name = algorithm.name();
-        Err(Error::new(format!("the key is none for {name}")))
-    })
 }
 
 /// A text as JSON has it.
@@ -208,9 +160,8 @@ impl Verifier for Jwt {
         claims: &mut Claims<'r>,
     ) -> Result<(), Reason> {
         let jws = Jws::split(token.token()).ok_or(Reason::Malformed)?;
-        claims.key = self
-            .keys
-            .find(&jws, || request.lacks_key())
+        claims.key = jws
+            .find_key(&self.keys, || request.lacks_key())
             .or_else(|reason| self.find_of_route(&jws, request, reason))?;
         let len = jws.payload_len().ok_or(Reason::Malformed)?;
         let room = request.room(len).ok_or(Reason::Malformed)?;
@@ -245,29 +196,11 @@ impl Verifier for Jwt {
     }
 
     fn doubts(&self) -> Vec<Doubt> {
-        let doubt = |text| Doubt { word: "key", text };
-        let mut doubts = Vec::new();
-        if self.keys.has_weak {
-            doubts.push(doubt(
-                "a secret is shorter than the hash that is made with it (32 bytes for HS256): who has one token may find it by trying",
-            ));
-        }
-        if self.keys.has_private {
-            doubts.push(doubt(
-                "a private key is here where the public one is enough: whoever reads it can make tokens",
-            ));
-        }
-        doubts
+        self.keys.doubts()
     }
 
     fn of_header<'a>(&self, name: &str, value: &'a [u8]) -> Option<&'a [u8]> {
-        if !name.eq_ignore_ascii_case(AUTHORIZATION) {
-            return Some(value);
-        }
-        let (scheme, token) = value.split_at_checked(BEARER.len())?;
-        scheme
-            .eq_ignore_ascii_case(BEARER)
-            .then(|| token.trim_ascii_start())
+        bearer::of_header(name, value)
     }
 
     fn longest(&self) -> usize {
@@ -279,7 +212,7 @@ impl Verifier for Jwt {
     }
 
     fn challenge(&self) -> Option<&'static str> {
-        Some("Bearer")
+        Some(bearer::SCHEME)
     }
 
     fn has_document(&self) -> bool {
