@@ -1,9 +1,10 @@
-//! What every room of Gatehouse may use: digests, encodings, HTTP statuses, JSON of strangers, the text of metrics, how a configuration's words are
+//! What every room of Gatehouse may use: digests, encodings, HTTP statuses, JSON and CBOR of strangers, the text of metrics, how a configuration's words are
 //! refused. Pure: no nginx type, no unsafe.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))] // an overflow fails the test
 
+pub mod cbor;
 pub mod digest;
 pub mod encoding;
 pub mod frames;

@@ -171,6 +171,7 @@ impl ProfileBuilder {
             names,
             in_path: locations.contains(&TokenLocation::Path),
             binding: settings.bind_ip.unwrap_or(AddressBinding::Off),
+            claimed: terms.binding,
         };
         let mut route_keys = Vec::new();
         for line in settings.route_keys {

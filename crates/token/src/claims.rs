@@ -28,6 +28,19 @@ pub(crate) struct Claims<'r> {
     pub(crate) paths: Option<Paths<'r>>,
     /// All that it claims, where that is a document.
     pub(crate) document: Option<Value<'r>>,
+    /// What else it asks of a request, and its verifier has seen not to hold.
+    pub(crate) unmet: Unmet,
+}
+
+/// What a token asks of a request that does not hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Unmet {
+    /// It is for another address.
+    pub(crate) address: bool,
+    /// It is for another URL.
+    pub(crate) path: bool,
+    /// Something else, or something that nobody here can judge.
+    pub(crate) other: bool,
 }
 
 /// The paths a token is good for. They are compared with the path that is served, decoded.
@@ -120,14 +133,20 @@ impl Claims<'_> {
                 return Err(Reason::WrongIp);
             }
         }
+        if self.unmet.address {
+            return Err(Reason::WrongIp);
+        }
         if let Some(paths) = &self.paths {
             let admits = |path: &[u8]| !may_climb(path) && paths.admit(path);
             if !request.path().is_some_and(admits) {
                 return Err(Reason::WrongPath);
             }
         }
+        if self.unmet.path {
+            return Err(Reason::WrongPath);
+        }
         let holds = |rule: &Rule| self.document.is_some_and(|all| rule.holds(all));
-        if !terms.rules.iter().all(holds) {
+        if self.unmet.other || !terms.rules.iter().all(holds) {
             return Err(Reason::Forbidden);
         }
         Ok(())
@@ -160,7 +179,7 @@ impl AddressBinding {
     }
 
     /// The network with as many bits as the profile compares.
-    fn widened(self, network: IpNet) -> IpNet {
+    pub(crate) fn widened(self, network: IpNet) -> IpNet {
         let Self::Prefix(v4, v6) = self else {
             return network;
         };
@@ -301,7 +320,7 @@ fn begins(prefix: Text<'_>, origin: &[u8], path: &[u8]) -> bool {
 
 /// Whether some server behind nginx may read a `..` out of a path in which nginx has found none: `..;x` (Java
 /// takes parameters off a segment) and `..\`. Such a path is in no scope.
-fn may_climb(path: &[u8]) -> bool {
+pub(crate) fn may_climb(path: &[u8]) -> bool {
     let mut segments = path.split(|byte| matches!(byte, b'/' | b'\\'));
     segments.any(|segment| {
         segment

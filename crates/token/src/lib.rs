@@ -18,8 +18,10 @@
 
 mod bearer;
 mod builder;
+mod cat;
 mod claims;
 mod cookie;
+mod cose;
 mod error;
 mod expression;
 mod fields;
@@ -68,7 +70,7 @@ pub use names::Names;
 pub use profile::{Profile, Signed, Wanted};
 pub use reason::{HttpStatuses, Reason};
 pub use reference::reference;
-pub use request::{MAX_CARRIERS, MAX_TARGET, MAX_TOKEN, RequestView};
+pub use request::{Area, MAX_CARRIERS, MAX_TARGET, MAX_TOKEN, RequestView};
 pub use rules::ClaimPath;
 pub use scheme::{Carrier, Doubt, PathForm, Repeated, Scheme, SchemeOption};
 pub use schemes::{SCHEMES, scheme};

@@ -21,6 +21,7 @@ pub(crate) struct Maker {
     pub(crate) names: Vec<usize>,
     pub(crate) in_path: bool,
     pub(crate) binding: AddressBinding,
+    pub(crate) claimed: AddressBinding,
 }
 
 /// Keys that verify.
@@ -47,6 +48,7 @@ impl Maker {
             names: &self.names,
             in_path: self.in_path,
             binding: self.binding,
+            claimed: self.claimed,
         })?;
         let of_files = keys.into_iter().map(|key| key.id);
         let ids = of_files.chain(self.route_ids.iter().cloned()).collect();

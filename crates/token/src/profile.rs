@@ -346,6 +346,11 @@ impl Profile {
         self.prepared.verifier.message_texts().into_iter()
     }
 
+    /// Whether every token needs the texts of the message.
+    pub fn needs_message(&self) -> bool {
+        self.verifier.needs_message()
+    }
+
     /// Whether the request target is signed, so that a signer needs a URL.
     pub fn signs_target(&self) -> bool {
         self.prepared.verifier.signs_target()

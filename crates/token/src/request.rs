@@ -63,11 +63,31 @@ pub trait RequestView {
         None
     }
 
+    /// How the request asks for the target: `GET`.
+    fn method(&self) -> &[u8] {
+        b""
+    }
+
+    /// Whether the client is there; `None` when nobody can say, for want of a database.
+    fn is_in(&self, area: Area<'_>) -> Option<bool> {
+        let _ = area;
+        None
+    }
+
     /// Whether the target without its path token names the path that is served
     /// ([`InPath::Cancelled`](crate::InPath::Cancelled) does not).
     fn serves_target(&self) -> bool {
         true
     }
+}
+
+/// Where clients may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Area<'a> {
+    /// A country or a part of one (ISO 3166-1 alpha-2, ISO 3166-2): `DE`, `US-CA`.
+    Place(&'a str),
+    /// The autonomous system of this number.
+    Network(u32),
 }
 
 /// A token as found in one location of a request.

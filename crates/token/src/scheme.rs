@@ -242,8 +242,10 @@ pub(crate) struct VerifierConfig<'a> {
     pub(crate) names: &'a [usize],
     /// Whether a token may stand in the path.
     pub(crate) in_path: bool,
-    /// How much of the client's address must be that of a token.
+    /// How much of the client's address must be that of a token; nothing unless the profile says so.
     pub(crate) binding: AddressBinding,
+    /// How much of it must be that of a claim; all of it unless the profile says otherwise.
+    pub(crate) claimed: AddressBinding,
 }
 
 impl<'a> VerifierConfig<'a> {
@@ -304,6 +306,7 @@ impl<'a> Signing<'a> {
             names: &[],
             in_path: false,
             binding: AddressBinding::Off,
+            claimed: AddressBinding::Exact,
         }
     }
 }
@@ -356,6 +359,11 @@ pub(crate) trait Verifier: Send + Sync {
     /// The texts of the message with nginx variables in them; [`RequestView::message`] counts them from 0.
     fn message_texts(&self) -> Vec<&str> {
         Vec::new()
+    }
+
+    /// Whether every token needs the texts of the message; if not, some tokens are refused without.
+    fn needs_message(&self) -> bool {
+        true
     }
 
     /// What the author of the profile may not have meant.

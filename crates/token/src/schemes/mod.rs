@@ -30,6 +30,7 @@
 //! order for every scheme. So a forged token is `invalid`, whatever else it says.
 
 mod bunny;
+mod cat;
 mod cdn77;
 mod cloudflare;
 mod cloudfront;
@@ -63,6 +64,7 @@ pub static SCHEMES: &[Scheme] = &[
     gcp_media::SCHEME,
     cloudfront::SCHEME,
     jwt::SCHEME,
+    cat::SCHEME,
     open::SCHEME,
 ];
 

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::net::IpAddr;
 
 use crate::{
-    BadKey, Error, Host, LineError, Profile, ProfileBuilder, Reason, RequestView, Secret, normal,
-    strip,
+    Area, BadKey, Error, Host, LineError, Profile, ProfileBuilder, Reason, RequestView, Secret,
+    normal, strip,
 };
 use md5::{Digest as _, Md5};
 
@@ -22,6 +22,10 @@ pub(crate) struct Fake {
     pub(crate) address: Option<IpAddr>,
     /// Whether its token's key was none of the profile's.
     pub(crate) lacks_key: Cell<bool>,
+    /// `GET` where it is empty.
+    pub(crate) method: String,
+    /// Where the client is: `DE`, `DE-BE`, `AS64496`. None: nobody can say.
+    pub(crate) areas: Option<Vec<&'static str>>,
 }
 
 impl Fake {
@@ -103,6 +107,21 @@ impl RequestView for Fake {
 
     fn lacks_key(&self) {
         self.lacks_key.set(true);
+    }
+
+    fn method(&self) -> &[u8] {
+        match self.method.as_str() {
+            "" => b"GET",
+            other => other.as_bytes(),
+        }
+    }
+
+    fn is_in(&self, area: Area<'_>) -> Option<bool> {
+        let name = match area {
+            Area::Place(place) => place.to_owned(),
+            Area::Network(number) => format!("AS{number}"),
+        };
+        Some(self.areas.as_ref()?.contains(&name.as_str()))
     }
 
     /// Never given back: a test ends soon.

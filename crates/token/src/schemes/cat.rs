@@ -1,0 +1,232 @@
+//! Common Access Tokens (CTA-5007): CBOR Web Tokens (RFC 8392) with claims about who may fetch what.
+//!
+//! As with `jwt` a key is for one algorithm, or for those that the profile names, and nothing is believed of a token before
+//! a live key has made it, except which key and algorithm to try. What stands around the signed bytes is described in
+//! `cose`, what the claims ask of a request in `cat`. All claims are also a document, so that `require`, `issuer`,
+//! `audience` and `token_claim` are for both formats: its members have the registered names of the claims.
+
+use data_encoding::BASE64URL_NOPAD;
+use gatehouse_base::{cbor, json};
+
+use crate::bearer;
+use crate::cat::{self, Asked};
+use crate::claims::{AddressBinding, Claims};
+use crate::cose::{self, Message};
+use crate::error::Error;
+use crate::jose::{Algorithm, Keys};
+use crate::reason::Reason;
+use crate::request::{Presented, RequestView};
+use crate::scheme::{Carrier, Doubt, Scheme, SchemeOption, Signing, Verifier, VerifierConfig};
+use crate::text::Gathered;
+
+pub(super) const SCHEME: Scheme = Scheme {
+    name: "cat",
+    carriers: &[Carrier {
+        role: "token",
+        query: Some("CAT"),
+        cookie: Some(NAME),
+        header: Some(NAME),
+        required: true,
+    }],
+    options: &[
+        option("algorithm", ""),
+        option("jwks", ""),
+        option("issuer", ""),
+        option("audience", ""),
+        option("require", ""),
+        option("origin", "$scheme://$host:$server_port"),
+    ],
+    always_expires: false,
+    requires_exp: true,
+    claims_address: true,
+    statuses: &[
+        (Reason::Missing, 401),
+        (Reason::Malformed, 401),
+        (Reason::Invalid, 401),
+        (Reason::Expired, 401),
+        (Reason::NotYetValid, 401),
+        (Reason::Revoked, 401),
+    ],
+    claims: &[
+        "iss",
+        "sub",
+        "aud",
+        "nbf",
+        "cti",
+        "catnip",
+        "catu",
+        "catm",
+        "catgeoiso3166",
+    ],
+    form: "a CBOR Web Token in base64url: a COSE_Mac0 or a COSE_Sign1",
+    build,
+    sign,
+    ..Scheme::USUAL
+};
+
+const fn option(word: &'static str, default: &'static str) -> SchemeOption {
+    SchemeOption {
+        word,
+        default: Some(default),
+    }
+}
+
+const NAME: &str = "Common-Access-Token";
+
+/// The longest token in bytes.
+const LONGEST: usize = 8192;
+
+struct Cat {
+    keys: Keys,
+    origin: String,
+    binding: AddressBinding,
+}
+
+fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
+    let options = config.options;
+    let legal = cose::algorithms();
+    if let Some(other) = options.algorithms.iter().find(|one| !legal.contains(one)) {
+        let text = format!(
+            "format \"cat\" has no \"{}\" as in \"algorithm\" directive",
+            other.name()
+        );
+        return Err(Error::about("algorithm", text));
+    }
+    Ok(Box::new(Cat {
+        keys: Keys::prepare(config.lines(), &options.algorithms, &legal)?,
+        origin: options.origin.clone(),
+        binding: config.claimed,
+    }))
+}
+
+/// A token with both tags, the algorithm in the protected header and the name of the key, where it has one, beside it.
+fn sign(signing: &Signing<'_>) -> Result<Vec<String>, Error> {
+    let key = signing.key.usable()?;
+    let legal = cose::algorithms();
+    let algorithm = Algorithm::of_signer(&key, &signing.options.algorithms, &legal)?;
+    let payload = cat::write(signing)?;
+    let kid = signing.key.id.as_deref();
+    let token = cose::build(algorithm, kid, &payload, |text| {
+        algorithm.sign(&key.material, text)
+    })?;
+    Ok(vec![BASE64URL_NOPAD.encode(&token)])
+}
+
+/// The bytes that a token spells, in the one way there is.
+fn decode<'r>(text: &[u8], request: &'r dyn RequestView) -> Option<&'r [u8]> {
+    let len = BASE64URL_NOPAD.decode_len(text.len()).ok()?;
+    let room = request.room(len)?;
+    BASE64URL_NOPAD.decode_mut(text, room).ok()?;
+    Some(room)
+}
+
+/// What is signed, in one piece.
+fn signed<'r>(message: &Message<'_>, request: &'r dyn RequestView) -> Option<&'r [u8]> {
+    let mut text = Gathered::new(request.room(message.most_signed())?);
+    message.signed(&mut |piece| text.push(piece));
+    text.whole()
+}
+
+/// All claims as a document.
+fn document<'r>(set: cbor::Value<'_>, request: &'r dyn RequestView) -> Option<json::Value<'r>> {
+    let mut len = 0_usize;
+    cbor::write_json(set, cat::name, &mut |piece| {
+        len = len.saturating_add(piece.len());
+    })?;
+    let mut text = Gathered::new(request.room(len)?);
+    cbor::write_json(set, cat::name, &mut |piece| text.push(piece))?;
+    json::parse(text.whole()?)
+}
+
+impl Verifier for Cat {
+    fn verify<'r>(
+        &self,
+        token: &Presented<'r>,
+        request: &'r dyn RequestView,
+        claims: &mut Claims<'r>,
+    ) -> Result<(), Reason> {
+        let bytes = decode(token.token(), request).ok_or(Reason::Malformed)?;
+        let message = Message::read(bytes).ok_or(Reason::Malformed)?;
+        let text = signed(&message, request).ok_or(Reason::Malformed)?;
+        let named = |id: &str| message.kid.map(|kid| kid == id.as_bytes());
+        let algorithm = message.algorithm.name().as_bytes();
+        let unknown = || request.lacks_key();
+        claims.key = self
+            .keys
+            .find(algorithm, named, text, message.signature, unknown)?;
+        let set = cbor::parse(message.payload).filter(|set| set.is_map());
+        let set = set.ok_or(Reason::Malformed)?;
+        claims.document = Some(document(set, request).ok_or(Reason::Malformed)?);
+        let asked = Asked {
+            token,
+            request,
+            binding: self.binding,
+        };
+        cat::read(set, &asked, claims).ok_or(Reason::Malformed)
+    }
+
+    /// The signed bytes: what is around them may be spelled anew.
+    fn identify(
+        &self,
+        token: &Presented<'_>,
+        request: &dyn RequestView,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        let bytes = decode(token.token(), request)?;
+        Message::read(bytes)?.signed(sink);
+        Some(())
+    }
+
+    fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
+        let bytes = decode(token.token(), request);
+        let message = bytes.and_then(Message::read);
+        let mut text = Vec::new();
+        if let Some(message) = message {
+            message.signed(&mut |piece| text.extend_from_slice(piece));
+        }
+        text
+    }
+
+    fn signs_target(&self) -> bool {
+        false
+    }
+
+    /// Only one with tags looks like one.
+    fn is_path_token(&self, segment: &[u8]) -> bool {
+        let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+        let is_tagged = segment.starts_with(b"2D3R") || segment.starts_with(b"2D3S");
+        is_tagged && segment.len() >= 64 && segment.iter().all(is_digit)
+    }
+
+    fn message_texts(&self) -> Vec<&str> {
+        vec![&self.origin]
+    }
+
+    fn needs_message(&self) -> bool {
+        false
+    }
+
+    fn doubts(&self) -> Vec<Doubt> {
+        self.keys.doubts()
+    }
+
+    fn of_header<'a>(&self, name: &str, value: &'a [u8]) -> Option<&'a [u8]> {
+        bearer::of_header(name, value)
+    }
+
+    fn longest(&self) -> usize {
+        LONGEST
+    }
+
+    fn last_second(&self, expires: i64) -> i64 {
+        expires.saturating_sub(1)
+    }
+
+    fn challenge(&self) -> Option<&'static str> {
+        Some(bearer::SCHEME)
+    }
+
+    fn has_document(&self) -> bool {
+        true
+    }
+}
