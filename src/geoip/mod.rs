@@ -1,5 +1,6 @@
 //! `geoip_…`: country rules and variables from MaxMind databases.
 
+mod area;
 mod check;
 mod conf;
 mod counters;
@@ -8,6 +9,7 @@ mod policy;
 mod rule;
 mod variables;
 
+pub(crate) use area::is_in;
 pub(crate) use check::Record;
 pub(crate) use conf::{Loc, Main};
 

@@ -153,7 +153,7 @@ fn keep<'r>(r: Request<'r>, value: &[u8]) -> Option<&'r [u8]> {
     Some(copy)
 }
 
-fn facts(r: Request<'_>, widely: bool) -> Facts {
+pub(super) fn facts(r: Request<'_>, widely: bool) -> Facts {
     let r = r.main();
     check::address(r).map_or(Facts::UNKNOWN, |address| check::facts(r, address, widely))
 }

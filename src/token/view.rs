@@ -3,10 +3,10 @@
 use super::conf::Named;
 use super::path;
 use super::record::{AsReceived, Lacking, Record};
-use crate::Gatehouse;
 use crate::lender::Lent;
+use crate::{Gatehouse, geoip};
 use gatehouse_nginx::Request;
-use gatehouse_token::{BadKey, InPath, RequestView, normal, strip as bytes};
+use gatehouse_token::{Area, BadKey, InPath, RequestView, normal, strip as bytes};
 use std::cell::Cell;
 use std::net::IpAddr;
 
@@ -106,6 +106,14 @@ impl RequestView for View<'_, '_> {
 
     fn address(&self) -> Option<IpAddr> {
         self.r.client()
+    }
+
+    fn method(&self) -> &[u8] {
+        self.r.method()
+    }
+
+    fn is_in(&self, area: Area<'_>) -> Option<bool> {
+        geoip::is_in(self.r, area)
     }
 
     fn route_key(&self, line: usize, see: &mut dyn FnMut(&[u8]) -> Result<(), BadKey>) {

@@ -41,6 +41,7 @@ mod message;
 mod names;
 pub mod normal;
 mod number;
+mod places;
 mod profile;
 mod reason;
 mod reference;

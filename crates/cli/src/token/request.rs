@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use gatehouse_token::{InPath, Names, Profile, RequestView, TokenLocation, normal, strip};
+use gatehouse_token::{Area, InPath, Names, Profile, RequestView, TokenLocation, normal, strip};
 
 use super::url::Url;
 
@@ -79,11 +79,18 @@ impl Request {
         self.url = self.url.take().map(|url| url.with_target(target));
     }
 
+    /// What `--var` says.
+    fn given(&self, name: &str) -> Option<&str> {
+        let mut given = self.variables.iter();
+        given
+            .find(|given| given.0 == name)
+            .map(|given| given.1.as_str())
+    }
+
     /// The value of an nginx variable; its name is in lower case.
     fn variable(&self, profile: &Profile, name: &str) -> Value {
-        let given = self.variables.iter().find(|given| given.0 == name);
-        if let Some((_, value)) = given {
-            return Ok(value.clone().into_bytes());
+        if let Some(value) = self.given(name) {
+            return Ok(value.as_bytes().to_vec());
         }
         let text = |text: &str| Ok(text.as_bytes().to_vec());
         let url = || self.url.as_ref().ok_or("give --url".to_owned());
@@ -107,6 +114,11 @@ impl Request {
             "scheme" => text(&origin()?.0),
             "https" => text(if origin()?.0 == "https" { "on" } else { "" }),
             "http_host" => text(host()?),
+            "server_port" => match (port(host()?), origin()?.0.as_str()) {
+                (Some(port), _) => text(port),
+                (None, "https") => text("443"),
+                (None, _) => text("80"),
+            },
             "host" => text(&without_port(host()?).to_ascii_lowercase()),
             "remote_addr" => text(&address()?.to_string()),
             "binary_remote_addr" => Ok(match address()? {
@@ -156,6 +168,10 @@ impl Request {
         }
         if unknown.is_empty() {
             return Ok(values);
+        }
+        // Only some tokens need them; those will be refused.
+        if !profile.needs_message() {
+            return Ok(Vec::new());
         }
         unknown.dedup();
         Err(format!(
@@ -216,10 +232,15 @@ fn without_token(profile: &Profile, target: &str, path: Vec<u8>) -> Vec<u8> {
 }
 
 fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    }
+    let port = port(host).map_or(0, |port| port.len().saturating_add(1));
+    host.get(..host.len().saturating_sub(port)).unwrap_or(host)
+}
+
+fn port(host: &str) -> Option<&str> {
+    let (_, port) = host.rsplit_once(':')?;
+    port.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(port)
 }
 
 /// `$arg_NAME`: nginx does not tell upper from lower case here.
@@ -334,6 +355,27 @@ impl RequestView for View<'_> {
     /// Never given back: a command ends soon.
     fn room(&self, len: usize) -> Option<&mut [u8]> {
         Some(vec![0; len].leak())
+    }
+
+    fn method(&self) -> &[u8] {
+        self.request
+            .given("request_method")
+            .unwrap_or("GET")
+            .as_bytes()
+    }
+
+    /// What `--var` says of the client, as the variables of geoip would.
+    fn is_in(&self, area: Area<'_>) -> Option<bool> {
+        let given = |name| self.request.given(name);
+        match area {
+            Area::Place(place) => {
+                let country = given("geoip_country");
+                let part = given("geoip_subdivision");
+                (country.is_some() || part.is_some())
+                    .then(|| [country, part].contains(&Some(place)))
+            }
+            Area::Network(number) => Some(given("geoip_asn")? == number.to_string()),
+        }
     }
 
     fn message(&self, text: usize) -> Option<&[u8]> {

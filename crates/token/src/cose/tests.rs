@@ -58,7 +58,13 @@ fn verifies(keys: &Keys, token: &[u8]) -> bool {
     Message::read(token).is_some_and(|message| {
         let named = |id: &str| message.kid.map(|kid| kid == id.as_bytes());
         let algorithm = message.algorithm.name().as_bytes();
-        let found = keys.find(algorithm, named, &signed(&message), message.signature, || ());
+        let found = keys.find(
+            algorithm,
+            named,
+            &signed(&message),
+            message.signature,
+            || (),
+        );
         found.is_ok()
     })
 }

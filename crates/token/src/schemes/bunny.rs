@@ -10,7 +10,8 @@
 //! `data` is every other argument (for a token in the path: also what stands beside it in its segment), sorted by name, as
 //! `name=value&…` with the values decoded. The path is the one that nginx serves, or `token_path`, which is then the folder the
 //! token is good for. With `token_ignore_params=true` only that and `token_path` are in `data`. Arguments
-//! that one could read as two (`%26` in a value) are refused. Countries are signed and not looked at: `geoip_allow` does that.
+//! that one could read as two (`%26` in a value) are refused. Countries are looked at where
+//! there is a database of them.
 //!
 //! Nothing stands between path, expiry, address and data, and whether there is an address is not signed. So an expiry
 //! has ten digits, and a name that could begin with some of them or with the bytes of an address is refused. What remains:
@@ -27,6 +28,7 @@ use crate::claims::{AddressBinding, Claims, Paths};
 use crate::error::Error;
 use crate::mac;
 use crate::macs::{self, Keyed, Macs, Sink};
+use crate::places;
 use crate::reason::Reason;
 use crate::request::{MAX_TOKEN, Presented, RequestView, SignedUrl};
 use crate::scheme::{Carrier, Doubt, PathForm, Scheme, Signing, Verifier, VerifierConfig};
@@ -45,8 +47,8 @@ pub(super) const SCHEME: Scheme = Scheme {
             required: true,
         },
         beside("path", TOKEN_PATH),
-        beside("countries", "token_countries"),
-        beside("blocked countries", "token_countries_blocked"),
+        beside("countries", COUNTRIES),
+        beside("blocked countries", BLOCKED),
         beside("word about arguments", IGNORE_PARAMS),
     ],
     joined: 2,
@@ -80,6 +82,8 @@ const fn beside(role: &'static str, name: &'static str) -> Carrier {
 }
 
 const TOKEN_PATH: &str = "token_path";
+const COUNTRIES: &str = "token_countries";
+const BLOCKED: &str = "token_countries_blocked";
 const IGNORE_PARAMS: &str = "token_ignore_params";
 const IN_PATH: &str = "bcdn_token=";
 const EXPIRES: &str = "expires=";
@@ -223,6 +227,15 @@ impl<'r> Data<'r> {
             let is_name = name.first().is_some_and(|byte| !byte.is_ascii_digit());
             (is_name || has_folder) && name.iter().all(u8::is_ascii_graphic)
         })
+    }
+
+    /// Whether the client's country is one that is admitted; `None` when that is said twice.
+    fn admits(&self, request: &dyn RequestView) -> Option<bool> {
+        let is_in = |name| {
+            let list = self.only(name).ok()?;
+            Some(list.and_then(|list| places::is_in_one(Text::Percent(list), request)))
+        };
+        Some(is_in(COUNTRIES)? != Some(false) && is_in(BLOCKED)? != Some(true))
     }
 
     /// Gives `sink` the text of it.
@@ -393,6 +406,9 @@ impl Verifier for Bunny {
         claims.paths = signed
             .folder
             .map(|folder| Paths::Folder(Text::Percent(folder)));
+        if form != Form::Md5 && !signed.ignore {
+            claims.unmet.other = !signed.data.admits(request).ok_or(Reason::Malformed)?;
+        }
         Ok(())
     }
 

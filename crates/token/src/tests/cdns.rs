@@ -135,6 +135,45 @@ fn bunny_addresses() {
     assert_eq!(status(&profile, &Fake::new(&six)), MALFORMED, "no address");
 }
 
+#[test]
+fn countries_of_bunny_are_looked_at_where_somebody_knows_them() {
+    let link = |args: &str| {
+        let link = format!("/a?{args}");
+        let (url, _) = link.split_once('?').unwrap();
+        assert_eq!(url, "/a");
+        bunny(&link, &[])
+    };
+    let from = |link: &str, areas: Option<Vec<&'static str>>| {
+        let mut client = Fake::new(link);
+        client.areas = areas;
+        status(&of("bunny", &["from query"]), &client)
+    };
+    let forbidden = Some(Reason::Forbidden);
+    for (args, here, wanted) in [
+        ("token_countries=CA,US", "US", GOOD),
+        ("token_countries=CA%2CUS", "US", GOOD),
+        ("token_countries=CA,US", "DE", forbidden),
+        ("token_countries=", "DE", forbidden),
+        ("token_countries=CANADIANUS", "US", forbidden),
+        ("token_countries_blocked=CA,US", "DE", GOOD),
+        ("token_countries_blocked=CA,US", "CA", forbidden),
+        (
+            "token_countries=CA&token_countries_blocked=CA",
+            "CA",
+            forbidden,
+        ),
+        ("token_countries=DE&token_ignore_params=true", "CA", GOOD),
+    ] {
+        let link = link(args);
+        assert_eq!(from(&link, Some(vec![here])), wanted, "{args} {here}");
+        assert_eq!(from(&link, None), GOOD, "nobody knows: {args}");
+    }
+    let nowhere = link("token_countries=CA");
+    assert_eq!(from(&nowhere, Some(Vec::new())), forbidden);
+    let twice = link("token_countries=CA&token_countries=DE");
+    assert_eq!(from(&twice, Some(vec!["CA"])), MALFORMED);
+}
+
 /// Bunny's own signer made these (its e2e vectors), in a path and with a folder that is percent-encoded.
 #[test]
 fn bunny_in_a_path() {

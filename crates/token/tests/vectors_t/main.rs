@@ -277,6 +277,58 @@ fn jwt(out: &mut String, number: usize, vector: &Value, keys: &Value) {
     out.push_str(log);
 }
 
+/// A Common Access Token in each place that the standard names.
+fn cat(out: &mut String, number: usize, vector: &Value, keys: &Value) {
+    let token = text(vector, "token").unwrap();
+    let valid = vector.get("strict_valid").or(vector.get("valid"));
+    let status = match (
+        valid.unwrap().as_bool().unwrap(),
+        text(vector, "reason").unwrap(),
+    ) {
+        (true, _) => 200,
+        // Authentic, but not for this request.
+        (false, "method") => 403,
+        (false, reason) if reason.starts_with("catif") => 403,
+        (false, _) => 401,
+    };
+    let (method, url) = (
+        text(vector, "method").unwrap(),
+        text(vector, "url").unwrap(),
+    );
+    let path = url.strip_prefix("https://cdn.example.com").unwrap();
+    let line = |target: &str| quoted(&format!("{method} {target}"));
+    let head = format!("X-Real-IP: {}", text(vector, "client_ip").unwrap());
+    let with = |name: &str| quoted(&format!("{head}\n{name}{token}"));
+    write!(
+        out,
+        "\n=== TEST {number}: cat, {}\n--- http_config\ntest_clock {};\nlarge_client_header_buffers 4 32k;\n\
+         token_profile p {{\n    format cat;\n    key id=Symmetric256 file=hs encoding=hex;\n    \
+         key id=ec1 file=ec encoding=pem;\n    issuer {};\n    origin https://cdn.example.com;\n}}\n--- config\n\
+         set_real_ip_from 127.0.0.1;\nreal_ip_header X-Real-IP;\n\
+         location / {{ token_auth p; root html; }}\n\
+         --- user_files\n>>> ../conf/hs\n{}\n>>> ../conf/ec\n{}>>> live/ch1/seg1.m4s\nshown\n\
+         --- request eval\n[{}, {}, {}]\n--- more_headers eval\n[{}, {}, {}]\n\
+         --- error_code eval\n[{status}, {status}, {status}]\n",
+        text(vector, "name").unwrap(),
+        vector.get("now").unwrap(),
+        text(vector, "iss").unwrap(),
+        text(keys, "hs256_hex").unwrap(),
+        text(keys, "ec_public_pem").unwrap(),
+        line(&format!("{path}?CAT={token}")),
+        line(path),
+        line(path),
+        quoted(&head),
+        with("Cookie: Common-Access-Token="),
+        with("Common-Access-Token: "),
+    )
+    .unwrap();
+    out.push_str(if status == 200 {
+        "--- no_error_log\ntoken refused\n"
+    } else {
+        "--- error_log\ntoken refused: \n"
+    });
+}
+
 fn tokens() -> String {
     let all = vectors();
     let list = |name: &str| all.get(name).unwrap().as_array().unwrap();
@@ -300,6 +352,10 @@ fn tokens() -> String {
     for vector in list("jwt") {
         number += 1;
         jwt(&mut out, number, vector, all.get("jwt_keys").unwrap());
+    }
+    for vector in list("cat") {
+        number += 1;
+        cat(&mut out, number, vector, all.get("cat_keys").unwrap());
     }
     out
 }
