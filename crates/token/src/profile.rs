@@ -348,7 +348,7 @@ impl Profile {
 
     /// Whether every token needs the texts of the message.
     pub fn needs_message(&self) -> bool {
-        self.verifier.needs_message()
+        self.prepared.verifier.needs_message()
     }
 
     /// Whether the request target is signed, so that a signer needs a URL.
