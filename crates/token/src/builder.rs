@@ -172,6 +172,7 @@ impl ProfileBuilder {
             in_path: locations.contains(&TokenLocation::Path),
             binding: settings.bind_ip.unwrap_or(AddressBinding::Off),
             claimed: terms.binding,
+            once: settings.limit.is_some_and(|limit| limit.uses == Some(1)),
         };
         let mut route_keys = Vec::new();
         for line in settings.route_keys {

@@ -22,6 +22,7 @@ pub(crate) struct Maker {
     pub(crate) in_path: bool,
     pub(crate) binding: AddressBinding,
     pub(crate) claimed: AddressBinding,
+    pub(crate) once: bool,
 }
 
 /// Keys that verify.
@@ -49,6 +50,7 @@ impl Maker {
             in_path: self.in_path,
             binding: self.binding,
             claimed: self.claimed,
+            once: self.once,
         })?;
         let of_files = keys.into_iter().map(|key| key.id);
         let ids = of_files.chain(self.route_ids.iter().cloned()).collect();

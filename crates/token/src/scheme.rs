@@ -246,6 +246,8 @@ pub(crate) struct VerifierConfig<'a> {
     pub(crate) binding: AddressBinding,
     /// How much of it must be that of a claim; all of it unless the profile says otherwise.
     pub(crate) claimed: AddressBinding,
+    /// Whether the profile lets a token in once.
+    pub(crate) once: bool,
 }
 
 impl<'a> VerifierConfig<'a> {
@@ -307,6 +309,7 @@ impl<'a> Signing<'a> {
             in_path: false,
             binding: AddressBinding::Off,
             claimed: AddressBinding::Exact,
+            once: false,
         }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Asked<'a, 'r> {
     pub(crate) request: &'r dyn RequestView,
     /// How much of the client's address must be that of the token.
     pub(crate) binding: AddressBinding,
+    /// Whether a token is let in once.
+    pub(crate) once: bool,
 }
 
 /// More header lines of one name than these are not compared.
@@ -81,8 +83,12 @@ impl Asked<'_, '_> {
                 return Some(());
             }
             CRIT => array(value)?.items().all(|one| is_understood(one, set)),
-            // 1 and 2 want to know whether the token was here before.
-            CATREPLAY => matches!(value.int()?, 0),
+            // Any number of times; once; or so that somebody is told of a second time, whom we do not know.
+            CATREPLAY => match value.int()? {
+                0 => true,
+                1 => self.once,
+                _ => false,
+            },
             CATV => value.int()? == 1,
             // What they say restricts nothing: how a refusal is answered, how a token is renewed.
             SCOPE | NONCE | CATIF | CATR => true,

@@ -80,6 +80,7 @@ struct Cat {
     keys: Keys,
     origin: String,
     binding: AddressBinding,
+    once: bool,
 }
 
 fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
@@ -96,6 +97,7 @@ fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
         keys: Keys::prepare(config.lines(), &options.algorithms, &legal)?,
         origin: options.origin.clone(),
         binding: config.claimed,
+        once: config.once,
     }))
 }
 
@@ -161,6 +163,7 @@ impl Verifier for Cat {
             token,
             request,
             binding: self.binding,
+            once: self.once,
         };
         cat::read(set, &asked, claims).ok_or(Reason::Malformed)
     }

@@ -292,6 +292,14 @@ fn versions_methods_and_unknown_claims() {
             "{label} {value:?}"
         );
     }
+    // Where a token is let in once, it may say that it wants this.
+    for (value, wanted) in [(0, None), (1, None), (2, Some(Reason::Forbidden))] {
+        let request = asking("/", &saying(vec![(308, value.into())]));
+        let once = status(&cat(&["limit uses=1 zone=1048576"]), &request);
+        assert_eq!(once, wanted, "{value}");
+        let twice = status(&cat(&["limit uses=2 zone=1048576"]), &request);
+        assert_eq!(twice.is_none(), value == 0, "{value}");
+    }
     let crit = |list: &[i64]| {
         let list = list.iter().map(|label| (*label).into()).collect();
         judged(vec![
