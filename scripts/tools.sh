@@ -31,6 +31,8 @@ signers() {
   # Each alone, so that where one cannot be had the others are still there.
   [ -e "$build/python/jwt" ] || { command -v python3 >/dev/null &&
     quiet signer-jwt python3 -m pip install --target "$build/python" "pyjwt[crypto]==2.15.1"; } || note "no PyJWT"
+  [ -e "$build/python/cwt" ] || { command -v python3 >/dev/null &&
+    quiet signer-cat python3 -m pip install --target "$build/python" cwt==3.3.0; } || note "no cwt"
   [ -e "$build/node/node_modules/$signer" ] || { command -v npm >/dev/null &&
     quiet signer-cloudfront npm install --prefix "$build/node" --ignore-scripts --no-audit --no-fund "$signer@3.1166.0"; }
 }

@@ -7,7 +7,7 @@ use crate::{
     checks_own, drained, drained_routes, elsewhere, event_connections, event_parts,
     event_processes, event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics,
     fuzz, geoip, geoip_broken, geoip_lists, geoip_swaps, hipache, hipache_backends, hls, interop,
-    interop_jwt, kept, metrics, metrics_backends, names, names_kept, pages, panic, prometheus,
+    interop_cat, interop_jwt, kept, metrics, metrics_backends, names, names_kept, pages, panic, prometheus,
     redis, redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload,
     reload_everything, reload_single, reload_stock, rollback, satisfy, signals, status_page,
     tenants, token_fetch, token_keys, token_limit, token_paths, token_websocket, unload, upgrade,
@@ -34,6 +34,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("interop_cloudfront", interop::cloudfront)
         .beside_others()
         .needs(&["file build/node/node_modules/@aws-sdk/cloudfront-signer"]),
+    Scenario::new("interop_cat", interop_cat::run)
+        .beside_others()
+        .needs(&["file build/python/cwt"]),
     Scenario::new("interop_jwt", interop_jwt::run)
         .beside_others()
         .needs(&["file build/python/jwt"]),

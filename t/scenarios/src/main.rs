@@ -37,6 +37,7 @@ mod hipache;
 mod hipache_backends;
 mod hls;
 mod interop;
+mod interop_cat;
 mod interop_jwt;
 mod kept;
 mod list;

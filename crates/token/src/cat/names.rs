@@ -17,7 +17,6 @@ pub(super) const CATU: i64 = 312;
 pub(super) const CATM: i64 = 313;
 pub(super) const CATH: i64 = 315;
 pub(super) const CATGEOISO3166: i64 = 316;
-pub(super) const CATIF: i64 = 322;
 pub(super) const CATR: i64 = 323;
 
 /// Every claim that has a name for us: in `require`, in `token_claim`, in what a signer is told.
@@ -51,7 +50,7 @@ const CLAIMS: [(i64, &str); 31] = [
     (318, "catgeoalt"),
     (319, "cattpk"),
     (320, "catifdata"),
-    (CATIF, "catif"),
+    (322, "catif"),
     (CATR, "catr"),
 ];
 

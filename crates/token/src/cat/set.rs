@@ -6,8 +6,8 @@ use gatehouse_base::cbor::{Item, Value};
 use ipnet::IpNet;
 
 use super::names::{
-    AUD, CATGEOISO3166, CATH, CATIF, CATM, CATNIP, CATR, CATREPLAY, CATU, CATV, CRIT, CTI, EXP,
-    IAT, ISS, NBF, NONCE, SCOPE, SUB,
+    AUD, CATGEOISO3166, CATH, CATM, CATNIP, CATR, CATREPLAY, CATU, CATV, CRIT, CTI, EXP, IAT, ISS,
+    NBF, NONCE, SCOPE, SUB,
 };
 use super::{matches, uri};
 use crate::claims::{AddressBinding, Claims, Unmet};
@@ -90,8 +90,8 @@ impl Asked<'_, '_> {
                 _ => false,
             },
             CATV => value.int()? == 1,
-            // What they say restricts nothing: how a refusal is answered, how a token is renewed.
-            SCOPE | NONCE | CATIF | CATR => true,
+            // What they say restricts nothing. `catif` does not either, but who writes it counts on its answers.
+            SCOPE | NONCE | CATR => true,
             ..-65_536 => true,
             _ => false,
         };

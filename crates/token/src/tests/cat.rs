@@ -262,7 +262,7 @@ fn versions_methods_and_unknown_claims() {
         (313, texts(&[]), Some(Reason::Forbidden)),
         (313, "GET".into(), Some(Reason::Malformed)),
         (9, "read".into(), None),
-        (322, empty(), None),
+        (322, empty(), Some(Reason::Forbidden)),
         (323, empty(), None),
         (-65537, 1.into(), None),
         // What restricts, and nobody here can judge.
