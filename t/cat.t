@@ -49,6 +49,7 @@ token refused: forbidden, profile "p", key "one"
 --- http_config eval: $::Http
 --- config
 location / { token_auth p; proxy_set_header Host up; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+--- user_files eval: $::Files
 --- request eval
 ["GET /v?a=1&CAT=$::Good&b", "GET /v", "GET /v"]
 --- more_headers eval
