@@ -15,6 +15,7 @@ mod lender;
 mod metric;
 mod module;
 mod page;
+mod places;
 mod problem;
 #[cfg(feature = "hooks")]
 mod reference;

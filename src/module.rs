@@ -5,6 +5,7 @@ use crate::family::Family;
 #[cfg(feature = "hooks")]
 use crate::hooks;
 use crate::lender::Lender;
+use crate::places::Places;
 use crate::{digest, geoip, refusal, token, upstream};
 use gatehouse_live::nginx::Feeds;
 use gatehouse_nginx::HttpKind;
@@ -25,6 +26,8 @@ pub struct Main {
     pub(crate) caches: Rc<CacheGuards>,
     /// The tables whose routes have keys.
     pub(crate) lenders: Vec<Rc<dyn Lender>>,
+    /// Who can say where a client is.
+    pub(crate) places: Option<Places>,
     /// What keeps tables and databases current.
     pub(crate) feeds: Feeds,
     #[cfg(feature = "hooks")]

@@ -9,7 +9,6 @@ mod policy;
 mod rule;
 mod variables;
 
-pub(crate) use area::is_in;
 pub(crate) use check::Record;
 pub(crate) use conf::{Loc, Main};
 
@@ -155,7 +154,9 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[
 
 fn set_db(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let db = Db::read(cf)?;
-    cf.main().geoip.databases.push(db);
+    let main = cf.main();
+    main.geoip.databases.push(db);
+    main.places = Some(area::PLACES);
     Ok(())
 }
 

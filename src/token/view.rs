@@ -3,8 +3,8 @@
 use super::conf::Named;
 use super::path;
 use super::record::{AsReceived, Lacking, Record};
+use crate::Gatehouse;
 use crate::lender::Lent;
-use crate::{Gatehouse, geoip};
 use gatehouse_nginx::Request;
 use gatehouse_token::{Area, BadKey, InPath, RequestView, normal, strip as bytes};
 use std::cell::Cell;
@@ -113,7 +113,11 @@ impl RequestView for View<'_, '_> {
     }
 
     fn is_in(&self, area: Area<'_>) -> Option<bool> {
-        geoip::is_in(self.r, area)
+        let places = self.r.main_conf::<Gatehouse>().places?;
+        match area {
+            Area::Place(place) => (places.place)(self.r, place),
+            Area::Network(number) => (places.network)(self.r, number),
+        }
     }
 
     fn route_key(&self, line: usize, see: &mut dyn FnMut(&[u8]) -> Result<(), BadKey>) {
