@@ -7,12 +7,12 @@ use crate::{
     checks_own, drained, drained_routes, elsewhere, event_connections, event_parts,
     event_processes, event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics,
     fuzz, geoip, geoip_broken, geoip_lists, geoip_swaps, hipache, hipache_backends, hls, interop,
-    interop_cat, interop_jwt, kept, metrics, metrics_backends, names, names_kept, pages, panic, prometheus,
-    redis, redis_register, redis_scale, redis_ways, redis_write, refusals, register, reload,
-    reload_everything, reload_single, reload_stock, rollback, satisfy, signals, status_page,
-    tenants, token_fetch, token_keys, token_limit, token_paths, token_websocket, unload, upgrade,
-    upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone,
-    worker_kill,
+    interop_cat, interop_jwt, kept, metrics, metrics_backends, names, names_kept, pages, panic,
+    prometheus, redis, redis_register, redis_scale, redis_ways, redis_write, refusals, register,
+    reload, reload_everything, reload_single, reload_stock, rollback, satisfy, signals,
+    status_page, tenants, token_fetch, token_keys, token_limit, token_paths, token_websocket,
+    unload, upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
+    upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
