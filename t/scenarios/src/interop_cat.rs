@@ -123,8 +123,12 @@ fn ours(env: &Env) -> Result<(), String> {
     std::fs::write(&secret, SECRET).map_err(|e| e.to_string())?;
     let mut lines = String::new();
     for (number, (algorithm, file)) in ALGORITHMS.iter().cycle().take(OURS).enumerate() {
-        let sub =
-            ["user-", "a\"b\\c/é ", "€😀 = \t\u{1}"][number % 3].to_owned() + &number.to_string();
+        let begin = match number % 3 {
+            0 => "user-",
+            1 => "a\"b\\c/é ",
+            _ => "€😀 = \t\u{1}",
+        };
+        let sub = format!("{begin}{number}");
         let key = file.map(|file| env.base.join(format!("t/data/keys/{file}.pem")));
         let encoding = if key.is_some() { "pem" } else { "text" };
         let mut command = Command::new(gatehouse()?);
