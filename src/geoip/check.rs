@@ -177,14 +177,14 @@ pub(super) fn judge(r: Request<'_>) -> Result<Verdict<'_>, ()> {
     let known = OnceCell::new();
     let widely = loc.rules.as_ref().is_some_and(|rules| rules.asks_widely())
         || policy.is_some_and(|policy| policy.rules.asks_widely());
-    let facts = || *known.get_or_init(|| address.map_or(Facts::UNKNOWN, |at| facts(r, at, widely)));
+    let facts = || known.get_or_init(|| address.map_or(Facts::UNKNOWN, |at| facts(r, at, widely)));
     let own = loc.rules.as_deref().map(|rules| (rules, None));
     let of_policy = policy.map(|policy| (&policy.rules, Some(policy)));
     let found = own
         .into_iter()
         .chain(of_policy)
         .find_map(|(rules, policy)| {
-            let (_, at) = rules.evaluate(address, facts)?;
+            let (_, at) = rules.decide(address, facts)?;
             let rule = rules.rules().get(at)?;
             Some(Decided { rule, policy })
         });

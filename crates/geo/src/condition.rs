@@ -25,7 +25,11 @@ pub(super) enum Condition {
 impl Condition {
     /// Whether it holds. `facts` are asked only if they matter.
     #[inline]
-    pub(super) fn holds(&self, address: Option<IpAddr>, facts: &mut impl FnMut() -> Facts) -> bool {
+    pub(super) fn holds<'f>(
+        &self,
+        address: Option<IpAddr>,
+        facts: &impl Fn() -> &'f Facts,
+    ) -> bool {
         match self {
             Self::Address(set) => {
                 address.is_some_and(|address| set.ask(|set| set.contains(address)))

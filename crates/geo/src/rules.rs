@@ -1,5 +1,6 @@
 //! `geoip_allow` and `geoip_deny`, also as `allow` and `deny` of a policy: who is let in, by country and address.
 
+use std::cell::{Cell, OnceCell};
 use std::net::IpAddr;
 
 use super::condition::Condition;
@@ -62,7 +63,8 @@ impl Rule {
         &self.place
     }
 
-    fn matches(&self, address: Option<IpAddr>, facts: &mut impl FnMut() -> Facts) -> bool {
+    #[inline]
+    fn matches<'f>(&self, address: Option<IpAddr>, facts: &impl Fn() -> &'f Facts) -> bool {
         self.conditions
             .iter()
             .all(|condition| condition.holds(address, facts))
@@ -156,23 +158,28 @@ impl RuleList {
     /// Finds the first rule that matches an address (`None` when there is none that can be read)
     /// and what is known about it: the action, and the index in [`Self::rules`]. `facts` is asked
     /// once at most, and only when a rule needs it.
-    #[inline]
     pub fn evaluate(
         &self,
         address: Option<IpAddr>,
         facts: impl FnOnce() -> Facts,
     ) -> Option<(Action, usize)> {
-        let (mut ask, mut known) = (Some(facts), Facts::UNKNOWN);
-        let mut facts = || {
-            if let Some(ask) = ask.take() {
-                known = ask();
-            }
-            known
-        };
+        let (ask, known) = (Cell::new(Some(facts)), OnceCell::new());
+        self.decide(address, || {
+            known.get_or_init(|| ask.take().map_or(Facts::UNKNOWN, |ask| ask()))
+        })
+    }
+
+    /// The same for those who remember the facts themselves: they may be asked for many times.
+    #[inline]
+    pub fn decide<'f>(
+        &self,
+        address: Option<IpAddr>,
+        facts: impl Fn() -> &'f Facts,
+    ) -> Option<(Action, usize)> {
         let at = self
             .rules
             .iter()
-            .position(|rule| rule.matches(address, &mut facts))?;
+            .position(|rule| rule.matches(address, &facts))?;
         self.rules.get(at).map(|rule| (rule.action, at))
     }
 
