@@ -34,7 +34,13 @@ pub(crate) struct Record<'r> {
 pub(super) struct AsReceived<'r> {
     pub target: &'r [u8],
     pub uri: &'r [u8],
-    pub(super) args: &'r [u8],
+}
+
+impl<'r> AsReceived<'r> {
+    /// The arguments, which only requests with a message ask for.
+    pub(super) fn args(&self) -> &'r [u8] {
+        bytes::args_of(self.target)
+    }
 }
 
 /// The value of a `Set-Cookie` line, and the one before it.
@@ -88,11 +94,13 @@ pub(super) enum Action {
 impl<'r> Record<'r> {
     /// Remembers the request as received, once.
     pub(super) fn receive(&self, r: Request<'r>) -> AsReceived<'r> {
-        let first = self.received.get().unwrap_or_else(|| AsReceived {
+        if let Some(first) = self.received.get() {
+            return first;
+        }
+        let first = AsReceived {
             target: r.target(),
             uri: parsed(r),
-            args: bytes::args_of(r.target()),
-        });
+        };
         self.received.set(Some(first));
         first
     }
@@ -100,6 +108,11 @@ impl<'r> Record<'r> {
     /// Whether the request has been remembered.
     pub(super) fn is_received(&self) -> bool {
         self.received.get().is_some()
+    }
+
+    /// Whether no location's tokens are left to strip.
+    pub(super) fn is_stripped(&self) -> bool {
+        matches!(self.at.get(), At::Stripped) && self.left.get().is_none()
     }
 
     /// Gives `pick` the name and value of each header line as it was received, until `pick` finds something.

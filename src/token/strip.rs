@@ -108,8 +108,11 @@ impl Handler for Log {
 /// Strips a request that ends before the preaccess phase: it will be logged, and parts of its answer may be
 /// asked of an upstream. Where memory is short its target and arguments become empty.
 pub(crate) fn strip_rest(r: Request<'_>) {
-    let known = r.existing_record::<Gatehouse>();
-    if known.is_none() && server_of(r).strips.is_empty() {
+    let is_done = match r.existing_record::<Gatehouse>() {
+        Some(all) => all.token.is_stripped(),
+        None => server_of(r).strips.is_empty(),
+    };
+    if is_done {
         return;
     }
     let done = r.record::<Gatehouse>().and_then(|all| {

@@ -89,7 +89,7 @@ impl RequestView for View<'_, '_> {
         let main = &r.main_conf::<Gatehouse>().token;
         let now = (r.uri(), r.args(), r.target());
         r.set_uri(path::signed(r, self.in_path, self.as_received)?);
-        r.set_args(self.as_received.args);
+        r.set_args(self.as_received.args());
         r.set_target(self.as_received.target);
         let value = expression.eval_anew(r, &main.anew);
         r.set_uri(now.0);
