@@ -106,7 +106,8 @@ $::Http . 'upstream_table unused { zone 1m; file apps.json; }'
 --- response_body_like eval
 ["", "", "", "# TYPE gatehouse_request_duration_seconds histogram\n"
  . "gatehouse_request_duration_seconds_bucket\\{table=\"apps\",le=\"0.005\"\\} \\d\n"
- . "(gatehouse_request_duration_seconds_bucket\\{table=\"apps\",le=\"[\\d.]+\"\\} \\d\n){12}"
+ . "(gatehouse_request_duration_seconds_bucket\\{table=\"apps\",le=\"[\\d.]+\"\\} \\d\n){11}"
+ . "gatehouse_request_duration_seconds_bucket\\{table=\"apps\",le=\"[\\d.]+\"\\} 3\n"
  . "gatehouse_request_duration_seconds_bucket\\{table=\"apps\",le=\"\\+Inf\"\\} 3\n"
  . "gatehouse_request_duration_seconds_sum\\{table=\"apps\"\\} \\d+\\.\\d\\d\\d\n"
  . "gatehouse_request_duration_seconds_count\\{table=\"apps\"\\} 3\n#"]

@@ -203,3 +203,16 @@ Content-Type: application/json
 [201, 204, 404, 418, 404]
 --- response_body_like eval
 ["ttl_ms", "^\$", "no_backend", "", "404 Not Found"]
+
+=== TEST 14: where no key is asked for, a page whose own name leads here registers nothing either
+--- http_config eval: $::Http
+--- user_files eval: $::Files
+--- config eval: $::Config
+--- request eval
+["POST /_open?host=a.test&port=3000", "POST /_open?host=a.test&port=3000", "POST /_join?host=x.apps.test&port=3000"]
+--- more_headers eval
+["Host: evil.test\nOrigin: http://evil.test\nSec-Fetch-Site: same-origin\nContent-Type: application/json", "Host: 127.0.0.1:81\nOrigin: http://127.0.0.1:81\nContent-Type: application/json", "Host: admin.test\nOrigin: http://admin.test\nContent-Type: application/json\nAuthorization: Bearer correct-horse"]
+--- error_code eval
+[403, 201, 201]
+--- response_body_like eval
+["foreign_origin", "", ""]

@@ -170,6 +170,10 @@ fn from_file(server: &Server, follower: &mut Follower) -> Result<(), String> {
         (event.get("up"), event.get("by")),
         ("true", "reset"),
     )?;
+    // The other one is out: this one is tried, and goes out again.
+    is("a request", server.get("/", "Host: file.test")?.status, 502)?;
+    let event = follower.expect("health", "backend", "http://127.0.0.1:1")?;
+    is("out again", event.get("up"), "false")?;
     server.write_file("conf/apps.json", b"{")?;
     let event = follower.expect("feeder", "feeder", "file")?;
     is("a broken file", event.get("up"), "false")?;
