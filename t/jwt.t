@@ -86,7 +86,7 @@ location / { return 200 "$sub|$n|$yes|$role1|$roles|$slash|$wide|$dotted|$bad$de
 --- http_upstream: a
 --- http_config eval: $::P . "token_claim \$claimed_sub p sub;\n"
 --- config
-location / { token_auth p; proxy_set_header Host up; proxy_set_header X-User $claimed_sub; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+location / { token_auth p; proxy_http_version 1.0; proxy_set_header Host up; proxy_set_header X-User $claimed_sub; proxy_set_header Connection close; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
 --- user_files eval: $::Files
 --- request
 GET /v
@@ -99,7 +99,7 @@ GET /v
 --- http_config
 token_profile p { format jwt; key file=key; from header query=t cookie=c; }
 --- config
-location / { token_auth p; token_auth_strip on; proxy_set_header Host up; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
+location / { token_auth p; token_auth_strip on; proxy_http_version 1.0; proxy_set_header Host up; proxy_set_header Connection close; proxy_pass http://127.0.0.1:$TEST_NGINX_PORT_A; }
 --- user_files eval: $::Files
 --- request eval
 ["GET /v", "GET /v?a=1&t=$::Good&b=2", "GET /v"]
