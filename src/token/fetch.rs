@@ -7,7 +7,9 @@ use super::record::CachedVerdict;
 use super::remote::Remote;
 use crate::{Gatehouse, refusal};
 use gatehouse_live::refresh::PATIENCE_MS;
-use gatehouse_nginx::http::fetch::Fetcher;
+use gatehouse_nginx::http::chain::NextFilter;
+use gatehouse_nginx::http::fetch::{self, Fetcher};
+use gatehouse_nginx::http::phase::HeaderFilter;
 use gatehouse_nginx::http::waiting::{Begin, Waiting};
 use gatehouse_nginx::{Outcome, Phase, Request, ffi::process};
 use gatehouse_token::Reason;
@@ -109,6 +111,22 @@ impl<F: Future<Output = ()>> Future for All<F> {
             Poll::Ready(())
         } else {
             Poll::Pending
+        }
+    }
+}
+
+/// Bounds what is kept of an answer while it comes.
+pub(super) struct Unbuffered;
+
+impl HeaderFilter for Unbuffered {
+    fn next() -> &'static NextFilter {
+        static NEXT: NextFilter = NextFilter::new();
+        &NEXT
+    }
+
+    fn run(r: Request<'_>) {
+        if fetch::is_alone(r) {
+            fetch::unbuffer(r);
         }
     }
 }

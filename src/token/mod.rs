@@ -74,6 +74,7 @@ fn install(installer: &mut Installer<'_, Gatehouse>) -> Result<(), Error> {
         installer.phase::<Access>()?;
         if installer.main().token.fetches_keys() {
             installer.waiting_phase::<FetchKeys>()?;
+            installer.header_filter::<fetch::Unbuffered>();
         }
         installer.before_logs::<Log>()?;
     }

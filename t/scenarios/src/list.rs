@@ -10,9 +10,9 @@ use crate::{
     interop_cat, interop_jwt, kept, metrics, metrics_backends, names, names_kept, pages, panic,
     prometheus, redis, redis_register, redis_scale, redis_ways, redis_write, refusals, register,
     reload, reload_everything, reload_single, reload_stock, rollback, satisfy, signals,
-    status_page, tenants, token_fetch, token_keys, token_limit, token_paths, token_websocket,
-    unload, upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
-    upstream_zone, worker_kill,
+    status_page, tenants, token_fetch, token_fetch_endless, token_keys, token_limit, token_paths,
+    token_websocket, unload, upgrade, upstream, upstream_feed, upstream_lease, upstream_scale,
+    upstream_state, upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -121,6 +121,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("token_fetch_trouble", token_fetch::trouble).beside_others(),
     Scenario::new("token_fetch_down", token_fetch::down).beside_others(),
     Scenario::new("token_fetch_slow", token_fetch::slow).beside_others(),
+    Scenario::new("token_fetch_long", token_fetch_endless::long).beside_others(),
+    Scenario::new("token_fetch_dripping", token_fetch_endless::dripping).beside_others(),
     Scenario::new("token_fetch_kept", token_fetch::kept).beside_others(),
     Scenario::new("token_fetch_leaving", token_fetch::leaving).beside_others(),
     Scenario::new("token_keys_replace", token_keys::replace).beside_others(),

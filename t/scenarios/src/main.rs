@@ -69,6 +69,7 @@ mod signals;
 mod status_page;
 mod tenants;
 mod token_fetch;
+mod token_fetch_endless;
 mod token_keys;
 mod token_limit;
 mod token_paths;

@@ -15,16 +15,18 @@ use crate::token_keys::{A, B, DEADLINE, KID_A, KID_B, bearer, set};
 
 /// What the provider does with a request.
 #[derive(Clone)]
-enum Does {
+pub(crate) enum Does {
     /// Answers after some time.
     Answer(Duration, String),
     /// Closes without a word.
     Close,
     /// Says nothing until it does something else.
     Hang,
+    /// Writes whatever this writes, which ends when nobody reads any more.
+    Write(fn(TcpStream)),
 }
 
-fn ok(body: &str) -> Does {
+pub(crate) fn ok(body: &str) -> Does {
     answers("200 OK", body)
 }
 
@@ -35,15 +37,15 @@ fn answers(status: &str, body: &str) -> Does {
 }
 
 /// A provider of keys, and the requests that it got.
-struct Provider {
+pub(crate) struct Provider {
     does: Arc<Mutex<Does>>,
     asked: Arc<Mutex<Vec<String>>>,
     gone: Arc<AtomicBool>,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Provider {
-    fn start(does: Does) -> Result<Self, String> {
+    pub(crate) fn start(does: Does) -> Result<Self, String> {
         let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
         let port = listener.local_addr().map_err(|e| e.to_string())?.port();
         let provider = Self {
@@ -70,11 +72,11 @@ impl Provider {
         Ok(provider)
     }
 
-    fn does(&self, what: Does) {
+    pub(crate) fn does(&self, what: Does) {
         *self.does.lock().unwrap_or_else(PoisonError::into_inner) = what;
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.clone()
     }
@@ -117,9 +119,13 @@ fn serve(mut stream: TcpStream, does: &Mutex<Does>, asked: &Mutex<Vec<String>>, 
         thread::sleep(Duration::from_millis(20));
         what = now();
     }
-    if let Does::Answer(delay, text) = what {
-        thread::sleep(delay);
-        let _ = stream.write_all(text.as_bytes());
+    match what {
+        Does::Answer(delay, text) => {
+            thread::sleep(delay);
+            let _ = stream.write_all(text.as_bytes());
+        }
+        Does::Write(write) => write(stream),
+        Does::Close | Does::Hang => {}
     }
 }
 

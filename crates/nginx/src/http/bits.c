@@ -224,6 +224,47 @@ gatehouse_subrequest_alone(ngx_http_request_t *sr, void *data)
     sr->out = &own->out;
 }
 
+void
+gatehouse_subrequest_unbuffer(ngx_http_request_t *sr)
+{
+    ngx_http_upstream_t  *u;
+
+    u = sr->upstream;
+
+#if (NGX_HTTP_CACHE)
+    if (u != NULL && u->cacheable) {
+        return;
+    }
+#endif
+
+    if (u != NULL && !u->store) {
+        u->buffering = 0;
+    }
+}
+
+void
+gatehouse_subrequest_drop_rest(ngx_http_request_t *sr)
+{
+    sr->buffered = 0;
+}
+
+void
+gatehouse_subrequest_give_up(ngx_http_request_t *sr)
+{
+    ngx_event_t  *rev;
+
+    if (sr->upstream == NULL || sr->upstream->peer.connection == NULL) {
+        return;
+    }
+
+    rev = sr->upstream->peer.connection->read;
+
+    /* limit_rate: nginx takes a timeout for the end of its pause */
+    rev->delayed = 0;
+    rev->timedout = 1;
+    rev->handler(rev);
+}
+
 ngx_uint_t
 gatehouse_connection_is_idle(const ngx_connection_t *c)
 {

@@ -55,6 +55,18 @@ void gatehouse_subrequest_without_body(ngx_http_request_t *sr, ngx_http_request_
 void *gatehouse_subrequest_own(ngx_http_request_t *r, size_t most);
 void gatehouse_subrequest_alone(ngx_http_request_t *sr, void *own);
 
+/* Before the header of a subrequest is sent: what its upstream answers is passed on piece by piece. nginx would keep it until
+   its end, in buffers and in a file, and a subrequest in the background gets none of it before; where neither has room for
+   more, its end never comes. Not where the answer is kept anyhow (proxy_cache, proxy_store). */
+void gatehouse_subrequest_unbuffer(ngx_http_request_t *sr);
+
+/* What is left of an answer that nobody takes any more is dropped: nginx would wait until it is sent, and hold the parent. */
+void gatehouse_subrequest_drop_rest(ngx_http_request_t *sr);
+
+/* Ends what the upstream of a live subrequest is waited for, as if it had said nothing for too long. The subrequest, and its
+   parent, may be over then. */
+void gatehouse_subrequest_give_up(ngx_http_request_t *sr);
+
 #if (NGX_HTTP_CACHE)
 
 ngx_uint_t gatehouse_request_cached(const ngx_http_request_t *r);

@@ -1,5 +1,6 @@
 //! Background subrequests: what another location of this server answers, in memory.
 
+use crate::event::own::{Handle, Own, Waits};
 use crate::ffi::cycle;
 use crate::ffi::{bytes, guard};
 use crate::http::attached::{self, Attach};
@@ -67,12 +68,46 @@ struct Shared {
 type Then = Box<dyn FnOnce(Result<Fetched, FetchError>)>;
 
 /// The subrequest's own hold on it.
-struct Pending(Cell<Option<Then>>);
+struct Pending {
+    then: Cell<Option<Then>>,
+    /// Gives the subrequest up when it takes too long.
+    limit: Own<Made>,
+}
+
+/// The subrequest; null before it is made, and when it is over.
+type Made = Cell<*mut sys::ngx_http_request_t>;
+
+/// What takes this long is given up, and looked at again after [`AGAIN_MS`]: nginx may have gone on to another server.
+const LONGEST_MS: u64 = 10_000;
+const AGAIN_MS: u64 = 1_000;
 
 impl Attach for Pending {
     fn ended(&self) {
         self.settle(Err(FetchError::Ended));
     }
+}
+
+fn give_up(limit: &Handle<Made>) {
+    let made = limit.value().get();
+    if made.is_null() {
+        return;
+    }
+    // Before: the request may be over afterwards.
+    limit.after(AGAIN_MS, Waits::Yes);
+    // SAFETY: in its parent's memory, and not over: `settle` would have said so. Nothing of it is used after this.
+    unsafe { bits::gatehouse_subrequest_give_up(made) };
+}
+
+/// Whether a request is a subrequest of [`Fetcher::fetch_alone`] that is not over.
+pub fn is_alone(r: Request<'_>) -> bool {
+    !r.is_main() && attached::find::<Pending>(r, |one| one.limit.value().get() == r.raw()).is_some()
+}
+
+/// Has nginx pass on the answer to a subrequest as it comes, which is to be done before its header is. So one that is too long
+/// is cut at once, and not when it has filled buffers and a file.
+pub fn unbuffer(r: Request<'_>) {
+    // SAFETY: a live request.
+    unsafe { bits::gatehouse_subrequest_unbuffer(r.raw()) };
 }
 
 /// What a subrequest asks for.
@@ -104,7 +139,7 @@ impl<'r> Fetcher<'r> {
 
     /// As [`Fetcher::fetch`], on nobody's behalf: the GET has no header line of the client, and shares no variable with its
     /// request. `then` is called once, whatever comes of it: with an answer of at most `most` bytes, or when the request
-    /// has ended before.
+    /// has ended before. What an upstream has not answered after ten seconds is given up.
     pub fn fetch_alone(
         &self,
         uri: &[u8],
@@ -117,11 +152,14 @@ impl<'r> Fetcher<'r> {
     }
 
     fn begin(&self, wanted: Wanted<'_>, then: Then) {
-        let pending = attached::attach(self.r, Pending(Cell::new(None)));
-        let Some(pending) = pending else {
+        let pending = Pending {
+            then: Cell::new(None),
+            limit: Own::new("fetching", Cell::new(ptr::null_mut()), give_up),
+        };
+        let Some(pending) = attached::attach(self.r, pending) else {
             return then(Err(FetchError::NotBegun));
         };
-        pending.0.set(Some(then));
+        pending.then.set(Some(then));
         if let Err(error) = self.send(wanted, pending) {
             pending.settle(Err(error));
         }
@@ -172,6 +210,8 @@ impl<'r> Fetcher<'r> {
         if !own.is_null() {
             // SAFETY: as above; `own` was made for it.
             unsafe { bits::gatehouse_subrequest_alone(made, own) };
+            pending.limit.value().set(made);
+            pending.limit.after(LONGEST_MS, Waits::Yes);
         }
         Ok(())
     }
@@ -180,7 +220,9 @@ impl<'r> Fetcher<'r> {
 impl Pending {
     /// The first result counts.
     fn settle(&self, result: Result<Fetched, FetchError>) {
-        if let Some(then) = self.0.take() {
+        self.limit.value().set(ptr::null_mut());
+        self.limit.cancel();
+        if let Some(then) = self.then.take() {
             then(result);
         }
     }
@@ -211,16 +253,21 @@ unsafe extern "C" fn done(
 ) -> isize {
     // SAFETY: nginx passes a live subrequest.
     let request = unsafe { Request::new(r) };
+    let failed = Cell::new(true);
     let body = || {
         // SAFETY: what `begin` gave the main request, which lives as long as its subrequests.
         let pending = unsafe { &*data.cast::<Pending>() };
-        pending.settle(answer_of(request, result));
+        let answer = answer_of(request, result);
+        failed.set(answer.is_err());
+        pending.settle(answer);
     };
     // SAFETY: the connection's log is live.
     unsafe { guard::run(request.log_ptr(), "ending a subrequest", (), body) };
     // Whatever came of it concerns nobody but us. nginx takes an error in a subrequest's answer for one of the
-    // client's connection, and would end the request itself.
-    if result == sys::NGX_ERROR as isize {
+    // client's connection, and would end the request itself: also one that it has not told us of, in the last of its pieces.
+    if failed.get() {
+        // SAFETY: a live subrequest, of which nobody takes anything any more.
+        unsafe { bits::gatehouse_subrequest_drop_rest(r) };
         // SAFETY: a live request has its connection.
         unsafe { (*request.fields().connection).set_error(0) };
     }
