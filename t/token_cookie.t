@@ -183,3 +183,16 @@ location / { token_auth both; root html; }
 [200, 200]
 --- raw_response_headers_like eval
 ["Set-Cookie: c2=4000000000; Path=/\r\nSet-Cookie: c1=r9wqidT2bRdpmF5BH_DUcA; Path=/\r\n", ""]
+
+=== TEST 12: no cache in front keeps it, whatever the backend says to that cache alone
+--- http_config eval: $::Http
+--- config
+location / { token_auth p; proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/back/; }
+location /back/ { add_header CDN-Cache-Control max-age=60 always; add_header cloudflare-cdn-cache-control max-age=60 always; add_header Surrogate-Control max-age=60 always; add_header X-Cache-Controls kept always; return 200 shown; }
+--- user_files eval: $::Files
+--- request eval
+["GET /v?$::A", "GET /v"]
+--- more_headers eval
+["", "Cookie: c=r9wqidT2bRdpmF5BH_DUcA,4000000000"]
+--- response_headers eval
+["Set-Cookie: $::Cookie\nCache-Control: no-store\n! CDN-Cache-Control\n! Cloudflare-CDN-Cache-Control\n! Surrogate-Control\nX-Cache-Controls: kept", "! Set-Cookie\nCDN-Cache-Control: max-age=60\nSurrogate-Control: max-age=60"]

@@ -242,6 +242,34 @@ gatehouse_subrequest_unbuffer(ngx_http_request_t *sr)
     }
 }
 
+static ngx_uint_t
+gatehouse_ends_in(const ngx_str_t *name, const char *end, size_t len)
+{
+    return name->len >= len
+           && ngx_strncasecmp(name->data + name->len - len, (u_char *) end, len)
+              == 0;
+}
+
+void
+gatehouse_response_hide_targeted(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *line;
+
+    for (part = &r->headers_out.headers.part; part != NULL; part = part->next) {
+        line = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (gatehouse_ends_in(&line[i].key, "-cache-control", 14)
+                || gatehouse_ends_in(&line[i].key, "surrogate-control", 17))
+            {
+                line[i].hash = 0;
+            }
+        }
+    }
+}
+
 void
 gatehouse_subrequest_drop_rest(ngx_http_request_t *sr)
 {

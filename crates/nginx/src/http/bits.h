@@ -67,6 +67,10 @@ void gatehouse_subrequest_drop_rest(ngx_http_request_t *sr);
    parent, may be over then. */
 void gatehouse_subrequest_give_up(ngx_http_request_t *sr);
 
+/* Stops response lines from being sent that are for some caches only and count more than Cache-Control there: those of RFC 9213,
+   such as CDN-Cache-Control, and Surrogate-Control. */
+void gatehouse_response_hide_targeted(ngx_http_request_t *r);
+
 #if (NGX_HTTP_CACHE)
 
 ngx_uint_t gatehouse_request_cached(const ngx_http_request_t *r);

@@ -2,6 +2,7 @@
 //! extend that list, `$sent_http_cache_control` reads it.
 
 use crate::ffi::bytes;
+use crate::http::bits;
 use crate::http::request::Request;
 use crate::sys;
 
@@ -9,14 +10,16 @@ use crate::sys;
 const EXPIRES: [u16; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
 
 impl<'r> Request<'r> {
-    /// Makes `value` the response's only `Cache-Control`; whatever stood there is not sent. None
-    /// when memory is short.
+    /// Makes `value` the response's only `Cache-Control`; whatever stood there is not sent, nor are the lines for some
+    /// caches only (RFC 9213), which count more. None when memory is short.
     ///
     /// A later `add_header Cache-Control …` adds its own line, `expires` leaves this one alone.
     pub fn set_cache_control(self, value: &'static [u8]) -> Option<()> {
         let r = self.raw();
         // SAFETY: the live request's links.
         unsafe { hide_all(r) };
+        // SAFETY: a live request.
+        unsafe { bits::gatehouse_response_hide_targeted(r) };
         // `expires` writes into the first line of the list, whether that is sent or not.
         if EXPIRES.contains(&self.status()) {
             // SAFETY: a live request.
