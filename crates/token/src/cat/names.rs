@@ -60,3 +60,8 @@ pub(crate) fn name(number: i128) -> Option<&'static str> {
     rows.find(|row| i128::from(row.0) == number)
         .map(|row| row.1)
 }
+
+/// Whether a text is what the document calls a number.
+pub(super) fn is_of_number(text: &str) -> bool {
+    CLAIMS.iter().any(|row| row.1 == text) || text.parse::<i128>().is_ok()
+}

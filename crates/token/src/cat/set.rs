@@ -9,7 +9,7 @@ use super::names::{
     AUD, CATGEOISO3166, CATH, CATM, CATNIP, CATR, CATREPLAY, CATU, CATV, CRIT, CTI, EXP, IAT, ISS,
     NBF, NONCE, SCOPE, SUB,
 };
-use super::{matches, uri};
+use super::{matches, names, uri};
 use crate::claims::{AddressBinding, Claims, Unmet};
 use crate::request::{Area, Presented, RequestView};
 
@@ -29,13 +29,15 @@ pub(crate) struct Asked<'a, 'r> {
 /// More header lines of one name than these are not compared.
 const MOST_LINES: usize = 8;
 
-/// Writes down what a set of claims says of a request; None when a claim is of another type than its own.
+/// Writes down what a set of claims says of a request; None when a claim is of another type than its own, or has a key that
+/// is none (RFC 8392 section 1.1: a number or a text) or that the document would take for another one.
 pub(crate) fn read(set: Value<'_>, asked: &Asked<'_, '_>, claims: &mut Claims<'_>) -> Option<()> {
     for (key, value) in set.pairs() {
         // Another number than fits is nobody's, and refused as every one that we do not know.
         let label = match key.item() {
             Item::Int(label) => i64::try_from(label).unwrap_or(i64::MAX),
-            _ => continue,
+            Item::Text(text) if !names::is_of_number(text) => continue,
+            _ => return None,
         };
         match label {
             EXP => {

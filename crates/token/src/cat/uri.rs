@@ -9,7 +9,8 @@ use crate::request::{Presented, RequestView};
 use crate::text::Gathered;
 
 /// Whether a request's URI is one that the claim means: every part that it names must match. Parts of the path must do so
-/// as received and as nginx serves it, decoded or encoded again; where these may be two paths, none does.
+/// as received and as nginx serves it, decoded or encoded again; where these may be two paths, none does. With a fragment
+/// nothing does: nginx ends the path and the query there, and others may not.
 pub(super) fn holds(claim: Value<'_>, token: &Presented<'_>, request: &dyn RequestView) -> bool {
     let mut parts = claim.pairs().peekable();
     if parts.peek().is_none() {
@@ -38,6 +39,9 @@ impl<'r> Uri<'r> {
         let mut raw = Gathered::new(request.room(request.target().len())?);
         token.url.each(|piece| raw.push(piece));
         let raw = raw.whole()?;
+        if raw.contains(&b'#') {
+            return None;
+        }
         let mark = raw.iter().position(|byte| *byte == b'?');
         let (path, query) = match mark {
             Some(mark) => raw.split_at_checked(mark)?,

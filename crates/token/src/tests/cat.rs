@@ -346,6 +346,29 @@ fn payloads_that_are_none() {
     ] {
         assert_eq!(refused(payload), Some(Reason::Malformed), "{payload:?}");
     }
+    // Keys are numbers or texts, and a text is not the name of a number: no claim passes for another one.
+    let keyed = |key: &Cbor| {
+        let exp = (4.into(), (NOW + 600).into());
+        refused(&bytes(&Cbor::Map(vec![exp, (key.clone(), "x".into())])))
+    };
+    for key in [
+        Cbor::Bytes(vec![2]),
+        Cbor::Float(312.0),
+        Cbor::Bool(true),
+        Cbor::Null,
+        Cbor::Tag(1, Box::new(312.into())),
+        Cbor::Array(vec![]),
+        "sub".into(),
+        "iss".into(),
+        "catu".into(),
+        "312".into(),
+        "-70001".into(),
+    ] {
+        assert_eq!(keyed(&key), Some(Reason::Malformed), "{key:?}");
+    }
+    for key in ["tier", "Sub", "", "-", "3-d", "1.5"] {
+        assert_eq!(keyed(&key.into()), None, "{key}");
+    }
     // Numbers that are written longer than they need be are numbers.
     assert_eq!(
         refused(&[0xa1, 0x18, 4, 0x1b, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff]),

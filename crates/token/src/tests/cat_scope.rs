@@ -162,6 +162,10 @@ fn parts_of_a_url() {
         (4, 0, "", "/a", true),
         (4, 3, "x=1", "/a?y=x=1&z", true),
         (4, 0, "x=1", "/a?x=2", false),
+        // nginx ends the URL at a fragment, which no honest client sends.
+        (4, 0, "x=1", "/a#?x=1", false),
+        (4, 3, "x=1", "/a?x=2#x=1", false),
+        (1, 0, "cdn.test", "/a#", false),
         (5, 0, "/live/ch1", "/live/ch1/a.ts", true),
         (5, 0, "/live", "/live/ch1/a.ts", false),
         (5, 0, "", "/a.ts", true),
