@@ -9,7 +9,7 @@ our $Http = <<'_EOC_';
     token_profile few   { format scalesimple; key file=key; limit addresses=2 zone=32k; }
     token_profile both  { format scalesimple; key file=key; limit uses=3 addresses=1 zone=32k; }
     token_profile plain { format scalesimple; key file=key; }
-    token_profile link  { format secure_link; message "{expires}$uri {key}"; key file=key; from query=t; limit uses=2 zone=32k; }
+    token_profile link  { format secure_link; message "{expires}$uri {key}"; key file=key; from query=t cookie=t; limit uses=2 zone=32k; }
     log_format mine "$uri $status $token_auth_status $token_auth_action";
 _EOC_
 
@@ -217,3 +217,18 @@ location /_gatehouse/ { gatehouse_status; }
 [200, 200, 429, 200]
 --- response_body_like eval
 ["", "", "", qr/profile="twice",status="ok"\} 2\n(?s:.*)profile="twice",status="limited"\} 1\n(?s:.*)gatehouse_token_limit_forgotten_total\{profile="twice"\} 0\n/]
+
+=== TEST 16: one that is used up does not lock out another one; nothing of which is used up before
+--- http_config eval: $::Http
+--- config
+access_log logs/access.log mine;
+location / { token_auth link; root html; }
+--- user_files eval: $::Files
+--- request eval
+["GET /v?t=4UNws-WY49N31dgOiwv9hQ,4000000000", "GET /v?t=4UNws-WY49N31dgOiwv9hQ,4000000000", "GET /v?t=4UNws-WY49N31dgOiwv9hQ,4000000000", "GET /v?t=4UNws-WY49N31dgOiwv9hQ,4000000000", "GET /v?t=4UNws-WY49N31dgOiwv9hQ,4000000000", "GET /v"]
+--- more_headers eval
+["Cookie: t=AHsXf8yYcKzylwSrRPtv7A,4000000001", "", "Cookie: t=AHsXf8yYcKzylwSrRPtv7A,4000000001", "Cookie: t=AHsXf8yYcKzylwSrRPtv7A,4000000001", "Cookie: t=AHsXf8yYcKzylwSrRPtv7A,4000000001", "Cookie: t=AHsXf8yYcKzylwSrRPtv7A,4000000001"]
+--- error_code eval
+[200, 200, 200, 200, 429, 429]
+--- access_log
+/v 429 limited refused

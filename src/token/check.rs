@@ -32,19 +32,33 @@ pub(super) fn judge<'r>(
     {
         return Some(known);
     }
+    let early = Cell::new(early);
+    let judged = look_at(record, r, index, None)?;
+    let judged = r.place(CachedVerdict { early, ..judged })?;
+    record.verdicts.set(Some(judged));
+    Some(judged)
+}
+
+/// The verdict on the tokens of a request, or on those behind that of a location and turn.
+fn look_at<'r>(
+    record: &'r Record<'r>,
+    r: Request<'r>,
+    index: usize,
+    last: Option<(usize, usize)>,
+) -> Option<CachedVerdict<'r>> {
     let named = r.main_conf::<Gatehouse>().token.profiles.get(index)?;
     let view = View::of(r, record, named)?;
     // What a document claims is read later: it lives as long as what it was read from.
     let (checked, lacks) = if named.profile.has_claims() {
-        look(named, r.place(view)?)?
+        look(named, r.place(view)?, last)?
     } else {
-        let (checked, lacks) = look(named, &view)?;
+        let (checked, lacks) = look(named, &view, last)?;
         (checked.without_claims(), lacks)
     };
     // One that may be replaced lives as long as the request.
     let keep = |id: &str| std::str::from_utf8(r.concat(&[id.as_bytes()])?).ok();
     let key = checked.verdict.key;
-    let judged = r.place(CachedVerdict {
+    Some(CachedVerdict {
         profile: index,
         verdict: checked.verdict,
         turn: checked.turn,
@@ -53,13 +67,11 @@ pub(super) fn judge<'r>(
         key_id: key.and_then(|key| named.profile.key_id(key, keep)),
         lacks: lacks.route_key,
         lacks_key: lacks.key,
-        early: Cell::new(early),
+        early: Cell::new(false),
         counted: Cell::default(),
         charged: Cell::default(),
         previous: record.verdicts.get(),
-    })?;
-    record.verdicts.set(Some(judged));
-    Some(judged)
+    })
 }
 
 /// What a request's token would need.
@@ -71,8 +83,12 @@ struct Lacks {
 }
 
 /// Verifies; None when a key could not be looked for, or memory is short.
-fn look<'v>(named: &'v Named, view: &'v View<'_, '_>) -> Option<(Checked<'v>, Lacks)> {
-    let checked = named.profile.check(view, process::now());
+fn look<'v>(
+    named: &'v Named,
+    view: &'v View<'_, '_>,
+    last: Option<(usize, usize)>,
+) -> Option<(Checked<'v>, Lacks)> {
+    let checked = named.profile.check_after(last, view, process::now());
     let lacks = Lacks {
         route_key: view.lacks.get(),
         key: view.lacks_key.get(),
@@ -155,7 +171,8 @@ fn enforce(r: Request<'_>, index: usize) -> Option<Outcome<'_>> {
     }
     let judged = judge(record, r, index, false)?;
     let named = r.main_conf::<Gatehouse>().token.profiles.get(index)?;
-    let judged = limit::charge(record, r, named, judged)?;
+    let next = |at| look_at(record, r, index, Some(at));
+    let judged = limit::charge(record, r, named, judged, next)?;
     issue::prepare(record, r, named, judged);
     let loc = &r.loc::<Gatehouse>().token;
     let dry_run = loc.dry_run == Some(true);

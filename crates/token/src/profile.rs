@@ -77,10 +77,23 @@ impl Profile {
 
     /// The same, with what the token claims.
     pub fn check<'r>(&'r self, request: &'r dyn RequestView, now: i64) -> Checked<'r> {
+        self.check_after(None, request, now)
+    }
+
+    /// The same, of the tokens behind that of a location and turn: for when it is valid but of no use.
+    pub fn check_after<'r>(
+        &'r self,
+        last: Option<(usize, usize)>,
+        request: &'r dyn RequestView,
+        now: i64,
+    ) -> Checked<'r> {
         // As `findings`, but nothing is kept of a location except the verdict.
         let mut first = None;
         for (index, location) in self.locations.iter().enumerate() {
             for turn in 0..self.turns(index) {
+                if last.is_some_and(|last| (index, turn) <= last) {
+                    continue;
+                }
                 let mut token = Presented::new();
                 let mut checked = match self.find(location, turn, request, &mut token) {
                     Ok(false) => break,
