@@ -275,7 +275,8 @@ qr{\[emerg\] .*geoip_db "\S+/conf/big\.mmdb": "zone=" is too small: it has 65536
 geoip_db $TEST_NGINX_DATA/geo.mmdb name=geo reload=1h max_age=10y zone=1m;
 geoip_db $TEST_NGINX_DATA/asn.mmdb reload=0;
 geoip_variable $a db=asn source=$arg_ip autonomous_system_number default=0;
-geoip_allow continent=EU,AS eu=yes unknown=yes address=10.0.0.0/8;
+geoip_allow continent=EU,AS eu=yes address=10.0.0.0/8;
+geoip_allow unknown=yes;
 geoip_deny all;
 geoip_bypass $arg_a 0;
 geoip_status 444;

@@ -118,6 +118,13 @@ fn run_make(make: &Make) -> Result<Outcome, Failure> {
         }
     };
     let out = destination(&make.out)?;
+    if fs::canonicalize(&make.source).is_ok_and(|source| source == out) {
+        let text = format!(
+            "{} is the file that the database is made from",
+            make.out.display()
+        );
+        return Err(Failure::Wrong(text));
+    }
     let text = String::from_utf8(read(&make.source)?)
         .map_err(|_| refused(&make.source, &"it is not UTF-8"))?;
     let mut builder = Builder::new(&make.database_type, epoch);

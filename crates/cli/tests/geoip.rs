@@ -242,7 +242,8 @@ fn what_no_rule_matches_is_warned_about() {
         told(
             "a.csv",
             "192.0.2.0/24,gb,eu,no\n192.0.3.0/24,UK,XX,no\n1.2.3.1/24,XK,EU,no\n\
-             192.0.4.0/24,uk,EU,no\n192.0.5.1,,,\n2001:db8::1/32,,,\n"
+             192.0.4.0/24,uk,EU,no\n192.0.5.1,,,\n2001:db8::1/32,,,\n\
+             ::ffff:192.0.6.0/120,,,\n"
         ),
         [
             format!("line 2: {uk}"),
@@ -250,6 +251,8 @@ fn what_no_rule_matches_is_warned_about() {
             format!("line 3: {bits}"),
             // What was said about a country is not said again.
             "line 6: low address bits of 2001:db8::1/32 are meaningless".to_owned(),
+            "line 7: ::ffff:192.0.6.0/120 is never looked up, its addresses are IPv4: write 192.0.6.0/24"
+                .to_owned(),
         ]
     );
     assert_eq!(
@@ -293,6 +296,17 @@ fn only_a_regular_file_is_replaced() {
     let kind = |path: &str| fs::symlink_metadata(path).unwrap().file_type();
     assert!(kind(&fifo).is_fifo() && kind(&socket).is_socket() && kind(&directory).is_dir());
     assert!(kind(&to_fifo).is_symlink());
+
+    // Nor is what the database is made from, by whatever name.
+    let to_source = folder.path("to-source");
+    symlink("a.csv", &to_source).unwrap();
+    for out in [&source, &to_source] {
+        assert_eq!(
+            make(out),
+            format!("gatehouse: {out} is the file that the database is made from\n")
+        );
+    }
+    assert_eq!(fs::read(&source).unwrap(), CSV.as_bytes());
 
     // A symbolic link is followed, also to a file that is not there yet.
     let (link, linked) = (folder.path("link"), folder.path("d/a.mmdb"));

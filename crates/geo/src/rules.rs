@@ -136,6 +136,14 @@ impl RuleList {
                 self.directive(before.action),
             ));
         }
+        let is_unknown = |one: &Condition| matches!(one, Condition::Unknown);
+        if conditions.iter().any(is_unknown) && conditions.iter().any(|one| one.field().is_some()) {
+            parser.warnings.push(format!(
+                "\"{} {}\" matches nobody, since all fields of a rule must match: write \"unknown=yes\" as a rule of its own",
+                self.directive(action),
+                words.join(" "),
+            ));
+        }
         for condition in &conditions {
             if let Some(field) = condition.field() {
                 self.needs.insert(field);

@@ -222,6 +222,15 @@ fn check(network: &str, record: &Value) -> Result<Vec<String>, String> {
     if parsed.trunc() != parsed {
         doubts.push(format!("low address bits of {network} are meaningless"));
     }
+    // Databases have IPv4 addresses elsewhere, and there every reader looks for these.
+    let (address, bits) = (parsed.trunc().addr(), parsed.prefix_len());
+    let is_mapped = address.is_ipv6() && address.to_canonical().is_ipv4();
+    if let Some(bits) = bits.checked_sub(96).filter(|_| is_mapped) {
+        let address = address.to_canonical();
+        doubts.push(format!(
+            "{network} is never looked up, its addresses are IPv4: write {address}/{bits}"
+        ));
+    }
     if let Some(country) = text_at(record, "/country/iso_code") {
         let code = Code::new(country.as_bytes());
         let code = code.ok_or_else(|| format!("country \"{country}\" is not two letters"))?;

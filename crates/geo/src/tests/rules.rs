@@ -306,6 +306,25 @@ fn a_rule_behind_all_and_a_slip_are_warned_about() {
 }
 
 #[test]
+fn a_rule_that_no_address_meets_is_warned_about() {
+    let said = |words: &[&str]| {
+        let mut list = RuleList::new();
+        list.push(Action::Deny, words, PLACE, &mut no_file).unwrap()
+    };
+    for words in [["country=FR", "unknown=yes"], ["unknown=yes", "eu=no"]] {
+        let rule = words.join(" ");
+        assert_eq!(
+            said(&words),
+            [format!(
+                "\"geoip_deny {rule}\" matches nobody, since all fields of a rule must match: write \"unknown=yes\" as a rule of its own"
+            )]
+        );
+    }
+    assert!(said(&["unknown=yes"]).is_empty());
+    assert!(said(&["unknown=yes", "address=192.0.2.0/24"]).is_empty());
+}
+
+#[test]
 fn low_address_bits_are_warned_about() {
     let mut list = RuleList::new();
     let warnings = list
