@@ -2,9 +2,11 @@
 #![no_main]
 use gatehouse_token::{Error, Host, Profile, ProfileBuilder, RequestView, SCHEMES, Scheme, Secret};
 use libfuzzer_sys::fuzz_target;
+use std::cell::Cell;
 use std::net::IpAddr;
 
-struct Request<'a>(&'a [u8], &'a [u8], &'a [u8]);
+/// A target, a header, a cookie, and what is left of the memory of the request.
+struct Request<'a>(&'a [u8], &'a [u8], &'a [u8], Cell<&'a mut [u8]>);
 
 impl RequestView for Request<'_> {
     fn target(&self) -> &[u8] {
@@ -20,8 +22,9 @@ impl RequestView for Request<'_> {
         Some(self.0)
     }
     fn room(&self, len: usize) -> Option<&mut [u8]> {
-        // What a request leaks is little, and a fuzzer runs for a minute.
-        Some(vec![0; len].leak())
+        let (part, rest) = self.3.take().split_at_mut_checked(len)?;
+        self.3.set(rest);
+        Some(part)
     }
     fn path(&self) -> Option<&[u8]> {
         Some(self.0)
@@ -74,13 +77,15 @@ thread_local!(static PROFILES: Vec<Profile> = {
 fuzz_target!(|data: &[u8]| {
     let mut parts = data.splitn(3, |b| *b == b'\n');
     let mut next = || parts.next().unwrap_or_default();
-    let request = Request(next(), next(), next());
+    let (target, header, cookie) = (next(), next(), next());
+    let mut memory = vec![0; 1 << 16];
     PROFILES.with(|profiles| {
         for profile in profiles {
+            let request = Request(target, header, cookie, Cell::new(memory.as_mut_slice()));
             assert!(!profile.verify(&request, 1_700_000_000).is_ok());
-            let mut out = vec![0; request.0.len()];
-            let _ = profile.clean_path(request.0, &mut out);
-            let _ = profile.in_path(request.0, request.1, &mut out);
+            let mut out = vec![0; target.len()];
+            let _ = profile.clean_path(target, &mut out);
+            let _ = profile.in_path(target, header, &mut out);
         }
     });
 });
