@@ -25,6 +25,7 @@ pub(crate) const LIVE: &[&str] = &[
     "balance_max_conns",
     "balance_sticky",
     "balance_latency",
+    "balance_hash",
     "drain_timeout",
     "drain_timeout_busy",
     "drain_timeout_of_nobody",
@@ -33,6 +34,23 @@ pub(crate) const LIVE: &[&str] = &[
     "kept",
     "checks",
     "checks_kinds",
+    "checks_own",
+    "token_limit",
+    "token_fetch_first",
+    "token_fetch_rotation",
+    "token_fetch_trouble",
+    "token_fetch_down",
+    "token_fetch_slow",
+    "token_fetch_long",
+    "token_fetch_dripping",
+    "token_fetch_kept",
+    "token_fetch_leaving",
+    "token_keys_replace",
+    "token_keys_root_only",
+    "websocket_expires",
+    "websocket_token_stays",
+    "websocket_token_reloaded",
+    "websocket_token_drained",
     "refusals_logged_once",
     "tenants_keys_change",
     "tenants_one_version",
@@ -43,6 +61,8 @@ pub(crate) const LIVE: &[&str] = &[
     "geoip_replace",
     "geoip_max_age",
     "geoip_kept_once",
+    "geoip_lists_replace",
+    "geoip_lists_root_only",
     "upstream_follow",
     "upstream_broken",
     "upstream_misses",
@@ -84,6 +104,10 @@ pub(crate) const LIVE: &[&str] = &[
     "redis_register_races",
     "redis_register_orphaned",
     "api_races",
+    "api_events",
+    "api_events_resumed",
+    "api_events_workers",
+    "api_events_bounds",
     "api_owned",
     "api_bulk",
     "api_meanwhile",
@@ -126,7 +150,7 @@ pub(crate) const LIVE_HOOKS: &[&str] = &[
 ];
 
 /// About connections that have switched protocols.
-const WEBSOCKETS: &[&str] = &["drain_", "upstream_websocket"];
+const WEBSOCKETS: &[&str] = &["drain_", "websocket_", "upstream_websocket"];
 
 /// Parts of a source file's path, and how the names of the scenarios begin that are about it. The first row that fits counts.
 const SUBJECTS: &[(&str, &[&str])] = &[
@@ -136,6 +160,8 @@ const SUBJECTS: &[(&str, &[&str])] = &[
     ("event/life", &["upstream_state", "upgrade", "reload_"]),
     ("http/upgraded", WEBSOCKETS),
     ("upstream/draining", WEBSOCKETS),
+    ("src/ending", WEBSOCKETS),
+    ("src/upgraded", WEBSOCKETS),
     ("upstream/kept", &["kept", "upstream_none_kept"]),
     ("upstream/address", &["kept", "upstream_websocket"]),
     ("upstream/request", &["balance_", "checks", "upstream_"]),
@@ -151,6 +177,9 @@ const SUBJECTS: &[(&str, &[&str])] = &[
             "redis_several",
         ],
     ),
+    ("upstream/session", &["balance_sticky"]),
+    ("upstream/check", &["checks", "balance_sticky"]),
+    ("upstream/api/events", &["api_events"]),
     ("upstream/api/stored", &["redis_api"]),
     ("upstream/api/names", &["names_", "api_meanwhile"]),
     ("upstream/api/gate", &["api_", "redis_api"]),
@@ -164,6 +193,11 @@ const SUBJECTS: &[(&str, &[&str])] = &[
     ("counters", &["metrics_"]),
     ("geoip/", &["geoip_", "examples", "satisfy", "refusals_"]),
     ("crates/geo/", &["geoip_"]),
+    ("token/limit", &["token_limit"]),
+    ("token/expiry", WEBSOCKETS),
+    ("token/fetch", &["token_fetch"]),
+    ("token/remote", &["token_fetch"]),
+    ("token/follow", &["token_keys", "token_fetch"]),
     (
         "token",
         &[
