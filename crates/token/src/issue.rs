@@ -11,7 +11,7 @@ use crate::keys::BadKey;
 use crate::location::TokenLocation;
 use crate::normal;
 use crate::profile::Profile;
-use crate::request::{MAX_TARGET, Presented, RequestView, SignedUrl};
+use crate::request::{Area, MAX_TARGET, Presented, RequestView, SignedUrl};
 use crate::scheme::Scheme;
 
 /// What a browser keeps of a cookie, with its attributes.
@@ -119,6 +119,8 @@ struct Without<'v> {
     target: &'v [u8],
 }
 
+// A method that is left out has the answer of a request of which nobody knows anything, which refuses the token.
+#[deny(clippy::missing_trait_methods)]
 impl RequestView for Without<'_> {
     fn target(&self) -> &[u8] {
         self.target
@@ -148,8 +150,20 @@ impl RequestView for Without<'_> {
         self.request.route_key(line, see);
     }
 
+    fn lacks_key(&self) {
+        self.request.lacks_key();
+    }
+
     fn room(&self, len: usize) -> Option<&mut [u8]> {
         self.request.room(len)
+    }
+
+    fn method(&self) -> &[u8] {
+        self.request.method()
+    }
+
+    fn is_in(&self, area: Area<'_>) -> Option<bool> {
+        self.request.is_in(area)
     }
 
     fn serves_target(&self) -> bool {

@@ -1,5 +1,8 @@
 //! `issue_cookie`: what is handed back is accepted again, and is no more than what was presented.
 
+use ciborium::Value as Cbor;
+
+use super::cat::{asking, cat, saying, texts};
 use super::every_scheme::{carrying, key, key_of, places, with_tokens};
 use super::fake::{Fake, NOW, profile};
 use crate::{Profile, Scheme, Wanted};
@@ -369,4 +372,23 @@ fn lines_that_make_no_sense_are_refused() {
         error.contains("needs") && error.contains("names in \"from\" directive"),
         "{error}"
     );
+}
+
+#[test]
+fn whatever_else_a_token_asks_of_the_request_holds_again() {
+    let profile = cat(&["from header cookie=t", "issue_cookie t", "bind_ip exact"]);
+    let asks = [
+        ("method", 313, texts(&["GET"])),
+        ("country", 316, texts(&["DE"])),
+        ("network", 311, Cbor::Array(vec![64_496.into()])),
+    ];
+    for (what, label, value) in asks {
+        let token = saying(vec![(label, value)]);
+        let request = Fake {
+            areas: Some(vec!["DE", "AS64496"]),
+            ..asking("/live/a.m3u8", &token)
+        };
+        let wanted = format!("t={token}; Path=/live/");
+        assert_eq!(issued(&profile, &request), [wanted], "{what}");
+    }
 }
