@@ -211,7 +211,7 @@ impl TokenLocation {
             Self::Header(names) => {
                 let value = |name: &str, n| {
                     let value = request.header(name, n)?;
-                    verifier.of_header(name, value)
+                    scheme.of_header(name, value)
                 };
                 (names, read_lines(names, which, value, token))
             }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use gatehouse_base::words;
 
+use crate::bearer;
 use crate::claims::{Claims, Terms};
 use crate::cookie::Issue;
 use crate::error::Error;
@@ -141,7 +142,7 @@ impl Profile {
                 .expiry_carrier
                 .is_some_and(|carrier| token.value(carrier).is_none());
         if lacks_expiry
-            || token.is_longer(self.prepared.verifier.longest())
+            || token.is_longer(self.scheme.longest())
             || request.target().len() > MAX_TARGET
         {
             return Checked::of(Verdict::refused(Reason::Malformed));
@@ -314,7 +315,7 @@ impl Profile {
     pub fn is_token_header(&self, name: &[u8], value: &[u8]) -> bool {
         let mut names = self.carriers.headers.iter();
         let known = names.find(|one| one.as_bytes().eq_ignore_ascii_case(name));
-        known.is_some_and(|name| self.prepared.verifier.of_header(name, value).is_some())
+        known.is_some_and(|name| self.scheme.of_header(name, value).is_some())
     }
 
     /// The id of a key by its index in [`Verdict::key`]; right after the verdict: the next keys have other numbers. One
@@ -377,18 +378,18 @@ impl Profile {
 
     /// The last second at which a token is good that is signed with this expiry.
     pub fn last_second(&self, expires: i64) -> i64 {
-        self.prepared.verifier.last_second(expires)
+        self.scheme.last_second(expires)
     }
 
     /// The scheme of `WWW-Authenticate` that a refusal with 401 asks for.
     pub fn challenge(&self) -> Option<&'static str> {
-        self.prepared.verifier.challenge()
+        self.scheme.challenge()
     }
 
     /// A header's value that carries a token's value.
     pub fn in_header(&self, name: &str, value: &str) -> String {
         match self.challenge() {
-            Some(scheme) if name.eq_ignore_ascii_case("Authorization") => {
+            Some(scheme) if name.eq_ignore_ascii_case(bearer::HEADER) => {
                 format!("{scheme} {value}")
             }
             _ => value.to_owned(),
@@ -397,7 +398,7 @@ impl Profile {
 
     /// Whether its tokens carry a document of claims, [`Checked::claims`].
     pub fn has_claims(&self) -> bool {
-        self.prepared.verifier.has_document()
+        self.scheme.bearer
     }
 
     /// What the author of the block may not have meant.

@@ -12,7 +12,7 @@ use crate::jose;
 use crate::keys::{Key, KeyEncoding, RouteKeys, Secret};
 use crate::names::Names;
 use crate::reason::Reason;
-use crate::request::{MAX_TOKEN, Presented, RequestView, SignedUrl};
+use crate::request::{Presented, RequestView, SignedUrl};
 
 /// One token format.
 #[derive(Clone, Copy)]
@@ -32,6 +32,8 @@ pub struct Scheme {
     pub key_encoding: KeyEncoding,
     /// Whether a key can be that of a route: it is then used as it is, without being prepared.
     pub route_keys: bool,
+    /// Whether its tokens are documents of claims, which may stand in `Authorization` and are good before their expiry only.
+    pub bearer: bool,
     /// Whether every token of this scheme carries an expiry.
     pub always_expires: bool,
     /// Whether a token needs an expiry unless the profile says `require_exp off`.
@@ -74,6 +76,7 @@ impl Scheme {
         options: &[],
         key_encoding: KeyEncoding::Text,
         route_keys: false,
+        bearer: false,
         always_expires: true,
         requires_exp: false,
         claims_address: false,
@@ -372,32 +375,6 @@ pub(crate) trait Verifier: Send + Sync {
     /// What the author of the profile may not have meant.
     fn doubts(&self) -> Vec<Doubt> {
         Vec::new()
-    }
-
-    /// The part of a header's value that may be a token; None when this header holds something else.
-    fn of_header<'a>(&self, name: &str, value: &'a [u8]) -> Option<&'a [u8]> {
-        let _ = name;
-        Some(value)
-    }
-
-    /// The most bytes of a token's value.
-    fn longest(&self) -> usize {
-        MAX_TOKEN
-    }
-
-    /// The last second at which a token is good that is signed with this expiry.
-    fn last_second(&self, expires: i64) -> i64 {
-        expires
-    }
-
-    /// The scheme of `WWW-Authenticate` (RFC 9110 section 11.6.1) that a refusal with 401 asks for.
-    fn challenge(&self) -> Option<&'static str> {
-        None
-    }
-
-    /// Whether tokens carry a document of claims.
-    fn has_document(&self) -> bool {
-        false
     }
 }
 

@@ -8,7 +8,6 @@
 use data_encoding::BASE64URL_NOPAD;
 use gatehouse_base::{cbor, json};
 
-use crate::bearer;
 use crate::cat::{self, Asked};
 use crate::claims::{AddressBinding, Claims};
 use crate::cose::{self, Message};
@@ -36,17 +35,7 @@ pub(super) const SCHEME: Scheme = Scheme {
         option("require", ""),
         option("origin", "$scheme://$host:$server_port"),
     ],
-    always_expires: false,
-    requires_exp: true,
     claims_address: true,
-    statuses: &[
-        (Reason::Missing, 401),
-        (Reason::Malformed, 401),
-        (Reason::Invalid, 401),
-        (Reason::Expired, 401),
-        (Reason::NotYetValid, 401),
-        (Reason::Revoked, 401),
-    ],
     claims: &[
         "iss",
         "sub",
@@ -61,7 +50,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     form: "a CBOR Web Token in base64url: a COSE_Mac0 or a COSE_Sign1",
     build,
     sign,
-    ..Scheme::USUAL
+    ..Scheme::BEARER
 };
 
 const fn option(word: &'static str, default: &'static str) -> SchemeOption {
@@ -72,9 +61,6 @@ const fn option(word: &'static str, default: &'static str) -> SchemeOption {
 }
 
 const NAME: &str = "Common-Access-Token";
-
-/// The longest token in bytes.
-const LONGEST: usize = 8192;
 
 struct Cat {
     keys: Keys,
@@ -181,12 +167,8 @@ impl Verifier for Cat {
     }
 
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
-        let bytes = decode(token.token(), request);
-        let message = bytes.and_then(Message::read);
         let mut text = Vec::new();
-        if let Some(message) = message {
-            message.signed(&mut |piece| text.extend_from_slice(piece));
-        }
+        let _ = self.identify(token, request, &mut |piece| text.extend_from_slice(piece));
         text
     }
 
@@ -211,25 +193,5 @@ impl Verifier for Cat {
 
     fn doubts(&self) -> Vec<Doubt> {
         self.keys.doubts()
-    }
-
-    fn of_header<'a>(&self, name: &str, value: &'a [u8]) -> Option<&'a [u8]> {
-        bearer::of_header(name, value)
-    }
-
-    fn longest(&self) -> usize {
-        LONGEST
-    }
-
-    fn last_second(&self, expires: i64) -> i64 {
-        expires.saturating_sub(1)
-    }
-
-    fn challenge(&self) -> Option<&'static str> {
-        Some(bearer::SCHEME)
-    }
-
-    fn has_document(&self) -> bool {
-        true
     }
 }

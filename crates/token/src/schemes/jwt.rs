@@ -35,22 +35,12 @@ pub(super) const SCHEME: Scheme = Scheme {
         option("require"),
     ],
     route_keys: true,
-    always_expires: false,
-    requires_exp: true,
-    statuses: &[
-        (Reason::Missing, 401),
-        (Reason::Malformed, 401),
-        (Reason::Invalid, 401),
-        (Reason::Expired, 401),
-        (Reason::NotYetValid, 401),
-        (Reason::Revoked, 401),
-    ],
     places: &["header"],
     claims: &["iss", "sub", "aud", "nbf", "jti", "scope"],
     form: "a JSON Web Token: three parts in base64url with points between",
     build,
     sign,
-    ..Scheme::USUAL
+    ..Scheme::BEARER
 };
 
 const fn option(word: &'static str) -> SchemeOption {
@@ -59,9 +49,6 @@ const fn option(word: &'static str) -> SchemeOption {
         default: Some(""),
     }
 }
-
-/// The longest token in bytes.
-const LONGEST: usize = 8192;
 
 struct Jwt {
     keys: Keys,
@@ -197,26 +184,6 @@ impl Verifier for Jwt {
 
     fn doubts(&self) -> Vec<Doubt> {
         self.keys.doubts()
-    }
-
-    fn of_header<'a>(&self, name: &str, value: &'a [u8]) -> Option<&'a [u8]> {
-        bearer::of_header(name, value)
-    }
-
-    fn longest(&self) -> usize {
-        LONGEST
-    }
-
-    fn last_second(&self, expires: i64) -> i64 {
-        expires.saturating_sub(1)
-    }
-
-    fn challenge(&self) -> Option<&'static str> {
-        Some(bearer::SCHEME)
-    }
-
-    fn has_document(&self) -> bool {
-        true
     }
 }
 
