@@ -11,7 +11,7 @@ use crate::keys::BadKey;
 use crate::location::TokenLocation;
 use crate::normal;
 use crate::profile::Profile;
-use crate::request::{Area, MAX_TARGET, Presented, RequestView, SignedUrl};
+use crate::request::{Area, MAX_TARGET, Presented, RequestView, SignedUrl, gathered};
 use crate::scheme::Scheme;
 
 /// What a browser keeps of a cookie, with its attributes.
@@ -266,14 +266,5 @@ fn written(
     if len == 0 || len > most {
         return (len == 0).then_some(b"");
     }
-    let room = request.room(len)?;
-    let mut at = 0usize;
-    feed(&mut |piece| {
-        let end = at.saturating_add(piece.len());
-        if let Some(place) = room.get_mut(at..end) {
-            place.copy_from_slice(piece);
-        }
-        at = end;
-    });
-    Some(room)
+    gathered(request, len, feed)
 }

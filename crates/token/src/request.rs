@@ -7,6 +7,7 @@ use memchr::memchr;
 use crate::keys::BadKey;
 use crate::names::Names;
 use crate::strip::{self, PathToken};
+use crate::text::Gathered;
 
 /// The longest value of a token read from a request, in bytes, unless its scheme has longer ones; a longer one is
 /// malformed.
@@ -79,6 +80,17 @@ pub trait RequestView {
     fn serves_target(&self) -> bool {
         true
     }
+}
+
+/// What `feed` gives, in memory of the request. `None` when that is more than `most` bytes, or memory is short.
+pub(crate) fn gathered(
+    request: &dyn RequestView,
+    most: usize,
+    feed: impl FnOnce(&mut dyn FnMut(&[u8])),
+) -> Option<&[u8]> {
+    let mut text = Gathered::new(request.room(most)?);
+    feed(&mut |piece| text.push(piece));
+    text.whole()
 }
 
 /// Where clients may be.

@@ -5,8 +5,7 @@ use gatehouse_base::cbor::Value;
 use super::matches;
 use crate::claims::may_climb;
 use crate::normal;
-use crate::request::{Presented, RequestView};
-use crate::text::Gathered;
+use crate::request::{Presented, RequestView, gathered};
 
 /// Whether a request's URI is one that the claim means: every part that it names must match. Parts of the path must do so
 /// as received and as nginx serves it, decoded or encoded again; where these may be two paths, none does. With a fragment
@@ -36,9 +35,8 @@ struct Uri<'r> {
 impl<'r> Uri<'r> {
     fn of(token: &Presented<'r>, request: &'r dyn RequestView) -> Option<Self> {
         let (scheme, host, ports) = split_origin(request.message(0)?)?;
-        let mut raw = Gathered::new(request.room(request.target().len())?);
-        token.url.each(|piece| raw.push(piece));
-        let raw = raw.whole()?;
+        let most = request.target().len();
+        let raw = gathered(request, most, |sink| token.url.each(sink))?;
         if raw.contains(&b'#') {
             return None;
         }

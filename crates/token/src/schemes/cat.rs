@@ -14,9 +14,8 @@ use crate::cose::{self, Message};
 use crate::error::Error;
 use crate::jose::{Algorithm, Keys};
 use crate::reason::Reason;
-use crate::request::{Presented, RequestView};
+use crate::request::{Presented, RequestView, gathered};
 use crate::scheme::{Carrier, Doubt, Scheme, SchemeOption, Signing, Verifier, VerifierConfig};
-use crate::text::Gathered;
 
 pub(super) const SCHEME: Scheme = Scheme {
     name: "cat",
@@ -110,9 +109,7 @@ fn decode<'r>(text: &[u8], request: &'r dyn RequestView) -> Option<&'r [u8]> {
 
 /// What is signed, in one piece.
 fn signed<'r>(message: &Message<'_>, request: &'r dyn RequestView) -> Option<&'r [u8]> {
-    let mut text = Gathered::new(request.room(message.most_signed())?);
-    message.signed(&mut |piece| text.push(piece));
-    text.whole()
+    gathered(request, message.most_signed(), |sink| message.signed(sink))
 }
 
 /// All claims as a document.
@@ -121,9 +118,11 @@ fn document<'r>(set: cbor::Value<'_>, request: &'r dyn RequestView) -> Option<js
     cbor::write_json(set, cat::name, &mut |piece| {
         len = len.saturating_add(piece.len());
     })?;
-    let mut text = Gathered::new(request.room(len)?);
-    cbor::write_json(set, cat::name, &mut |piece| text.push(piece))?;
-    json::parse(text.whole()?)
+    let text = gathered(request, len, |sink| {
+        // As it has been written just now.
+        let _ = cbor::write_json(set, cat::name, sink);
+    });
+    json::parse(text?)
 }
 
 impl Verifier for Cat {

@@ -17,11 +17,11 @@ use crate::keys::{Key, KeyRing};
 use crate::mac;
 use crate::normal;
 use crate::reason::Reason;
-use crate::request::{Presented, RequestView, SignedUrl};
+use crate::request::{Presented, RequestView, SignedUrl, gathered};
 use crate::scheme::{Carrier, Scheme, SchemeOption, Signing, Verifier};
 use crate::signature::{Hash, MAX_SIGNATURE, Method, PrivateKey, PublicKey, Verify};
 use crate::strip;
-use crate::text::{Gathered, Text};
+use crate::text::Text;
 
 pub(super) const SCHEME: Scheme = Scheme {
     name: "cloudfront",
@@ -159,17 +159,6 @@ fn canned(origin: &[u8], url: &SignedUrl<'_>, expires: &[u8], sink: &mut dyn FnM
     sink(b"}}}]}");
 }
 
-/// Puts a text together in the request's memory, which has this many bytes for it.
-fn written(
-    request: &dyn RequestView,
-    most: usize,
-    write: impl FnOnce(&mut dyn FnMut(&[u8])),
-) -> Option<&[u8]> {
-    let mut text = Gathered::new(request.room(most)?);
-    write(&mut |piece| text.push(piece));
-    text.whole()
-}
-
 /// The text that is signed.
 fn signed<'r>(token: &Presented<'r>, request: &'r dyn RequestView) -> Option<&'r [u8]> {
     match (value(token, POLICY), value(token, EXPIRES)) {
@@ -178,7 +167,7 @@ fn signed<'r>(token: &Presented<'r>, request: &'r dyn RequestView) -> Option<&'r
             let origin = request.message(0)?;
             let most = request.target().len().checked_add(origin.len())?;
             let most = most.checked_add(expires.len())?.checked_add(128)?;
-            written(request, most, |sink| {
+            gathered(request, most, |sink| {
                 canned(origin, &token.url, expires, sink)
             })
         }
@@ -260,7 +249,7 @@ fn spellings<'r>(
     let (origin, path) = (request.message(0)?, request.path()?);
     let target = request.target();
     let most = origin.len().checked_add(target.len())?;
-    let raw = written(request, most, |sink| {
+    let raw = gathered(request, most, |sink| {
         sink(origin);
         token.url.each(&mut *sink);
     })?;
@@ -273,7 +262,7 @@ fn spellings<'r>(
     let mark: &[u8] = if args.is_empty() { b"" } else { b"?" };
     let with = |path: &[u8]| {
         let most = most.checked_add(path.len())?.checked_add(1)?;
-        written(request, most, |sink| {
+        gathered(request, most, |sink| {
             [origin, path, mark, args].into_iter().for_each(sink);
         })
     };
