@@ -48,25 +48,24 @@ impl<'t> Jws<'t> {
         decode(self.payload, out)
     }
 
-    /// Whether an HMAC under this secret is its signature, by one of these algorithms. A `kid` does not matter.
-    pub(crate) fn is_made_with(&self, secret: &[u8], algorithms: &[Algorithm]) -> bool {
+    /// Decodes header and signature, once for all keys that `see` tries.
+    ///
+    /// # Errors
+    /// It is no JWS, or that of `see`.
+    pub(crate) fn open<T>(
+        &self,
+        see: impl FnOnce(&Opened<'_>) -> Result<T, Reason>,
+    ) -> Result<T, Reason> {
         let mut header = [0; MAX_HEADER];
         let header = decode(self.header, &mut header).and_then(Header::read);
-        let name = header.and_then(|header| header.algorithm.plain());
-        let mut known = algorithms.iter();
-        let known = known.find(|one| name == Some(one.name().as_bytes()));
+        let header = header.ok_or(Reason::Malformed)?;
         let mut signature = [0; MAX_SIGNATURE];
-        match (known, decode(self.signature, &mut signature)) {
-            (Some(Algorithm::Mac(hash)), Some(signature)) => {
-                let mut expected = [0; MAX_RAW];
-                let expected = hash.hmac_into(secret, &mut expected, |sink| {
-                    sink(self.signed);
-                    Some(())
-                });
-                expected.is_some_and(|expected| mac::same(expected, signature))
-            }
-            _ => false,
-        }
+        let signature = decode(self.signature, &mut signature).ok_or(Reason::Malformed)?;
+        see(&Opened {
+            header,
+            signature,
+            signed: self.signed,
+        })
     }
 
     /// How many bytes the payload has.
@@ -127,24 +126,42 @@ fn is_type(value: Value<'_>, wanted: &[u8]) -> bool {
     value.kind() == Kind::Text && plain.is_some_and(|text| text.eq_ignore_ascii_case(wanted))
 }
 
-impl Jws<'_> {
+/// A JWS with its header read.
+pub(crate) struct Opened<'o> {
+    header: Header<'o>,
+    signature: &'o [u8],
+    signed: &'o [u8],
+}
+
+impl Opened<'_> {
     /// The index of the key that made it. A key that has an id checks only tokens that name it or name none. `unknown` is
     /// called when no live key is the one that it names, and none made one that names none.
     ///
     /// # Errors
-    /// It is no JWS, or no live key made it.
+    /// No live key made it.
     pub(crate) fn find_key(&self, keys: &Keys, unknown: impl FnOnce()) -> Result<usize, Reason> {
-        let mut header = [0; MAX_HEADER];
-        let header = decode(self.header, &mut header).and_then(Header::read);
-        let header = header.ok_or(Reason::Malformed)?;
-        let mut signature = [0; MAX_SIGNATURE];
-        let signature = decode(self.signature, &mut signature).ok_or(Reason::Malformed)?;
-        let algorithm = match header.algorithm.plain().ok_or(Reason::Invalid)? {
+        let algorithm = match self.header.algorithm.plain().ok_or(Reason::Invalid)? {
             // RFC 9864 names the curve, too.
             b"Ed25519" => b"EdDSA",
             other => other,
         };
-        let named = |id: &str| header.kid.map(|kid| kid.is(id.as_bytes()));
-        keys.find(algorithm, named, self.signed, signature, unknown)
+        let named = |id: &str| self.header.kid.map(|kid| kid.is(id.as_bytes()));
+        keys.find(algorithm, named, self.signed, self.signature, unknown)
+    }
+
+    /// Whether an HMAC under this secret is its signature, by one of these algorithms. A `kid` does not matter.
+    pub(crate) fn is_made_with(&self, secret: &[u8], algorithms: &[Algorithm]) -> bool {
+        let name = self.header.algorithm.plain();
+        let mut known = algorithms.iter();
+        let known = known.find(|one| name == Some(one.name().as_bytes()));
+        let Some(Algorithm::Mac(hash)) = known else {
+            return false;
+        };
+        let mut expected = [0; MAX_RAW];
+        let expected = hash.hmac_into(secret, &mut expected, |sink| {
+            sink(self.signed);
+            Some(())
+        });
+        expected.is_some_and(|expected| mac::same(expected, self.signature))
     }
 }

@@ -5,5 +5,5 @@ mod jws;
 mod keys;
 
 pub(crate) use algorithm::{ALGORITHMS, Algorithm};
-pub(crate) use jws::Jws;
+pub(crate) use jws::{Jws, Opened};
 pub(crate) use keys::Keys;

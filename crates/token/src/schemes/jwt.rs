@@ -11,7 +11,7 @@ use gatehouse_base::json::{self, Kind, Text, Value};
 use crate::bearer;
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::jose::{ALGORITHMS, Algorithm, Jws, Keys};
+use crate::jose::{ALGORITHMS, Algorithm, Jws, Keys, Opened};
 use crate::keys::{RouteKeys, may_be_public};
 use crate::mac;
 use crate::reason::Reason;
@@ -147,9 +147,10 @@ impl Verifier for Jwt {
         claims: &mut Claims<'r>,
     ) -> Result<(), Reason> {
         let jws = Jws::split(token.token()).ok_or(Reason::Malformed)?;
-        claims.key = jws
-            .find_key(&self.keys, || request.lacks_key())
-            .or_else(|reason| self.find_of_route(&jws, request, reason))?;
+        claims.key = jws.open(|jws| {
+            jws.find_key(&self.keys, || request.lacks_key())
+                .or_else(|reason| self.find_of_route(jws, request, reason))
+        })?;
         let len = jws.payload_len().ok_or(Reason::Malformed)?;
         let room = request.room(len).ok_or(Reason::Malformed)?;
         let payload = jws.decode_payload(room).ok_or(Reason::Malformed)?;
@@ -191,7 +192,7 @@ impl Jwt {
     /// The index of the secret of the request's route that made a token. `reason` is why no other key has.
     fn find_of_route(
         &self,
-        jws: &Jws<'_>,
+        jws: &Opened<'_>,
         request: &dyn RequestView,
         reason: Reason,
     ) -> Result<usize, Reason> {

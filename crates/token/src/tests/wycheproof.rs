@@ -59,7 +59,7 @@ fn accepts(keys: &Value, token: &str) -> bool {
         return false;
     };
     let mut room = vec![0; token.len()];
-    jws.find_key(&keys, || ()).is_ok() && jws.decode_payload(&mut room).is_some()
+    jws.open(|jws| jws.find_key(&keys, || ())).is_ok() && jws.decode_payload(&mut room).is_some()
 }
 
 fn check(file: &str) -> (usize, usize) {
