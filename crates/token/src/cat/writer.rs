@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use minicbor::Encoder;
 use minicbor::data::Tag;
 
 use super::names::{AUD, CATGEOISO3166, CATM, CATNIP, CATU, CATV, CTI, EXP, IAT, ISS, NBF, SUB};
-use crate::cose::Sink;
+use crate::cose::{Out, Written, write_to};
 use crate::error::Error;
 use crate::mac;
 use crate::scheme::Signing;
@@ -83,9 +82,6 @@ fn bad(claim: &str, must_be: &str) -> Error {
     Error::new(format!("claim \"{claim}\" must be {must_be}"))
 }
 
-type Out<'a, 'b, 'c> = &'a mut Encoder<Sink<'b, 'c>>;
-type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
-
 /// A map that is being written.
 #[derive(Default)]
 struct Set {
@@ -115,15 +111,6 @@ impl Set {
         all.extend_from_slice(&self.bytes);
         Ok(all)
     }
-}
-
-fn write_to(
-    bytes: &mut Vec<u8>,
-    write: impl FnOnce(Out<'_, '_, '_>) -> Written,
-) -> Result<(), Error> {
-    let mut push = |piece: &[u8]| bytes.extend_from_slice(piece);
-    let written = write(&mut Encoder::new(Sink(&mut push)));
-    written.map_err(|_| Error::new("it cannot be written"))
 }
 
 fn len(items: usize) -> u64 {

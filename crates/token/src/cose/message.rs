@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use gatehouse_base::cbor::{self, Value};
 use gatehouse_base::digest;
 use minicbor::data::{Tag, Type};
-use minicbor::encode::Write;
+use minicbor::encode::{self, Write};
 use minicbor::{Decoder, Encoder};
 
 use crate::error::Error;
@@ -204,8 +204,26 @@ fn write_signed(
         .and_then(|out| out.bytes(payload));
 }
 
+/// What a signer writes with.
+pub(crate) type Out<'a, 's, 'f> = &'a mut Encoder<Sink<'s, 'f>>;
+/// How that went.
+pub(crate) type Written = Result<(), encode::Error<Infallible>>;
+
+/// Appends what `write` writes.
+///
+/// # Errors
+/// It cannot be written.
+pub(crate) fn write_to(
+    bytes: &mut Vec<u8>,
+    write: impl FnOnce(Out<'_, '_, '_>) -> Written,
+) -> Result<(), Error> {
+    let mut push = |piece: &[u8]| bytes.extend_from_slice(piece);
+    let written = write(&mut Encoder::new(Sink(&mut push)));
+    written.map_err(|_| Error::new("it cannot be written"))
+}
+
 /// Takes what an encoder writes.
-pub(crate) struct Sink<'s, 'f>(pub(crate) &'s mut (dyn FnMut(&[u8]) + 'f));
+pub(crate) struct Sink<'s, 'f>(&'s mut (dyn FnMut(&[u8]) + 'f));
 
 impl Write for Sink<'_, '_> {
     type Error = Infallible;
@@ -230,13 +248,9 @@ pub(crate) fn build(
     let number = number.map(|row| row.0);
     let number = number.ok_or_else(|| Error::new("COSE has no such algorithm"))?;
     let mut protected = Vec::new();
-    let written = |_| Error::new("it cannot be written");
-    let mut push = |piece: &[u8]| protected.extend_from_slice(piece);
-    let mut out = Encoder::new(Sink(&mut push));
-    out.map(1)
-        .and_then(|out| out.i64(ALG))
-        .and_then(|out| out.i64(number))
-        .map_err(written)?;
+    write_to(&mut protected, |out| {
+        out.map(1)?.i64(ALG)?.i64(number).map(drop)
+    })?;
     let mut text = Vec::new();
     write_signed(algorithm, &protected, payload, &mut |piece| {
         text.extend_from_slice(piece)
@@ -247,18 +261,14 @@ pub(crate) fn build(
         Algorithm::Signature(_) => SIGN1,
     };
     let mut token = Vec::new();
-    let mut push = |piece: &[u8]| token.extend_from_slice(piece);
-    let mut out = Encoder::new(Sink(&mut push));
-    out.tag(Tag::new(CWT))
-        .and_then(|out| out.tag(Tag::new(tag)))
-        .and_then(|out| out.array(4))
-        .and_then(|out| out.bytes(&protected))
-        .and_then(|out| match kid {
-            Some(kid) => out.map(1)?.i64(KID)?.bytes(kid.as_bytes()),
-            None => out.map(0),
-        })
-        .and_then(|out| out.bytes(payload))
-        .and_then(|out| out.bytes(&signature))
-        .map_err(written)?;
+    write_to(&mut token, |out| {
+        out.tag(Tag::new(CWT))?.tag(Tag::new(tag))?;
+        out.array(4)?.bytes(&protected)?;
+        match kid {
+            Some(kid) => out.map(1)?.i64(KID)?.bytes(kid.as_bytes())?,
+            None => out.map(0)?,
+        };
+        out.bytes(payload)?.bytes(&signature).map(drop)
+    })?;
     Ok(token)
 }

@@ -5,7 +5,7 @@
 
 mod message;
 
-pub(crate) use message::{Message, Sink, algorithms, build};
+pub(crate) use message::{Message, Out, Written, algorithms, build, write_to};
 
 #[cfg(test)]
 mod tests;
