@@ -112,6 +112,12 @@ impl EdgeAuth {
     fn salt(&self) -> &[u8] {
         self.salt.as_ref().map_or(b"", Secret::as_bytes)
     }
+
+    /// Reads the MAC of a token.
+    fn decode<'o>(&self, text: &[u8], out: &'o mut [u8; MAX_RAW]) -> Option<&'o [u8]> {
+        let out = out.get_mut(..self.macs.raw_len())?;
+        hex_from(text, out).then_some(out)
+    }
 }
 
 impl Verifier for EdgeAuth {
@@ -123,12 +129,8 @@ impl Verifier for EdgeAuth {
     ) -> Result<(), Reason> {
         let fields = FIELDS.read(token.token()).ok_or(Reason::Malformed)?;
         let mut presented = [0; MAX_RAW];
-        let presented = presented
-            .get_mut(..self.macs.raw_len())
-            .ok_or(Reason::Malformed)?;
-        if !hex_from(fields.mac, presented) {
-            return Err(Reason::Malformed);
-        }
+        let presented = self.decode(fields.mac, &mut presented);
+        let presented = presented.ok_or(Reason::Malformed)?;
         let (begin, expires) = (fields.epoch(ST)?, fields.epoch(EXP)?);
         let expires = expires.ok_or(Reason::Malformed)?;
         let is_url = fields.value(ACL).is_none();
@@ -151,10 +153,8 @@ impl Verifier for EdgeAuth {
         _: &dyn RequestView,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Option<()> {
-        let mut mac = [0; MAX_RAW];
-        let mac = mac.get_mut(..self.macs.raw_len())?;
-        hex_from(FIELDS.read(token.token())?.mac, mac).then_some(())?;
-        sink(mac);
+        let fields = FIELDS.read(token.token())?;
+        sink(self.decode(fields.mac, &mut [0; MAX_RAW])?);
         Some(())
     }
 
