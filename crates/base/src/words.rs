@@ -27,6 +27,11 @@ pub fn invalid<'a>(
     )
 }
 
+/// `invalid parameter "WORD" in "DIRECTIVE" directive`
+pub fn invalid_parameter(word: &str, directive: &str) -> String {
+    format!("invalid parameter \"{word}\" in \"{directive}\" directive")
+}
+
 /// `duplicate parameter "NAME" in "DIRECTIVE" directive`; of `name=value` only the name is shown,
 /// since the value may be a secret.
 pub fn duplicate(word: &str, directive: &str) -> String {

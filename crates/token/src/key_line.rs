@@ -30,10 +30,7 @@ impl<'w> KeyWords<'w> {
                 Some(("table", table)) if !table.is_empty() => (&mut line.table, table),
                 Some(("name", name)) if !name.is_empty() => (&mut line.name, name),
                 Some(("reload", time)) => (&mut line.reload, time),
-                _ => {
-                    let text = format!("invalid parameter \"{word}\" in \"key\" directive");
-                    return Err(Error::new(text));
-                }
+                _ => return Err(words::invalid_parameter(word, "key").into()),
             };
             if place.replace(value).is_some() {
                 return Err(words::duplicate(word, "key").into());
@@ -96,10 +93,7 @@ pub(crate) fn jwks(settings: &mut Settings, words: &[&str], host: &dyn Host) -> 
             Some(("file", path)) if !path.is_empty() => (&mut file, path),
             Some(("uri", path)) if path.starts_with('/') => (&mut uri, path),
             Some(("refresh", time)) => (&mut refresh, time),
-            _ => {
-                let text = format!("invalid parameter \"{word}\" in \"jwks\" directive");
-                return Err(Error::new(text));
-            }
+            _ => return Err(words::invalid_parameter(word, "jwks").into()),
         };
         if place.replace(value).is_some() {
             return Err(words::duplicate(word, "jwks").into());
@@ -134,9 +128,7 @@ pub(crate) fn jwks(settings: &mut Settings, words: &[&str], host: &dyn Host) -> 
 }
 
 fn invalid(name: &str, value: &str, directive: &str) -> Error {
-    Error::new(format!(
-        "invalid parameter \"{name}={value}\" in \"{directive}\" directive"
-    ))
+    words::invalid_parameter(&format!("{name}={value}"), directive).into()
 }
 
 /// Milliseconds of a parameter of that name and directive; 0 when it is not there.

@@ -90,10 +90,8 @@ impl HttpStatuses {
     pub fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
         let mut statuses = Self::default();
         for word in words {
-            let (name, number) = word.split_once('=').ok_or_else(|| {
-                let place = format!("in \"{DIRECTIVE}\" directive");
-                Error::new(format!("invalid parameter \"{word}\" {place}"))
-            })?;
+            let invalid = || Error::new(words::invalid_parameter(word, DIRECTIVE));
+            let (name, number) = word.split_once('=').ok_or_else(invalid)?;
             let slot = statuses.slot(name).ok_or_else(|| {
                 let reasons = Reason::ALL.iter().map(|one| one.as_str());
                 let legal = std::iter::once("default").chain(reasons);

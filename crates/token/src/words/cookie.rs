@@ -94,7 +94,5 @@ fn is_path(text: &str) -> bool {
 }
 
 fn invalid(word: &str) -> Error {
-    Error::new(format!(
-        "invalid parameter \"{word}\" in \"issue_cookie\" directive"
-    ))
+    words::invalid_parameter(word, "issue_cookie").into()
 }

@@ -80,9 +80,7 @@ fn limit(settings: &mut Settings, words: &[&str], host: &dyn Host) -> Result<(),
 }
 
 fn invalid(word: &str) -> Error {
-    Error::new(format!(
-        "invalid parameter \"{word}\" in \"limit\" directive"
-    ))
+    words::invalid_parameter(word, "limit").into()
 }
 
 /// A number from 1 on.
