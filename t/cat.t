@@ -141,3 +141,21 @@ token_profile p { format cat; key file=key; algorithm HS256 RS256; }
 --- must_die
 --- error_log
 format "cat" has no "RS256" as in "algorithm" directive in
+
+=== TEST 9: a token that asks for a method or a place is handed back as a cookie
+--- http_config
+geoip_db $TEST_NGINX_DATA/geo.mmdb;
+set_real_ip_from 127.0.0.1;
+real_ip_header X-Real-IP;
+token_profile p { format cat; key file=key; from query cookie=c; issue_cookie c path=/; }
+--- config
+location / { token_auth p; root html; }
+--- user_files eval: $::Files
+--- request eval
+["GET /v?CAT=$::Good", "GET /v?CAT=$::Part", "GET /v", "GET /v"]
+--- more_headers eval
+["", "X-Real-IP: 192.0.2.1", "Cookie: c=$::Good", "Cookie: c=$::Part\nX-Real-IP: 192.0.2.1"]
+--- error_code eval
+[200, 200, 200, 200]
+--- response_headers eval
+["Set-Cookie: c=$::Good; Path=/", "Set-Cookie: c=$::Part; Path=/", "! Set-Cookie", "! Set-Cookie"]
