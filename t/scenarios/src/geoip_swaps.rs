@@ -12,7 +12,7 @@ use nginx_prove::poll;
 use nginx_prove::server::{Server, Setup};
 
 use crate::geoip::{CONF, NEW, OLD, data, private_memory, stop_load, wait_for};
-use crate::interop_jwt::gatehouse;
+use crate::interop_tokens::gatehouse;
 
 /// Networks and swaps in CI; `GATEHOUSE_SWAPS=200` makes it 300,000 networks.
 const NETWORKS: u32 = 20_000;

@@ -1,22 +1,24 @@
 //! JSON Web Tokens between PyPI's PyJWT and us, in both directions.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use nginx_prove::env::Env;
 use nginx_prove::server::{Server, Setup};
 
-use crate::interop::{PACKAGES, output_of};
+use crate::interop::output_of;
+use crate::interop_tokens::{Algorithm, Format, SECRET, gatehouse};
 
-/// Makes tokens and judges them with PyJWT.
-const SCRIPT: &str = "t/scenarios/src/interop_jwt.py";
+const JWT: Format = Format {
+    library: "PyJWT",
+    script: "t/scenarios/src/interop_jwt.py",
+    algorithms: &ALGORITHMS,
+    words: "format jwt; from header query=t cookie=c; \
+            issuer https://id.test/; audience edge; require scope contains write;",
+    answer: "try_files /ok =404;",
+    headers: "",
+};
 
-/// The script's secret.
-const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-/// Every algorithm, and its key in t/data/keys; the secret where there is none.
-const ALGORITHMS: [(&str, Option<&str>); 13] = [
+const ALGORITHMS: [Algorithm; 13] = [
     ("HS256", None),
     ("HS384", None),
     ("HS512", None),
@@ -32,95 +34,25 @@ const ALGORITHMS: [(&str, Option<&str>); 13] = [
     ("EdDSA", Some("ed25519")),
 ];
 
-/// What the script's tokens have to claim.
-const REQUIRED: &str = "issuer https://id.test/; audience edge; require scope contains write;";
-
 /// 200 random tokens that PyJWT signs and judges, and tokens of ours that it verifies.
 pub(super) fn run(env: &Env) -> Result<(), String> {
     let server = serve(env)?;
-    let said = output_of(&mut script(&env.base, "tokens"))?;
-    let (mut good, mut all) = (0_u32, 0_u32);
-    for line in said.lines() {
-        good += u32::from(ask(&server, line)?);
-        all += 1;
-    }
-    if all != 200 || good < 60 {
-        return Err(format!("{all} tokens were made, {good} of them good"));
-    }
+    JWT.judge(env, &server, 60)?;
     server.stop()?;
     ours(env)
 }
 
 /// A host for each algorithm; `any`, which has the keys of all; `jwks`, which has them as PyJWT spells them.
 fn serve(env: &Env) -> Result<Server, String> {
-    let secrets = output_of(&mut script(&env.base, "secrets"))?;
-    let keys = output_of(&mut script(&env.base, "keys"))?;
-    let mut setup = Setup::new(env)?
+    let secrets = output_of(&mut JWT.script(&env.base, "secrets"))?;
+    let keys = output_of(&mut JWT.script(&env.base, "keys"))?;
+    let setup = Setup::new(env)?
         .file("conf/secrets.json", secrets.as_bytes())?
         .file("conf/keys.json", keys.as_bytes())?
-        .file("conf/secret", SECRET.as_bytes())?
         .file("html/ok", b"ok\n")?;
-    let mut servers = String::new();
-    let mut keys = String::from("key file=secret;");
-    let mut names = String::new();
-    for (name, file) in ALGORITHMS {
-        let key = match file {
-            None => "key file=secret;".to_owned(),
-            Some(file) => {
-                let path = env.base.join(format!("t/data/keys/{file}.pub.pem"));
-                let text = std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-                setup = setup.file(&format!("conf/{file}.pem"), &text)?;
-                format!("key file={file}.pem encoding=pem;")
-            }
-        };
-        let host = name.to_lowercase();
-        servers += &profile_and_server(&host, &format!("{key} algorithm {name};"));
-        if !keys.contains(&key) {
-            keys += &key;
-        }
-        names += &format!(" {name}");
-    }
-    servers += &profile_and_server("any", &format!("{keys} algorithm{names};"));
-    servers += &profile_and_server("jwks", "jwks file=secrets.json; jwks file=keys.json;");
-    setup.start(&format!("http {{\n{servers}}}"))
-}
-
-fn profile_and_server(name: &str, words: &str) -> String {
-    format!(
-        "token_profile {name} {{ format jwt; from header query=t cookie=c; {REQUIRED} {words} }}\n\
-         token_claim ${name}_sub {name} sub;\n\
-         server {{ listen 127.0.0.1:$TEST_NGINX_SERVER_PORT; server_name {name}; root html;\n\
-         location / {{ token_auth {name}; add_header X-Sub \"<${name}_sub>\"; try_files /ok =404; }} }}\n"
-    )
-}
-
-/// Sends one of the script's tokens; says whether it was good.
-fn ask(server: &Server, line: &str) -> Result<bool, String> {
-    let [host, target, header, status, sub] = *line.split('\t').collect::<Vec<_>>() else {
-        return Err(format!("no case: {line}"));
-    };
-    let headers = format!("Host: {host}\n{header}");
-    let response = server.get(target, headers.trim_end())?;
-    let got = response.status.to_string();
-    if got != status {
-        let log = server.log();
-        let last = log.lines().last().unwrap_or_default();
-        return Err(format!(
-            "{target} {headers}: {got} instead of {status}: {last}"
-        ));
-    }
-    if status != "200" {
-        return Ok(false);
-    }
-    let shown = response.header("X-Sub").unwrap_or_default();
-    let shown = shown
-        .strip_prefix('<')
-        .and_then(|text| text.strip_suffix('>'));
-    let wanted = data_encoding::HEXLOWER.decode(sub.as_bytes());
-    if shown.map(|text| text.as_bytes().to_vec()) != wanted.ok() {
-        return Err(format!("{target} {headers}: sub is {shown:?}"));
-    }
-    Ok(true)
+    let (setup, servers) = JWT.servers(env, setup)?;
+    let by_set = JWT.server("jwks", "jwks file=secrets.json; jwks file=keys.json;");
+    setup.start(&format!("http {{\n{servers}{by_set}}}"))
 }
 
 /// `gatehouse token sign` signs with every algorithm, PyJWT verifies.
@@ -149,44 +81,5 @@ fn ours(env: &Env) -> Result<(), String> {
             lines += &format!("{algorithm}\t{token}\t{sub}\n");
         }
     }
-    let mut child = script(&env.base, "verify")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|e| e.to_string())?;
-    // Dropped at the end of the statement, which closes it.
-    let written = child
-        .stdin
-        .take()
-        .map(|mut to| to.write_all(lines.as_bytes()));
-    let output = child.wait_with_output().map_err(|e| e.to_string())?;
-    let verified = output.stdout.split(|byte| *byte == b'\n').count() - 1;
-    let wanted = ALGORITHMS.len() * subjects.len();
-    if !output.status.success() || verified != wanted || !matches!(written, Some(Ok(()))) {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("PyJWT verified {verified} of {wanted}: {said}"));
-    }
-    Ok(())
-}
-
-fn script(base: &Path, what: &str) -> Command {
-    let mut command = Command::new("python3");
-    command.args([SCRIPT, what]).current_dir(base);
-    command.env("PYTHONPATH", base.join(PACKAGES));
-    command.env("PYTHONDONTWRITEBYTECODE", "1");
-    command
-}
-
-/// The command, which is built into the same directory as this program.
-pub(super) fn gatehouse() -> Result<PathBuf, String> {
-    let own = std::env::current_exe().map_err(|e| e.to_string())?;
-    let path = own.with_file_name("gatehouse");
-    if path.is_file() {
-        return Ok(path);
-    }
-    Err(format!(
-        "there is no {}: cargo build -p gatehouse-cli",
-        path.display()
-    ))
+    JWT.verify(env, lines, ALGORITHMS.len() * subjects.len())
 }

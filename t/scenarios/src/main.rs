@@ -39,6 +39,7 @@ mod hls;
 mod interop;
 mod interop_cat;
 mod interop_jwt;
+mod interop_tokens;
 mod kept;
 mod list;
 mod metrics;
