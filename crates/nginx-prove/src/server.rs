@@ -386,6 +386,19 @@ impl Server {
         line.ok_or_else(|| format!("no line of the error log matches /{pattern}/"))
     }
 
+    /// Looks whether so many lines of the error log contain this text.
+    ///
+    /// # Errors
+    /// There are more or fewer.
+    pub fn expect_lines(&self, text: &str, wanted: usize) -> Result<(), String> {
+        let log = self.log();
+        let count = log.lines().filter(|line| line.contains(text)).count();
+        if count == wanted {
+            return Ok(());
+        }
+        Err(format!("{count} lines have `{text}`, not {wanted}:\n{log}"))
+    }
+
     /// Allows severe error-log lines, and crashes, that contain this text.
     pub fn allow(&mut self, text: &str) {
         self.allowed.push(Matcher::Text(text.as_bytes().to_vec()));

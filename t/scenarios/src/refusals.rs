@@ -1,7 +1,7 @@
 //! How many lines of the error log a refused request costs.
 
 use nginx_prove::env::Env;
-use nginx_prove::server::{Server, Setup};
+use nginx_prove::server::Setup;
 
 const CONF: &str = r#"http {
     token_profile p { format scalesimple; key file=key; }
@@ -35,18 +35,9 @@ pub(super) fn logged_once(env: &Env) -> Result<(), String> {
         if came != status {
             return Err(format!("{path}: {came}"));
         }
-        expect_lines(&server, line, wanted)?;
+        server.expect_lines(line, wanted)?;
     }
     // Once where the dry run is over, once more by a request of its own.
-    expect_lines(&server, "dry run, token refused: missing", 2)?;
+    server.expect_lines("dry run, token refused: missing", 2)?;
     server.stop()
-}
-
-fn expect_lines(server: &Server, text: &str, wanted: usize) -> Result<(), String> {
-    let log = server.log();
-    let count = log.lines().filter(|line| line.contains(text)).count();
-    if count == wanted {
-        return Ok(());
-    }
-    Err(format!("{count} lines have `{text}`, not {wanted}:\n{log}"))
 }

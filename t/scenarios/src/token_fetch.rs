@@ -170,15 +170,6 @@ fn wait_for(server: &Server, token: &str, wanted: u16) -> Result<(), String> {
     reached.ok_or_else(|| format!("still {last}, not {wanted}:\n{}", server.log()))
 }
 
-fn expect_lines(server: &Server, text: &str, wanted: usize) -> Result<(), String> {
-    let log = server.log();
-    let count = log.lines().filter(|line| line.contains(text)).count();
-    if count == wanted {
-        return Ok(());
-    }
-    Err(format!("{count} lines have `{text}`, not {wanted}:\n{log}"))
-}
-
 /// A token of HS256 with this `kid`, which nobody has signed.
 fn unknown(kid: &str) -> String {
     let header = format!("{{\"alg\":\"HS256\",\"kid\":\"{kid}\"}}");
@@ -290,7 +281,7 @@ pub(super) fn trouble(env: &Env) -> Result<(), String> {
             (provider.asked().len() > before + 1).then_some(())
         });
         again.ok_or("it was not asked again")?;
-        expect_lines(&server, &wanted, 1)?;
+        server.expect_lines(&wanted, 1)?;
     }
     // A long set is no trouble, whatever buffers the location has.
     let padded = set("b", B).replace(
@@ -299,7 +290,7 @@ pub(super) fn trouble(env: &Env) -> Result<(), String> {
     );
     provider.does(ok(&padded));
     wait_for(&server, KID_B, 200)?;
-    expect_lines(&server, "is good again", 1)?;
+    server.expect_lines("is good again", 1)?;
     server.stop()
 }
 
@@ -469,7 +460,7 @@ pub(super) fn kept(env: &Env) -> Result<(), String> {
     server.kill_worker()?;
     expect(&server, KID_A, 200)?;
     expect(&server, KID_B, 401)?;
-    expect_lines(&server, "has answered 502, the old keys stay in use", 2)?;
+    server.expect_lines("has answered 502, the old keys stay in use", 2)?;
     provider.does(ok(&set("b", B)));
     server.reload()?;
     expect(&server, KID_A, 401)?;

@@ -71,15 +71,6 @@ fn another_look(server: &Server) -> Result<(), String> {
     Ok(())
 }
 
-fn expect_lines(server: &Server, text: &str, wanted: usize) -> Result<(), String> {
-    let log = server.log();
-    let count = log.lines().filter(|line| line.contains(text)).count();
-    if count == wanted {
-        return Ok(());
-    }
-    Err(format!("{count} lines have `{text}`, not {wanted}:\n{log}"))
-}
-
 fn setup(env: &Env) -> Result<Setup<'_>, String> {
     Setup::new(env)?
         .file("conf/key", A)?
@@ -116,7 +107,7 @@ pub(super) fn replace(env: &Env) -> Result<(), String> {
         DEADLINE,
     )?;
     another_look(&server)?;
-    expect_lines(&server, refused, 2)?;
+    server.expect_lines(refused, 2)?;
     wait_for(&server, "/p", BY_A, "ok ")?;
     wait_for(&server, "/p", KID_B, "ok b")?;
     fs::remove_file(&path).map_err(|e| e.to_string())?;
@@ -125,7 +116,7 @@ pub(super) fn replace(env: &Env) -> Result<(), String> {
         DEADLINE,
     )?;
     another_look(&server)?;
-    expect_lines(&server, refused, 3)?;
+    server.expect_lines(refused, 3)?;
     wait_for(&server, "/p", BY_A, "ok ")?;
 
     // A weak one, for everybody, with CRLF: it is used, and each is said once.
@@ -139,7 +130,7 @@ pub(super) fn replace(env: &Env) -> Result<(), String> {
     }
     wait_for(&server, "/p", BY_A, "invalid ")?;
     another_look(&server)?;
-    expect_lines(&server, "ends in CRLF", 1)?;
+    server.expect_lines("ends in CRLF", 1)?;
     server.write_file("conf/set.json", set("b", B).as_bytes())?;
     another_look(&server)?;
     // A worker that starts later has the keys of the file, not those of the configuration.
@@ -147,7 +138,7 @@ pub(super) fn replace(env: &Env) -> Result<(), String> {
     wait_for(&server, "/p", BY_A, "invalid ")?;
     // A secret is nowhere.
     for secret in [A, B] {
-        expect_lines(&server, &String::from_utf8_lossy(secret), 0)?;
+        server.expect_lines(&String::from_utf8_lossy(secret), 0)?;
     }
     server.stop()
 }
