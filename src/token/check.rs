@@ -32,9 +32,8 @@ pub(super) fn judge<'r>(
     {
         return Some(known);
     }
-    let early = Cell::new(early);
     let judged = look_at(record, r, index, None)?;
-    let judged = r.place(CachedVerdict { early, ..judged })?;
+    judged.early.set(early);
     record.verdicts.set(Some(judged));
     Some(judged)
 }
@@ -45,7 +44,7 @@ fn look_at<'r>(
     r: Request<'r>,
     index: usize,
     last: Option<(usize, usize)>,
-) -> Option<CachedVerdict<'r>> {
+) -> Option<&'r CachedVerdict<'r>> {
     let named = r.main_conf::<Gatehouse>().token.profiles.get(index)?;
     let view = View::of(r, record, named)?;
     // What a document claims is read later: it lives as long as what it was read from.
@@ -58,7 +57,7 @@ fn look_at<'r>(
     // One that may be replaced lives as long as the request.
     let keep = |id: &str| std::str::from_utf8(r.concat(&[id.as_bytes()])?).ok();
     let key = checked.verdict.key;
-    Some(CachedVerdict {
+    let judged = r.place(CachedVerdict {
         profile: index,
         verdict: checked.verdict,
         turn: checked.turn,
@@ -71,7 +70,8 @@ fn look_at<'r>(
         counted: Cell::default(),
         charged: Cell::default(),
         previous: record.verdicts.get(),
-    })
+    })?;
+    Some(judged)
 }
 
 /// What a request's token would need.

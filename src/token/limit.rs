@@ -15,7 +15,7 @@ pub(super) fn charge<'r>(
     r: Request<'r>,
     named: &'r Named,
     judged: &'r CachedVerdict<'r>,
-    next: impl Fn((usize, usize)) -> Option<CachedVerdict<'r>>,
+    next: impl Fn((usize, usize)) -> Option<&'r CachedVerdict<'r>>,
 ) -> Option<&'r CachedVerdict<'r>> {
     let Some(limited) = &named.limited else {
         return Some(judged);
@@ -42,7 +42,7 @@ pub(super) fn charge<'r>(
             return Some(one);
         }
         // An old cookie does not lock out somebody with a fresh link.
-        one = r.place(next(at)?)?;
+        one = next(at)?;
     }
     if judged.verdict.location.is_none() {
         return Some(judged);

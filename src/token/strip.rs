@@ -285,13 +285,16 @@ pub(super) fn drop_unproven<'r>(
     named: &Named,
     accepted: Option<usize>,
 ) -> Option<()> {
+    if !named.profile.has_claims() {
+        return Some(());
+    }
     let is_authorization = |name: &[u8]| name.eq_ignore_ascii_case(b"authorization");
     let accepted = accepted.and_then(|at| named.profile.locations().get(at));
     let is_accepted = accepted.is_some_and(|one| {
         let mut names = one.names().into_iter().flat_map(|names| names.iter());
         one.kind() == "header" && names.any(|name| is_authorization(name.as_bytes()))
     });
-    if is_accepted || !named.profile.has_claims() {
+    if is_accepted {
         return Some(());
     }
     let is_unproven = |name: &[u8], value: &[u8]| {
