@@ -62,6 +62,21 @@ impl Profile {
         if !can_be_cookies(&token, count, self.scheme) {
             return None;
         }
+        let mut values = [&b""[..]; crate::MAX_CARRIERS];
+        let mut is_known = true;
+        for ((number, name), value) in names.iter().enumerate().zip(&mut values) {
+            let own = match count {
+                1 => token.values.get(..)?,
+                _ => token.values.get(number..=number)?,
+            };
+            *value = joined(own, request)?;
+            let mut sent = (0..MOST_TURNS).map(|n| request.cookie(name.as_bytes(), n));
+            is_known &= value.is_empty() || sent.any(|one| one == Some(*value));
+        }
+        // Before the token is verified a second time: a client may send it in both places with each request.
+        if is_known {
+            return None;
+        }
         // As it will come back, for the same URL without it: some tokens are good in their own place only.
         let url = written(request, MAX_TARGET, |sink| token.url.each(sink))?;
         let as_cookie = Presented {
@@ -82,17 +97,10 @@ impl Profile {
             None => path_of(claims.paths.as_ref(), &view)?,
         };
         let mut lines = [&b""[..]; crate::MAX_CARRIERS];
-        let mut is_known = true;
-        for ((number, name), line) in names.iter().enumerate().zip(&mut lines) {
-            let values = match count {
-                1 => token.values.get(..)?,
-                _ => token.values.get(number..=number)?,
-            };
-            let value = joined(values, request)?;
+        for ((name, value), line) in names.iter().zip(values).zip(&mut lines) {
             if value.is_empty() {
                 continue;
             }
-            is_known &= (0..MOST_TURNS).any(|n| request.cookie(name.as_bytes(), n) == Some(value));
             *line = written(request, LONGEST, |sink| {
                 sink(name.as_bytes());
                 sink(b"=");
@@ -106,9 +114,7 @@ impl Profile {
             })?;
         }
         let lines = lines.into_iter().filter(|line| !line.is_empty());
-        if !is_known {
-            lines.for_each(give);
-        }
+        lines.for_each(give);
         Some(())
     }
 }
