@@ -57,8 +57,7 @@ impl Files {
             rest: &text,
             line: 1,
         };
-        let all = self.block(path, &mut tokens, depth, 0)?;
-        Ok(all)
+        self.block(path, &mut tokens, depth, 0)
     }
 
     /// The directives up to the end of a block, or of the file.
@@ -86,7 +85,6 @@ impl Files {
                     words.push(word);
                     continue;
                 }
-                Token::End if words.is_empty() => None,
                 Token::Open if !words.is_empty() => {
                     let is_code = words
                         .first()

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use gatehouse_geo::{Action, Database, Facts, Lookup, RuleList};
+use gatehouse_geo::{Action, Database, Facts, Lookup, Rule, RuleList};
 use serde_json::{Value, json};
 
 use super::conf::{self, Directive};
@@ -33,6 +33,9 @@ struct Level<'c> {
     satisfy: Option<&'c Directive>,
 }
 
+/// Begins what is said of a policy that a variable may choose.
+const WITH_POLICY: &str = "with policy ";
+
 /// What is said of a level.
 struct Place {
     name: String,
@@ -43,13 +46,10 @@ struct Place {
     open: Vec<String>,
 }
 
-/// What a rule decides, its text and its place.
-type Decided = (&'static str, (String, String));
-
-/// The rule that decides.
-#[derive(Clone)]
+/// What is decided, and by whom.
 struct Verdict {
     word: &'static str,
+    /// The text and the place of the rule that matches.
     rule: Option<(String, String)>,
     policy: Option<String>,
     status: Option<String>,
@@ -181,30 +181,22 @@ impl<'c> Site<'c> {
             level.rules.iter().map(|one| (action(one), *one)),
             RuleList::new(),
         )?;
-        let verdict = match (own, level.uses_policy()) {
-            (Some((word, rule)), _) => Verdict {
-                word,
-                rule: Some(rule),
-                policy: None,
-                status: None,
-            },
-            (None, Some(name)) if name.contains('$') => {
+        let verdict = match level.uses_policy().filter(|_| own.rule.is_none()) {
+            None => own,
+            Some(name) if name.contains('$') => {
                 open.push(format!(
                     "geoip_use {name} (the policies below are those it may choose)"
                 ));
                 for (policy, _) in &self.policies {
                     let verdict = self.policy(policy)?;
-                    open.push(format!("with policy {policy}: {verdict}"));
+                    open.push(format!("{WITH_POLICY}{policy}: {verdict}"));
                 }
                 Verdict {
                     word: "depends",
-                    rule: None,
-                    policy: None,
-                    status: None,
+                    ..own
                 }
             }
-            (None, Some(name)) => self.policy(name)?,
-            (None, None) => Verdict::NONE,
+            Some(name) => self.policy(name)?,
         };
         let status = level.status.and_then(|one| one.words.get(1));
         Ok(Place {
@@ -228,22 +220,19 @@ impl<'c> Site<'c> {
         });
         let status = block.iter().find(|one| one.name() == "status");
         let status = status.and_then(|one| one.words.get(1));
-        let by = self.judge(rules, RuleList::of_policy())?;
-        let (word, rule) = by.map_or(("none", None), |(word, rule)| (word, Some(rule)));
         Ok(Verdict {
-            word,
-            rule,
             policy: Some(name.to_owned()),
             status: status.cloned(),
+            ..self.judge(rules, RuleList::of_policy())?
         })
     }
 
-    /// What the first matching rule decides, its text and its place.
+    /// What the first matching rule decides.
     fn judge<'d>(
         &self,
         rules: impl Iterator<Item = (Action, &'d Directive)>,
         mut list: RuleList,
-    ) -> Result<Option<Decided>, Failure> {
+    ) -> Result<Verdict, Failure> {
         let mut content = |name: &str| {
             let bytes = read(&self.base.join(name)).map_err(|failure| failure.parts().0.to_owned());
             bytes.and_then(|bytes| String::from_utf8(bytes).map_err(|e| e.to_string()))
@@ -253,14 +242,17 @@ impl<'c> Site<'c> {
             pushed.map_err(|why| Failure::Refused(format!("{why} in {}", rule.place)))?;
         }
         let decided = list.evaluate(Some(self.address), || self.facts());
-        Ok(decided.and_then(|(action, at)| {
-            let rule = list.rules().get(at)?;
-            let word = match action {
-                Action::Allow => "allowed",
-                Action::Deny => "denied",
-            };
-            Some((word, (rule.text().to_owned(), rule.place().to_owned())))
-        }))
+        let rule = decided.and_then(|(_, at)| list.rules().get(at));
+        Ok(Verdict {
+            word: match rule.map(Rule::action) {
+                Some(Action::Allow) => "allowed",
+                Some(Action::Deny) => "denied",
+                None => "none",
+            },
+            rule: rule.map(|rule| (rule.text().to_owned(), rule.place().to_owned())),
+            policy: None,
+            status: None,
+        })
     }
 
     fn facts(&self) -> Facts {
@@ -281,15 +273,6 @@ fn action(rule: &Directive) -> Action {
     } else {
         Action::Deny
     }
-}
-
-impl Verdict {
-    const NONE: Self = Self {
-        word: "none",
-        rule: None,
-        policy: None,
-        status: None,
-    };
 }
 
 impl std::fmt::Display for Verdict {
@@ -320,9 +303,15 @@ impl Place {
         }
         text.push_str(if self.dry_run { ", dry run\n" } else { "\n" });
         for open in &self.open {
-            text.push_str(&format!("    not evaluated: {open}\n"));
+            // What the policies say stands below the line about the word that chooses.
+            let lead = if open.starts_with(WITH_POLICY) {
+                "  "
+            } else {
+                "not evaluated: "
+            };
+            text.push_str(&format!("    {lead}{open}\n"));
         }
-        text.replace("not evaluated: with policy", "  with policy")
+        text
     }
 
     fn json(&self) -> Value {
