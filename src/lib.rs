@@ -5,6 +5,7 @@ mod choice;
 mod digest;
 mod ending;
 mod family;
+mod followed;
 mod geoip;
 #[cfg(feature = "hooks")]
 mod hooks;

@@ -1,11 +1,10 @@
 //! One rule: a line of a level of locations, or of a policy.
 
 use super::conf::Need;
-use crate::Gatehouse;
+use crate::{Gatehouse, followed};
 use gatehouse_geo::{Action, Field, ListFile, RuleList};
 use gatehouse_live::Feeder;
 use gatehouse_live::geoip::{ListFeeder, Listed};
-use gatehouse_live::keys::Everybody;
 use gatehouse_live::nginx::Process;
 use gatehouse_nginx::{Conf, Error, Level, ffi::files};
 use std::path::Path;
@@ -82,23 +81,15 @@ fn content(path: &Path) -> Result<String, String> {
 
 /// Has the workers follow a file of values; one that several rules name is followed once.
 fn follow(cf: &mut Conf<'_, Gatehouse>, mut file: Listed, list: ListFile) {
-    let workers = cf.workers();
     let listed = &mut cf.main().geoip.listed;
     if let Some(known) = listed.iter_mut().find(|known| known.path == file.path) {
         known.lists.push(list);
         return;
     }
-    let unreadable = workers.filter(|one| !files::may_read(&file.path, *one));
-    file.warned = unreadable.is_some();
+    let shown = format!("\"{}\"", file.path.display());
+    file.warned = followed::warn_unreadable(cf, &file.path, &shown);
     file.lists.push(list);
-    let shown = file.path.display().to_string();
-    listed.push(file);
-    if let Some((user, _)) = unreadable {
-        let text = format!(
-            "\"{shown}\" cannot be read again by the workers, whose user is {user}: changes need a reload"
-        );
-        cf.log(Level::Warn, &text);
-    }
+    cf.main().geoip.listed.push(file);
 }
 
 /// The feeders of all files of values.
@@ -108,8 +99,5 @@ pub(super) fn complete(cf: &mut Conf<'_, Gatehouse>) {
         .into_iter()
         .map(|file| -> Box<dyn Feeder> { Box::new(ListFeeder::new(file, Rc::new(Process))) })
         .collect();
-    if !feeders.is_empty() {
-        let feeds = &cf.main().feeds;
-        feeds.change(|scheduler| scheduler.add(Rc::new(Everybody), feeders));
-    }
+    followed::by_each_worker(cf, feeders);
 }

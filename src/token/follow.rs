@@ -1,10 +1,10 @@
 //! Key files of a profile that workers read again.
 
-use crate::{Gatehouse, keys};
+use crate::{Gatehouse, followed, keys};
 use gatehouse_live::Feeder;
-use gatehouse_live::keys::{Everybody, KeyFile, KeyFileFeeder};
+use gatehouse_live::keys::{KeyFile, KeyFileFeeder};
 use gatehouse_live::nginx::Process;
-use gatehouse_nginx::{Conf, Error, Level, ffi::files};
+use gatehouse_nginx::{Conf, Error};
 use gatehouse_token::{KeySource, Place, Profile, Secret};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -23,10 +23,7 @@ pub(super) fn follow(
             feeders.push(Box::new(KeyFileFeeder::new(file, Rc::new(Process))));
         }
     }
-    if !feeders.is_empty() {
-        let feeds = &cf.main().feeds;
-        feeds.change(|scheduler| scheduler.add(Rc::new(Everybody), feeders));
-    }
+    followed::by_each_worker(cf, feeders);
     Ok(())
 }
 
@@ -37,20 +34,13 @@ fn key_file(
     source: &KeySource,
     path: PathBuf,
 ) -> KeyFile {
-    let unreadable = cf.workers().filter(|one| !files::may_read(&path, *one));
-    if let Some((user, _)) = unreadable {
-        let text = format!(
-            "{} cannot be read again by the workers, whose user is {user}: changes need a reload",
-            source.shown
-        );
-        cf.log(Level::Warn, &text);
-    }
+    let warned = followed::warn_unreadable(cf, &path, &source.shown);
     let (profile, of) = (Rc::clone(profile), source.clone());
     KeyFile {
         path,
         shown: format!("token_profile \"{name}\": {}", source.shown),
         every_ms: source.every_ms,
-        warned: unreadable.is_some(),
+        warned,
         take: Box::new(move |bytes, for_all| take(&profile, &of, bytes, for_all)),
     }
 }
