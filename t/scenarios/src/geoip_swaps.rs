@@ -85,15 +85,8 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
 /// Waits for all workers: a large file is read and verified in slices, and a busy machine has few of them.
 fn wait_long(server: &Server, country: &str) -> Result<(), String> {
     const TRIES: usize = 12;
-    let mut waits = (0..TRIES).map(|_| wait_for(server, 0, country));
-    let mut last = waits.next().unwrap_or(Ok(()));
-    while last.is_err() {
-        last = match waits.next() {
-            Some(next) => next,
-            None => return last,
-        };
-    }
-    last
+    let wait = || wait_for(server, 0, country);
+    (1..TRIES).fold(wait(), |reached, _| reached.or_else(|_| wait()))
 }
 
 /// A database of so many networks, each with a city of its own.
