@@ -78,7 +78,6 @@ pub struct RuleList {
     rules: Vec<Rule>,
     needs: Fields,
     needs_database: bool,
-    depends_on_address: bool,
     asks_widely: bool,
     lists: Vec<ListFile>,
 }
@@ -148,7 +147,6 @@ impl RuleList {
             if let Some(field) = condition.field() {
                 self.needs.insert(field);
             }
-            self.depends_on_address |= matches!(condition, Condition::Address(_));
             self.needs_database |= matches!(condition, Condition::Unknown);
         }
         self.asks_widely = self.needs.is_wide();
@@ -221,12 +219,6 @@ impl RuleList {
     /// Whether there are no rules.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
-    }
-
-    /// Whether some rule asks for the address itself. Otherwise two addresses with equal facts
-    /// have equal verdicts, which can be remembered by record.
-    pub fn depends_on_address(&self) -> bool {
-        self.depends_on_address
     }
 
     /// Whether some rule asks for a field that a database must have.

@@ -195,12 +195,12 @@ fn facts_are_asked_once_and_only_when_needed() {
 fn a_list_says_what_it_needs() {
     let some = list(&[(Action::Allow, "country=FR"), (Action::Deny, "all")]);
     assert!(some.needs(Field::Country) && some.needs_database());
-    assert!(!some.needs(Field::Continent) && !some.needs(Field::Eu) && !some.depends_on_address());
+    assert!(!some.needs(Field::Continent) && !some.needs(Field::Eu));
     let own = list(&[
         (Action::Allow, "address=192.0.2.0/24"),
         (Action::Deny, "all"),
     ]);
-    assert!(own.depends_on_address() && !own.needs_database());
+    assert!(!own.needs_database());
     assert!(list(&[(Action::Deny, "unknown=yes")]).needs_database());
     let rest = list(&[(Action::Deny, "continent=AS"), (Action::Deny, "eu=no")]);
     assert!(rest.needs(Field::Continent) && rest.needs(Field::Eu));
