@@ -1,11 +1,8 @@
 //! How much of a worker's time its feeders take: what requests leave, and a small part of a worker that has none to
 //! spare.
 
-use crate::slice::TURN;
+use crate::slice::{SHORT, TURN};
 use std::time::Duration;
-
-/// A slice of a worker that serves requests: these wait that long at most, and one of its steps.
-const SHORT: Duration = Duration::from_millis(1);
 
 /// How much of its time a worker may serve requests to count as one that has little else to do, in thousandths.
 const LITTLE: u64 = 50;

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// How long work may take of one turn of the event loop. With the step in which it ends that is less than 5 ms.
 pub const TURN: Duration = Duration::from_millis(3);
 
+/// How long work may take that goes on beside requests: these wait that long at most, and one of its steps.
+pub const SHORT: Duration = Duration::from_millis(1);
+
 /// A clock that only goes forward.
 pub trait Clock {
     /// The time since some moment.

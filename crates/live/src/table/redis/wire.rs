@@ -8,7 +8,7 @@ use super::server::Server;
 use super::way::{PATIENCE, Way, connect, turn};
 use crate::feeder::Next;
 use crate::memory::Memory;
-use crate::slice::{Slice, SystemClock, TURN};
+use crate::slice::{SHORT, Slice, SystemClock, TURN};
 use gatehouse_nginx::event::sleep::{sleep, within};
 use gatehouse_nginx::event::task;
 use gatehouse_nginx::ffi::process;
@@ -193,7 +193,9 @@ async fn talk<M: Memory>(
     let mut life = Life::begin(process::now_ms());
     let mut buffer = vec![0; PIECE];
     loop {
-        let next = line.work(&Slice::new(&SystemClock::start(), TURN))?;
+        // The first reading is to be over soon; changes come all the time.
+        let length = if line.is_following() { SHORT } else { TURN };
+        let next = line.work(&Slice::new(&SystemClock::start(), length))?;
         if is_moved.get() {
             return Err(Lost::Store("is the master no more".into()));
         }
