@@ -3,12 +3,13 @@
 
 axe_version=4.14.1
 
-# live_tools: a browser, a player of films, what judges whether a page can be read by everybody, Prometheus's own checker, and
-# the libraries with which vendors sign.
+# live_tools: a browser, a player of films, PHP for examples of the book, what judges whether a page can be read by everybody,
+# Prometheus's own checker, and the libraries with which vendors sign.
 live_tools() {
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     (need_packages chromium chromium-driver) || note "no browser"
     (need_packages ffmpeg) || note "no player"
+    (need_packages php-cli) || note "no PHP"
     promtool || note "no promtool"
   fi
   axe || note "no axe-core"

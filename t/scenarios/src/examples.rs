@@ -24,11 +24,13 @@ const SOON: Duration = Duration::from_secs(5);
 const KEY: &[u8] = b"example";
 
 /// Files that the pages of the book name, below `conf/`.
-const BESIDE: [(&str, &[u8]); 12] = [
+const BESIDE: [(&str, &[u8]); 14] = [
     ("keys/video.key", KEY),
     ("keys/ws.key", KEY),
     ("keys/dl.key", KEY),
     ("keys/edge.key", b"6578616d706c65\n"),
+    ("keys/fastly.key", b"ZXhhbXBsZQ==\n"),
+    ("keys/gcp.key", b"nZtRohdNF9m3cKM24IcK4w==\n"),
     (
         "keys/net.key",
         include_bytes!("../../data/keys/rsa.pub.pem"),

@@ -9,7 +9,7 @@ use crate::{
     fuzz, geoip, geoip_broken, geoip_lists, geoip_swaps, hipache, hipache_backends, hls, interop,
     interop_cat, interop_jwt, kept, metrics, metrics_backends, names, names_kept, pages, panic,
     prometheus, redis, redis_register, redis_scale, redis_ways, redis_write, refusals, register,
-    reload, reload_everything, reload_single, reload_stock, rollback, satisfy, signals,
+    reload, reload_everything, reload_single, reload_stock, rollback, satisfy, sign_links, signals,
     status_page, tenants, token_fetch, token_fetch_endless, token_keys, token_limit, token_paths,
     token_websocket, unload, upgrade, upstream, upstream_feed, upstream_lease, upstream_scale,
     upstream_state, upstream_zone, worker_kill,
@@ -40,6 +40,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("interop_jwt", interop_jwt::run)
         .beside_others()
         .needs(&["file build/python/jwt"]),
+    Scenario::new("sign_links_sh", sign_links::shell).beside_others(),
+    Scenario::new("sign_links_python", sign_links::python).beside_others(),
+    Scenario::new("sign_links_php", sign_links::php)
+        .beside_others()
+        .needs(&["file /usr/bin/php"]),
     Scenario::new("examples", examples::run)
         .beside_others()
         .needs(&["file /usr/bin/curl"]),

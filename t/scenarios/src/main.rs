@@ -66,6 +66,7 @@ mod reload_single;
 mod reload_stock;
 mod rollback;
 mod satisfy;
+mod sign_links;
 mod signals;
 mod status_page;
 mod tenants;

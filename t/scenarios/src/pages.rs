@@ -129,7 +129,7 @@ pub(super) fn blocks(page: &str) -> Result<Vec<(String, String)>, String> {
 }
 
 /// A whole configuration around a snippet: those with a server belong into `http`, those without into a server.
-fn whole(snippet: &str) -> String {
+pub(super) fn whole(snippet: &str) -> String {
     if snippet.contains("http {") {
         return snippet.to_owned();
     }
