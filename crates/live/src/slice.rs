@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 pub const TURN: Duration = Duration::from_millis(3);
 
 /// How long work may take that goes on beside requests: these wait that long at most, and one of its steps.
-pub const SHORT: Duration = Duration::from_millis(1);
+pub(crate) const SHORT: Duration = Duration::from_millis(1);
 
 /// A clock that only goes forward.
 pub trait Clock {
