@@ -5,7 +5,7 @@
 
 use crate::family::Family;
 use crate::refusal::{Overrule, Standing};
-use crate::{Gatehouse, Local, Record, refusal, token};
+use crate::{Gatehouse, refusal, token};
 use gatehouse_nginx::http::chain::NextFilter;
 use gatehouse_nginx::http::phase::{Handler, HeaderFilter};
 use gatehouse_nginx::{Outcome, Phase, Request};
@@ -14,7 +14,9 @@ use std::rc::Rc;
 /// What both checks share; it has no directives.
 pub(crate) const FAMILY: Family = Family {
     merge: |cf, _, _| {
+        let satisfies_any = cf.satisfy_any();
         let main = cf.main();
+        main.satisfies_any |= satisfies_any;
         if main.token.in_use() || main.geoip.in_use() || main.upstream.in_use() {
             let caches = Rc::clone(&main.caches);
             cf.guard_caches(&caches)?;
@@ -25,7 +27,9 @@ pub(crate) const FAMILY: Family = Family {
         if installer.main().token.in_use() || installer.main().geoip.in_use() {
             installer.phase::<EnterServer>()?;
             installer.phase::<EnterLocation>()?;
-            installer.last_in_phase::<Standing>()?;
+            if installer.main().satisfies_any {
+                installer.last_in_phase::<Standing>()?;
+            }
             installer.phase::<Overrule>()?;
             installer.header_filter::<Answering>();
         }
@@ -33,17 +37,6 @@ pub(crate) const FAMILY: Family = Family {
     },
     ..Family::NONE
 };
-
-/// What a handler of a main request works with; the outcome to return with where there is nothing to do.
-fn states<'r>(r: Request<'r>) -> Result<(&'r Record<'r>, &'r Local<'r>), Outcome<'r>> {
-    if !r.is_main() {
-        return Err(Outcome::Declined);
-    }
-    match (r.record::<Gatehouse>(), r.local::<Gatehouse>()) {
-        (Some(record), Some(local)) => Ok((record, local)),
-        _ => Err(Outcome::Failed),
-    }
-}
 
 fn has_tokens(r: Request<'_>) -> bool {
     r.main_conf::<Gatehouse>().token.in_use()
@@ -62,16 +55,15 @@ impl Handler for EnterServer {
     const NAME: &'static str = "entering a server";
 
     fn run(r: Request<'_>) -> Outcome<'_> {
-        let (record, local) = match states(r) {
-            Ok(states) => states,
-            Err(outcome) => return outcome,
-        };
-        local.through_server.set(true);
-        refusal::enter_server(r, &record.refusal);
-        if !has_tokens(r) {
+        if !r.is_main() {
             return Outcome::Declined;
         }
-        outcome(token::enter_server(r, &record.token))
+        let mut done = refusal::enter_server(r);
+        if has_tokens(r) {
+            let record = r.record::<Gatehouse>();
+            done = done.and_then(|()| token::enter_server(r, &record?.token));
+        }
+        outcome(done)
     }
 }
 
@@ -83,16 +75,16 @@ impl Handler for EnterLocation {
     const NAME: &'static str = "entering a location";
 
     fn run(r: Request<'_>) -> Outcome<'_> {
-        let (record, local) = match states(r) {
-            Ok(states) => states,
-            Err(outcome) => return outcome,
-        };
-        let is_named = !local.through_server.replace(true);
-        refusal::enter_location(r, &record.refusal, is_named);
-        if !has_tokens(r) {
+        if !r.is_main() {
             return Outcome::Declined;
         }
-        outcome(token::enter_location(r, &record.token, is_named))
+        let is_named = r.is_at_named();
+        let mut done = refusal::enter_location(r, is_named);
+        if has_tokens(r) {
+            let record = r.record::<Gatehouse>();
+            done = done.and_then(|()| token::enter_location(r, &record?.token, is_named));
+        }
+        outcome(done)
     }
 }
 

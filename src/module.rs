@@ -8,8 +8,8 @@ use crate::lender::Lender;
 use crate::places::Places;
 use crate::{digest, geoip, refusal, token, upstream};
 use gatehouse_live::nginx::Feeds;
-use gatehouse_nginx::HttpKind;
 use gatehouse_nginx::http::cache::CacheGuards;
+use gatehouse_nginx::{HttpKind, Records};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -24,6 +24,9 @@ pub struct Main {
     pub(crate) token: token::Main,
     pub(crate) upstream: upstream::Main,
     pub(crate) caches: Rc<CacheGuards>,
+    pub(crate) records: Records,
+    /// Some level says `satisfy any`.
+    pub(crate) satisfies_any: bool,
     /// The tables whose routes have keys.
     pub(crate) lenders: Vec<Rc<dyn Lender>>,
     /// Who can say where a client is.
@@ -69,8 +72,6 @@ pub struct Record<'r> {
 #[derive(Default)]
 pub struct Local<'r> {
     pub(crate) digest: digest::Local<'r>,
-    /// The request has come to its location through the server's phases, and not to a named one.
-    pub(crate) through_server: Cell<bool>,
     /// The request was refused in the location where it is now.
     pub(crate) refused_here: Cell<bool>,
     /// Its connection was upgraded and may have to end.
@@ -83,4 +84,8 @@ impl HttpKind for Gatehouse {
     type Loc = Loc;
     type Record<'r> = Record<'r>;
     type Local<'r> = Local<'r>;
+
+    fn records(main: &Main) -> &Records {
+        &main.records
+    }
 }

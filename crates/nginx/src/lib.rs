@@ -32,6 +32,7 @@ pub use http::{
     kind::HttpKind,
     module::HttpModule,
     phase::{Outcome, Phase},
+    record::Records,
     request::Request,
     value::Expression,
     variable::Answer,

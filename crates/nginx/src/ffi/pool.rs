@@ -20,19 +20,19 @@ pub(crate) unsafe fn alloc<'a, T: Zero>(pool: *mut ngx_pool_t, len: usize) -> Op
     Some(unsafe { std::slice::from_raw_parts_mut(bytes.cast().as_ptr(), len) })
 }
 
-/// A copy of the words in a pool; None when memory is short.
+/// A copy of the numbers in a pool; None when memory is short.
 ///
 /// # Safety
 /// `pool` is a live pool that outlives `'a`.
-pub(crate) unsafe fn copy<'a>(pool: *mut ngx_pool_t, words: &[u64]) -> Option<&'a [u64]> {
+pub(crate) unsafe fn copy<'a, T: Zero>(pool: *mut ngx_pool_t, numbers: &[T]) -> Option<&'a [T]> {
     // SAFETY: promised by the caller.
     let pool = unsafe { Pool::from_ngx_pool(pool) };
-    let place = Allocator::allocate(&pool, Layout::for_value(words)).ok()?;
-    let to: *mut u64 = place.cast().as_ptr();
+    let place = Allocator::allocate(&pool, Layout::for_value(numbers)).ok()?;
+    let to: *mut T = place.cast().as_ptr();
     // SAFETY: fresh memory of that size, aligned.
-    unsafe { ptr::copy_nonoverlapping(words.as_ptr(), to, words.len()) };
+    unsafe { ptr::copy_nonoverlapping(numbers.as_ptr(), to, numbers.len()) };
     // SAFETY: initialised just now, owned by nobody else, as long-lived as the pool.
-    Some(unsafe { std::slice::from_raw_parts(to, words.len()) })
+    Some(unsafe { std::slice::from_raw_parts(to, numbers.len()) })
 }
 
 /// Numbers: all bits zero is one.

@@ -134,6 +134,12 @@ gatehouse_request_unlimit_body(ngx_http_request_t *r)
 }
 
 ngx_uint_t
+gatehouse_location_is_named(const ngx_http_core_loc_conf_t *clcf)
+{
+    return clcf->named;
+}
+
+ngx_uint_t
 gatehouse_location_is_part(const ngx_http_core_loc_conf_t *clcf)
 {
     return clcf->noname;

@@ -44,6 +44,9 @@ void gatehouse_request_unlimit_body(ngx_http_request_t *r);
 /* Takes the settings of a location: whether it is one by the beginning of a path. */
 ngx_uint_t gatehouse_location_is_prefix(const ngx_http_core_loc_conf_t *clcf);
 
+/* Likewise: whether it is a named one, which a request enters without a way through its server. */
+ngx_uint_t gatehouse_location_is_named(const ngx_http_core_loc_conf_t *clcf);
+
 /* Likewise: whether it is an `if` or a `limit_except` of another one. */
 ngx_uint_t gatehouse_location_is_part(const ngx_http_core_loc_conf_t *clcf);
 

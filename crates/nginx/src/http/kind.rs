@@ -1,6 +1,7 @@
 //! The types an http module is made of.
 
 use crate::conf::{Context, Kind, Section};
+use crate::http::record::Records;
 use crate::sys;
 use std::ffi::c_void;
 use std::mem::offset_of;
@@ -37,6 +38,9 @@ pub trait HttpKind: Kind<Section = Http> {
     type Record<'r>: Default;
     /// State of one request or subrequest, gone after an internal redirect.
     type Local<'r>: Default;
+
+    /// Where the records of its requests are.
+    fn records(main: &Self::Main) -> &Records;
 }
 
 /// The module's slot in one of nginx's tables for http modules: of configurations, of a request's

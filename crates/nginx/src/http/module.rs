@@ -95,6 +95,7 @@ unsafe extern "C" fn preconfiguration<M: HttpModule>(cf: *mut sys::ngx_conf_t) -
         unsafe { layout::check(cf) }.map_err(Error::new)?;
         // SAFETY: nginx calls `M` inside `http`; there is no other `Conf` now.
         let mut conf = unsafe { Conf::<M>::new(words)? };
+        conf.reserve_records()?;
         let mut all = M::VARIABLES.iter().copied().flatten();
         all.try_for_each(|v| conf.add_static_variable(v))?;
         M::prepare(&mut conf)

@@ -27,11 +27,10 @@ pub struct Request<'r> {
     life: PhantomData<Cell<&'r ()>>,
 }
 
-/// What `ctx` points to: the shared record, found once, and the request's own state.
+/// What `ctx` points to: the request's own state.
 struct State<M: HttpKind> {
     /// Whose state it is.
     request: *mut sys::ngx_http_request_t,
-    record: Cell<*const M::Record<'static>>,
     /// What finds it again after an internal redirect has cleared `ctx`, once that is wanted.
     anchor: UnsafeCell<sys::ngx_pool_cleanup_t>,
     local: M::Local<'static>,
@@ -97,6 +96,16 @@ impl<'r> Request<'r> {
         let name = unsafe { (*core).name };
         // SAFETY: it lives as long as the configuration.
         unsafe { bytes::slice(name) }
+    }
+
+    /// Whether the location is a named one.
+    pub fn is_at_named(self) -> bool {
+        let core = &raw const sys::ngx_http_core_module;
+        // SAFETY: the core module's own slot.
+        let core: *const sys::ngx_http_core_loc_conf_t =
+            unsafe { conf_of(self.fields().loc_conf, core) };
+        // SAFETY: its location configuration, which every request has.
+        unsafe { bits::gatehouse_location_is_named(core) != 0 }
     }
 
     /// The decoded, normalised path.
@@ -221,6 +230,12 @@ impl<'r> Request<'r> {
         unsafe { pool::copy(self.fields().pool, words) }
     }
 
+    /// The same of a text.
+    pub fn copy_text(self, text: &[u8]) -> Option<&'r [u8]> {
+        // SAFETY: the pool lives as long as the request.
+        unsafe { pool::copy(self.fields().pool, text) }
+    }
+
     /// The pieces one after another, in the request's pool; None when memory is short.
     pub fn concat(self, pieces: &[&[u8]]) -> Option<&'r [u8]> {
         let mut len: usize = 0;
@@ -283,33 +298,6 @@ impl<'r> Request<'r> {
         Some(unsafe { &*(&raw const state.local).cast::<M::Local<'r>>() })
     }
 
-    /// The main request's record, made on first use; None when memory is short.
-    pub fn record<M: HttpKind>(self) -> Option<&'r M::Record<'r>> {
-        let main = self.main();
-        let state = main.state::<M>()?;
-        let mut record = state.record.get();
-        if record.is_null() {
-            record = match main.kept_record::<M>() {
-                Some(record) => record,
-                None => main.make_record(state)?,
-            };
-            state.record.set(record);
-        }
-        // SAFETY: in the request's pool; for the lifetimes see `local`.
-        Some(unsafe { &*record.cast::<M::Record<'r>>() })
-    }
-
-    /// The record if there is one already.
-    pub fn existing_record<M: HttpKind>(self) -> Option<&'r M::Record<'r>> {
-        let main = self.main();
-        let record = match main.existing_state::<M>().map(|s| s.record.get()) {
-            Some(record) if !record.is_null() => record,
-            _ => main.kept_record::<M>()?,
-        };
-        // SAFETY: in the request's pool; for the lifetimes see `local`.
-        Some(unsafe { &*record.cast::<M::Record<'r>>() })
-    }
-
     /// Keeps this request's own state, so that [`Request::kept_locals`] finds it again. None when memory is short.
     pub fn keep_local<M: HttpKind>(self) -> Option<()> {
         self.anchor(self.state::<M>()?);
@@ -341,7 +329,6 @@ impl<'r> Request<'r> {
         }
         let fresh = State::<M> {
             request: self.raw(),
-            record: Cell::new(ptr::null()),
             anchor: UnsafeCell::new(sys::ngx_pool_cleanup_t {
                 handler: None,
                 data: ptr::null_mut(),
@@ -379,11 +366,6 @@ impl<'r> Request<'r> {
         })
     }
 
-    fn kept_record<M: HttpKind>(self) -> Option<*const M::Record<'static>> {
-        let mut records = self.kept::<M>().map(|state| state.record.get());
-        records.find(|record| !record.is_null())
-    }
-
     /// Gives a state of the request an anchor, if it has none: an element of the pool's list of cleanups, linked in as
     /// ngx_pool_cleanup_add does it, without an allocation.
     fn anchor<M: HttpKind>(self, state: &'r State<M>) {
@@ -404,13 +386,6 @@ impl<'r> Request<'r> {
         unsafe { anchor_at.write(linked) };
         // SAFETY: the pool is live, and the element lives in it.
         unsafe { (*pool).cleanup = anchor_at };
-    }
-
-    fn make_record<M: HttpKind>(self, state: &'r State<M>) -> Option<*const M::Record<'static>> {
-        self.anchor(state);
-        // SAFETY: the pool lives as long as the request.
-        let record = unsafe { pool::alloc_value(self.fields().pool, M::Record::default()) }?;
-        Some(record)
     }
 
     /// One line in the request's error log.

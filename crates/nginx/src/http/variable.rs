@@ -30,7 +30,7 @@ impl<'r> From<Option<&'r [u8]>> for Answer<'r> {
 
 /// Which of the values that nginx keeps with a request; only the configuration gives one out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Index(usize);
+pub struct Index(pub(crate) usize);
 
 /// A variable that exists whenever the module is loaded.
 pub struct Variable<M: HttpKind> {
