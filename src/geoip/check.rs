@@ -4,10 +4,10 @@ use super::conf::{Loc, Policy};
 use super::counters::{Word, count};
 use super::policy::policy_of;
 use crate::{Gatehouse, refusal};
-use gatehouse_geo::{Action, Code, Facts, Rule};
+use gatehouse_geo::{Action, Code, Facts, Lazily, Rule, RuleList};
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Level, Outcome, Phase, Request};
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -82,7 +82,7 @@ impl Handler for Access {
         if refusal::is_page(r) {
             return Outcome::Declined;
         }
-        let Some(all) = r.record::<Gatehouse>() else {
+        let Some(all) = refusal::record_of(r) else {
             return Outcome::Failed;
         };
         match judge(r) {
@@ -164,7 +164,7 @@ pub(super) fn enforced(r: Request<'_>) -> Option<Enforced> {
 
 /// What the rules of the request's location say, and behind them those of its policy: the first that matches decides.
 /// The error ends the request ([`policy_of`]).
-pub(super) fn judge(r: Request<'_>) -> Result<Verdict<'_>, ()> {
+pub(super) fn judge<'r>(r: Request<'r>) -> Result<Verdict<'r>, ()> {
     let loc = &r.loc::<Gatehouse>().geoip;
     if !loc.is_checked() {
         return Ok(Verdict::Nothing);
@@ -174,21 +174,18 @@ pub(super) fn judge(r: Request<'_>) -> Result<Verdict<'_>, ()> {
         return Ok(Verdict::Nothing);
     }
     let address = address(r);
-    let known = OnceCell::new();
     let widely = loc.rules.as_ref().is_some_and(|rules| rules.asks_widely())
         || policy.is_some_and(|policy| policy.rules.asks_widely());
-    let facts = || known.get_or_init(|| address.map_or(Facts::UNKNOWN, |at| facts(r, at, widely)));
-    let own = loc.rules.as_deref().map(|rules| (rules, None));
-    let of_policy = policy.map(|policy| (&policy.rules, Some(policy)));
-    let found = own
-        .into_iter()
-        .chain(of_policy)
-        .find_map(|(rules, policy)| {
-            let (_, at) = rules.decide(address, facts)?;
-            let rule = rules.rules().get(at)?;
-            Some(Decided { rule, policy })
-        });
-    Ok(found.map_or(Verdict::Nothing, Verdict::Rule))
+    let mut known = Lazily::new(|| address.map_or(Facts::UNKNOWN, |at| facts(r, at, widely)));
+    let mut decided = |rules: &'r RuleList, policy| {
+        let (_, at) = rules.decide(address, &mut known)?;
+        let rule = rules.rules().get(at)?;
+        Some(Verdict::Rule(Decided { rule, policy }))
+    };
+    let own = loc.rules.as_deref();
+    let found = own.and_then(|rules| decided(rules, None));
+    let found = found.or_else(|| policy.and_then(|one| decided(&one.rules, Some(one))));
+    Ok(found.unwrap_or(Verdict::Nothing))
 }
 
 /// As nginx's `proxy_cache_bypass`: one string that is neither empty nor "0". A string that

@@ -129,7 +129,7 @@ fn about<'r>(r: Request<'r>, db: &Db, what: Metadata) -> Option<&'r [u8]> {
         Metadata::DatabaseType => {
             return shared.database_type(|name| {
                 let is_printable = !name.bytes().any(|byte| byte.is_ascii_control());
-                keep(r, name.as_bytes()).filter(|_| is_printable)
+                r.copy_text(name.as_bytes()).filter(|_| is_printable)
             });
         }
         Metadata::BuildEpoch => shared.build_epoch(),
@@ -143,14 +143,8 @@ fn about<'r>(r: Request<'r>, db: &Db, what: Metadata) -> Option<&'r [u8]> {
 fn read<'r>(r: Request<'r>, db: &Db, address: IpAddr, path: &Path) -> Option<&'r [u8]> {
     db.record(address, |database, offset| {
         let mut out = Out::new();
-        keep(r, database.value(offset, path, &mut out)?)
+        r.copy_text(database.value(offset, path, &mut out)?)
     })
-}
-
-fn keep<'r>(r: Request<'r>, value: &[u8]) -> Option<&'r [u8]> {
-    let copy = r.alloc(value.len())?;
-    copy.copy_from_slice(value);
-    Some(copy)
 }
 
 pub(super) fn facts(r: Request<'_>, widely: bool) -> Facts {
@@ -167,7 +161,7 @@ fn verdict(r: Request<'_>) -> Result<Verdict<'_>, ()> {
     let verdict = check::judge(r)?;
     if matches!(verdict, Verdict::Rule(by) if by.rule.action() == Action::Deny) {
         // Without memory for a record nothing is noted; then no check can be made either.
-        if let Some(record) = r.record::<Gatehouse>() {
+        if let Some(record) = refusal::record_of(r) {
             refusal::doubt(record);
         }
     }
@@ -182,7 +176,7 @@ pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
             Answer::from(
                 facts(r, false)
                     .country
-                    .and_then(|code| keep(r, code.as_bytes())),
+                    .and_then(|code| r.copy_text(code.as_bytes())),
             )
         },
     ),
@@ -193,7 +187,7 @@ pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
             Answer::from(
                 facts(r, false)
                     .continent
-                    .and_then(|code| keep(r, code.as_bytes())),
+                    .and_then(|code| r.copy_text(code.as_bytes())),
             )
         },
     ),
@@ -202,7 +196,7 @@ pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
         "The client's first subdivision, ISO 3166-2: `US-CA`.",
         |r| {
             let [part, _] = facts(r, true).subdivisions;
-            Answer::from(part.and_then(|part| keep(r, part.text(&mut [0; 6]))))
+            Answer::from(part.and_then(|part| r.copy_text(part.text(&mut [0; 6]))))
         },
     ),
     Variable::new(

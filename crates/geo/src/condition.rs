@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::code::Subdivision;
-use super::facts::{Anonymous, Eu, Facts, Field};
+use super::facts::{Anonymous, Eu, Facts, Field, Lazily};
 use super::list::Values;
 use super::sets::{AddressSet, CodeSet, Numbers};
 
@@ -23,31 +23,33 @@ pub(super) enum Condition {
 }
 
 impl Condition {
-    /// Whether it holds. `facts` are asked only if they matter.
+    /// Whether it holds. The facts are asked for only if they matter.
     #[inline]
-    pub(super) fn holds<'f>(
+    pub(super) fn holds(
         &self,
         address: Option<IpAddr>,
-        facts: &impl Fn() -> &'f Facts,
+        known: &mut Lazily<impl FnMut() -> Facts>,
     ) -> bool {
         match self {
             Self::Address(set) => {
                 address.is_some_and(|address| set.ask(|set| set.contains(address)))
             }
-            Self::Country(set) => set.ask(|set| set.contains(facts().country)),
-            Self::RegisteredCountry(set) => set.ask(|set| set.contains(facts().registered_country)),
-            Self::Continent(set) => set.ask(|set| set.contains(facts().continent)),
+            Self::Country(set) => set.ask(|set| set.contains(known.facts().country)),
+            Self::RegisteredCountry(set) => {
+                set.ask(|set| set.contains(known.facts().registered_country))
+            }
+            Self::Continent(set) => set.ask(|set| set.contains(known.facts().continent)),
             Self::Subdivision(set) => set.ask(|set| {
-                let parts = facts().subdivisions.into_iter().flatten();
+                let parts = known.facts().subdivisions.into_iter().flatten();
                 parts
                     .map(Subdivision::packed)
                     .any(|part| set.contains(part))
             }),
-            Self::City(set) => set.ask(|set| set.contains(facts().city)),
-            Self::Asn(set) => set.ask(|set| set.contains(facts().asn)),
-            Self::Eu(wanted) => facts().eu == *wanted,
-            Self::Anonymous(kinds) => kinds.ask(|kinds| kinds.meets(facts().anonymous)),
-            Self::Unknown => !facts().found,
+            Self::City(set) => set.ask(|set| set.contains(known.facts().city)),
+            Self::Asn(set) => set.ask(|set| set.contains(known.facts().asn)),
+            Self::Eu(wanted) => known.facts().eu == *wanted,
+            Self::Anonymous(kinds) => kinds.ask(|kinds| kinds.meets(known.facts().anonymous)),
+            Self::Unknown => !known.facts().found,
         }
     }
 

@@ -162,6 +162,25 @@ impl Facts {
     }
 }
 
+/// Facts that are looked for when they are asked for first.
+pub struct Lazily<F> {
+    find: F,
+    facts: Option<Facts>,
+}
+
+impl<F: FnMut() -> Facts> Lazily<F> {
+    /// Those that `find` finds.
+    pub fn new(find: F) -> Self {
+        Self { find, facts: None }
+    }
+
+    /// The facts.
+    #[inline]
+    pub(super) fn facts(&mut self) -> &Facts {
+        self.facts.get_or_insert_with(&mut self.find)
+    }
+}
+
 /// A fact that only a database can supply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {

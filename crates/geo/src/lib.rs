@@ -44,7 +44,7 @@ mod vocabulary;
 pub use code::{Code, Subdivision};
 pub use countries::slip as country_slip;
 pub use database::{Database, Error, Lookup, Shape};
-pub use facts::{Anonymous, Eu, Facts, Field, Fields};
+pub use facts::{Anonymous, Eu, Facts, Field, Fields, Lazily};
 pub use list::{ListFile, Refill};
 pub use path::{Out, Path};
 pub use rules::{Action, Rule, RuleList};

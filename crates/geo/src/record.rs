@@ -8,6 +8,10 @@
 /// of a crafted one.
 const WORK: u32 = 1 << 16;
 
+/// The lower bits of a control byte: a size, or, where that is not short, what kind of length follows.
+const LONGEST: u8 = 0x1f;
+const SHORT: u8 = 28;
+
 /// The data section: the offsets of tree records and pointers count from its start.
 #[derive(Clone, Copy)]
 pub(super) struct Section<'a>(pub(super) &'a [u8]);
@@ -31,21 +35,16 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn from_number(number: u16) -> Option<Self> {
-        Some(match number {
-            1 => Self::Pointer,
-            2 => Self::String,
-            3 => Self::Double,
-            4 => Self::Bytes,
-            5 => Self::Uint16,
-            6 => Self::Uint32,
-            7 => Self::Map,
+    /// The types whose number is in a byte of its own, where it counts from 7. A pointer is none of them.
+    fn extended(byte: u8) -> Option<Self> {
+        Some(match byte.checked_add(7)? {
             8 => Self::Int32,
             9 => Self::Uint64,
             10 => Self::Uint128,
             11 => Self::Array,
             14 => Self::Bool,
             15 => Self::Float,
+            7 => Self::Map,
             _ => return None,
         })
     }
@@ -77,41 +76,46 @@ pub(super) struct Value {
 }
 
 impl<'a> Section<'a> {
-    fn byte(self, at: usize) -> Option<usize> {
-        self.0.get(at).copied().map(usize::from)
-    }
-
-    /// The big-endian number in `count` bytes.
-    fn number(self, at: usize, count: usize) -> Option<usize> {
-        let bytes = self.0.get(at..at.checked_add(count)?)?;
-        bytes.iter().try_fold(0usize, |sum, byte| {
-            sum.checked_mul(256)?.checked_add(usize::from(*byte))
-        })
+    /// The big-endian number in `N` bytes.
+    #[inline]
+    fn number<const N: usize>(self, at: usize) -> Option<usize> {
+        let bytes: &[u8; N] = self.0.get(at..)?.first_chunk()?;
+        let number = bytes
+            .iter()
+            .fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte));
+        usize::try_from(number).ok()
     }
 
     /// The value at an offset; a pointer is returned as such. Scalars are known to fit.
+    #[inline]
     pub(super) fn head(self, at: usize) -> Option<Value> {
-        let control = self.byte(at)?;
-        let mut payload = at.checked_add(1)?;
-        if control >> 5 == 1 {
-            return self.pointer(control, payload);
-        }
-        let mut number = control >> 5;
-        if number == 0 {
-            number = self.byte(payload)?.checked_add(7)?;
-            payload = payload.checked_add(1)?;
-        }
-        let kind = Kind::from_number(u16::try_from(number).ok()?)?;
-        if kind == Kind::Pointer {
-            return None;
-        }
-        let (size, extra) = match control & 0x1f {
-            29 => (self.number(payload, 1)?.checked_add(29)?, 1),
-            30 => (self.number(payload, 2)?.checked_add(285)?, 2),
-            31 => (self.number(payload, 3)?.checked_add(65_821)?, 3),
-            small => (small, 0),
+        let control = *self.0.get(at)?;
+        let payload = at.checked_add(1)?;
+        let kind = match control >> 5 {
+            0 => return self.extended(control, payload),
+            1 => return self.pointer(control, payload),
+            2 => Kind::String,
+            3 => Kind::Double,
+            4 => Kind::Bytes,
+            5 => Kind::Uint16,
+            6 => Kind::Uint32,
+            _ => Kind::Map,
         };
-        payload = payload.checked_add(extra)?;
+        self.sized(kind, control, payload)
+    }
+
+    /// A value whose type is in the byte behind the control byte.
+    fn extended(self, control: u8, at: usize) -> Option<Value> {
+        let kind = Kind::extended(*self.0.get(at)?)?;
+        self.sized(kind, control, at.checked_add(1)?)
+    }
+
+    #[inline]
+    fn sized(self, kind: Kind, control: u8, at: usize) -> Option<Value> {
+        let (size, payload) = match control & LONGEST {
+            small if small <= SHORT => (usize::from(small), at),
+            length => self.long(length, at)?,
+        };
         let fits = match kind {
             Kind::Map | Kind::Array | Kind::Bool | Kind::Pointer => true,
             _ => payload.checked_add(size)? <= self.0.len(),
@@ -123,25 +127,37 @@ impl<'a> Section<'a> {
         })
     }
 
-    fn pointer(self, control: usize, at: usize) -> Option<Value> {
-        let high = control & 7;
-        let count = ((control >> 3) & 3).checked_add(1)?;
-        let low = self.number(at, count)?;
-        let target = match count {
-            1 => (high << 8) | low,
-            2 => ((high << 16) | low).checked_add(2048)?,
-            3 => ((high << 24) | low).checked_add(526_336)?,
-            _ => low,
+    /// A size that does not fit into the control byte, and where the payload starts.
+    fn long(self, length: u8, at: usize) -> Option<(usize, usize)> {
+        let (size, extra) = match length {
+            29 => (self.number::<1>(at)?.checked_add(29)?, 1),
+            30 => (self.number::<2>(at)?.checked_add(285)?, 2),
+            _ => (self.number::<3>(at)?.checked_add(65_821)?, 3),
         };
-        let payload = at.checked_add(count)?;
+        Some((size, at.checked_add(extra)?))
+    }
+
+    #[inline]
+    fn pointer(self, control: u8, at: usize) -> Option<Value> {
+        let high = usize::from(control & 7);
+        let (target, count) = match (control >> 3) & 3 {
+            0 => (high << 8 | self.number::<1>(at)?, 1),
+            1 => ((high << 16 | self.number::<2>(at)?).checked_add(2048)?, 2),
+            2 => (
+                (high << 24 | self.number::<3>(at)?).checked_add(526_336)?,
+                3,
+            ),
+            _ => (self.number::<4>(at)?, 4),
+        };
         Some(Value {
             kind: Kind::Pointer,
             size: target,
-            payload,
+            payload: at.checked_add(count)?,
         })
     }
 
     /// The value at an offset, through a pointer if there is one; pointers do not chain.
+    #[inline]
     pub(super) fn value(self, at: usize) -> Option<Value> {
         let head = self.head(at)?;
         if head.kind != Kind::Pointer {
@@ -152,6 +168,7 @@ impl<'a> Section<'a> {
     }
 
     /// The text of a map's key, and the offset after it.
+    #[inline]
     fn key(self, at: usize) -> Option<(&'a [u8], usize)> {
         let head = self.head(at)?;
         let text = match head.kind {
@@ -181,14 +198,27 @@ impl<'a> Section<'a> {
     }
 
     /// The offset after a value, which is not followed if it is a pointer.
+    #[inline]
     fn skip(self, at: usize, work: &mut u32) -> Option<usize> {
         let mut at = at;
         let mut pending = 1usize;
         while pending > 0 {
             *work = work.checked_sub(1)?;
-            let value = self.head(at)?;
-            pending = pending.checked_sub(1)?.checked_add(children(value)?)?;
-            at = after(value)?;
+            pending = pending.checked_sub(1)?;
+            let control = *self.0.get(at)?;
+            let size = usize::from(control & LONGEST);
+            // What records are full of is not looked at closely. Where it leads out of the section nothing is read.
+            let step = match control >> 5 {
+                1 => (size >> 3).checked_add(2)?,
+                2 if size <= usize::from(SHORT) => size.checked_add(1)?,
+                _ => {
+                    let value = self.head(at)?;
+                    pending = pending.checked_add(children(value)?)?;
+                    at = after(value)?;
+                    continue;
+                }
+            };
+            at = at.checked_add(step)?;
         }
         Some(at)
     }
@@ -283,6 +313,7 @@ pub(super) struct Pairs<'a> {
 impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a [u8], usize);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
         let section = self.section;

@@ -1,10 +1,9 @@
 //! `geoip_allow` and `geoip_deny`, also as `allow` and `deny` of a policy: who is let in, by country and address.
 
-use std::cell::{Cell, OnceCell};
 use std::net::IpAddr;
 
 use super::condition::Condition;
-use super::facts::{Facts, Field, Fields};
+use super::facts::{Facts, Field, Fields, Lazily};
 use super::list::ListFile;
 use super::parse::Parser;
 
@@ -64,10 +63,10 @@ impl Rule {
     }
 
     #[inline]
-    fn matches<'f>(&self, address: Option<IpAddr>, facts: &impl Fn() -> &'f Facts) -> bool {
+    fn matches(&self, address: Option<IpAddr>, known: &mut Lazily<impl FnMut() -> Facts>) -> bool {
         self.conditions
             .iter()
-            .all(|condition| condition.holds(address, facts))
+            .all(|condition| condition.holds(address, known))
     }
 }
 
@@ -167,26 +166,21 @@ impl RuleList {
     pub fn evaluate(
         &self,
         address: Option<IpAddr>,
-        facts: impl FnOnce() -> Facts,
+        facts: impl FnMut() -> Facts,
     ) -> Option<(Action, usize)> {
-        let (ask, known) = (Cell::new(Some(facts)), OnceCell::new());
-        self.decide(address, || {
-            known.get_or_init(|| ask.take().map_or(Facts::UNKNOWN, |ask| ask()))
-        })
+        self.decide(address, &mut Lazily::new(facts))
     }
 
-    /// The same for those who remember the facts themselves: they may be asked for many times.
+    /// The same for one of several lists that share the facts.
     #[inline]
-    pub fn decide<'f>(
+    pub fn decide(
         &self,
         address: Option<IpAddr>,
-        facts: impl Fn() -> &'f Facts,
+        known: &mut Lazily<impl FnMut() -> Facts>,
     ) -> Option<(Action, usize)> {
-        let at = self
-            .rules
-            .iter()
-            .position(|rule| rule.matches(address, &facts))?;
-        self.rules.get(at).map(|rule| (rule.action, at))
+        let mut numbered = self.rules.iter().enumerate();
+        let (at, rule) = numbered.find(|(_, rule)| rule.matches(address, known))?;
+        Some((rule.action, at))
     }
 
     /// An allowing rule with no denying one behind it, and what to say about it: whom it does not match

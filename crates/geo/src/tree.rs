@@ -6,8 +6,11 @@ use std::net::IpAddr;
 /// Zero bytes between the search tree and the data section; node numbers count them too.
 pub(super) const SEPARATOR: u32 = 16;
 
+/// Bits of an address whose way is worked out beforehand: half of what most addresses need, in 64 KiB for each family.
+const FIRST: u8 = 14;
+
 /// The shape of a search tree. Its bytes are given to each call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Tree {
     pub(super) width: Width,
     pub(super) nodes: u32,
@@ -15,6 +18,9 @@ pub(super) struct Tree {
     pub(super) bits: u8,
     /// Where IPv4 addresses start: the node of `::/96`, or what a shorter path ended at.
     ipv4_start: u32,
+    /// Where each value of the [`FIRST`] bits leads, of IPv4 and of IPv6 addresses; empty unless [`Self::prepare`] was called.
+    ways_v4: Vec<u32>,
+    ways_v6: Vec<u32>,
 }
 
 /// Bits per record; a node is two records.
@@ -72,12 +78,33 @@ impl Tree {
             nodes,
             bits,
             ipv4_start: 0,
+            ways_v4: Vec::new(),
+            ways_v6: Vec::new(),
         };
         if bits == 128 {
             let half = tree.walk(bytes, 0, 0, 64);
             tree.ipv4_start = tree.walk(bytes, half, 0, 32);
         }
         tree
+    }
+
+    /// Works out where addresses lead at first, for those who look up many.
+    pub(super) fn prepare(&mut self, bytes: &[u8]) {
+        self.ways_v4 = self.ways(bytes, self.ipv4_start);
+        if self.bits == 128 {
+            self.ways_v6 = self.ways(bytes, 0);
+        }
+    }
+
+    fn ways(&self, bytes: &[u8], start: u32) -> Vec<u32> {
+        let mut ways = vec![start];
+        for _ in 0..FIRST {
+            let both = |node: &u32| {
+                [false, true].map(|right| self.record(bytes, *node, right).unwrap_or(*node))
+            };
+            ways = ways.iter().flat_map(both).collect();
+        }
+        ways
     }
 
     /// The record an address leads to, one of IPv4 mapped into IPv6 as that of IPv4; call [`Self::target`] to know what
@@ -92,15 +119,27 @@ impl Tree {
             IpAddr::V6(v6) => v6.to_ipv4_mapped(),
         };
         if let Some(v4) = mapped {
-            return self.walk(bytes, self.ipv4_start, u64::from(v4.to_bits()) << 32, 32);
+            let key = u64::from(v4.to_bits()) << 32;
+            return self.follow(bytes, &self.ways_v4, self.ipv4_start, key, 32);
         }
         match address {
             IpAddr::V6(v6) if self.bits == 128 => {
                 let [a, b, c, d, e, f, g, h, low @ ..] = v6.octets();
-                let half = self.walk(bytes, 0, u64::from_be_bytes([a, b, c, d, e, f, g, h]), 64);
+                let high = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+                let half = self.follow(bytes, &self.ways_v6, 0, high, 64);
                 self.walk(bytes, half, u64::from_be_bytes(low), 64)
             }
             _ => self.nodes,
+        }
+    }
+
+    /// As [`Self::walk`], by the shorter way if there is one.
+    #[inline]
+    fn follow(&self, bytes: &[u8], ways: &[u32], start: u32, key: u64, bits: u8) -> u32 {
+        let first = (key >> u64::BITS.saturating_sub(u32::from(FIRST))) as usize;
+        match ways.get(first) {
+            Some(node) => self.walk(bytes, *node, key << FIRST, bits.saturating_sub(FIRST)),
+            None => self.walk(bytes, start, key, bits),
         }
     }
 

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::super::{Code, Database, Error, Eu, Facts, Field, Lookup, Out, Path};
 use super::{address, facts, file, open, record as record_of};
-use crate::make::Builder;
+use crate::Width;
+use crate::make::{Builder, parse_network};
 
 fn code(text: &str) -> Option<Code> {
     Code::new(text.as_bytes())
@@ -243,4 +244,57 @@ fn people_see_the_record_and_its_network() {
         (address("192.0.2.0"), 25)
     );
     assert_eq!(record_of(&database, address("192.0.2.200")), None);
+}
+
+#[test]
+fn a_prepared_database_answers_the_same() {
+    const IPV4: [&str; 5] = [
+        "0.0.0.0/1",
+        "192.0.2.0/24",
+        "192.0.2.128/32",
+        "203.0.0.0/14",
+        "224.0.0.0/13",
+    ];
+    const IPV6: [&str; 5] = [
+        "2001:db8::/32",
+        "2001:db8:1::/48",
+        "2001:db8::1/128",
+        "8000::/1",
+        "4000::/15",
+    ];
+    let ends = |network: &str| {
+        let network = parse_network(network).unwrap();
+        [network.network(), network.broadcast()]
+    };
+    let mut tried: Vec<_> = IPV4.into_iter().chain(IPV6).flat_map(ends).collect();
+    let others = ["192.0.1.255", "192.0.3.0", "::", "::1", "2002::"];
+    tried.extend(others.map(address));
+    tried.push(address("::ffff:192.0.2.1"));
+    for (width, ipv6) in [
+        (Width::W24, &IPV6[..]),
+        (Width::W28, &IPV6[..]),
+        (Width::W32, &IPV6[..]),
+        (Width::W24, &[]),
+    ] {
+        let mut builder = Builder::new("Test", 1_700_000_000);
+        builder.width(width);
+        if ipv6.is_empty() {
+            builder.ipv4_only();
+        }
+        for network in IPV4.iter().chain(ipv6) {
+            let record = json!({ "network": network });
+            let network = parse_network(network).unwrap();
+            builder.insert(network, &record).unwrap();
+        }
+        let bytes = builder.build().unwrap();
+        let plain = open(&bytes);
+        let mut prepared = open(&bytes);
+        prepared.prepare();
+        for address in &tried {
+            let (fast, slow) = (prepared.lookup(*address), plain.lookup(*address));
+            assert_eq!(fast, slow, "{address}");
+        }
+        let known = address("192.0.2.1");
+        assert!(matches!(prepared.lookup(known), Lookup::Found(_)));
+    }
 }

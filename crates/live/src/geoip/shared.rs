@@ -24,6 +24,26 @@ struct View {
     generation: u64,
 }
 
+impl View {
+    #[cold]
+    fn of(published: &Published<'_>) -> Option<Self> {
+        let bytes = published.as_ref();
+        let image = Image::of(bytes);
+        let file = bytes.get(..image.file)?;
+        let opened = match image.fields() {
+            Some(fields) => Database::open_known(file, fields),
+            None => Database::open(file),
+        };
+        let mut database = opened.ok()?;
+        database.prepare();
+        Some(Self {
+            shape: database.shape(),
+            image,
+            generation: published.generation,
+        })
+    }
+}
+
 impl SharedDatabase {
     /// The database in that zone.
     pub fn new(zone: Zone) -> Self {
@@ -56,15 +76,22 @@ impl SharedDatabase {
     /// What is known about an address; what only some rules ask for ([`gatehouse_geo::Fields::is_wide`]) for those who ask
     /// `widely`.
     pub fn facts(&self, address: IpAddr, widely: bool) -> Facts {
-        self.with(|database, view| match database.lookup(address) {
-            Lookup::Found(offset) => {
-                let image = database.source().as_ref();
-                let summarized = view.image.facts(image, offset, widely);
-                Some(summarized.unwrap_or_else(|| database.facts(offset)))
-            }
-            Lookup::NotFound | Lookup::Broken => None,
-        })
-        .unwrap_or(Facts::UNKNOWN)
+        let mut facts = Facts::UNKNOWN;
+        let found = self.with(|database, view| {
+            let Lookup::Found(offset) = database.lookup(address) else {
+                return None;
+            };
+            let image = database.source().as_ref();
+            facts = match view.image.facts(image, offset, widely) {
+                Some(summarized) => summarized,
+                None => database.facts(offset),
+            };
+            Some(())
+        });
+        match found {
+            Some(()) => facts,
+            None => Facts::UNKNOWN,
+        }
     }
 
     /// Hands the record of an address to `read`.
@@ -87,32 +114,19 @@ impl SharedDatabase {
     ) -> Option<T> {
         const TRIES: usize = 3;
         let slots = self.zone.slots()?;
-        let mut view = self.view.try_borrow_mut().ok()?;
+        let mut kept = self.view.try_borrow_mut().ok()?;
         for _ in 0..TRIES {
             let published = slots.current()?;
             let generation = published.generation;
-            let known = view.as_ref().filter(|v| v.generation == generation);
-            let database = match known {
-                Some(known) => Database::with_shape(published, Rc::clone(&known.shape)),
-                None => {
-                    *view = None;
-                    let bytes = published.as_ref();
-                    let image = Image::of(bytes);
-                    let file = bytes.get(..image.file)?;
-                    let opened = match image.fields() {
-                        Some(fields) => Database::open_known(file, fields),
-                        None => Database::open(file),
-                    };
-                    let shape = opened.ok()?.shape();
-                    *view = Some(View {
-                        shape: Rc::clone(&shape),
-                        image,
-                        generation,
-                    });
-                    Database::with_shape(published, shape)
-                }
-            };
-            let answer = use_it(&database, view.as_ref()?);
+            if kept
+                .as_ref()
+                .is_none_or(|view| view.generation != generation)
+            {
+                *kept = View::of(&published);
+            }
+            let view = kept.as_ref()?;
+            let database = Database::with_shape(published, Rc::clone(&view.shape));
+            let answer = use_it(&database, view);
             if slots.generation() == generation {
                 return answer;
             }
