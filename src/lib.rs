@@ -39,7 +39,7 @@ use gatehouse_nginx::event::timer::Slot;
 use gatehouse_nginx::http::kind::Http;
 use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Variable;
-use gatehouse_nginx::{Conf, Error, HttpModule, Kind, Level, Merging, http_module};
+use gatehouse_nginx::{Conf, Error, HttpModule, Kind, Level, Merging, Records, http_module};
 pub use module::{Gatehouse, Loc, Local, Main, Record, Srv};
 
 /// Every family. In each phase the handlers of the last one run first: what follows a request's way
@@ -104,6 +104,10 @@ impl Live for Gatehouse {
 impl HttpModule for Gatehouse {
     const VARIABLES: &'static [&'static [Variable<Self>]] =
         &family::variables::<{ FAMILIES.len() }>(FAMILIES);
+
+    fn records(main: &Main) -> &Records {
+        &main.records
+    }
 
     fn prepare(cf: &mut Conf<'_, Self>) -> Result<(), Error> {
         cf.main().families = FAMILIES;

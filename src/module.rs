@@ -84,8 +84,4 @@ impl HttpKind for Gatehouse {
     type Loc = Loc;
     type Record<'r> = Record<'r>;
     type Local<'r> = Local<'r>;
-
-    fn records(main: &Main) -> &Records {
-        &main.records
-    }
 }

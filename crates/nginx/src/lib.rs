@@ -29,10 +29,9 @@ pub use ffi::log::Level;
 #[cfg(feature = "http")]
 pub use http::{
     conf::Merging,
-    kind::HttpKind,
+    kind::{HttpKind, Records},
     module::HttpModule,
     phase::{Outcome, Phase},
-    record::Records,
     request::Request,
     value::Expression,
     variable::Answer,

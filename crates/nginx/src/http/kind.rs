@@ -1,8 +1,8 @@
 //! The types an http module is made of.
 
 use crate::conf::{Context, Kind, Section};
-use crate::http::record::Records;
 use crate::sys;
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::mem::offset_of;
 
@@ -38,10 +38,11 @@ pub trait HttpKind: Kind<Section = Http> {
     type Record<'r>: Default;
     /// State of one request or subrequest, gone after an internal redirect.
     type Local<'r>: Default;
-
-    /// Where the records of its requests are.
-    fn records(main: &Self::Main) -> &Records;
 }
+
+/// The place of requests' records among nginx's values of variables (`record.rs`).
+#[derive(Default)]
+pub struct Records(pub(crate) Cell<Option<usize>>);
 
 /// The module's slot in one of nginx's tables for http modules: of configurations, of a request's
 /// states.

@@ -23,7 +23,7 @@ mod layout;
 pub mod module;
 pub mod phase;
 pub mod piece;
-pub mod record;
+mod record;
 pub mod reply;
 pub mod request;
 mod stream;

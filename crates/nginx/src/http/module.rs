@@ -4,7 +4,7 @@ use crate::conf::table::{Readable, create};
 use crate::conf::{Conf, Error, Listed, Words, answer, read, result};
 use crate::http::conf::Merging;
 use crate::http::failure;
-use crate::http::kind::HttpKind;
+use crate::http::kind::{HttpKind, Records};
 use crate::http::layout;
 use crate::http::phase::Installer;
 use crate::http::variable::Variable;
@@ -15,6 +15,9 @@ use std::ffi::{c_char, c_void};
 pub trait HttpModule: HttpKind {
     /// The variables that exist whenever the module is loaded.
     const VARIABLES: &'static [&'static [Variable<Self>]];
+
+    /// Where its configuration keeps the place of the records.
+    fn records(main: &Self::Main) -> &Records;
 
     /// Before the `http` block is read: adds what its lines may name.
     fn prepare(cf: &mut Conf<'_, Self>) -> Result<(), Error>;

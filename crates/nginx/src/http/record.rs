@@ -2,22 +2,17 @@
 //! there, and what is put there outlives internal redirects, which clear `ctx`.
 
 use crate::conf::{Conf, Error};
-use crate::http::kind::HttpKind;
+use crate::http::module::HttpModule;
 use crate::http::request::Request;
 use crate::http::variable::{self, Index, bits};
 use crate::sys;
 use ngx::core::Status;
-use std::cell::Cell;
-
-/// The place of records among the values of variables; a module keeps it with its configuration.
-#[derive(Default)]
-pub struct Records(Cell<Option<Index>>);
 
 /// No configuration can write this as a variable.
 const NAME: &str = "gatehouse record";
 
-impl<M: HttpKind> Conf<'_, M> {
-    /// Reserves the place of the records. A variable of which nginx knows nothing but that it has a value.
+impl<M: HttpModule> Conf<'_, M> {
+    /// Reserves the place of the records: a variable of which nginx knows nothing but that it has a value.
     pub(crate) fn reserve_records(&mut self) -> Result<(), Error> {
         let failed = || Error::new("no memory for the place of records");
         // SAFETY: `cf` is live.
@@ -28,7 +23,7 @@ impl<M: HttpKind> Conf<'_, M> {
         let all = unsafe { variables.as_slice_mut::<sys::ngx_http_variable_t>() };
         let variable = all.get_mut(index).ok_or_else(failed)?;
         variable.get_handler = Some(leave_alone);
-        M::records(self.main()).0.set(Some(Index(index)));
+        M::records(self.main()).0.set(Some(index));
         Ok(())
     }
 }
@@ -44,7 +39,7 @@ unsafe extern "C" fn leave_alone(
 
 impl<'r> Request<'r> {
     /// The main request's record, made on first use; None when memory is short.
-    pub fn record<M: HttpKind>(self) -> Option<&'r M::Record<'r>> {
+    pub fn record<M: HttpModule>(self) -> Option<&'r M::Record<'r>> {
         if let Some(record) = self.existing_record::<M>() {
             return Some(record);
         }
@@ -57,7 +52,7 @@ impl<'r> Request<'r> {
     }
 
     /// The record if there is one already.
-    pub fn existing_record<M: HttpKind>(self) -> Option<&'r M::Record<'r>> {
+    pub fn existing_record<M: HttpModule>(self) -> Option<&'r M::Record<'r>> {
         let value = self.main().record_value::<M>()?;
         // SAFETY: as above.
         let record = unsafe { (*value).data }.cast::<M::Record<'r>>();
@@ -67,7 +62,7 @@ impl<'r> Request<'r> {
     }
 
     /// Notes a number with the main request, which costs no memory: it stands where the length of the value would be.
-    pub fn note<M: HttpKind>(self, number: u8) {
+    pub fn note<M: HttpModule>(self, number: u8) {
         if let Some(value) = self.main().record_value::<M>() {
             // SAFETY: a value of nginx's table, which is ours alone.
             bits::set(unsafe { &mut *value }, u32::from(number));
@@ -75,15 +70,15 @@ impl<'r> Request<'r> {
     }
 
     /// The number noted last; 0 before any was.
-    pub fn noted<M: HttpKind>(self) -> u8 {
+    pub fn noted<M: HttpModule>(self) -> u8 {
         let value = self.main().record_value::<M>();
         // SAFETY: as above.
         let number = value.and_then(|value| bits::len(unsafe { &*value }));
         number.map_or(0, |number| number as u8)
     }
 
-    fn record_value<M: HttpKind>(self) -> Option<*mut sys::ngx_variable_value_t> {
+    fn record_value<M: HttpModule>(self) -> Option<*mut sys::ngx_variable_value_t> {
         let index = M::records(self.main_conf::<M>()).0.get()?;
-        Some(self.kept_value(index))
+        Some(self.kept_value(Index(index)))
     }
 }
