@@ -25,8 +25,13 @@ pub struct Refresh {
     good: Time,
     /// When the last one failed, if none was good since.
     failed: Time,
-    /// When somebody last asked before it was time.
+    /// When the last good one began that somebody asked for before it was time.
     asked: Time,
+    /// Whether the one that goes on is such a one.
+    is_early: Cell<bool>,
+    /// When the last such one failed, and how many have since the last good one of either kind.
+    missed: Time,
+    misses: Cell<u32>,
     /// How many have ended.
     rounds: Cell<u64>,
     waiting: RefCell<Vec<Waker>>,
@@ -48,15 +53,23 @@ impl Refresh {
         self.is_free(now_ms) && is_past(&self.good, self.every_ms, now_ms)
     }
 
-    /// Whether there may be one before it is time, for somebody who needs what is not there. Once in a period.
+    /// Whether there may be one before it is time, for somebody who needs what is not there. Once in a period; one that
+    /// fails does not count, but doubles the pause before the next: a short outage does not use up what is there for new
+    /// keys, and in a long one nobody is asked without end.
     #[must_use]
     pub fn may_ask(&self, now_ms: u64) -> bool {
-        self.is_free(now_ms) && is_past(&self.asked, self.every_ms, now_ms)
+        let pause = match self.misses.get() {
+            0 => 0,
+            misses => RETRY_MS.saturating_mul(2_u64.saturating_pow(misses.saturating_sub(1))),
+        };
+        self.is_free(now_ms)
+            && is_past(&self.asked, self.every_ms, now_ms)
+            && is_past(&self.missed, pause.min(self.every_ms), now_ms)
     }
 
     /// A fetch begins before it is time.
     pub fn ask(&self, now_ms: u64) {
-        self.asked.set(Some(now_ms));
+        self.is_early.set(true);
         self.begin(now_ms);
     }
 
@@ -65,16 +78,25 @@ impl Refresh {
         self.begun.set(Some(now_ms));
     }
 
-    /// The fetch has ended. One that nobody could end well (`None`) counts as none: the next may begin at once.
+    /// The fetch has ended. One that nobody could end well (`None`) counts as none: the next may begin at once, if it is due.
     pub fn end(&self, now_ms: u64, well: Option<bool>) {
-        self.begun.set(None);
+        let begun = self.begun.take();
+        let is_early = self.is_early.take();
         match well {
             Some(true) => {
                 self.good.set(Some(now_ms));
                 self.failed.set(None);
+                self.misses.set(0);
+                if is_early {
+                    self.asked.set(begun);
+                }
             }
             Some(false) => self.failed.set(Some(now_ms)),
             None => {}
+        }
+        if is_early && well != Some(true) {
+            self.missed.set(Some(now_ms));
+            self.misses.set(self.misses.get().saturating_add(1));
         }
         self.rounds.set(self.rounds.get().wrapping_add(1));
         let waiting = self.waiting.take();

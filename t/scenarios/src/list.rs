@@ -123,6 +123,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("metrics_leaving", metrics::leaving).beside_others(),
     Scenario::new("token_fetch_first", token_fetch::first).beside_others(),
     Scenario::new("token_fetch_rotation", token_fetch::rotation).beside_others(),
+    Scenario::new("token_fetch_outage", token_fetch::outage).beside_others(),
     Scenario::new("token_fetch_trouble", token_fetch::trouble).beside_others(),
     Scenario::new("token_fetch_down", token_fetch::down).beside_others(),
     Scenario::new("token_fetch_slow", token_fetch::slow).beside_others(),

@@ -243,6 +243,29 @@ pub(super) fn rotation(env: &Env) -> Result<(), String> {
     server.stop()
 }
 
+/// A provider that is down when a new key's first token comes is asked again soon, not only after a whole period, and seldom.
+pub(super) fn outage(env: &Env) -> Result<(), String> {
+    let provider = Provider::start(ok(&set("a", A)))?;
+    let server = start(env, &provider, "1h")?;
+    expect(&server, KID_A, 200)?;
+    provider.does(answers("503 No", ""));
+    for _ in 0..20 {
+        expect(&server, KID_B, 401)?;
+        expect(&server, KID_A, 200)?;
+    }
+    let asked = provider.asked().len();
+    if asked > 4 {
+        return Err(format!("asked {asked} times in a moment"));
+    }
+    provider.does(ok(&set("b", B)));
+    wait_for(&server, KID_B, 200)?;
+    // It is its one of this period.
+    let asked = provider.asked().len();
+    expect(&server, KID_A, 401)?;
+    provider.expect(asked)?;
+    server.stop()
+}
+
 /// Whatever is wrong with the provider, the old keys stay, and each trouble is one line.
 pub(super) fn trouble(env: &Env) -> Result<(), String> {
     let provider = Provider::start(ok(&set("a", A)))?;

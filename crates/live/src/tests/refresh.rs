@@ -37,6 +37,42 @@ fn who_asks_is_heard_once_in_a_period() {
     assert!(refresh.may_ask(10_001));
 }
 
+/// A short outage does not use up the one of its period, and a long one is no reason to ask without end.
+#[test]
+fn who_asks_in_an_outage_may_ask_again_after_a_growing_pause() {
+    let refresh = Refresh::every(10_000);
+    refresh.begin(0);
+    refresh.end(0, Some(true));
+    let mut now = 1;
+    // A client that goes away is no way to have more: its fetch has not ended well, either.
+    for (pause, well) in [
+        (1_000, Some(false)),
+        (2_000, None),
+        (4_000, Some(false)),
+        (8_000, None),
+        (10_000, Some(false)),
+        (10_000, Some(false)),
+    ] {
+        assert!(refresh.may_ask(now), "{now}");
+        refresh.ask(now);
+        refresh.end(now, well);
+        assert!(!refresh.may_ask(now + pause - 1), "{now} {pause}");
+        now += pause;
+    }
+    refresh.ask(now);
+    refresh.end(now, Some(true));
+    assert!(!refresh.may_ask(now + 9_999) && refresh.may_ask(now + 10_000));
+    // The next outage begins with the short pause.
+    now += 10_000;
+    refresh.ask(now);
+    refresh.end(now, Some(false));
+    assert!(!refresh.may_ask(now + 999) && refresh.may_ask(now + 1_000));
+    // One that is due counts for nobody who asks.
+    refresh.begin(now + 1_000);
+    refresh.end(now + 1_000, Some(true));
+    assert!(refresh.may_ask(now + 1_001));
+}
+
 #[test]
 fn after_a_failure() {
     let refresh = Refresh::every(10_000);
