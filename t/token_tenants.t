@@ -378,3 +378,76 @@ shown
 --- error_log
 token refused: invalid, profile "t",
 no key "token" for its host in upstream_table "sites"
+
+=== TEST 21: a link of CloudFront under the public key of the host's route, whatever Key-Pair-Id it names
+--- http_config
+upstream_table sites { zone 1m; file sites.json; }
+token_profile t { format cloudfront; key table=sites name=token; origin https://media.example.com; from query; }
+--- config
+location / { token_auth t; root html; }
+--- user_files
+>>> ../conf/sites.json
+{"rsa.test": {"backends": [], "keys": {"token": "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAmL+JKPfSYMYajDiL0KDI\n7iIZe/DDkd9NkOA3c495YfCTzeccF5/Z+99CIlyfIF8Wzx9A3xcSJi6S1K+VfUvL\nmTqgDCohuiRPeYSxpuinaVxGkiJQ+tMgEMok0PyrlpI1QJVNDkAIDTmN1ePeoDV4\nRQok70hs0MLpnzz2tlG9uRT8S/EUrdYRa/humMIZRGuRb4LS6YW4q7x1B5WmOjxf\nJF614eQaXiS1CiUWPHbayR61O8ITsWAxrQ9TxT9zL/I8bmywjwuOKlcco69P3rFf\npqqJATtRswZhKKrbAQiOxu5Pqe2/qBSwckMpm6lpn+5FbPgZHxehXz7Wfie0874M\n1QIDAQAB\n-----END PUBLIC KEY-----\n"}},
+ "ec.test": {"backends": [], "keys": {"token": "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEmVO1vfwGEOe8xsSN1nE6hrt2qPTK\nApj8MJpqgqtPa3lUN5EMzlKx1wUZakNBumTwbktnSZEmvPhIAW5+3zmtGw==\n-----END PUBLIC KEY-----\n"}},
+ "p384.test": {"backends": [], "keys": {"token": "-----BEGIN PUBLIC KEY-----\nMHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEuoaLKDU+HMpnShDCx4iQO8VTe3MIa2bB\nI2spo/fjcZU8ObbGzyzdFSr8mDDo50PxmSaepH7pH8OaMXaqebH8CdSEVYZSTVmW\n6Fd8+L1g6aYjIoBHSZApnr1eFFdKCqwm\n-----END PUBLIC KEY-----\n"}},
+ "none.test": {"backends": []}}
+>>> v
+shown
+--- request eval
+["GET /v?Expires=4000000000&Key-Pair-Id=K2&Hash-Algorithm=SHA256&Signature=IDHsb-AhCccW9-xOwIsI78jNWSI32rWhtW-WJ04hzKDNGCFlRzLPTd3hV0LThyT2CIrOy-aDSZVEnFVhXXY0S27KnBZBkJRZWXv5Yk~BX3PL9Gaam89i4fMJtSob3zNe-JZi205k40QBACxdqFrnjBMZTAG7o-3XFtmRZKAmEu70XuJ8--xFezmcR-2PakIKU53GE0-pr-eg04ZNB9iTR4J5rozKl6dV46y9qLSNn7tXyrbhHo2U6P0SEr62P94g7J77K2m2VbdcCu9pFv6AFxZnMxrKh0dsy2eGjpo0PVWpUluSVr1BsjYs5QlTNqpu74R~q4yi3J594kK7OUH-fw__", "GET /v?Expires=4000000000&Key-Pair-Id=K1&Hash-Algorithm=SHA256&Signature=MEUCIQCZzYL9mASv9aXqfvw-DxmY64g9bk4sZXIk~5k3yMAFGQIgEVbBOgbhmDLo1CrZJW1q~WqwvcmPQ7rgS-vuzFBMlbM_", "GET /v?Expires=4000000000&Key-Pair-Id=any&Hash-Algorithm=SHA256&Signature=IDHsb-AhCccW9-xOwIsI78jNWSI32rWhtW-WJ04hzKDNGCFlRzLPTd3hV0LThyT2CIrOy-aDSZVEnFVhXXY0S27KnBZBkJRZWXv5Yk~BX3PL9Gaam89i4fMJtSob3zNe-JZi205k40QBACxdqFrnjBMZTAG7o-3XFtmRZKAmEu70XuJ8--xFezmcR-2PakIKU53GE0-pr-eg04ZNB9iTR4J5rozKl6dV46y9qLSNn7tXyrbhHo2U6P0SEr62P94g7J77K2m2VbdcCu9pFv6AFxZnMxrKh0dsy2eGjpo0PVWpUluSVr1BsjYs5QlTNqpu74R~q4yi3J594kK7OUH-fw__", "GET /v?Expires=4000000000&Key-Pair-Id=K1&Hash-Algorithm=SHA256&Signature=MEUCIQCZzYL9mASv9aXqfvw-DxmY64g9bk4sZXIk~5k3yMAFGQIgEVbBOgbhmDLo1CrZJW1q~WqwvcmPQ7rgS-vuzFBMlbM_", "GET /v?Expires=4000000000&Key-Pair-Id=K2&Hash-Algorithm=SHA256&Signature=IDHsb-AhCccW9-xOwIsI78jNWSI32rWhtW-WJ04hzKDNGCFlRzLPTd3hV0LThyT2CIrOy-aDSZVEnFVhXXY0S27KnBZBkJRZWXv5Yk~BX3PL9Gaam89i4fMJtSob3zNe-JZi205k40QBACxdqFrnjBMZTAG7o-3XFtmRZKAmEu70XuJ8--xFezmcR-2PakIKU53GE0-pr-eg04ZNB9iTR4J5rozKl6dV46y9qLSNn7tXyrbhHo2U6P0SEr62P94g7J77K2m2VbdcCu9pFv6AFxZnMxrKh0dsy2eGjpo0PVWpUluSVr1BsjYs5QlTNqpu74R~q4yi3J594kK7OUH-fw__", "GET /v?Expires=4000000000&Key-Pair-Id=K1&Hash-Algorithm=SHA256&Signature=MEUCIQCZzYL9mASv9aXqfvw-DxmY64g9bk4sZXIk~5k3yMAFGQIgEVbBOgbhmDLo1CrZJW1q~WqwvcmPQ7rgS-vuzFBMlbM_", "GET /v?Expires=4000000000&Key-Pair-Id=K2&Hash-Algorithm=SHA256&Signature=IDHsb-AhCccW9-xOwIsI78jNWSI32rWhtW-WJ04hzKDNGCFlRzLPTd3hV0LThyT2CIrOy-aDSZVEnFVhXXY0S27KnBZBkJRZWXv5Yk~BX3PL9Gaam89i4fMJtSob3zNe-JZi205k40QBACxdqFrnjBMZTAG7o-3XFtmRZKAmEu70XuJ8--xFezmcR-2PakIKU53GE0-pr-eg04ZNB9iTR4J5rozKl6dV46y9qLSNn7tXyrbhHo2U6P0SEr62P94g7J77K2m2VbdcCu9pFv6AFxZnMxrKh0dsy2eGjpo0PVWpUluSVr1BsjYs5QlTNqpu74R~q4yi3J594kK7OUH-fw__"]
+--- more_headers eval
+["Host: rsa.test", "Host: ec.test", "Host: rsa.test", "Host: rsa.test", "Host: ec.test", "Host: p384.test", "Host: none.test"]
+--- error_code eval
+[200, 200, 200, 403, 403, 403, 403]
+--- error_log
+key "token" of its route in upstream_table "sites" is no key that the format can use
+no key "token" for its host in upstream_table "sites"
+
+=== TEST 22: tokens of Google's CDNs under the key of the host's route
+--- http_config
+upstream_table sites { zone 1m; file sites.json; }
+token_profile c { format gcp_cdn;   key table=sites name=token encoding=text; origin https://media.example.com; from query; }
+token_profile m { format gcp_media; key table=sites name=token encoding=text; from query; }
+token_profile e { format gcp_media; key table=sites name=public; algorithm ed25519; from query; }
+--- config
+location /v { token_auth c; root html; }
+location /m { token_auth m; alias html/v; }
+location /e { token_auth e; alias html/v; }
+--- user_files
+>>> ../conf/sites.json
+{"a.test": {"backends": [], "keys": {"token": "example", "public": "3MuvGpqqfVve14wQQqT5n_itA_xweiWC8m-RBLvsHe0="}},
+ "b.test": {"backends": [], "keys": {"token": "examples", "public": "MuvGpqqfVve14wQQqT5n_itA_xweiWC8m-RBLvsHe0="}}}
+>>> v
+shown
+--- request eval
+["GET /v?Expires=4000000000&KeyName=web&Signature=k9L9KyVG-EUK9d2ouT50CK1XG7Y=", "GET /v?Expires=4000000000&KeyName=web&Signature=k9L9KyVG-EUK9d2ouT50CK1XG7Y=",
+ "GET /m?edge-cache-token=PathGlobs=/*~Expires=4000000000~hmac=7e257314f39810f6d185e7e1898c4a61346b80fc07cb73e61287680f9d55b4f5", "GET /m?edge-cache-token=PathGlobs=/*~Expires=4000000000~hmac=7e257314f39810f6d185e7e1898c4a61346b80fc07cb73e61287680f9d55b4f5",
+ "GET /e?edge-cache-token=PathGlobs=/*~Expires=4000000000~Signature=Bit5nQqmBbW4C0Ub3ko6v-AB-BoxToZ3TNhYgJBay0zJou8lQr34pLQzoC1KZdwuKb5Q3JsLc4xyf6qEjtavDQ", "GET /e?edge-cache-token=PathGlobs=/*~Expires=4000000000~Signature=Bit5nQqmBbW4C0Ub3ko6v-AB-BoxToZ3TNhYgJBay0zJou8lQr34pLQzoC1KZdwuKb5Q3JsLc4xyf6qEjtavDQ"]
+--- more_headers eval
+["Host: a.test", "Host: b.test", "Host: a.test", "Host: b.test", "Host: a.test", "Host: b.test"]
+--- error_code eval
+[200, 403, 200, 403, 200, 403]
+
+=== TEST 23: a Common Access Token under the secret of the host's route
+--- http_config
+upstream_table sites { zone 1m; file sites.json; }
+token_profile t { format cat; key table=sites name=token; }
+--- config
+location / { token_auth t; root html; }
+--- user_files
+>>> ../conf/sites.json
+{"a.test": {"backends": [], "keys": {"token": "0123456789abcdef0123456789abcdef"}},
+ "b.test": {"backends": [], "keys": {"token": "fedcba9876543210fedcba9876543210"}},
+ "c.test": {"backends": [], "keys": {"token": "\u0000\u0000\u0000\u0000"}}}
+>>> v
+shown
+--- request eval
+["GET /v?CAT=2D3RhEOhAQWgUaMEGu5rKAAGGmsOXmYZATYBWCBMvPDXxyDkSGtCGT4RP3Ne3nMetj1HObBfOe6VxdmZ_g",
+ "GET /v?CAT=2D3RhEOhAQWgUaMEGu5rKAAGGmsOXmYZATYBWCBMvPDXxyDkSGtCGT4RP3Ne3nMetj1HObBfOe6VxdmZ_g",
+ "GET /v?CAT=2D3RhEOhAQWgUaMEGu5rKAAGGmsOXmYZATYBWCBMvPDXxyDkSGtCGT4RP3Ne3nMetj1HObBfOe6VxdmZ_g"]
+--- more_headers eval
+["Host: a.test", "Host: b.test", "Host: c.test"]
+--- error_code eval
+[200, 401, 401]
+--- error_log
+key "token" of its route in upstream_table "sites" is nothing but NUL or white space

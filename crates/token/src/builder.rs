@@ -229,11 +229,6 @@ impl ProfileBuilder {
             }
             return Err(Error::about("algorithm", text));
         }
-        if !self.settings.route_keys.is_empty() && !scheme.route_keys {
-            return Err(Error::new(format!(
-                "has a \"key\" with \"table\", format \"{name}\" takes none"
-            )));
-        }
         let binds = self.settings.bind_ip.unwrap_or(AddressBinding::Off);
         if binds != AddressBinding::Off && !scheme.claims_address {
             return Err(Error::new(format!(

@@ -87,29 +87,39 @@ impl Macs {
         feed: impl Fn(&[u8], &mut Sink<'_>) -> Option<()>,
     ) -> Result<usize, Reason> {
         let found = self.keys.find(|mac| Self::verifies(mac, presented, &feed));
-        found.or_else(|_| {
-            self.route_keys.find(request, |key| {
-                let mut out = [0; MAX_RAW];
-                let algorithm = self.algorithm;
-                let made = match self.keyed {
-                    Keyed::InText => algorithm.hash_into(&mut out, |sink| feed(key, sink)),
-                    Keyed::Hmac => algorithm.hmac_into(key, &mut out, |sink| feed(b"", sink)),
-                };
-                made.is_some_and(|expected| mac::same(expected, presented))
-            })
-        })
+        found.or_else(|_| self.find_of_route(request, presented, &feed))
     }
 
-    /// The same for a token that names its key: those with another id are left out.
+    /// The same for a token that names its key: those with another id are left out, but not those of its route, whose names
+    /// there are the tenant's own affair.
     pub(crate) fn find_called(
         &self,
         name: &[u8],
+        request: &dyn RequestView,
         presented: &[u8],
         feed: impl Fn(&[u8], &mut Sink<'_>) -> Option<()>,
     ) -> Result<usize, Reason> {
-        self.keys.find(|mac| {
+        let found = self.keys.find(|mac| {
             let is_called = mac.id.as_ref().is_none_or(|id| id.as_bytes() == name);
             is_called && Self::verifies(mac, presented, &feed)
+        });
+        found.or_else(|_| self.find_of_route(request, presented, &feed))
+    }
+
+    fn find_of_route(
+        &self,
+        request: &dyn RequestView,
+        presented: &[u8],
+        feed: &impl Fn(&[u8], &mut Sink<'_>) -> Option<()>,
+    ) -> Result<usize, Reason> {
+        self.route_keys.find(request, |key| {
+            let mut out = [0; MAX_RAW];
+            let algorithm = self.algorithm;
+            let made = match self.keyed {
+                Keyed::InText => algorithm.hash_into(&mut out, |sink| feed(key, sink)),
+                Keyed::Hmac => algorithm.hmac_into(key, &mut out, |sink| feed(b"", sink)),
+            };
+            Ok(made.is_some_and(|expected| mac::same(expected, presented)))
         })
     }
 

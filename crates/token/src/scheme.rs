@@ -30,8 +30,6 @@ pub struct Scheme {
     pub options: &'static [SchemeOption],
     /// How a key file is read when the `key` line does not say.
     pub key_encoding: KeyEncoding,
-    /// Whether a key can be that of a route: it is then used as it is, without being prepared.
-    pub route_keys: bool,
     /// Whether its tokens are documents of claims, which may stand in `Authorization` and are good before their expiry only.
     pub bearer: bool,
     /// Whether every token of this scheme carries an expiry.
@@ -75,7 +73,6 @@ impl Scheme {
         repeated: Repeated::Malformed,
         options: &[],
         key_encoding: KeyEncoding::Text,
-        route_keys: false,
         bearer: false,
         always_expires: true,
         requires_exp: false,

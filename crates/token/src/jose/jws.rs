@@ -1,14 +1,14 @@
 //! Opening a JWS: which live key made it, and what it carries.
 
 use data_encoding::BASE64URL_NOPAD;
-use gatehouse_base::digest::MAX_RAW;
 use gatehouse_base::json::{self, Kind, Text, Value};
 use memchr::memchr;
 
 use super::algorithm::Algorithm;
 use super::keys::Keys;
-use crate::mac;
+use super::of_routes::RouteSecrets;
 use crate::reason::Reason;
+use crate::request::RequestView;
 use crate::signature::MAX_SIGNATURE;
 
 /// The longest header in bytes: it is read before anybody is known to have made it.
@@ -66,6 +66,17 @@ impl<'t> Jws<'t> {
             signature,
             signed: self.signed,
         })
+    }
+
+    /// Gives `sink` what tells it from all others: what is signed, and where it is a MAC, which has one value for a key, that
+    /// as well, so that two tenants' tokens that say the same are two.
+    pub(crate) fn identify(&self, sink: &mut dyn FnMut(&[u8])) -> Option<()> {
+        sink(self.signed);
+        let is_mac = self.open(|jws| Ok(jws.is_mac()));
+        if is_mac.ok()? {
+            sink(self.signature);
+        }
+        Some(())
     }
 
     /// How many bytes the payload has.
@@ -149,19 +160,22 @@ impl Opened<'_> {
         keys.find(algorithm, named, self.signed, self.signature, unknown)
     }
 
-    /// Whether an HMAC under this secret is its signature, by one of these algorithms. A `kid` does not matter.
-    pub(crate) fn is_made_with(&self, secret: &[u8], algorithms: &[Algorithm]) -> bool {
-        let name = self.header.algorithm.plain();
-        let mut known = algorithms.iter();
-        let known = known.find(|one| name == Some(one.name().as_bytes()));
-        let Some(Algorithm::Mac(hash)) = known else {
-            return false;
-        };
-        let mut expected = [0; MAX_RAW];
-        let expected = hash.hmac_into(secret, &mut expected, |sink| {
-            sink(self.signed);
-            Some(())
-        });
-        expected.is_some_and(|expected| mac::same(expected, self.signature))
+    fn is_mac(&self) -> bool {
+        let name = self.header.algorithm.plain().unwrap_or_default();
+        let algorithm = std::str::from_utf8(name).ok().and_then(Algorithm::parse);
+        matches!(algorithm, Some(Algorithm::Mac(_)))
+    }
+
+    /// The index of the secret of the request's route that made it.
+    ///
+    /// # Errors
+    /// None made it.
+    pub(crate) fn find_of_route(
+        &self,
+        secrets: &RouteSecrets,
+        request: &dyn RequestView,
+    ) -> Result<usize, Reason> {
+        let algorithm = self.header.algorithm.plain().ok_or(Reason::Invalid)?;
+        secrets.find(request, algorithm, self.signed, self.signature)
     }
 }

@@ -3,7 +3,9 @@
 mod algorithm;
 mod jws;
 mod keys;
+mod of_routes;
 
 pub(crate) use algorithm::{ALGORITHMS, Algorithm};
-pub(crate) use jws::{Jws, Opened};
+pub(crate) use jws::Jws;
 pub(crate) use keys::Keys;
+pub(crate) use of_routes::RouteSecrets;

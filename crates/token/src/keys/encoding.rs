@@ -63,6 +63,16 @@ impl KeyEncoding {
 
     /// The key in these bytes, which are spelled as a key file is; `room` is used where they are not the key itself.
     fn decode_into<'k>(self, text: &'k [u8], room: &'k mut [u8]) -> Result<&'k [u8], BadKey> {
+        let key = self.spelled(text, room)?;
+        let is_blank = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+        // Anybody could sign with it.
+        match key.iter().all(is_blank) {
+            true => Err(BadKey::Blank),
+            false => Ok(key),
+        }
+    }
+
+    fn spelled<'k>(self, text: &'k [u8], room: &'k mut [u8]) -> Result<&'k [u8], BadKey> {
         let text = without_newline(text);
         let spelling = match self {
             _ if text.is_empty() => return Err(BadKey::Empty),
@@ -110,8 +120,12 @@ pub enum BadKey {
     Empty,
     /// It is not of the encoding of this name.
     Not(&'static str),
+    /// Nothing but NUL and white space is in it, as in a file that was never written.
+    Blank,
     /// It is longer than any key.
     TooLong,
+    /// It is spelled as it should be, and no key of the kind that tokens are signed with.
+    OtherKind,
 }
 
 impl fmt::Display for BadKey {
@@ -119,7 +133,9 @@ impl fmt::Display for BadKey {
         match self {
             Self::Empty => f.write_str("is empty"),
             Self::Not(encoding) => write!(f, "is not {encoding}"),
+            Self::Blank => f.write_str("is nothing but NUL or white space"),
             Self::TooLong => f.write_str("is too long"),
+            Self::OtherKind => f.write_str("is no key that the format can use"),
         }
     }
 }

@@ -85,18 +85,20 @@ impl RouteKeys {
         }
     }
 
-    /// The index of the first key of the request's route for which `verifies` holds.
+    /// The index of the first key of the request's route for which `verifies` holds, which says what is wrong with a key
+    /// that it cannot use.
     pub(crate) fn find(
         &self,
         request: &dyn RequestView,
-        verifies: impl Fn(&[u8]) -> bool,
+        verifies: impl Fn(&[u8]) -> Result<bool, BadKey>,
     ) -> Result<usize, Reason> {
         let found = self.encodings.iter().enumerate().position(|(line, one)| {
-            let mut verified = false;
+            let mut verified = Ok(false);
             request.route_key(line, &mut |text| {
-                one.lend(text, |key| verified = verifies(key))
+                one.lend(text, |key| verified = verifies(key))?;
+                verified.map(|_| ())
             });
-            verified
+            verified == Ok(true)
         });
         let index = found.map(|line| line.saturating_add(self.first));
         index.ok_or(Reason::Invalid)

@@ -52,7 +52,6 @@ pub(super) const SCHEME: Scheme = Scheme {
         beside("word about arguments", IGNORE_PARAMS),
     ],
     joined: 2,
-    route_keys: true,
     claims: &["ip"],
     claims_address: true,
     path: Some(PathForm {

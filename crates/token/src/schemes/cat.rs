@@ -12,7 +12,7 @@ use crate::cat::{self, Asked};
 use crate::claims::{AddressBinding, Claims};
 use crate::cose::{self, Message};
 use crate::error::Error;
-use crate::jose::{Algorithm, Keys};
+use crate::jose::{Algorithm, Keys, RouteSecrets};
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView, gathered};
 use crate::scheme::{Carrier, Doubt, Scheme, SchemeOption, Signing, Verifier, VerifierConfig};
@@ -63,6 +63,8 @@ const NAME: &str = "Common-Access-Token";
 
 struct Cat {
     keys: Keys,
+    /// Those that routes have.
+    of_routes: Option<RouteSecrets>,
     origin: String,
     binding: AddressBinding,
     once: bool,
@@ -80,6 +82,7 @@ fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
     }
     Ok(Box::new(Cat {
         keys: Keys::prepare(config.lines(), &options.algorithms, &legal)?,
+        of_routes: RouteSecrets::prepare(config)?,
         origin: options.origin.clone(),
         binding: config.claimed,
         once: config.once,
@@ -138,9 +141,13 @@ impl Verifier for Cat {
         let named = |id: &str| message.kid.map(|kid| kid == id.as_bytes());
         let algorithm = message.algorithm.name().as_bytes();
         let unknown = || request.lacks_key();
-        claims.key = self
-            .keys
-            .find(algorithm, named, text, message.signature, unknown)?;
+        let signature = message.signature;
+        let found = self.keys.find(algorithm, named, text, signature, unknown);
+        let found = found.or_else(|reason| match &self.of_routes {
+            Some(secrets) => secrets.find(request, algorithm, text, signature),
+            None => Err(reason),
+        });
+        claims.key = found?;
         let set = cbor::parse(message.payload).filter(|set| set.is_map());
         let set = set.ok_or(Reason::Malformed)?;
         claims.document = Some(document(set, request).ok_or(Reason::Malformed)?);
@@ -153,7 +160,8 @@ impl Verifier for Cat {
         cat::read(set, &asked, claims).ok_or(Reason::Malformed)
     }
 
-    /// The signed bytes: what is around them may be spelled anew.
+    /// The signed bytes: what is around them may be spelled anew. A MAC has one value for a key, so that two tenants' tokens
+    /// that say the same are two.
     fn identify(
         &self,
         token: &Presented<'_>,
@@ -161,13 +169,20 @@ impl Verifier for Cat {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Option<()> {
         let bytes = decode(token.token(), request)?;
-        Message::read(bytes)?.signed(sink);
+        let message = Message::read(bytes)?;
+        message.signed(sink);
+        if let Algorithm::Mac(_) = message.algorithm {
+            sink(message.signature);
+        }
         Some(())
     }
 
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {
         let mut text = Vec::new();
-        let _ = self.identify(token, request, &mut |piece| text.extend_from_slice(piece));
+        let bytes = decode(token.token(), request);
+        if let Some(message) = bytes.and_then(Message::read) {
+            message.signed(&mut |piece| text.extend_from_slice(piece));
+        }
         text
     }
 

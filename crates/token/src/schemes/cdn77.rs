@@ -32,7 +32,6 @@ pub(super) const SCHEME: Scheme = Scheme {
         },
     ],
     joined: 2,
-    route_keys: true,
     always_expires: false,
     form: "22 characters of base64url with \"==\", and behind a comma 1 to 18 digits for the expiry",
     build: |config| {

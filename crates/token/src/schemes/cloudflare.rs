@@ -33,7 +33,6 @@ pub(super) const SCHEME: Scheme = Scheme {
             default: Some("base64"),
         },
     ],
-    route_keys: true,
     form: "10 digits for the time of signing, \"-\" and 32 bytes in base64, or in base64url where the profile says so",
     example: &[("encoding", "base64url")],
     build: |config| Ok(Box::new(Cloudflare::new(config)?)),

@@ -13,7 +13,7 @@ use gatehouse_base::json::{self, Value};
 
 use crate::claims::{Claims, Paths};
 use crate::error::Error;
-use crate::keys::{Key, KeyRing};
+use crate::keys::{BadKey, Key, KeyRing, RouteKeys};
 use crate::mac;
 use crate::normal;
 use crate::reason::Reason;
@@ -44,6 +44,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     build: |config| {
         Ok(Box::new(CloudFront {
             keys: KeyRing::prepare(config.keys, PairKey::prepare)?,
+            route_keys: config.route_keys(),
             origin: config.options.origin.clone(),
         }))
     },
@@ -73,6 +74,8 @@ const HASH: usize = 4;
 
 struct CloudFront {
     keys: KeyRing<PairKey>,
+    /// Their Key-Pair-Ids are the tenants' own affair: a route has one key of a name.
+    route_keys: RouteKeys,
     origin: String,
 }
 
@@ -90,18 +93,19 @@ impl PairKey {
         let id = key.id.as_ref();
         let id = id.ok_or_else(|| Error::new("has a \"key\" without \"id\", its Key-Pair-Id"))?;
         let public = PublicKey::from_pem(key.secret.as_bytes()).map_err(bad)?;
-        let of = |hash| {
-            let rsa = public.verifier(Method::RsaPkcs1(hash));
-            let verifier = rsa.or_else(|| public.verifier(Method::EcdsaDer(hash)));
-            let other = || Err(Error::new("is neither one of RSA nor of ECDSA on P-256"));
-            verifier.unwrap_or_else(other).map_err(bad)
-        };
         Ok(Self {
             id: id.clone(),
-            sha1: of(Hash::Sha1)?,
-            sha256: of(Hash::Sha256)?,
+            sha1: verifier(&public, Hash::Sha1).map_err(bad)?,
+            sha256: verifier(&public, Hash::Sha256).map_err(bad)?,
         })
     }
+}
+
+/// What checks signatures over a hash. Errors lack a subject: `is …`.
+fn verifier(key: &PublicKey, hash: Hash) -> Result<Box<dyn Verify>, Error> {
+    let rsa = key.verifier(Method::RsaPkcs1(hash));
+    let verifier = rsa.or_else(|| key.verifier(Method::EcdsaDer(hash)));
+    verifier.unwrap_or_else(|| Err(Error::new("is neither one of RSA nor of ECDSA on P-256")))
 }
 
 /// The hash that a token names.
@@ -281,14 +285,22 @@ impl Verifier for CloudFront {
         let mut signature = [0; MAX_SIGNATURE];
         let signature = decode(token.token(), &mut signature).ok_or(Reason::Malformed)?;
         let text = signed(token, request).ok_or(Reason::Malformed)?;
-        claims.key = self.keys.find(|key| {
+        let found = self.keys.find(|key| {
             let is_called = key.id.as_bytes() == id;
             let verifier = match hash {
                 Hash::Sha256 => &key.sha256,
                 _ => &key.sha1,
             };
             is_called && verifier.verifies(text, signature)
-        })?;
+        });
+        let found = found.or_else(|_| {
+            self.route_keys.find(request, |pem| {
+                let key = PublicKey::from_pem(pem).and_then(|key| verifier(&key, hash));
+                let key = key.map_err(|_| BadKey::OtherKind)?;
+                Ok(key.verifies(text, signature))
+            })
+        });
+        claims.key = found?;
         let Some(expires) = value(token, EXPIRES) else {
             let policy = Policy::read(text, request).ok_or(Reason::Malformed)?;
             let (raw, served) = spellings(token, request).ok_or(Reason::Malformed)?;

@@ -42,7 +42,6 @@ pub(super) const SCHEME: Scheme = Scheme {
         },
     ],
     key_encoding: KeyEncoding::Hex,
-    route_keys: true,
     claims_address: true,
     path: None,
     claims: &["ip", "st", "acl", "id", "data"],

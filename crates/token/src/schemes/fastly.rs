@@ -20,7 +20,6 @@ pub(super) const SCHEME: Scheme = Scheme {
     name: "fastly",
     carriers: &[Carrier::TOKEN],
     key_encoding: KeyEncoding::Base64,
-    route_keys: true,
     statuses: &[(Reason::Expired, 410)],
     form: "10 digits for the expiry, \"_\" and 40 lower-case hexadecimal digits",
     build: |config| {

@@ -175,11 +175,11 @@ impl Verifier for GcpCdn {
     ) -> Result<(), Reason> {
         let token = Token::read(token).ok_or(Reason::Malformed)?;
         let expires = mac::parse_epoch(token.expires).ok_or(Reason::Malformed)?;
-        claims.key = self
-            .macs
-            .find_called(token.key_name, &token.signature, |_, sink| {
-                token.each(request, sink)
-            })?;
+        claims.key =
+            self.macs
+                .find_called(token.key_name, request, &token.signature, |_, sink| {
+                    token.each(request, sink)
+                })?;
         claims.expires = Some(expires);
         claims.paths = token.prefix.map(|prefix| Paths::UrlPrefix {
             prefix: Text::Base64Url(prefix),

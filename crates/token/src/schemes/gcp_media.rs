@@ -13,7 +13,7 @@ use gatehouse_base::encoding::{Encoding, hex_from};
 use crate::claims::{Claims, Paths};
 use crate::error::Error;
 use crate::fields::{Fields, Form};
-use crate::keys::{Key, KeyEncoding, KeyRing};
+use crate::keys::{BadKey, KeyEncoding, KeyRing, RouteKeys};
 use crate::macs::{self, Keyed, Macs, Sink};
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView};
@@ -94,7 +94,7 @@ struct GcpMedia {
 
 enum Keys {
     Hmac(Macs),
-    Ed25519(KeyRing<Box<dyn Verify>>),
+    Ed25519(KeyRing<Box<dyn Verify>>, RouteKeys),
 }
 
 impl Keys {
@@ -102,9 +102,10 @@ impl Keys {
         let options = config.options;
         if options.ed25519 {
             // In whatever form: a public key is not taken for a secret here.
-            let keys = config.keys.iter().map(public);
-            let keys = keys.collect::<Result<_, _>>()?;
-            return Ok(Self::Ed25519(KeyRing::of(keys)));
+            let keys = config.keys.iter().map(|key| public(key.secret.as_bytes()));
+            let keys = keys.collect::<Result<_, _>>();
+            let keys = keys.map_err(|fault| Error::new(format!("has a bad key: key {fault}")))?;
+            return Ok(Self::Ed25519(KeyRing::of(keys), config.route_keys()));
         }
         let algorithm = options.hash(SCHEME.name, &[Algorithm::Sha256, Algorithm::Sha1])?;
         Macs::prepare(config, algorithm, Keyed::Hmac).map(Self::Hmac)
@@ -117,44 +118,49 @@ impl Keys {
         request: &dyn RequestView,
         feed: impl Fn(&mut Sink<'_>) -> Option<()>,
     ) -> Result<usize, Reason> {
-        match (self, fields.mac_name) {
-            (Self::Hmac(macs), 0) => {
-                let mut raw = [0; MAX_RAW];
-                let raw = raw.get_mut(..macs.raw_len()).ok_or(Reason::Malformed)?;
-                if !hex_from(fields.mac, raw) {
-                    return Err(Reason::Malformed);
-                }
-                macs.find(request, raw, |_, sink| feed(sink))
-            }
-            (Self::Ed25519(keys), 1) => {
-                let mut raw = [0; 64];
-                if !Encoding::Base64Url.decode(fields.mac, &mut raw) {
-                    return Err(Reason::Malformed);
-                }
+        let mut raw = [0; MAX_RAW];
+        let raw = self.raw(fields, &mut raw).ok_or(Reason::Malformed)?;
+        match self {
+            Self::Hmac(macs) => macs.find(request, raw, |_, sink| feed(sink)),
+            Self::Ed25519(keys, of_routes) => {
                 let mut room = [0; MAX_SIGNED];
                 let mut text = Gathered::new(&mut room);
                 feed(&mut |piece| text.push(piece)).ok_or(Reason::Invalid)?;
                 let text = text.whole().ok_or(Reason::Malformed)?;
-                keys.find(|key| key.verifies(text, &raw))
+                let found = keys.find(|key| key.verifies(text, raw));
+                found.or_else(|_| {
+                    of_routes.find(request, |key| {
+                        let key = public(key).map_err(|_| BadKey::OtherKind)?;
+                        Ok(key.verifies(text, raw))
+                    })
+                })
             }
-            _ => Err(Reason::Malformed),
         }
+    }
+
+    /// The bytes of the MAC or the signature; none for one of the other kind.
+    fn raw<'o>(&self, fields: &Fields<'_, 9>, room: &'o mut [u8; MAX_RAW]) -> Option<&'o [u8]> {
+        let is_read = match (self, fields.mac_name) {
+            (Self::Hmac(macs), 0) => {
+                let raw = room.get_mut(..macs.raw_len())?;
+                return hex_from(fields.mac, raw).then_some(raw);
+            }
+            (Self::Ed25519(..), 1) => Encoding::Base64Url.decode(fields.mac, room),
+            _ => false,
+        };
+        is_read.then_some(room)
     }
 }
 
-/// The public half of a key.
-fn public(key: &Key) -> Result<Box<dyn Verify>, Error> {
-    let secret = key.secret.as_bytes();
-    let parsed = if is_pem(secret) {
-        PublicKey::from_pem(secret)
+/// The public half of a key. Errors lack a subject: `is …`.
+fn public(key: &[u8]) -> Result<Box<dyn Verify>, Error> {
+    let parsed = if is_pem(key) {
+        PublicKey::from_pem(key)
     } else {
-        Ok(PublicKey::Ed25519(secret.to_vec()))
+        Ok(PublicKey::Ed25519(key.to_vec()))
     };
-    let verifier = parsed.and_then(|key| {
-        let verifier = key.verifier(Method::Ed25519);
-        verifier.unwrap_or_else(|| Err(Error::new("is no key of Ed25519")))
-    });
-    verifier.map_err(|fault| Error::new(format!("has a bad key: key {fault}")))
+    let verifier = parsed?.verifier(Method::Ed25519);
+    verifier.unwrap_or_else(|| Err(Error::new("is no key of Ed25519")))
 }
 
 /// More headers than these are not signed.
@@ -254,13 +260,17 @@ impl Verifier for GcpMedia {
         Ok(())
     }
 
+    /// The MAC, or the signature: nobody without the key can spell one of Ed25519 anew.
     fn identify(
         &self,
         token: &Presented<'_>,
-        request: &dyn RequestView,
+        _: &dyn RequestView,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Option<()> {
-        each(FIELDS.read(token.token())?.signed, request, sink)
+        let fields = FIELDS.read(token.token())?;
+        let mut raw = [0; MAX_RAW];
+        sink(self.keys.raw(&fields, &mut raw)?);
+        Some(())
     }
 
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8> {

@@ -59,7 +59,6 @@ pub(super) const SCHEME: Scheme = Scheme {
         },
     ],
     key_encoding: KeyEncoding::Text,
-    route_keys: true,
     always_expires: false,
     claims_address: false,
     statuses: &[],

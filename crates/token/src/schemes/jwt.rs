@@ -11,8 +11,7 @@ use gatehouse_base::json::{self, Kind, Text, Value};
 use crate::bearer;
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::jose::{ALGORITHMS, Algorithm, Jws, Keys, Opened};
-use crate::keys::{RouteKeys, may_be_public};
+use crate::jose::{ALGORITHMS, Algorithm, Jws, Keys, RouteSecrets};
 use crate::mac;
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView};
@@ -34,7 +33,6 @@ pub(super) const SCHEME: Scheme = Scheme {
         option("audience"),
         option("require"),
     ],
-    route_keys: true,
     places: &["header"],
     claims: &["iss", "sub", "aud", "nbf", "jti", "scope"],
     form: "a JSON Web Token: three parts in base64url with points between",
@@ -52,8 +50,8 @@ const fn option(word: &'static str) -> SchemeOption {
 
 struct Jwt {
     keys: Keys,
-    /// The secrets that routes have, if any line names them, and what they are used with.
-    of_routes: Option<(RouteKeys, Vec<Algorithm>)>,
+    /// Those that routes have.
+    of_routes: Option<RouteSecrets>,
 }
 
 fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
@@ -62,24 +60,8 @@ fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
         &config.options.algorithms,
         &ALGORITHMS.map(|row| row.1),
     )?;
-    let of_routes = match config.route_keys {
-        [] => None,
-        _ => Some((config.route_keys(), macs(&config.options.algorithms)?)),
-    };
+    let of_routes = RouteSecrets::prepare(config)?;
     Ok(Box::new(Jwt { keys, of_routes }))
-}
-
-/// The algorithms that secrets of routes are used with.
-fn macs(algorithms: &[Algorithm]) -> Result<Vec<Algorithm>, Error> {
-    let usual = Algorithm::parse("HS256").filter(|_| algorithms.is_empty());
-    let named = algorithms.iter().copied();
-    let macs = named.filter(|one| matches!(one, Algorithm::Mac(_)));
-    let macs: Vec<_> = macs.chain(usual).collect();
-    if macs.is_empty() {
-        let text = "has a \"key\" with \"table\", which is a secret, and no \"algorithm\" for one";
-        return Err(Error::new(text));
-    }
-    Ok(macs)
 }
 
 /// A token with `exp` and `iat`, with the issuer and the audience that the profile names first, and with what else it is
@@ -149,7 +131,10 @@ impl Verifier for Jwt {
         let jws = Jws::split(token.token()).ok_or(Reason::Malformed)?;
         claims.key = jws.open(|jws| {
             jws.find_key(&self.keys, || request.lacks_key())
-                .or_else(|reason| self.find_of_route(jws, request, reason))
+                .or_else(|reason| match (&self.of_routes, reason) {
+                    (Some(secrets), Reason::Invalid) => jws.find_of_route(secrets, request),
+                    _ => Err(reason),
+                })
         })?;
         let len = jws.payload_len().ok_or(Reason::Malformed)?;
         let room = request.room(len).ok_or(Reason::Malformed)?;
@@ -164,8 +149,7 @@ impl Verifier for Jwt {
         _: &dyn RequestView,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Option<()> {
-        sink(Jws::split(token.token())?.signed);
-        Some(())
+        Jws::split(token.token())?.identify(sink)
     }
 
     fn signed_text(&self, token: &Presented<'_>, _: &dyn RequestView) -> Vec<u8> {
@@ -185,24 +169,6 @@ impl Verifier for Jwt {
 
     fn doubts(&self) -> Vec<Doubt> {
         self.keys.doubts()
-    }
-}
-
-impl Jwt {
-    /// The index of the secret of the request's route that made a token. `reason` is why no other key has.
-    fn find_of_route(
-        &self,
-        jws: &Opened<'_>,
-        request: &dyn RequestView,
-        reason: Reason,
-    ) -> Result<usize, Reason> {
-        match (&self.of_routes, reason) {
-            (Some((keys, macs)), Reason::Invalid) => keys.find(request, |secret| {
-                // Anybody may know a public key: as a secret it would let everybody in.
-                !may_be_public(secret) && jws.is_made_with(secret, macs)
-            }),
-            _ => Err(reason),
-        }
     }
 }
 

@@ -26,7 +26,6 @@ pub(super) const SCHEME: Scheme = Scheme {
         },
     ],
     joined: 2,
-    route_keys: true,
     statuses: &[(Reason::Expired, 410)],
     form: "22 characters of base64url, and 1 to 18 digits for the expiry",
     build: |config| {

@@ -17,7 +17,6 @@ pub(super) const SCHEME: Scheme = Scheme {
     repeated: Repeated::First,
     options: &[],
     key_encoding: KeyEncoding::Text,
-    route_keys: false,
     always_expires: false,
     claims_address: false,
     statuses: &[],

@@ -37,7 +37,6 @@ pub(super) const SCHEME: Scheme = Scheme {
     repeated: Repeated::Malformed,
     options: &[],
     key_encoding: KeyEncoding::Text,
-    route_keys: true,
     always_expires: true,
     claims_address: false,
     statuses: &[],
@@ -85,7 +84,7 @@ impl Verifier for ScaleSimple {
         let mac = decode(presented.token()).ok_or(Reason::Malformed)?;
         let verifies = |key: &[u8]| mac::same(&token(key, text, &presented.url), &mac);
         let of_file = self.keys.find(|secret| verifies(secret.as_bytes()));
-        claims.key = of_file.or_else(|_| self.route_keys.find(request, verifies))?;
+        claims.key = of_file.or_else(|_| self.route_keys.find(request, |key| Ok(verifies(key))))?;
         claims.expires = Some(expires);
         Ok(())
     }

@@ -35,7 +35,6 @@ pub(super) const SCHEME: Scheme = Scheme {
             default: Some(""),
         },
     ],
-    route_keys: true,
     statuses: &[(Reason::Expired, 410), (Reason::NotYetValid, 410)],
     places: &["path"],
     path: Some(PathForm {

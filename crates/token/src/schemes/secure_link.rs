@@ -37,7 +37,6 @@ pub(super) const SCHEME: Scheme = Scheme {
         default: None,
     }],
     key_encoding: KeyEncoding::Text,
-    route_keys: true,
     always_expires: false,
     claims_address: false,
     statuses: &[],

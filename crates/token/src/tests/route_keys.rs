@@ -1,7 +1,8 @@
 //! Keys that routes have: shown by the host for each request, and known to nobody else.
 
+use super::every_scheme::{carrying, key, key_of, with_tokens};
 use super::fake::{EXP, Fake, NOW, profile, query, sign, sign_link};
-use crate::{Profile, Reason, RouteKey, Verdict};
+use crate::{Profile, Reason, RouteKey, Verdict, Wanted};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -86,6 +87,135 @@ fn every_scheme_with_route_keys_uses_them() {
     assert_eq!(refused(&profile, good.clone(), &[Some("a")]), None);
     let other = refused(&profile, good, &[Some("b")]);
     assert_eq!(other, Some(Reason::Invalid));
+}
+
+/// Every scheme with tokens, signed with one of two keys: the tenant's own lets in, the other's does not, whichever the
+/// token names.
+#[test]
+fn a_token_of_every_scheme_is_that_of_its_tenant() {
+    for scheme in with_tokens() {
+        let texts = scheme.example.iter();
+        let texts = texts.map(|(word, value)| format!("{word} {value}"));
+        let name = if scheme.carriers[0].query.is_some() {
+            "query"
+        } else {
+            "query=t"
+        };
+        let own = [
+            format!("format {}", scheme.name),
+            format!("from {name}"),
+            "key table=t name=n encoding=text".to_owned(),
+        ];
+        let lines: Vec<String> = own.into_iter().chain(texts).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let tenants = profile(&lines).unwrap();
+        let location = tenants.locations().first().unwrap();
+        let wanted = Wanted {
+            now: NOW,
+            expires: NOW + 600,
+            claims: &[],
+        };
+        let [mine, theirs] = ["k1", "k2"].map(|name| key_of(scheme, name));
+        let signed_by = |text: &str| {
+            let key = key(text);
+            let draft = tenants.draft(&key, &wanted).unwrap();
+            let draft = carrying(&tenants, location, "/a/x", &draft);
+            let signed = tenants.sign(&key, &draft, &wanted).unwrap();
+            carrying(&tenants, location, "/a/x", &signed.values)
+        };
+        let (good, other) = (signed_by(mine), signed_by(theirs));
+        assert_eq!(
+            refused(&tenants, good.clone(), &[Some(mine)]),
+            None,
+            "{}",
+            scheme.name
+        );
+        assert_eq!(
+            refused(&tenants, other.clone(), &[Some(theirs)]),
+            None,
+            "{}",
+            scheme.name
+        );
+        for request in [good, other] {
+            let wrong = if refused(&tenants, request.clone(), &[Some(mine)]).is_none() {
+                theirs
+            } else {
+                mine
+            };
+            for key in [Some(wrong), Some(""), Some("\0\0"), Some("x"), None] {
+                let refused = refused(&tenants, request.clone(), &[key]);
+                assert_eq!(refused, Some(Reason::Invalid), "{} {key:?}", scheme.name);
+            }
+        }
+    }
+}
+
+/// A tenant's tokens use up nobody else's, though they say the same.
+#[test]
+fn tokens_of_two_tenants_are_two() {
+    for format in ["jwt", "cat", "gcp_media", "gcp_cdn", "hmac"] {
+        let lines = [
+            &format!("format {format}"),
+            "from query=t",
+            "key table=t name=n encoding=text",
+        ];
+        let message = if format == "hmac" {
+            &["message text"][..]
+        } else {
+            &[]
+        };
+        let tenants = profile(&[&lines[..], message].concat()).unwrap();
+        let location = tenants.locations().first().unwrap();
+        let wanted = Wanted {
+            now: NOW,
+            expires: NOW + 600,
+            claims: &[],
+        };
+        let identity = |text: &str| {
+            let key = key(text);
+            let draft = tenants.draft(&key, &wanted).unwrap();
+            let draft = carrying(&tenants, location, "/a/x", &draft);
+            let signed = tenants.sign(&key, &draft, &wanted).unwrap();
+            let request = carrying(&tenants, location, "/a/x", &signed.values);
+            tenants.identity("p", &request, (0, 0)).unwrap()
+        };
+        assert_eq!(identity("k1"), identity("k1"), "{format}");
+        assert_ne!(identity("k1"), identity("k2"), "{format}");
+    }
+}
+
+/// Media CDN's public keys, as Google shows them and in PEM.
+#[test]
+fn a_public_key_of_ed25519_is_that_of_a_route() {
+    let pem = include_str!("../../../../t/data/keys/ed25519.pem");
+    let public = include_str!("../../../../t/data/keys/ed25519.pub.pem");
+    let lines = ["format gcp_media", "algorithm ed25519", "from query"];
+    let with = |encoding: &str| {
+        let line = format!("key table=t name=n {encoding}");
+        profile(&[&lines[..], &[line.as_str()]].concat()).unwrap()
+    };
+    let wanted = Wanted {
+        now: NOW,
+        expires: NOW + 600,
+        claims: &[],
+    };
+    let bare = "3MuvGpqqfVve14wQQqT5n_itA_xweiWC8m-RBLvsHe0=";
+    let tenants = with("");
+    let token = tenants.sign(&key(pem), &Fake::new("/v"), &wanted).unwrap();
+    let request = Fake::new(&format!("/v?edge-cache-token={}", token.values[0]));
+    let request = request.message(&["https://a.test"]);
+    assert_eq!(refused(&tenants, request.clone(), &[Some(bare)]), None);
+    assert_eq!(
+        refused(&with("encoding=text"), request.clone(), &[Some(public)]),
+        None
+    );
+    for key in [Some("AAAA"), Some(&bare[1..]), Some(""), None] {
+        assert_eq!(
+            refused(&tenants, request.clone(), &[key]),
+            Some(Reason::Invalid),
+            "{key:?}"
+        );
+    }
 }
 
 #[test]

@@ -37,7 +37,6 @@ static SCHEME: Scheme = Scheme {
     repeated: Repeated::Malformed,
     options: &[],
     key_encoding: KeyEncoding::Hex,
-    route_keys: false,
     always_expires: false,
     requires_exp: false,
     claims_address: true,
