@@ -62,10 +62,13 @@ jwks uri=https://id.example.com/keys;
 => invalid parameter "uri=https://id.example.com/keys" in "jwks" directive
 # without a pause
 jwks uri=/keys refresh=0;
-=> invalid parameter "refresh=0" in "jwks" directive
+=> invalid parameter "refresh=0" in "jwks" directive, it must be a time above 0, as "10s"
+# the same location twice
+jwks uri=/keys; jwks uri=/other; jwks uri=/keys refresh=1h;
+=> duplicate location "/keys" in "jwks" directive
 # a time that is none
 key file=key reload=often;
-=> invalid parameter "reload=often" in "key" directive
+=> invalid parameter "reload=often" in "key" directive, it must be a time, as "10s"
 # a key in PEM as a secret
 key file=rsa.pem;
 => token_profile "p" has a "key" that is no secret but the text of a key: give its line "encoding=pem"

@@ -567,6 +567,21 @@ format secdownload; key file=key; algorithm sha1; uri_prefix /dl;
 # URLs begin with something
 format gcp_cdn; key file=key encoding=text; origin "";
 => "origin" directive is empty
+# URLs begin with a scheme
+format cat; key file=key encoding=text; origin cdn.test;
+=> invalid value "cdn.test" in "origin" directive, it must be scheme and host, as "https://media.example.com"
+# a host that a variable ends
+format gcp_cdn; key file=key encoding=text; origin cdn.$host;
+=> invalid value "cdn.$host" in "origin" directive, it must be scheme and host, as "https://media.example.com"
+# a slash that is that of the path
+format cloudfront; key id=a file=key; origin https://cdn.test/;
+=> invalid value "https://cdn.test/" in "origin" directive, it must be scheme and host, as "https://media.example.com"
+# a scheme without a host
+format cat; key file=key; origin https://;
+=> invalid value "https://" in "origin" directive, it must be scheme and host, as "https://media.example.com"
+# what a variable may say
+format gcp_cdn; key file=key encoding=text; origin $host;
+=> ok
 # a public key of another kind
 format gcp_media; key file=key encoding=hex; algorithm ed25519;
 => token_profile "p" has a bad key: key is no key of RSA, ECDSA (P-256, P-384, P-521) or Ed25519
@@ -592,3 +607,28 @@ key-one-of-sixteen-bytes
 --- config_ok
 --- error_log eval
 qr{\[warn\] .*"message" has no "\{key\}".* in \S+/conf/p\.conf:3}
+
+=== TEST 16: a key of nothing but NUL and white space is none, however it is spelled
+--- http_config
+token_profile p { format edgeauth; CASE }
+--- user_files eval
+">>> ../conf/nul.key\n\0\0\0\0\n>>> ../conf/blank.key\n \t \n>>> ../conf/zeros.key\n00000000\n>>> ../conf/nearly.key\n0000000100000000\n"
+--- conf_cases
+# a file that was made and never written
+key file=nul.key encoding=text;
+=> key file "*/conf/nul.key" is nothing but NUL or white space in "key" directive
+# the same, whatever the format expects
+key file=nul.key;
+=> key file "*/conf/nul.key" is nothing but NUL or white space in "key" directive
+# blanks
+key file=blank.key encoding=text;
+=> key file "*/conf/blank.key" is nothing but NUL or white space in "key" directive
+# digits that spell it
+key file=zeros.key encoding=hex;
+=> key file "*/conf/zeros.key" is nothing but NUL or white space in "key" directive
+# the same, as the format spells keys
+key file=zeros.key;
+=> token_profile "p" has a bad key: key file "*/conf/zeros.key" is nothing but NUL or white space
+# one byte is another
+key file=nearly.key;
+=> ok

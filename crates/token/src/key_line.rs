@@ -44,8 +44,10 @@ impl<'w> KeyWords<'w> {
 pub(crate) fn key(settings: &mut Settings, words: &[&str], host: &dyn Host) -> Result<(), Error> {
     let line = KeyWords::read(words)?;
     let (id, encoding) = (line.id, line.encoding);
-    if let (Some(time), None) = (line.reload, line.file) {
-        return Err(invalid("reload", time, "key"));
+    if let (Some(_), None) = (line.reload, line.file) {
+        return Err(Error::new(
+            "\"key\" with \"reload\" must have \"file\" parameter",
+        ));
     }
     match (line.file, line.text, line.table, line.name) {
         (Some(path), None, None, None) => {
@@ -113,12 +115,11 @@ pub(crate) fn jwks(settings: &mut Settings, words: &[&str], host: &dyn Host) -> 
                 None => REFRESH_MS,
                 // Every token would be a fetch.
                 Some(word) => match time(refresh, name, host)? {
-                    0 => return Err(invalid("refresh", word, "jwks")),
+                    0 => return Err(no_time(name, word, "a time above 0")),
                     every_ms => every_ms,
                 },
             };
-            settings.add_location(uri, every_ms);
-            Ok(())
+            settings.add_location(uri, every_ms)
         }
         (None, None) => Err(Error::new(
             "\"jwks\" must have \"file\" or \"uri\" parameter",
@@ -127,8 +128,10 @@ pub(crate) fn jwks(settings: &mut Settings, words: &[&str], host: &dyn Host) -> 
     }
 }
 
-fn invalid(name: &str, value: &str, directive: &str) -> Error {
-    words::invalid_parameter(&format!("{name}={value}"), directive).into()
+/// A value of a parameter of that name and directive that is not what it must be.
+fn no_time((name, directive): (&str, &str), value: &str, must_be: &str) -> Error {
+    let text = words::invalid_parameter(&format!("{name}={value}"), directive);
+    Error::new(format!("{text}, it must be {must_be}, as \"10s\""))
 }
 
 /// Milliseconds of a parameter of that name and directive; 0 when it is not there.
@@ -137,7 +140,7 @@ fn time(word: Option<&str>, name: (&str, &str), host: &dyn Host) -> Result<u64, 
         return Ok(0);
     };
     let time = host.milliseconds(word);
-    time.ok_or_else(|| invalid(name.0, word, name.1))
+    time.ok_or_else(|| no_time(name, word, "a time"))
 }
 
 /// A file that is looked at so often; none when that is never.

@@ -77,17 +77,22 @@ impl Settings {
     }
 
     /// A JWKS that requests fetch.
-    pub(crate) fn add_location(&mut self, uri: &str, every_ms: u64) {
+    pub(crate) fn add_location(&mut self, uri: &str, every_ms: u64) -> Result<(), Error> {
+        let place = Place::Location(uri.to_owned());
+        let mut places = self.keys.iter().filter_map(|key| key.again.as_ref());
+        if places.any(|again| again.place == place) {
+            return Err(Error::new(format!(
+                "duplicate location \"{uri}\" in \"jwks\" directive"
+            )));
+        }
         self.push(KeyFile {
             source: format!("jwks uri \"{uri}\""),
             id: None,
             bytes: Secret::new(Vec::new()),
             encoding: Some(KeyEncoding::Jwks),
-            again: Some(Again {
-                place: Place::Location(uri.to_owned()),
-                every_ms,
-            }),
+            again: Some(Again { place, every_ms }),
         });
+        Ok(())
     }
 
     fn push(&mut self, key: KeyFile) -> &mut KeyFile {

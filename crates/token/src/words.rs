@@ -1,6 +1,7 @@
 //! The words of a `token_profile` block, a row each, like directives.
 
 mod cookie;
+mod origin;
 mod valid;
 
 use crate::claims::AddressBinding;
@@ -195,20 +196,7 @@ pub static WORDS: &[Word] = &[
             Ok(())
         },
     },
-    Word {
-        name: "origin",
-        args: Arity::One,
-        repeated: false,
-        syntax: || "string".to_owned(),
-        text: include_str!("words/origin.md"),
-        parse: |settings, words, _| {
-            settings.options.origin = first(words).to_owned();
-            if settings.options.origin.is_empty() {
-                return Err(Error::new("\"origin\" directive is empty"));
-            }
-            Ok(())
-        },
-    },
+    origin::ORIGIN,
     Word {
         name: "salt",
         args: Arity::One,

@@ -92,15 +92,15 @@ fn lines_that_are_refused() {
     for (line, want) in [
         (
             "key file=a reload=x",
-            "invalid parameter \"reload=x\" in \"key\" directive",
+            "invalid parameter \"reload=x\" in \"key\" directive, it must be a time, as \"10s\"",
         ),
         (
             "key text=a reload=1",
-            "invalid parameter \"reload=1\" in \"key\" directive",
+            "\"key\" with \"reload\" must have \"file\" parameter",
         ),
         (
             "key table=t name=n reload=1",
-            "invalid parameter \"reload=1\" in \"key\" directive",
+            "\"key\" with \"reload\" must have \"file\" parameter",
         ),
         (
             "key file=a reload=1 reload=1",
@@ -112,11 +112,11 @@ fn lines_that_are_refused() {
         ),
         (
             "jwks uri=/keys refresh=0",
-            "invalid parameter \"refresh=0\" in \"jwks\" directive",
+            "invalid parameter \"refresh=0\" in \"jwks\" directive, it must be a time above 0, as \"10s\"",
         ),
         (
             "jwks uri=/keys refresh=",
-            "invalid parameter \"refresh=\" in \"jwks\" directive",
+            "invalid parameter \"refresh=\" in \"jwks\" directive, it must be a time, as \"10s\"",
         ),
         (
             "jwks uri=/keys uri=/k",
