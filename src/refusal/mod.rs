@@ -158,7 +158,7 @@ pub(crate) fn start_again(record: &Record<'_>) {
     record.geoip.overrule();
 }
 
-/// Comes after everybody else who may allow a request: under `satisfy any` the refusal stands.
+/// Comes after everybody else who may allow a request: under `satisfy any` the refusal stands. Elsewhere it does at once.
 pub(crate) struct Standing;
 
 impl Handler for Standing {

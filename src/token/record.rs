@@ -4,7 +4,7 @@ use super::conf::Loc;
 use super::saved::SavedLines;
 use gatehouse_base::json::Value;
 use gatehouse_nginx::Request;
-use gatehouse_token::{BadKey, Verdict, normal, strip as bytes};
+use gatehouse_token::{BadKey, Target, Verdict, normal};
 use std::cell::Cell;
 
 /// The request as received and what was decided about it; lives as long as the main request.
@@ -34,12 +34,14 @@ pub(crate) struct Record<'r> {
 pub(super) struct AsReceived<'r> {
     pub target: &'r [u8],
     pub uri: &'r [u8],
+    /// What nginx found to be the arguments; empty where that is not known.
+    pub args: &'r [u8],
 }
 
 impl<'r> AsReceived<'r> {
-    /// The arguments, which only requests with a message ask for.
-    pub(super) fn args(&self) -> &'r [u8] {
-        bytes::args_of(self.target)
+    /// The target in its pieces.
+    pub(super) fn pieces(&self) -> Target<'r> {
+        Target::parsed(self.target, self.args)
     }
 }
 
@@ -97,10 +99,15 @@ impl<'r> Record<'r> {
         if let Some(first) = self.received.get() {
             return first;
         }
-        let first = AsReceived {
-            target: r.target(),
-            uri: parsed(r),
+        let target = r.target();
+        // nginx may refuse a request while it reads it, and then we see it first at its error page. Every other
+        // request is recorded before anything changes its path.
+        let (uri, args) = if r.is_internal() {
+            (parsed(r), b"".as_slice())
+        } else {
+            (r.uri(), r.args())
         };
+        let first = AsReceived { target, uri, args };
         self.received.set(Some(first));
         first
     }
@@ -203,13 +210,8 @@ pub(super) struct Left<'r> {
     pub(super) before: Option<&'r Left<'r>>,
 }
 
-/// The path nginx has parsed from the target.
+/// The path nginx has parsed from the target, parsed again.
 fn parsed<'r>(r: Request<'r>) -> &'r [u8] {
-    // nginx may refuse a request while it reads it, and then we see it first at its error page. Every other
-    // request is recorded before anything changes its path.
-    if !r.is_internal() {
-        return r.uri();
-    }
     let parsed = || {
         let out = r.alloc(r.target().len())?;
         let len = normal::path_of([r.target()], true, out)?;

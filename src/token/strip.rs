@@ -3,12 +3,12 @@
 use super::conf::{Loc, Named, Srv, Stripping};
 use super::path;
 use super::profile::{forget, profile_named, profile_of};
-use super::record::{At, Entry, Left, Record};
+use super::record::{AsReceived, At, Entry, Left, Record};
 use crate::Gatehouse;
 use crate::choice::Choice;
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Outcome, Phase, Request};
-use gatehouse_token::strip as bytes;
+use gatehouse_token::{Target, strip as bytes};
 
 /// Strips a request that an internal redirect has taken out of a location. A request that starts again without
 /// its path token opens no `internal` location, since its client chose the path.
@@ -200,10 +200,10 @@ impl Stripping {
 /// Strips every carrier of a profile. `authorization` says whether a header called `Authorization` goes, too.
 /// None when memory is short.
 fn strip<'r>(r: Request<'r>, record: &Record<'r>, index: usize, authorization: bool) -> Option<()> {
-    record.receive(r);
+    let received = record.receive(r);
     let main = &r.main_conf::<Gatehouse>().token;
     let named = main.profiles.get(index)?;
-    strip_query(r, record, named)?;
+    strip_query(r, record, received, named)?;
     path::strip_target(r, record, index, named)?;
     strip_cookies(r, record, named)?;
     strip_headers(r, record, named, authorization)?;
@@ -211,20 +211,29 @@ fn strip<'r>(r: Request<'r>, record: &Record<'r>, index: usize, authorization: b
     Some(())
 }
 
-fn strip_query<'r>(r: Request<'r>, record: &Record<'r>, named: &Named) -> Option<()> {
+fn strip_query<'r>(
+    r: Request<'r>,
+    record: &Record<'r>,
+    received: AsReceived<'r>,
+    named: &Named,
+) -> Option<()> {
     let names = &named.profile.carriers().args;
     if names.is_empty() {
         return Some(());
     }
     let (args, target) = (r.args(), r.target());
+    let pieces = if std::ptr::eq(target, received.target) {
+        received.pieces()
+    } else {
+        Target::of(target)
+    };
     // Unless a rewrite has changed them, the arguments are part of the target's bytes: one pass serves both.
-    let same = std::ptr::eq(args, bytes::args_of(target));
+    let same = std::ptr::eq(args, pieces.args());
     let out = r.alloc(target.len())?;
-    if let Some(len) = bytes::strip_target(target, names, out) {
-        let clean = out.get(..len)?;
-        r.set_target(clean);
+    if let Some(left) = pieces.strip(names, out) {
+        r.set_target(out.get(..left.len)?);
         if same {
-            r.set_args(bytes::args_of(clean));
+            r.set_args(out.get(left.args.0..left.args.1)?);
         }
     }
     if !same {
@@ -312,6 +321,9 @@ fn strip_headers<'r>(
     authorization: bool,
 ) -> Option<()> {
     let names = &named.profile.carriers().headers;
+    if names.is_empty() {
+        return Some(());
+    }
     let is_carrier = |name: &[u8]| {
         names
             .iter()
@@ -328,12 +340,17 @@ fn remove_lines<'r>(
     is_out: impl Fn(&[u8], &[u8]) -> bool,
 ) -> Option<()> {
     let mut saved = record.saved.walk();
+    let mut some = false;
     for line in r.headers() {
         if is_out(line.name, line.value) {
+            some = true;
             saved.save(r, line, b"")?;
         } else {
             saved.pass(line);
         }
+    }
+    if !some {
+        return Some(());
     }
     r.remove_headers(|line| is_out(line.name, line.value))
 }

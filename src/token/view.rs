@@ -6,7 +6,7 @@ use super::record::{AsReceived, Lacking, Record};
 use crate::Gatehouse;
 use crate::lender::Lent;
 use gatehouse_nginx::Request;
-use gatehouse_token::{Area, BadKey, InPath, RequestView, normal, strip as bytes};
+use gatehouse_token::{Area, BadKey, InPath, RequestView, Target, normal, strip as bytes};
 use std::cell::Cell;
 use std::net::IpAddr;
 
@@ -57,6 +57,10 @@ impl RequestView for View<'_, '_> {
         self.as_received.target
     }
 
+    fn pieces(&self) -> Target<'_> {
+        self.as_received.pieces()
+    }
+
     fn header(&self, name: &str, n: usize) -> Option<&[u8]> {
         let name = name.as_bytes();
         let mut rest = n;
@@ -89,7 +93,7 @@ impl RequestView for View<'_, '_> {
         let main = &r.main_conf::<Gatehouse>().token;
         let now = (r.uri(), r.args(), r.target());
         r.set_uri(path::signed(r, self.in_path, self.as_received)?);
-        r.set_args(self.as_received.args());
+        r.set_args(self.as_received.pieces().args());
         r.set_target(self.as_received.target);
         let value = expression.eval_anew(r, &main.anew);
         r.set_uri(now.0);

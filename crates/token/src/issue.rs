@@ -13,6 +13,7 @@ use crate::normal;
 use crate::profile::Profile;
 use crate::request::{Area, MAX_TARGET, Presented, RequestView, SignedUrl, gathered};
 use crate::scheme::Scheme;
+use crate::target::Target;
 
 /// What a browser keeps of a cookie, with its attributes.
 const LONGEST: usize = 4096;
@@ -130,6 +131,10 @@ struct Without<'v> {
 impl RequestView for Without<'_> {
     fn target(&self) -> &[u8] {
         self.target
+    }
+
+    fn pieces(&self) -> Target<'_> {
+        Target::of(self.target)
     }
 
     fn header(&self, name: &str, n: usize) -> Option<&[u8]> {

@@ -52,6 +52,7 @@ mod schemes;
 mod settings;
 mod signature;
 pub mod strip;
+mod target;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -75,6 +76,7 @@ pub use request::{Area, MAX_CARRIERS, MAX_TARGET, MAX_TOKEN, RequestView};
 pub use rules::ClaimPath;
 pub use scheme::{Carrier, Doubt, PathForm, Repeated, Scheme, SchemeOption};
 pub use schemes::{SCHEMES, scheme};
+pub use target::{Stripped, Target};
 pub use verdict::{Checked, Verdict};
 pub use word::{Arity, Host, Word};
 pub use words::WORDS;

@@ -197,12 +197,12 @@ impl TokenLocation {
         which: Which,
         token: &mut Presented<'a>,
     ) -> Result<bool, Unreadable<'a>> {
-        let target = request.target();
-        token.url = SignedUrl::Whole(target);
+        token.url = SignedUrl::Whole(request.target());
         let (names, repeated) = match self {
             Self::Query(names) => {
+                let target = request.pieces();
                 token.url = SignedUrl::WithoutArgs { target, names };
-                (names, read_args(strip::args_of(target), names, token))
+                (names, read_args(target.args(), names, token))
             }
             Self::Cookie(names) => {
                 let value = |name: &str, n| request.cookie(name.as_bytes(), n);
@@ -220,7 +220,7 @@ impl TokenLocation {
                     return Ok(false);
                 };
                 let token_at = |path: &[u8], segment: &[u8]| verifier.path_token(path, segment);
-                let Some(found) = strip::find_path_token(target, token_at) else {
+                let Some(found) = strip::find_path_token(request.target(), token_at) else {
                     return Ok(false);
                 };
                 // A signature of another path than the one that is served opens nothing.

@@ -6,7 +6,8 @@ use memchr::memchr;
 
 use crate::keys::BadKey;
 use crate::names::Names;
-use crate::strip::{self, PathToken};
+use crate::strip::PathToken;
+use crate::target::Target;
 use crate::text::Gathered;
 
 /// The longest value of a token read from a request, in bytes, unless its scheme has longer ones; a longer one is
@@ -24,10 +25,15 @@ pub trait RequestView {
     /// The raw request target, `path?args`, undecoded.
     fn target(&self) -> &[u8];
 
+    /// The same in its pieces.
+    fn pieces(&self) -> Target<'_> {
+        Target::of(self.target())
+    }
+
     /// The value of the n-th header line of that name (case-insensitive), from 0.
     fn header(&self, name: &str, n: usize) -> Option<&[u8]>;
 
-    /// The value of the n-th cookie of exactly that name over all Cookie lines ([`strip::cookies_called`]),
+    /// The value of the n-th cookie of exactly that name over all Cookie lines ([`cookies_called`](crate::strip::cookies_called)),
     /// from 0.
     fn cookie(&self, name: &[u8], n: usize) -> Option<&[u8]>;
 
@@ -167,7 +173,10 @@ pub(crate) enum SignedUrl<'a> {
     /// All of it.
     Whole(&'a [u8]),
     /// Without the arguments of these names.
-    WithoutArgs { target: &'a [u8], names: &'a Names },
+    WithoutArgs {
+        target: Target<'a>,
+        names: &'a Names,
+    },
     /// Without a segment of its path.
     WithoutSegment(PathToken<'a>),
 }
@@ -178,8 +187,8 @@ impl<'a> SignedUrl<'a> {
         match self {
             Self::Whole(target) => emit(target),
             Self::WithoutArgs { target, names } => {
-                if !strip::kept_target(target, |piece| names.is_arg(piece), &mut emit) {
-                    emit(target);
+                if !target.kept(|piece| names.is_arg(piece), &mut emit) {
+                    emit(target.whole());
                 }
             }
             Self::WithoutSegment(found) => {

@@ -21,24 +21,6 @@ pub fn strip_args<N: AsRef<[u8]>>(args: &[u8], names: &[N], out: &mut [u8]) -> O
     removed.then_some(out.len)
 }
 
-/// Removes the arguments called one of `names` from a `path?args`, and the `?` when that leaves no arguments.
-/// A `#fragment` holds none, but a server may send it on and log it: one with such a name goes as a whole.
-pub fn strip_target<N: AsRef<[u8]>>(target: &[u8], names: &[N], out: &mut [u8]) -> Option<usize> {
-    let mut out = Out::new(out);
-    let is_token = is_arg_of(names);
-    let (url, fragment) = split_fragment(target);
-    let in_url = kept_url(url, &is_token, |piece| out.push(piece));
-    if !in_url {
-        out.push(url);
-    }
-    let mut pieces = fragment.split(|byte| b"#?&".contains(byte));
-    let in_fragment = pieces.any(is_token);
-    if !in_fragment {
-        out.push(fragment);
-    }
-    (in_url || in_fragment).then_some(out.len)
-}
-
 /// Removes every cookie called one of `names` from the value of a Cookie header. `Some(0)`: the header
 /// held nothing else.
 pub fn strip_cookie<N: AsRef<[u8]>>(value: &[u8], names: &[N], out: &mut [u8]) -> Option<usize> {
@@ -70,12 +52,6 @@ pub fn cookies_called<'a>(value: &'a [u8], name: &[u8]) -> impl Iterator<Item = 
     Pieces::of(value, b';')
         .filter_map(split_cookie)
         .filter_map(move |(found, value)| (found == name).then_some(value))
-}
-
-/// The arguments of a `path?args`, up to a `#` as nginx reads them; empty when there are none.
-pub fn args_of(target: &[u8]) -> &[u8] {
-    let (url, _) = split_fragment(target);
-    split_target(url).1.unwrap_or_default()
 }
 
 /// A path segment that is a token, and what is left of the target without it.
@@ -142,48 +118,9 @@ fn find_in_path<'a>(
     None
 }
 
-/// Gives `emit` the pieces of a target without the arguments for which `is_token` holds. When there are
-/// none it emits nothing and returns false.
-pub(crate) fn kept_target<'a>(
-    target: &'a [u8],
-    is_token: impl Fn(&[u8]) -> bool,
-    mut emit: impl FnMut(&'a [u8]),
-) -> bool {
-    let (url, fragment) = split_fragment(target);
-    let removed = kept_url(url, is_token, &mut emit);
-    if removed {
-        emit(fragment);
-    }
-    removed
-}
-
-/// The same for a target without a fragment.
-fn kept_url<'a>(
-    url: &'a [u8],
-    is_token: impl Fn(&[u8]) -> bool,
-    mut emit: impl FnMut(&'a [u8]),
-) -> bool {
-    let (path, args) = split_target(url);
-    let mut path = Some(path);
-    let mut separator: &[u8] = b"?";
-    let removed = kept_runs(args.unwrap_or_default(), b'&', is_token, |_, run| {
-        path.take().into_iter().for_each(&mut emit);
-        // An empty argument alone is no argument: its `?` waits for another.
-        if run.is_empty() && separator == b"?" {
-            separator = b"?&";
-            return;
-        }
-        emit(separator);
-        emit(run);
-        separator = b"&";
-    });
-    path.filter(|_| removed).into_iter().for_each(emit);
-    removed
-}
-
 /// Gives `emit` the longest runs of `separator`-separated pieces between those for which `drop` holds, with
 /// the offset of each. When nothing is dropped it emits nothing and returns false.
-fn kept_runs<'a>(
+pub(crate) fn kept_runs<'a>(
     list: &'a [u8],
     separator: u8,
     drop: impl Fn(&[u8]) -> bool,
@@ -213,21 +150,15 @@ fn kept_runs<'a>(
     dropped
 }
 
-/// What nginx reads of a target, and the rest from its first `#` on.
-fn split_fragment(target: &[u8]) -> (&[u8], &[u8]) {
-    memchr(b'#', target)
-        .and_then(|mark| target.split_at_checked(mark))
-        .unwrap_or((target, b""))
-}
-
-fn split_target(target: &[u8]) -> (&[u8], Option<&[u8]>) {
+/// The path of a target, and its arguments if it has a `?`.
+pub(crate) fn split_target(target: &[u8]) -> (&[u8], Option<&[u8]>) {
     match memchr(b'?', target).and_then(|mark| target.split_at_checked(mark)) {
         Some((path, args)) => (path, args.get(1..)),
         None => (target, None),
     }
 }
 
-fn is_arg_of<N: AsRef<[u8]>>(names: &[N]) -> impl Fn(&[u8]) -> bool + '_ {
+pub(crate) fn is_arg_of<N: AsRef<[u8]>>(names: &[N]) -> impl Fn(&[u8]) -> bool + '_ {
     |piece| {
         names
             .iter()
@@ -289,17 +220,17 @@ impl<'a> Iterator for Pieces<'a> {
 }
 
 /// A buffer being filled; what does not fit is left out.
-struct Out<'a> {
+pub(crate) struct Out<'a> {
     buffer: &'a mut [u8],
-    len: usize,
+    pub(crate) len: usize,
 }
 
 impl<'a> Out<'a> {
-    fn new(buffer: &'a mut [u8]) -> Self {
+    pub(crate) fn new(buffer: &'a mut [u8]) -> Self {
         Self { buffer, len: 0 }
     }
 
-    fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         let Some(free) = self.buffer.get_mut(self.len..) else {
             return;
         };

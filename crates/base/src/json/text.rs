@@ -36,8 +36,13 @@ impl<'t> Text<'t> {
 
     /// Whether it is this text.
     pub fn is(self, text: &[u8]) -> bool {
-        if let Some(plain) = self.plain() {
-            return plain == text;
+        // An escape is longer than what it stands for.
+        if self.0.len() <= text.len() {
+            return self.0 == text && self.plain().is_some();
+        }
+        let may_begin = |byte: &u8| *byte == b'\\' || text.first() == Some(byte);
+        if !self.0.first().is_some_and(may_begin) || self.plain().is_some() {
+            return false;
         }
         let mut rest = Some(text);
         let done = self.each(

@@ -201,7 +201,7 @@ impl<'r> Data<'r> {
                 .any(|name| strip::arg_value(piece, name.as_bytes()).is_some()),
             _ => false,
         };
-        for piece in strip::pieces_of_args(strip::args_of(request.target())) {
+        for piece in strip::pieces_of_args(request.pieces().args()) {
             if !piece.is_empty() && !of_token(piece) {
                 data.add(piece)?;
             }

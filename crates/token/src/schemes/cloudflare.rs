@@ -116,7 +116,7 @@ impl Verifier for Cloudflare {
         let made = mac::parse_epoch_of_ten(timestamp).ok_or(Reason::Malformed)?;
         // Nothing behind the token is signed.
         if let SignedUrl::WithoutArgs { target, .. } = token.url {
-            if !target.ends_with(token.token()) {
+            if !target.whole().ends_with(token.token()) {
                 return Err(Reason::Malformed);
             }
         }

@@ -20,7 +20,7 @@ use crate::reason::Reason;
 use crate::request::{Presented, RequestView, SignedUrl, gathered};
 use crate::scheme::{Carrier, Scheme, SchemeOption, Signing, Verifier};
 use crate::signature::{Hash, MAX_SIGNATURE, Method, PrivateKey, PublicKey, Verify};
-use crate::strip;
+use crate::target::Target;
 use crate::text::Text;
 
 pub(super) const SCHEME: Scheme = Scheme {
@@ -261,7 +261,7 @@ fn spellings<'r>(
     let len = normal::target_of(path, encoded);
     let encoded = encoded.get(..len)?;
     // The arguments with their mark.
-    let rest = strip::args_of(raw);
+    let rest = Target::of(raw).args();
     let args = raw.get(raw.len().checked_sub(rest.len())?..)?;
     let mark: &[u8] = if args.is_empty() { b"" } else { b"?" };
     let with = |path: &[u8]| {

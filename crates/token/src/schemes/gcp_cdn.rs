@@ -155,7 +155,7 @@ fn without_signature<'t>(token: &Presented<'t>) -> Option<&'t [u8]> {
     let SignedUrl::WithoutArgs { target, names } = token.url else {
         return None;
     };
-    let name = names.get(0)?.as_bytes();
+    let (target, name) = (target.whole(), names.get(0)?.as_bytes());
     let mut found = memmem::rfind_iter(target, name);
     found.find_map(|at| {
         let before = target.get(..at)?.strip_suffix(b"&")?;

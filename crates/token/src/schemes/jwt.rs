@@ -197,7 +197,12 @@ fn is_name(name: Text<'_>, known: &[u8]) -> bool {
 /// The first whole second that is not before a time (RFC 7519 section 2, NumericDate); None when it is no number, or none
 /// that fits.
 fn seconds(value: Value<'_>) -> Option<i64> {
-    let text = std::str::from_utf8(value.number()?).ok()?;
+    let number = value.number()?;
+    // What nearly all signers write.
+    if let Some(whole) = mac::parse_epoch(number) {
+        return Some(whole);
+    }
+    let text = std::str::from_utf8(number).ok()?;
     if text.contains(['e', 'E']) {
         return round_up(text.parse().ok()?);
     }

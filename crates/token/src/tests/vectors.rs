@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::fake::{Fake, profile};
-use crate::strip;
+use crate::target::Target;
 
 fn group(name: &str) -> Vec<Value> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../t/data/token.json");
@@ -51,8 +51,13 @@ fn scalesimple() {
         assert_eq!(verdict.is_ok(), wanted(&case), "{name}: {verdict:?}");
         if let Some(stripped) = text(&case, "stripped_uri") {
             let mut out = vec![0; rx.target.len()];
-            let len = strip::strip_target(&rx.target, &profile.carriers().args, &mut out).unwrap();
-            assert_eq!(String::from_utf8_lossy(&out[..len]), stripped, "{name}");
+            let args = &profile.carriers().args;
+            let left = Target::of(&rx.target).strip(args, &mut out).unwrap();
+            assert_eq!(
+                String::from_utf8_lossy(&out[..left.len]),
+                stripped,
+                "{name}"
+            );
         }
     }
 }
