@@ -248,7 +248,9 @@ impl<M: Memory> Follower<M> {
             let text = "a process was killed while it changed the table: repaired";
             self.log(Level::Warn, text);
         }
-        if let Some(why) = self.batch.held.take() {
+        // How many would go is another number with each change: it is said once until all is read again.
+        let why = self.batch.held.take();
+        if let Some(why) = why.filter(|_| self.again_ms.is_none()) {
             self.hold(&why);
         }
         match outcome {
