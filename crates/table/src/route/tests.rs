@@ -100,6 +100,11 @@ fn a_url_with_anything_else_is_refused() {
         ),
         ("http://a#sni=a b", "invalid sni \"a b\""),
         (
+            "http://a#weight=1&drain=1&weight=2",
+            "duplicate option \"weight\"",
+        ),
+        ("http://a#drain=1&drain=1", "duplicate option \"drain\""),
+        (
             "http://a#x=1",
             "unknown option \"x\", it must be \"weight\", \"backup\", \"drain\", \"sni\", \"service\", \"max_conns\" or \"slow_start\"",
         ),

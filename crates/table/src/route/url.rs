@@ -90,8 +90,13 @@ fn read_url(url: &str, options: bool) -> Result<BareUrl, String> {
         // This may be the end of a password; errors of options show what they are about.
         Some(list) if list.contains('@') => return Err("invalid fragment".into()),
         Some(list) => {
-            for option in list.split('&') {
+            for (number, option) in list.split('&').enumerate() {
                 apply_option(&mut read.backend, option)?;
+                let name = name_of(option);
+                let mut earlier = list.split('&').take(number).map(name_of);
+                if earlier.any(|one| one == name) {
+                    return Err(format!("duplicate option \"{name}\""));
+                }
             }
         }
     }
@@ -232,6 +237,11 @@ fn parse_port(port: &str) -> Result<u16, String> {
         Ok(n) if n > 0 && port.bytes().all(|b| b.is_ascii_digit()) => Ok(n),
         _ => Err("invalid port".into()),
     }
+}
+
+/// The name of an option.
+fn name_of(option: &str) -> &str {
+    option.split_once('=').map_or(option, |(name, _)| name)
 }
 
 fn apply_option(backend: &mut Backend, option: &str) -> Result<(), String> {
