@@ -107,11 +107,12 @@ fn head(bytes: &[u8]) -> Head {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     let mut response = httparse::Response::new(&mut fields);
     let parsed = response.parse(bytes);
-    match (response.code, parsed) {
-        (Some(status), Ok(httparse::Status::Complete(length))) => {
+    // The reason is known when the line is over: only then is the code all that stands there.
+    match (response.code.zip(response.reason), parsed) {
+        (Some((status, _)), Ok(httparse::Status::Complete(length))) => {
             Head::Status(status, Some(length))
         }
-        (Some(status), _) => Head::Status(status, None),
+        (Some((status, _)), _) => Head::Status(status, None),
         (None, Ok(_)) => Head::Open,
         (None, Err(_)) => Head::Bad("the answer is no HTTP"),
     }
@@ -163,6 +164,11 @@ mod tests {
         assert_eq!(http("HTTP/1.1 503 No\r\n\r\n"), bad("status 503"));
         assert_eq!(http("HTTP/1.1 404\r\n\r\n"), bad("status 404"));
         assert_eq!(http("HTTP/1.1 20"), Verdict::Open);
+        assert_eq!(http("HTTP/1.1 200"), Verdict::Open);
+        for no_status in ["2000 OK", "20 OK", "2xx OK", "+200 OK"] {
+            let answer = format!("HTTP/1.1 {no_status}\r\n\r\n");
+            assert_eq!(http(&answer), bad("the answer is no HTTP"), "{no_status}");
+        }
         assert_eq!(http(""), Verdict::Open);
         assert_eq!(
             http("SSH-2.0-OpenSSH_9.2\r\n"),
