@@ -64,3 +64,22 @@ Content-Type: application/json", "WWW-Authenticate: Bearer", "Cache-Control: no-
 ["GET /_apps/?limit=1&search=a.te", "GET /_apps/?limit=1&search=b.te", "GET /_apps/?limit=1&search=c.te", "GET /_apps/?limit=1&search=d.te", "GET /_apps/?limit=1&search=e.te", "GET /_apps/-/health?limit=9"]
 --- response_body_like eval
 ["\n\"a.test\":", "\n\"b.test\":", "\n\"c.test\":", "\n\"d.test\":", "\n\"e.test\":", "\"owners\":\\{(\"[a-e].test\":\"file\",){4}\"[a-e].test\":\"file\"\\}\\}\n\$"]
+
+=== TEST 4: a reset is said in the log where a backend was out
+--- http_upstream: a
+--- http_config eval: $::Http
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_RAND_PORT_1", "http://127.0.0.1:$TEST_NGINX_PORT_A"]}}
+--- config
+location /_apps/ { upstream_api apps write=on; }
+location / { proxy_pass http://backend; proxy_set_header Host $host; }
+--- request eval
+["GET /", "POST /_apps/a.test/backends/reset?url=http://127.0.0.1:\$TEST_NGINX_RAND_PORT_1"]
+--- more_headers
+Host: a.test
+Content-Type: application/json
+--- error_code eval
+[200, 204]
+--- error_log eval
+qr{\[notice\] .*upstream table "apps": backend http://127\.0\.0\.1:\d+ is back}

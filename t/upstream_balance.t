@@ -521,3 +521,23 @@ Host: a.test
 [200, 200, 500, 200, 500, 200, 200, 200, 502, 200, 200, 200]
 --- response_headers eval
 ["X-Backend: a", "X-Backend: b", "X-Backend: a", "X-Backend: b", "X-Backend: a", "X-Backend: b", "X-Backend: a", "X-Backend: b", "X-Backend: a", "X-Backend: b", "X-Backend: b", "X-Backend: b"]
+
+=== TEST 28: the log says that a backend is back, as it says that it is out
+--- http_upstream: a, b
+--- http_config
+upstream_table apps { zone 1m; file apps.json; passive window=200ms; }
+upstream backend { upstream_lookup apps $host; }
+proxy_next_upstream_tries 1;
+--- user_files
+>>> ../conf/apps.json
+{"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A", "http://127.0.0.1:$TEST_NGINX_PORT_B"]}}
+--- config
+location / { proxy_pass http://backend; proxy_set_header Host $host; }
+--- request eval
+["GET /", "GET /", "GET /close", "GET /", [{value => "GET /", delay_before => 0.5}], "GET /", "GET /", "GET /"]
+--- more_headers
+Host: a.test
+--- error_code eval
+[200, 200, 502, 200, 200, 200, 200, 200]
+--- error_log eval
+["upstream server temporarily disabled", qr{\[notice\] .*upstream table "apps": backend http://127\.0\.0\.1:\d+ is back}]

@@ -296,11 +296,20 @@ impl Balancer for Routed {
         if let Some((peer, up)) = ended.turned {
             let mut backends = state.route.backends();
             if let Some(backend) = backends.find(|one| one.peer() == peer) {
-                let by = By::Requests;
-                tell(table.shared(), What::Health { up, by }, url_of(&backend));
+                let (url, by) = (url_of(&backend), By::Requests);
+                if up {
+                    say_back(r, &state.known.lookup.table.name, &url);
+                }
+                tell(table.shared(), What::Health { up, by }, url);
             }
         }
     }
+}
+
+/// Says that a backend is used again, in the words of the checks (`gatehouse_live::table::check`).
+pub(super) fn say_back(r: Request<'_>, table: &str, url: &str) {
+    let text = format_args!("upstream table \"{table}\": backend {url} is back");
+    r.log(Level::Notice, text);
 }
 
 /// Says it where a route has backends, but none that the location may use.

@@ -2,6 +2,7 @@
 
 use super::gate::{Call, Expected};
 use super::problem::{Problem, head, json};
+use crate::upstream::balance::say_back;
 use gatehouse_live::table::{Refused, tell, url_of};
 use gatehouse_nginx::Request;
 use gatehouse_nginx::http::reply::Reply;
@@ -71,8 +72,9 @@ pub(super) fn reset(r: Request<'_>, call: &Call<'_>, text: &[u8]) -> Result<Repl
             }
             if was_out {
                 let (up, by) = (true, By::Reset);
-                let what = What::Health { up, by };
-                tell(call.table.shared(), what, url_of(&backend));
+                let (what, url) = (What::Health { up, by }, url_of(&backend));
+                say_back(r, call.table.name(), &url);
+                tell(call.table.shared(), what, url);
             }
         }
     }
