@@ -56,7 +56,7 @@ Content-Type: application/json
 --- error_code eval
 [405, 405, 405, 405, 405, 405, 405, 404, 404, 404, 404, 404]
 --- response_body_like eval
-["POST is not for this path", "PUT is not", "DELETE is not", "GET is not", "GET is not", "PUT is not", "\"message\":\"is not for this path\"", "unknown_path", "unknown_path", "unknown_path", "unknown_path", "unknown_path"]
+["POST is not for this path", "PUT is not", "DELETE is not", "GET is not", "GET is not", "PUT is not", "\"message\":\"this method is not for this path\"", "unknown_path", "unknown_path", "unknown_path", "unknown_path", "unknown_path"]
 
 === TEST 3: the key, in constant time, for reading too
 --- http_upstream: a

@@ -19,7 +19,7 @@ miss 404;
 => upstream_table "apps" has no "zone"
 # a zone too small for anything
 zone 8k;
-=> [warn] upstream_table "apps" has no "file", no "upstream_api" with "write=on" and no "upstream_register", it stays empty
+=> [warn] upstream_table "apps" has no "file", no "redis", no "upstream_api" with "write=on" and no "upstream_register", it stays empty
 => upstream_table "apps": "zone" is too small: it has 8192 bytes, a table needs 81920 ("zone 80k;")
 # a size that is none
 zone many;
@@ -667,4 +667,4 @@ upstream_api apps write=on;
 => ok
 # that may not
 upstream_api apps;
-=> [warn] upstream_table "apps" has no "file", no "upstream_api" with "write=on" and no "upstream_register", it stays empty @ nginx.conf
+=> [warn] upstream_table "apps" has no "file", no "redis", no "upstream_api" with "write=on" and no "upstream_register", it stays empty @ nginx.conf

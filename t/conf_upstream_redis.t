@@ -39,10 +39,10 @@ unix:redis.sock
 => invalid value "user=" in "redis" directive
 # a database that is no number
 127.0.0.1 db=x
-=> invalid value "x" in "redis" directive
+=> invalid value "db=x" in "redis" directive
 # a database below zero
 127.0.0.1 db=-1
-=> invalid value "-1" in "redis" directive
+=> invalid value "db=-1" in "redis" directive
 # a user without a password
 127.0.0.1 user=nginx
 => "user" needs "password_file" in "redis" directive

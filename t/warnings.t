@@ -143,7 +143,7 @@ upstream a { upstream_lookup apps host; }
 upstream b { upstream_lookup apps $host; }
 --- config_ok
 --- error_log eval
-[qr{\[warn\] .*upstream_table "apps" has no "file", no "upstream_api" with "write=on" and no "upstream_register", it stays empty in \S+/conf/apps\.conf:1$}, qr{\[warn\] .*the key "host" of "upstream_lookup" has no variable: every request gets the same route in \S+/conf/apps\.conf:4$}]
+[qr{\[warn\] .*upstream_table "apps" has no "file", no "redis", no "upstream_api" with "write=on" and no "upstream_register", it stays empty in \S+/conf/apps\.conf:1$}, qr{\[warn\] .*the key "host" of "upstream_lookup" has no variable: every request gets the same route in \S+/conf/apps\.conf:4$}]
 --- no_error_log
 apps.conf:5
 

@@ -135,7 +135,7 @@ fn warn_of_empty_tables(cf: &mut Conf<'_, Gatehouse>) {
         .collect();
     for (name, place) in lines {
         let text = format!(
-            "upstream_table \"{name}\" has no \"file\", no \"upstream_api\" with \"write=on\" and no \"upstream_register\", it stays empty"
+            "upstream_table \"{name}\" has no \"file\", no \"redis\", no \"upstream_api\" with \"write=on\" and no \"upstream_register\", it stays empty"
         );
         cf.log_at(&place, Level::Warn, &text);
     }

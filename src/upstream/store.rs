@@ -80,9 +80,9 @@ pub(super) fn read(cf: &mut Conf<'_, Gatehouse>, words: &[&str]) -> Result<Store
         None => None,
     };
     let login = sentinel_login(cf, &said)?;
-    let db = said
-        .db
-        .map_or(Ok(0), |db| db.parse().map_err(|_| cf.invalid(db)))?;
+    let db = said.db.map_or(Ok(0), |db| {
+        db.parse().map_err(|_| cf.invalid(&format!("db={db}")))
+    })?;
     let main = &mut cf.main().upstream;
     Ok(StoreWord {
         way: Way {

@@ -56,7 +56,7 @@ impl Method {
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
             Self::Options => "OPTIONS",
-            Self::Other => "",
+            Self::Other => "this method",
         }
     }
 }
@@ -154,7 +154,7 @@ impl Call<'_> {
             ("read_only", text.to_owned())
         } else {
             let text = format!("{} is not for this path", self.method.name());
-            ("method_not_allowed", text.trim_start().to_owned())
+            ("method_not_allowed", text)
         };
         Err(Problem::new(405, code, text).with("Allow", self.allowed()))
     }
