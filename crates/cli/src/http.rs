@@ -20,8 +20,8 @@ pub(crate) struct Client {
     authorization: Option<String>,
 }
 
-/// Bytes of an error that are looked at.
-const ERROR_MAX: u64 = 64 << 10;
+/// Bytes of a short answer that are looked at.
+const BODY_MAX: u64 = 64 << 10;
 
 /// What all requests have in common; the times that they may take are added.
 pub(crate) fn settings() -> ConfigBuilder<AgentScope> {
@@ -62,10 +62,15 @@ impl Client {
     }
 }
 
+/// The JSON of a short answer; null where it is none.
+pub(crate) fn body(response: Response<Body>) -> Value {
+    let read = response.into_body().into_reader().take(BODY_MAX);
+    serde_json::from_reader(read).unwrap_or_default()
+}
+
 /// The `error` that an answer holds; null where it holds none.
 pub(crate) fn error(response: Response<Body>) -> Value {
-    let read = response.into_body().into_reader().take(ERROR_MAX);
-    let mut body: Value = serde_json::from_reader(read).unwrap_or_default();
+    let mut body = body(response);
     body.get_mut("error").map(Value::take).unwrap_or_default()
 }
 

@@ -31,7 +31,11 @@ fn answer(mut stream: TcpStream, status: &str) -> String {
         let count = stream.read(&mut piece).unwrap();
         text.push_str(std::str::from_utf8(&piece[..count]).unwrap());
     }
-    let body = r#"{"error":{"code":"x","message":"not here"}}"#;
+    let body = if status.starts_with('2') {
+        r#"{"host":"a.test","backend":"http://127.0.0.1:1","ttl_ms":1000}"#
+    } else {
+        r#"{"error":{"code":"x","message":"not here"}}"#
+    };
     write!(
         stream,
         "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -190,6 +194,28 @@ fn nginx_may_start_later_or_say_no() {
     read_until(&mut child, "not registered: 403 not here");
     signal(&child, "-TERM");
     // `sh` has become `sleep`, which SIGTERM ends.
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
+#[test]
+fn somebody_else_who_says_yes_has_registered_nothing() {
+    let (listener, router_port) = app();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let page = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<!doctype html>Hello";
+            let read = stream.read(&mut [0; 4096]).unwrap();
+            assert!(read > 0);
+            stream.write_all(page).unwrap();
+        }
+    });
+    let (_app, port) = app();
+    let mut child = join(router_port, port, &[], "exec sleep 60");
+    read_until(
+        &mut child,
+        "not registered: 200, no answer of upstream_register: is the URL right?",
+    );
+    signal(&child, "-TERM");
     assert_eq!(child.wait().unwrap().code(), Some(143));
 }
 

@@ -117,6 +117,26 @@ fn one_route_is_shown_made_and_removed() {
 }
 
 #[test]
+fn a_route_without_backends_is_not_made_by_mistake() {
+    let output = gatehouse(&["put", "--api", "http://127.0.0.1:1/", "a.test"]);
+    let said = text(&output.stderr);
+    assert!(
+        output.status.code() == Some(2) && said.contains("<BACKENDS>..."),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_dash_is_standard_output() {
+    let document = "{\"version\":1,\"routes\":{}}\n";
+    let (url, _heard) = server(vec![(200, document), (200, document)]);
+    for more in [&[][..], &["-"]] {
+        let output = gatehouse(&[&["export", "--api", &url], more].concat());
+        assert_eq!(text(&output.stdout), document);
+    }
+}
+
+#[test]
 fn a_backend_is_drained_and_enabled() {
     let (url, heard) = server(vec![(200, "{}"), (200, "{}"), (204, "")]);
     let backend = ["--api", &url, "a.test", "http://10.0.0.1:80"];

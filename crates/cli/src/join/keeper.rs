@@ -140,12 +140,18 @@ impl Work {
             other => other.to_string(),
         })?;
         let status = response.status().as_u16();
-        if matches!(status, 200 | 201) {
+        let answer = http::body(response);
+        if matches!(status, 200 | 201) && answer.get("backend").is_some() {
             return Ok(());
         }
-        let error = http::error(response);
-        let message = error.get("message").and_then(Value::as_str);
-        let text = format!("{status} {}", message.unwrap_or_default());
-        Err(text.trim_end().to_owned())
+        let message = answer.pointer("/error/message").and_then(Value::as_str);
+        Err(match (status, message) {
+            (_, Some(message)) => format!("{status} {message}"),
+            // Whoever stands at that URL: an application may say yes to everything.
+            (200 | 201 | 404, None) => {
+                format!("{status}, no answer of upstream_register: is the URL right?")
+            }
+            _ => status.to_string(),
+        })
     }
 }

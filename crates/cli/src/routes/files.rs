@@ -31,7 +31,7 @@ pub(super) fn export(
     reader
         .read_to_string(&mut text)
         .map_err(|error| Failure::Unreachable(format!("the answer was cut: {error}")))?;
-    let Some(file) = file else {
+    let Some(file) = file.filter(|file| *file != Path::new("-")) else {
         return Ok(Outcome::done(text));
     };
     // Whoever reads the file sees the old one or the new one.

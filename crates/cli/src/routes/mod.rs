@@ -43,6 +43,7 @@ pub(crate) enum Command {
         server: Server,
         key: String,
         /// Backends, such as `http://10.0.0.5:3000#weight=2`.
+        #[arg(required_unless_present = "file")]
         backends: Vec<String>,
         /// The whole route from a JSON file; `-` is standard input.
         #[arg(long, conflicts_with_all = ["backends", "id", "var"])]
@@ -81,7 +82,7 @@ pub(crate) enum Command {
         /// Only the routes of this owner.
         #[arg(long, value_parser = OWNERS.map(|row| row.0))]
         owner: Option<String>,
-        /// Where to; without it to standard output.
+        /// Where to; without it, or with `-`, to standard output.
         file: Option<PathBuf>,
     },
     /// Bring the API's routes to what a file of routes says; what is the same is not sent.
