@@ -45,7 +45,7 @@ fn conf(workers: usize) -> String {
     format!("worker_processes {workers};\nhttp {{{HTTP}}}")
 }
 
-fn send(port: u16, request: &str, headers: &str) -> Result<Response, String> {
+pub(crate) fn send(port: u16, request: &str, headers: &str) -> Result<Response, String> {
     let (headers, chunked) = http::more_headers(format!("{JSON}\n{headers}").as_bytes());
     let data = http::build(request.as_bytes(), &headers, chunked, "close")?;
     let delay = Duration::ZERO;

@@ -3,8 +3,8 @@
 use nginx_prove::scenario::Scenario;
 
 use crate::{
-    api, api_events, api_meanwhile, api_openapi, balance, balance_latency, chaos, chat, checks,
-    checks_own, drained, drained_routes, elsewhere, event_connections, event_parts,
+    api, api_events, api_meanwhile, api_openapi, api_reloads, balance, balance_latency, chaos,
+    chat, checks, checks_own, drained, drained_routes, elsewhere, event_connections, event_parts,
     event_processes, event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics,
     fuzz, geoip, geoip_broken, geoip_lists, geoip_swaps, hipache, hipache_backends, hls, interop,
     interop_cat, interop_jwt, kept, metrics, metrics_backends, names, names_kept, pages, panic,
@@ -360,6 +360,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("api_one_makes", api::one_makes).beside_others(),
     Scenario::new("api_owned", api::owned).beside_others(),
     Scenario::new("api_meanwhile", api_meanwhile::run).beside_others(),
+    Scenario::new("api_reloads", api_reloads::run).beside_others(),
     Scenario::new("api_openapi", api_openapi::run).beside_others(),
     Scenario::new("api_events", api_events::all_sources).beside_others(),
     Scenario::new("api_events_resumed", api_events::resumed).beside_others(),

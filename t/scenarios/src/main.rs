@@ -7,6 +7,7 @@ mod api;
 mod api_events;
 mod api_meanwhile;
 mod api_openapi;
+mod api_reloads;
 mod balance;
 mod balance_latency;
 mod chaos;
