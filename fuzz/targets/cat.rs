@@ -2,7 +2,7 @@
 #![no_main]
 use data_encoding::BASE64URL_NOPAD;
 use gatehouse_base::digest::{Algorithm, MAX_RAW};
-use gatehouse_token::{Area, Error, Host, Profile, ProfileBuilder, RequestView, Secret};
+use gatehouse_token::{Area, BadKey, Error, Host, Profile, ProfileBuilder, RequestView, Secret};
 use libfuzzer_sys::fuzz_target;
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -42,6 +42,7 @@ impl RequestView for Request<'_> {
     fn address(&self) -> Option<IpAddr> {
         Some([127, 0, 0, 1].into())
     }
+    fn route_key(&self, _: usize, _: &mut dyn FnMut(&[u8]) -> Result<(), BadKey>) {}
     fn method(&self) -> &[u8] {
         b"GET"
     }

@@ -1,6 +1,6 @@
 //! Verifying: whatever a request carries, no panic, and nothing is valid without the key.
 #![no_main]
-use gatehouse_token::{Error, Host, Profile, ProfileBuilder, RequestView, SCHEMES, Scheme, Secret};
+use gatehouse_token::{Area, BadKey, Error, Host, Profile, ProfileBuilder, RequestView, SCHEMES, Scheme, Secret};
 use libfuzzer_sys::fuzz_target;
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -30,6 +30,13 @@ impl RequestView for Request<'_> {
         Some(self.0)
     }
     fn address(&self) -> Option<IpAddr> {
+        None
+    }
+    fn route_key(&self, _: usize, _: &mut dyn FnMut(&[u8]) -> Result<(), BadKey>) {}
+    fn method(&self) -> &[u8] {
+        b"GET"
+    }
+    fn is_in(&self, _: Area<'_>) -> Option<bool> {
         None
     }
 }

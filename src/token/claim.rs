@@ -21,8 +21,14 @@ pub(super) fn set(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     cf.add_sole_variable::<Value>(&word(1), number)
 }
 
-/// Refuses profiles whose tokens claim nothing that could be named.
+/// Refuses profiles whose tokens claim nothing that could be named, and spares the others what no variable reads.
 pub(super) fn complete(main: &Main) -> Result<(), Error> {
+    for (index, named) in main.profiles.iter().enumerate() {
+        let mut claims = main.claims.iter();
+        if !claims.any(|claim| claim.profile.index.get() == index) {
+            named.profile.spare_claims();
+        }
+    }
     for claim in &main.claims {
         let named = main.profiles.get(claim.profile.index.get());
         let Some(named) = named.filter(|named| !named.profile.has_claims()) else {

@@ -26,8 +26,10 @@ pub(crate) struct Claims<'r> {
     pub(crate) addresses: Option<Text<'r>>,
     /// The paths it is good for.
     pub(crate) paths: Option<Paths<'r>>,
-    /// All that it claims, where that is a document.
+    /// All that it claims, where that is a document. One that must be written first is, where somebody reads it.
     pub(crate) document: Option<Value<'r>>,
+    /// Whether somebody does.
+    pub(crate) is_read: bool,
     /// What else it asks of a request, and its verifier has seen not to hold.
     pub(crate) unmet: Unmet,
 }

@@ -54,9 +54,7 @@ pub trait RequestView {
     /// wrong with it; where the request's host has no such key, nothing.
     ///
     /// [`Profile::route_keys`]: crate::Profile::route_keys
-    fn route_key(&self, line: usize, see: &mut dyn FnMut(&[u8]) -> Result<(), BadKey>) {
-        let _ = (line, see);
-    }
+    fn route_key(&self, line: usize, see: &mut dyn FnMut(&[u8]) -> Result<(), BadKey>);
 
     /// The token may be good, but its key is none of the profile's: it names another one, or it names none. A host that
     /// fetches keys may have it soon.
@@ -65,21 +63,13 @@ pub trait RequestView {
     /// `len` zeroed bytes to work in, which live as long as the request; `None` when memory is short, which refuses
     /// the token.
     #[allow(clippy::mut_from_ref)] // as an arena gives them: never twice the same
-    fn room(&self, len: usize) -> Option<&mut [u8]> {
-        let _ = len;
-        None
-    }
+    fn room(&self, len: usize) -> Option<&mut [u8]>;
 
     /// How the request asks for the target: `GET`.
-    fn method(&self) -> &[u8] {
-        b""
-    }
+    fn method(&self) -> &[u8];
 
     /// Whether the client is there; `None` when nobody can say, for want of a database.
-    fn is_in(&self, area: Area<'_>) -> Option<bool> {
-        let _ = area;
-        None
-    }
+    fn is_in(&self, area: Area<'_>) -> Option<bool>;
 
     /// Whether the target without its path token names the path that is served
     /// ([`InPath::Cancelled`](crate::InPath::Cancelled) does not).

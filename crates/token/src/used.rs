@@ -19,7 +19,8 @@ impl Profile {
     }
 
     /// What tells the token in this location and turn, an authentic one, from all others of a profile of this name, however it is
-    /// spelled and wherever it stands. `None` when memory is short.
+    /// spelled and wherever it stands. `None` when memory is short. The token is read once more for it, which costs requests
+    /// under `limit` alone, each once.
     pub fn identity(
         &self,
         name: &str,

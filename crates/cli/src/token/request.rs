@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use gatehouse_token::{Area, InPath, Names, Profile, RequestView, TokenLocation, normal, strip};
+use gatehouse_token::{
+    Area, BadKey, InPath, Names, Profile, RequestView, TokenLocation, normal, strip,
+};
 
 use super::url::Url;
 
@@ -318,6 +320,9 @@ impl<'a> View<'a> {
 }
 
 impl RequestView for View<'_> {
+    /// There are no routes: keys come from files.
+    fn route_key(&self, _: usize, _: &mut dyn FnMut(&[u8]) -> Result<(), BadKey>) {}
+
     fn target(&self) -> &[u8] {
         self.request.target().as_bytes()
     }

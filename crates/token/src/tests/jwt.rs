@@ -363,6 +363,16 @@ fn without_memory_nothing_is_valid() {
         fn address(&self) -> Option<std::net::IpAddr> {
             None
         }
+        fn route_key(&self, _: usize, _: &mut dyn FnMut(&[u8]) -> Result<(), crate::BadKey>) {}
+        fn room(&self, _: usize) -> Option<&mut [u8]> {
+            None
+        }
+        fn method(&self) -> &[u8] {
+            b"GET"
+        }
+        fn is_in(&self, _: crate::Area<'_>) -> Option<bool> {
+            None
+        }
     }
     let request = Short(bearer(&token(&json!({"exp": NOW + 9}))));
     let verdict = jwt(&[]).verify(&request, NOW);

@@ -352,6 +352,16 @@ fn a_cancelled_path_token_opens_no_target() {
         fn address(&self) -> Option<std::net::IpAddr> {
             None
         }
+        fn route_key(&self, _: usize, _: &mut dyn FnMut(&[u8]) -> Result<(), crate::BadKey>) {}
+        fn room(&self, _: usize) -> Option<&mut [u8]> {
+            None
+        }
+        fn method(&self) -> &[u8] {
+            b"GET"
+        }
+        fn is_in(&self, _: crate::Area<'_>) -> Option<bool> {
+            None
+        }
         fn serves_target(&self) -> bool {
             false
         }
