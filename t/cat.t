@@ -159,3 +159,20 @@ location / { token_auth p; root html; }
 [200, 200, 200, 200]
 --- response_headers eval
 ["Set-Cookie: c=$::Good; Path=/", "Set-Cookie: c=$::Part; Path=/", "! Set-Cookie", "! Set-Cookie"]
+
+=== TEST 10: a token that asks for it is renewed, in the place of what it was and in its own cookie; a forged one is not
+--- http_config
+token_profile p { format cat; key file=key; from query cookie=c; issue_cookie c path=/; }
+--- config
+location / { token_auth p; root html; }
+--- user_files eval: $::Files
+--- request eval
+["GET /v?CAT=2D3RhEOhAQWhBEUyMDI2YVgZogQa7msoABkBQ6MAAQEastBeAAIa7msoAFggQjWRWVIvOrI-YThqPNNr3r3ElXNhuLkBUpPrzKhzA4c", "GET /v", "GET /v?CAT=2D3RhEOhAQWhBEUyMDI2YVgZogQa7msoABkBQ6MAAQEastBeAAIa7msoAFggQjWRWVIvOrI-YThqPNNr3r3ElXNhuLkBUpPrzKhzA4d", "GET /none?CAT=2D3RhEOhAQWhBEUyMDI2YVgZogQa7msoABkBQ6MAAQEastBeAAIa7msoAFggQjWRWVIvOrI-YThqPNNr3r3ElXNhuLkBUpPrzKhzA4c"]
+--- more_headers eval
+["", "Cookie: c=2D3RhEOhAQWhBEUyMDI2YVgZogQa7msoABkBQ6MAAQEastBeAAIa7msoAFggQjWRWVIvOrI-YThqPNNr3r3ElXNhuLkBUpPrzKhzA4c", "", ""]
+--- error_code eval
+[200, 200, 401, 404]
+--- raw_response_headers_like eval
+["Set-Cookie: c=2D3RhEOhAQWhBEUyMDI2YVgdogQbAAAAA[\\w-]{50,90}; Path=/\r\n", "Set-Cookie: c=2D3RhEOhAQWhBEUyMDI2YVgdogQbAAAAA[\\w-]{50,90}; Path=/\r\n", "401", "404"]
+--- raw_response_headers_unlike eval
+["no-such-header", "no-such-header", "Set-Cookie", "Set-Cookie"]

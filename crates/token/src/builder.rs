@@ -1,5 +1,6 @@
 //! A `token_profile` block while it is read.
 
+use std::cell::Cell;
 use std::fmt;
 
 use gatehouse_base::encoding::Encoding;
@@ -195,6 +196,7 @@ impl ProfileBuilder {
             limit: settings.limit,
             close_websocket: settings.close_websocket,
             issue,
+            is_read: Cell::new(true),
         })
     }
 

@@ -1,13 +1,16 @@
 //! `issue_cookie`: a valid token from another place is handed back as a cookie.
 //!
 //! What is in the cookie is the token that was presented, and nothing else: the profile accepts it again because it is signed,
-//! and it gives no right that the token does not give.
+//! and it gives no right that the token does not give. One that asks for it is renewed (`catr`): nothing of it is another but
+//! its end.
 
 use std::net::IpAddr;
 
+use crate::cat::Renewing;
 use crate::claims::{Paths, folder_of};
 use crate::cookie::{MOST_TURNS, MaxAge};
 use crate::keys::BadKey;
+use crate::live::LiveKeys;
 use crate::location::TokenLocation;
 use crate::normal;
 use crate::profile::Profile;
@@ -52,12 +55,20 @@ impl Profile {
         give: &mut dyn FnMut(&'r [u8]),
     ) -> Option<()> {
         let issue = self.issue.as_ref()?;
-        if location == issue.location {
-            return None;
-        }
         let mut token = Presented::new();
         let found = self.find(self.locations.get(location)?, turn, request, &mut token);
         found.ok().filter(|found| *found)?;
+        let came_in_it = location == issue.location;
+        let renewing = Renewing {
+            now,
+            cookie: &issue.line.name,
+            came_in_it,
+        };
+        match self.renewed(&token, request, renewing) {
+            Some(renewed) => *token.values.first_mut()? = Some(renewed),
+            None if came_in_it => return None,
+            None => {}
+        }
         let names = self.locations.get(issue.location)?.names()?;
         let count = names.count();
         if !can_be_cookies(&token, count, self.scheme) {
@@ -117,6 +128,21 @@ impl Profile {
         let lines = lines.into_iter().filter(|line| !line.is_empty());
         lines.for_each(give);
         Some(())
+    }
+
+    /// A new token for a good one that asks for it. None under `limit`: it would begin to count anew.
+    fn renewed<'r>(
+        &self,
+        token: &Presented<'r>,
+        request: &'r dyn RequestView,
+        renewing: Renewing<'_>,
+    ) -> Option<&'r [u8]> {
+        if self.limit.is_some() {
+            return None;
+        }
+        let live = self.live.as_ref().and_then(LiveKeys::now);
+        let prepared = live.as_deref().unwrap_or(&self.prepared);
+        prepared.verifier.renew(token, request, renewing)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One `token_profile`, asked about requests.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use gatehouse_base::words;
@@ -9,13 +10,13 @@ use crate::claims::{Claims, Terms};
 use crate::cookie::Issue;
 use crate::error::Error;
 use crate::in_path::InPath;
-use crate::keys::{Key, KeySource, RouteKey};
+use crate::keys::{BadKey, Key, KeySource, RouteKey};
 use crate::limit::Limit;
 use crate::live::{LiveKeys, Maker, Prepared, new_doubts};
 use crate::location::{Carriers, TokenLocation, Unreadable, Which};
 use crate::names::Names;
 use crate::reason::Reason;
-use crate::request::{MAX_TARGET, Presented, RequestView, SignedUrl};
+use crate::request::{Area, MAX_TARGET, Presented, RequestView, SignedUrl};
 use crate::scheme::{Doubt, Scheme, Signing};
 use crate::strip;
 use crate::text::Text;
@@ -57,6 +58,8 @@ pub struct Profile {
     pub(crate) limit: Option<Limit>,
     pub(crate) close_websocket: bool,
     pub(crate) issue: Option<Issue>,
+    /// Whether the host reads what tokens claim.
+    pub(crate) is_read: Cell<bool>,
 }
 
 impl std::fmt::Debug for Profile {
@@ -173,7 +176,10 @@ impl Profile {
         token: &Presented<'r>,
         request: &'r dyn RequestView,
     ) -> Result<Claims<'r>, Reason> {
-        let mut claims = Claims::default();
+        let mut claims = Claims {
+            is_read: self.is_read.get() || !self.terms.rules.is_empty(),
+            ..Claims::default()
+        };
         let live = self.live.as_ref().and_then(LiveKeys::now);
         let prepared = live.as_deref().unwrap_or(&self.prepared);
         prepared.verifier.verify(token, request, &mut claims)?;
@@ -401,6 +407,11 @@ impl Profile {
         self.scheme.bearer
     }
 
+    /// Nobody reads [`Checked::claims`], so that a document which must be written first is not, unless `require` reads it.
+    pub fn spare_claims(&self) {
+        self.is_read.set(false);
+    }
+
     /// What the author of the block may not have meant.
     pub fn doubts(&self) -> Vec<Doubt> {
         let live = self.live.as_ref().and_then(LiveKeys::now);
@@ -461,6 +472,20 @@ impl RequestView for Blank {
     }
 
     fn address(&self) -> Option<IpAddr> {
+        None
+    }
+
+    fn route_key(&self, _: usize, _: &mut dyn FnMut(&[u8]) -> Result<(), BadKey>) {}
+
+    fn room(&self, _: usize) -> Option<&mut [u8]> {
+        None
+    }
+
+    fn method(&self) -> &[u8] {
+        b"GET"
+    }
+
+    fn is_in(&self, _: Area<'_>) -> Option<bool> {
         None
     }
 }

@@ -6,6 +6,7 @@ use gatehouse_base::digest::Algorithm;
 use gatehouse_base::encoding::Encoding;
 use gatehouse_base::words;
 
+use crate::cat::Renewing;
 use crate::claims::{AddressBinding, Claims};
 use crate::error::Error;
 use crate::jose;
@@ -334,6 +335,16 @@ pub(crate) trait Verifier: Send + Sync {
         request: &dyn RequestView,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Option<()>;
+
+    /// What is to be handed back in the place of a token that is good, made by the same key, where the token asks for that.
+    fn renew<'r>(
+        &self,
+        _: &Presented<'r>,
+        _: &'r dyn RequestView,
+        _: Renewing<'_>,
+    ) -> Option<&'r [u8]> {
+        None
+    }
 
     /// The text that is signed, with `{key}` wherever the key is part of it; to show to an operator.
     fn signed_text(&self, token: &Presented<'_>, request: &dyn RequestView) -> Vec<u8>;

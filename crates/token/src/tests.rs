@@ -1,6 +1,7 @@
 //! Whole profiles against requests: the published vectors, and what no vector says.
 
 mod cat;
+mod cat_renewal;
 mod cat_scope;
 mod cdns;
 mod cdns_attacked;

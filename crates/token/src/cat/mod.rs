@@ -5,10 +5,12 @@
 
 mod matches;
 mod names;
+mod renewal;
 mod set;
 mod uri;
 mod writer;
 
 pub(crate) use names::name;
+pub(crate) use renewal::{Renewing, new_end, write as write_renewed};
 pub(crate) use set::{Asked, read};
 pub(crate) use writer::write;

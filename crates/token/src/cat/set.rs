@@ -197,7 +197,7 @@ fn network(value: Value<'_>) -> Option<IpNet> {
 }
 
 /// The first whole second that is not before a time (RFC 8392 section 2: a number without a tag).
-fn seconds(value: Value<'_>) -> Option<i64> {
+pub(super) fn seconds(value: Value<'_>) -> Option<i64> {
     const MOST: f64 = 9_007_199_254_740_992.0; // 2^53
     match value.item() {
         Item::Int(number) => i64::try_from(number).ok(),

@@ -50,7 +50,10 @@ const KID: i64 = 4;
 const MAX_HEADER: usize = 1024;
 
 /// A token, taken apart.
+#[derive(Clone, Copy)]
 pub(crate) struct Message<'t> {
+    /// All in front of the payload.
+    before: &'t [u8],
     /// The map in the protected header, as it is spelled.
     protected: &'t [u8],
     /// What is signed beside it.
@@ -76,6 +79,7 @@ impl<'t> Message<'t> {
         let begin = input.position();
         input.skip().ok()?;
         let unprotected = token.get(begin..input.position())?;
+        let before = token.get(..input.position())?;
         let payload = input.bytes().ok()?;
         let signature = input.bytes().ok()?;
         let strings = [protected, payload, signature].map(spelled_len);
@@ -88,6 +92,7 @@ impl<'t> Message<'t> {
             return None;
         }
         let mut message = Self {
+            before,
             protected,
             payload,
             signature,
@@ -109,6 +114,15 @@ impl<'t> Message<'t> {
     /// Gives `sink` what is signed: the structure of RFC 9052 section 4.4 or 6.3.
     pub(crate) fn signed(&self, sink: &mut dyn FnMut(&[u8])) {
         write_signed(self.algorithm, self.protected, self.payload, sink);
+    }
+
+    /// Gives `sink` the token, with whatever its payload and its signature are now.
+    pub(crate) fn write(&self, sink: &mut dyn FnMut(&[u8])) {
+        sink(self.before);
+        // A sink takes all.
+        let _ = Encoder::new(Sink(sink))
+            .bytes(self.payload)
+            .and_then(|out| out.bytes(self.signature));
     }
 
     /// More bytes than that has.

@@ -128,6 +128,27 @@ impl Keys {
         found
     }
 
+    /// The MAC of another text by the secret that made this one; none where it was made otherwise.
+    pub(crate) fn mac_again<'o>(
+        &self,
+        algorithm: &[u8],
+        named: impl Fn(&str) -> Option<bool>,
+        (text, signature): (&[u8], &[u8]),
+        other: &[u8],
+        out: &'o mut [u8; MAX_RAW],
+    ) -> Option<&'o [u8]> {
+        let found = self.find(algorithm, named, text, signature, || {});
+        let ways = &self.ring.get(found.ok()?)?.ways;
+        let way = ways.iter().find(|way| way.0.as_bytes() == algorithm)?;
+        let Way::Mac(digest) = &way.1 else {
+            return None;
+        };
+        digest.raw_into(out, |sink| {
+            sink(other);
+            Some(())
+        })
+    }
+
     /// What the author of a profile may not have meant.
     pub(crate) fn doubts(&self) -> Vec<Doubt> {
         let doubt = |text| Doubt { word: "key", text };

@@ -54,6 +54,11 @@ impl<P> KeyRing<P> {
         self.0.iter().position(verifies).ok_or(Reason::Invalid)
     }
 
+    /// The key of an index.
+    pub(crate) fn get(&self, index: usize) -> Option<&P> {
+        self.0.get(index)
+    }
+
     /// The first key.
     pub(crate) fn first(&self) -> Option<&P> {
         self.0.first()

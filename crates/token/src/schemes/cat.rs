@@ -6,9 +6,10 @@
 //! `audience` and `token_claim` are for both formats: its members have the registered names of the claims.
 
 use data_encoding::BASE64URL_NOPAD;
+use gatehouse_base::digest::MAX_RAW;
 use gatehouse_base::{cbor, json};
 
-use crate::cat::{self, Asked};
+use crate::cat::{self, Asked, Renewing};
 use crate::claims::{AddressBinding, Claims};
 use crate::cose::{self, Message};
 use crate::error::Error;
@@ -150,7 +151,9 @@ impl Verifier for Cat {
         claims.key = found?;
         let set = cbor::parse(message.payload).filter(|set| set.is_map());
         let set = set.ok_or(Reason::Malformed)?;
-        claims.document = Some(document(set, request).ok_or(Reason::Malformed)?);
+        if claims.is_read {
+            claims.document = Some(document(set, request).ok_or(Reason::Malformed)?);
+        }
         let asked = Asked {
             token,
             request,
@@ -158,6 +161,41 @@ impl Verifier for Cat {
             once: self.once,
         };
         cat::read(set, &asked, claims).ok_or(Reason::Malformed)
+    }
+
+    /// A token that a secret of the profile has made, where it asks for a new one in that cookie.
+    fn renew<'r>(
+        &self,
+        token: &Presented<'r>,
+        request: &'r dyn RequestView,
+        with: Renewing<'_>,
+    ) -> Option<&'r [u8]> {
+        let bytes = decode(token.token(), request)?;
+        let message = Message::read(bytes)?;
+        let set = cbor::parse(message.payload)?;
+        let end = cat::new_end(set, with)?;
+        // Two times may be longer than they were.
+        let most = message.payload.len().checked_add(16)?;
+        let mut is_written = None;
+        let payload = gathered(request, most, |sink| {
+            is_written = cat::write_renewed(set, end, with.now, sink);
+        })?;
+        is_written?;
+        let mut renewed = message;
+        renewed.payload = payload;
+        let named = |id: &str| message.kid.map(|kid| kid == id.as_bytes());
+        let algorithm = message.algorithm.name().as_bytes();
+        let made = (signed(&message, request)?, message.signature);
+        let mut mac = [0; MAX_RAW];
+        let text = signed(&renewed, request)?;
+        renewed.signature = self
+            .keys
+            .mac_again(algorithm, named, made, text, &mut mac)?;
+        let most = bytes.len().checked_add(32)?;
+        let token = gathered(request, most, |sink| renewed.write(sink))?;
+        let room = request.room(BASE64URL_NOPAD.encode_len(token.len()))?;
+        BASE64URL_NOPAD.encode_mut(token, room);
+        Some(room)
     }
 
     /// The signed bytes: what is around them may be spelled anew. A MAC has one value for a key, so that two tenants' tokens

@@ -9,21 +9,21 @@ use sha2::Sha256;
 use super::fake::{Fake, NOW, profile, status};
 use crate::{Profile, Reason};
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(super) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 pub(super) fn cat(more: &[&str]) -> Profile {
     let key = format!("key {SECRET}");
     profile(&[&["format cat", &key], more].concat()).unwrap()
 }
 
-fn bytes(value: &Cbor) -> Vec<u8> {
+pub(super) fn bytes(value: &Cbor) -> Vec<u8> {
     let mut out = Vec::new();
     ciborium::into_writer(value, &mut out).unwrap();
     out
 }
 
 /// A token around a payload, the MAC made another way than by the code that is tested.
-fn token(payload: &[u8]) -> String {
+pub(super) fn token(payload: &[u8]) -> String {
     let protected = bytes(&Cbor::Map(vec![(1.into(), 5.into())]));
     let text = bytes(&Cbor::Array(vec![
         "MAC0".into(),

@@ -14,7 +14,7 @@ const WANTED: Wanted<'_> = Wanted {
 };
 
 /// The `Set-Cookie` lines for a request.
-fn issued(profile: &Profile, request: &Fake) -> Vec<String> {
+pub(super) fn issued(profile: &Profile, request: &Fake) -> Vec<String> {
     let checked = profile.check(request, NOW);
     let mut lines = Vec::new();
     if let Some(location) = checked.verdict.location.filter(|_| checked.verdict.is_ok()) {
