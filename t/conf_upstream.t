@@ -140,31 +140,31 @@ check http every=1s;
 => invalid parameter "every=1s" in "check" directive
 # a target that is no path
 check http uri=health;
-=> invalid value "uri=health" in "check" directive
+=> invalid value "uri=health" in "check" directive, it must be a path such as "/health"
 # a target with a space
 check http "uri=/a b";
-=> invalid value "uri=/a b" in "check" directive
+=> invalid value "uri=/a b" in "check" directive, it must be a path such as "/health"
 # a name with a tab
 check http "host=a	b";
-=> invalid value "host=a\x09b" in "check" directive
+=> invalid value "host=a\x09b" in "check" directive, it must be a name that can stand in a request
 # an interval of nothing
 check http interval=0;
-=> invalid value "interval=0" in "check" directive
+=> invalid value "interval=0" in "check" directive, it must be a time such as "3s", 10ms or more
 # a time that is longer than the interval
 check http interval=1s timeout=2s;
 => "timeout=" must not be longer than "interval=" in "check" directive
 # no answer turns a backend
 check http fall=0;
-=> invalid value "fall=0" in "check" directive
+=> invalid value "fall=0" in "check" directive, it must be between 1 and 100
 # statuses that are none
 check http expect=6xx;
-=> invalid value "expect=6xx" in "check" directive
+=> invalid value "expect=6xx" in "check" directive, it must be statuses such as "200-399"
 # a rate of nothing
 check http max_rate=0/s;
-=> invalid value "max_rate=0/s" in "check" directive
+=> invalid value "max_rate=0/s" in "check" directive, it must be between 1/s and 100000/s
 # more than all
 check http panic=101%;
-=> invalid value "panic=101%" in "check" directive
+=> invalid value "panic=101%" in "check" directive, it must be between 0% and 100%
 # a path where nothing is asked for
 check tcp uri=/;
 => "uri=" means nothing in "check tcp"

@@ -70,29 +70,49 @@ pub(super) fn read(cf: &Conf<'_, Gatehouse>, given: &[&str]) -> Result<CheckLine
 }
 
 fn parameter(cf: &Conf<'_, Gatehouse>, word: &str, check: &mut Check) -> Result<(), Error> {
-    let invalid = || cf.invalid(word);
+    let but = |legal: &'static str| {
+        move || {
+            Error::new(format!(
+                "invalid value \"{word}\" in \"check\" directive, it must be {legal}"
+            ))
+        }
+    };
+    let count = but("between 1 and 100");
+    let time = but("a time such as \"3s\", 10ms or more");
     match word.split_once('=') {
-        Some(("uri", uri)) => check.uri = target(uri).ok_or_else(invalid)?,
-        Some(("host", host)) => check.host = Some(header(host).ok_or_else(invalid)?),
-        Some(("interval", time)) => check.interval_ms = time_of(cf, word, time)?,
-        Some(("timeout", time)) => check.timeout_ms = time_of(cf, word, time)?,
-        Some(("rise", count)) => check.rise = count_of(count).ok_or_else(invalid)?,
-        Some(("fall", count)) => check.fall = count_of(count).ok_or_else(invalid)?,
-        Some(("expect", text)) => check.expect = Statuses::parse(text).ok_or_else(invalid)?,
-        Some(("max_rate", rate)) => check.max_rate = rate_of(rate).ok_or_else(invalid)?,
-        Some(("idle", time)) => check.idle_ms = cf.milliseconds(time).map_err(|_| invalid())?,
-        Some(("panic", share)) => check.panic = share_of(share).ok_or_else(invalid)?,
+        Some(("uri", text)) => {
+            check.uri = target(text).ok_or_else(but("a path such as \"/health\""))?;
+        }
+        Some(("host", text)) => {
+            let host = header(text).ok_or_else(but("a name that can stand in a request"))?;
+            check.host = Some(host);
+        }
+        Some(("interval", text)) => check.interval_ms = time_of(cf, text).ok_or_else(time)?,
+        Some(("timeout", text)) => check.timeout_ms = time_of(cf, text).ok_or_else(time)?,
+        Some(("rise", text)) => check.rise = count_of(text).ok_or_else(count)?,
+        Some(("fall", text)) => check.fall = count_of(text).ok_or_else(count)?,
+        Some(("expect", text)) => {
+            let statuses = Statuses::parse(text);
+            check.expect = statuses.ok_or_else(but("statuses such as \"200-399\""))?;
+        }
+        Some(("max_rate", text)) => {
+            check.max_rate = rate_of(text).ok_or_else(but("between 1/s and 100000/s"))?;
+        }
+        Some(("idle", text)) => {
+            let idle = cf.milliseconds(text).ok();
+            check.idle_ms = idle.ok_or_else(but("a time such as \"10m\""))?;
+        }
+        Some(("panic", text)) => {
+            check.panic = share_of(text).ok_or_else(but("between 0% and 100%"))?;
+        }
         None if word == "check_first" => check.first = true,
         _ => return Err(cf.invalid_parameter(word)),
     }
     Ok(())
 }
 
-fn time_of(cf: &Conf<'_, Gatehouse>, word: &str, time: &str) -> Result<u64, Error> {
-    let time = cf.milliseconds(time).map_err(|_| cf.invalid(word))?;
-    is_time(time)
-        .then_some(time)
-        .ok_or_else(|| cf.invalid(word))
+fn time_of(cf: &Conf<'_, Gatehouse>, text: &str) -> Option<u64> {
+    cf.milliseconds(text).ok().filter(|ms| is_time(*ms))
 }
 
 /// `1000/s`, or the number alone.
