@@ -37,6 +37,14 @@ pub(crate) fn set_log_level(
     set_once(cf, field, level)
 }
 
+/// Refuses a parameter whose value is not what is legal.
+pub(crate) fn illegal(cf: &Conf<'_, Gatehouse>, word: &str, legal: &str) -> Error {
+    let name = cf.name();
+    Error::new(format!(
+        "invalid value \"{word}\" in \"{name}\" directive, it must be {legal}"
+    ))
+}
+
 /// Notes that the directive answers the requests of its location: one of them at most can.
 pub(crate) fn answer_location(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
     let name = cf.name();

@@ -95,22 +95,22 @@ state a; state b;
 => "state" directive is duplicate
 # fails that is no number
 passive fails=some;
-=> invalid value "fails=some" in "passive" directive
+=> invalid value "fails=some" in "passive" directive, it must be a number
 # fails below zero
 passive fails=-1;
-=> invalid value "fails=-1" in "passive" directive
+=> invalid value "fails=-1" in "passive" directive, it must be a number
 # a window that is no time
 passive window=soon;
-=> invalid value "window=soon" in "passive" directive
+=> invalid value "window=soon" in "passive" directive, it must be a time such as "10s"
 # a status that is none
 passive status=5xx,600;
-=> invalid value "status=5xx,600" in "passive" directive
+=> invalid value "status=5xx,600" in "passive" directive, it must be statuses such as "500,502-504" or "5xx"
 # no share of a hundred
 passive ratio=0%;
-=> invalid value "ratio=0%" in "passive" directive
+=> invalid value "ratio=0%" in "passive" directive, it must be between 1% and 100%
 # more than all
 passive ratio=101%;
-=> invalid value "ratio=101%" in "passive" directive
+=> invalid value "ratio=101%" in "passive" directive, it must be between 1% and 100%
 # a share of nothing
 passive ratio=50% window=0;
 => "ratio=" needs a "window=" in "passive" directive

@@ -1,7 +1,7 @@
 //! `check http|tcp|websocket …` of an `upstream_table` block.
 
 use crate::Gatehouse;
-use crate::words::duplicate;
+use crate::words::{duplicate, illegal};
 use gatehouse_base::words;
 use gatehouse_live::nginx::Process;
 use gatehouse_live::table::{CheckFeeder, Prober, SharedTable};
@@ -70,13 +70,7 @@ pub(super) fn read(cf: &Conf<'_, Gatehouse>, given: &[&str]) -> Result<CheckLine
 }
 
 fn parameter(cf: &Conf<'_, Gatehouse>, word: &str, check: &mut Check) -> Result<(), Error> {
-    let but = |legal: &'static str| {
-        move || {
-            Error::new(format!(
-                "invalid value \"{word}\" in \"check\" directive, it must be {legal}"
-            ))
-        }
-    };
+    let but = |legal: &'static str| move || illegal(cf, word, legal);
     let count = but("between 1 and 100");
     let time = but("a time such as \"3s\", 10ms or more");
     match word.split_once('=') {

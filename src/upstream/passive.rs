@@ -1,7 +1,7 @@
 //! `passive …` of an `upstream_table` block.
 
 use crate::Gatehouse;
-use crate::words::duplicate;
+use crate::words::{duplicate, illegal};
 use gatehouse_nginx::{Conf, Error};
 use gatehouse_table::check::Statuses;
 use gatehouse_table::table::Passive;
@@ -14,17 +14,22 @@ const MOST_FAILS: u32 = 10_000;
 pub(super) fn passive(cf: &Conf<'_, Gatehouse>, given: &[&str]) -> Result<Passive, Error> {
     let (mut passive, mut seen) = (Passive::default(), BTreeSet::new());
     for word in given {
-        let invalid = || cf.invalid(word);
+        let but = |legal: &'static str| move || illegal(cf, word, legal);
         let (name, value) = word
             .split_once('=')
             .ok_or_else(|| cf.invalid_parameter(word))?;
         match name {
-            "fails" => passive.fails = value.parse().map_err(|_| invalid())?,
-            "window" => passive.window_ms = cf.milliseconds(value).map_err(|_| invalid())?,
-            "status" => {
-                passive.statuses = Some(Statuses::parse(value).ok_or_else(invalid)?);
+            "fails" => passive.fails = value.parse().ok().ok_or_else(but("a number"))?,
+            "window" => {
+                let window = cf.milliseconds(value).ok();
+                passive.window_ms = window.ok_or_else(but("a time such as \"10s\""))?;
             }
-            "ratio" => passive.ratio = share_of(value).ok_or_else(invalid)?,
+            "status" => {
+                let statuses = Statuses::parse(value);
+                let legal = but("statuses such as \"500,502-504\" or \"5xx\"");
+                passive.statuses = Some(statuses.ok_or_else(legal)?);
+            }
+            "ratio" => passive.ratio = share_of(value).ok_or_else(but("between 1% and 100%"))?,
             _ => return Err(cf.invalid_parameter(word)),
         }
         if !seen.insert(name) {
