@@ -58,13 +58,17 @@ impl Handler for EnterServer {
         if !r.is_main() {
             return Outcome::Declined;
         }
-        let mut done = refusal::enter_server(r);
-        if has_tokens(r) {
-            let record = r.record::<Gatehouse>();
-            done = done.and_then(|()| token::enter_server(r, &record?.token));
+        let done = refusal::enter_server(r);
+        if !has_tokens(r) {
+            return outcome(done);
         }
-        outcome(done)
+        outcome(done.and_then(|()| enter_server(r)))
     }
+}
+
+#[inline(never)]
+fn enter_server(r: Request<'_>) -> Option<()> {
+    token::enter_server(r, &r.record::<Gatehouse>()?.token)
 }
 
 /// Sees a request come to a location.
@@ -79,13 +83,17 @@ impl Handler for EnterLocation {
             return Outcome::Declined;
         }
         let is_named = r.is_at_named();
-        let mut done = refusal::enter_location(r, is_named);
-        if has_tokens(r) {
-            let record = r.record::<Gatehouse>();
-            done = done.and_then(|()| token::enter_location(r, &record?.token, is_named));
+        let done = refusal::enter_location(r, is_named);
+        if !has_tokens(r) {
+            return outcome(done);
         }
-        outcome(done)
+        outcome(done.and_then(|()| enter_location(r, is_named)))
     }
+}
+
+#[inline(never)]
+fn enter_location(r: Request<'_>, is_named: bool) -> Option<()> {
+    token::enter_location(r, &r.record::<Gatehouse>()?.token, is_named)
 }
 
 /// Sees the headers of an answer before they are sent.

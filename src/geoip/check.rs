@@ -76,19 +76,26 @@ impl Handler for Access {
 
     fn run(r: Request<'_>) -> Outcome<'_> {
         let loc = &r.loc::<Gatehouse>().geoip;
-        if !loc.is_checked() || !r.is_main() {
-            return Outcome::Declined;
+        if loc.is_checked() && r.is_main() {
+            check(r, loc)
+        } else {
+            Outcome::Declined
         }
-        if refusal::is_page(r) {
-            return Outcome::Declined;
-        }
-        let Some(all) = refusal::record_of(r) else {
-            return Outcome::Failed;
-        };
-        match judge(r) {
-            Ok(verdict) => enforce(r, loc, all, verdict),
-            Err(()) => Outcome::Failed,
-        }
+    }
+}
+
+/// Not a part of its caller, which is asked for every request and has to be quick where there is nothing to check.
+#[inline(never)]
+fn check<'r>(r: Request<'r>, loc: &Loc) -> Outcome<'r> {
+    if refusal::is_page(r) {
+        return Outcome::Declined;
+    }
+    let Some(all) = refusal::record_of(r) else {
+        return Outcome::Failed;
+    };
+    match judge(r) {
+        Ok(verdict) => enforce(r, loc, all, verdict),
+        Err(()) => Outcome::Failed,
     }
 }
 

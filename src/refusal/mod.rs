@@ -114,12 +114,18 @@ pub(crate) fn record_of<'r>(r: Request<'r>) -> Option<&'r Record<'r>> {
 }
 
 /// The request has come to a server: from its client, or by an internal redirect. None when memory is short.
+#[inline]
 pub(crate) fn enter_server(r: Request<'_>) -> Option<()> {
     let existing = r.existing_record::<Gatehouse>();
     if existing.is_none() && (!r.is_internal() || r.noted::<Gatehouse>() == IN_LOCATION) {
         r.note::<Gatehouse>(IN_SERVER);
         return Some(());
     }
+    note_server(r)
+}
+
+#[inline(never)]
+fn note_server(r: Request<'_>) -> Option<()> {
     let refusal = &record_of(r)?.refusal;
     if refusal.place.get() != Place::Nowhere || r.is_internal() {
         refusal.leave();
@@ -128,6 +134,7 @@ pub(crate) fn enter_server(r: Request<'_>) -> Option<()> {
 }
 
 /// The request has come to a location; `is_named`: without a way through its server. None when memory is short.
+#[inline]
 pub(crate) fn enter_location(r: Request<'_>, is_named: bool) -> Option<()> {
     let loc = r.loc::<Gatehouse>();
     let is_checked = loc.token.is_checked() || loc.geoip.is_checked();
@@ -137,6 +144,11 @@ pub(crate) fn enter_location(r: Request<'_>, is_named: bool) -> Option<()> {
         r.note::<Gatehouse>(IN_LOCATION);
         return Some(());
     }
+    note_location(r, is_named, is_checked)
+}
+
+#[inline(never)]
+fn note_location(r: Request<'_>, is_named: bool, is_checked: bool) -> Option<()> {
     let refusal = &record_of(r)?.refusal;
     if is_named {
         refusal.leave();
@@ -185,24 +197,35 @@ impl Handler for Overrule {
 
     fn run(r: Request<'_>) -> Outcome<'_> {
         if let Some(record) = r.existing_record::<Gatehouse>().filter(|_| r.is_main()) {
-            record.refusal.drop_pending();
-            record.refusal.place.set(Place::Passed);
-            if record.refusal.status.get() != 0 && is_here(r) {
-                record.refusal.status.set(0);
-                record.token.overrule();
-                record.geoip.overrule();
-            }
+            pass(r, record);
         }
         Outcome::Declined
     }
 }
 
+// What follows is kept out of its callers, which are asked for every request: most have no record, and for them that
+// has to be seen quickly.
+
+#[inline(never)]
+fn pass<'r>(r: Request<'r>, record: &'r Record<'r>) {
+    record.refusal.drop_pending();
+    record.refusal.place.set(Place::Passed);
+    if record.refusal.status.get() != 0 && is_here(r) {
+        record.refusal.status.set(0);
+        record.token.overrule();
+        record.geoip.overrule();
+    }
+}
+
 /// Keeps refusals out of caches: one URL answers differently by token and country.
 pub(crate) fn keep_out_of_caches(r: Request<'_>) {
-    let Some(record) = r.existing_record::<Gatehouse>() else {
-        return;
-    };
-    let refusal = &record.refusal;
+    if let Some(record) = r.existing_record::<Gatehouse>() {
+        keep_out(r, &record.refusal);
+    }
+}
+
+#[inline(never)]
+fn keep_out(r: Request<'_>, refusal: &Refusal<'_>) {
     if refusal.is_shown() {
         // `proxy_store` is a cache too, one without conditions.
         r.do_not_store();

@@ -1,26 +1,29 @@
 //! Codes of countries, continents and their parts, each in a few bits.
 
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 
-/// A code of two upper-case ASCII letters: an ISO 3166-1 alpha-2 country, or a continent.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Code([u8; 2]);
+/// A code of two upper-case ASCII letters: an ISO 3166-1 alpha-2 country, or a continent. They are one number
+/// that is not 0, so that a code that may be missing takes two bytes, too, and facts are copied in few steps.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Code(NonZeroU16);
 
 impl Code {
     /// The code those two letters mean, whatever their case; `None` for anything else.
     pub fn new(text: &[u8]) -> Option<Self> {
         let letters: [u8; 2] = text.try_into().ok()?;
-        let upper = letters.map(|letter| letter.to_ascii_uppercase());
-        upper
-            .iter()
-            .all(u8::is_ascii_uppercase)
-            .then_some(Self(upper))
+        let [first, second] = letters.map(|letter| letter.to_ascii_uppercase());
+        let are_letters = first.is_ascii_uppercase() && second.is_ascii_uppercase();
+        are_letters.then(|| Self::of([first, second])).flatten()
+    }
+
+    fn of(letters: [u8; 2]) -> Option<Self> {
+        NonZeroU16::new(u16::from_ne_bytes(letters)).map(Self)
     }
 
     /// The two letters in ten bits, of which not all are 0.
     pub(super) fn packed(self) -> u64 {
-        let [a, b] = self.0.map(|letter| u64::from(letter & 31));
+        let [a, b] = self.as_bytes().map(|letter| u64::from(letter & 31));
         a | b << 5
     }
 
@@ -28,18 +31,21 @@ impl Code {
     #[inline]
     pub(super) fn unpacked(bits: u64) -> Option<Self> {
         let letter = |n: u64| b'@' | (n & 31) as u8;
-        (bits & 0x3ff != 0).then_some(Self([letter(bits), letter(bits >> 5)]))
+        if bits & 0x3ff == 0 {
+            return None;
+        }
+        Self::of([letter(bits), letter(bits >> 5)])
     }
 
     /// The two letters.
     pub fn as_bytes(&self) -> &[u8; 2] {
-        &self.0
+        bytemuck::cast_ref(&self.0)
     }
 
     /// The two letters.
     pub fn as_str(&self) -> &str {
         // Only ASCII letters get in, so the other arm is never taken.
-        std::str::from_utf8(&self.0).unwrap_or("")
+        std::str::from_utf8(self.as_bytes()).unwrap_or("")
     }
 }
 
@@ -99,7 +105,9 @@ impl Subdivision {
 
     /// The country it is a part of.
     pub(super) fn country(self) -> Code {
-        Code::unpacked(u64::from(self.0.get())).unwrap_or(Code(*b"ZZ"))
+        const NONE: Code = Code(NonZeroU16::MIN);
+        // Whoever makes one gives it a country.
+        Code::unpacked(u64::from(self.0.get())).unwrap_or(NONE)
     }
 
     /// The one that the lower 28 bits of a number hold, if any.
@@ -110,7 +118,7 @@ impl Subdivision {
 
     /// Writes `US-CA`.
     pub fn text(self, room: &mut [u8; 6]) -> &[u8] {
-        let [a, b] = self.country().0;
+        let [a, b] = *self.country().as_bytes();
         let mut left = self.0.get() >> Self::COUNTRY;
         *room = [a, b, b'-', 0, 0, 0];
         for place in room.iter_mut().skip(3) {

@@ -8,6 +8,12 @@
 /// of a crafted one.
 const WORK: u32 = 1 << 16;
 
+/// The upper bits of a control byte: types.
+const POINTER: u8 = 1;
+const STRING: u8 = 2;
+const UINT16: u8 = 5;
+const UINT32: u8 = 6;
+const MAP: u8 = 7;
 /// The lower bits of a control byte: a size, or, where that is not short, what kind of length follows.
 const LONGEST: u8 = 0x1f;
 const SHORT: u8 = 28;
@@ -93,12 +99,12 @@ impl<'a> Section<'a> {
         let payload = at.checked_add(1)?;
         let kind = match control >> 5 {
             0 => return self.extended(control, payload),
-            1 => return self.pointer(control, payload),
-            2 => Kind::String,
+            POINTER => return self.pointer(control, payload),
+            STRING => Kind::String,
             3 => Kind::Double,
             4 => Kind::Bytes,
-            5 => Kind::Uint16,
-            6 => Kind::Uint32,
+            UINT16 => Kind::Uint16,
+            UINT32 => Kind::Uint32,
             _ => Kind::Map,
         };
         self.sized(kind, control, payload)
@@ -170,15 +176,26 @@ impl<'a> Section<'a> {
     /// The text of a map's key, and the offset after it.
     #[inline]
     fn key(self, at: usize) -> Option<(&'a [u8], usize)> {
-        let head = self.head(at)?;
-        let text = match head.kind {
-            Kind::String => head,
-            Kind::Pointer => self
-                .head(head.size)
-                .filter(|text| text.kind == Kind::String)?,
-            _ => return None,
-        };
-        Some((self.bytes(text)?, after(head)?))
+        let control = *self.0.get(at)?;
+        if control >> 5 != POINTER {
+            return self.string(at);
+        }
+        let pointer = self.pointer(control, at.checked_add(1)?)?;
+        let (text, _) = self.string(pointer.size)?;
+        Some((text, pointer.payload))
+    }
+
+    /// The text at an offset, and the offset after it.
+    #[inline]
+    fn string(self, at: usize) -> Option<(&'a [u8], usize)> {
+        let control = *self.0.get(at)?;
+        if control >> 5 == STRING && control & LONGEST <= SHORT {
+            let begin = at.checked_add(1)?;
+            let end = begin.checked_add(usize::from(control & LONGEST))?;
+            return Some((self.0.get(begin..end)?, end));
+        }
+        let text = self.head(at).filter(|text| text.kind == Kind::String)?;
+        Some((self.bytes(text)?, after(text)?))
     }
 
     /// The bytes of a string or of a scalar.
@@ -209,8 +226,12 @@ impl<'a> Section<'a> {
             let size = usize::from(control & LONGEST);
             // What records are full of is not looked at closely. Where it leads out of the section nothing is read.
             let step = match control >> 5 {
-                1 => (size >> 3).checked_add(2)?,
-                2 if size <= usize::from(SHORT) => size.checked_add(1)?,
+                POINTER => (size >> 3).checked_add(2)?,
+                STRING | UINT16 | UINT32 if size <= usize::from(SHORT) => size.checked_add(1)?,
+                MAP if size <= usize::from(SHORT) => {
+                    pending = pending.checked_add(size.checked_mul(2)?)?;
+                    1
+                }
                 _ => {
                     let value = self.head(at)?;
                     pending = pending.checked_add(children(value)?)?;
@@ -235,11 +256,21 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The offset of a map's member.
+    /// The offset of a map's member: what [`Self::pairs`] would find, in half of the time.
     pub(super) fn member(self, map: Value, key: &[u8]) -> Option<usize> {
-        self.pairs(map)
-            .find(|(name, _)| *name == key)
-            .map(|(_, at)| at)
+        if map.kind != Kind::Map {
+            return None;
+        }
+        let (mut at, mut work) = (map.payload, WORK);
+        for _ in 0..map.size {
+            let (name, value) = self.key(at)?;
+            if name == key {
+                return Some(value);
+            }
+            work = work.checked_sub(1)?;
+            at = self.skip(value, &mut work)?;
+        }
+        None
     }
 
     /// The offsets of an array's elements. Ends early where the bytes make no sense.

@@ -10,6 +10,9 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+/// Nodes of a tree that is worth preparing: a smaller one takes less memory than what would be made of it.
+const LARGE: u32 = 1 << 14;
+
 /// A database in a zone.
 pub struct SharedDatabase {
     pub(super) zone: Zone,
@@ -35,7 +38,9 @@ impl View {
             None => Database::open(file),
         };
         let mut database = opened.ok()?;
-        database.prepare();
+        if database.node_count() >= LARGE {
+            database.prepare();
+        }
         Some(Self {
             shape: database.shape(),
             image,
