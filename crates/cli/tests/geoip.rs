@@ -387,3 +387,18 @@ fn wrong_use_is_told_apart() {
     assert!(failed(2, &["geoip"]).contains("Usage"));
     assert!(done(&["geoip", "make", "--help"]).contains("network,country,continent,eu and"));
 }
+
+#[test]
+fn a_device_without_an_end_is_given_up() {
+    for arguments in [
+        &["geoip", "check", "/dev/zero"][..],
+        &["geoip", "lookup", "192.0.2.1", "--db", "/dev/zero"],
+        &["geoip", "check", "/dev/zero", "192.0.2.1"],
+    ] {
+        let error = failed(1, arguments);
+        assert!(
+            error.contains("/dev/zero: longer than 256 MiB, and no regular file"),
+            "{error}"
+        );
+    }
+}
