@@ -42,7 +42,9 @@ impl Names {
             return Err(Error::new(format!("duplicate {block} \"{name}\"")));
         }
         if name.is_empty() || name == "off" || name.contains('$') {
-            return Err(Error::new(format!("invalid {block} name \"{name}\"")));
+            return Err(Error::new(format!(
+                "invalid {block} name \"{name}\", it must not be empty, \"off\" or contain \"$\""
+            )));
         }
         Ok(())
     }

@@ -36,13 +36,13 @@ token_profile p { format scalesimple; key file=key; } token_profile p { format s
 => duplicate token_profile "p"
 # `off` is no name
 token_profile off { format scalesimple; key file=key; }
-=> invalid token_profile name "off"
+=> invalid token_profile name "off", it must not be empty, "off" or contain "$"
 # a name with a variable
 token_profile $p { format scalesimple; key file=key; }
-=> invalid token_profile name "$p"
+=> invalid token_profile name "$p", it must not be empty, "off" or contain "$"
 # an empty name
 token_profile "" { format scalesimple; key file=key; }
-=> invalid token_profile name ""
+=> invalid token_profile name "", it must not be empty, "off" or contain "$"
 # a profile without a name
 token_profile { format scalesimple; key file=key; }
 => invalid number of arguments in "token_profile" directive

@@ -214,16 +214,16 @@ geoip_policy p { } geoip_policy p { }
 => duplicate geoip_policy "p"
 # `off` is no name
 geoip_policy off { }
-=> invalid geoip_policy name "off"
+=> invalid geoip_policy name "off", it must not be empty, "off" or contain "$"
 # an empty name
 geoip_policy "" { }
-=> invalid geoip_policy name ""
+=> invalid geoip_policy name "", it must not be empty, "off" or contain "$"
 # a variable is no name
 geoip_policy $p { }
-=> invalid geoip_policy name "$p"
+=> invalid geoip_policy name "$p", it must not be empty, "off" or contain "$"
 # an unknown word
 geoip_policy p { geoip_allow eu=yes; }
-=> unknown directive "geoip_allow" in geoip_policy
+=> unknown directive "geoip_allow" in geoip_policy, it must be "allow", "deny" or "status"
 # an unknown field, in an include
 geoip_policy p { include bad.conf; }
 => unknown field "planet" in "allow" directive, it must be "country", "registered_country", "continent", "subdivision", "city", "asn", "eu", "anonymous", "unknown" or "address" @ bad.conf:3

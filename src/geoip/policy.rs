@@ -5,6 +5,7 @@ use super::rule;
 use crate::choice::{self, Choice, NameUse};
 use crate::words::http_status;
 use crate::{Gatehouse, words};
+use gatehouse_base::words::must_be;
 use gatehouse_geo::{Action, RuleList};
 use gatehouse_nginx::{Conf, Error, Level, Merging, Request};
 use std::rc::Rc;
@@ -54,7 +55,11 @@ fn line(cf: &mut Conf<'_, Gatehouse>, block: &mut Block) -> Result<(), Error> {
             }
             Ok(())
         }
-        _ => Err(cf.unknown("geoip_policy")),
+        name => {
+            let legal = must_be(["allow", "deny", "status"]);
+            let text = format!("unknown directive \"{name}\" in geoip_policy, {legal}");
+            Err(Error::new(text))
+        }
     }
 }
 
