@@ -54,7 +54,7 @@ geoip_deny country=@lists/missing.txt;
 => cannot read "*/conf/lists/missing.txt" (2: No such file or directory) in "geoip_deny" directive
 # a bad value in a file, with the file's line
 geoip_deny country=@countries.txt;
-=> invalid country "Belarus" in countries.txt:3 in "geoip_deny" directive, it must be two letters, ISO 3166-1 alpha-2
+=> invalid country in countries.txt:3 in "geoip_deny" directive, it must be two letters, ISO 3166-1 alpha-2
 # rules do not belong into if
 if ($arg_a) { geoip_deny all; }
 => "geoip_deny" directive is not allowed here

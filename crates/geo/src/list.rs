@@ -78,7 +78,7 @@ pub trait Refill {
     /// Takes a line: a value, a comment behind `#`, or nothing. Gives what to warn about.
     ///
     /// # Errors
-    /// What is wrong with the value: before and behind the place that is to be named.
+    /// What is wrong with the value, which is not shown: before and behind the place that is to be named.
     fn line(&mut self, line: &str) -> Result<Vec<String>, (String, &'static str)>;
 
     /// How many values there are so far.
@@ -101,7 +101,8 @@ impl<S: Set> Refill for Filling<S> {
         let value = line.split('#').next().unwrap_or_default().trim();
         if !value.is_empty() {
             let item = self.words.item(value, &mut warnings);
-            self.new.put(item.ok_or_else(|| self.words.refused(value))?);
+            self.new
+                .put(item.ok_or_else(|| self.words.refused_unseen())?);
             self.count = self.count.saturating_add(1);
         }
         Ok(warnings)

@@ -32,6 +32,11 @@ impl<S: Set> Vocabulary<S> {
     pub(super) fn refused(&self, value: &str) -> (String, &'static str) {
         (format!("invalid {} \"{value}\"", self.name), self.hint)
     }
+
+    /// The same without the value: what stands in a file may be somebody's secret, if it is not the file that was meant.
+    pub(super) fn refused_unseen(&self) -> (String, &'static str) {
+        (format!("invalid {}", self.name), self.hint)
+    }
 }
 
 fn country(value: &str, warnings: &mut Vec<String>) -> Option<Code> {

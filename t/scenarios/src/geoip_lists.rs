@@ -80,7 +80,7 @@ pub(super) fn replace(env: &Env) -> Result<(), String> {
     for (bad, why) in [
         (
             &b"KP\nJAPAN\n"[..],
-            "has an invalid country .JAPAN. in line 2, it must be two letters",
+            "has an invalid country in line 2, it must be two letters",
         ),
         (b"", "is empty, the old values stay in use"),
     ] {

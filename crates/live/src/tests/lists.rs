@@ -95,7 +95,7 @@ fn what_cannot_be_used_changes_nothing_and_is_said_once() {
     for (content, why) in [
         (
             &b"198.51.100.0/24\n\nexample.com\n"[..],
-            "has an invalid address \"example.com\" in line 3, it must be an address or a network in CIDR notation",
+            "has an invalid address in line 3, it must be an address or a network in CIDR notation",
         ),
         (b"", "is empty"),
         (b" \n\n", "is empty"),
