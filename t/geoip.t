@@ -688,3 +688,37 @@ location = /t { geoip_deny country=RU; empty_gif; }
 [$::RU, $::FR]
 --- error_code eval
 [403, 200]
+
+=== TEST 48: PROXY protocol: the address that stands in front of the request counts; where there is none it is unknown
+--- http_config
+geoip_db $TEST_NGINX_DATA/geo.mmdb;
+# The first line of what is sent is written as a part of the method.
+map $uri $line {
+    /fr      "PROXY TCP4 192.0.2.1 127.0.0.1 50000 80";
+    /ru      "PROXY TCP4 203.0.113.1 127.0.0.1 50000 80";
+    /de      "PROXY TCP6 2001:db8::1 ::1 50000 80";
+    /mapped  "PROXY TCP6 ::ffff:203.0.113.1 ::1 50000 80";
+    /private "PROXY TCP4 10.0.0.1 127.0.0.1 50000 80";
+    /none    "PROXY UNKNOWN";
+    /junk    "PROXY TCP4 300.1.1.1 127.0.0.1 50000 80";
+}
+server {
+    listen unix:$TEST_NGINX_SERVROOT/proxied.sock proxy_protocol;
+    set_real_ip_from unix:;
+    real_ip_header proxy_protocol;
+    location / { geoip_deny country=RU; geoip_deny unknown=yes; empty_gif; add_header X-Country $geoip_country; }
+}
+--- config
+location / {
+    proxy_method "$line\r\nGET";
+    proxy_pass http://unix:$TEST_NGINX_SERVROOT/proxied.sock;
+}
+--- request eval
+["GET /fr", "GET /ru", "GET /de", "GET /mapped", "GET /private", "GET /none", "GET /junk"]
+--- error_code eval
+[200, 403, 200, 403, 403, 403, 403]
+--- response_headers eval
+["X-Country: FR", "", "X-Country: DE", "", "", "", ""]
+--- error_log eval
+[qr/refused: RU, rule "country=RU" in .*GET \/mapped/, qr/refused: unknown, rule "unknown=yes" in .*client: 10.0.0.1/,
+ qr/refused: unknown, rule "unknown=yes" in .*GET \/none/, qr/refused: unknown, rule "unknown=yes" in .*GET \/junk/]

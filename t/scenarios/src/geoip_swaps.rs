@@ -23,6 +23,12 @@ const SWAPS: usize = 4;
 const MOST_OWN: usize = 2 << 20;
 const MOST_GROWTH: usize = 1 << 20;
 
+/// What all processes may have together above those without a database, each shared page counted once: beside the file
+/// what is worked out of it.
+fn most_together(file: usize) -> usize {
+    (file + file / 5).saturating_add(2 << 20)
+}
+
 const STOCK: &str = r#"worker_processes 2;
 http { server { listen 127.0.0.1:$TEST_NGINX_SERVER_PORT; location = /t { empty_gif; } } }"#;
 
@@ -35,7 +41,7 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     let files = [OLD, NEW].map(|country| make(folder.path(), country, networks));
     let [old, new] = files;
     let (old, new) = (old?, new?);
-    let stock = stock_memory(env)?;
+    let (stock, stock_together) = stock_memory(env)?;
     let server = Setup::new(env)?
         .file("conf/geo.mmdb", &old)?
         .file("conf/other.mmdb", &data(env, "geo.mmdb")?)?
@@ -43,6 +49,7 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     wait_long(&server, OLD)?;
     let load = Load::start(server.port(0), "/t", "", 2, 200);
     load.wait_good(50)?;
+    let together = all_together(&server)?.saturating_sub(stock_together);
     let begin = Instant::now();
     let mut settled = 0;
     let swaps = asked.unwrap_or(SWAPS).max(2);
@@ -67,19 +74,41 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
     let last = at_rest(&server, most)?;
     println!(
         "# {swaps} swaps of {networks} networks ({} KiB) in {seconds:.0} s, {} requests, none failed; a worker's own memory: \
-         {} KiB, {} KiB after the second swap, {} KiB without a database",
+         {} KiB, {} KiB after the second swap, {} KiB without a database; all processes together, above those without: {} KiB \
+         before the first swap, {} KiB after the last",
         old.len() >> 10,
         tally.good,
         last >> 10,
         settled >> 10,
-        stock >> 10
+        stock >> 10,
+        together >> 10,
+        all_together(&server)?.saturating_sub(stock_together) >> 10
     );
     if last > most {
         return Err(format!(
             "a worker has {last} bytes of its own, {settled} after the second swap, {stock} without a database"
         ));
     }
+    if together > most_together(old.len()) {
+        return Err(format!(
+            "all processes have {together} bytes more than without a database, whose file has {}",
+            old.len()
+        ));
+    }
     server.stop()
+}
+
+/// Bytes of memory of all processes, a page that several share counted once.
+fn all_together(server: &Server) -> Result<usize, String> {
+    let share = |pid: u32| {
+        let path = format!("/proc/{pid}/smaps_rollup");
+        let text = fs::read_to_string(&path).map_err(|e| format!("{path}: {e}"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<usize>().ok());
+        number.map(|kib| kib << 10).ok_or(format!("{path}: no Pss"))
+    };
+    let pids = std::iter::once(server.master_pid()).chain(server.worker_pids());
+    pids.map(share).sum()
 }
 
 /// Waits for all workers: a large file is read and verified in slices, and a busy machine has few of them.
@@ -129,13 +158,13 @@ fn at_rest(server: &Server, most: usize) -> Result<usize, String> {
         .ok_or_else(|| "there is no worker".to_owned())
 }
 
-/// The same of a worker without a database.
-fn stock_memory(env: &Env) -> Result<usize, String> {
+/// The same of a worker without a database, and what all processes have.
+fn stock_memory(env: &Env) -> Result<(usize, usize), String> {
     let server = Setup::new(env)?.start(STOCK)?;
     let load = Load::start(server.port(0), "/t", "", 2, 200);
     load.wait_good(500)?;
     stop_load(load)?;
-    let own = at_rest(&server, usize::MAX)?;
+    let (own, together) = (at_rest(&server, usize::MAX)?, all_together(&server)?);
     server.stop()?;
-    Ok(own)
+    Ok((own, together))
 }
