@@ -1,4 +1,4 @@
-//! Claims of Common Access Tokens: whatever a key signs, no panic, and what is accepted has not expired.
+//! Claims of Common Access Tokens: whatever a key signs, no panic, and what is accepted has not expired; and their renewal.
 #![no_main]
 use data_encoding::BASE64URL_NOPAD;
 use gatehouse_base::digest::{Algorithm, MAX_RAW};
@@ -65,8 +65,12 @@ impl Host for NoFiles {
 
 thread_local!(static PROFILE: Profile = {
     let mut builder = ProfileBuilder::new();
-    for (word, words) in [("format", "cat"), ("from", "header")] {
-        builder.line(word, &[words], &NoFiles).unwrap();
+    for (word, words) in [
+        ("format", &["cat"][..]),
+        ("from", &["header", "cookie=c"]),
+        ("issue_cookie", &["c", "path=/"]),
+    ] {
+        builder.line(word, words, &NoFiles).unwrap();
     }
     builder.key("key", None, Secret::new(KEY.to_vec()), Some("text")).unwrap();
     builder.finish().unwrap()
@@ -106,7 +110,15 @@ fuzz_target!(|data: &[u8]| {
     let mut memory = vec![0; 1 << 16];
     let room = Cell::new(memory.as_mut_slice());
     let request = Request { target, token: token.as_bytes(), room };
-    let verdict = PROFILE.with(|profile| profile.verify(&request, NOW));
+    let verdict = PROFILE.with(|profile| {
+        let verdict = profile.verify(&request, NOW);
+        if let (true, Some(location)) = (verdict.is_ok(), verdict.location) {
+            // What is renewed is verified before it is handed back.
+            let give = &mut |line: &[u8]| assert!(line.starts_with(b"c=2D3R") || line.starts_with(b"c=hE"));
+            let _ = profile.issue(&request, (location, 0), NOW, give);
+        }
+        verdict
+    });
     assert_ne!(verdict.as_str(), "invalid");
     if verdict.is_ok() {
         assert!(verdict.expires.is_some_and(|expires| expires > NOW));

@@ -6,6 +6,7 @@ use minicbor::encode::write::Cursor;
 
 use super::names::{CATR, EXP, IAT};
 use super::set::seconds;
+use crate::cose::{Out, Written};
 
 /// Labels of its parts: how, by how many seconds from now, how many before the end, and in which cookie.
 const KIND: i64 = 0;
@@ -19,6 +20,25 @@ const COOKIE: i64 = 1;
 
 /// How long before its end a token is renewed that does not say.
 const USUAL_DEADLINE_S: i64 = 60;
+
+/// Reads `SECONDS[,DEADLINE]`, as a signer is told how a token is to be renewed in a cookie.
+pub(super) fn parse(text: &str) -> Option<(i64, i64)> {
+    let (added, deadline) = match text.split_once(',') {
+        Some((added, deadline)) => (added, deadline.parse().ok()?),
+        None => (text, USUAL_DEADLINE_S),
+    };
+    let added = added.parse().ok()?;
+    (added > 0 && deadline > 0).then_some((added, deadline))
+}
+
+/// Writes the claim that says so.
+pub(super) fn write_claim(out: Out<'_, '_, '_>, (added, deadline): (i64, i64)) -> Written {
+    out.map(3)?;
+    for (label, value) in [(KIND, COOKIE), (ADDED, added), (DEADLINE, deadline)] {
+        out.i64(label)?.i64(value)?;
+    }
+    Ok(())
+}
 
 /// What there is to renew a token with.
 #[derive(Clone, Copy)]

@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use minicbor::data::Tag;
 
-use super::names::{AUD, CATGEOISO3166, CATM, CATNIP, CATU, CATV, CTI, EXP, IAT, ISS, NBF, SUB};
+use super::names::{
+    AUD, CATGEOISO3166, CATM, CATNIP, CATR, CATU, CATV, CTI, EXP, IAT, ISS, NBF, SUB,
+};
+use super::renewal;
 use crate::cose::{Out, Written, write_to};
 use crate::error::Error;
 use crate::mac;
@@ -74,6 +77,12 @@ pub(crate) fn write(signing: &Signing<'_>) -> Result<Vec<u8>, Error> {
             let texts: Vec<&str> = list.split(',').collect();
             set.add(label, |out| write_texts(out, &texts))?;
         }
+    }
+    if let Some(text) = signing.claim("catr") {
+        let how = renewal::parse(text);
+        let must_be = "the seconds to add, and maybe behind a comma those before the end";
+        let how = how.ok_or_else(|| bad("catr", must_be))?;
+        set.add(CATR, |out| renewal::write_claim(out, how))?;
     }
     set.whole()
 }

@@ -46,6 +46,7 @@ pub(super) const SCHEME: Scheme = Scheme {
         "catu",
         "catm",
         "catgeoiso3166",
+        "catr",
     ],
     form: "a CBOR Web Token in base64url: a COSE_Mac0 or a COSE_Sign1",
     build,

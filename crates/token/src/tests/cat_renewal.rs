@@ -4,9 +4,10 @@ use ciborium::Value as Cbor;
 use data_encoding::BASE64URL_NOPAD;
 
 use super::cat::{asking, bytes, map, saying, texts, token};
+use super::every_scheme::key;
 use super::fake::{Fake, NOW, profile};
 use super::issue::issued;
-use crate::Profile;
+use crate::{Profile, Wanted};
 
 fn cat(more: &[&str]) -> Profile {
     let issuing = ["from header cookie=c", "issue_cookie c max_age=exp path=/"];
@@ -178,4 +179,33 @@ fn only_a_secret_of_the_profile_renews() {
         issued(&tenants, &request),
         [format!("c={presented}; Path=/")]
     );
+}
+
+/// What the program signs asks for a cookie, and gets it.
+#[test]
+fn a_signer_is_told_how_it_is_renewed() {
+    let profile = cat(&[]);
+    let sign = |catr: &str| {
+        let claims = [("catr".to_owned(), catr.to_owned())];
+        let wanted = Wanted {
+            now: NOW,
+            expires: NOW + 600,
+            claims: &claims,
+        };
+        let signed = profile.sign(&key(super::cat::SECRET), &asking("/a", ""), &wanted);
+        signed.map(|signed| signed.values[0].clone())
+    };
+    let back = |catr: &str| {
+        let presented = sign(catr).unwrap();
+        let [line] = issued(&profile, &asking("/a", &presented))
+            .try_into()
+            .unwrap();
+        let end = claims(&line).into_iter().find(|pair| pair.0 == 4.into());
+        end.unwrap().1
+    };
+    assert_eq!(back("3600,900"), (NOW + 3600).into());
+    assert_eq!(back("3600"), (NOW + 600).into(), "not in the last minute");
+    for catr in ["", "x", "0", "-1", "3600,", "3600,0", "3600,900,1"] {
+        assert!(sign(catr).is_err(), "{catr}");
+    }
 }
