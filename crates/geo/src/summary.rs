@@ -19,8 +19,8 @@ const WORD: usize = size_of::<u64>();
 const CELL: usize = size_of::<u32>();
 /// The columns: city, system, subdivision and country of registration, second subdivision.
 const COLUMNS: usize = 4;
-/// Places that are looked at for a record. Half of all are empty, so it is in the first ones or, hardly ever, left out.
-const PROBES: u32 = 16;
+/// Places that are looked at for a record. One in three is empty, so it is in the first ones or, hardly ever, left out.
+const PROBES: usize = 64;
 
 /// A bit of every word that is used.
 const USED: u64 = 1 << 63;
@@ -44,7 +44,9 @@ pub struct Summary {
 impl Summary {
     /// Room for so many records; `None` when there is no memory for it.
     pub fn new(records: usize) -> Option<Self> {
-        let places = records.checked_mul(2)?.max(2).checked_next_power_of_two()?;
+        // An even number, since two cells of a column are a word.
+        let places = records.checked_add(records / 2)?.checked_add(2)?;
+        let places = places.checked_next_multiple_of(WORD / CELL)?;
         let mut words = Vec::new();
         words.try_reserve_exact(places).ok()?;
         words.resize(places, 0);
@@ -192,7 +194,7 @@ impl Image {
                 column = column.checked_add(places.checked_mul(CELL)?)?;
             }
         }
-        let is_whole = read(image, trailer, 3)? == MAGIC && places.is_power_of_two();
+        let is_whole = read(image, trailer, 3)? == MAGIC && places > 0;
         (is_whole && column == trailer).then_some(Self {
             file,
             table,
@@ -255,13 +257,13 @@ fn read(image: &[u8], from: usize, n: usize) -> Option<u64> {
 /// The places in which a record may be.
 #[inline]
 fn probes(offset: u32, places: usize) -> impl Iterator<Item = usize> {
-    // Offsets differ in their low bits first, but not evenly: a multiplication spreads them, and its upper bits are best.
+    // Offsets differ in their low bits first, but not evenly: two multiplications spread them over 32 bits. The place is the
+    // same part of all places as that number is of all numbers.
     let spread = offset.wrapping_mul(0x9e37_79b1);
-    let shift = u32::BITS.saturating_sub(places.trailing_zeros());
-    let first = spread.checked_shr(shift).unwrap_or(0) as usize;
-    let mask = places.wrapping_sub(1);
-    let count = if places == 0 { 0 } else { PROBES };
-    (0..count).map(move |n| first.wrapping_add(n as usize) & mask)
+    let spread = u64::from((spread ^ spread >> 15).wrapping_mul(0x85eb_ca6b));
+    let first = (spread.wrapping_mul(places as u64) >> u32::BITS) as usize;
+    let (behind, before) = (first..places, 0..first);
+    behind.chain(before).take(PROBES)
 }
 
 /// Zeros behind a file, so that words follow at a multiple of their size.

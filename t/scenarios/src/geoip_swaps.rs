@@ -24,9 +24,9 @@ const MOST_OWN: usize = 2 << 20;
 const MOST_GROWTH: usize = 1 << 20;
 
 /// What all processes may have together above those without a database, each shared page counted once: beside the file
-/// what is worked out of it.
+/// what is worked out of its records, of which each network here has its own.
 fn most_together(file: usize) -> usize {
-    (file + file / 5).saturating_add(2 << 20)
+    (file + file / 2).saturating_add(2 << 20)
 }
 
 const STOCK: &str = r#"worker_processes 2;

@@ -90,7 +90,7 @@ fn what_has_no_place_is_left_out() {
     let parts = Image::of(&image);
     let said = |offset: &u32| parts.facts(&image, *offset, true);
     let known: Vec<Facts> = verification.records().iter().filter_map(said).collect();
-    assert_eq!(known.len(), 4);
+    assert_eq!(known.len(), 6);
 }
 
 #[test]
