@@ -134,7 +134,7 @@ impl Choice {
 /// Says once for a request that data named a block that does not exist.
 pub(crate) fn say_unknown(r: Request<'_>, directive: &str, block: &str, name: &[u8]) {
     let shown = String::from_utf8_lossy(name);
-    let say = |text: &dyn Display| match refusal::record_of(r) {
+    let say = |text: &dyn Display| match r.record::<Gatehouse>() {
         Some(record) => refusal::log_once(r, record, Level::Error, text),
         None => r.log(Level::Error, text),
     };

@@ -4,8 +4,9 @@
 //! redirect, then to a location of it; an internal redirect or a named location takes it away.
 
 use crate::family::Family;
+use crate::noted::Noted;
 use crate::refusal::{Overrule, Standing};
-use crate::{Gatehouse, refusal, token};
+use crate::{Gatehouse, Record, refusal, token};
 use gatehouse_nginx::http::chain::NextFilter;
 use gatehouse_nginx::http::phase::{Handler, HeaderFilter};
 use gatehouse_nginx::{Outcome, Phase, Request};
@@ -38,6 +39,18 @@ pub(crate) const FAMILY: Family = Family {
     ..Family::NONE
 };
 
+/// A record is made for a request that was in places without any until now: it is as if it had had one all the time.
+pub(crate) fn record_begins(record: &Record<'_>, noted: Noted) {
+    match noted {
+        Noted::Nowhere => {}
+        Noted::InServer => record.token.begins(false),
+        Noted::Unchecked => {
+            refusal::enter_location(&record.refusal, false, false);
+            record.token.begins(true);
+        }
+    }
+}
+
 fn has_tokens(r: Request<'_>) -> bool {
     r.main_conf::<Gatehouse>().token.in_use()
 }
@@ -58,17 +71,26 @@ impl Handler for EnterServer {
         if !r.is_main() {
             return Outcome::Declined;
         }
-        let done = refusal::enter_server(r);
-        if !has_tokens(r) {
-            return outcome(done);
+        let has_record = r.existing_record::<Gatehouse>().is_some();
+        // One that nginx has refused while it read it, or before it found a location, is at its error page now.
+        let was_refused = || r.is_internal() && Noted::with(r) != Noted::Unchecked;
+        if !has_record && !was_refused() {
+            Noted::InServer.note(r);
+            return Outcome::Declined;
         }
-        outcome(done.and_then(|()| enter_server(r)))
+        outcome(enter_server(r))
     }
 }
 
+/// Not a part of its caller, which most requests only pass by.
 #[inline(never)]
 fn enter_server(r: Request<'_>) -> Option<()> {
-    token::enter_server(r, &r.record::<Gatehouse>()?.token)
+    let record = r.record::<Gatehouse>()?;
+    refusal::enter_server(r, &record.refusal);
+    if has_tokens(r) {
+        token::enter_server(r, &record.token)?;
+    }
+    Some(())
 }
 
 /// Sees a request come to a location.
@@ -82,18 +104,29 @@ impl Handler for EnterLocation {
         if !r.is_main() {
             return Outcome::Declined;
         }
+        let loc = r.loc::<Gatehouse>();
+        let is_checked = loc.token.is_checked() || loc.geoip.is_checked();
         let is_named = r.is_at_named();
-        let done = refusal::enter_location(r, is_named);
-        if !has_tokens(r) {
-            return outcome(done);
+        let has_record = r.existing_record::<Gatehouse>().is_some();
+        // To a named location nginx sends also those that it has refused before it found one.
+        let was_let_in = || !is_named || Noted::with(r) == Noted::Unchecked;
+        if !has_record && !is_checked && was_let_in() {
+            Noted::Unchecked.note(r);
+            return Outcome::Declined;
         }
-        outcome(done.and_then(|()| enter_location(r, is_named)))
+        outcome(enter_location(r, is_named, is_checked))
     }
 }
 
+/// As above.
 #[inline(never)]
-fn enter_location(r: Request<'_>, is_named: bool) -> Option<()> {
-    token::enter_location(r, &r.record::<Gatehouse>()?.token, is_named)
+fn enter_location(r: Request<'_>, is_named: bool, is_checked: bool) -> Option<()> {
+    let record = r.record::<Gatehouse>()?;
+    refusal::enter_location(&record.refusal, is_named, is_checked);
+    if has_tokens(r) {
+        token::enter_location(r, &record.token, is_named)?;
+    }
+    Some(())
 }
 
 /// Sees the headers of an answer before they are sent.

@@ -15,6 +15,7 @@ mod keys;
 mod lender;
 mod metric;
 mod module;
+mod noted;
 mod page;
 mod places;
 mod problem;
@@ -41,6 +42,7 @@ use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Variable;
 use gatehouse_nginx::{Conf, Error, HttpModule, Kind, Level, Merging, Records, http_module};
 pub use module::{Gatehouse, Loc, Local, Main, Record, Srv};
+use noted::Noted;
 
 /// Every family. In each phase the handlers of the last one run first: what follows a request's way
 /// before countries, and these before tokens.
@@ -107,6 +109,10 @@ impl HttpModule for Gatehouse {
 
     fn records(main: &Main) -> &Records {
         &main.records
+    }
+
+    fn record_begins(record: &Record<'_>, noted: u8) {
+        journey::record_begins(record, Noted::of(noted));
     }
 
     fn prepare(cf: &mut Conf<'_, Self>) -> Result<(), Error> {

@@ -373,3 +373,28 @@ Authorization: to
 --- error_code: 410
 --- access_log
 410 /v to
+
+=== TEST 25: refused between server and location, then a page that is no named location
+--- http_upstream: a
+--- http_config eval: $::P
+--- config eval
+"location /server { token_auth p; client_max_body_size 1; error_page 413 /page; }
+location /page { $::Up }"
+--- request eval
+"POST /server?ss_token=to&a\nbody"
+--- more_headers eval: $::Carriers
+--- error_code: 413
+--- response_body_like eval
+qr/^GET \/page$::E\x43ontent-Length: 0\r\nCookie: a=1\r\n\r\n$/m
+
+=== TEST 26: where nothing is checked the log shows what was received, also where a claim is read
+--- http_config eval: "token_profile j { format jwt; key text=0123456789abcdef0123456789abcdef; from query=jt; }\ntoken_claim \$sub j sub;\n" . $::Log
+--- config
+access_log logs/access.log mine;
+location /free { return 200 "$sub."; }
+location /paid { token_auth j; }
+--- request
+GET /free?jt=to&a
+--- response_body: .
+--- access_log
+200 /free?jt=to&a|jt=to&a|-|-|-|-|/free

@@ -90,7 +90,7 @@ fn check<'r>(r: Request<'r>, loc: &Loc) -> Outcome<'r> {
     if refusal::is_page(r) {
         return Outcome::Declined;
     }
-    let Some(all) = refusal::record_of(r) else {
+    let Some(all) = r.record::<Gatehouse>() else {
         return Outcome::Failed;
     };
     match judge(r) {

@@ -161,7 +161,7 @@ fn verdict(r: Request<'_>) -> Result<Verdict<'_>, ()> {
     let verdict = check::judge(r)?;
     if matches!(verdict, Verdict::Rule(by) if by.rule.action() == Action::Deny) {
         // Without memory for a record nothing is noted; then no check can be made either.
-        if let Some(record) = refusal::record_of(r) {
+        if let Some(record) = r.record::<Gatehouse>() {
             refusal::doubt(record);
         }
     }

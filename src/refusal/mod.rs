@@ -94,67 +94,19 @@ pub(crate) fn shows_refusal(r: Request<'_>) -> bool {
         .is_some_and(|record| record.refusal.is_shown())
 }
 
-/// A request without a record is in a location, noted as this number: not in one with a check. One that has not come to a
-/// location since it came to its server has another.
-const IN_LOCATION: u8 = 1;
-const IN_SERVER: u8 = 0;
-
-/// The record of the request, made when a check has to do with it: it was in places without any until then. None when
-/// memory is short.
-pub(crate) fn record_of<'r>(r: Request<'r>) -> Option<&'r Record<'r>> {
-    if let Some(record) = r.existing_record::<Gatehouse>() {
-        return Some(record);
-    }
-    let record = r.record::<Gatehouse>()?;
-    if r.noted::<Gatehouse>() == IN_LOCATION {
-        let is_checked = false;
-        record.refusal.place.set(Place::Entered { is_checked });
-    }
-    Some(record)
-}
-
-/// The request has come to a server: from its client, or by an internal redirect. None when memory is short.
-#[inline]
-pub(crate) fn enter_server(r: Request<'_>) -> Option<()> {
-    let existing = r.existing_record::<Gatehouse>();
-    if existing.is_none() && (!r.is_internal() || r.noted::<Gatehouse>() == IN_LOCATION) {
-        r.note::<Gatehouse>(IN_SERVER);
-        return Some(());
-    }
-    note_server(r)
-}
-
-#[inline(never)]
-fn note_server(r: Request<'_>) -> Option<()> {
-    let refusal = &record_of(r)?.refusal;
+/// The request has come to a server: from its client, or by an internal redirect.
+pub(crate) fn enter_server(r: Request<'_>, refusal: &Refusal<'_>) {
     if refusal.place.get() != Place::Nowhere || r.is_internal() {
         refusal.leave();
     }
-    Some(())
 }
 
-/// The request has come to a location; `is_named`: without a way through its server. None when memory is short.
-#[inline]
-pub(crate) fn enter_location(r: Request<'_>, is_named: bool) -> Option<()> {
-    let loc = r.loc::<Gatehouse>();
-    let is_checked = loc.token.is_checked() || loc.geoip.is_checked();
-    let existing = r.existing_record::<Gatehouse>();
-    let was_let_in = !is_named || r.noted::<Gatehouse>() == IN_LOCATION;
-    if existing.is_none() && !is_checked && was_let_in {
-        r.note::<Gatehouse>(IN_LOCATION);
-        return Some(());
-    }
-    note_location(r, is_named, is_checked)
-}
-
-#[inline(never)]
-fn note_location(r: Request<'_>, is_named: bool, is_checked: bool) -> Option<()> {
-    let refusal = &record_of(r)?.refusal;
+/// The request has come to a location, in which a check is in force or not; `is_named`: without a way through its server.
+pub(crate) fn enter_location(refusal: &Refusal<'_>, is_named: bool, is_checked: bool) {
     if is_named {
         refusal.leave();
     }
     refusal.place.set(Place::Entered { is_checked });
-    Some(())
 }
 
 fn is_here(r: Request<'_>) -> bool {

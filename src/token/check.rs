@@ -118,7 +118,7 @@ impl Judge for Required {
     }
 }
 
-/// Keeps the path as received, before any rewrite.
+/// Keeps path and arguments as received, before any rewrite.
 pub(super) struct PostRead;
 
 impl Handler for PostRead {
@@ -126,6 +126,9 @@ impl Handler for PostRead {
     const NAME: &'static str = "recording a request";
 
     fn run(r: Request<'_>) -> Outcome<'_> {
+        if r.keep_received::<Gatehouse>() {
+            return Outcome::Declined;
+        }
         match r.record::<Gatehouse>() {
             Some(record) => {
                 record.token.receive(r);

@@ -245,6 +245,7 @@ fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
         cf.log_at(&used.line, Level::Warn, &text);
     }
     if has_profiles {
+        cf.reserve_received()?;
         let remembered = remembered(cf);
         let mut anew = cf.computed_variables();
         anew.retain(|index| !remembered.contains(index));

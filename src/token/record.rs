@@ -2,6 +2,7 @@
 
 use super::conf::Loc;
 use super::saved::SavedLines;
+use crate::Gatehouse;
 use gatehouse_base::json::Value;
 use gatehouse_nginx::Request;
 use gatehouse_token::{BadKey, Target, Verdict, normal};
@@ -94,27 +95,35 @@ pub(super) enum Action {
 }
 
 impl<'r> Record<'r> {
-    /// Remembers the request as received, once.
+    /// The request was in a server before this record was made. Where it has been in locations, these had nothing to strip.
+    pub(crate) fn begins(&self, in_location: bool) {
+        self.begun.set(true);
+        if in_location {
+            self.at.set(At::Stripped);
+        }
+    }
+
+    /// Remembers the request as received, once. Nothing is stripped of a request before that.
     pub(super) fn receive(&self, r: Request<'r>) -> AsReceived<'r> {
         if let Some(first) = self.received.get() {
             return first;
         }
         let target = r.target();
-        // nginx may refuse a request while it reads it, and then we see it first at its error page. Every other
-        // request is recorded before anything changes its path.
-        let (uri, args) = if r.is_internal() {
-            (parsed(r), b"".as_slice())
-        } else {
-            (r.uri(), r.args())
+        // nginx may refuse a request while it reads it, and then we see it first at its error page. Of every other one
+        // path and arguments are kept before anything changes them.
+        let (uri, args) = match r.received::<Gatehouse>() {
+            Some(kept) => kept,
+            None if r.is_internal() => (parsed(r), b"".as_slice()),
+            None => (r.uri(), r.args()),
         };
         let first = AsReceived { target, uri, args };
         self.received.set(Some(first));
         first
     }
 
-    /// Whether the request has been remembered.
-    pub(super) fn is_received(&self) -> bool {
-        self.received.get().is_some()
+    /// Whether nginx has read the whole request without refusing it.
+    pub(super) fn is_received(&self, r: Request<'r>) -> bool {
+        self.received.get().is_some() || r.received::<Gatehouse>().is_some()
     }
 
     /// Whether no location's tokens are left to strip.

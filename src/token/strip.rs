@@ -6,6 +6,7 @@ use super::profile::{forget, profile_named, profile_of};
 use super::record::{AsReceived, At, Entry, Left, Record};
 use crate::Gatehouse;
 use crate::choice::Choice;
+use crate::noted::Noted;
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Outcome, Phase, Request};
 use gatehouse_token::{Target, strip as bytes};
@@ -19,7 +20,7 @@ pub(crate) fn enter_server<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()
     }
     // A request that has not passed the post-read phase was refused while nginx read it, and is now at its
     // error page.
-    let comes_again = record.begun.replace(true) || !record.is_received();
+    let comes_again = record.begun.replace(true) || !record.is_received(r);
     if comes_again {
         leave(r, record)
     } else {
@@ -67,6 +68,9 @@ impl Handler for PreAccess {
         if !r.is_main() {
             return Outcome::Declined;
         }
+        if index.is_none() && r.existing_record::<Gatehouse>().is_none() {
+            return Outcome::Declined;
+        }
         let Some(record) = r.record::<Gatehouse>() else {
             return Outcome::Failed;
         };
@@ -110,7 +114,7 @@ impl Handler for Log {
 pub(crate) fn strip_rest(r: Request<'_>) {
     let is_done = match r.existing_record::<Gatehouse>() {
         Some(all) => all.token.is_stripped(),
-        None => server_of(r).strips.is_empty(),
+        None => Noted::with(r) == Noted::Unchecked || server_of(r).strips.is_empty(),
     };
     if is_done {
         return;

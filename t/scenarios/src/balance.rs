@@ -110,12 +110,16 @@ fn many(server: &Server, path: &(dyn Fn(usize) -> String + Sync)) -> Result<Tall
             .map(|one| one.join().unwrap_or_else(|_| Err("a client ended".into())));
         joined.collect::<Result<Vec<_>, String>>()
     })?;
+    Ok(sum(tallies.into_iter().flatten()))
+}
+
+fn sum(tallies: impl Iterator<Item = Tally>) -> Tally {
     let mut all = Tally::new();
-    for (name, count) in tallies.into_iter().flatten().flatten() {
+    for (name, count) in tallies.flatten() {
         let counted = all.entry(name).or_default();
         *counted = counted.saturating_add(count);
     }
-    Ok(all)
+    all
 }
 
 /// Each backend must have had its share, within so much of it.
@@ -142,7 +146,8 @@ fn expect_shares(
 }
 
 /// A hundred thousand requests over several workers: each backend has its share. That of `least_conn` depends on how fast
-/// the machine lets each backend be; with times that are known it is exact (`cargo test -p gatehouse-table balance`).
+/// the machine lets each backend be, where requests meet; with times that are known it is exact (`cargo test -p
+/// gatehouse-table balance`), and where each waits for the one before all backends are equal.
 pub(super) fn shares(env: &Env) -> Result<(), String> {
     const THIRD: f64 = 1.0 / 3.0;
     for (balance, within, weights, shares) in [
@@ -157,9 +162,21 @@ pub(super) fn shares(env: &Env) -> Result<(), String> {
         let tally = many(&server, &|_| "/".to_owned())?;
         let shares: Vec<(char, f64)> = ['a', 'b', 'c'].into_iter().zip(shares).collect();
         expect_shares(balance, &tally, within, &shares)?;
+        if balance == "balance=least_conn" {
+            let what = "balance=least_conn, one after another";
+            expect_shares(what, &one_by_one(&server)?, 0.02, &shares)?;
+        }
         server.stop()?;
     }
     Ok(())
+}
+
+/// A hundred thousand requests, each behind the answer to the one before, over connections that all workers accept.
+fn one_by_one(server: &Server) -> Result<Tally, String> {
+    let tallies = (0..100).map(|_| burst(server, &|_| "/".to_owned(), 1_000));
+    Ok(sum(tallies
+        .collect::<Result<Vec<_>, String>>()?
+        .into_iter()))
 }
 
 /// The answers to requests one after another, a letter each.

@@ -40,9 +40,14 @@ pub trait HttpKind: Kind<Section = Http> {
     type Local<'r>: Default;
 }
 
-/// The place of requests' records among nginx's values of variables (`record.rs`).
+/// What a module keeps of its requests among nginx's values of variables, and where (`record.rs`).
 #[derive(Default)]
-pub struct Records(pub(crate) Cell<Option<usize>>);
+pub struct Records {
+    /// The records.
+    pub(crate) place: Cell<Option<usize>>,
+    /// The path and the arguments as received.
+    pub(crate) received: Cell<Option<[usize; 2]>>,
+}
 
 /// The module's slot in one of nginx's tables for http modules: of configurations, of a request's
 /// states.

@@ -19,6 +19,9 @@ pub trait HttpModule: HttpKind {
     /// Where its configuration keeps the place of the records.
     fn records(main: &Self::Main) -> &Records;
 
+    /// A record is made for a request; `noted` is the number noted last with it.
+    fn record_begins(record: &Self::Record<'_>, noted: u8);
+
     /// Before the `http` block is read: adds what its lines may name.
     fn prepare(cf: &mut Conf<'_, Self>) -> Result<(), Error>;
 

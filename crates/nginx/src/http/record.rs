@@ -1,30 +1,46 @@
-//! Where the record of a main request is found: in nginx's table of the values of variables. A request begins with zeros
-//! there, and what is put there outlives internal redirects, which clear `ctx`.
+//! What is kept of a main request, and where the record is found: in nginx's table of the values of variables. A request
+//! begins with zeros there, and what is put there outlives internal redirects, which clear `ctx`.
 
 use crate::conf::{Conf, Error};
+use crate::ffi::bytes;
 use crate::http::module::HttpModule;
 use crate::http::request::Request;
 use crate::http::variable::{self, Index, bits};
 use crate::sys;
 use ngx::core::Status;
 
-/// No configuration can write this as a variable.
-const NAME: &str = "gatehouse record";
+/// No configuration can write these as variables.
+const RECORD: &str = "gatehouse record";
+const RECEIVED: [&str; 2] = ["gatehouse path", "gatehouse arguments"];
 
 impl<M: HttpModule> Conf<'_, M> {
-    /// Reserves the place of the records: a variable of which nginx knows nothing but that it has a value.
+    /// Reserves the place of the records.
     pub(crate) fn reserve_records(&mut self) -> Result<(), Error> {
-        let failed = || Error::new("no memory for the place of records");
+        let index = self.reserve(RECORD)?;
+        M::records(self.main()).place.set(Some(index));
+        Ok(())
+    }
+
+    /// Reserves places for what a request asks for as it is received ([`Request::keep_received`]).
+    pub fn reserve_received(&mut self) -> Result<(), Error> {
+        let [path, args] = RECEIVED;
+        let places = [self.reserve(path)?, self.reserve(args)?];
+        M::records(self.main()).received.set(Some(places));
+        Ok(())
+    }
+
+    /// A variable of which nginx knows nothing but that it has a value.
+    fn reserve(&mut self, name: &str) -> Result<usize, Error> {
+        let failed = || Error::new("no memory for what is kept of requests");
         // SAFETY: `cf` is live.
-        let index = unsafe { variable::index(self.cf, NAME) }.ok_or_else(failed)?;
+        let index = unsafe { variable::index(self.cf, name) }.ok_or_else(failed)?;
         // SAFETY: nginx's own settings, live.
         let variables = unsafe { &mut (*self.core_main()).variables };
         // SAFETY: an array of variables.
         let all = unsafe { variables.as_slice_mut::<sys::ngx_http_variable_t>() };
         let variable = all.get_mut(index).ok_or_else(failed)?;
         variable.get_handler = Some(leave_alone);
-        M::records(self.main()).0.set(Some(index));
-        Ok(())
+        Ok(index)
     }
 }
 
@@ -46,6 +62,7 @@ impl<'r> Request<'r> {
         let main = self.main();
         let value = main.record_value::<M>()?;
         let record = main.place(M::Record::<'r>::default())?;
+        M::record_begins(record, main.noted::<M>());
         // SAFETY: a value of nginx's table, which is ours alone.
         unsafe { (*value).data = std::ptr::from_mut(record).cast() };
         Some(record)
@@ -77,8 +94,47 @@ impl<'r> Request<'r> {
         number.map_or(0, |number| number as u8)
     }
 
+    /// Keeps the path and the arguments as they are now, without any memory. False where there is no room for them: no
+    /// place is reserved, or one is longer than a value may be.
+    pub fn keep_received<M: HttpModule>(self) -> bool {
+        let Some([path, args]) = M::records(self.main_conf::<M>()).received.get() else {
+            return false;
+        };
+        self.keep_at(path, self.uri()) && self.keep_at(args, self.args())
+    }
+
+    /// The path and the arguments that were kept of the main request.
+    pub fn received<M: HttpModule>(self) -> Option<(&'r [u8], &'r [u8])> {
+        let [path, args] = M::records(self.main_conf::<M>()).received.get()?;
+        let main = self.main();
+        Some((main.kept_at(path)?, main.kept_at(args)?))
+    }
+
+    fn keep_at(self, index: usize, text: &'r [u8]) -> bool {
+        let Some(word) = bits::found(text.len()) else {
+            return false;
+        };
+        let value = self.kept_value(Index(index));
+        // SAFETY: a value of nginx's table, which is ours alone.
+        let value = unsafe { &mut *value };
+        value.data = text.as_ptr().cast_mut();
+        bits::set(value, word);
+        true
+    }
+
+    fn kept_at(self, index: usize) -> Option<&'r [u8]> {
+        // SAFETY: as above.
+        let value = unsafe { &*self.kept_value(Index(index)) };
+        let text = sys::ngx_str_t {
+            len: bits::found_len(value)?,
+            data: value.data,
+        };
+        // SAFETY: `keep_at` has put it there; it lives as long as the request.
+        Some(unsafe { bytes::slice(text) })
+    }
+
     fn record_value<M: HttpModule>(self) -> Option<*mut sys::ngx_variable_value_t> {
-        let index = M::records(self.main_conf::<M>()).0.get()?;
+        let index = M::records(self.main_conf::<M>()).place.get()?;
         Some(self.kept_value(Index(index)))
     }
 }

@@ -314,6 +314,18 @@ pub(crate) mod bits {
         len | NO_CACHEABLE | if found { VALID } else { NOT_FOUND }
     }
 
+    /// A value of that length; None when none can be so long.
+    pub(crate) fn found(len: usize) -> Option<u32> {
+        let len = u32::try_from(len).ok().filter(|len| *len <= LEN)?;
+        Some(len | VALID)
+    }
+
+    /// The length of a value that [`found`] has made.
+    pub(crate) fn found_len(v: &ngx_variable_value_t) -> Option<usize> {
+        let word = get(v);
+        (word & VALID != 0).then_some((word & LEN) as usize)
+    }
+
     pub(crate) fn set(v: &mut ngx_variable_value_t, word: u32) {
         // SAFETY: the word is the first member, as checked above; any bits are valid.
         unsafe { std::ptr::from_mut(v).cast::<u32>().write(word) };
