@@ -44,7 +44,8 @@ pub(crate) fn record_begins(record: &Record<'_>, noted: Noted) {
     match noted {
         Noted::Nowhere => {}
         Noted::InServer => record.token.begins(false),
-        Noted::Unchecked => {
+        Noted::Unchecked { changes_left } => {
+            record.changes_left.set(Some(changes_left));
             refusal::enter_location(&record.refusal, false, false);
             record.token.begins(true);
         }
@@ -73,9 +74,9 @@ impl Handler for EnterServer {
         }
         let has_record = r.existing_record::<Gatehouse>().is_some();
         // One that nginx has refused while it read it, or before it found a location, is at its error page now.
-        let was_refused = || r.is_internal() && Noted::with(r) != Noted::Unchecked;
+        let was_refused = || r.is_internal() && !Noted::is_unchecked(r, 1);
         if !has_record && !was_refused() {
-            Noted::InServer.note(r);
+            Noted::in_server(r);
             return Outcome::Declined;
         }
         outcome(enter_server(r))
@@ -86,6 +87,8 @@ impl Handler for EnterServer {
 #[inline(never)]
 fn enter_server(r: Request<'_>) -> Option<()> {
     let record = r.record::<Gatehouse>()?;
+    record.lose_place(r, 1);
+    record.changes_left.set(None);
     refusal::enter_server(r, &record.refusal);
     if has_tokens(r) {
         token::enter_server(r, &record.token)?;
@@ -109,9 +112,9 @@ impl Handler for EnterLocation {
         let is_named = r.is_at_named();
         let has_record = r.existing_record::<Gatehouse>().is_some();
         // To a named location nginx sends also those that it has refused before it found one.
-        let was_let_in = || !is_named || Noted::with(r) == Noted::Unchecked;
+        let was_let_in = || !is_named || Noted::is_unchecked(r, 1);
         if !has_record && !is_checked && was_let_in() {
-            Noted::Unchecked.note(r);
+            Noted::unchecked(r);
             return Outcome::Declined;
         }
         outcome(enter_location(r, is_named, is_checked))
@@ -122,6 +125,10 @@ impl Handler for EnterLocation {
 #[inline(never)]
 fn enter_location(r: Request<'_>, is_named: bool, is_checked: bool) -> Option<()> {
     let record = r.record::<Gatehouse>()?;
+    if is_named {
+        record.lose_place(r, 1);
+    }
+    record.changes_left.set(Some(r.changes_left()));
     refusal::enter_location(&record.refusal, is_named, is_checked);
     if has_tokens(r) {
         token::enter_location(r, &record.token, is_named)?;

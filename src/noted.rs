@@ -4,9 +4,10 @@
 use crate::Gatehouse;
 use gatehouse_nginx::Request;
 
-/// What is noted, as a number. A request begins with 0.
+/// What is noted, as a number. A request begins with 0. Behind two bits for the kind stands what there is to say of it.
 const IN_SERVER: u8 = 1;
 const UNCHECKED: u8 = 2;
+const KINDS: u8 = 4;
 
 /// How far a request has come of which nothing else is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,31 +16,47 @@ pub(crate) enum Noted {
     Nowhere,
     /// It is in a server, and nginx has found no location since it came there.
     InServer,
-    /// It is in a location without any check, and was in no other kind before.
-    Unchecked,
+    /// It came to a location without any check, and was in no other kind before.
+    Unchecked {
+        /// [`Request::changes_left`] as it was there.
+        changes_left: u8,
+    },
 }
 
 impl Noted {
     /// What a number says.
     pub(crate) fn of(number: u8) -> Self {
-        match number {
+        match number % KINDS {
             IN_SERVER => Self::InServer,
-            UNCHECKED => Self::Unchecked,
+            UNCHECKED => Self::Unchecked {
+                changes_left: number / KINDS,
+            },
             _ => Self::Nowhere,
         }
     }
 
-    /// What is noted of a request.
-    pub(crate) fn with(r: Request<'_>) -> Self {
-        Self::of(r.noted::<Gatehouse>())
+    /// Notes that the request has come to a server.
+    pub(crate) fn in_server(r: Request<'_>) {
+        r.note::<Gatehouse>(IN_SERVER);
     }
 
-    /// Notes it.
-    pub(crate) fn note(self, r: Request<'_>) {
-        r.note::<Gatehouse>(match self {
-            Self::Nowhere => 0,
-            Self::InServer => IN_SERVER,
-            Self::Unchecked => UNCHECKED,
-        });
+    /// Notes that it has come to a location without any check.
+    pub(crate) fn unchecked(r: Request<'_>) {
+        let changes_left = r.changes_left();
+        r.note::<Gatehouse>(changes_left.saturating_mul(KINDS).saturating_add(UNCHECKED));
     }
+
+    /// Whether the request is in a location without any check, or `redirects` ago was.
+    pub(crate) fn is_unchecked(r: Request<'_>, redirects: u8) -> bool {
+        match Self::of(r.noted::<Gatehouse>()) {
+            Self::Unchecked { changes_left } => !is_sent_on(r, changes_left, redirects),
+            _ => false,
+        }
+    }
+}
+
+/// Whether a request has left the location where it had so many changes left otherwise than by these redirects. nginx refuses
+/// some of those that `rewrite … last` sends on (413), when it has found their location and before anybody sees them there.
+pub(crate) fn is_sent_on(r: Request<'_>, changes_left: u8, redirects: u8) -> bool {
+    changes_left != r.changes_left().saturating_add(redirects)
 }

@@ -318,3 +318,20 @@ location \@g { root store; proxy_store on; $::B }"
 ["", $::Paid]
 --- response_body_like eval
 ["name=b", "name=a"]
+
+=== TEST 18: refused by nginx in a location that a rewrite has found: the page is not for those who pay
+--- http_upstream: a, b
+--- http_config eval: $::Http
+--- user_files eval: $::Key
+--- config eval
+"proxy_cache c;
+error_page 413 = \@g;
+location /free { rewrite ^ /v last; }
+location /v { token_auth p; client_max_body_size 1; proxy_cache_key k; $::A }
+location \@g { proxy_cache_key k; $::B }"
+--- request eval
+["GET /v", "GET /free\nbody", "GET /v"]
+--- more_headers eval
+[$::Paid, "", $::Paid]
+--- response_body_like eval
+["name=a", "name=b", "name=a"]

@@ -398,3 +398,34 @@ GET /free?jt=to&a
 --- response_body: .
 --- access_log
 200 /free?jt=to&a|jt=to&a|-|-|-|-|/free
+
+=== TEST 27: refused in a location that a rewrite has found, before that begins
+--- http_upstream: a
+--- http_config eval: $::P . $::Q . $::Log
+--- config eval
+"access_log logs/access.log mine;
+error_page 413 = \@page;
+location /free { rewrite ^ /paid last; }
+location /other { token_auth q; rewrite ^ /paid last; }
+location /uri { rewrite ^ /small last; }
+location /plain { rewrite ^ /bare last; }
+location /text { rewrite ^ /answer last; }
+location /paid { token_auth p; client_max_body_size 1; }
+location /small { token_auth p; client_max_body_size 1; error_page 413 /page; }
+location /bare { token_auth p; client_max_body_size 1; error_page 500 /page; }
+location /answer { return 200 ok; }
+location /page { $::Up }
+location \@page { $::Up }"
+--- request eval
+["POST /free?ss_token=to&a\nbody", "POST /other?ss_token=to&qt=1&a\nbody", "POST /uri?ss_token=to&a\nbody", "POST /plain?ss_token=to&a\nbody", "POST /text?ss_token=to&a\nbody"]
+--- more_headers eval: $::Carriers
+--- error_code eval
+[200, 200, 413, 413, 200]
+--- response_body_unlike eval
+["to\\b", "to\\b|qt", "to\\b", "to\\b", "to\\b"]
+--- access_log
+200 /free?a|a|a=1|-|-|-|/paid
+200 /other?a|a|a=1|-|-|-|/paid
+413 /uri?a|-|a=1|-|-|-|/page
+413 /plain?a|a|a=1|-|-|-|/bare
+200 /text?ss_token=to&a|ss_token=to&a|a=1; ss_token=to|to|to|to|/answer

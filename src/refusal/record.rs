@@ -128,6 +128,11 @@ impl<'r> Refusal<'r> {
 }
 
 impl Refusal<'_> {
+    /// The request is in a location that it has not come to: nobody has let it in there.
+    pub(crate) fn lose_place(&self) {
+        self.place.set(Place::Nowhere);
+    }
+
     pub(super) fn is_shown(&self) -> bool {
         self.status.get() != 0 || self.was_turned_away.get()
     }

@@ -103,6 +103,11 @@ impl<'r> Record<'r> {
         }
     }
 
+    /// Which location's tokens it has is not known any more.
+    pub(crate) fn lose_place(&self) {
+        self.at.set(At::Nowhere);
+    }
+
     /// Remembers the request as received, once. Nothing is stripped of a request before that.
     pub(super) fn receive(&self, r: Request<'r>) -> AsReceived<'r> {
         if let Some(first) = self.received.get() {

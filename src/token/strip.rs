@@ -113,13 +113,17 @@ impl Handler for Log {
 /// asked of an upstream. Where memory is short its target and arguments become empty.
 pub(crate) fn strip_rest(r: Request<'_>) {
     let is_done = match r.existing_record::<Gatehouse>() {
-        Some(all) => all.token.is_stripped(),
-        None => Noted::with(r) == Noted::Unchecked || server_of(r).strips.is_empty(),
+        Some(all) => {
+            all.lose_place(r, 0);
+            all.token.is_stripped()
+        }
+        None => Noted::is_unchecked(r, 0) || server_of(r).strips.is_empty(),
     };
     if is_done {
         return;
     }
     let done = r.record::<Gatehouse>().and_then(|all| {
+        all.lose_place(r, 0);
         let record = &all.token;
         record.receive(r);
         strip_left(r, record)?;

@@ -1,6 +1,12 @@
 #include "bits.h"
 
 ngx_uint_t
+gatehouse_request_uri_changes(const ngx_http_request_t *r)
+{
+    return r->uri_changes;
+}
+
+ngx_uint_t
 gatehouse_request_internal(const ngx_http_request_t *r)
 {
     return r->internal;

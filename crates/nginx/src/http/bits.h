@@ -16,6 +16,7 @@
 
 /* Each takes a live request. */
 ngx_uint_t gatehouse_request_internal(const ngx_http_request_t *r);
+ngx_uint_t gatehouse_request_uri_changes(const ngx_http_request_t *r);
 void gatehouse_request_set_external(ngx_http_request_t *r);
 void gatehouse_request_send_uri(ngx_http_request_t *r);
 

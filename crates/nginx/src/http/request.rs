@@ -182,6 +182,13 @@ impl<'r> Request<'r> {
         unsafe { bits::gatehouse_request_internal(self.raw()) != 0 }
     }
 
+    /// How many more times nginx lets the request go to another location: each `rewrite … last` of a location and each
+    /// internal redirect is one.
+    pub fn changes_left(self) -> u8 {
+        // SAFETY: a live request.
+        unsafe { bits::gatehouse_request_uri_changes(self.raw()) as u8 }
+    }
+
     /// From here on the request is again one whose path a client chose: no `internal` location.
     pub fn set_external(self) {
         // SAFETY: a live request; nginx reads the field when it looks for a location.
