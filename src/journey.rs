@@ -4,7 +4,7 @@
 //! redirect, then to a location of it; an internal redirect or a named location takes it away.
 
 use crate::family::Family;
-use crate::noted::Noted;
+use crate::noted::{Noted, lose_place};
 use crate::refusal::{Overrule, Standing};
 use crate::{Gatehouse, Record, refusal, token};
 use gatehouse_nginx::http::chain::NextFilter;
@@ -87,7 +87,7 @@ impl Handler for EnterServer {
 #[inline(never)]
 fn enter_server(r: Request<'_>) -> Option<()> {
     let record = r.record::<Gatehouse>()?;
-    record.lose_place(r, 1);
+    lose_place(r, record, 1);
     record.changes_left.set(None);
     refusal::enter_server(r, &record.refusal);
     if has_tokens(r) {
@@ -126,7 +126,7 @@ impl Handler for EnterLocation {
 fn enter_location(r: Request<'_>, is_named: bool, is_checked: bool) -> Option<()> {
     let record = r.record::<Gatehouse>()?;
     if is_named {
-        record.lose_place(r, 1);
+        lose_place(r, record, 1);
     }
     record.changes_left.set(Some(r.changes_left()));
     refusal::enter_location(&record.refusal, is_named, is_checked);

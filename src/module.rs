@@ -5,12 +5,11 @@ use crate::family::Family;
 #[cfg(feature = "hooks")]
 use crate::hooks;
 use crate::lender::Lender;
-use crate::noted::is_sent_on;
 use crate::places::Places;
 use crate::{digest, geoip, refusal, token, upstream};
 use gatehouse_live::nginx::Feeds;
 use gatehouse_nginx::http::cache::CacheGuards;
-use gatehouse_nginx::{HttpKind, Records, Request};
+use gatehouse_nginx::{HttpKind, Records};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -69,19 +68,6 @@ pub struct Record<'r> {
     pub(crate) token: token::Record<'r>,
     /// [`Request::changes_left`] when the request came to its location; none before that.
     pub(crate) changes_left: Cell<Option<u8>>,
-}
-
-impl Record<'_> {
-    /// Forgets in which location the request is, or `redirects` ago was, where it had been sent on to one that it has not
-    /// come to.
-    pub(crate) fn lose_place(&self, r: Request<'_>, redirects: u8) {
-        let changes_left = self.changes_left.get();
-        if changes_left.is_some_and(|left| is_sent_on(r, left, redirects)) {
-            self.changes_left.set(None);
-            self.refusal.lose_place();
-            self.token.lose_place();
-        }
-    }
 }
 
 /// State of one request or subrequest.

@@ -1,7 +1,7 @@
 //! Where a main request without a record is: that much can be noted without any memory, and for most requests it is all
 //! there is to know.
 
-use crate::Gatehouse;
+use crate::{Gatehouse, Record};
 use gatehouse_nginx::Request;
 
 /// What is noted, as a number. A request begins with 0. Behind two bits for the kind stands what there is to say of it.
@@ -57,6 +57,16 @@ impl Noted {
 
 /// Whether a request has left the location where it had so many changes left otherwise than by these redirects. nginx refuses
 /// some of those that `rewrite … last` sends on (413), when it has found their location and before anybody sees them there.
-pub(crate) fn is_sent_on(r: Request<'_>, changes_left: u8, redirects: u8) -> bool {
+fn is_sent_on(r: Request<'_>, changes_left: u8, redirects: u8) -> bool {
     changes_left != r.changes_left().saturating_add(redirects)
+}
+
+/// Forgets in which location the request is, or `redirects` ago was, where it had been sent on to one that it has not come to.
+pub(crate) fn lose_place(r: Request<'_>, record: &Record<'_>, redirects: u8) {
+    let changes_left = record.changes_left.get();
+    if changes_left.is_some_and(|left| is_sent_on(r, left, redirects)) {
+        record.changes_left.set(None);
+        record.refusal.lose_place();
+        record.token.lose_place();
+    }
 }

@@ -6,7 +6,7 @@ use super::profile::{forget, profile_named, profile_of};
 use super::record::{AsReceived, At, Entry, Left, Record};
 use crate::Gatehouse;
 use crate::choice::Choice;
-use crate::noted::Noted;
+use crate::noted::{Noted, lose_place};
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Outcome, Phase, Request};
 use gatehouse_token::{Target, strip as bytes};
@@ -114,7 +114,7 @@ impl Handler for Log {
 pub(crate) fn strip_rest(r: Request<'_>) {
     let is_done = match r.existing_record::<Gatehouse>() {
         Some(all) => {
-            all.lose_place(r, 0);
+            lose_place(r, all, 0);
             all.token.is_stripped()
         }
         None => Noted::is_unchecked(r, 0) || server_of(r).strips.is_empty(),
@@ -123,7 +123,7 @@ pub(crate) fn strip_rest(r: Request<'_>) {
         return;
     }
     let done = r.record::<Gatehouse>().and_then(|all| {
-        all.lose_place(r, 0);
+        lose_place(r, all, 0);
         let record = &all.token;
         record.receive(r);
         strip_left(r, record)?;
