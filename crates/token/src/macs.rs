@@ -4,7 +4,7 @@ use gatehouse_base::digest::{Algorithm, Digest, MAX_RAW};
 use gatehouse_base::encoding::Encoding;
 
 use crate::error::Error;
-use crate::keys::{Key, KeyRing, RouteKeys, Secret};
+use crate::keys::{Key, KeyRing, RouteKeys, Secret, is_spelled_key, may_be_public};
 use crate::mac;
 use crate::reason::Reason;
 use crate::request::RequestView;
@@ -17,6 +17,16 @@ pub(crate) enum Keyed {
     Hmac,
     /// As a plain hash of a text that holds the key.
     InText,
+}
+
+/// Anybody may know a public key: as a secret it would let everybody in.
+///
+/// # Errors
+/// The secret is the text of a key.
+pub(crate) fn refuse_spelled(key: &Key) -> Result<(), Error> {
+    let spelled = is_spelled_key(key.secret.as_bytes());
+    let text = "has a \"key\" that is no secret but the text of a key";
+    spelled.map_or(Ok(()), |_| Err(Error::new(text)))
 }
 
 /// The live keys of a profile.
@@ -38,6 +48,7 @@ struct Mac {
 impl Mac {
     fn prepare(algorithm: Algorithm, keyed: Keyed, key: &Key) -> Result<Self, Error> {
         let secret = &key.secret;
+        refuse_spelled(key)?;
         let (hashed_in, text) = match keyed {
             Keyed::InText => (None, secret.clone()),
             Keyed::Hmac => (Some(secret.as_bytes()), Secret::new(Vec::new())),
@@ -119,7 +130,9 @@ impl Macs {
                 Keyed::InText => algorithm.hash_into(&mut out, |sink| feed(key, sink)),
                 Keyed::Hmac => algorithm.hmac_into(key, &mut out, |sink| feed(b"", sink)),
             };
-            Ok(made.is_some_and(|expected| mac::same(expected, presented)))
+            let is_made = made.is_some_and(|expected| mac::same(expected, presented));
+            // As a secret it would let everybody in.
+            Ok(is_made && !may_be_public(key))
         })
     }
 

@@ -9,8 +9,9 @@ use md5::{Digest as _, Md5};
 
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::keys::{KeyEncoding, KeyRing, RouteKeys, Secret};
+use crate::keys::{Key, KeyEncoding, KeyRing, RouteKeys, Secret, may_be_public};
 use crate::mac;
+use crate::macs;
 use crate::reason::Reason;
 use crate::request::{Presented, RequestView, SignedUrl};
 use crate::scheme::{Carrier, Repeated, Scheme, Signing, Verifier, VerifierConfig};
@@ -53,7 +54,8 @@ struct ScaleSimple {
 }
 
 fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
-    let keys = KeyRing::prepare(config.keys, |key| Ok(key.secret.clone()))?;
+    let prepare = |key: &Key| macs::refuse_spelled(key).map(|()| key.secret.clone());
+    let keys = KeyRing::prepare(config.keys, prepare)?;
     Ok(Box::new(ScaleSimple {
         keys,
         route_keys: config.route_keys(),
@@ -84,7 +86,8 @@ impl Verifier for ScaleSimple {
         let mac = decode(presented.token()).ok_or(Reason::Malformed)?;
         let verifies = |key: &[u8]| mac::same(&token(key, text, &presented.url), &mac);
         let of_file = self.keys.find(|secret| verifies(secret.as_bytes()));
-        claims.key = of_file.or_else(|_| self.route_keys.find(request, |key| Ok(verifies(key))))?;
+        let of_route = |key: &[u8]| Ok(verifies(key) && !may_be_public(key));
+        claims.key = of_file.or_else(|_| self.route_keys.find(request, of_route))?;
         claims.expires = Some(expires);
         Ok(())
     }

@@ -269,3 +269,24 @@ fn lines_that_are_refused() {
     let want = "has a \"key\", format \"open\" takes none";
     assert_eq!(open, Err(want.to_owned()));
 }
+
+/// Who has the wrong half of a key in the wrong profile would let in everybody who knows that half.
+#[test]
+fn the_text_of_a_public_key_makes_no_mac() {
+    let public = "MCowBQYDK2VwAyEA3MuvGpqqfVve14wQQqT5n/itA/xweiWC8m+RBLvsHe0=";
+    let made_by = |key: &str| {
+        let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
+        let mac = mac.chain_update(format!("{EXP}|text")).finalize();
+        let mac = data_encoding::BASE64URL_NOPAD.encode(&mac.into_bytes());
+        Fake::new(&format!("/a?token={mac}&expires={EXP}")).message(&["|text"])
+    };
+    let lines = ["format hmac", "message {expires}|text"];
+    let of = |key| profile(&[&lines[..], &[key]].concat());
+    let tenants = of("key table=sites name=token").unwrap();
+    let secret = "example";
+    assert_eq!(refused(&tenants, made_by(secret), &[Some(secret)]), None);
+    let invalid = Some(Reason::Invalid);
+    assert_eq!(refused(&tenants, made_by(public), &[Some(public)]), invalid);
+    let text = of(&format!("key {public}")).unwrap_err().to_string();
+    assert!(text.contains("no secret but the text of a key"), "{text}");
+}
