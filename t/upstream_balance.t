@@ -532,7 +532,7 @@ proxy_next_upstream_tries 1;
 >>> ../conf/apps.json
 {"a.test": {"backends": ["http://127.0.0.1:$TEST_NGINX_PORT_A", "http://127.0.0.1:$TEST_NGINX_PORT_B"]}}
 --- config
-location / { proxy_pass http://backend; proxy_set_header Host $host; }
+location / { proxy_pass http://backend; proxy_set_header Host $host; proxy_http_version 1.0; proxy_set_header Connection close; }
 --- request eval
 ["GET /", "GET /", "GET /close", "GET /", [{value => "GET /", delay_before => 0.5}], "GET /", "GET /", "GET /"]
 --- more_headers
