@@ -4,7 +4,7 @@
 //! redirect, then to a location of it; an internal redirect or a named location takes it away.
 
 use crate::family::Family;
-use crate::noted::{Noted, lose_place};
+use crate::noted::{self, lose_place};
 use crate::refusal::{Overrule, Standing};
 use crate::{Gatehouse, Record, refusal, token};
 use gatehouse_nginx::http::chain::NextFilter;
@@ -40,15 +40,11 @@ pub(crate) const FAMILY: Family = Family {
 };
 
 /// A record is made for a request that was in places without any until now: it is as if it had had one all the time.
-pub(crate) fn record_begins(record: &Record<'_>, noted: Noted) {
-    match noted {
-        Noted::Nowhere => {}
-        Noted::InServer => record.token.begins(false),
-        Noted::Unchecked { changes_left } => {
-            record.changes_left.set(Some(changes_left));
-            refusal::enter_location(&record.refusal, false, false);
-            record.token.begins(true);
-        }
+pub(crate) fn record_begins(record: &Record<'_>, noted: u8) {
+    if let Some(changes_left) = noted::changes_left(noted) {
+        record.changes_left.set(Some(changes_left));
+        refusal::enter_location(&record.refusal, false, false);
+        record.token.has_nothing_to_strip();
     }
 }
 
@@ -72,26 +68,27 @@ impl Handler for EnterServer {
         if !r.is_main() {
             return Outcome::Declined;
         }
-        let has_record = r.existing_record::<Gatehouse>().is_some();
-        // One that nginx has refused while it read it, or before it found a location, is at its error page now.
-        let was_refused = || r.is_internal() && !Noted::is_unchecked(r, 1);
-        if !has_record && !was_refused() {
-            Noted::in_server(r);
+        // It comes from its client. Whatever brings it here later is an internal redirect, and so is the way to its error
+        // page of one that nginx has refused before it found a location.
+        let comes_first = !r.is_internal();
+        let is_let_go = || r.existing_record::<Gatehouse>().is_none() && noted::is_unchecked(r, 1);
+        if comes_first || is_let_go() {
+            noted::nowhere(r);
             return Outcome::Declined;
         }
-        outcome(enter_server(r))
+        outcome(come_again(r))
     }
 }
 
 /// Not a part of its caller, which most requests only pass by.
 #[inline(never)]
-fn enter_server(r: Request<'_>) -> Option<()> {
+fn come_again(r: Request<'_>) -> Option<()> {
     let record = r.record::<Gatehouse>()?;
     lose_place(r, record, 1);
     record.changes_left.set(None);
-    refusal::enter_server(r, &record.refusal);
+    record.refusal.leave();
     if has_tokens(r) {
-        token::enter_server(r, &record.token)?;
+        token::come_again(r, &record.token)?;
     }
     Some(())
 }
@@ -112,9 +109,9 @@ impl Handler for EnterLocation {
         let is_named = r.is_at_named();
         let has_record = r.existing_record::<Gatehouse>().is_some();
         // To a named location nginx sends also those that it has refused before it found one.
-        let was_let_in = || !is_named || Noted::is_unchecked(r, 1);
+        let was_let_in = || !is_named || noted::is_unchecked(r, 1);
         if !has_record && !is_checked && was_let_in() {
-            Noted::unchecked(r);
+            noted::unchecked(r);
             return Outcome::Declined;
         }
         outcome(enter_location(r, is_named, is_checked))

@@ -42,7 +42,6 @@ use gatehouse_nginx::http::phase::Installer;
 use gatehouse_nginx::http::variable::Variable;
 use gatehouse_nginx::{Conf, Error, HttpModule, Kind, Level, Merging, Records, http_module};
 pub use module::{Gatehouse, Loc, Local, Main, Record, Srv};
-use noted::Noted;
 
 /// Every family. In each phase the handlers of the last one run first: what follows a request's way
 /// before countries, and these before tokens.
@@ -112,7 +111,7 @@ impl HttpModule for Gatehouse {
     }
 
     fn record_begins(record: &Record<'_>, noted: u8) {
-        journey::record_begins(record, Noted::of(noted));
+        journey::record_begins(record, noted);
     }
 
     fn prepare(cf: &mut Conf<'_, Self>) -> Result<(), Error> {

@@ -4,55 +4,26 @@
 use crate::{Gatehouse, Record};
 use gatehouse_nginx::Request;
 
-/// What is noted, as a number. A request begins with 0. Behind two bits for the kind stands what there is to say of it.
-const IN_SERVER: u8 = 1;
-const UNCHECKED: u8 = 2;
-const KINDS: u8 = 4;
-
-/// How far a request has come of which nothing else is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Noted {
-    /// It has not come to a server yet.
-    Nowhere,
-    /// It is in a server, and nginx has found no location since it came there.
-    InServer,
-    /// It came to a location without any check, and was in no other kind before.
-    Unchecked {
-        /// [`Request::changes_left`] as it was there.
-        changes_left: u8,
-    },
+/// Notes that the request is in no location: nginx has found none since it came to its server.
+pub(crate) fn nowhere(r: Request<'_>) {
+    r.note::<Gatehouse>(0);
 }
 
-impl Noted {
-    /// What a number says.
-    pub(crate) fn of(number: u8) -> Self {
-        match number % KINDS {
-            IN_SERVER => Self::InServer,
-            UNCHECKED => Self::Unchecked {
-                changes_left: number / KINDS,
-            },
-            _ => Self::Nowhere,
-        }
-    }
+/// Notes that it has come to a location without any check, and was in no other kind before.
+pub(crate) fn unchecked(r: Request<'_>) {
+    r.note::<Gatehouse>(r.changes_left().saturating_add(1));
+}
 
-    /// Notes that the request has come to a server.
-    pub(crate) fn in_server(r: Request<'_>) {
-        r.note::<Gatehouse>(IN_SERVER);
-    }
+/// What a number says: [`Request::changes_left`] when the request came to its location, which has no check; None where it is
+/// in none. A request begins with 0.
+pub(crate) fn changes_left(number: u8) -> Option<u8> {
+    number.checked_sub(1)
+}
 
-    /// Notes that it has come to a location without any check.
-    pub(crate) fn unchecked(r: Request<'_>) {
-        let changes_left = r.changes_left();
-        r.note::<Gatehouse>(changes_left.saturating_mul(KINDS).saturating_add(UNCHECKED));
-    }
-
-    /// Whether the request is in a location without any check, or `redirects` ago was.
-    pub(crate) fn is_unchecked(r: Request<'_>, redirects: u8) -> bool {
-        match Self::of(r.noted::<Gatehouse>()) {
-            Self::Unchecked { changes_left } => !is_sent_on(r, changes_left, redirects),
-            _ => false,
-        }
-    }
+/// Whether the request is in a location without any check, or `redirects` ago was.
+pub(crate) fn is_unchecked(r: Request<'_>, redirects: u8) -> bool {
+    let changes_left = changes_left(r.noted::<Gatehouse>());
+    changes_left.is_some_and(|left| !is_sent_on(r, left, redirects))
 }
 
 /// Whether a request has left the location where it had so many changes left otherwise than by these redirects. nginx refuses

@@ -94,13 +94,6 @@ pub(crate) fn shows_refusal(r: Request<'_>) -> bool {
         .is_some_and(|record| record.refusal.is_shown())
 }
 
-/// The request has come to a server: from its client, or by an internal redirect.
-pub(crate) fn enter_server(r: Request<'_>, refusal: &Refusal<'_>) {
-    if refusal.place.get() != Place::Nowhere || r.is_internal() {
-        refusal.leave();
-    }
-}
-
 /// The request has come to a location, in which a check is in force or not; `is_named`: without a way through its server.
 pub(crate) fn enter_location(refusal: &Refusal<'_>, is_named: bool, is_checked: bool) {
     if is_named {

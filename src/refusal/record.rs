@@ -140,7 +140,7 @@ impl Refusal<'_> {
     /// The request goes elsewhere by an internal redirect. Whatever took it away from a place with a check before access
     /// control was done with it (`return`, `limit_req`, a fault of ours, another module), it was not let in there. Nor
     /// was one that nginx itself refused before it looked for a location.
-    pub(super) fn leave(&self) {
+    pub(crate) fn leave(&self) {
         let unjudged = match self.place.replace(Place::Nowhere) {
             Place::Passed => false,
             Place::Nowhere => true,

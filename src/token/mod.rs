@@ -22,7 +22,7 @@ mod view;
 
 pub(crate) use conf::{Loc, Main, Srv};
 pub(crate) use record::Record;
-pub(crate) use strip::{enter_location, enter_server, strip_rest};
+pub(crate) use strip::{come_again, enter_location, strip_rest};
 
 use crate::Gatehouse;
 use crate::choice::{Choice, NameUse};

@@ -21,8 +21,6 @@ pub(crate) struct Record<'r> {
     pub(super) path: Cell<PathToken>,
     /// The request as it was when it entered its current location.
     pub(super) entry: Cell<Option<Entry<'r>>>,
-    /// Whether the request has entered a server before.
-    pub(super) begun: Cell<bool>,
     /// Which location's tokens have still to be stripped.
     pub(super) at: Cell<At<'r>>,
     /// Locations that the request left before their tokens were stripped.
@@ -95,12 +93,9 @@ pub(super) enum Action {
 }
 
 impl<'r> Record<'r> {
-    /// The request was in a server before this record was made. Where it has been in locations, these had nothing to strip.
-    pub(crate) fn begins(&self, in_location: bool) {
-        self.begun.set(true);
-        if in_location {
-            self.at.set(At::Stripped);
-        }
+    /// The request was in a location before this record was made, one that strips nothing.
+    pub(crate) fn has_nothing_to_strip(&self) {
+        self.at.set(At::Stripped);
     }
 
     /// Which location's tokens it has is not known any more.
@@ -124,11 +119,6 @@ impl<'r> Record<'r> {
         let first = AsReceived { target, uri, args };
         self.received.set(Some(first));
         first
-    }
-
-    /// Whether nginx has read the whole request without refusing it.
-    pub(super) fn is_received(&self, r: Request<'r>) -> bool {
-        self.received.get().is_some() || r.received::<Gatehouse>().is_some()
     }
 
     /// Whether no location's tokens are left to strip.

@@ -6,26 +6,19 @@ use super::profile::{forget, profile_named, profile_of};
 use super::record::{AsReceived, At, Entry, Left, Record};
 use crate::Gatehouse;
 use crate::choice::Choice;
-use crate::noted::{Noted, lose_place};
+use crate::noted::{self, lose_place};
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Outcome, Phase, Request};
 use gatehouse_token::{Target, strip as bytes};
 
-/// Strips a request that an internal redirect has taken out of a location. A request that starts again without
-/// its path token opens no `internal` location, since its client chose the path.
-/// None when memory is short.
-pub(crate) fn enter_server<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
+/// Strips a request that an internal redirect has taken to a server: out of a location, or to the error page of what nginx
+/// has refused. One that starts again without its path token opens no `internal` location, since its client chose the
+/// path. None when memory is short.
+pub(crate) fn come_again<'r>(r: Request<'r>, record: &Record<'r>) -> Option<()> {
     if record.starts_again.take() {
         r.set_external();
     }
-    // A request that has not passed the post-read phase was refused while nginx read it, and is now at its
-    // error page.
-    let comes_again = record.begun.replace(true) || !record.is_received(r);
-    if comes_again {
-        leave(r, record)
-    } else {
-        Some(())
-    }
+    leave(r, record)
 }
 
 /// Notes the location that a request has entered. `is_named` says that it is a named location, which is
@@ -112,19 +105,16 @@ impl Handler for Log {
 /// Strips a request that ends before the preaccess phase: it will be logged, and parts of its answer may be
 /// asked of an upstream. Where memory is short its target and arguments become empty.
 pub(crate) fn strip_rest(r: Request<'_>) {
-    let is_done = match r.existing_record::<Gatehouse>() {
-        Some(all) => {
-            lose_place(r, all, 0);
-            all.token.is_stripped()
-        }
-        None => Noted::is_unchecked(r, 0) || server_of(r).strips.is_empty(),
-    };
-    if is_done {
+    let has_record = r.existing_record::<Gatehouse>().is_some();
+    if !has_record && (noted::is_unchecked(r, 0) || server_of(r).strips.is_empty()) {
         return;
     }
     let done = r.record::<Gatehouse>().and_then(|all| {
         lose_place(r, all, 0);
         let record = &all.token;
+        if record.is_stripped() {
+            return Some(());
+        }
         record.receive(r);
         strip_left(r, record)?;
         match record.at.replace(At::Stripped) {
