@@ -149,23 +149,24 @@ fn expect_shares(
 /// the machine lets each backend be, where requests meet; with times that are known it is exact (`cargo test -p
 /// gatehouse-table balance`), and where each waits for the one before all backends are equal.
 pub(super) fn shares(env: &Env) -> Result<(), String> {
-    const THIRD: f64 = 1.0 / 3.0;
-    for (balance, within, weights, shares) in [
-        ("balance=round_robin", 0.02, [5, 3, 2], [0.5, 0.3, 0.2]),
-        ("balance=least_conn", 0.15, [1, 1, 1], [THIRD; 3]),
-    ] {
+    const ROUND_ROBIN: &str = "balance=round_robin";
+    const LEAST_CONN: &str = "balance=least_conn";
+    const THIRDS: [f64; 3] = [1.0 / 3.0; 3];
+    type Requests = fn(&Server) -> Result<Tally, String>;
+    let at_once: Requests = |server| many(server, &|_| "/".to_owned());
+    let rows = [
+        (ROUND_ROBIN, at_once, 0.02, [5, 3, 2], [0.5, 0.3, 0.2]),
+        (LEAST_CONN, at_once, 0.15, [1, 1, 1], THIRDS),
+        (LEAST_CONN, one_by_one as Requests, 0.02, [1, 1, 1], THIRDS),
+    ];
+    for (balance, requests, within, weights, shares) in rows {
         let setup = Setup::new(env)?;
         let file = format!("{{\"a.test\": {}}}", route(&setup, &weights));
         let server = setup
             .file("conf/apps.json", file.as_bytes())?
             .start(&conf(3, "1m", balance))?;
-        let tally = many(&server, &|_| "/".to_owned())?;
         let shares: Vec<(char, f64)> = ['a', 'b', 'c'].into_iter().zip(shares).collect();
-        expect_shares(balance, &tally, within, &shares)?;
-        if balance == "balance=least_conn" {
-            let what = "balance=least_conn, one after another";
-            expect_shares(what, &one_by_one(&server)?, 0.02, &shares)?;
-        }
+        expect_shares(balance, &requests(&server)?, within, &shares)?;
         server.stop()?;
     }
     Ok(())
