@@ -10,7 +10,6 @@ use crate::cat::Renewing;
 use crate::claims::{Paths, folder_of};
 use crate::cookie::{MOST_TURNS, MaxAge};
 use crate::keys::BadKey;
-use crate::live::LiveKeys;
 use crate::location::TokenLocation;
 use crate::normal;
 use crate::profile::Profile;
@@ -55,10 +54,13 @@ impl Profile {
         give: &mut dyn FnMut(&'r [u8]),
     ) -> Option<()> {
         let issue = self.issue.as_ref()?;
+        let came_in_it = location == issue.location;
+        if came_in_it && !self.renews() {
+            return None;
+        }
         let mut token = Presented::new();
         let found = self.find(self.locations.get(location)?, turn, request, &mut token);
         found.ok().filter(|found| *found)?;
-        let came_in_it = location == issue.location;
         let renewing = Renewing {
             now,
             cookie: &issue.line.name,
@@ -130,19 +132,22 @@ impl Profile {
         Some(())
     }
 
-    /// A new token for a good one that asks for it. None under `limit`: it would begin to count anew.
+    /// Whether a token may be renewed. Not under `limit`: it would begin to count anew.
+    fn renews(&self) -> bool {
+        self.scheme.renews && self.limit.is_none()
+    }
+
+    /// A new token for a good one that asks for it.
     fn renewed<'r>(
         &self,
         token: &Presented<'r>,
         request: &'r dyn RequestView,
         renewing: Renewing<'_>,
     ) -> Option<&'r [u8]> {
-        if self.limit.is_some() {
+        if !self.renews() {
             return None;
         }
-        let live = self.live.as_ref().and_then(LiveKeys::now);
-        let prepared = live.as_deref().unwrap_or(&self.prepared);
-        prepared.verifier.renew(token, request, renewing)
+        self.ask(|verifier| verifier.renew(token, request, renewing))
     }
 }
 

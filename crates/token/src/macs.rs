@@ -4,7 +4,7 @@ use gatehouse_base::digest::{Algorithm, Digest, MAX_RAW};
 use gatehouse_base::encoding::Encoding;
 
 use crate::error::Error;
-use crate::keys::{Key, KeyRing, RouteKeys, Secret, is_spelled_key, may_be_public};
+use crate::keys::{Key, KeyRing, RouteKeys, Secret, is_spelled_key};
 use crate::mac;
 use crate::reason::Reason;
 use crate::request::RequestView;
@@ -123,16 +123,14 @@ impl Macs {
         presented: &[u8],
         feed: &impl Fn(&[u8], &mut Sink<'_>) -> Option<()>,
     ) -> Result<usize, Reason> {
-        self.route_keys.find(request, |key| {
+        self.route_keys.find_secret(request, |key| {
             let mut out = [0; MAX_RAW];
             let algorithm = self.algorithm;
             let made = match self.keyed {
                 Keyed::InText => algorithm.hash_into(&mut out, |sink| feed(key, sink)),
                 Keyed::Hmac => algorithm.hmac_into(key, &mut out, |sink| feed(b"", sink)),
             };
-            let is_made = made.is_some_and(|expected| mac::same(expected, presented));
-            // As a secret it would let everybody in.
-            Ok(is_made && !may_be_public(key))
+            made.is_some_and(|expected| mac::same(expected, presented))
         })
     }
 

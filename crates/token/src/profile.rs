@@ -17,7 +17,7 @@ use crate::location::{Carriers, TokenLocation, Unreadable, Which};
 use crate::names::Names;
 use crate::reason::Reason;
 use crate::request::{Area, MAX_TARGET, Presented, RequestView, SignedUrl};
-use crate::scheme::{Doubt, Scheme, Signing};
+use crate::scheme::{Doubt, Scheme, Signing, Verifier};
 use crate::strip;
 use crate::text::Text;
 use crate::verdict::{Checked, Verdict};
@@ -180,10 +180,16 @@ impl Profile {
             is_read: self.is_read.get() || !self.terms.rules.is_empty(),
             ..Claims::default()
         };
+        self.ask(|verifier| verifier.verify(token, request, &mut claims))?;
+        Ok(claims)
+    }
+
+    /// Asks the verifier with the keys that are live now.
+    #[inline]
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(&dyn Verifier) -> T) -> T {
         let live = self.live.as_ref().and_then(LiveKeys::now);
         let prepared = live.as_deref().unwrap_or(&self.prepared);
-        prepared.verifier.verify(token, request, &mut claims)?;
-        Ok(claims)
+        question(&*prepared.verifier)
     }
 
     /// Makes a token for a request that carries a draft of it ([`Profile::draft`]) in the profile's first
@@ -414,9 +420,7 @@ impl Profile {
 
     /// What the author of the block may not have meant.
     pub fn doubts(&self) -> Vec<Doubt> {
-        let live = self.live.as_ref().and_then(LiveKeys::now);
-        let prepared = live.as_deref().unwrap_or(&self.prepared);
-        prepared.verifier.doubts()
+        self.ask(|verifier| verifier.doubts())
     }
 }
 

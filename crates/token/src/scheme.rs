@@ -47,6 +47,8 @@ pub struct Scheme {
     pub path: Option<PathForm>,
     /// Whether the first of a token's arguments is written behind the others.
     pub first_is_last: bool,
+    /// Whether a token may ask to be renewed.
+    pub renews: bool,
     /// What a signer may be told of a token, by name, beside its expiry.
     pub claims: &'static [&'static str],
     /// What a token looks like, behind "a token is".
@@ -82,6 +84,7 @@ impl Scheme {
         places: &["query", "cookie", "header"],
         path: Some(PathForm::COMMAS),
         first_is_last: false,
+        renews: false,
         claims: &[],
         form: "",
         example: &[],
@@ -336,7 +339,8 @@ pub(crate) trait Verifier: Send + Sync {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Option<()>;
 
-    /// What is to be handed back in the place of a token that is good, made by the same key, where the token asks for that.
+    /// What is to be handed back in the place of a token that is good, made by the same key, where the token asks for that
+    /// ([`Scheme::renews`]).
     fn renew<'r>(
         &self,
         _: &Presented<'r>,

@@ -108,6 +108,15 @@ impl RouteKeys {
         let index = found.map(|line| line.saturating_add(self.first));
         index.ok_or(Reason::Invalid)
     }
+
+    /// The same where keys are secrets. Anybody may know a public key: as a secret it would let everybody in.
+    pub(crate) fn find_secret(
+        &self,
+        request: &dyn RequestView,
+        verifies: impl Fn(&[u8]) -> bool,
+    ) -> Result<usize, Reason> {
+        self.find(request, |key| Ok(verifies(key) && !may_be_public(key)))
+    }
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ pub(super) const SCHEME: Scheme = Scheme {
         "catgeoiso3166",
         "catr",
     ],
+    renews: true,
     form: "a CBOR Web Token in base64url: a COSE_Mac0 or a COSE_Sign1",
     build,
     sign,

@@ -9,7 +9,7 @@ use md5::{Digest as _, Md5};
 
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::keys::{Key, KeyEncoding, KeyRing, RouteKeys, Secret, may_be_public};
+use crate::keys::{Key, KeyEncoding, KeyRing, RouteKeys, Secret};
 use crate::mac;
 use crate::macs;
 use crate::reason::Reason;
@@ -86,8 +86,7 @@ impl Verifier for ScaleSimple {
         let mac = decode(presented.token()).ok_or(Reason::Malformed)?;
         let verifies = |key: &[u8]| mac::same(&token(key, text, &presented.url), &mac);
         let of_file = self.keys.find(|secret| verifies(secret.as_bytes()));
-        let of_route = |key: &[u8]| Ok(verifies(key) && !may_be_public(key));
-        claims.key = of_file.or_else(|_| self.route_keys.find(request, of_route))?;
+        claims.key = of_file.or_else(|_| self.route_keys.find_secret(request, verifies))?;
         claims.expires = Some(expires);
         Ok(())
     }

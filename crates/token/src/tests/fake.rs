@@ -26,6 +26,10 @@ pub(crate) struct Fake {
     pub(crate) method: String,
     /// Where the client is: `DE`, `DE-BE`, `AS64496`. None: nobody can say.
     pub(crate) areas: Option<Vec<&'static str>>,
+    /// Memory is short.
+    pub(crate) is_short: bool,
+    /// Its path token is cancelled.
+    pub(crate) is_cancelled: bool,
 }
 
 impl Fake {
@@ -126,7 +130,11 @@ impl RequestView for Fake {
 
     /// Never given back: a test ends soon.
     fn room(&self, len: usize) -> Option<&mut [u8]> {
-        Some(vec![0; len].leak())
+        (!self.is_short).then(|| vec![0; len].leak())
+    }
+
+    fn serves_target(&self) -> bool {
+        !self.is_cancelled
     }
 }
 

@@ -343,38 +343,10 @@ fn claims_are_shown_of_valid_tokens_only() {
 
 #[test]
 fn without_memory_nothing_is_valid() {
-    struct Short(Fake);
-    impl crate::RequestView for Short {
-        fn target(&self) -> &[u8] {
-            crate::RequestView::target(&self.0)
-        }
-        fn header(&self, name: &str, n: usize) -> Option<&[u8]> {
-            crate::RequestView::header(&self.0, name, n)
-        }
-        fn cookie(&self, _: &[u8], _: usize) -> Option<&[u8]> {
-            None
-        }
-        fn message(&self, _: usize) -> Option<&[u8]> {
-            None
-        }
-        fn path(&self) -> Option<&[u8]> {
-            None
-        }
-        fn address(&self) -> Option<std::net::IpAddr> {
-            None
-        }
-        fn route_key(&self, _: usize, _: &mut dyn FnMut(&[u8]) -> Result<(), crate::BadKey>) {}
-        fn room(&self, _: usize) -> Option<&mut [u8]> {
-            None
-        }
-        fn method(&self) -> &[u8] {
-            b"GET"
-        }
-        fn is_in(&self, _: crate::Area<'_>) -> Option<bool> {
-            None
-        }
-    }
-    let request = Short(bearer(&token(&json!({"exp": NOW + 9}))));
+    let request = Fake {
+        is_short: true,
+        ..bearer(&token(&json!({"exp": NOW + 9})))
+    };
     let verdict = jwt(&[]).verify(&request, NOW);
     assert_eq!(verdict.refused, Some(Reason::Malformed));
 }

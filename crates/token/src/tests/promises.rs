@@ -5,7 +5,7 @@ use md5::Md5;
 use super::fake::{
     EXP, Fake, NOW, profile, query, scalesimple, secure_link, sign, sign_link, status,
 };
-use crate::{InPath, MAX_TARGET, MAX_TOKEN, Reason, RequestView, Verdict};
+use crate::{InPath, MAX_TARGET, MAX_TOKEN, Reason, Verdict};
 
 #[test]
 fn expiry_is_inclusive_and_leeway_adds_to_it() {
@@ -332,47 +332,19 @@ fn a_path_token_is_where_target_and_path_both_have_it() {
 
 #[test]
 fn a_cancelled_path_token_opens_no_target() {
-    struct Other(Fake);
-    impl RequestView for Other {
-        fn target(&self) -> &[u8] {
-            self.0.target()
-        }
-        fn header(&self, _: &str, _: usize) -> Option<&[u8]> {
-            None
-        }
-        fn cookie(&self, _: &[u8], _: usize) -> Option<&[u8]> {
-            None
-        }
-        fn message(&self, text: usize) -> Option<&[u8]> {
-            RequestView::message(&self.0, text)
-        }
-        fn path(&self) -> Option<&[u8]> {
-            None
-        }
-        fn address(&self) -> Option<std::net::IpAddr> {
-            None
-        }
-        fn route_key(&self, _: usize, _: &mut dyn FnMut(&[u8]) -> Result<(), crate::BadKey>) {}
-        fn room(&self, _: usize) -> Option<&mut [u8]> {
-            None
-        }
-        fn method(&self) -> &[u8] {
-            b"GET"
-        }
-        fn is_in(&self, _: crate::Area<'_>) -> Option<bool> {
-            None
-        }
-        fn serves_target(&self) -> bool {
-            false
-        }
-    }
     let token = format!("{},{EXP}", sign("k1", EXP, "/u/../a"));
-    let rx = Other(Fake::new(&format!("/u/{token}/../a")));
+    let rx = Fake {
+        is_cancelled: true,
+        ..Fake::new(&format!("/u/{token}/../a"))
+    };
     let verdict = scalesimple(&["from path"]).verify(&rx, NOW);
     assert_eq!(verdict.refused, Some(Reason::Malformed));
     // What is signed here is the path that is served.
     let token = format!("{},{EXP}", sign_link(&format!("{EXP}/u/a k1")));
-    let rx = Other(Fake::new(&format!("/u/{token}/../a")).message(&["/u/a "]));
+    let rx = Fake {
+        is_cancelled: true,
+        ..Fake::new(&format!("/u/{token}/../a")).message(&["/u/a "])
+    };
     let verdict = secure_link(&["from path"]).verify(&rx, NOW);
     assert_eq!(verdict.refused, None);
 }
