@@ -41,7 +41,8 @@ need_packages() {
 }
 
 # A package that brings a daemon (nginx, docker.io) must not start it: policy-rc.d says so
-# while we install, and is removed after unless it was there before.
+# while we install, and is removed after unless it was there before. A fresh machine often installs its
+# updates in its first minutes: that is waited for.
 install_packages() {
   local policy=/usr/sbin/policy-rc.d ours=0 rc=0
   if [ ! -e $policy ]; then
@@ -51,7 +52,7 @@ install_packages() {
   fi
   export DEBIAN_FRONTEND=noninteractive
   { quiet apt-update apt-get update &&
-    quiet apt-install apt-get install -y --no-install-recommends "$@"; } || rc=1
+    quiet apt-install apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends "$@"; } || rc=1
   [ $ours = 0 ] || rm -f $policy
   return $rc
 }
