@@ -25,4 +25,8 @@ fuzz_target!(|data: &[u8]| {
         assert!(serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok());
         assert!(walk(value) <= data.len());
     }
+    let mut seen = Vec::new();
+    if let Some(object) = json::parse_object(data, |_, value| seen.push(value)) {
+        assert!(object.members().map(|(_, value)| value).eq(seen));
+    }
 });

@@ -133,6 +133,9 @@ impl<'r> Record<'r> {
         r: Request<'r>,
         mut pick: impl FnMut(&'r [u8], &'r [u8]) -> Option<T>,
     ) -> Option<T> {
+        if self.saved.is_empty() {
+            return r.headers().find_map(|line| pick(line.name, line.value));
+        }
         let mut saved = self.saved.iter();
         if let Some(found) = saved.find_map(|one| pick(one.name, one.value)) {
             return Some(found);

@@ -21,6 +21,11 @@ pub(super) struct SavedLines<'r> {
 }
 
 impl<'r> SavedLines<'r> {
+    /// Whether all lines are as they were received.
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.get().is_none()
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &'r Saved<'r>> {
         std::iter::successors(self.first.get(), |one| one.next.get())
     }

@@ -50,6 +50,20 @@ impl View<'_, '_> {
             self.lacks.set(Some(Lacking { line, why }));
         }
     }
+
+    /// Asks with path, arguments and target as they were received, which are then put back.
+    fn with_received<T>(&self, ask: impl FnOnce() -> Option<T>) -> Option<T> {
+        let r = self.r;
+        let now = (r.uri(), r.args(), r.target());
+        r.set_uri(path::signed(r, self.in_path, self.as_received)?);
+        r.set_args(self.as_received.pieces().args());
+        r.set_target(self.as_received.target);
+        let answer = ask();
+        r.set_uri(now.0);
+        r.set_args(now.1);
+        r.set_target(now.2);
+        answer
+    }
 }
 
 impl RequestView for View<'_, '_> {
@@ -82,24 +96,23 @@ impl RequestView for View<'_, '_> {
         })
     }
 
-    /// Evaluated against the request as received: path, arguments and target are put back for
-    /// the time of the evaluation.
     fn message(&self, text: usize) -> Option<&[u8]> {
         let expression = self.named.message.get(text)?;
         if let Some(constant) = expression.constant() {
             return Some(constant);
         }
-        let r = self.r;
-        let main = &r.main_conf::<Gatehouse>().token;
-        let now = (r.uri(), r.args(), r.target());
-        r.set_uri(path::signed(r, self.in_path, self.as_received)?);
-        r.set_args(self.as_received.pieces().args());
-        r.set_target(self.as_received.target);
-        let value = expression.eval_anew(r, &main.anew);
-        r.set_uri(now.0);
-        r.set_args(now.1);
-        r.set_target(now.2);
-        value
+        let (r, main) = (self.r, &self.r.main_conf::<Gatehouse>().token);
+        self.with_received(|| expression.eval_anew(r, &main.anew))
+    }
+
+    fn feed_message(&self, text: usize, sink: &mut dyn FnMut(&[u8])) -> Option<()> {
+        let expression = self.named.message.get(text)?;
+        if let Some(constant) = expression.constant() {
+            sink(constant);
+            return Some(());
+        }
+        let (r, main) = (self.r, &self.r.main_conf::<Gatehouse>().token);
+        self.with_received(|| expression.feed_anew(r, &main.anew, sink))
     }
 
     fn path(&self) -> Option<&[u8]> {

@@ -100,11 +100,11 @@ impl Expression {
     ) -> Option<()> {
         let mut texts = 0..;
         for segment in self.message.segments() {
-            sink(match segment {
-                Segment::Text(_) => request.message(texts.next()?)?,
-                Segment::Key => key,
-                Segment::Value(carrier) => token.value(*carrier).unwrap_or_default(),
-            });
+            match segment {
+                Segment::Text(_) => request.feed_message(texts.next()?, sink)?,
+                Segment::Key => sink(key),
+                Segment::Value(carrier) => sink(token.value(*carrier).unwrap_or_default()),
+            }
         }
         Some(())
     }

@@ -43,6 +43,12 @@ pub trait RequestView {
     /// [`Profile::message_texts`]: crate::Profile::message_texts
     fn message(&self, text: usize) -> Option<&[u8]>;
 
+    /// Gives it to `sink`, maybe in pieces; when the answer is `None`, `sink` may have got some of them.
+    fn feed_message(&self, text: usize, sink: &mut dyn FnMut(&[u8])) -> Option<()> {
+        sink(self.message(text)?);
+        Some(())
+    }
+
     /// The decoded path that is served, without a path token; `None` refuses a token that is bound to one. There is none
     /// where an upstream might understand another path ([`is_as_spelled`](crate::normal::is_as_spelled)).
     fn path(&self) -> Option<&[u8]>;

@@ -6,10 +6,13 @@ use super::value::{Value, Walk, is_blank};
 /// How deep values may lie in each other.
 pub(super) const MAX_DEPTH: usize = 32;
 
-/// The place of the one value of a text.
-pub(super) fn place(text: &[u8]) -> Option<std::ops::Range<usize>> {
+/// The place of the one value of a text. If that is an object, `see` is given its members on the way.
+pub(super) fn place<'t>(
+    text: &'t [u8],
+    see: impl FnMut(Text<'t>, Value<'t>),
+) -> Option<std::ops::Range<usize>> {
     std::str::from_utf8(text).ok()?;
-    let mut check = Check::new(text);
+    let mut check = Check::new(text, see);
     let begin = check.blanks();
     check.whole()?;
     let end = check.at;
@@ -27,15 +30,19 @@ struct Open {
     seen: u64,
 }
 
-struct Check<'t> {
+struct Check<'t, S> {
     text: &'t [u8],
     at: usize,
     open: [Open; MAX_DEPTH],
     depth: usize,
+    /// Is given the members of the outermost object.
+    see: S,
+    /// The name of the one whose value is being passed, and where that begins.
+    member: Option<(Text<'t>, usize)>,
 }
 
-impl<'t> Check<'t> {
-    fn new(text: &'t [u8]) -> Self {
+impl<'t, S: FnMut(Text<'t>, Value<'t>)> Check<'t, S> {
+    fn new(text: &'t [u8], see: S) -> Self {
         let none = Open {
             is_object: false,
             at: 0,
@@ -46,6 +53,8 @@ impl<'t> Check<'t> {
             at: 0,
             open: [none; MAX_DEPTH],
             depth: 0,
+            see,
+            member: None,
         }
     }
 
@@ -116,6 +125,9 @@ impl<'t> Check<'t> {
             let Some(is_object) = self.top().map(|open| open.is_object) else {
                 return Some(false);
             };
+            if self.depth == 1 {
+                self.show();
+            }
             self.blanks();
             let byte = self.peek()?;
             self.pass();
@@ -132,19 +144,23 @@ impl<'t> Check<'t> {
         }
     }
 
-    /// Passes the name of a member, which no other one has, and the colon.
+    /// Gives the member away whose value ends here.
+    fn show(&mut self) {
+        if let Some((name, begin)) = self.member.take() {
+            let value = self.text.get(begin..self.at).unwrap_or_default();
+            (self.see)(name, Value(value));
+        }
+    }
+
+    /// Passes the name of a member, which no other one has, the colon, and blanks.
     fn name(&mut self) -> Option<()> {
         let begin = self.at;
-        let name = self.string()?;
-        let bit = match name.plain() {
-            Some(plain) => {
-                let hash = plain.iter().fold(plain.len(), |hash, byte| {
-                    hash.wrapping_mul(31).wrapping_add(usize::from(*byte))
-                });
-                1_u64.checked_shl(u32::try_from(hash & 63).unwrap_or(0))?
-            }
-            // Written with escapes it may be any.
-            None => u64::MAX,
+        let (name, has_escapes) = self.string()?;
+        // Written with escapes it may be any.
+        let bit = if has_escapes {
+            u64::MAX
+        } else {
+            bit_of(name.0)
         };
         let text = self.text;
         let open = self.top()?;
@@ -161,30 +177,43 @@ impl<'t> Check<'t> {
             }
         }
         self.blanks();
-        (self.peek()? == b':').then(|| self.pass())
+        if self.peek()? != b':' {
+            return None;
+        }
+        self.pass();
+        self.blanks();
+        if self.depth == 1 {
+            self.member = Some((name, self.at));
+        }
+        Some(())
     }
 
-    /// Passes a string.
-    fn string(&mut self) -> Option<Text<'t>> {
+    /// Passes a string; also says whether it has escapes.
+    fn string(&mut self) -> Option<(Text<'t>, bool)> {
         if self.peek()? != b'"' {
             return None;
         }
         self.pass();
         let begin = self.at;
+        let mut has_escapes = false;
         loop {
+            let rest = self.text.get(self.at..)?;
+            let is_stop = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+            let plain = rest.iter().position(is_stop)?;
+            self.at = self.at.saturating_add(plain);
             match self.peek()? {
                 b'"' => break,
                 b'\\' => {
+                    has_escapes = true;
                     let (_, len) = unescape(self.text.get(self.at..)?)?;
                     self.at = self.at.saturating_add(len);
                 }
-                0..=0x1f => return None,
-                _ => self.pass(),
+                _ => return None,
             }
         }
         let inner = self.text.get(begin..self.at)?;
         self.pass();
-        Some(Text(inner))
+        Some((Text(inner), has_escapes))
     }
 
     /// Passes a string, a number or a word.
@@ -233,4 +262,19 @@ impl<'t> Check<'t> {
         }
         (self.at > begin).then_some(())
     }
+}
+
+/// One of 64 bits, by a name: most names of an object have bits of their own.
+fn bit_of(name: &[u8]) -> u64 {
+    let word = match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) => {
+            u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(20)
+        }
+        _ => name
+            .iter()
+            .fold(0, |word, byte| (word << 8) | u64::from(*byte)),
+    };
+    // Multiplying spreads every byte over the highest bits (Knuth, TAOCP volume 3, section 6.4).
+    let spread = word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58;
+    1_u64.rotate_left(u32::try_from(spread).unwrap_or(0))
 }

@@ -13,7 +13,14 @@ pub use value::{Kind, Value};
 
 /// The value of a text, which must be one and nothing else.
 pub fn parse(text: &[u8]) -> Option<Value<'_>> {
-    text.get(check::place(text)?).map(Value)
+    text.get(check::place(text, |_, _| {})?).map(Value)
+}
+
+/// The same of an object. On the way `see` is given its members in their order; what it was given counts for nothing
+/// when the answer is None.
+pub fn parse_object<'t>(text: &'t [u8], see: impl FnMut(Text<'t>, Value<'t>)) -> Option<Value<'t>> {
+    let value = text.get(check::place(text, see)?).map(Value)?;
+    (value.kind() == Kind::Object).then_some(value)
 }
 
 #[cfg(test)]

@@ -139,6 +139,19 @@ fn agrees(bytes: &[u8]) {
         Err(error) if error.to_string().contains("number out of range") => {}
         Err(error) => assert_eq!(ours, None, "{shown}: {error}"),
     }
+    shows_its_members(bytes);
+}
+
+/// What is shown on the way is what a walk finds.
+fn shows_its_members(bytes: &[u8]) {
+    let mut seen = Vec::new();
+    let object = parse_object(bytes, |name, value| seen.push((name.0, value.0)));
+    let parsed = parse(bytes).filter(|value| value.kind() == Kind::Object);
+    assert_eq!(object, parsed);
+    if let Some(value) = object {
+        let walked: Vec<_> = value.members().map(|(name, one)| (name.0, one.0)).collect();
+        assert_eq!(seen, walked);
+    }
 }
 
 #[test]

@@ -13,6 +13,9 @@ use std::ptr;
 /// # Safety
 /// `pool` is a live pool that outlives `'a`.
 pub(crate) unsafe fn alloc<'a, T: Zero>(pool: *mut ngx_pool_t, len: usize) -> Option<&'a mut [T]> {
+    if len == 0 {
+        return Some(&mut []);
+    }
     // SAFETY: promised by the caller.
     let pool = unsafe { Pool::from_ngx_pool(pool) };
     let bytes = pool.allocate_zeroed(Layout::array::<T>(len).ok()?).ok()?;

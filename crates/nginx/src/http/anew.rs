@@ -15,23 +15,43 @@ impl Expression {
     /// expression reads may use regular expressions, as a `map` does. None when memory is short or
     /// the value cannot be computed.
     pub fn eval_anew<'r>(&self, r: Request<'r>, anew: &[Index]) -> Option<&'r [u8]> {
-        let captures = Captures::of(r)?;
-        let kept = r.words(anew.len().checked_mul(WORDS)?)?;
-        for (index, place) in anew.iter().zip(kept.chunks_exact_mut(WORDS)) {
-            let value = r.kept_value(*index).cast::<u64>();
-            // SAFETY: a value of nginx's and room for one, apart from each other.
-            unsafe { ptr::copy_nonoverlapping(value, place.as_mut_ptr(), WORDS) };
-            r.forget_variable(*index);
-        }
-        let value = self.eval(r);
-        for (index, place) in anew.iter().zip(kept.chunks_exact(WORDS)) {
-            let value = r.kept_value(*index).cast::<u64>();
-            // SAFETY: as above, the other way.
-            unsafe { ptr::copy_nonoverlapping(place.as_ptr(), value, WORDS) };
-        }
-        captures.put_back(r);
-        value
+        computing_again(r, anew, || self.eval(r))
     }
+
+    /// The same piece by piece, where it lies in pieces: nothing is put together. With None as the answer `sink` may have
+    /// got some of them.
+    pub fn feed_anew(
+        &self,
+        r: Request<'_>,
+        anew: &[Index],
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Option<()> {
+        computing_again(r, anew, || self.feed(r, sink))
+    }
+}
+
+/// Asks with the variables `anew` computed again.
+fn computing_again<T>(
+    r: Request<'_>,
+    anew: &[Index],
+    ask: impl FnOnce() -> Option<T>,
+) -> Option<T> {
+    let captures = Captures::of(r)?;
+    let kept = r.words(anew.len().checked_mul(WORDS)?)?;
+    for (index, place) in anew.iter().zip(kept.chunks_exact_mut(WORDS)) {
+        let value = r.kept_value(*index).cast::<u64>();
+        // SAFETY: a value of nginx's and room for one, apart from each other.
+        unsafe { ptr::copy_nonoverlapping(value, place.as_mut_ptr(), WORDS) };
+        r.forget_variable(*index);
+    }
+    let answer = ask();
+    for (index, place) in anew.iter().zip(kept.chunks_exact(WORDS)) {
+        let value = r.kept_value(*index).cast::<u64>();
+        // SAFETY: as above, the other way.
+        unsafe { ptr::copy_nonoverlapping(place.as_ptr(), value, WORDS) };
+    }
+    captures.put_back(r);
+    answer
 }
 
 /// What the last regular expression of a request has captured. One without groups captures nothing, and has no memory made

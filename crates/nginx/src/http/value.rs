@@ -85,6 +85,26 @@ impl Expression {
         // SAFETY: the result lies in the request's pool or in the configuration's.
         (status == 0).then(|| unsafe { bytes::slice(out) })
     }
+
+    /// Gives `sink` its value in pieces; None when nginx could not compute it, then or later.
+    pub(crate) fn feed(&self, r: Request<'_>, sink: &mut dyn FnMut(&[u8])) -> Option<()> {
+        if self.parts.is_empty() {
+            sink(self.eval(r)?);
+        }
+        for part in &self.parts {
+            sink(part.value(r)?);
+        }
+        Some(())
+    }
+}
+
+impl Part {
+    fn value<'p, 'r: 'p>(&'p self, r: Request<'r>) -> Option<&'p [u8]> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Variable(index) => value_of(r, *index),
+        }
+    }
 }
 
 impl<M: HttpKind> Conf<'_, M> {
@@ -144,10 +164,7 @@ fn name_at(text: &[u8]) -> Option<(&str, &[u8])> {
 fn join<'r>(r: Request<'r>, parts: &[Part]) -> Option<&'r [u8]> {
     let mut pieces: [&[u8]; MOST_PARTS] = [&[]; MOST_PARTS];
     for (piece, part) in pieces.iter_mut().zip(parts) {
-        *piece = match part {
-            Part::Text(text) => text,
-            Part::Variable(index) => value_of(r, *index)?,
-        };
+        *piece = part.value(r)?;
     }
     r.concat(pieces.get(..parts.len())?)
 }

@@ -107,26 +107,29 @@ impl<'h> Header<'h> {
     /// Reads a header. One that asks for what we do not do is refused (RFC 7515 section 4.1.11), and so is that of an
     /// encrypted token.
     fn read(header: &'h [u8]) -> Option<Self> {
-        let value = json::parse(header)?;
-        let (mut algorithm, mut kid) = (None, None);
-        for (name, value) in value.members() {
-            match name.plain() {
-                Some(b"alg") => algorithm = Some(value.text()?),
-                Some(b"kid") => kid = Some(value.text()?),
-                Some(b"typ") if is_type(value, b"JWE") => return None,
-                Some(b"crit" | b"b64" | b"enc" | b"zip") => return None,
-                // Written with escapes it may be one of these.
-                None if ["alg", "kid", "typ", "crit", "b64", "enc", "zip"]
-                    .iter()
-                    .any(|known| name.is(known.as_bytes())) =>
-                {
-                    return None;
-                }
-                _ => {}
+        let (mut algorithm, mut kid, mut is_ours) = (None, None, true);
+        json::parse_object(header, |name, value| match name.plain() {
+            Some(b"alg") => algorithm = Some(value.text()),
+            Some(b"kid") => kid = Some(value.text()),
+            Some(b"typ") => is_ours &= !is_type(value, b"JWE"),
+            Some(b"crit" | b"b64" | b"enc" | b"zip") => is_ours = false,
+            // Written with escapes it may be one of these.
+            None => {
+                let known = ["alg", "kid", "typ", "crit", "b64", "enc", "zip"];
+                is_ours &= !known.iter().any(|known| name.is(known.as_bytes()));
             }
+            _ => {}
+        })?;
+        if !is_ours {
+            return None;
         }
+        // One that is there is a text.
+        let kid = match kid {
+            Some(kid) => Some(kid?),
+            None => None,
+        };
         Some(Self {
-            algorithm: algorithm?,
+            algorithm: algorithm??,
             kid,
         })
     }

@@ -6,7 +6,7 @@
 //! that comes twice, a claim of another type.
 
 use data_encoding::BASE64URL_NOPAD;
-use gatehouse_base::json::{self, Kind, Text, Value};
+use gatehouse_base::json::{self, Text, Value};
 
 use crate::bearer;
 use crate::claims::Claims;
@@ -139,8 +139,7 @@ impl Verifier for Jwt {
         let len = jws.payload_len().ok_or(Reason::Malformed)?;
         let room = request.room(len).ok_or(Reason::Malformed)?;
         let payload = jws.decode_payload(room).ok_or(Reason::Malformed)?;
-        let document = json::parse(payload).filter(|all| all.kind() == Kind::Object);
-        read(document.ok_or(Reason::Malformed)?, claims).ok_or(Reason::Malformed)
+        read(payload, claims).ok_or(Reason::Malformed)
     }
 
     fn identify(
@@ -172,21 +171,28 @@ impl Verifier for Jwt {
     }
 }
 
-/// Writes down what a payload claims; None when a claim that matters is of another type.
-fn read<'r>(document: Value<'r>, claims: &mut Claims<'r>) -> Option<()> {
-    for (name, value) in document.members() {
-        let is = |known: &[u8]| is_name(name, known);
-        if is(b"exp") {
-            claims.expires = Some(seconds(value)?);
-            // "On or after" it a token is refused (RFC 7519 section 4.1.4).
-            claims.ends = true;
-        } else if is(b"nbf") {
-            claims.not_before = Some(seconds(value)?);
-        } else if is(b"iat") {
-            seconds(value)?;
-        }
-    }
+/// Writes down what a payload claims; None when it is no object, or a claim that matters is of another type.
+fn read<'r>(payload: &'r [u8], claims: &mut Claims<'r>) -> Option<()> {
+    let mut all_fit = true;
+    let document = json::parse_object(payload, |name, value| {
+        let fits = note(name, value, claims);
+        all_fit &= fits.is_some();
+    })?;
     claims.document = Some(document);
+    all_fit.then_some(())
+}
+
+/// Writes down one claim; None when it is of another type.
+fn note(name: Text<'_>, value: Value<'_>, claims: &mut Claims<'_>) -> Option<()> {
+    if is_name(name, b"exp") {
+        claims.expires = Some(seconds(value)?);
+        // "On or after" it a token is refused (RFC 7519 section 4.1.4).
+        claims.ends = true;
+    } else if is_name(name, b"nbf") {
+        claims.not_before = Some(seconds(value)?);
+    } else if is_name(name, b"iat") {
+        seconds(value)?;
+    }
     Some(())
 }
 
