@@ -37,6 +37,16 @@ pub(crate) fn set_log_level(
     set_once(cf, field, level)
 }
 
+/// `unknown directive "NAME" in BLOCK, it must be …`
+pub(crate) fn unknown_line<'a>(
+    cf: &Conf<'_, Gatehouse>,
+    block: &str,
+    legal: impl IntoIterator<Item = &'a str>,
+) -> Error {
+    let (name, legal) = (cf.name(), words::must_be(legal));
+    Error::new(format!("unknown directive \"{name}\" in {block}, {legal}"))
+}
+
 /// Refuses a parameter whose value is not what is legal.
 pub(crate) fn illegal(cf: &Conf<'_, Gatehouse>, word: &str, legal: &str) -> Error {
     let name = cf.name();

@@ -140,7 +140,7 @@ token_profile p { format cat; key file=key; algorithm HS256 RS256; }
 --- user_files eval: $::Files
 --- must_die
 --- error_log
-format "cat" has no "RS256" as in "algorithm" directive in
+format "cat" has no "RS256" as in "algorithm" directive, it must be "HS256", "HS384", "HS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512" or "EdDSA" in
 
 === TEST 9: a token that asks for a method or a place is handed back as a cookie
 --- http_config

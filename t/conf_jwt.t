@@ -50,7 +50,7 @@ jwks file=nowhere.json;
 => cannot load key file "*/conf/nowhere.json" (2: No such file or directory) in "jwks" directive
 # jwks without a file
 jwks nowhere.json;
-=> invalid parameter "nowhere.json" in "jwks" directive
+=> invalid parameter "nowhere.json" in "jwks" directive, it takes (file=PATH | uri=URI) [refresh=time]
 # jwks of neither
 jwks refresh=1s;
 => "jwks" must have "file" or "uri" parameter
@@ -59,7 +59,7 @@ jwks file=none.json uri=/keys;
 => "jwks" takes one of "file" and "uri"
 # a location that is none
 jwks uri=https://id.example.com/keys;
-=> invalid parameter "uri=https://id.example.com/keys" in "jwks" directive
+=> invalid parameter "uri=https://id.example.com/keys" in "jwks" directive, it must be the path of a location, as "/keys"
 # without a pause
 jwks uri=/keys refresh=0;
 => invalid parameter "refresh=0" in "jwks" directive, it must be a time above 0, as "10s"

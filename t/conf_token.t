@@ -134,10 +134,10 @@ key-one
 --- conf_cases
 # an unknown word in the block
 expire 10s;
-=> unknown directive "expire" in token_profile
+=> unknown directive "expire" in token_profile, it must be "format", "key", "from", "message", "algorithm", "encoding", "jwks", "issuer", "audience", "require", "leeway", "lifetime", "uri_prefix", "origin", "salt", "escape_early", "bind_ip", "require_exp", "issue_cookie", "limit" or "close_websocket"
 # a directive of nginx's in the block
 root html;
-=> unknown directive "root" in token_profile
+=> unknown directive "root" in token_profile, it must be "format", "key", "from", "message", "algorithm", "encoding", "jwks", "issuer", "audience", "require", "leeway", "lifetime", "uri_prefix", "origin", "salt", "escape_early", "bind_ip", "require_exp", "issue_cookie", "limit" or "close_websocket"
 # a block in the block
 from { query; }
 => unexpected "{"
@@ -230,7 +230,7 @@ key;
 => "key" must have "file" or "table" parameter
 # an unknown word of a key
 key path=key;
-=> invalid parameter "path=key" in "key" directive
+=> invalid parameter "path=key" in "key" directive, it takes [id=ID] (file=PATH [reload=time] | table=TABLE name=NAME) [encoding=text|hex|base64|base64url|pem|jwks]
 # a key's file twice
 key file=key file=key;
 => duplicate parameter "file" in "key" directive
@@ -242,7 +242,7 @@ key file=key id=a id=a;
 => duplicate parameter "id" in "key" directive
 # an empty id
 key file=key id=;
-=> invalid parameter "id=" in "key" directive
+=> invalid parameter "id=" in "key" directive, it takes [id=ID] (file=PATH [reload=time] | table=TABLE name=NAME) [encoding=text|hex|base64|base64url|pem|jwks]
 # two keys of one id
 key id=a file=key; key id=a file=key;
 => duplicate key id "a" in "key" directive
@@ -257,7 +257,7 @@ key file=no.key encoding=base64;
 => key file "*/conf/no.key" is not base64 in "key" directive
 # a key file without a name
 key file=;
-=> invalid parameter "file=" in "key" directive
+=> invalid parameter "file=" in "key" directive, it takes [id=ID] (file=PATH [reload=time] | table=TABLE name=NAME) [encoding=text|hex|base64|base64url|pem|jwks]
 # two files of one key, neither there
 key file=A file=B;
 => duplicate parameter "file" in "key" directive

@@ -37,7 +37,7 @@ limit;
 => invalid number of arguments in "limit" directive
 # a size that is none
 limit uses=1 zone=big;
-=> invalid parameter "zone=big" in "limit" directive
+=> invalid parameter "zone=big" in "limit" directive, it takes [uses=N] [addresses=N] zone=size
 # no use at all
 limit uses=0 zone=32k;
 => invalid value "0" in "limit" directive, it must be between 1 and 1000000000
@@ -52,7 +52,7 @@ limit addresses=51 zone=32k;
 => invalid value "51" in "limit" directive, it must be between 1 and 50
 # an unknown parameter
 limit uses=1 zone=32k rate=1r/s;
-=> invalid parameter "rate=1r/s" in "limit" directive
+=> invalid parameter "rate=1r/s" in "limit" directive, it takes [uses=N] [addresses=N] zone=size
 # a parameter twice
 limit uses=1 uses=1 zone=32k;
 => duplicate parameter "uses" in "limit" directive
@@ -117,10 +117,10 @@ issue_cookie token;
 => "issue_cookie token" needs "cookie=token" in "from" directive
 # a path that is none
 issue_cookie c path=video;
-=> invalid parameter "path=video" in "issue_cookie" directive
+=> invalid parameter "path=video" in "issue_cookie" directive, it takes name [path=PREFIX|auto] [max_age=exp|time] [secure] [httponly] [samesite=strict|lax|none]
 # a time that is none
 issue_cookie c max_age=soon;
-=> invalid parameter "max_age=soon" in "issue_cookie" directive
+=> invalid parameter "max_age=soon" in "issue_cookie" directive, it takes name [path=PREFIX|auto] [max_age=exp|time] [secure] [httponly] [samesite=strict|lax|none]
 # what browsers drop
 issue_cookie c samesite=none;
 => "samesite=none" in "issue_cookie" directive needs "secure", or browsers drop the cookie
@@ -129,7 +129,7 @@ issue_cookie c samesite=some;
 => unknown samesite "some" in "issue_cookie" directive, it must be "strict", "lax" or "none"
 # an unknown word
 issue_cookie c domain=a.test;
-=> invalid parameter "domain=a.test" in "issue_cookie" directive
+=> invalid parameter "domain=a.test" in "issue_cookie" directive, it takes name [path=PREFIX|auto] [max_age=exp|time] [secure] [httponly] [samesite=strict|lax|none]
 # twice
 issue_cookie c; issue_cookie c;
 => "issue_cookie" directive is duplicate

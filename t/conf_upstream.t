@@ -41,7 +41,7 @@ upstream_table apps { zone 1m; CASE }
 --- conf_cases
 # an unknown word in the block
 tables 4;
-=> unknown directive "tables" in upstream_table
+=> unknown directive "tables" in upstream_table, it must be "zone", "match", "file", "shrink=", "plain=", "drain_timeout", "redis", "state", "miss", "passive" or "check"
 # a word twice
 miss 404; miss 503;
 => "miss" directive is duplicate
@@ -83,7 +83,7 @@ shrink=any; shrink=any;
 => "shrink=any" directive is duplicate
 # shrink without its value
 shrink any;
-=> unknown directive "shrink" in upstream_table
+=> unknown directive "shrink" in upstream_table, it must be "zone", "match", "file", "shrink=", "plain=", "drain_timeout", "redis", "state", "miss", "passive" or "check"
 # a state without a path
 state "";
 => invalid value "" in "state" directive

@@ -5,7 +5,6 @@ use super::rule;
 use crate::choice::{self, Choice, NameUse};
 use crate::words::http_status;
 use crate::{Gatehouse, words};
-use gatehouse_base::words::must_be;
 use gatehouse_geo::{Action, RuleList};
 use gatehouse_nginx::{Conf, Error, Level, Merging, Request};
 use std::rc::Rc;
@@ -55,10 +54,9 @@ fn line(cf: &mut Conf<'_, Gatehouse>, block: &mut Block) -> Result<(), Error> {
             }
             Ok(())
         }
-        name => {
-            let legal = must_be(["allow", "deny", "status"]);
-            let text = format!("unknown directive \"{name}\" in geoip_policy, {legal}");
-            Err(Error::new(text))
+        _ => {
+            let legal = ["allow", "deny", "status"];
+            Err(words::unknown_line(cf, "geoip_policy", legal))
         }
     }
 }

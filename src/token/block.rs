@@ -4,9 +4,10 @@ use super::conf::{Named, RouteKeys};
 use super::follow::follow;
 use super::limited::Limited;
 use super::remote::Remote;
+use crate::words::unknown_line;
 use crate::{Gatehouse, keys};
 use gatehouse_nginx::{Conf, ConfLine, Counters, Error, Level};
-use gatehouse_token::{Host, LineError, ProfileBuilder, Secret};
+use gatehouse_token::{Host, LineError, ProfileBuilder, Secret, WORDS};
 use std::rc::Rc;
 
 /// The lines of a block.
@@ -80,7 +81,9 @@ fn line(cf: &mut Conf<'_, Gatehouse>, block: &mut Block) -> Result<(), Error> {
     block.lines.push(((*name).to_owned(), cf.here()));
     let result = block.builder.line(name, rest, &Line(cf));
     result.map_err(|e| match e {
-        LineError::UnknownWord => cf.unknown("token_profile"),
+        LineError::UnknownWord => {
+            unknown_line(cf, "token_profile", WORDS.iter().map(|word| word.name))
+        }
         LineError::Refused(e) => Error::new(e.to_string()),
     })?;
     if block.builder.route_keys() > block.route_keys.len() {

@@ -4,7 +4,7 @@ use super::check::{self, CheckLine};
 use super::passive::passive;
 use super::store::{self, StoreWord};
 use crate::Gatehouse;
-use crate::words::{duplicate, http_status};
+use crate::words::{duplicate, http_status, unknown_line};
 use gatehouse_base::words;
 use gatehouse_live::table::{Brake, RouteFiles};
 use gatehouse_nginx::{Conf, Error};
@@ -47,6 +47,18 @@ struct Word {
     text: &'static str,
     /// Reads what follows it; true when the block had the word already.
     set: Set,
+}
+
+impl Word {
+    /// What a line begins with.
+    fn shown(&self) -> String {
+        let equals = if self.syntax.starts_with('=') {
+            "="
+        } else {
+            ""
+        };
+        format!("{}{equals}", self.name)
+    }
 }
 
 const WORDS: &[Word] = &[
@@ -162,7 +174,10 @@ pub(super) fn line(cf: &mut Conf<'_, Gatehouse>, block: &mut Block) -> Result<()
     let words = cf.words()?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let Some((word, rest)) = find(&words) else {
-        return Err(cf.unknown("upstream_table"));
+        let legal = WORDS.iter().map(Word::shown);
+        let legal: Vec<String> = legal.collect();
+        let legal = legal.iter().map(String::as_str);
+        return Err(unknown_line(cf, "upstream_table", legal));
     };
     if !word.args.contains(&rest.len()) {
         return Err(cf.wrong_arguments());

@@ -87,7 +87,8 @@ impl ProfileBuilder {
             return Err(Error::new(text).into());
         }
         // What a line says is looked at before it is found to be one too many.
-        (word.parse)(&mut self.settings, words, host)?;
+        (word.parse)(&mut self.settings, words, host)
+            .map_err(|error| error.with_syntax(word.syntax))?;
         Ok(self.note(word)?)
     }
 

@@ -2,11 +2,15 @@
 
 use std::fmt;
 
+use gatehouse_base::words;
+
 /// Why a configuration was refused, in nginx's tone; never holds key material.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     text: String,
     word: Option<&'static str>,
+    /// It is about a parameter: what the line takes is to be said, too.
+    wants_syntax: bool,
 }
 
 impl Error {
@@ -15,14 +19,31 @@ impl Error {
         Self {
             text: text.into(),
             word: None,
+            wants_syntax: false,
         }
+    }
+
+    /// That the line of this directive does not take this word.
+    pub(crate) fn parameter(word: &str, directive: &str) -> Self {
+        Self {
+            wants_syntax: true,
+            ..Self::new(words::invalid_parameter(word, directive))
+        }
+    }
+
+    /// The same with what the line takes, where that is to be said.
+    pub(crate) fn with_syntax(self, syntax: fn() -> String) -> Self {
+        if !self.wants_syntax {
+            return self;
+        }
+        Self::new(format!("{}, it takes {}", self.text, syntax()))
     }
 
     /// With this text, about the line of a block that begins with `word`.
     pub(crate) fn about(word: &'static str, text: impl Into<String>) -> Self {
         Self {
-            text: text.into(),
             word: Some(word),
+            ..Self::new(text)
         }
     }
 

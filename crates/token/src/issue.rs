@@ -180,6 +180,10 @@ impl RequestView for Without<'_> {
         self.request.message(text)
     }
 
+    fn feed_message(&self, text: usize, sink: &mut dyn FnMut(&[u8])) -> Option<()> {
+        self.request.feed_message(text, sink)
+    }
+
     fn path(&self) -> Option<&[u8]> {
         self.request.path()
     }

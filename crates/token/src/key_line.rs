@@ -30,7 +30,7 @@ impl<'w> KeyWords<'w> {
                 Some(("table", table)) if !table.is_empty() => (&mut line.table, table),
                 Some(("name", name)) if !name.is_empty() => (&mut line.name, name),
                 Some(("reload", time)) => (&mut line.reload, time),
-                _ => return Err(words::invalid_parameter(word, "key").into()),
+                _ => return Err(Error::parameter(word, "key")),
             };
             if place.replace(value).is_some() {
                 return Err(words::duplicate(word, "key").into());
@@ -95,7 +95,12 @@ pub(crate) fn jwks(settings: &mut Settings, words: &[&str], host: &dyn Host) -> 
             Some(("file", path)) if !path.is_empty() => (&mut file, path),
             Some(("uri", path)) if path.starts_with('/') => (&mut uri, path),
             Some(("refresh", time)) => (&mut refresh, time),
-            _ => return Err(words::invalid_parameter(word, "jwks").into()),
+            Some(("uri", _)) => {
+                let text = words::invalid_parameter(word, "jwks");
+                let must_be = "it must be the path of a location, as \"/keys\"";
+                return Err(Error::new(format!("{text}, {must_be}")));
+            }
+            _ => return Err(Error::parameter(word, "jwks")),
         };
         if place.replace(value).is_some() {
             return Err(words::duplicate(word, "jwks").into());

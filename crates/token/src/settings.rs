@@ -126,7 +126,7 @@ impl Settings {
     /// Refuses an id that is empty or given already.
     fn refuse_id(&self, id: Option<&str>) -> Result<(), Error> {
         if id == Some("") {
-            return Err(Error::new("invalid parameter \"id=\" in \"key\" directive"));
+            return Err(Error::parameter("id=", "key"));
         }
         let of_files = self.keys.iter().map(|key| &key.id);
         let of_routes = self.route_keys.iter().map(|key| &key.id);

@@ -159,11 +159,6 @@ impl Words<'_> {
         ))
     }
 
-    /// `unknown directive "x" in token_profile`
-    pub fn unknown(&self, block: &str) -> Error {
-        Error::new(format!("unknown directive \"{}\" in {block}", self.name()))
-    }
-
     /// Reads `on` or `off`.
     pub fn flag(&self) -> Result<bool, Error> {
         match self.words()?.get(1).map(String::as_str) {

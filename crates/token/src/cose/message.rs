@@ -36,6 +36,15 @@ pub(crate) fn algorithms() -> [Algorithm; NUMBERS.len()] {
     NUMBERS.map(|row| row.1)
 }
 
+/// Their names, each once: some have two numbers.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    let all = || NUMBERS.iter().map(|row| row.1.name());
+    all()
+        .enumerate()
+        .filter(move |(at, name)| !all().take(*at).any(|other| other == *name))
+        .map(|(_, name)| name)
+}
+
 /// Tags: a CBOR Web Token, and what it is made as.
 const CWT: u64 = 61;
 const MAC0: u64 = 17;

@@ -5,7 +5,7 @@
 
 mod message;
 
-pub(crate) use message::{Message, Out, Written, algorithms, build, write_to};
+pub(crate) use message::{Message, Out, Written, algorithms, build, names, write_to};
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use gatehouse_base::digest::MAX_RAW;
-use gatehouse_base::{cbor, json};
+use gatehouse_base::{cbor, json, words};
 
 use crate::cat::{self, Asked, Renewing};
 use crate::claims::{AddressBinding, Claims};
@@ -77,8 +77,9 @@ fn build(config: &VerifierConfig<'_>) -> Result<Box<dyn Verifier>, Error> {
     let options = config.options;
     let legal = cose::algorithms();
     if let Some(other) = options.algorithms.iter().find(|one| !legal.contains(one)) {
+        let must_be = words::must_be(cose::names());
         let text = format!(
-            "format \"cat\" has no \"{}\" as in \"algorithm\" directive",
+            "format \"cat\" has no \"{}\" as in \"algorithm\" directive, {must_be}",
             other.name()
         );
         return Err(Error::about("algorithm", text));

@@ -384,7 +384,7 @@ fn algorithms_are_the_keys() {
     };
     assert_eq!(
         refused(&["key k", "algorithm RS256"]),
-        "format \"cat\" has no \"RS256\" as in \"algorithm\" directive"
+        "format \"cat\" has no \"RS256\" as in \"algorithm\" directive, it must be \"HS256\", \"HS384\", \"HS512\", \"ES256\", \"ES384\", \"ES512\", \"PS256\", \"PS384\", \"PS512\" or \"EdDSA\""
     );
     assert!(refused(&["key k", "algorithm sha256"]).contains("takes no such algorithm"));
     let file = |name: &str| {

@@ -306,22 +306,22 @@ fn lines_that_make_no_sense_are_refused() {
         (
             "query cookie=t",
             "issue_cookie t,u",
-            "invalid parameter \"t,u\" in \"issue_cookie\" directive",
+            "invalid parameter \"t,u\" in \"issue_cookie\" directive, it takes name [path=PREFIX|auto] [max_age=exp|time] [secure] [httponly] [samesite=strict|lax|none]",
         ),
         (
             "query cookie=t",
             "issue_cookie t path=video",
-            "invalid parameter \"path=video\" in \"issue_cookie\" directive",
+            "invalid parameter \"path=video\" in \"issue_cookie\" directive, it takes name [path=PREFIX|auto] [max_age=exp|time] [secure] [httponly] [samesite=strict|lax|none]",
         ),
         (
             "query cookie=t",
             "issue_cookie t path=/a;b",
-            "invalid parameter \"path=/a;b\" in \"issue_cookie\" directive",
+            "invalid parameter \"path=/a;b\" in \"issue_cookie\" directive, it takes name [path=PREFIX|auto] [max_age=exp|time] [secure] [httponly] [samesite=strict|lax|none]",
         ),
         (
             "query cookie=t",
             "issue_cookie t max_age=soon",
-            "invalid parameter \"max_age=soon\" in \"issue_cookie\" directive",
+            "invalid parameter \"max_age=soon\" in \"issue_cookie\" directive, it takes name [path=PREFIX|auto] [max_age=exp|time] [secure] [httponly] [samesite=strict|lax|none]",
         ),
         (
             "query cookie=t",
@@ -356,7 +356,7 @@ fn lines_that_make_no_sense_are_refused() {
         (
             "query cookie=t",
             "issue_cookie t domain=a.test",
-            "invalid parameter \"domain=a.test\" in \"issue_cookie\" directive",
+            "invalid parameter \"domain=a.test\" in \"issue_cookie\" directive, it takes name [path=PREFIX|auto] [max_age=exp|time] [secure] [httponly] [samesite=strict|lax|none]",
         ),
     ] {
         assert_eq!(error(from, line), wanted);

@@ -108,7 +108,7 @@ fn lines_that_are_refused() {
         ),
         (
             "jwks uri=keys",
-            "invalid parameter \"uri=keys\" in \"jwks\" directive",
+            "invalid parameter \"uri=keys\" in \"jwks\" directive, it must be the path of a location, as \"/keys\"",
         ),
         (
             "jwks uri=/keys refresh=0",
@@ -124,7 +124,10 @@ fn lines_that_are_refused() {
         ),
         ("jwks uri=/keys file=set", takes),
         ("jwks refresh=1", must),
-        ("jwks x", "invalid parameter \"x\" in \"jwks\" directive"),
+        (
+            "jwks x",
+            "invalid parameter \"x\" in \"jwks\" directive, it takes (file=PATH | uri=URI) [refresh=time]",
+        ),
     ] {
         let refused = profile(&["format jwt", line]).map(|_| ());
         assert_eq!(refused, Err(want.to_owned()), "{line}");

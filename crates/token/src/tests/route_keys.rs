@@ -239,11 +239,11 @@ fn lines_that_are_refused() {
         ),
         (
             "key table= name=n",
-            "invalid parameter \"table=\" in \"key\" directive",
+            "invalid parameter \"table=\" in \"key\" directive, it takes [id=ID] (file=PATH [reload=time] | table=TABLE name=NAME) [encoding=text|hex|base64|base64url|pem|jwks]",
         ),
         (
             "key table=t name=",
-            "invalid parameter \"name=\" in \"key\" directive",
+            "invalid parameter \"name=\" in \"key\" directive, it takes [id=ID] (file=PATH [reload=time] | table=TABLE name=NAME) [encoding=text|hex|base64|base64url|pem|jwks]",
         ),
         (
             "key table=t name=n file=k",

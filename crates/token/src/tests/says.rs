@@ -248,17 +248,20 @@ fn key_lines_that_are_refused() {
     for (words, wanted) in [
         (
             &["file="][..],
-            "invalid parameter \"file=\" in \"key\" directive",
+            "invalid parameter \"file=\" in \"key\" directive, it takes [id=ID] (file=PATH [reload=time] | table=TABLE name=NAME) [encoding=text|hex|base64|base64url|pem|jwks]",
         ),
         (
             &["table=", "name=n"],
-            "invalid parameter \"table=\" in \"key\" directive",
+            "invalid parameter \"table=\" in \"key\" directive, it takes [id=ID] (file=PATH [reload=time] | table=TABLE name=NAME) [encoding=text|hex|base64|base64url|pem|jwks]",
         ),
         (
             &["table=t", "name="],
-            "invalid parameter \"name=\" in \"key\" directive",
+            "invalid parameter \"name=\" in \"key\" directive, it takes [id=ID] (file=PATH [reload=time] | table=TABLE name=NAME) [encoding=text|hex|base64|base64url|pem|jwks]",
         ),
-        (&["k1"], "invalid parameter \"k1\" in \"key\" directive"),
+        (
+            &["k1"],
+            "invalid parameter \"k1\" in \"key\" directive, it takes [id=ID] (file=PATH [reload=time] | table=TABLE name=NAME) [encoding=text|hex|base64|base64url|pem|jwks]",
+        ),
         (
             &["file=a", "text=b"],
             "duplicate parameter \"text\" in \"key\" directive",

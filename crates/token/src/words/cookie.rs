@@ -94,5 +94,5 @@ fn is_path(text: &str) -> bool {
 }
 
 fn invalid(word: &str) -> Error {
-    words::invalid_parameter(word, "issue_cookie").into()
+    Error::parameter(word, "issue_cookie")
 }

@@ -80,7 +80,7 @@ fn limit(settings: &mut Settings, words: &[&str], host: &dyn Host) -> Result<(),
 }
 
 fn invalid(word: &str) -> Error {
-    words::invalid_parameter(word, "limit").into()
+    Error::parameter(word, "limit")
 }
 
 /// A number from 1 on.
