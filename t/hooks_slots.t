@@ -120,3 +120,52 @@ test_slots: room enough
 too little room
 to spare
 --- log_level: notice
+
+=== TEST 10: the idle slot is emptied piece by piece, a second after a publication, and what is published stays
+--- http_config
+test_slots 65536 cleared publish:one:1:0 publish:second:2:1000 cleared begin:A:1999 begin:A:2000 clear:A:9000 clear:A:9000 cleared clear:A:99999 cleared current publish:third:3:2000 cleared current;
+--- config
+location = / { return 204; }
+--- request
+GET /
+--- error_code: 204
+--- error_log
+test_slots: yes, done, done, no, no, yes, yes 9000, yes 18000, no, no all, yes, generation 3 is second of 6 with 2, done, no, generation 4 is third of 5 with 3
+--- log_level: notice
+
+=== TEST 11: emptying ends a draft, and a draft ends emptying: none publishes what was emptied
+--- http_config
+test_slots 65536 publish:one:1:0 begin:A:1000 append:A:aa begin:B:1000 append:A:aa clear:B:9000 commit:A:2:1000 begin:C:1000 append:C:cc clear:B:99999 cleared append:C:cc commit:C:3:1000 cleared current;
+--- config
+location = / { return 204; }
+--- request
+GET /
+--- error_code: 204
+--- error_log
+test_slots: done, yes, yes 2, yes, no 2, yes 9000, no, yes, yes 2, no 9000, no, yes 4, yes, no, generation 3 is cccc of 4 with 3
+--- log_level: notice
+
+=== TEST 12: nothing is emptied where somebody reads, under another zone's lock, or before anything is published
+--- http_config
+test_slots 65536;
+test_slots 65536 begin:E:0 clear:E:9 publish:one:1:0 begin:A:1000 hold clear:A:9 cleared release clear:A:9 foreign clear:A:9 begin:A:1000 cleared;
+--- config
+location = / { return 204; }
+--- request
+GET /
+--- error_code: 204
+--- error_log
+test_slots: yes, no 0, done, yes, yes, no 0, no, yes, yes 9, no 9, no, no
+--- log_level: notice
+
+=== TEST 13: workers leave what the master lays there alone for ten seconds, unless it is published; the master does not
+--- http_config
+test_slots 65536 publish:one:1:0 begin:A:5000 append:A:a lay:M:mm:5000 append:A:a begin:A:14999 publish:two:2:14999 lay:N:nnn:5001 commit:M:3:5001 begin:A:15001 append:A:a commit:N:4:15001 lay:O:oo:20000 commit:O:5:20000 current begin:A:20999 begin:A:21000 lay:P:p:21999 commit:O:6:30000;
+--- config
+location = / { return 204; }
+--- request
+GET /
+--- error_code: 204
+--- error_log
+test_slots: done, yes, yes 1, yes, no 1, no, too soon, yes, no, yes, yes 1, no, yes, yes, generation 3 is oo of 2 with 5, no, yes, yes, no
+--- log_level: notice

@@ -1,5 +1,5 @@
-//! What callgrind cannot say: nginx as it runs in life, with the same backends behind a static `upstream`, behind
-//! `upstream_lookup` and behind a `map`.
+//! What callgrind cannot say: nginx as it runs in life. The three sides of a row take turns: with lookups the same backends
+//! behind a static `upstream`, behind `upstream_lookup` and behind a `map`.
 
 use crate::callgrind::{self, Running};
 use crate::client::Client;
@@ -23,14 +23,24 @@ const CONNECTIONS: usize = 16;
 /// Sides by their names, the one that the others are compared with first.
 type Sides<'a> = Vec<(&'static str, &'a Side)>;
 
-/// Both tables, in Markdown.
+/// The tables in Markdown: that of memory where the row's file has WebSockets.
 pub(crate) fn tables(rig: &Rig, row: &Row) -> Result<String, String> {
     let peer = row.peer.as_ref();
-    let mut sides: Sides<'_> = vec![("static `upstream`", &row.base), ("Gatehouse", &row.ours)];
+    let has_sockets = row.conf.contains("@socket");
+    let base = if has_sockets {
+        "static `upstream`"
+    } else {
+        "without"
+    };
+    let mut sides: Sides<'_> = vec![(base, &row.base), ("Gatehouse", &row.ours)];
     sides.extend(peer.map(|(name, side)| (*name, side)));
-    let memory = memory(rig, row, &sides)?;
-    let speed = throughput(rig, row, &sides)?;
-    Ok(format!("{memory}\n{speed}"))
+    let mut text = format!("`{}`: {}\n\n", row.name, row.title);
+    if has_sockets {
+        text.push_str(&memory(rig, row, &sides)?);
+        text.push('\n');
+    }
+    text.push_str(&throughput(rig, row, &sides)?);
+    Ok(text)
 }
 
 /// What an idle WebSocket takes of nginx's private memory.
@@ -72,12 +82,14 @@ fn throughput(rig: &Rig, row: &Row, sides: &Sides<'_>) -> Result<String, String>
     }
     let mut turns: Vec<Vec<Turn>> = servers.iter().map(|_| Vec::new()).collect();
     for _ in 0..ROUNDS {
-        for ((server, address), turns) in servers.iter().zip(&mut turns) {
-            turns.push(turn(server, address, row.load)?);
+        let each = servers.iter().zip(sides).zip(&mut turns);
+        for (((server, address), (_, side)), turns) in each {
+            turns.push(turn(server, address, row.load, side.status)?);
         }
     }
-    let mut text = String::from(
-        "| throughput | requests/s | of static, median of the rounds | µs of the processor | of static |\n\
+    let base_name = sides.first().map_or("", |(name, _)| name);
+    let mut text = format!(
+        "| throughput | requests/s | of {base_name}, median of the rounds | µs of the processor | of {base_name} |\n\
          |---|---:|---:|---:|---:|\n",
     );
     let base = turns.first().map_or(&[][..], Vec::as_slice);
@@ -104,12 +116,12 @@ struct Turn {
     cost: f64,
 }
 
-fn turn(server: &Running, address: &str, load: Load) -> Result<Turn, String> {
+fn turn(server: &Running, address: &str, load: Load, status: u16) -> Result<Turn, String> {
     let (began, used) = (Instant::now(), processor_time(server.id())?);
     let until = began + TURN;
     let clients: Result<Vec<usize>, String> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
-            .map(|_| scope.spawn(move || keep_busy(address, load, until)))
+            .map(|_| scope.spawn(move || keep_busy(address, load, status, until)))
             .collect();
         let joined = threads.into_iter().map(|one| one.join());
         joined
@@ -125,7 +137,7 @@ fn turn(server: &Running, address: &str, load: Load) -> Result<Turn, String> {
 }
 
 /// Sends requests over all connections, and takes the answers of all.
-fn keep_busy(address: &str, load: Load, until: Instant) -> Result<usize, String> {
+fn keep_busy(address: &str, load: Load, status: u16, until: Instant) -> Result<usize, String> {
     let connect = |_| Client::connect(address);
     let mut clients: Vec<Client> = (0..CONNECTIONS).map(connect).collect::<Result<_, _>>()?;
     let mut sent = 0;
@@ -134,7 +146,7 @@ fn keep_busy(address: &str, load: Load, until: Instant) -> Result<usize, String>
             client.send(&load.target(n), &load.lines(n))?;
         }
         for client in &mut clients {
-            client.take(200)?;
+            client.take(status)?;
         }
         sent += CONNECTIONS;
     }

@@ -18,7 +18,7 @@ fn is_in_place(r: Request<'_>, place: &str) -> Option<bool> {
         return is_in_part(r, place);
     }
     knows(r, Field::Country).then(|| {
-        let country = facts(r, false).country;
+        let country = facts(r, Field::Country).country;
         let country = country.as_ref().map(Code::as_str);
         country.is_some_and(|own| own.eq_ignore_ascii_case(place))
     })
@@ -26,7 +26,7 @@ fn is_in_place(r: Request<'_>, place: &str) -> Option<bool> {
 
 fn is_in_part(r: Request<'_>, place: &str) -> Option<bool> {
     knows(r, Field::Subdivision).then(|| {
-        let parts = facts(r, true).subdivisions;
+        let parts = facts(r, Field::Subdivision).subdivisions;
         parts.iter().flatten().any(|part| {
             part.text(&mut [0; 6])
                 .eq_ignore_ascii_case(place.as_bytes())
@@ -35,7 +35,7 @@ fn is_in_part(r: Request<'_>, place: &str) -> Option<bool> {
 }
 
 fn is_in_network(r: Request<'_>, number: u32) -> Option<bool> {
-    knows(r, Field::Asn).then(|| number != 0 && facts(r, true).asn == number)
+    knows(r, Field::Asn).then(|| number != 0 && facts(r, Field::Asn).asn == number)
 }
 
 fn knows(r: Request<'_>, field: Field) -> bool {

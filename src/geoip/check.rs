@@ -4,7 +4,7 @@ use super::conf::{Loc, Policy};
 use super::counters::{Word, count};
 use super::policy::policy_of;
 use crate::{Gatehouse, refusal};
-use gatehouse_geo::{Action, Code, Facts, Lazily, Rule, RuleList};
+use gatehouse_geo::{Action, Code, Facts, Field, Fields, Lazily, Rule, RuleList};
 use gatehouse_nginx::http::phase::Handler;
 use gatehouse_nginx::{Level, Outcome, Phase, Request};
 use std::cell::Cell;
@@ -135,6 +135,8 @@ fn enforce<'r>(
     }
 }
 
+const COUNTRY: Fields = Fields::of(Field::Country);
+
 /// What the error log says of a refused country.
 struct RefusedCountry<'r> {
     r: Request<'r>,
@@ -148,7 +150,7 @@ impl fmt::Display for RefusedCountry<'_> {
         if self.dry_run {
             f.write_str("dry run, ")?;
         }
-        let facts = address(r).map_or(Facts::UNKNOWN, |address| facts(r, address, false));
+        let facts = address(r).map_or(Facts::UNKNOWN, |address| facts(r, address, COUNTRY));
         let country = facts.country.as_ref().map_or("unknown", Code::as_str);
         let (text, place) = (rule.text(), rule.place());
         write!(f, "country refused: {country}, rule \"{text}\" in {place}")?;
@@ -181,15 +183,15 @@ pub(super) fn judge<'r>(r: Request<'r>) -> Result<Verdict<'r>, ()> {
         return Ok(Verdict::Nothing);
     }
     let address = address(r);
-    let widely = loc.rules.as_ref().is_some_and(|rules| rules.asks_widely())
-        || policy.is_some_and(|policy| policy.rules.asks_widely());
-    let mut known = Lazily::new(|| address.map_or(Facts::UNKNOWN, |at| facts(r, at, widely)));
+    let own = loc.rules.as_deref();
+    let asked = own.map_or(Fields::NONE, RuleList::asked);
+    let asked = policy.map_or(asked, |policy| asked.or(policy.rules.asked()));
+    let mut known = Lazily::new(|| address.map_or(Facts::UNKNOWN, |at| facts(r, at, asked)));
     let mut decided = |rules: &'r RuleList, policy| {
         let (_, at) = rules.decide(address, &mut known)?;
         let rule = rules.rules().get(at)?;
         Some(Verdict::Rule(Decided { rule, policy }))
     };
-    let own = loc.rules.as_deref();
     let found = own.and_then(|rules| decided(rules, None));
     let found = found.or_else(|| policy.and_then(|one| decided(&one.rules, Some(one))));
     Ok(found.unwrap_or(Verdict::Nothing))
@@ -229,14 +231,13 @@ pub(super) fn parse(r: Request<'_>, text: &[u8]) -> Option<IpAddr> {
     address
 }
 
-/// What the databases know about an address, the first one that knows a thing deciding it; all of it for those who ask
-/// `widely`.
-pub(super) fn facts(r: Request<'_>, address: IpAddr, widely: bool) -> Facts {
+/// What the databases know about an address, as far as it is `asked` for, the first one that knows a thing deciding it.
+pub(super) fn facts(r: Request<'_>, address: IpAddr, asked: Fields) -> Facts {
     let databases = &r.main_conf::<Gatehouse>().geoip.databases;
     match databases.as_slice() {
-        [one] => one.facts(address, widely),
+        [one] => one.facts(address, asked),
         many => many.iter().fold(Facts::UNKNOWN, |known, db| {
-            known.or(db.facts(address, widely))
+            known.or(db.facts(address, asked))
         }),
     }
 }

@@ -4,12 +4,11 @@ use crate::Gatehouse;
 use crate::words::duplicate;
 use gatehouse_geo::{Database, Facts, Field, Fields};
 use gatehouse_live::geoip::{
-    DatabaseFeeder, DatabaseFile, Loaded, Pending, SharedDatabase, load, too_old,
+    DatabaseFeeder, DatabaseFile, Loaded, Pending, SharedDatabase, Wanted, load, too_old,
 };
 use gatehouse_live::nginx::Process;
 use gatehouse_nginx::shm::slots::{Published, Slots};
 use gatehouse_nginx::{Conf, Error, Level, Zone, ffi::process};
-use std::cell::Cell;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -18,8 +17,9 @@ use std::rc::Rc;
 pub(super) struct Db {
     name: String,
     fields: Option<Fields>,
-    /// Those of them that rules and variables rely on.
-    needed: Rc<Cell<Fields>>,
+    wanted: Rc<Wanted>,
+    /// What the master has read.
+    pending: Rc<Pending>,
     shared: Rc<SharedDatabase>,
 }
 
@@ -122,17 +122,16 @@ impl Db {
         }
         let loaded = written.load(cf)?;
         let fields = loaded.as_ref().map(|loaded| loaded.fields());
-        let length = loaded.as_ref().map_or(0, |loaded| loaded.image.len());
         let pending = Rc::new(Pending::new(loaded));
-        let zone = written.zone(cf, length, Rc::clone(&pending))?;
+        let zone = written.zone(cf, pending.longest(), Rc::clone(&pending))?;
         let shared = Rc::new(SharedDatabase::new(zone));
-        let needed = Rc::default();
+        let wanted = Rc::default();
         let file = DatabaseFile {
             path: written.path,
             reload_ms: written.reload_ms,
             max_age_s: written.max_age_s,
-            fields: Rc::clone(&needed),
-            pending,
+            wanted: Rc::clone(&wanted),
+            pending: Rc::clone(&pending),
         };
         let feeder = DatabaseFeeder::new(file, Rc::clone(&shared), Rc::new(Process));
         let seat = Rc::clone(&shared);
@@ -142,7 +141,8 @@ impl Db {
         Ok(Self {
             name,
             fields,
-            needed,
+            wanted,
+            pending,
             shared,
         })
     }
@@ -162,9 +162,13 @@ impl Db {
         self.shared.build_epoch()
     }
 
-    /// Those fields are needed of some database: a later one in the place of this one must have those that this one has.
-    pub(super) fn rely_on(&self, needed: Fields) {
-        self.needed.set(self.fields.unwrap_or_default().and(needed));
+    /// All of the configuration has been read. What it relies on some database must have: a later one in the place of
+    /// this one must have of it what this one has. What it asks for at each request is worked out beforehand.
+    pub(super) fn complete(&self, relied_on: Fields, asked: Fields) {
+        let own = self.fields.unwrap_or_default().and(relied_on);
+        self.wanted.relied_on.set(own);
+        self.wanted.asked.set(asked);
+        self.pending.summarize(asked);
     }
 
     /// What is in memory, and how current that is.
@@ -172,9 +176,9 @@ impl Db {
         &self.shared
     }
 
-    /// What is known about an address; all of it for those who ask `widely`.
-    pub(super) fn facts(&self, address: IpAddr, widely: bool) -> Facts {
-        self.shared.facts(address, widely)
+    /// What is known about an address, as far as it is `asked` for.
+    pub(super) fn facts(&self, address: IpAddr, asked: Fields) -> Facts {
+        self.shared.facts(address, asked)
     }
 
     /// Hands the record of an address to `read`.

@@ -209,15 +209,20 @@ fn complete(cf: &mut Conf<'_, Gatehouse>) -> Result<(), Error> {
             return Err(Error::at(&need.place, text));
         }
     }
+    let mut asked = Fields::NONE;
+    let fields = main.needs.iter().filter_map(|need| need.field);
+    fields.for_each(|field| asked.insert(field));
     // Variables tell of these, whatever rules ask.
-    let mut needed = Fields::default();
     let told = [Field::Country, Field::Continent, Field::Eu, Field::Asn];
-    let asked = main.needs.iter().filter_map(|need| need.field);
-    for field in told.into_iter().chain(asked) {
-        needed.insert(field);
+    let told = told.map(Fields::of).into_iter().fold(asked, Fields::or);
+    for (variable, field) in variables::ASKING {
+        if !cf.remembered_variables(|name| name == variable).is_empty() {
+            asked.insert(field);
+        }
     }
+    let main = &mut cf.main().geoip;
     for db in &main.databases {
-        db.rely_on(needed);
+        db.complete(told, asked);
     }
     variables::complete(main)?;
     policy::complete(cf)?;

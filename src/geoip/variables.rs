@@ -6,7 +6,7 @@ use super::database::Db;
 use crate::words::duplicate;
 use crate::{Gatehouse, refusal};
 use gatehouse_base::words;
-use gatehouse_geo::{Action, Facts, Out, Path};
+use gatehouse_geo::{Action, Facts, Field, Fields, Out, Path};
 use gatehouse_nginx::http::variable::{Getter, Variable};
 use gatehouse_nginx::{Answer, Conf, Error, Request};
 use std::net::IpAddr;
@@ -147,9 +147,10 @@ fn read<'r>(r: Request<'r>, db: &Db, address: IpAddr, path: &Path) -> Option<&'r
     })
 }
 
-pub(super) fn facts(r: Request<'_>, widely: bool) -> Facts {
-    let r = r.main();
-    check::address(r).map_or(Facts::UNKNOWN, |address| check::facts(r, address, widely))
+/// What the databases know about the client, as far as one field needs it.
+pub(super) fn facts(r: Request<'_>, asked: Field) -> Facts {
+    let (r, asked) = (r.main(), Fields::of(asked));
+    check::address(r).map_or(Facts::UNKNOWN, |address| check::facts(r, address, asked))
 }
 
 /// The rule that decides the request: the one it was refused by, else the location's.
@@ -168,13 +169,20 @@ fn verdict(r: Request<'_>) -> Result<Verdict<'_>, ()> {
     Ok(verdict)
 }
 
+/// Variables that ask for what takes memory to have worked out beforehand; one that the configuration does not name is
+/// decoded (of `token_claim`, of scripts).
+pub(super) const ASKING: [(&str, Field); 2] = [
+    ("geoip_subdivision", Field::Subdivision),
+    ("geoip_asn", Field::Asn),
+];
+
 pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
     Variable::new(
         "geoip_country",
         "The client's country, ISO 3166-1 alpha-2.",
         |r| {
             Answer::from(
-                facts(r, false)
+                facts(r, Field::Country)
                     .country
                     .and_then(|code| r.copy_text(code.as_bytes())),
             )
@@ -185,7 +193,7 @@ pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
         "The client's continent: `AF AN AS EU NA OC SA`.",
         |r| {
             Answer::from(
-                facts(r, false)
+                facts(r, Field::Continent)
                     .continent
                     .and_then(|code| r.copy_text(code.as_bytes())),
             )
@@ -195,7 +203,7 @@ pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
         "geoip_subdivision",
         "The client's first subdivision, ISO 3166-2: `US-CA`.",
         |r| {
-            let [part, _] = facts(r, true).subdivisions;
+            let [part, _] = facts(r, Field::Subdivision).subdivisions;
             Answer::from(part.and_then(|part| r.copy_text(part.text(&mut [0; 6]))))
         },
     ),
@@ -203,7 +211,7 @@ pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
         "geoip_asn",
         "The number of the client's autonomous system.",
         |r| {
-            let asn = Some(facts(r, true).asn).filter(|asn| *asn != 0);
+            let asn = Some(facts(r, Field::Asn).asn).filter(|asn| *asn != 0);
             Answer::from(asn.and_then(|asn| r.text(&asn, LONGEST_NUMBER)))
         },
     ),

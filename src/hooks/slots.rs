@@ -21,7 +21,7 @@ const DIRECTIVES: &[Directive<Gatehouse>] = &[Directive {
     default: None,
     contexts: Contexts::MAIN,
     args: Args::OneOrMore,
-    text: "Does such steps in a zone of that size, or of the size for slots of so many bytes, when a worker begins, and logs what came of each: `begin:DRAFT:MS`, `append:DRAFT:TEXT`, `fill:DRAFT:BYTES` (all that there is room for but so many), `commit:DRAFT:STAMP:MS`, `publish:TEXT:STAMP:MS`, `stamp:N`, `current`, `hold`, `release`, `room:BYTES` (how a slot compares), and `foreign`: those behind it have another zone's lock.",
+    text: "Does such steps in a zone of that size, or of the size for slots of so many bytes, when a worker begins, and logs what came of each: `begin:DRAFT:MS`, `append:DRAFT:TEXT`, `fill:DRAFT:BYTES` (all that there is room for but so many), `commit:DRAFT:STAMP:MS`, `lay:DRAFT:TEXT:MS`, `clear:DRAFT:BYTES` (whether there is more), `cleared`, `publish:TEXT:STAMP:MS`, `stamp:N`, `current`, `hold`, `release`, `room:BYTES` (how a slot compares), and `foreign`: those behind it have another zone's lock.",
     set,
 }];
 
@@ -90,9 +90,15 @@ impl Bench<'_> {
         let mut word = || words.next();
         let number = |word: Option<&str>| word?.parse::<u64>().ok();
         Some(match what {
-            "begin" => {
+            "begin" | "lay" => {
                 let name = word()?.to_owned();
-                let draft = self.slots.begin(lock, number(word())?);
+                let draft = match what {
+                    "begin" => self.slots.begin(lock, number(word())?),
+                    _ => {
+                        let (text, now) = (word()?, number(word())?);
+                        self.slots.lay(lock, text.as_bytes(), now)
+                    }
+                };
                 let is_begun = draft.is_some();
                 self.drafts.extend(draft.map(|draft| (name, draft)));
                 yes(is_begun)
@@ -117,6 +123,14 @@ impl Bench<'_> {
                 let (stamp, now) = (number(word())?, number(word())?);
                 yes(self.slots.commit(lock, draft, stamp, now))
             }
+            "clear" => {
+                let draft = self.drafts.get_mut(word()?)?;
+                let most = usize::try_from(number(word())?).ok()?;
+                let is_left = self.slots.clear(lock, draft, most);
+                let length = draft.len();
+                format!("{} {}", yes(is_left), self.length(length))
+            }
+            "cleared" => yes(self.slots.is_cleared()),
             "publish" => {
                 let (text, stamp, now) = (word()?, number(word())?, number(word())?);
                 match self.slots.publish(lock, text.as_bytes(), stamp, now) {

@@ -229,7 +229,7 @@ impl Field {
         }
     }
 
-    fn bit(self) -> u8 {
+    const fn bit(self) -> u8 {
         1 << self as u8
     }
 
@@ -252,6 +252,17 @@ impl Field {
 pub struct Fields(u8);
 
 impl Fields {
+    /// None of them.
+    pub const NONE: Self = Self(0);
+    /// All of them.
+    pub const ALL: Self = Self(u8::MAX);
+
+    /// One field.
+    #[must_use]
+    pub const fn of(field: Field) -> Self {
+        Self(field.bit())
+    }
+
     /// Adds a field.
     pub fn insert(&mut self, field: Field) {
         self.0 |= field.bit();
@@ -279,24 +290,18 @@ impl Fields {
 
     /// The fields of either set.
     #[must_use]
-    pub fn or(self, other: Self) -> Self {
+    pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
     /// Whether every field is in the set.
     pub fn is_all(self) -> bool {
-        self.0 == u8::MAX
+        self == Self::ALL
     }
 
-    /// Whether one is in the set that lies in the second part of a summary ([`Image::facts`](super::Image::facts)).
-    pub fn is_wide(self) -> bool {
-        let wide = [
-            Field::RegisteredCountry,
-            Field::Subdivision,
-            Field::City,
-            Field::Asn,
-        ];
-        wide.into_iter().any(|field| self.contains(field))
+    /// Whether the sets have a field in common.
+    pub fn meet(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     pub(super) fn packed(self) -> u64 {

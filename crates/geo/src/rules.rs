@@ -77,7 +77,6 @@ pub struct RuleList {
     rules: Vec<Rule>,
     needs: Fields,
     needs_database: bool,
-    asks_widely: bool,
     lists: Vec<ListFile>,
 }
 
@@ -148,7 +147,6 @@ impl RuleList {
             }
             self.needs_database |= matches!(condition, Condition::Unknown);
         }
-        self.asks_widely = self.needs.is_wide();
         self.lists.append(&mut parser.lists);
         let (text, place) = (words.join(" "), place.to_owned());
         self.rules.push(Rule {
@@ -220,9 +218,9 @@ impl RuleList {
         self.needs.contains(field)
     }
 
-    /// Whether facts are to be asked for widely ([`Fields::is_wide`]).
-    pub fn asks_widely(&self) -> bool {
-        self.asks_widely
+    /// The fields that rules ask for.
+    pub fn asked(&self) -> Fields {
+        self.needs
     }
 
     /// The files that rules name, in order.

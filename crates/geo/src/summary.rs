@@ -2,12 +2,12 @@
 //!
 //! A summary stands behind the file's bytes: a hash table of words, columns of the same length, then a trailer. One word
 //! is a record: its offset, and the facts that most rules ask for. The columns have the other facts of the record in the
-//! same place; a column that would be empty is left out. A file without a summary is as good; its records are decoded
-//! each time.
+//! same place; a column that would be empty is left out, and so is one that nobody asks for or that takes too much memory
+//! ([`Summary::narrow`]). A file without a summary is as good; its records are decoded each time.
 
 use super::code::{Code, Subdivision};
 use super::database::Database;
-use super::facts::{Anonymous, Eu, Facts, Fields};
+use super::facts::{Anonymous, Eu, Facts, Field, Fields};
 use gatehouse_base::memory::free_part;
 
 /// Ends an image that has a summary.
@@ -36,14 +36,18 @@ const _: () = assert!(ANONYMOUS + Anonymous::BITS < 63);
 pub struct Summary {
     words: Vec<u64>,
     columns: [Vec<u32>; COLUMNS],
+    /// What columns are made for.
+    asked: Fields,
     fields: Fields,
+    /// Those of them that it says nothing about.
+    lacks: Fields,
     /// Words that are behind a file already, those of the columns counted.
     appended: usize,
 }
 
 impl Summary {
-    /// Room for so many records; `None` when there is no memory for it.
-    pub fn new(records: usize) -> Option<Self> {
+    /// Room for so many records, of which so much will be asked; `None` when there is no memory for it.
+    pub fn new(records: usize, asked: Fields) -> Option<Self> {
         // An even number, since two cells of a column are a word.
         let places = records.checked_add(records / 2)?.checked_add(2)?;
         let places = places.checked_next_multiple_of(WORD / CELL)?;
@@ -53,7 +57,9 @@ impl Summary {
         Some(Self {
             words,
             columns: Default::default(),
+            asked,
             fields: Fields::default(),
+            lacks: Fields::default(),
             appended: 0,
         })
     }
@@ -68,10 +74,15 @@ impl Summary {
             return;
         };
         // A record whose column there is no memory for is left out.
-        let is_kept = cells(&facts)
-            .into_iter()
-            .zip(&mut self.columns)
-            .all(|(cell, column)| set(column, places, place, cell));
+        let mut is_kept = true;
+        let columns = self.columns.iter_mut().zip(COLUMN_FIELDS);
+        for (cell, (column, says)) in cells(&facts).into_iter().zip(columns) {
+            if self.asked.meet(says) {
+                is_kept &= set(column, places, place, cell);
+            } else if cell != 0 {
+                self.lacks = self.lacks.or(says);
+            }
+        }
         if let Some(at) = self.words.get_mut(place).filter(|_| is_kept) {
             *at = word(offset, &facts);
         }
@@ -80,6 +91,22 @@ impl Summary {
     /// The fields that records have which were added.
     pub fn fields(&self) -> Fields {
         self.fields
+    }
+
+    /// Leaves out the columns that are not needed for what is asked for, and then, from the last one, those with which it
+    /// would take more than a fifth of a file of that length and half a MiB: where each network has a record of its own,
+    /// few bytes of the file are one record's. Before anything of it is appended.
+    pub fn narrow(&mut self, asked: Fields, file: usize) {
+        for (number, says) in COLUMN_FIELDS.into_iter().enumerate().rev() {
+            let most = (file / SHARE).saturating_add(SPARE);
+            let is_kept = asked.meet(says) && self.len(file) <= most;
+            if let Some(column) = self.columns.get_mut(number).filter(|one| !one.is_empty()) {
+                if !is_kept {
+                    while free_part(column) {}
+                    self.lacks = self.lacks.or(says);
+                }
+            }
+        }
     }
 
     /// Bytes that it adds to a file of that length.
@@ -116,7 +143,7 @@ impl Summary {
             }
             before = before.saturating_add(words);
         }
-        let mut there = self.fields.packed();
+        let mut there = self.fields.packed() | self.lacks.packed() << LACKS;
         for (column, bit) in self.columns.iter().zip(COLUMN_BITS) {
             there |= if column.is_empty() { 0 } else { bit };
         }
@@ -135,6 +162,27 @@ impl Summary {
 
 /// The bits of the columns in the trailer's third word, above those of the fields.
 const COLUMN_BITS: [u64; COLUMNS] = [1 << 8, 1 << 9, 1 << 10, 1 << 11];
+
+/// Where the fields begin there that nothing is said about.
+const LACKS: u32 = 12;
+
+/// The fields in the columns.
+const COLUMN_FIELDS: [Fields; COLUMNS] = [
+    Fields::of(Field::City),
+    Fields::of(Field::Asn),
+    Fields::of(Field::Subdivision).or(Fields::of(Field::RegisteredCountry)),
+    Fields::of(Field::Subdivision),
+];
+
+/// The fields in any column.
+const WIDE: Fields = {
+    let [city, system, part, _] = COLUMN_FIELDS;
+    city.or(system).or(part)
+};
+
+/// What part of a file its summary may take with columns, and how many bytes more.
+const SHARE: usize = 5;
+const SPARE: usize = 1 << 19;
 
 /// Puts a cell into a column, which is made when it gets its first one; false when there is no memory for it.
 fn set(column: &mut Vec<u32>, places: usize, place: usize, cell: u32) -> bool {
@@ -162,6 +210,7 @@ pub struct Image {
     /// Where the columns begin; 0 for one that is not there.
     columns: [usize; COLUMNS],
     fields: Option<Fields>,
+    lacks: Fields,
 }
 
 impl Image {
@@ -174,6 +223,7 @@ impl Image {
             places: 0,
             columns: [0; COLUMNS],
             fields: None,
+            lacks: Fields::ALL,
         })
     }
 
@@ -202,6 +252,7 @@ impl Image {
             places,
             columns,
             fields: Some(Fields::unpacked(there)),
+            lacks: Fields::unpacked(there >> LACKS),
         })
     }
 
@@ -210,17 +261,20 @@ impl Image {
         self.fields
     }
 
-    /// What the summary says about the record at an offset; `None` when it says nothing. Only those who ask `widely` are
-    /// told what stands in columns ([`Fields::is_wide`]).
+    /// What the summary says about the record at an offset; `None` when it says nothing, or not all of what is `asked`
+    /// for. What was not asked for may be missing.
     #[inline]
-    pub fn facts(&self, image: &[u8], offset: u32, widely: bool) -> Option<Facts> {
+    pub fn facts(&self, image: &[u8], offset: u32, asked: Fields) -> Option<Facts> {
+        if asked.meet(self.lacks) {
+            return None;
+        }
         let words: &[[u8; WORD]] =
             bytemuck::try_cast_slice(image.get(self.table..self.end)?).ok()?;
         for at in probes(offset, self.places) {
             let word = u64::from_ne_bytes(*words.get(at)?);
             if word as u32 == offset && word & USED != 0 {
                 let mut facts = facts(word);
-                if widely {
+                if asked.meet(WIDE) {
                     widen(
                         &mut facts,
                         self.columns.map(|column| cell(image, column, at)),

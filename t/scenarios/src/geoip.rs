@@ -368,7 +368,7 @@ pub(super) fn private_memory(pid: u32) -> Result<usize, String> {
 }
 
 /// The same database with unused bytes before its metadata.
-fn padded(database: &[u8], more: usize) -> Result<Vec<u8>, String> {
+pub(super) fn padded(database: &[u8], more: usize) -> Result<Vec<u8>, String> {
     let at = database
         .rfind(b"\xab\xcd\xefMaxMind.com")
         .ok_or("no metadata")?;

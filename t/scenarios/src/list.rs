@@ -142,6 +142,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .beside_others()
         .needs(&["root"]),
     Scenario::new("geoip_swaps", geoip_swaps::run),
+    Scenario::new("geoip_idle_slot", geoip_swaps::idle_slot),
     Scenario::new("geoip_broken", geoip_broken::run)
         .beside_others()
         .needs(&["file ../shared/geoip/broken"]),

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::super::record::{Kind, Section};
-use super::super::{Database, Image, Lookup, Out, Path, Summary, Verification};
+use super::super::{Database, Fields, Image, Lookup, Out, Path, Summary, Verification};
 use super::file;
 
 /// A small file with every type of value and pointers.
@@ -54,11 +54,11 @@ fn ask(bytes: &[u8]) -> bool {
         }
     }
     for offset in records {
-        let mut summary = Summary::new(1).unwrap();
+        let mut summary = Summary::new(1, Fields::ALL).unwrap();
         summary.add(&database, offset);
         let mut image = bytes.to_vec();
         summary.append_to(&mut image, bytes.len(), usize::MAX);
-        let said = Image::of(&image).facts(&image, offset, true);
+        let said = Image::of(&image).facts(&image, offset, Fields::ALL);
         assert_eq!(said, Some(database.facts(offset)));
         let _ = database.record(offset);
         for path in &paths {

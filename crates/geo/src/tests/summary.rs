@@ -1,19 +1,32 @@
 //! A summary says what the records say, and a damaged one nothing that is dangerous.
 
 use super::{address, file, open};
-use crate::{Database, Facts, Image, Lookup, Summary, Verification};
+use crate::{Database, Facts, Field, Fields, Image, Lookup, Summary, Verification};
 use proptest::prelude::*;
 use serde_json::json;
 
-/// The image of a file, as the host makes it.
+/// The image of a file, as the host makes it, with all of its columns.
 fn image(bytes: &[u8]) -> Vec<u8> {
+    let summary = summary(bytes);
+    appended(summary, bytes)
+}
+
+fn summary(bytes: &[u8]) -> Summary {
+    summary_for(bytes, Fields::ALL)
+}
+
+fn summary_for(bytes: &[u8], asked: Fields) -> Summary {
     let database = Database::open(bytes).unwrap();
     let mut verification = Verification::new(&database).unwrap();
     while !verification.step(&database, 1000).unwrap() {}
-    let mut summary = Summary::new(verification.records().len()).unwrap();
+    let mut summary = Summary::new(verification.records().len(), asked).unwrap();
     for offset in verification.records() {
         summary.add(&database, *offset);
     }
+    summary
+}
+
+fn appended(mut summary: Summary, bytes: &[u8]) -> Vec<u8> {
     let mut image = bytes.to_vec();
     let len = summary.len(image.len());
     while !summary.append_to(&mut image, bytes.len(), 100) {}
@@ -61,12 +74,12 @@ fn every_record_is_in_it() {
                 panic!("{at}")
             };
             assert_eq!(
-                parts.facts(&image, offset, true),
+                parts.facts(&image, offset, Fields::ALL),
                 Some(database.facts(offset)),
                 "{at}"
             );
-            assert_eq!(parts.facts(&image, offset + 1, true), None, "{at}");
-            let narrow = parts.facts(&image, offset, false).unwrap();
+            assert_eq!(parts.facts(&image, offset + 1, Fields::ALL), None, "{at}");
+            let narrow = parts.facts(&image, offset, Fields::default()).unwrap();
             assert_eq!(
                 (narrow.country, narrow.asn),
                 (database.facts(offset).country, 0)
@@ -76,19 +89,77 @@ fn every_record_is_in_it() {
 }
 
 #[test]
+fn what_nobody_asks_for_is_left_out() {
+    let bytes = countries(5_000);
+    let database = open(&bytes);
+    let whole = image(&bytes).len();
+    let Lookup::Found(offset) = database.lookup(address("1.0.5.7")) else {
+        panic!("not found")
+    };
+    let facts = database.facts(offset);
+    for asked in Field::ALL {
+        let mut narrowed = summary(&bytes);
+        // A long file has room for all columns.
+        narrowed.narrow(Fields::of(asked), 100 << 20);
+        let image = appended(narrowed, &bytes);
+        let never_made = summary_for(&bytes, Fields::of(asked));
+        assert!(image == appended(never_made, &bytes), "{asked:?}");
+        assert!(image.len() < whole, "{asked:?}");
+        let parts = Image::of(&image);
+        let said = |field| parts.facts(&image, offset, Fields::of(field));
+        let own = said(asked).expect("what is asked for is there");
+        assert_eq!(own.country, facts.country, "what costs nothing is there");
+        assert_eq!(said(Field::Country), said(Field::Eu));
+        let same = match asked {
+            Field::City => own.city == facts.city,
+            Field::Asn => own.asn == facts.asn,
+            Field::Subdivision => own.subdivisions == facts.subdivisions,
+            Field::RegisteredCountry => own.registered_country == facts.registered_country,
+            _ => true,
+        };
+        assert!(same, "{asked:?}: {own:?}");
+        // Of the other columns it knows that it does not know them.
+        let city = (asked == Field::City).then_some(own);
+        assert_eq!(said(Field::City), city, "{asked:?}");
+        assert_eq!(parts.facts(&image, offset, Fields::ALL), None);
+    }
+}
+
+#[test]
+fn a_summary_is_small_beside_its_file() {
+    // A table of 240 KB, and four columns of 120 KB.
+    let bytes = countries(20_000);
+    let narrowed = |file: usize| {
+        let mut summary = summary(&bytes);
+        summary.narrow(Fields::ALL, file);
+        summary
+    };
+    assert_eq!(narrowed(1 << 20).len(0), summary(&bytes).len(0));
+    let image = appended(narrowed(0), &bytes);
+    let offset = match open(&bytes).lookup(address("1.0.7.7")) {
+        Lookup::Found(offset) => offset,
+        other => panic!("{other:?}"),
+    };
+    let parts = Image::of(&image);
+    let knows = |field| parts.facts(&image, offset, Fields::of(field)).is_some();
+    assert!(knows(Field::Country) && knows(Field::City) && knows(Field::Asn));
+    assert!(!knows(Field::Subdivision) && !knows(Field::RegisteredCountry));
+}
+
+#[test]
 fn what_has_no_place_is_left_out() {
     let bytes = countries(40);
     let database = open(&bytes);
     let mut verification = Verification::new(&database).unwrap();
     while !verification.step(&database, u32::MAX).unwrap() {}
-    let mut summary = Summary::new(2).unwrap();
+    let mut summary = Summary::new(2, Fields::ALL).unwrap();
     for offset in verification.records() {
         summary.add(&database, *offset);
     }
     let mut image = bytes.clone();
     summary.append_to(&mut image, bytes.len(), usize::MAX);
     let parts = Image::of(&image);
-    let said = |offset: &u32| parts.facts(&image, *offset, true);
+    let said = |offset: &u32| parts.facts(&image, *offset, Fields::ALL);
     let known: Vec<Facts> = verification.records().iter().filter_map(said).collect();
     assert_eq!(known.len(), 6);
 }
@@ -98,7 +169,7 @@ fn a_file_without_a_summary_is_all_file() {
     let bytes = countries(3);
     let parts = Image::of(&bytes);
     assert_eq!(
-        (parts.file, parts.facts(&bytes, 0, true)),
+        (parts.file, parts.facts(&bytes, 0, Fields::ALL)),
         (bytes.len(), None)
     );
     // Whatever of its trailer is another.
@@ -131,6 +202,6 @@ proptest! {
         }
         let parts = Image::of(&image);
         prop_assert!(parts.file <= image.len());
-        let _ = parts.facts(&image, offset, true);
+        let _ = parts.facts(&image, offset, Fields::ALL);
     }
 }

@@ -1,6 +1,6 @@
 //! Replaces a database under load: one worker reads the file, verifies it and puts it into the zone.
 
-use super::loading::unreadable;
+use super::loading::{Wanted, unreadable};
 use super::pending::Pending;
 use super::shared::SharedDatabase;
 use super::work::{Outcome, Terms, Work};
@@ -9,10 +9,8 @@ use crate::feeder::{Feeder, Next, Turn};
 use crate::stamp::Stamp;
 use crate::watch::{Found, Watch};
 use crate::world::{Level, World};
-use gatehouse_geo::Fields;
 use gatehouse_nginx::ffi::process;
-use gatehouse_nginx::shm::slots::{Outcome as Published, Slots};
-use std::cell::Cell;
+use gatehouse_nginx::shm::slots::{Draft, Slots};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -23,6 +21,8 @@ pub struct DatabaseFeeder {
     world: Rc<dyn World>,
     watch: Watch,
     work: Option<Work>,
+    /// The slot that nobody reads any more, as far as its memory has been given back.
+    clearing: Option<Draft>,
     /// The leader has tried whether it may read the file.
     has_tried: bool,
     /// The build of the database whose age was warned about.
@@ -37,14 +37,17 @@ pub struct DatabaseFile {
     pub reload_ms: u64,
     /// The age that is warned about, seconds; 0 for none.
     pub max_age_s: u64,
-    /// Fields that rules rely on, once all of them are read: every later database must have them.
-    pub fields: Rc<Cell<Fields>>,
+    /// What the configuration wants of it.
+    pub wanted: Rc<Wanted>,
     /// What the master read, as long as it is not in the zone.
     pub pending: Rc<Pending>,
 }
 
 /// The pause before the next try, when somebody may still read the slot.
 const WAIT_MS: u64 = 50;
+
+/// Bytes of a slot whose memory is given back in one step: half a millisecond, also under the lock.
+const PIECE: usize = 1 << 20;
 
 impl Feeder for DatabaseFeeder {
     fn name(&self) -> String {
@@ -72,6 +75,7 @@ impl Feeder for DatabaseFeeder {
 
     fn abandon(&mut self) {
         self.watch.forget();
+        self.clearing = None;
         if let Some(work) = &mut self.work {
             work.abandon();
         }
@@ -91,29 +95,30 @@ impl DatabaseFeeder {
             world,
             watch: Watch::every(every_ms),
             work: None,
+            clearing: None,
             has_tried: false,
             warned_of: 0,
         }
     }
 
     /// Publishes what the master read at a reload, now that the reload has succeeded. Whichever new worker comes first
-    /// does it; not one that starts later, when a newer file may be in use.
-    fn take_over(&self) {
-        let (Some(slots), Some((read, replaces))) =
-            (self.database.slots(), self.file.pending.replacement())
-        else {
-            return;
+    /// does it; not one that starts later, when a newer file may be in use. Whether nothing of the master's is left to do.
+    fn take_over(&self) -> bool {
+        let pending = &self.file.pending;
+        let (Some(slots), Some(replaces)) = (self.database.slots(), pending.replaces()) else {
+            return true;
         };
-        // Another process has the lock for a moment, or stands still with it: a later poll tries again.
-        let Some(lock) = self.database.zone.try_lock() else {
-            return;
-        };
-        let is_next = slots.generation() == replaces;
-        let image = read.fitting(slots.capacity());
-        let publish = || slots.publish(&lock, image, read.stamp, self.world.now_ms());
-        if !is_next || publish() != Published::TooSoon {
-            self.file.pending.settle();
+        if slots.generation() == replaces {
+            // Another process has the lock for a moment, or stands still with it: a later poll tries again.
+            let Some(lock) = self.database.zone.try_lock() else {
+                return false;
+            };
+            if !pending.publish(&slots, &lock, self.world.now_ms()) {
+                return false;
+            }
         }
+        pending.settle();
+        true
     }
 
     /// Says, once in a worker that leads, that the file cannot be followed.
@@ -134,12 +139,14 @@ impl DatabaseFeeder {
         let Some(slots) = self.database.slots() else {
             return;
         };
-        if let Some((loaded, replaces)) = self.file.pending.replacement() {
-            if slots.generation() == replaces {
+        if let Some(loaded) = self.file.pending.in_memory() {
+            if Some(slots.generation()) == self.file.pending.replaces() {
                 self.work = Some(Work::of_master(loaded));
                 return;
             }
-            self.file.pending.settle();
+        }
+        if !self.take_over() {
+            return;
         }
         if self.watch.next_in(self.world.now_ms()) > 0 {
             return;
@@ -179,8 +186,8 @@ impl DatabaseFeeder {
     fn go_on(&mut self, turn: &Turn<'_>) -> Next {
         while let Some(mut work) = self.work.take() {
             let terms = Terms {
-                fields: self.file.fields.get(),
-                replaces: self.file.pending.replaces(),
+                wanted: &self.file.wanted,
+                replaces: self.file.pending.replaces().unwrap_or_default(),
             };
             let (database, world) = (self.database.as_ref(), self.world.as_ref());
             let outcome = work.step(database, world, &terms, turn.leader.is_some());
@@ -200,7 +207,36 @@ impl DatabaseFeeder {
         if turn.leader.is_none() {
             return Next::In(BEAT_MS);
         }
+        if self.clear(turn) {
+            return Next::Soon;
+        }
         Next::In(self.watch.next_in(turn.now_ms).min(BEAT_MS))
+    }
+
+    /// Gives the memory of the slot that nobody reads any more back to the system; whether there is more to do. What a
+    /// leader before this one has left there, half cleared or half filled, goes as well.
+    fn clear(&mut self, turn: &Turn<'_>) -> bool {
+        let Some(slots) = self.database.slots().filter(|slots| !slots.is_cleared()) else {
+            return false;
+        };
+        loop {
+            let Some(lock) = self.database.zone.try_lock() else {
+                return false;
+            };
+            let begun = self.clearing.take();
+            // None for up to a second after a publication.
+            let begun = begun.or_else(|| slots.begin(&lock, turn.now_ms));
+            let Some(mut draft) = begun else {
+                return false;
+            };
+            if !slots.clear(&lock, &mut draft, PIECE) {
+                return false;
+            }
+            self.clearing = Some(draft);
+            if turn.slice.is_over() {
+                return true;
+            }
+        }
     }
 
     /// Says what came of a step.
@@ -223,6 +259,7 @@ impl DatabaseFeeder {
             }
             Outcome::InUse => self.in_use(),
             Outcome::TakenOver => self.file.pending.settle(),
+            Outcome::Overtaken => self.watch.forget(),
             Outcome::Replaced { built } => {
                 let again = if self.watch.accepted() {
                     "is good again: "

@@ -3,7 +3,9 @@
 use crate::stamp::Stamp;
 use crate::watch::Watch;
 use crate::world::{OpenFile, World};
-use gatehouse_geo::{Database, Fields, Image, Shape, Summary, Verification};
+use gatehouse_base::memory::free_part;
+use gatehouse_geo::{Database, Fields, Shape, Summary, Verification};
+use std::cell::Cell;
 use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
@@ -16,10 +18,23 @@ const VALUES: u32 = 5_000;
 const RECORDS: usize = 500;
 const WORDS: usize = 1 << 17;
 
+/// What a configuration wants of a database; known once all of it has been read.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Fields that rules and variables rely on: every later file must have them.
+    pub relied_on: Cell<Fields>,
+    /// Fields that they ask for at each request.
+    pub asked: Cell<Fields>,
+}
+
 /// A database that has been read and verified.
 pub struct Loaded {
-    /// The file's bytes, and a summary behind them.
+    /// The file's bytes, and behind them a summary, once that is [appended](Self::summarize).
     pub image: Vec<u8>,
+    /// What has been worked out of its records.
+    summary: Option<Summary>,
+    /// Bytes of the file alone.
+    file: usize,
     /// What is known about them.
     pub shape: Rc<Shape>,
     /// The number of the file's stamp; 0 when it may be another content soon.
@@ -36,14 +51,30 @@ impl Loaded {
     /// The fields that its records have: all of them are known where there is a summary.
     #[must_use]
     pub fn fields(&self) -> Fields {
-        let known = Image::of(&self.image).fields().unwrap_or_default();
-        known.or(self.database().fields())
+        fields(self.summary.as_ref(), &self.database())
     }
 
     /// Bytes of the file alone.
     #[must_use]
     pub fn file(&self) -> usize {
-        Image::of(&self.image).file
+        self.file
+    }
+
+    /// Bytes that it may have with a summary.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        let summary = self.summary.as_ref();
+        let summary = summary.map_or(0, |summary| summary.len(self.file));
+        self.file.saturating_add(summary)
+    }
+
+    /// Appends what is worked out of its records, as far as it is asked for.
+    pub fn summarize(&mut self, asked: Fields) {
+        if let Some(mut summary) = self.summary.take() {
+            let image = &mut self.image;
+            while !append(&mut summary, image, self.file, asked, usize::MAX) {}
+            while summary.shrink() {}
+        }
     }
 
     /// As much of it as fits into a slot of that size: all of it, or else the file.
@@ -66,14 +97,27 @@ pub fn load(world: &dyn World, path: &Path) -> Result<Loaded, String> {
     let (stamp, file) = opened.map_err(|e| unreadable(world, &e))?;
     let mut reading = Reading::new(file, stamp);
     while !reading.step(world)? {}
-    let mut checking = Checking::new(reading.bytes).map_err(|(why, _)| why)?;
+    let mut checking = Checking::new(reading.bytes, Fields::ALL).map_err(|(why, _)| why)?;
     while !checking.step()? {}
-    while !checking.append_summary(usize::MAX) {}
+    while checking.verification.shrink() {}
     Ok(Loaded {
         image: checking.bytes,
+        summary: checking.summary,
+        file: checking.file,
         shape: checking.shape,
         stamp: number(world, stamp),
     })
+}
+
+/// Freed in parts, although nobody waits: an allocator that is given back much at once keeps as much for itself from then
+/// on (glibc's threshold for `mmap`), in the workers that are forked from this process as well.
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        while free_part(&mut self.image) {}
+        if let Some(summary) = &mut self.summary {
+            while summary.shrink() {}
+        }
+    }
 }
 
 /// The number of a stamp; 0 for one whose file may be another one soon without another stamp.
@@ -146,6 +190,8 @@ pub(crate) struct Checking {
     pub(crate) bytes: Vec<u8>,
     pub(crate) shape: Rc<Shape>,
     verification: Verification,
+    /// What will be asked of it.
+    asked: Fields,
     /// What is known of the records once all is verified, and of how many of them.
     summary: Option<Summary>,
     added: usize,
@@ -154,8 +200,8 @@ pub(crate) struct Checking {
 }
 
 impl Checking {
-    /// Begins to verify; an error gives the bytes back.
-    pub(crate) fn new(bytes: Vec<u8>) -> Result<Self, (String, Vec<u8>)> {
+    /// Begins to verify a file of which so much will be asked; an error gives the bytes back.
+    pub(crate) fn new(bytes: Vec<u8>, asked: Fields) -> Result<Self, (String, Vec<u8>)> {
         let begin = |bytes: &[u8]| {
             let database = Database::open(bytes)?;
             let verification = Verification::new(&database)?;
@@ -167,6 +213,7 @@ impl Checking {
                 bytes,
                 shape,
                 verification,
+                asked,
                 summary: None,
                 added: 0,
             }),
@@ -181,8 +228,7 @@ impl Checking {
 
     /// The fields that its records have, once all of them have been looked at.
     pub(crate) fn fields(&self) -> Fields {
-        let known = self.summary.as_ref().map(Summary::fields);
-        known.unwrap_or_default().or(self.database().fields())
+        fields(self.summary.as_ref(), &self.database())
     }
 
     /// Goes on; whether all of it is good, and its summary is made.
@@ -192,7 +238,7 @@ impl Checking {
             let step = self.verification.step(&database, VALUES);
             let is_good = step.map_err(|error| fault(&error))?;
             if is_good {
-                self.summary = Summary::new(self.verification.records().len());
+                self.summary = Summary::new(self.verification.records().len(), self.asked);
             }
             // Without memory for a summary there is none.
             return Ok(is_good && self.summary.is_none());
@@ -207,22 +253,42 @@ impl Checking {
         Ok(now.len() == rest.len())
     }
 
-    /// Puts a part of the summary behind the bytes, if all of it has room in a slot of that size; whether that is done.
+    /// Puts a part of the summary behind the bytes, if it has room in a slot of that size; whether all is done.
     pub(crate) fn append_summary(&mut self, room: usize) -> bool {
         let Some(summary) = &mut self.summary else {
             return true;
         };
-        let whole = self.file.saturating_add(summary.len(self.file));
-        let rest = whole.saturating_sub(self.bytes.len());
-        if whole <= room && self.bytes.try_reserve_exact(rest).is_ok() {
-            summary.append_to(&mut self.bytes, self.file, WORDS)
-        } else {
-            true
-        }
+        append(summary, &mut self.bytes, self.file, self.asked, room)
     }
 
     /// What is to be freed.
     pub(crate) fn into_parts(self) -> (Vec<u8>, Verification, Option<Summary>) {
         (self.bytes, self.verification, self.summary)
+    }
+}
+
+/// The fields that the records of a database have.
+fn fields(summary: Option<&Summary>, database: &Database<&[u8]>) -> Fields {
+    let known = summary.map(Summary::fields);
+    known.unwrap_or_default().or(database.fields())
+}
+
+/// Puts a part of a summary behind the bytes of a file; whether all is done, or there is no room for it.
+fn append(
+    summary: &mut Summary,
+    bytes: &mut Vec<u8>,
+    file: usize,
+    asked: Fields,
+    room: usize,
+) -> bool {
+    if bytes.len() == file {
+        summary.narrow(asked, file);
+    }
+    let whole = file.saturating_add(summary.len(file));
+    let rest = whole.saturating_sub(bytes.len());
+    if whole <= room && bytes.try_reserve_exact(rest).is_ok() {
+        summary.append_to(bytes, file, WORDS)
+    } else {
+        true
     }
 }

@@ -16,7 +16,7 @@ mod work;
 #[cfg(feature = "nginx")]
 pub use feeder::{DatabaseFeeder, DatabaseFile, too_old};
 pub use lists::{ListFeeder, Listed, MOST as LONGEST_LIST};
-pub use loading::{Loaded, load};
+pub use loading::{Loaded, Wanted, load};
 #[cfg(feature = "nginx")]
 pub use pending::Pending;
 #[cfg(feature = "nginx")]

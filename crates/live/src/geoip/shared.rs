@@ -2,7 +2,7 @@
 
 use crate::election::Seat;
 use crate::memory::Memory;
-use gatehouse_geo::{Database, Facts, Image, Lookup, Shape};
+use gatehouse_geo::{Database, Facts, Fields, Image, Lookup, Shape};
 use gatehouse_nginx::Zone;
 use gatehouse_nginx::shm::slots::{Published, Slots};
 use gatehouse_table::table::Lease;
@@ -78,16 +78,15 @@ impl SharedDatabase {
         Some(self.slots()?.changed()).filter(|at| *at > 0)
     }
 
-    /// What is known about an address; what only some rules ask for ([`gatehouse_geo::Fields::is_wide`]) for those who ask
-    /// `widely`.
-    pub fn facts(&self, address: IpAddr, widely: bool) -> Facts {
+    /// What is known about an address, as far as it is `asked` for.
+    pub fn facts(&self, address: IpAddr, asked: Fields) -> Facts {
         let mut facts = Facts::UNKNOWN;
         let found = self.with(|database, view| {
             let Lookup::Found(offset) = database.lookup(address) else {
                 return None;
             };
             let image = database.source().as_ref();
-            facts = match view.image.facts(image, offset, widely) {
+            facts = match view.image.facts(image, offset, asked) {
                 Some(summarized) => summarized,
                 None => database.facts(offset),
             };
@@ -129,9 +128,10 @@ impl SharedDatabase {
             {
                 *kept = View::of(&published);
             }
-            let view = kept.as_ref()?;
-            let database = Database::with_shape(published, Rc::clone(&view.shape));
-            let answer = use_it(&database, view);
+            let answer = kept.as_ref().and_then(|view| {
+                let database = Database::with_shape(published, Rc::clone(&view.shape));
+                use_it(&database, view)
+            });
             if slots.generation() == generation {
                 return answer;
             }

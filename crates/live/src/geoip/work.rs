@@ -1,6 +1,6 @@
 //! A replacement on its way into the zone, a step at a time.
 
-use super::loading::{Checking, Loaded, Reading, number};
+use super::loading::{Checking, Loaded, Reading, Wanted, number};
 use super::shared::{SharedDatabase, too_small};
 use crate::stamp::Stamp;
 use crate::watch::Watch;
@@ -47,9 +47,9 @@ enum Bytes {
 }
 
 /// What a replacement must agree with.
-pub(super) struct Terms {
-    /// The fields that it must have.
-    pub(super) fields: Fields,
+pub(super) struct Terms<'t> {
+    /// The fields that it must have, and those that are asked for.
+    pub(super) wanted: &'t Wanted,
     /// The generation that the master's database replaces.
     pub(super) replaces: u64,
 }
@@ -68,6 +68,8 @@ pub(super) enum Outcome {
     InUse,
     /// The master's is in use.
     TakenOver,
+    /// Another process has begun to put something there: the file is looked at again later.
+    Overtaken,
     /// It is in use now.
     Replaced { built: u64 },
     /// Nothing is left to do.
@@ -129,7 +131,7 @@ impl Work {
         &mut self,
         database: &SharedDatabase,
         world: &dyn World,
-        terms: &Terms,
+        terms: &Terms<'_>,
         leads: bool,
     ) -> Outcome {
         if !leads {
@@ -137,8 +139,8 @@ impl Work {
         }
         match self.stage {
             Stage::Reading(_) => self.read(database, world),
-            Stage::Comparing { .. } => self.compare(database),
-            Stage::Checking(_) => self.check(database, terms.fields),
+            Stage::Comparing { .. } => self.compare(database, terms.wanted),
+            Stage::Checking(_) => self.check(database, terms.wanted),
             Stage::Waiting(_) => self.wait(database, world, terms.replaces),
             Stage::Putting(..) => self.put(database, world),
             Stage::Freeing => self.free(),
@@ -171,7 +173,7 @@ impl Work {
         }
     }
 
-    fn compare(&mut self, database: &SharedDatabase) -> Outcome {
+    fn compare(&mut self, database: &SharedDatabase, wanted: &Wanted) -> Outcome {
         let Stage::Comparing { at, with } = &mut self.stage else {
             return Outcome::Over;
         };
@@ -188,7 +190,7 @@ impl Work {
         let same = used.len() == new.len() && used.get(*at..end) == new.get(*at..end);
         *at = end;
         if !same {
-            return self.begin_to_check();
+            return self.begin_to_check(wanted.asked.get());
         }
         if end < new.len() {
             return Outcome::More;
@@ -206,8 +208,8 @@ impl Work {
         Outcome::InUse
     }
 
-    fn begin_to_check(&mut self) -> Outcome {
-        match Checking::new(self.bytes.take()) {
+    fn begin_to_check(&mut self, asked: Fields) -> Outcome {
+        match Checking::new(self.bytes.take(), asked) {
             Ok(checking) => {
                 self.stage = Stage::Checking(Box::new(checking));
                 Outcome::More
@@ -219,13 +221,13 @@ impl Work {
         }
     }
 
-    fn check(&mut self, database: &SharedDatabase, needed: Fields) -> Outcome {
+    fn check(&mut self, database: &SharedDatabase, wanted: &Wanted) -> Outcome {
         let Stage::Checking(checking) = &mut self.stage else {
             return Outcome::Over;
         };
         let agreed = match checking.step() {
             Ok(false) => return Outcome::More,
-            Ok(true) => agrees(checking, needed),
+            Ok(true) => agrees(checking, wanted.relied_on.get()),
             Err(text) => Err(text),
         };
         if let Err(text) = agreed {
@@ -261,8 +263,7 @@ impl Work {
         Outcome::More
     }
 
-    /// Puts one piece into the zone; the last one publishes it. When another process has begun to do the same, the file
-    /// is looked at again later.
+    /// Puts one piece into the zone; the last one publishes it.
     fn put(&mut self, database: &SharedDatabase, world: &dyn World) -> Outcome {
         let (Stage::Putting(shape, draft), Some(slots)) = (&mut self.stage, database.slots())
         else {
@@ -285,7 +286,7 @@ impl Work {
         match &self.bytes {
             Bytes::Master(_) => Outcome::TakenOver,
             Bytes::Own(_) if is_published => Outcome::Replaced { built },
-            Bytes::Own(_) => Outcome::More,
+            Bytes::Own(_) => Outcome::Overtaken,
         }
     }
 

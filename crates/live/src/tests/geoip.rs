@@ -6,8 +6,8 @@ use crate::geoip::load;
 use crate::geoip::loading::{Checking, Reading};
 use crate::world::World;
 use gatehouse_base::memory::free_part;
-use gatehouse_geo::Database;
 use gatehouse_geo::make::{Builder, parse_network};
+use gatehouse_geo::{Database, Fields};
 use serde_json::json;
 use std::path::Path;
 
@@ -76,7 +76,7 @@ fn no_step_of_a_large_one_takes_long() {
     while !cost.step(|| reading.step(&world)).unwrap() {}
     cost.report("a database is read");
     let mut cost = Cost::start();
-    let checking = cost.step(|| Checking::new(reading.bytes));
+    let checking = cost.step(|| Checking::new(reading.bytes, Fields::ALL));
     let mut checking = checking.map_err(|(why, _)| why).unwrap();
     cost.report("it is opened");
     let mut cost = Cost::start();

@@ -2,6 +2,7 @@
 
 pub mod counters;
 pub mod old;
+mod pages;
 pub mod slots;
 
 use crate::conf::{ConfLine, Error, Words};
@@ -17,6 +18,24 @@ use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Tries again and again for so long. For the master, which may wait.
+pub fn within<T>(time: Duration, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+    let begin = Instant::now();
+    loop {
+        if let Some(done) = attempt() {
+            return Some(done);
+        }
+        if begin.elapsed() >= time {
+            return None;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
 
 /// What happened to a zone when nginx took it into use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

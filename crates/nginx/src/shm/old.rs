@@ -4,12 +4,12 @@
 //! the old one goes on for workers of the old configuration. What is in the old one may be of any build, or no zone of
 //! ours at all: everything about it is checked before it is lent.
 
-use super::{Block, Locked, Zone, slice_of};
+use super::{Block, Locked, Zone, slice_of, within};
 use crate::ffi::{bytes, cycle};
 use crate::sys;
 use std::marker::PhantomData;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The zone of the running configuration in whose place a new one is being prepared.
 pub struct Predecessor<'z> {
@@ -18,9 +18,6 @@ pub struct Predecessor<'z> {
     size: usize,
     zone: PhantomData<&'z Zone>,
 }
-
-/// The pause between two attempts to get a lock.
-const PAUSE: Duration = Duration::from_millis(1);
 
 impl<'z> Predecessor<'z> {
     /// That of the zone of this name, while `zone` is being prepared.
@@ -92,16 +89,7 @@ impl<'z> Predecessor<'z> {
 
     /// Waits for its lock, but not for ever: whoever has it may have been stopped. For the master, which may wait.
     pub fn lock_within(&self, time: Duration) -> Option<Locked<'_>> {
-        let begin = Instant::now();
-        loop {
-            if let Some(locked) = self.try_lock() {
-                return Some(locked);
-            }
-            if begin.elapsed() >= time {
-                return None;
-            }
-            std::thread::sleep(PAUSE);
-        }
+        within(time, || self.try_lock())
     }
 }
 

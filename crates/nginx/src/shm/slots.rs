@@ -1,14 +1,15 @@
 //! Two slots of bytes in a zone: a new file is put beside the old one and published at once.
 
 use crate::ffi::process;
-use crate::shm::{Locked, Zone};
+use crate::shm::{Locked, Zone, pages};
 use crate::sys;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Words before the slots: generation, length of slot 0, length of slot 1, stamp, ticket, when it was published by the
-/// clock of the event loop and by that of the wall, when the source was last looked at, lease.
-const HEAD: usize = 9;
+/// clock of the event loop and by that of the wall, when the source was last looked at, lease, for whom the idle slot is
+/// reserved, what was cleared.
+const HEAD: usize = 11;
 
 /// The two slots of a zone. The generation counts what was published; its lowest bit says which
 /// slot is current, 0 means none yet.
@@ -26,19 +27,23 @@ pub struct Slots<'z> {
     /// When the file behind the bytes was last looked at, seconds since 1970.
     checked: &'z AtomicU64,
     lease: &'z AtomicU64,
+    /// When the master has laid a draft there that new workers are to publish, by the shared clock; 0 for none.
+    reserved: &'z AtomicU64,
+    /// The generation beside which the idle slot has no pages; 0 once somebody writes there.
+    cleared: &'z AtomicU64,
     bodies: [&'z [AtomicU64]; 2],
     zone: &'z Zone,
 }
 
-/// Bytes on their way into the idle slot, a chunk at a time. Whoever begins later ends it.
-#[derive(Debug)]
+/// Bytes on their way into the idle slot, or out of it, a chunk at a time. Whoever begins later ends it.
+#[derive(Clone, Debug)]
 pub struct Draft {
     ticket: u64,
     len: usize,
 }
 
 impl Draft {
-    /// Bytes appended so far.
+    /// Bytes appended or cleared so far.
     #[allow(clippy::len_without_is_empty)] // a position, not a collection
     pub const fn len(&self) -> usize {
         self.len
@@ -48,8 +53,8 @@ impl Draft {
 /// The bytes of one published generation, lent by its zone.
 ///
 /// What is guaranteed: they lie inside the slot, and this process does not write them while they are borrowed
-/// ([`Slots::append`] refuses). What is not: that no other process does. It writes the slot again once the next
-/// generation is published, [`Slots::SETTLE_MS`] after it at the earliest ([`Slots::begin`]). So whoever borrows the
+/// ([`Slots::append`] and [`Slots::clear`] refuse). What is not: that no other process does. It empties the slot, or
+/// writes it again, once the next generation is published, [`Slots::SETTLE_MS`] after it at the earliest ([`Slots::begin`]). So whoever borrows the
 /// bytes must be done within that time, as a lookup is, and must compare the generation before and after: an answer
 /// counts only when it has not moved. A process that is stopped in the middle of a lookup for longer than that reads
 /// bytes while another one writes them, which is a data race and about which Rust promises nothing. What is relied on
@@ -88,6 +93,8 @@ pub enum Outcome {
 impl<'z> Slots<'z> {
     /// How long a generation stays untouched at least.
     pub const SETTLE_MS: u64 = 1_000;
+    /// How long workers leave a draft of the master's alone: those that are to publish it start within that time.
+    const RESERVED_MS: u64 = 10_000;
 
     /// Bytes one slot holds in a zone of so many words.
     pub fn capacity_of(words: usize) -> usize {
@@ -118,6 +125,8 @@ impl<'z> Slots<'z> {
             changed,
             checked,
             lease,
+            reserved,
+            cleared,
         ] = head
         else {
             return None;
@@ -132,6 +141,8 @@ impl<'z> Slots<'z> {
             changed,
             checked,
             lease,
+            reserved,
+            cleared,
             bodies: [left, right],
             zone,
         })
@@ -198,8 +209,29 @@ impl<'z> Slots<'z> {
         })
     }
 
-    /// Begins to fill the idle slot; None while somebody may still read it: it was current until the last publication.
+    /// Begins to fill the idle slot, or to empty it; None while somebody may still read it (it was current until the last
+    /// publication), and while it is reserved.
     pub fn begin(&self, lock: &Locked<'_>, now_ms: u64) -> Option<Draft> {
+        let reserved = self.reserved.load(Ordering::Relaxed);
+        if reserved != 0 && now_ms.saturating_sub(reserved) < Self::RESERVED_MS {
+            return None;
+        }
+        self.draft(lock, now_ms)
+    }
+
+    /// Fills the idle slot, for other processes to publish it. Until then it is reserved, for some time. None while
+    /// somebody may still read it, or where the bytes do not fit.
+    pub fn lay(&self, lock: &Locked<'_>, bytes: &[u8], now_ms: u64) -> Option<Draft> {
+        let mut draft = self.draft(lock, now_ms)?;
+        if !self.append(lock, &mut draft, bytes) {
+            return None;
+        }
+        self.reserved.store(now_ms.max(1), Ordering::Relaxed);
+        Some(draft)
+    }
+
+    /// Whose draft this is has the idle slot, and its content is unknown.
+    fn draft(&self, lock: &Locked<'_>, now_ms: u64) -> Option<Draft> {
         if !lock.is_of(self.zone) {
             return None;
         }
@@ -209,7 +241,34 @@ impl<'z> Slots<'z> {
         }
         let ticket = self.ticket.load(Ordering::Relaxed).wrapping_add(1);
         self.ticket.store(ticket, Ordering::Relaxed);
+        self.cleared.store(0, Ordering::Relaxed);
         Some(Draft { ticket, len: 0 })
+    }
+
+    /// Whether the idle slot takes no memory.
+    pub fn is_cleared(&self) -> bool {
+        self.cleared.load(Ordering::Relaxed) == self.generation()
+    }
+
+    /// Gives so much of the idle slot's memory back to the system as lies in whole pages, a piece after what was given
+    /// back before. It is begun as any draft, and so only when nobody can still be reading there. False when that was the last
+    /// piece, somebody else has begun meanwhile, or this process is reading published bytes.
+    ///
+    /// A reader that has stood still in this slot since then finds zeros, and as always that the generation has moved.
+    pub fn clear(&self, lock: &Locked<'_>, draft: &mut Draft, most: usize) -> bool {
+        let is_ours = lock.is_of(self.zone) && self.is_latest(draft);
+        if !is_ours || self.zone.known.readers.get() > 0 || self.generation() == 0 {
+            return false;
+        }
+        let (body, _) = self.slot(self.next());
+        let end = draft.len.saturating_add(most).min(self.capacity());
+        pages::give_back(body, draft.len, end);
+        draft.len = end;
+        let is_last = end == self.capacity();
+        if is_last {
+            self.cleared.store(self.generation(), Ordering::Relaxed);
+        }
+        !is_last
     }
 
     /// Adds a chunk; false when there is no room for it, somebody else has begun meanwhile, or this process is reading
@@ -244,6 +303,7 @@ impl<'z> Slots<'z> {
         self.stamp.store(stamp, Ordering::Relaxed);
         self.since.store(now_ms, Ordering::Relaxed);
         self.changed.store(now(), Ordering::Relaxed);
+        self.reserved.store(0, Ordering::Relaxed);
         self.check();
         self.generation.store(next, Ordering::Release);
         true
