@@ -200,13 +200,13 @@ pub(super) fn judge<'r>(r: Request<'r>) -> Result<Verdict<'r>, ()> {
 /// As nginx's `proxy_cache_bypass`: one string that is neither empty nor "0". A string that
 /// cannot be computed bypasses nothing.
 fn bypassed(r: Request<'_>, loc: &Loc) -> bool {
-    loc.bypass
-        .iter()
-        .flat_map(|strings| strings.iter())
-        .any(|one| {
-            one.eval(r)
-                .is_some_and(|value| !value.is_empty() && value != b"0")
-        })
+    let Some(strings) = &loc.bypass else {
+        return false;
+    };
+    strings.iter().any(|one| {
+        one.eval(r)
+            .is_some_and(|value| !value.is_empty() && value != b"0")
+    })
 }
 
 /// The address to look up; None when there is none that can be read.

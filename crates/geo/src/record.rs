@@ -18,6 +18,35 @@ const MAP: u8 = 7;
 const LONGEST: u8 = 0x1f;
 const SHORT: u8 = 28;
 
+/// How far it is from a control byte to the next value, for pointers, and for texts and numbers of short length; 0 for
+/// what needs a closer look.
+static STEPS: [u8; 256] = {
+    let mut steps = [0; 256];
+    let mut control = 0_u8;
+    loop {
+        let size = control & LONGEST;
+        #[allow(clippy::indexing_slicing)] // in a static: out of bounds is a compile error
+        {
+            steps[control as usize] = match control >> 5 {
+                POINTER => (size >> 3).saturating_add(2),
+                STRING | UINT16 | UINT32 if size <= SHORT => size.saturating_add(1),
+                _ => 0,
+            };
+        }
+        if control == u8::MAX {
+            break steps;
+        }
+        control = control.saturating_add(1);
+    }
+};
+
+/// Where a key is: its text, and what follows the key.
+struct Key {
+    begin: usize,
+    end: usize,
+    after: usize,
+}
+
 /// The data section: the offsets of tree records and pointers count from its start.
 #[derive(Clone, Copy)]
 pub(super) struct Section<'a>(pub(super) &'a [u8]);
@@ -173,29 +202,48 @@ impl<'a> Section<'a> {
             .filter(|target| target.kind != Kind::Pointer)
     }
 
+    /// Where the text of a map's key stands, and the offset after the key; `None` for what is no short text.
+    #[inline]
+    fn short_key(self, at: usize) -> Option<Key> {
+        let control = *self.0.get(at)?;
+        let pointer = match control >> 5 {
+            POINTER => Some(self.pointer(control, at.checked_add(1)?)?),
+            _ => None,
+        };
+        let place = pointer.map_or(at, |pointer| pointer.size);
+        let head = *self.0.get(place)?;
+        let length = head & LONGEST;
+        if head >> 5 != STRING || length > SHORT {
+            return None;
+        }
+        let begin = place.checked_add(1)?;
+        let end = begin.checked_add(usize::from(length))?;
+        (end <= self.0.len()).then_some(Key {
+            begin,
+            end,
+            after: pointer.map_or(end, |pointer| pointer.payload),
+        })
+    }
+
     /// The text of a map's key, and the offset after it.
     #[inline]
     fn key(self, at: usize) -> Option<(&'a [u8], usize)> {
-        let control = *self.0.get(at)?;
-        if control >> 5 != POINTER {
-            return self.string(at);
+        match self.short_key(at) {
+            Some(key) => Some((self.0.get(key.begin..key.end)?, key.after)),
+            None => self.long_key(at),
         }
-        let pointer = self.pointer(control, at.checked_add(1)?)?;
-        let (text, _) = self.string(pointer.size)?;
-        Some((text, pointer.payload))
     }
 
-    /// The text at an offset, and the offset after it.
-    #[inline]
-    fn string(self, at: usize) -> Option<(&'a [u8], usize)> {
-        let control = *self.0.get(at)?;
-        if control >> 5 == STRING && control & LONGEST <= SHORT {
-            let begin = at.checked_add(1)?;
-            let end = begin.checked_add(usize::from(control & LONGEST))?;
-            return Some((self.0.get(begin..end)?, end));
-        }
-        let text = self.head(at).filter(|text| text.kind == Kind::String)?;
-        Some((self.bytes(text)?, after(text)?))
+    /// The same of any other key.
+    #[cold]
+    fn long_key(self, at: usize) -> Option<(&'a [u8], usize)> {
+        let head = self.head(at)?;
+        let text = self.value(at).filter(|text| text.kind == Kind::String)?;
+        let after = match head.kind {
+            Kind::Pointer => head.payload,
+            _ => after(text)?,
+        };
+        Some((self.bytes(text)?, after))
     }
 
     /// The bytes of a string or of a scalar.
@@ -223,23 +271,20 @@ impl<'a> Section<'a> {
             *work = work.checked_sub(1)?;
             pending = pending.checked_sub(1)?;
             let control = *self.0.get(at)?;
-            let size = usize::from(control & LONGEST);
             // What records are full of is not looked at closely. Where it leads out of the section nothing is read.
-            let step = match control >> 5 {
-                POINTER => (size >> 3).checked_add(2)?,
-                STRING | UINT16 | UINT32 if size <= usize::from(SHORT) => size.checked_add(1)?,
-                MAP if size <= usize::from(SHORT) => {
-                    pending = pending.checked_add(size.checked_mul(2)?)?;
-                    1
-                }
-                _ => {
+            let mut step = STEPS.get(usize::from(control)).map_or(0, |step| *step);
+            if step == 0 {
+                let size = control & LONGEST;
+                if control >> 5 != MAP || size > SHORT {
                     let value = self.head(at)?;
                     pending = pending.checked_add(children(value)?)?;
                     at = after(value)?;
                     continue;
                 }
-            };
-            at = at.checked_add(step)?;
+                pending = pending.checked_add(usize::from(size).checked_mul(2)?)?;
+                step = 1;
+            }
+            at = at.checked_add(usize::from(step))?;
         }
         Some(at)
     }
@@ -263,10 +308,22 @@ impl<'a> Section<'a> {
         }
         let (mut at, mut work) = (map.payload, WORK);
         for _ in 0..map.size {
-            let (name, value) = self.key(at)?;
-            if name == key {
-                return Some(value);
-            }
+            let value = match self.short_key(at) {
+                Some(name) => {
+                    let length = name.end.saturating_sub(name.begin);
+                    if length == key.len() && self.0.get(name.begin..name.end) == Some(key) {
+                        return Some(name.after);
+                    }
+                    name.after
+                }
+                None => {
+                    let (name, value) = self.long_key(at)?;
+                    if name == key {
+                        return Some(value);
+                    }
+                    value
+                }
+            };
             work = work.checked_sub(1)?;
             at = self.skip(value, &mut work)?;
         }

@@ -6,31 +6,39 @@ use crate::sys;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Words before the slots: generation, length of slot 0, length of slot 1, stamp, ticket, when it was published by the
-/// clock of the event loop and by that of the wall, when the source was last looked at, lease, for whom the idle slot is
-/// reserved, what was cleared.
-const HEAD: usize = 11;
+/// Words before the slots, each with its name.
+#[repr(usize)]
+#[derive(Clone, Copy)]
+enum Word {
+    /// What was published, counted.
+    Generation,
+    /// The lengths of what the slots have.
+    LeftLength,
+    RightLength,
+    /// Which file the published bytes came from.
+    Stamp,
+    /// Drafts begun so far: the latest one may write.
+    Ticket,
+    /// When the current generation was published, by the clock all processes share (milliseconds).
+    Since,
+    /// The same, seconds since 1970.
+    Changed,
+    /// When the file behind the bytes was last looked at, seconds since 1970.
+    Checked,
+    /// For the election of the process that replaces the bytes.
+    Lease,
+    /// When the master has laid a draft there that new workers are to publish, by the shared clock; 0 for none.
+    Reserved,
+    /// The generation beside which the idle slot has no pages; 0 once somebody writes there.
+    Cleared,
+}
+const HEAD: usize = Word::Cleared as usize + 1;
 
 /// The two slots of a zone. The generation counts what was published; its lowest bit says which
 /// slot is current, 0 means none yet.
 #[derive(Clone, Copy)]
 pub struct Slots<'z> {
-    generation: &'z AtomicU64,
-    lengths: [&'z AtomicU64; 2],
-    stamp: &'z AtomicU64,
-    /// Drafts begun so far: the latest one may write.
-    ticket: &'z AtomicU64,
-    /// When the current generation was published, by the clock all processes share (milliseconds).
-    since: &'z AtomicU64,
-    /// The same, seconds since 1970.
-    changed: &'z AtomicU64,
-    /// When the file behind the bytes was last looked at, seconds since 1970.
-    checked: &'z AtomicU64,
-    lease: &'z AtomicU64,
-    /// When the master has laid a draft there that new workers are to publish, by the shared clock; 0 for none.
-    reserved: &'z AtomicU64,
-    /// The generation beside which the idle slot has no pages; 0 once somebody writes there.
-    cleared: &'z AtomicU64,
+    head: &'z [AtomicU64; HEAD],
     bodies: [&'z [AtomicU64]; 2],
     zone: &'z Zone,
 }
@@ -113,39 +121,19 @@ impl<'z> Slots<'z> {
 
     /// The slots in a zone's words; None when there is no room for any.
     fn new(zone: &'z Zone) -> Option<Self> {
-        let words = zone.words()?;
-        let (head, body) = words.split_at_checked(HEAD)?;
-        let [
-            generation,
-            first,
-            second,
-            stamp,
-            ticket,
-            since,
-            changed,
-            checked,
-            lease,
-            reserved,
-            cleared,
-        ] = head
-        else {
-            return None;
-        };
+        let (head, body) = zone.words()?.split_first_chunk()?;
         let (left, right) = body.split_at_checked(body.len() / 2)?;
         Some(Self {
-            generation,
-            lengths: [first, second],
-            stamp,
-            ticket,
-            since,
-            changed,
-            checked,
-            lease,
-            reserved,
-            cleared,
+            head,
             bodies: [left, right],
             zone,
         })
+    }
+
+    #[inline]
+    fn word(&self, word: Word) -> &'z AtomicU64 {
+        #[allow(clippy::indexing_slicing)] // HEAD is one more than the last one
+        &self.head[word as usize]
     }
 
     /// Bytes one slot holds.
@@ -155,37 +143,37 @@ impl<'z> Slots<'z> {
 
     /// What is published now; a changed number means [`Self::current`] has something new.
     pub fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+        self.word(Word::Generation).load(Ordering::Acquire)
     }
 
     /// A word the publisher keeps beside the bytes (which file they came from).
     pub fn stamp(&self) -> u64 {
-        self.stamp.load(Ordering::Relaxed)
+        self.word(Word::Stamp).load(Ordering::Relaxed)
     }
 
     /// Sets that word: the same bytes came from another file.
     pub fn set_stamp(&self, _lock: &Locked<'_>, stamp: u64) {
-        self.stamp.store(stamp, Ordering::Relaxed);
+        self.word(Word::Stamp).store(stamp, Ordering::Relaxed);
     }
 
     /// When the published bytes were published, seconds since 1970; 0 before any were.
     pub fn changed(&self) -> u64 {
-        self.changed.load(Ordering::Relaxed)
+        self.word(Word::Changed).load(Ordering::Relaxed)
     }
 
     /// When what the bytes come from was last looked at, seconds since 1970: at the latest when they were published.
     pub fn checked(&self) -> u64 {
-        self.checked.load(Ordering::Relaxed)
+        self.word(Word::Checked).load(Ordering::Relaxed)
     }
 
     /// What the bytes come from has been looked at now.
     pub fn check(&self) {
-        self.checked.store(now(), Ordering::Relaxed);
+        self.word(Word::Checked).store(now(), Ordering::Relaxed);
     }
 
     /// A word for the election of the process that replaces the bytes; 0 in a new zone.
     pub fn lease(&self) -> &'z AtomicU64 {
-        self.lease
+        self.word(Word::Lease)
     }
 
     /// The published bytes.
@@ -212,7 +200,7 @@ impl<'z> Slots<'z> {
     /// Begins to fill the idle slot, or to empty it; None while somebody may still read it (it was current until the last
     /// publication), and while it is reserved.
     pub fn begin(&self, lock: &Locked<'_>, now_ms: u64) -> Option<Draft> {
-        let reserved = self.reserved.load(Ordering::Relaxed);
+        let reserved = self.word(Word::Reserved).load(Ordering::Relaxed);
         if reserved != 0 && now_ms.saturating_sub(reserved) < Self::RESERVED_MS {
             return None;
         }
@@ -226,7 +214,8 @@ impl<'z> Slots<'z> {
         if !self.append(lock, &mut draft, bytes) {
             return None;
         }
-        self.reserved.store(now_ms.max(1), Ordering::Relaxed);
+        self.word(Word::Reserved)
+            .store(now_ms.max(1), Ordering::Relaxed);
         Some(draft)
     }
 
@@ -235,19 +224,22 @@ impl<'z> Slots<'z> {
         if !lock.is_of(self.zone) {
             return None;
         }
-        let age = now_ms.saturating_sub(self.since.load(Ordering::Relaxed));
+        let age = now_ms.saturating_sub(self.word(Word::Since).load(Ordering::Relaxed));
         if self.generation() != 0 && age < Self::SETTLE_MS {
             return None;
         }
-        let ticket = self.ticket.load(Ordering::Relaxed).wrapping_add(1);
-        self.ticket.store(ticket, Ordering::Relaxed);
-        self.cleared.store(0, Ordering::Relaxed);
+        let ticket = self
+            .word(Word::Ticket)
+            .load(Ordering::Relaxed)
+            .wrapping_add(1);
+        self.word(Word::Ticket).store(ticket, Ordering::Relaxed);
+        self.word(Word::Cleared).store(0, Ordering::Relaxed);
         Some(Draft { ticket, len: 0 })
     }
 
     /// Whether the idle slot takes no memory.
     pub fn is_cleared(&self) -> bool {
-        self.cleared.load(Ordering::Relaxed) == self.generation()
+        self.word(Word::Cleared).load(Ordering::Relaxed) == self.generation()
     }
 
     /// Gives so much of the idle slot's memory back to the system as lies in whole pages, a piece after what was given
@@ -266,7 +258,8 @@ impl<'z> Slots<'z> {
         draft.len = end;
         let is_last = end == self.capacity();
         if is_last {
-            self.cleared.store(self.generation(), Ordering::Relaxed);
+            self.word(Word::Cleared)
+                .store(self.generation(), Ordering::Relaxed);
         }
         !is_last
     }
@@ -300,12 +293,12 @@ impl<'z> Slots<'z> {
         let next = self.next();
         let (_, length) = self.slot(next);
         length.store(draft.len as u64, Ordering::Relaxed);
-        self.stamp.store(stamp, Ordering::Relaxed);
-        self.since.store(now_ms, Ordering::Relaxed);
-        self.changed.store(now(), Ordering::Relaxed);
-        self.reserved.store(0, Ordering::Relaxed);
+        self.word(Word::Stamp).store(stamp, Ordering::Relaxed);
+        self.word(Word::Since).store(now_ms, Ordering::Relaxed);
+        self.word(Word::Changed).store(now(), Ordering::Relaxed);
+        self.word(Word::Reserved).store(0, Ordering::Relaxed);
         self.check();
-        self.generation.store(next, Ordering::Release);
+        self.word(Word::Generation).store(next, Ordering::Release);
         true
     }
 
@@ -323,7 +316,7 @@ impl<'z> Slots<'z> {
     }
 
     fn is_latest(&self, draft: &Draft) -> bool {
-        self.ticket.load(Ordering::Relaxed) == draft.ticket
+        self.word(Word::Ticket).load(Ordering::Relaxed) == draft.ticket
     }
 
     fn next(&self) -> u64 {
@@ -333,11 +326,10 @@ impl<'z> Slots<'z> {
     /// The body and the length of a generation's slot.
     fn slot(&self, generation: u64) -> (&'z [AtomicU64], &'z AtomicU64) {
         let [left, right] = self.bodies;
-        let [first, second] = self.lengths;
         if generation & 1 == 0 {
-            (left, first)
+            (left, self.word(Word::LeftLength))
         } else {
-            (right, second)
+            (right, self.word(Word::RightLength))
         }
     }
 }
