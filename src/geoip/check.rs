@@ -87,12 +87,12 @@ impl Handler for Access {
 /// Not a part of its caller, which is asked for every request and has to be quick where there is nothing to check.
 #[inline(never)]
 fn check<'r>(r: Request<'r>, loc: &Loc) -> Outcome<'r> {
-    if refusal::is_page(r) {
-        return Outcome::Declined;
-    }
     let Some(all) = r.record::<Gatehouse>() else {
         return Outcome::Failed;
     };
+    if refusal::shows_page(r, all) {
+        return Outcome::Declined;
+    }
     match judge(r) {
         Ok(verdict) => enforce(r, loc, all, verdict),
         Err(()) => Outcome::Failed,

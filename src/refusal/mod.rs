@@ -73,12 +73,17 @@ pub(crate) fn count<'r>(r: Request<'r>, record: &Record<'r>, count: Count<'r>) {
 /// sends the request (X-Accel-Redirect) is a place like any other. So is the place to which another
 /// module sends a request before nginx answers with our refusal (`satisfy any`).
 pub(crate) fn is_page(r: Request<'_>) -> bool {
-    r.existing_record::<Gatehouse>().is_some_and(|record| {
-        let refusal = &record.refusal;
-        refusal.status.get() != 0
-            && refusal.is_final.get()
-            && refusal.upstream.get() == r.main().upstream_mark()
-    }) && !is_here(r)
+    let record = r.existing_record::<Gatehouse>();
+    record.is_some_and(|record| shows_page(r, record))
+}
+
+/// The same of a request whose record is known.
+pub(crate) fn shows_page(r: Request<'_>, record: &Record<'_>) -> bool {
+    let refusal = &record.refusal;
+    refusal.status.get() != 0
+        && refusal.is_final.get()
+        && refusal.upstream.get() == r.main().upstream_mark()
+        && !is_here(r)
 }
 
 /// Notes that a check says no, also where nothing comes of it: a configuration may act on it by itself, as with

@@ -172,8 +172,32 @@ impl<'a> Section<'a> {
         Some((size, at.checked_add(extra)?))
     }
 
-    #[inline]
+    /// A pointer with this control byte, whose other bytes follow: a pointer has up to four, and most often there are as
+    /// many bytes left.
+    #[inline(always)]
     fn pointer(self, control: u8, at: usize) -> Option<Value> {
+        let Some(bytes) = self.0.get(at..).and_then(|rest| rest.first_chunk()) else {
+            return self.last_pointer(control, at);
+        };
+        // Three bits of the control byte stand above the bytes, but where all four are used.
+        let number = u64::from(control & 7) << 32 | u64::from(u32::from_be_bytes(*bytes));
+        let (unused, base, count) = match (control >> 3) & 3 {
+            0 => (24, 0, 1),
+            1 => (16, 2048, 2),
+            2 => (8, 526_336, 3),
+            _ => (0, 0, 4),
+        };
+        let target = (number >> unused) as u32;
+        Some(Value {
+            kind: Kind::Pointer,
+            size: usize::try_from(target).ok()?.checked_add(base)?,
+            payload: at.checked_add(count)?,
+        })
+    }
+
+    /// The same at the end of the section.
+    #[cold]
+    fn last_pointer(self, control: u8, at: usize) -> Option<Value> {
         let high = usize::from(control & 7);
         let (target, count) = match (control >> 3) & 3 {
             0 => (high << 8 | self.number::<1>(at)?, 1),
@@ -203,7 +227,7 @@ impl<'a> Section<'a> {
     }
 
     /// Where the text of a map's key stands, and the offset after the key; `None` for what is no short text.
-    #[inline]
+    #[inline(always)]
     fn short_key(self, at: usize) -> Option<Key> {
         let control = *self.0.get(at)?;
         let pointer = match control >> 5 {

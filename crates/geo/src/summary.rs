@@ -69,7 +69,11 @@ impl Summary {
         let facts = database.facts(offset);
         self.fields.insert_stated(&facts);
         let places = self.words.len();
-        let free = probes(offset, places).find(|at| self.words.get(*at) == Some(&0));
+        let first = first_place(offset, places);
+        let mut probes =
+            std::iter::successors(Some(first), |place| Some(next_place(*place, places)))
+                .take(PROBES);
+        let free = probes.find(|at| self.words.get(*at) == Some(&0));
         let Some(place) = free else {
             return;
         };
@@ -203,9 +207,8 @@ fn set(column: &mut Vec<u32>, places: usize, place: usize, cell: u32) -> bool {
 pub struct Image {
     /// Bytes of the file.
     pub file: usize,
-    /// Where the table begins and ends.
+    /// Where the table begins.
     table: usize,
-    end: usize,
     places: usize,
     /// Where the columns begin; 0 for one that is not there.
     columns: [usize; COLUMNS],
@@ -219,7 +222,6 @@ impl Image {
         Self::summarized(image).unwrap_or(Self {
             file: image.len(),
             table: image.len(),
-            end: image.len(),
             places: 0,
             columns: [0; COLUMNS],
             fields: None,
@@ -248,7 +250,6 @@ impl Image {
         (is_whole && column == trailer).then_some(Self {
             file,
             table,
-            end,
             places,
             columns,
             fields: Some(Fields::unpacked(there)),
@@ -268,16 +269,15 @@ impl Image {
         if asked.meet(self.lacks) {
             return None;
         }
-        let words: &[[u8; WORD]] =
-            bytemuck::try_cast_slice(image.get(self.table..self.end)?).ok()?;
-        for at in probes(offset, self.places) {
-            let word = u64::from_ne_bytes(*words.get(at)?);
+        let mut place = first_place(offset, self.places);
+        for _ in 0..PROBES {
+            let word = read(image, self.table, place)?;
             if word as u32 == offset && word & USED != 0 {
                 let mut facts = facts(word);
                 if asked.meet(WIDE) {
                     widen(
                         &mut facts,
-                        self.columns.map(|column| cell(image, column, at)),
+                        self.columns.map(|column| cell(image, column, place)),
                     );
                 }
                 return Some(facts);
@@ -285,6 +285,7 @@ impl Image {
             if word == 0 {
                 return None;
             }
+            place = next_place(place, self.places);
         }
         None
     }
@@ -308,16 +309,21 @@ fn read(image: &[u8], from: usize, n: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(*image.get(at..)?.first_chunk()?))
 }
 
-/// The places in which a record may be.
+/// The first place in which a record may be; less than `places`.
 #[inline]
-fn probes(offset: u32, places: usize) -> impl Iterator<Item = usize> {
+fn first_place(offset: u32, places: usize) -> usize {
     // Offsets differ in their low bits first, but not evenly: two multiplications spread them over 32 bits. The place is the
     // same part of all places as that number is of all numbers.
     let spread = offset.wrapping_mul(0x9e37_79b1);
     let spread = u64::from((spread ^ spread >> 15).wrapping_mul(0x85eb_ca6b));
-    let first = (spread.wrapping_mul(places as u64) >> u32::BITS) as usize;
-    let (behind, before) = (first..places, 0..first);
-    behind.chain(before).take(PROBES)
+    (spread.wrapping_mul(places as u64) >> u32::BITS) as usize
+}
+
+/// The one after it.
+#[inline]
+fn next_place(place: usize, places: usize) -> usize {
+    let next = place.saturating_add(1);
+    if next < places { next } else { 0 }
 }
 
 /// Zeros behind a file, so that words follow at a multiple of their size.

@@ -363,3 +363,27 @@ fn known_good_files_are_read() {
         }
     }
 }
+
+#[test]
+fn pointers_of_every_length_are_read_up_to_the_end() {
+    let all: [(&[u8], usize); 8] = [
+        (b"\x20\x05", 5),
+        (b"\x27\xff", 0x7ff),
+        (b"\x28\x00\x01", 2049),
+        (b"\x2f\xff\xff", 0x7_ffff + 2048),
+        (b"\x30\x00\x00\x02", 526_338),
+        (b"\x37\xff\xff\xff", 0x7ff_ffff + 526_336),
+        (b"\x38\x00\x00\x00\x09", 9),
+        (b"\x3f\x81\x02\x03\x04", 0x8102_0304),
+    ];
+    for (bytes, target) in all {
+        for more in 0..5 {
+            let data = [bytes, &vec![0xff; more]].concat();
+            let head = Section(&data).head(0).unwrap();
+            let read = (head.kind, head.size, head.payload);
+            assert_eq!(read, (Kind::Pointer, target, bytes.len()), "{bytes:x?}");
+        }
+        let short = &bytes[..bytes.len() - 1];
+        assert!(Section(short).head(0).is_none(), "{short:x?}");
+    }
+}
