@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 
 use crate::follower::{Event, Follower};
 use crate::redis_server::Redis;
-use crate::redis_site::{at, is, start_writer};
+use crate::redis_site::{self, at, conf_with, is};
 
 const JSON: &str = "Content-Type: application/json";
 const KEY: &str = "Authorization: Bearer example";
@@ -392,7 +392,7 @@ pub(super) fn of_a_store(env: &Env) -> Result<(), String> {
     let mut redis = Redis::start(&[])?;
     redis.route("a.test", &["http://127.0.0.1:1"])?;
     let locations = "location /_apps/ { upstream_api apps write=on; }";
-    let server = start_writer(env, &at(&redis), locations)?;
+    let server = redis_site::start(env, &conf_with(&at(&redis), "", locations))?;
     let port = server.port(0);
     let there = || {
         request_to(port, "GET /_apps/a.test", "")

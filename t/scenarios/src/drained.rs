@@ -1,13 +1,16 @@
 //! WebSockets whose backend is drained: they stay, or end politely when `drain_timeout` is over.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nginx_prove::backend::Backend;
 use nginx_prove::env::Env;
+use nginx_prove::poll;
 use nginx_prove::server::Setup;
 use nginx_prove::ws;
 
@@ -354,6 +357,44 @@ const GOING_AWAY_MASKED: [u8; 8] = *b"\x88\x82\0\0\0\0\x03\xe9";
 const SOCKETS: usize = 200;
 const CHANGES: usize = 10_000;
 
+const CHECK: &str =
+    "check websocket uri=/ interval=500ms timeout=500ms rise=1 fall=1 idle=0 panic=100%;";
+
+/// What stands before a backend, and ends new connections while that is down; those that are there stay.
+struct Front {
+    port: u16,
+    is_down: Arc<AtomicBool>,
+}
+
+impl Front {
+    fn of(backend: u16) -> Result<Self, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
+        let port = listener.local_addr().map_err(|e| e.to_string())?.port();
+        let is_down = Arc::<AtomicBool>::default();
+        let down = Arc::clone(&is_down);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if !down.load(Ordering::SeqCst) {
+                    let _ = pass_on(client, backend);
+                }
+            }
+        });
+        Ok(Self { port, is_down })
+    }
+}
+
+fn pass_on(client: TcpStream, backend: u16) -> std::io::Result<()> {
+    let server = TcpStream::connect(("127.0.0.1", backend))?;
+    for (from, to) in [(&client, &server), (&server, &client)] {
+        let (mut from, mut to) = (from.try_clone()?, to.try_clone()?);
+        thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Both);
+        });
+    }
+    Ok(())
+}
+
 /// Whatever changes in the table, and through a reload, they stay open.
 pub(super) fn stay(env: &Env) -> Result<(), String> {
     for workers in [1, 2, 4] {
@@ -364,12 +405,10 @@ pub(super) fn stay(env: &Env) -> Result<(), String> {
 
 fn stay_with(env: &Env, workers: usize) -> Result<(), String> {
     let (echo, other) = (Backend::echo()?, Backend::echo()?);
-    let conf = conf(
-        workers,
-        "drain_timeout 1h; check tcp interval=100ms idle=0;",
-    );
+    let front = Front::of(echo.port())?;
+    let conf = conf(workers, &format!("drain_timeout 1h; {CHECK}"));
     let server = Setup::new(env)?
-        .file("conf/apps.json", &table(echo.port(), false))?
+        .file("conf/apps.json", &table(front.port, false))?
         .start(&conf)?;
     let clients = (0..SOCKETS).map(|_| server.websocket("/", "Host: a.test"));
     let mut clients: Vec<ws::Client> = clients.collect::<Result<_, _>>()?;
@@ -393,18 +432,27 @@ fn stay_with(env: &Env, workers: usize) -> Result<(), String> {
                 answer.text()
             ));
         }
-        // Its own backend is drained, leaves, and comes back.
+        // Its own backend is drained, leaves, comes back, and fails its checks.
         let file = match turn % 3 {
-            0 => table(echo.port(), true),
+            0 => table(front.port, true),
             1 => table(other.port(), false),
-            _ => table(echo.port(), false),
+            _ => table(front.port, false),
         };
         server.write_file("conf/apps.json", &file)?;
         talk(&mut clients, turn)?;
+        if turn % 3 == 2 {
+            for (is_down, state) in [(true, "down"), (false, "back")] {
+                front.is_down.store(is_down, Ordering::SeqCst);
+                let line = format!("backend http://127.0.0.1:{} is {state}", front.port);
+                let said = || server.log().matches(&line).count() > turn / 3;
+                poll::until(LONG, || said().then_some(())).ok_or(line.clone())?;
+                talk(&mut clients, turn)?;
+            }
+        }
     }
     server.reload()?;
     talk(&mut clients, 10)?;
-    server.write_file("conf/apps.json", &table(echo.port(), true))?;
+    server.write_file("conf/apps.json", &table(front.port, true))?;
     talk(&mut clients, 11)?;
     // Checks connect, too; no WebSocket did again.
     if echo.accepts() < before {

@@ -38,7 +38,7 @@ fn conf(workers: usize) -> String {
     )
 }
 
-fn on_every_count(run: impl Fn(usize) -> Result<(), String>) -> Result<(), String> {
+pub(super) fn on_every_count(run: impl Fn(usize) -> Result<(), String>) -> Result<(), String> {
     for workers in [1, 2, 4] {
         run(workers).map_err(|why| format!("{workers} workers: {why}"))?;
     }

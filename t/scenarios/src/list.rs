@@ -6,13 +6,13 @@ use crate::{
     api, api_events, api_meanwhile, api_openapi, api_reloads, balance, balance_latency, chaos,
     chat, checks, checks_own, drained, drained_routes, elsewhere, event_connections, event_parts,
     event_processes, event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics,
-    fuzz, geoip, geoip_broken, geoip_lists, geoip_swaps, hipache, hipache_backends, hls, interop,
-    interop_cat, interop_jwt, kept, metrics, metrics_backends, names, names_kept, pages, panic,
-    prometheus, redis, redis_register, redis_scale, redis_ways, redis_write, refusals, register,
-    reload, reload_everything, reload_single, reload_stock, rollback, satisfy, sign_links, signals,
-    status_page, tenants, token_fetch, token_fetch_endless, token_keys, token_limit, token_paths,
-    token_websocket, unload, upgrade, upstream, upstream_feed, upstream_lease, upstream_scale,
-    upstream_state, upstream_zone, worker_kill,
+    fuzz, geoip, geoip_broken, geoip_lists, geoip_swaps, hipache, hipache_backends, hipache_marks,
+    hls, interop, interop_cat, interop_jwt, kept, metrics, metrics_backends, names, names_kept,
+    pages, panic, prometheus, redis, redis_register, redis_scale, redis_ways, redis_write,
+    refusals, register, reload, reload_everything, reload_single, reload_stock, retries, rollback,
+    satisfy, sign_links, signals, status_page, tenants, token_fetch, token_fetch_endless,
+    token_keys, token_limit, token_paths, token_websocket, unload, upgrade, upstream,
+    upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -83,6 +83,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("checks_own", checks_own::run).beside_others(),
     Scenario::new("single_backend", elsewhere::single).beside_others(),
     Scenario::new("retried_once", elsewhere::retried).beside_others(),
+    Scenario::new("retries", retries::retries).beside_others(),
     Scenario::new("old_workers_leave", elsewhere::old_workers).beside_others(),
     Scenario::new("checks_kinds", checks::kinds).beside_others(),
     Scenario::new("checks_tls", checks::tls)
@@ -263,6 +264,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .beside_others()
         .needs(REDIS),
     Scenario::new("hipache_bodies", hipache_backends::bodies)
+        .beside_others()
+        .needs(REDIS),
+    Scenario::new("hipache_marks", hipache_marks::marks)
         .beside_others()
         .needs(REDIS),
     Scenario::new("redis_wrong_input", hipache::wrong_input)

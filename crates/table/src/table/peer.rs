@@ -159,15 +159,25 @@ impl<W: Word> Peer<'_, W> {
         }
     }
 
-    /// Somebody else has seen it fail: it is out until then, as if its own failures had taken it out.
-    pub fn fail_until(&self, until_ms: u64, passive: &Passive) {
-        self.update(FAILS, |found| {
+    /// Somebody else has seen it fail: it is out until then, as if its own failures had taken it out. True when it was not
+    /// out before.
+    pub fn fail_until(&self, until_ms: u64, passive: &Passive) -> bool {
+        let taken_out = self.update(FAILS, |found| {
             let is_out = passive.fails == 0 || passive.takes_out(found);
             (!is_out).then(|| passive.out())
         });
         let since = until_ms.saturating_sub(passive.window_ms);
         self.set(ACCESSED, since);
         self.set(CHECKED, since);
+        taken_out.is_some()
+    }
+
+    /// Forgets its failures, not what probes have said. True when they had it out.
+    pub fn forgive(&self, passive: &Passive) -> bool {
+        let before = self.update(FAILS, |_| Some(0));
+        self.set(ACCESSED, 0);
+        self.set(CHECKED, 0);
+        before.is_some_and(|before| passive.takes_out(before))
     }
 
     /// Failures counted so far.

@@ -7,7 +7,6 @@ use super::marks::Marks;
 use super::news::News;
 use super::queue::Queue;
 use super::said::Said;
-use super::scan::Scan;
 use super::store::Store;
 use crate::election::Seat;
 use crate::feeder::Next;
@@ -284,7 +283,7 @@ impl<M: Memory> Follower<M> {
     fn complete(&mut self, full: Full, held: Option<String>) {
         let (found, changed) = (full.found, std::mem::take(&mut self.batch.changed));
         self.garbage.push(full);
-        self.marks.scan = Scan::begin();
+        self.marks.read_all();
         if let Some(routes) = self.table.routes() {
             routes.finish_ticket(routes.take_ticket(b"redis"));
         }
@@ -395,6 +394,9 @@ impl<M: Memory> Follower<M> {
         if let Some(count) = self.said.take_held_back(now_ms) {
             let line = self.news.about(&format!("and {count} more such keys"));
             self.log(Level::Error, &line);
+        }
+        if let Some(line) = self.marks.rest(now_ms) {
+            self.log(Level::Notice, &line);
         }
     }
 

@@ -7,9 +7,10 @@ use super::dialogue::{Ask, Dialogue, items};
 use super::scan::Scan;
 use super::store::Store;
 use crate::memory::Memory;
+use crate::table::lines::Lines;
 use crate::table::shared::SharedTable;
 use crate::table::telling::url_of;
-use crate::world::World;
+use crate::world::{Level, World};
 use gatehouse_table::hipache::{KeySpace, MAX_ELEMENTS, read_list};
 use gatehouse_table::route::{Backend, Key};
 use gatehouse_table::table::{BackendView, By, MAX_RECORD_WORDS, PeerId, RouteView, What};
@@ -27,7 +28,6 @@ const LONGEST_MS: u64 = 300_000;
 const ENDLESS_MS: u64 = 30_000;
 
 /// Marks to be read, and those that hold.
-#[derive(Default)]
 pub(super) struct Marks {
     /// All marks are to be read.
     pub(super) scan: Scan,
@@ -36,6 +36,7 @@ pub(super) struct Marks {
     /// What is known of the host whose answers are coming.
     now: Option<Answers>,
     marked: HashMap<Key, Vec<Marked>>,
+    lines: Lines,
 }
 
 /// A backend that is marked: its peer, and its URL.
@@ -47,13 +48,35 @@ struct Answers {
     lasts_ms: u64,
 }
 
+impl Default for Marks {
+    fn default() -> Self {
+        Self {
+            scan: Scan::default(),
+            hosts: VecDeque::new(),
+            known: HashSet::new(),
+            now: None,
+            marked: HashMap::new(),
+            lines: Lines::of("marked backends"),
+        }
+    }
+}
+
 impl Marks {
     /// The connection has gone: what was on its way does not come. Marks end by themselves.
     pub(super) fn hang_up(&mut self) {
-        *self = Self {
-            marked: std::mem::take(&mut self.marked),
-            ..Self::default()
-        };
+        self.scan = Scan::default();
+        self.hosts.clear();
+        self.known.clear();
+        self.now = None;
+    }
+
+    /// All marks are to be read, and those that held before: they may have gone meanwhile.
+    pub(super) fn read_all(&mut self) {
+        self.scan = Scan::begin();
+        let held: Vec<Key> = self.marked.keys().cloned().collect();
+        for host in held {
+            self.changed(host);
+        }
     }
 
     /// The marks of a host have changed.
@@ -136,30 +159,58 @@ impl Marks {
         };
         let now_ms = world.now_ms();
         let until_ms = now_ms.saturating_add(now.lasts_ms);
-        let tell = |up, url: &str| {
-            if table.is_heard(now_ms) {
-                table.tell(What::Health { up, by: By::Mark }, url.to_owned(), now_ms);
-            }
-        };
         let before = self.marked.remove(&now.host).unwrap_or_default();
-        let is_in = |list: &[Marked], id| list.iter().any(|(one, _)| *one == id);
         for (id, url) in &peers {
-            if let Some(peer) = routes.peer(*id) {
-                peer.fail_until(until_ms, &store.passive);
-                if !is_in(&before, *id) {
-                    tell(false, url);
-                }
+            let peer = routes.peer(*id);
+            if peer.is_some_and(|peer| peer.fail_until(until_ms, &store.passive)) {
+                let marks = store.keys.marks_key(&now.host);
+                let how = format!("is marked in \"{}\"", String::from_utf8_lossy(&marks));
+                self.tell(table, world, (Level::Warn, &how), url);
             }
         }
+        let is_in = |list: &[Marked], id| list.iter().any(|(one, _)| *one == id);
         for (id, url) in before.iter().filter(|(id, _)| !is_in(&peers, *id)) {
-            if let Some(peer) = routes.peer(*id) {
-                peer.reset();
-                tell(true, url);
+            // Another host may have it marked still.
+            let is_held = self.marked.values().any(|others| is_in(others, *id));
+            let peer = routes.peer(*id).filter(|_| !is_held);
+            let Some(peer) = peer.filter(|peer| peer.forgive(&store.passive)) else {
+                continue;
+            };
+            // Checks may have it out still, and say so when that ends.
+            if peer.probe().is_none_or(|probe| probe.up) {
+                self.tell(table, world, (Level::Notice, "is back"), url);
             }
         }
         if !peers.is_empty() && self.marked.len() < HOSTS {
             self.marked.insert(now.host, peers);
         }
+    }
+
+    /// Says what has become of a backend.
+    fn tell<M: Memory>(
+        &mut self,
+        table: &SharedTable<M>,
+        world: &dyn World,
+        (level, how): (Level, &str),
+        url: &str,
+    ) {
+        let now_ms = world.now_ms();
+        if self.lines.admit(now_ms) {
+            let name = &table.name;
+            world.log(
+                level,
+                &format!("upstream table \"{name}\": backend {url} {how}"),
+            );
+        }
+        if table.is_heard(now_ms) {
+            let (up, by) = (level == Level::Notice, By::Mark);
+            table.tell(What::Health { up, by }, url.to_owned(), now_ms);
+        }
+    }
+
+    /// The line about those that were not said, when it is time for it.
+    pub(super) fn rest(&mut self, now_ms: u64) -> Option<String> {
+        self.lines.rest(now_ms)
     }
 }
 

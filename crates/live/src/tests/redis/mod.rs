@@ -2,6 +2,7 @@
 
 mod faults;
 mod life;
+mod marks;
 mod reading;
 
 use super::store::TestStore;

@@ -196,48 +196,6 @@ fn a_lock_that_somebody_has_is_waited_for() {
 }
 
 #[test]
-fn marks_of_others_take_backends_out_by_their_place() {
-    let mut site = Site::new();
-    let list = [
-        "",
-        "http://10.0.0.1",
-        "bad",
-        "http://10.0.0.2",
-        "http://10.0.0.1",
-    ];
-    site.store.put("*.test", &list);
-    site.store.mark("early.test", &["0"], 20_000);
-    site.connect().unwrap();
-    assert!(site.is_out("a.test", 0) && !site.is_out("a.test", 1));
-    // Another host of the same route: another set.
-    site.store.mark("a.test", &["2", "77", "x"], 15_000);
-    site.work().unwrap();
-    assert!(site.is_out("a.test", 1));
-    site.world.advance(15_000);
-    assert!(!site.is_out("a.test", 1) && site.is_out("a.test", 0));
-    // Taken back before its time.
-    site.store.mark("early.test", &[], 0);
-    site.work().unwrap();
-    assert!(!site.is_out("a.test", 0));
-    // A mark without an end has one here.
-    site.store.mark("a.test", &["0"], -1);
-    site.work().unwrap();
-    assert!(site.is_out("a.test", 0));
-    site.world.advance(30_001);
-    assert!(!site.is_out("a.test", 0));
-    // planb's leases, marks of nobody, and a list that is another one by now.
-    site.store
-        .strings
-        .insert("dead:a.test:http://10.0.0.1".into());
-    site.store
-        .tell(&["dead:a.test:http://10.0.0.1", "dead:nobody", "dead:a b"]);
-    site.store.put("*.test", &["", "http://10.0.0.2"]);
-    site.store.mark("a.test", &["2"], 15_000);
-    site.work().unwrap();
-    assert!(!site.is_out("a.test", 0));
-}
-
-#[test]
 fn what_comes_behind_the_scan_stays() {
     let mut site = Site::new();
     site.fill(30);

@@ -158,13 +158,16 @@ fn a_mark_of_somebody_else_ends_at_its_time_or_is_taken_back() {
     let passive = Passive::new(3, 10_000);
     // Longer and shorter than the window.
     for until in [130_000, 103_000] {
-        peer.fail_until(until, &passive);
+        assert!(peer.fail_until(until, &passive), "it is out from now on");
+        assert!(!peer.fail_until(until, &passive), "it is out already");
         assert!(!peer.available(100_000, &passive) && !peer.available(until, &passive));
         assert!(peer.available(until + 1, &passive));
-        peer.reset();
+        peer.set_probe(&PROBE);
+        assert!(peer.forgive(&passive) && !peer.forgive(&passive));
         assert!(peer.available(100_000, &passive));
+        assert_eq!(peer.probe(), Some(PROBE));
     }
-    peer.fail_until(130_000, &Passive::new(0, 10_000));
+    assert!(!peer.fail_until(130_000, &Passive::new(0, 10_000)));
     assert!(peer.available(100_000, &passive) && peer.fails() == 0);
 }
 
