@@ -88,23 +88,27 @@ pub(super) fn look_up<'r>(r: Request<'r>, lookup: &'r Lookup) -> Option<&'r Reme
     let table = r.main_conf::<Gatehouse>().upstream.table(&lookup.table)?;
     let mut usual = [0; USUAL_WORDS];
     let found = find_in(r, table, lookup.key.eval(r)?, &mut usual)?;
-    let (route, piece) = match found.route {
-        None => (None, None),
+    let (mut piece, mut session) = (None, None);
+    let route = match found.route {
+        None => None,
         // The request keeps what the record has, and no more.
         Some((kind, route)) => {
             let words = route.words();
-            let kept = match table.drain_timeout_ms() {
-                Some(_) if r.asks_for_upgrade() => KEPT_WORDS.saturating_add(UPGRADED_WORDS),
-                _ => KEPT_WORDS,
-            };
-            let piece = r.piece(words.len().saturating_add(kept))?;
-            let route = RouteView::from_words(r.copy_in(piece, words)?);
-            (Some((kind, route)), Some(piece))
+            let mut kept = KEPT_WORDS;
+            if table.drain_timeout_ms().is_some() && r.asks_for_upgrade() {
+                kept = kept.saturating_add(UPGRADED_WORDS);
+            }
+            let sticky = lookup.balance.sticky.as_ref();
+            if sticky.is_some() {
+                kept = kept.saturating_add(words_of::<Session>());
+            }
+            piece = Some(r.piece(words.len().saturating_add(kept))?);
+            let route = RouteView::from_words(r.copy_in(piece?, words)?);
+            if let Some(rules) = sticky {
+                session = Some(&*r.place_in(piece, Session::of(r, rules, &route))?);
+            }
+            Some((kind, route))
         }
-    };
-    let session = match (&lookup.balance.sticky, &route) {
-        (Some(rules), Some((_, route))) => Some(&*r.place(Session::of(r, rules, route))?),
-        _ => None,
     };
     let known = Remembered {
         lookup,
@@ -252,7 +256,7 @@ impl Balancer for Routed {
         let now = process::now_ms();
         let next = state.selection.choose(&rules, &lines, &state.route, now)?;
         if let Some(session) = state.known.session {
-            session.goes_to(&state.route, next.index);
+            session.goes_to(next.index);
         }
         match next.plain() {
             Some(address) => Some(Chosen {

@@ -66,10 +66,9 @@ pub(super) struct Balance {
 
 /// `sticky=cookie_name`
 pub(super) struct Sticky {
-    /// The cookie's name.
-    pub(super) cookie: String,
-    /// `$scheme`
-    pub(super) scheme: Expression,
+    pub(super) name_len: usize,
+    /// What `Set-Cookie` says over TLS, with room for the value.
+    pub(super) line: Box<[u8]>,
 }
 
 impl Balance {

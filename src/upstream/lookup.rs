@@ -58,9 +58,7 @@ fn read(cf: &mut Conf<'_, Gatehouse>, word: &str, given: &mut Parameters) -> Res
             Ok(given.hash_key.replace(key).is_some())
         }
         Some(("sticky", name)) if is_cookie_name(name) => {
-            let cookie = name.to_owned();
-            let scheme = cf.compile(b"$scheme")?;
-            Ok(given.sticky.replace(Sticky { cookie, scheme }).is_some())
+            Ok(given.sticky.replace(Sticky::new(name)).is_some())
         }
         Some(("sticky", _)) => Err(cf.invalid(word)),
         _ => Err(cf.invalid_parameter(word)),

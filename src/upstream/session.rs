@@ -13,8 +13,8 @@ const MOST: usize = 8;
 pub(super) struct Session {
     /// The backend that the client's cookie names, and its place in the route.
     named: Option<(Sid, u16)>,
-    /// The backend that serves it, where the client is to be told.
-    told: Cell<Option<Sid>>,
+    /// The place of the backend that serves it, where the client is to be told.
+    told: Cell<Option<u16>>,
 }
 
 impl Session {
@@ -32,13 +32,9 @@ impl Session {
     }
 
     /// The request goes to the backend at this place of the route now.
-    pub(super) fn goes_to(&self, route: &RouteView<'_>, index: usize) {
-        let is_there = self.backend().is_some_and(|own| usize::from(own) == index);
-        let backend = route.backend(index).filter(|_| !is_there);
-        let sid = backend.map(|backend| Sids::of(route).sid(&backend));
-        // Two of a route may have one name.
-        let is_new = |sid: &Sid| self.named.is_none_or(|(named, _)| named != *sid);
-        self.told.set(sid.filter(is_new));
+    pub(super) fn goes_to(&self, index: usize) {
+        let index = u16::try_from(index).ok();
+        self.told.set(index.filter(|_| index != self.backend()));
     }
 
     /// Nobody is sent to its last backend again: that one has failed.
@@ -47,18 +43,23 @@ impl Session {
     }
 
     /// What the client is to be told, once: a filter of an internal redirect may ask again.
-    pub(super) fn tell(&self) -> Option<Sid> {
-        self.told.take()
+    pub(super) fn tell(&self, route: &RouteView<'_>) -> Option<Sid> {
+        let sid = Sids::sid_at(route, self.told.take()?)?;
+        // Two of a route may have one name.
+        let is_new = self.named.is_none_or(|(named, _)| named != sid);
+        is_new.then_some(sid)
     }
 }
 
 /// The backend of the route that the request's cookie names, and its place there; a cookie that names none is ignored.
 fn named(r: Request<'_>, rules: &Sticky, route: &RouteView<'_>) -> Option<(Sid, u16)> {
-    let name = rules.cookie.as_bytes();
-    let sids = Sids::of(route);
-    let named = r.cookies();
-    let named = named.flat_map(|line| Sid::in_cookies(line.value, name));
-    named
+    let mut named = r
+        .cookie_values()
+        .flat_map(|value| Sid::in_cookies(value, rules.name()))
         .take(MOST)
-        .find_map(|sid| Some((sid, sids.find(route, sid)?)))
+        .peekable();
+    // Most requests without a session have no such cookie.
+    named.peek()?;
+    let sids = Sids::of(route);
+    named.find_map(|sid| Some((sid, sids.find(route, sid)?)))
 }

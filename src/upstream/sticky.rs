@@ -1,10 +1,11 @@
 //! `sticky=`: sets the cookie of a session.
 
+use super::conf::Sticky;
 use super::memo::last;
-use super::session::Session;
 use gatehouse_nginx::Request;
 use gatehouse_nginx::http::chain::NextFilter;
 use gatehouse_nginx::http::phase::HeaderFilter;
+use gatehouse_table::balance::sticky::SID_LEN;
 
 /// Tells the client which backend its session is at, where it does not know that yet. A page for nginx's cache
 /// belongs to nobody's session: it goes out without.
@@ -24,15 +25,45 @@ impl HeaderFilter for Telling {
         let Some(sticky) = &known.lookup.balance.sticky else {
             return;
         };
-        let Some(sid) = known.session.and_then(Session::tell) else {
+        let (Some(session), Some((_, route))) = (known.session, &known.found.route) else {
             return;
         };
-        let is_secure = sticky.scheme.eval(r) == Some(b"https");
-        let secure: &[u8] = if is_secure { b"; Secure" } else { b"" };
-        let text = sid.text();
-        let rest = b"; Path=/; HttpOnly; SameSite=Lax";
-        let pieces = [sticky.cookie.as_bytes(), b"=", &text, rest, secure];
+        let Some(sid) = session.tell(route) else {
+            return;
+        };
         // Without memory the session may go elsewhere, and is told then.
-        let _ = r.concat(&pieces).and_then(|value| r.add_cookie(value));
+        let _ = r.add_cookie_with(sticky.line(r.is_tls()), sticky.value_at(), &sid.text());
     }
 }
+
+impl Sticky {
+    /// `sticky=NAME`
+    pub(super) fn new(name: &str) -> Self {
+        let nothing = "0".repeat(SID_LEN);
+        let line = format!("{name}={nothing}; Path=/; HttpOnly; SameSite=Lax{SECURE}");
+        Self {
+            name_len: name.len(),
+            line: line.into_boxed_str().into_boxed_bytes(),
+        }
+    }
+
+    /// The cookie's name.
+    pub(super) fn name(&self) -> &[u8] {
+        self.line.get(..self.name_len).unwrap_or_default()
+    }
+
+    /// Where the value stands in the line.
+    fn value_at(&self) -> usize {
+        self.name_len.saturating_add(1)
+    }
+
+    /// What `Set-Cookie` says, but for the value.
+    fn line(&self, is_tls: bool) -> &[u8] {
+        let unsaid = if is_tls { 0 } else { SECURE.len() };
+        let len = self.line.len().saturating_sub(unsaid);
+        self.line.get(..len).unwrap_or_default()
+    }
+}
+
+/// What is said over TLS only, at the end.
+const SECURE: &str = "; Secure";

@@ -107,14 +107,14 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "balance_sticky",
-        title: "`sticky=session`, the same; each request begins a session and gets a cookie",
+        title: "`sticky=srv`, the same; each request begins a session and gets a cookie",
         ours: answers(200, &["ours", "balanced", "session"]),
         goal: BALANCED,
         ..BALANCE
     },
     Row {
         name: "balance_session",
-        title: "`sticky=session`, the same; each request has the cookie of a session",
+        title: "`sticky=srv`, the same; each request has the cookie of a session",
         load: Load::Session(HOSTS),
         ours: answers(200, &["ours", "balanced", "session"]),
         goal: BALANCED,

@@ -29,13 +29,25 @@ pub(crate) unsafe fn alloc<'a, T: Zero>(pool: *mut ngx_pool_t, len: usize) -> Op
 /// `pool` is a live pool that outlives `'a`.
 pub(crate) unsafe fn copy<'a, T: Zero>(pool: *mut ngx_pool_t, numbers: &[T]) -> Option<&'a [T]> {
     // SAFETY: promised by the caller.
+    unsafe { copy_to_change(pool, numbers) }.map(|copy| &*copy)
+}
+
+/// The same, to be changed before it is used.
+///
+/// # Safety
+/// `pool` is a live pool that outlives `'a`.
+pub(crate) unsafe fn copy_to_change<'a, T: Zero>(
+    pool: *mut ngx_pool_t,
+    numbers: &[T],
+) -> Option<&'a mut [T]> {
+    // SAFETY: promised by the caller.
     let pool = unsafe { Pool::from_ngx_pool(pool) };
     let place = Allocator::allocate(&pool, Layout::for_value(numbers)).ok()?;
     let to: *mut T = place.cast().as_ptr();
     // SAFETY: fresh memory of that size, aligned.
     unsafe { ptr::copy_nonoverlapping(numbers.as_ptr(), to, numbers.len()) };
     // SAFETY: initialised just now, owned by nobody else, as long-lived as the pool.
-    Some(unsafe { std::slice::from_raw_parts(to, numbers.len()) })
+    Some(unsafe { std::slice::from_raw_parts_mut(to, numbers.len()) })
 }
 
 /// Numbers: all bits zero is one.

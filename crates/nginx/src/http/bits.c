@@ -97,6 +97,17 @@ gatehouse_request_timed_out(ngx_http_request_t *r)
 }
 
 ngx_uint_t
+gatehouse_request_is_tls(const ngx_http_request_t *r)
+{
+    /* With the one the other is there, too: this may be loaded into an nginx that has TLS where the one it was made for has not. */
+#if (NGX_HTTP_SSL || NGX_COMPAT)
+    return r->connection->ssl != NULL;
+#else
+    return 0;
+#endif
+}
+
+ngx_uint_t
 gatehouse_request_header_only(const ngx_http_request_t *r)
 {
     return r->header_only;

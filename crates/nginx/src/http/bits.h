@@ -20,6 +20,9 @@ ngx_uint_t gatehouse_request_uri_changes(const ngx_http_request_t *r);
 void gatehouse_request_set_external(ngx_http_request_t *r);
 void gatehouse_request_send_uri(ngx_http_request_t *r);
 
+/* Whether its client speaks TLS: what nginx's $scheme asks. */
+ngx_uint_t gatehouse_request_is_tls(const ngx_http_request_t *r);
+
 /* What nginx's own ngx_http_writer() asks before it writes: 0 go on, 1 wait, 2 the time is over. */
 ngx_uint_t gatehouse_request_may_write(ngx_http_request_t *r);
 

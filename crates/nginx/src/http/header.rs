@@ -42,6 +42,26 @@ impl<'r> Request<'r> {
             .filter(|h| h.name.eq_ignore_ascii_case(b"cookie"))
     }
 
+    /// The values of the lines that nginx has found to be cookies, in their order: those of `$cookie_NAME`. Quicker than
+    /// [`Request::cookies`], which sees what another module has put among the lines, too.
+    #[cfg(not(cookie_array))]
+    pub fn cookie_values(self) -> impl Iterator<Item = &'r [u8]> {
+        let mut line = self.fields().headers_in.cookie;
+        std::iter::from_fn(move || {
+            // SAFETY: null, or an element of the live request's list.
+            let one = unsafe { line.as_ref() }?;
+            line = one.next;
+            // SAFETY: the string lives as long as the request.
+            Some(unsafe { bytes::slice(one.value) })
+        })
+    }
+
+    /// The values of the lines that are cookies, in their order.
+    #[cfg(cookie_array)]
+    pub fn cookie_values(self) -> impl Iterator<Item = &'r [u8]> {
+        self.cookies().map(|line| line.value)
+    }
+
     /// Replaces a header line's value.
     pub fn set_header(self, header: Header<'r>, value: &'r [u8]) {
         // SAFETY: an element of this request's list (elements never move); the bytes live as

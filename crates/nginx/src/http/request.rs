@@ -74,6 +74,12 @@ impl<'r> Request<'r> {
         self.fields().main == self.raw()
     }
 
+    /// Whether its client speaks TLS, as `$scheme` says.
+    pub fn is_tls(self) -> bool {
+        // SAFETY: a live request.
+        unsafe { bits::gatehouse_request_is_tls(self.raw()) != 0 }
+    }
+
     /// The method as sent.
     pub fn method(self) -> &'r [u8] {
         // SAFETY: lives in the request's pool or buffers.
@@ -241,6 +247,12 @@ impl<'r> Request<'r> {
     pub fn copy_text(self, text: &[u8]) -> Option<&'r [u8]> {
         // SAFETY: the pool lives as long as the request.
         unsafe { pool::copy(self.fields().pool, text) }
+    }
+
+    /// The same, to be changed before it is used.
+    pub(crate) fn copy_to_change(self, text: &[u8]) -> Option<&'r mut [u8]> {
+        // SAFETY: the pool lives as long as the request.
+        unsafe { pool::copy_to_change(self.fields().pool, text) }
     }
 
     /// The pieces one after another, in the request's pool; None when memory is short.

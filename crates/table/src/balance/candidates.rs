@@ -124,7 +124,7 @@ impl<'a, W: Word> Candidates<'a, W> {
     /// The backend at this place of the route, if it is a candidate.
     #[must_use]
     pub fn at(&self, index: usize) -> Option<Candidate> {
-        let packed = self.route.packed().nth(index)?;
+        let packed = self.route.packed_at(index)?;
         let candidate = Candidate { index, packed };
         self.is_eligible(&candidate).then_some(candidate)
     }

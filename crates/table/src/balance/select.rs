@@ -6,7 +6,7 @@ use super::policy::{Policy, Sample};
 use super::random::Random;
 use super::tries::{Schemes, Tries};
 use crate::table::{
-    Answers, JournalRow, Lines, Packed, Passive, Peer, PeerId, RouteView, Start, Word,
+    Answers, JournalRow, Lines, Noted, Packed, Passive, Peer, PeerId, RouteView, Start, Word,
 };
 use std::sync::atomic::AtomicU64;
 
@@ -55,8 +55,8 @@ struct Trying {
     peer: PeerId,
     /// It counts as a request in flight.
     is_counted: bool,
-    /// That is noted in the worker's journal.
-    is_noted: bool,
+    /// Where that is noted in the worker's journal.
+    noted: Option<Noted>,
 }
 
 impl Selection {
@@ -73,7 +73,7 @@ impl Selection {
     /// The request belongs to a session at this backend of the route: it is tried first, also where it is drained, if it
     /// is in good health.
     pub fn stick(&mut self, route: &RouteView<'_>, index: u16) {
-        let packed = route.packed().nth(index.into());
+        let packed = route.packed_at(index.into());
         let may = |packed: &Packed| self.tries.may_have_sessions(route, index, *packed);
         let Some(packed) = packed.filter(may) else {
             return;
@@ -138,7 +138,7 @@ impl Selection {
         now_ms: u64,
     ) -> Option<Candidate> {
         let index = self.session?;
-        let packed = route.packed().nth(index.into())?;
+        let packed = route.packed_at(index.into())?;
         if packed.backup() != self.tries.backup {
             return None;
         }
@@ -215,7 +215,7 @@ impl Selection {
         route: &RouteView<'_>,
         now_ms: u64,
     ) -> Option<Candidate> {
-        let packed = route.packed().nth(index)?;
+        let packed = route.packed_at(index)?;
         let only = Candidate { index, packed };
         if let Some(peer) = lines.peer(packed.peer()) {
             peer.chosen(now_ms, rules.passive);
@@ -239,7 +239,7 @@ impl Selection {
         let mut trying = Trying {
             peer: chosen.packed.peer(),
             is_counted: false,
-            is_noted: false,
+            noted: None,
         };
         let most = route.options(chosen.packed).max_conns;
         if (rules.counts || most > 0) && !trying.count(rules, peer, most) {
@@ -314,20 +314,20 @@ impl Selection {
 impl Trying {
     /// Counts it, and notes that beforehand; false when the peer is full.
     fn count<W: Word>(&mut self, rules: &Rules<'_, W>, peer: &Peer<'_, W>, most: u32) -> bool {
-        self.is_noted = rules.journal.is_some_and(|row| row.note(self.peer));
+        self.noted = rules.journal.and_then(|row| row.note(self.peer));
         let start = peer.request_started(most);
         self.is_counted = start == Start::Counted;
         if !self.is_counted {
             self.forget(rules);
-            self.is_noted = false;
+            self.noted = None;
         }
         start != Start::Full
     }
 
     /// Takes it out of the journal, once it counts no more.
     fn forget<W: Word>(&self, rules: &Rules<'_, W>) {
-        if let Some(row) = rules.journal.filter(|_| self.is_noted) {
-            row.forget(self.peer);
+        if let (Some(row), Some(noted)) = (rules.journal, self.noted) {
+            row.forget(self.peer, noted);
         }
     }
 }

@@ -69,6 +69,17 @@ impl Sids {
         Sid(hash(bytes.get(..used).unwrap_or_default()))
     }
 
+    /// The name of the backend at this place of the route.
+    #[must_use]
+    pub fn sid_at(route: &RouteView<'_>, index: u16) -> Option<Sid> {
+        let packed = route.packed_at(index.into())?;
+        let sids = Self::of(route);
+        match packed.plain() {
+            Some(address) => Some(sids.sid_of_plain(address)),
+            None => route.backend(index.into()).map(|one| sids.sid(&one)),
+        }
+    }
+
     /// The backend of this name.
     #[must_use]
     pub fn find(&self, route: &RouteView<'_>, sid: Sid) -> Option<u16> {
@@ -90,38 +101,92 @@ impl Sid {
     /// Its letters: small hexadecimal digits.
     #[must_use]
     pub fn text(self) -> [u8; SID_LEN] {
-        let mut text = [0; SID_LEN];
-        let nibbles = (0..SID_LEN as u32)
-            .rev()
-            .map(|n| self.0 >> n.wrapping_mul(4) & 15);
-        for (to, nibble) in text.iter_mut().zip(nibbles) {
-            *to = *b"0123456789abcdef".get(nibble as usize).unwrap_or(&b'0');
-        }
-        text
+        let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) =
+            (digits((self.0 >> 32) as u32), digits(self.0 as u32));
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
     }
 
     fn parse(text: &[u8]) -> Option<Self> {
-        if text.len() != SID_LEN {
-            return None;
-        }
-        let number = text.iter().try_fold(0_u64, |number, byte| {
-            let digit = match byte {
-                b'0'..=b'9' => byte.wrapping_sub(b'0'),
-                b'a'..=b'f' => byte.wrapping_sub(b'a').wrapping_add(10),
-                _ => return None,
-            };
-            Some(number << 4 | u64::from(digit))
-        });
-        number.map(Self)
+        let (high, low) = text.split_first_chunk::<8>()?;
+        let low: &[u8; 8] = low.try_into().ok()?;
+        Some(Self(
+            u64::from(number(*high)?) << 32 | u64::from(number(*low)?),
+        ))
     }
 
     /// Those in a `Cookie` line that have this name.
     pub fn in_cookies<'c>(line: &'c [u8], name: &'c [u8]) -> impl Iterator<Item = Self> + 'c {
-        line.split(|byte| *byte == b';').filter_map(move |pair| {
-            let value = pair.trim_ascii().strip_prefix(name)?.strip_prefix(b"=")?;
-            Self::parse(value)
+        let mut rest = line;
+        std::iter::from_fn(move || {
+            while !rest.is_empty() {
+                let (pair, behind) = rest.split_at_checked(end_of_pair(rest))?;
+                rest = behind.get(1..).unwrap_or_default();
+                let pair = match pair {
+                    [b' ', pair @ ..] => pair,
+                    _ => pair,
+                };
+                // Quicker than to compare the name: most cookies are others.
+                let is_other = pair.first() != name.first();
+                if is_other && !pair.first().is_some_and(u8::is_ascii_whitespace) {
+                    continue;
+                }
+                let found = Self::named(pair.trim_ascii(), name);
+                if found.is_some() {
+                    return found;
+                }
+            }
+            None
         })
     }
+
+    fn named(pair: &[u8], name: &[u8]) -> Option<Self> {
+        Self::parse(pair.strip_prefix(name)?.strip_prefix(b"=")?)
+    }
+}
+
+/// Where the next semicolon stands; the length where there is none. Eight bytes at once.
+fn end_of_pair(text: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut at: usize = 0;
+    for eight in text.chunks_exact(8) {
+        let Ok(eight) = eight.try_into() else { break };
+        let differs = u64::from_le_bytes(eight) ^ ONES.wrapping_mul(b';'.into());
+        // The highest bit of each byte that is 0, and perhaps of some behind the first such byte.
+        let found = differs.wrapping_sub(ONES) & !differs & ONES << 7;
+        if found != 0 {
+            return at.wrapping_add(found.trailing_zeros() as usize / 8);
+        }
+        at = at.wrapping_add(8);
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    let end = rest.iter().position(|byte| *byte == b';');
+    at.wrapping_add(end.unwrap_or(rest.len()))
+}
+
+/// Eight hexadecimal digits, all at once: each step puts half as much into twice as much room.
+fn digits(number: u32) -> [u8; 8] {
+    let mut each = u64::from(number);
+    each = (each | each << 16) & 0x0000_ffff_0000_ffff;
+    each = (each | each << 8) & 0x00ff_00ff_00ff_00ff;
+    each = (each | each << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // 1 for each that is above 9. No byte overflows in what follows.
+    let letters = each.wrapping_add(0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    let gap = letters.wrapping_mul(u64::from(b'a' - b'0' - 10));
+    let text = each.wrapping_add(0x3030_3030_3030_3030).wrapping_add(gap);
+    text.to_be_bytes()
+}
+
+/// The number of eight digits, if they are what [`digits`] writes.
+fn number(text: [u8; 8]) -> Option<u32> {
+    let bytes = u64::from_be_bytes(text);
+    // Of digits the lower half is what they say; of letters it is 9 less, and they have another bit. Where there is
+    // something else, it is a number that is written in another way. No sum is more than a byte.
+    let letters = bytes >> 6 & 0x0101_0101_0101_0101;
+    let mut each = (bytes & 0x0f0f_0f0f_0f0f_0f0f).wrapping_add(letters.wrapping_mul(9));
+    each = (each | each >> 4) & 0x00ff_00ff_00ff_00ff;
+    each = (each | each >> 8) & 0x0000_ffff_0000_ffff;
+    let number = (each | each >> 16) as u32;
+    (digits(number) == text).then_some(number)
 }
 
 /// Whether a cookie may have this name (RFC 6265: a token of RFC 2616).

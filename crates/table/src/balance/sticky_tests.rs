@@ -114,6 +114,58 @@ fn an_identity_never_changes() {
     assert_eq!(texts, ["a11bd0050c276b60", "a11bd0050c276b60"]);
 }
 
+/// Wherever the cookie stands, it is found: eight bytes are looked at at once.
+#[test]
+fn a_cookie_is_found_at_any_place() {
+    for before in 0..40 {
+        for behind in 0..20 {
+            let (before, behind) = ("x".repeat(before), "y".repeat(behind));
+            let line = format!("{before};srv=0123456789abcdef;{behind}");
+            let mut found = Sid::in_cookies(line.as_bytes(), b"srv");
+            assert!(found.next().is_some() && found.next().is_none(), "{line}");
+        }
+    }
+}
+
+/// Whatever digits there are, the text is the one that is read.
+#[test]
+fn what_is_written_is_what_is_read() {
+    let texts = [
+        "0123456789abcdef",
+        "fedcba9876543210",
+        "0000000000000000",
+        "ffffffffffffffff",
+        "9a9a9a9a09af90fa",
+    ];
+    for text in texts {
+        let line = format!("srv={text}");
+        let read = Sid::in_cookies(line.as_bytes(), b"srv").next().unwrap();
+        assert_eq!(read.text(), text.as_bytes());
+    }
+}
+
+/// The name of a backend is the same whether it is found by its place or by what it is.
+#[test]
+fn a_backend_has_one_name() {
+    let memory = memory(256);
+    let table = Table::format(&memory, Match::Host, 1).unwrap();
+    let mut all = weighted(&[1, 2, 1, 1, 1]);
+    all.endpoints[1].options.max_conns = 7;
+    all.endpoints[2].tls = true;
+    all.endpoints[3].address = crate::route::Address::Unix("/run/x");
+    all.endpoints[4].address = crate::route::Address::Ip("[::1]:80".parse().unwrap());
+    put(&table, "a", &all).unwrap();
+    let tries = Tries::of(&table, "a");
+    let route = RouteView::from_words(&tries.words);
+    let all: Vec<Sid> = (0..5).map(|n| sid_of(&tries, n)).collect();
+    for (n, sid) in (0..5).zip(&all) {
+        assert_eq!(Sids::sid_at(&route, n), Some(*sid));
+        let first = all.iter().position(|one| one == sid).unwrap();
+        assert_eq!(Sids::of(&route).find(&route, *sid), Some(first as u16));
+    }
+    assert_eq!(Sids::sid_at(&route, 5), None);
+}
+
 #[test]
 fn cookies_are_read_and_what_is_none_is_ignored() {
     let all = |line: &'static str| Sid::in_cookies(line.as_bytes(), b"srv").map(|sid| sid.text());
@@ -129,6 +181,9 @@ fn cookies_are_read_and_what_is_none_is_ignored() {
         "a=b; srv=0123456789abcdef; c",
         "srv=x;srv=0123456789abcdef",
         " srv=0123456789abcdef ",
+        "; \t srv=0123456789abcdef",
+        "theme=dark; language=en; srv=0123456789abcdef; seen=1",
+        "a=;;b; srv=0123456789abcdef",
     ] {
         assert_eq!(read(line), Some(text), "{line}");
     }

@@ -51,7 +51,7 @@ impl<W: Word> Lines<'_, W> {
         // Neither overflows 32 bits: a cell has 28, the sum of a route's weights 25.
         let added = |old| weight_in(old, cell).wrapping_add(delta).clamp(-MOST, MOST);
         live::update(word, |old| with_weight(old, cell, added(old)))
-            .map_or(delta, |(old, _)| added(old))
+            .map_or(delta, |(_, new)| weight_in(new, cell))
     }
 
     /// One round of smooth weighted round robin between the two backends of a route, whose cell has the current weight
@@ -110,7 +110,7 @@ impl<W: Word> Lines<'_, W> {
                 .clamp(most.wrapping_neg(), most)
         };
         live::update(word, |old| with_weight(old, cell, added(old)))
-            .map_or(delta, |(old, _)| added(old))
+            .map_or(delta, |(_, new)| weight_in(new, cell))
     }
 }
 

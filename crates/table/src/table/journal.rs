@@ -37,6 +37,10 @@ pub struct Journal<'a> {
     rows: &'a [AtomicU64],
 }
 
+/// Where a request is noted, in the row of its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noted(u16);
+
 /// A worker's own part of it.
 #[derive(Clone, Copy, Debug)]
 pub struct JournalRow<'a>(&'a [AtomicU64]);
@@ -122,41 +126,39 @@ impl Owner<'_> {
 }
 
 impl JournalRow<'_> {
-    /// Notes a request to a peer, before it is counted; false when there is no room for it.
+    /// Notes a request to a peer, before it is counted; `None` when there is no room for it.
+    #[inline]
     #[must_use]
-    pub fn note(&self, id: PeerId) -> bool {
+    pub fn note(&self, id: PeerId) -> Option<Noted> {
         let name = name_of(id);
-        // The first one that is free or its own: a peer may have several, and most have none yet.
-        let takes = |cell: &&AtomicU64| {
+        let first = first_of(id);
+        let cells = self.0.get(first..first.wrapping_add(SET))?;
+        for (number, cell) in cells.iter().enumerate() {
             let found = cell.load(Ordering::Relaxed);
-            found == 0 || found & !COUNT == name && found & COUNT < COUNT
-        };
-        let Some(cell) = self.set_of(id).iter().find(takes) else {
-            return false;
-        };
-        let count = cell.load(Ordering::Relaxed) & COUNT;
-        // Below the largest count, so it stays within its bits.
-        cell.store(name | count.wrapping_add(1), Ordering::Release);
-        true
+            // The first one that is free or its own: a peer may have several, and most have none yet.
+            if found == 0 || found & !COUNT == name && found & COUNT < COUNT {
+                // Its own is its name and a count that is not the largest.
+                cell.store(found.max(name).wrapping_add(1), Ordering::Release);
+                // There are fewer than 65536 of them.
+                return Some(Noted(first.wrapping_add(number) as u16));
+            }
+        }
+        None
     }
 
     /// A request that was noted is counted no more.
-    pub fn forget(&self, id: PeerId) {
+    #[inline]
+    pub fn forget(&self, id: PeerId, Noted(place): Noted) {
         let name = name_of(id);
-        let has_name = |cell: &&AtomicU64| cell.load(Ordering::Relaxed) & !COUNT == name;
-        let Some(cell) = self.set_of(id).iter().find(has_name) else {
+        let Some(cell) = self.0.get(usize::from(place)) else {
             return;
         };
-        let left = (cell.load(Ordering::Relaxed) & COUNT).saturating_sub(1);
-        let left = if left == 0 { 0 } else { name | left };
-        cell.store(left, Ordering::Release);
-    }
-
-    fn set_of(&self, id: PeerId) -> &[AtomicU64] {
-        let spread = u64::from(id.line).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let first = (spread as usize % SETS).saturating_mul(SET);
-        let end = first.saturating_add(SET);
-        self.0.get(first..end).unwrap_or_default()
+        let found = cell.load(Ordering::Relaxed);
+        if found & !COUNT == name && found != name {
+            let left = found.wrapping_sub(1);
+            let is_free = left == name;
+            cell.store(if is_free { 0 } else { left }, Ordering::Release);
+        }
     }
 
     /// Lowers the counts that are noted here, if they are of this table, and frees the row.
@@ -176,6 +178,13 @@ impl JournalRow<'_> {
         }
         requests
     }
+}
+
+/// The first of the cells that a peer may be noted in.
+#[inline]
+fn first_of(id: PeerId) -> usize {
+    let spread = u64::from(id.line).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    (spread as usize % SETS).wrapping_mul(SET)
 }
 
 /// A peer as a cell has it: never 0, for there is no peer in the first line of a table.

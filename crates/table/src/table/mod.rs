@@ -57,7 +57,7 @@ pub use events::{By, Event, Following, Position, What};
 pub use exact::Taken;
 pub use fed::{Ticket, is_source};
 pub use fitting::resolve;
-pub use journal::{Journal, JournalRow, ProcessMark};
+pub use journal::{Journal, JournalRow, Noted, ProcessMark};
 pub use layout::MAX_RECORD_WORDS;
 pub use lease::{Candidate, LEASE_MS, Lease};
 pub use lines::Lines;

@@ -221,12 +221,13 @@ impl<W: Word> Peer<'_, W> {
 
     /// A request goes to this peer, if that has fewer than `most` in flight (0: however many it has);
     /// [`Peer::requests_ended`] follows where it does.
+    #[inline]
     #[must_use]
     pub fn request_started(&self, most: u32) -> Start {
         let is_room = |count| most == 0 || count < u64::from(most);
-        let counted = self.update(IN_FLIGHT, |count| {
-            is_room(count).then(|| count.saturating_add(1))
-        });
+        // 48 bits hold more than there are.
+        let one_more = |count: u64| is_room(count).then_some(count.wrapping_add(1));
+        let counted = self.update(IN_FLIGHT, one_more);
         if counted.is_some() {
             Start::Counted
         } else if is_room(self.in_flight()) {

@@ -85,6 +85,18 @@ impl<'b> RouteView<'b> {
             })
     }
 
+    /// Backend `index`, counted from 0 in the route's order.
+    #[inline]
+    pub(crate) fn packed_at(&self, index: usize) -> Option<Packed> {
+        let first = self.first();
+        let words = self.words.get(first.backends_at()..first.attached_at());
+        let at = index.checked_mul(2)?;
+        match words?.get(at..)? {
+            [a, b, ..] => Some(Packed(*a, *b)),
+            _ => None,
+        }
+    }
+
     /// All words that say something of the backends: in the record of a route whose backends have changed, they differ.
     pub(crate) fn endpoint_words(&self) -> &'b [u64] {
         let first = self.first();
@@ -113,7 +125,7 @@ impl<'b> RouteView<'b> {
     /// Backend `index`, counted from 0 in the route's order.
     #[must_use]
     pub fn backend(&self, index: usize) -> Option<BackendView<'b>> {
-        self.packed().nth(index).map(|packed| self.unpack(packed))
+        self.packed_at(index).map(|packed| self.unpack(packed))
     }
 
     /// All backends in the route's order.

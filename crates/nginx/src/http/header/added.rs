@@ -10,6 +10,14 @@ impl<'r> Request<'r> {
         self.add(b"Set-Cookie", c"set-cookie", value)
     }
 
+    /// The same of this text, with `value` at that place in it.
+    pub fn add_cookie_with(self, text: &[u8], at: usize, value: &[u8]) -> Option<()> {
+        let text = self.copy_to_change(text)?;
+        let end = at.checked_add(value.len())?;
+        text.get_mut(at..end)?.copy_from_slice(value);
+        self.add_cookie(text)
+    }
+
     /// Adds a `WWW-Authenticate` line to the response, beside those that are there. None when memory is short.
     pub fn add_challenge(self, value: &'r [u8]) -> Option<()> {
         self.add(b"WWW-Authenticate", c"www-authenticate", value)

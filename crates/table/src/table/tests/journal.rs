@@ -2,7 +2,7 @@
 
 use super::{memory, put, route};
 use crate::route::Match;
-use crate::table::{Journal, JournalRow, PeerId, Start, Table};
+use crate::table::{Journal, JournalRow, Noted, PeerId, Start, Table};
 use std::sync::atomic::AtomicU64;
 
 fn words() -> Vec<AtomicU64> {
@@ -15,14 +15,18 @@ fn peers(table: &Table<'_>, host: &str) -> Vec<PeerId> {
     hit.route.backends().map(|b| b.peer()).collect()
 }
 
-fn start(table: &Table<'_>, row: &JournalRow<'_>, id: PeerId) {
-    assert!(row.note(id));
+/// A request that has started.
+struct Request(PeerId, Noted);
+
+fn start(table: &Table<'_>, row: &JournalRow<'_>, id: PeerId) -> Request {
+    let noted = row.note(id).unwrap();
     assert_eq!(table.peer(id).unwrap().request_started(0), Start::Counted);
+    Request(id, noted)
 }
 
-fn end(table: &Table<'_>, row: &JournalRow<'_>, id: PeerId) {
+fn end(table: &Table<'_>, row: &JournalRow<'_>, Request(id, noted): Request) {
     table.peer(id).unwrap().requests_ended(1);
-    row.forget(id);
+    row.forget(id, noted);
 }
 
 fn in_flight(table: &Table<'_>, id: PeerId) -> u64 {
@@ -42,11 +46,9 @@ fn what_a_killed_worker_counted_is_given_back_once() {
         journal.row(11, &table).unwrap(),
         journal.row(12, &table).unwrap(),
     );
-    for id in [one, one, two] {
-        start(&table, &first, id);
-    }
-    start(&table, &second, one);
-    end(&table, &first, one);
+    let [ends, _, _] = [one, one, two].map(|id| start(&table, &first, id));
+    let last = start(&table, &second, one);
+    end(&table, &first, ends);
     assert_eq!((in_flight(&table, one), in_flight(&table, two)), (2, 1));
     let alive = |who| who != 11;
     assert_eq!(
@@ -60,7 +62,7 @@ fn what_a_killed_worker_counted_is_given_back_once() {
     // The row is free for another, who begins with nothing.
     assert!(journal.row(13, &table).is_some());
     assert_eq!(journal.give_back(12, &table, &|who| who == 12), 0);
-    end(&table, &second, one);
+    end(&table, &second, last);
     assert_eq!(in_flight(&table, one), 0);
 }
 
@@ -89,10 +91,10 @@ fn a_process_goes_on_with_its_row() {
     put(&table, "a", &route(&[1])).unwrap();
     let id = peers(&table, "a")[0];
     let journal = Journal::new(&words).unwrap();
-    start(&table, &journal.row(11, &table).unwrap(), id);
+    let request = start(&table, &journal.row(11, &table).unwrap(), id);
     assert_eq!(journal.give_back(11, &table, &|_| true), 0);
     let again = journal.row(11, &table).unwrap();
-    end(&table, &again, id);
+    end(&table, &again, request);
     assert_eq!(journal.give_back(12, &table, &|_| false), 0);
     assert_eq!(in_flight(&table, id), 0);
 }
@@ -108,10 +110,15 @@ fn there_are_rows_and_cells_for_so_many() {
     assert_eq!(rows.count(), 128);
     let row = journal.row(1, &table).unwrap();
     let ids = peers(&table, "a");
-    let noted: Vec<&PeerId> = ids.iter().filter(|id| row.note(**id)).collect();
+    let noted: Vec<(PeerId, Noted)> = ids
+        .iter()
+        .filter_map(|id| Some((*id, row.note(*id)?)))
+        .collect();
     assert!(noted.len() >= 250, "{} of 256", noted.len());
-    for id in noted {
-        row.forget(*id);
+    for (id, noted) in noted {
+        row.forget(id, noted);
+        // Once: it is somebody else's place now, or nobody's.
+        row.forget(id, noted);
     }
     assert!(
         words[256..]
@@ -167,21 +174,26 @@ fn peers_that_share_cells_are_told_apart() {
     let ids = peers(&table, "a");
     let journal = Journal::new(&words).unwrap();
     let row = journal.row(11, &table).unwrap();
-    let (mut counts, mut random) = (vec![0_u64; ids.len()], 7_u64);
+    let mut requests: Vec<Vec<Request>> = ids.iter().map(|_| Vec::new()).collect();
+    let mut random = 7_u64;
     for _ in 0..30_000 {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
         let at = (random >> 33) as usize % ids.len();
-        if random >> 32 & 1 == 0 && row.note(ids[at]) {
-            let peer = table.peer(ids[at]).unwrap();
-            assert_eq!(peer.request_started(0), Start::Counted);
-            counts[at] += 1;
-        } else if counts[at] > 0 {
-            end(&table, &row, ids[at]);
-            counts[at] -= 1;
+        if random >> 32 & 1 == 0 {
+            if let Some(noted) = row.note(ids[at]) {
+                let peer = table.peer(ids[at]).unwrap();
+                assert_eq!(peer.request_started(0), Start::Counted);
+                requests[at].push(Request(ids[at], noted));
+            }
+        } else if !requests[at].is_empty() {
+            // Not always the last one.
+            let which = (random >> 20) as usize % requests[at].len();
+            end(&table, &row, requests[at].swap_remove(which));
         }
     }
+    let counts: Vec<u64> = requests.iter().map(|some| some.len() as u64).collect();
     let sum: u64 = counts.iter().sum();
     assert!(
         sum > 1_000
