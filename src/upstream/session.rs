@@ -53,13 +53,16 @@ impl Session {
 
 /// The backend of the route that the request's cookie names, and its place there; a cookie that names none is ignored.
 fn named(r: Request<'_>, rules: &Sticky, route: &RouteView<'_>) -> Option<(Sid, u16)> {
-    let mut named = r
-        .cookie_values()
-        .flat_map(|value| Sid::in_cookies(value, rules.name()))
-        .take(MOST)
-        .peekable();
-    // Most requests without a session have no such cookie.
-    named.peek()?;
-    let sids = Sids::of(route);
-    named.find_map(|sid| Some((sid, sids.find(route, sid)?)))
+    let mut left = MOST;
+    let mut sids = None;
+    for line in r.cookie_values() {
+        for sid in Sid::in_cookies(line, rules.name()) {
+            left = left.checked_sub(1)?;
+            let sids = sids.get_or_insert_with(|| Sids::of(route));
+            if let Some(index) = sids.find(route, sid) {
+                return Some((sid, index));
+            }
+        }
+    }
+    None
 }

@@ -1,11 +1,14 @@
 //! Idle connections to backends: closed when a backend leaves the table, kept while it stays.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nginx_prove::env::Env;
 use nginx_prove::poll;
 use nginx_prove::server::{Server, Setup};
+
+/// How often the table changes while connections are used.
+const CHANGES: u32 = 1_000;
 
 /// Far less than nginx keeps an idle connection (`keepalive_timeout`).
 const LONG: Duration = Duration::from_secs(20);
@@ -15,8 +18,9 @@ fn conf(workers: usize) -> String {
         "worker_processes {workers};
         http {{
             upstream_table apps {{ zone 1m; file apps.json reload=100ms; }}
-            upstream backend {{ upstream_lookup apps $host; keepalive 64; keepalive_timeout 300s; }}
+            upstream backend {{ upstream_lookup apps $host; keepalive 64; keepalive_timeout 300s; keepalive_requests 10000; }}
             keepalive_timeout 300s;
+            keepalive_requests 10000;
             access_log off;
             server {{ listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1; location / {{ return 200 $connection_requests; }} }}
             server {{ listen 127.0.0.1:$TEST_NGINX_RAND_PORT_2; location / {{ return 200 $connection_requests; }} }}
@@ -32,6 +36,7 @@ fn conf(workers: usize) -> String {
                 listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
                 location / {{ proxy_pass http://backend; }}
                 location /tls {{ proxy_ssl_server_name on; proxy_pass https://backend; }}
+                location /_apps/ {{ upstream_api apps write=on; }}
             }}
         }}"
     )
@@ -102,6 +107,8 @@ fn run_with(env: &Env, workers: usize) -> Result<(), String> {
     let [_, stays, _, stays_too] = all;
     let fewer = [stays, stays_too];
     server.write_file("conf/apps.json", &table(&fewer))?;
+    server.wait_log("2 routes, 2 changed", LONG)?;
+    let changed = Instant::now();
     let is_closed = || (open_to(a) == 0 && open_to(tls) < before[2]).then_some(());
     poll::until(LONG, is_closed).ok_or_else(|| {
         let now = [a, b, tls].map(open_to);
@@ -110,18 +117,19 @@ fn run_with(env: &Env, workers: usize) -> Result<(), String> {
     if open_to(b) != before[1] || open_to(tls) == 0 {
         return Err("those to another backend are closed, too".into());
     }
-    // They are still in use, through a hundred changes of the table.
-    for number in 0..100_u32 {
-        let more = [
-            &fewer[..],
-            &[("c.test", format!(r#""http://127.0.0.1:{}""#, 1 + number))],
-        ];
-        server.write_file("conf/apps.json", &table(&more.concat()))?;
+    println!("# {workers} workers: closed after {:?}", changed.elapsed());
+    // They are still in use, through all changes of the table.
+    for number in 0..CHANGES {
+        let body = format!(r#"{{"backends": ["http://127.0.0.1:{}"]}}"#, 1 + number);
+        let put = server.request(&format!("PUT /_apps/c.test\n{body}"), JSON)?;
+        if !matches!(put.status, 200 | 201 | 204) {
+            return Err(format!("a change is answered {}", put.status));
+        }
         ask_once(&server)?;
     }
     let served: u32 = ask(&server, "/", "b.test")?.parse().unwrap_or(0);
     // Each worker keeps its own.
-    if open_to(b) > workers || workers == 1 && served < 100 {
+    if open_to(b) > workers || workers == 1 && served < CHANGES {
         return Err(format!(
             "connections are not used again: {served} requests of one, {} open",
             open_to(b)
@@ -129,6 +137,8 @@ fn run_with(env: &Env, workers: usize) -> Result<(), String> {
     }
     server.stop()
 }
+
+const JSON: &str = "Content-Type: application/json";
 
 fn ask_once(server: &Server) -> Result<(), String> {
     let answer = server.get("/", "Host: b.test")?;

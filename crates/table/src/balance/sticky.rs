@@ -4,7 +4,6 @@ use crate::route::Address;
 use crate::table::{BackendView, Packed, RouteView};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
 use std::net::{SocketAddr, SocketAddrV4};
-use std::sync::LazyLock;
 
 /// Names a backend of a route: the same in every worker, after every restart and in every nginx that has the route. It
 /// says nothing of the address to those who cannot guess it.
@@ -15,8 +14,7 @@ pub struct Sid(u64);
 pub const SID_LEN: usize = 16;
 
 /// Never changed: all nginx must agree, also with those that ran before.
-static SECRETS: LazyLock<RapidSecrets> =
-    LazyLock::new(|| RapidSecrets::seed(0x7374_6963_6b79_3031));
+static SECRETS: RapidSecrets = RapidSecrets::seed(0x7374_6963_6b79_3031);
 
 #[inline]
 fn hash(bytes: &[u8]) -> u64 {
@@ -121,16 +119,15 @@ impl Sid {
             while !rest.is_empty() {
                 let (pair, behind) = rest.split_at_checked(end_of_pair(rest))?;
                 rest = behind.get(1..).unwrap_or_default();
-                let pair = match pair {
-                    [b' ', pair @ ..] => pair,
-                    _ => pair,
-                };
+                let mut pair = pair.strip_prefix(b" ").unwrap_or(pair);
+                if pair.first().is_some_and(u8::is_ascii_whitespace) {
+                    pair = pair.trim_ascii_start();
+                }
                 // Quicker than to compare the name: most cookies are others.
-                let is_other = pair.first() != name.first();
-                if is_other && !pair.first().is_some_and(u8::is_ascii_whitespace) {
+                if pair.get(name.len()) != Some(&b'=') {
                     continue;
                 }
-                let found = Self::named(pair.trim_ascii(), name);
+                let found = Self::named(pair, name);
                 if found.is_some() {
                     return found;
                 }
@@ -140,7 +137,8 @@ impl Sid {
     }
 
     fn named(pair: &[u8], name: &[u8]) -> Option<Self> {
-        Self::parse(pair.strip_prefix(name)?.strip_prefix(b"=")?)
+        let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
+        Self::parse(value.trim_ascii_end())
     }
 }
 
