@@ -416,7 +416,7 @@ fn stay_with(env: &Env, workers: usize) -> Result<(), String> {
     for turn in 0..10 {
         let routes = (0..CHANGES / 10).map(|n| {
             format!(
-                r#""h{n}.test": {{"backends": ["http://127.0.0.1:{}"]}}"#,
+                r#""h{n}.test": {{"backends": ["http://127.0.0.1:{}"], "check": false}}"#,
                 1 + turn + n
             )
         });
@@ -441,11 +441,16 @@ fn stay_with(env: &Env, workers: usize) -> Result<(), String> {
         server.write_file("conf/apps.json", &file)?;
         talk(&mut clients, turn)?;
         if turn % 3 == 2 {
-            for (is_down, state) in [(true, "down"), (false, "back")] {
+            for (is_down, state) in [(true, "down"), (false, "up")] {
                 front.is_down.store(is_down, Ordering::SeqCst);
-                let line = format!("backend http://127.0.0.1:{} is {state}", front.port);
-                let said = || server.log().matches(&line).count() > turn / 3;
-                poll::until(LONG, || said().then_some(())).ok_or(line.clone())?;
+                let url = format!("http://127.0.0.1:{}", front.port);
+                let shown = format!(r#"{{"url":"{url}","state":"{state}""#);
+                let is_seen = || {
+                    let health = server.get("/_apps/-/health?search=a.test", "Host: api");
+                    let is_there = health.is_ok_and(|health| health.text().contains(&shown));
+                    is_there.then_some(())
+                };
+                poll::until(LONG, is_seen).ok_or_else(|| format!("{url} is not {state}"))?;
                 talk(&mut clients, turn)?;
             }
         }
