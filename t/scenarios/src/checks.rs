@@ -322,6 +322,49 @@ fn stopped_with(env: &Env, workers: usize) -> Result<(), String> {
     server.stop()
 }
 
+/// When more than half of the backends fail their checks together, checks leave none out until it is half of them again.
+pub(super) fn together(env: &Env) -> Result<(), String> {
+    for workers in [1, 2, 4] {
+        together_with(env, workers).map_err(|why| format!("{workers} workers: {why}"))?;
+    }
+    Ok(())
+}
+
+fn together_with(env: &Env, workers: usize) -> Result<(), String> {
+    let all = ["a", "b", "c", "d"];
+    let [a, b, c, d] = all.map(Watched::start);
+    let [a, b, c, d] = [a?, b?, c?, d?];
+    let check = "check http uri=/health interval=250ms timeout=250ms rise=1 fall=2 idle=0";
+    let server = Setup::new(env)?
+        .file("conf/apps.json", &routes(&[&a, &b, &c, &d]))?
+        .start(&conf(workers, check))?;
+    let serve = |wanted: &[&str]| {
+        let served = || {
+            let seen = answers(&server, 24).ok()?;
+            let is_right =
+                |name: &&str| seen.iter().any(|one| one == name) == wanted.contains(name);
+            all.iter().all(is_right).then_some(())
+        };
+        poll::until(LONG, served).ok_or_else(|| format!("not {wanted:?} serve"))
+    };
+    serve(&all)?;
+    a.turn(true);
+    b.turn(true);
+    // Half of them are not more than half.
+    serve(&["c", "d"])?;
+    c.turn(true);
+    server.wait_log(&format!("backend {} is down", c.url()), LONG)?;
+    server.wait_log("3 of 4 checked backends are down, more than 50 %", LONG)?;
+    serve(&all)?;
+    if lines(&server, "checks leave none of them out") != 1 {
+        return Err("that they fail together is not said once".into());
+    }
+    c.turn(false);
+    server.wait_log(&format!("backend {} is back", c.url()), LONG)?;
+    serve(&["c", "d"])?;
+    server.stop()
+}
+
 /// Backends that say nothing, far more of them than the worker has connections, leave enough of those to requests.
 pub(super) fn crowd(env: &Env) -> Result<(), String> {
     let a = Watched::start("a")?;

@@ -103,6 +103,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("drain_timeout_twice", drained::twice).needs(&["hooks"]),
     Scenario::new("websockets_stay", drained::stay).beside_others(),
     Scenario::new("checks_crowd", checks::crowd).beside_others(),
+    Scenario::new("checks_together", checks::together).beside_others(),
     Scenario::new("checks_stopped", checks::stopped).beside_others(),
     Scenario::new("metrics_workers", metrics::workers).beside_others(),
     Scenario::new("metrics_alone", metrics::alone).beside_others(),
