@@ -25,6 +25,16 @@ pub(crate) struct Client {
     sessions: Option<HashMap<String, String>>,
 }
 
+/// The text of a request that begins no session.
+pub(crate) fn rendered(target: &str, lines: &str) -> String {
+    text(target, lines, NO_SESSION)
+}
+
+fn text(target: &str, lines: &str, session: &str) -> String {
+    let cookies = format!("Cookie: {session}; theme=dark\r\n");
+    format!("GET {target} HTTP/1.1\r\n{lines}{USUAL}{cookies}\r\n")
+}
+
 impl Client {
     pub(crate) fn connect(address: &str) -> Result<Self, String> {
         let out = TcpStream::connect(address).map_err(|e| format!("{address}: {e}"))?;
@@ -70,10 +80,13 @@ impl Client {
     pub(crate) fn send(&mut self, target: &str, lines: &str) -> Result<(), String> {
         let known = self.sessions.as_ref().and_then(|known| known.get(lines));
         let session = known.map_or(NO_SESSION, String::as_str);
-        let cookies = format!("Cookie: {session}; theme=dark\r\n");
-        let request = format!("GET {target} HTTP/1.1\r\n{lines}{USUAL}{cookies}\r\n");
-        let sent = self.out.write_all(request.as_bytes());
-        sent.map_err(|e| e.to_string())
+        let text = text(target, lines, session);
+        self.write(text.as_bytes())
+    }
+
+    /// Sends a request that was [rendered] before.
+    pub(crate) fn write(&mut self, request: &[u8]) -> Result<(), String> {
+        self.out.write_all(request).map_err(|e| e.to_string())
     }
 
     /// Takes the answer to a request that was sent; the cookie that came with it.

@@ -70,6 +70,7 @@ impl Rig {
         let built = |file: &str| self.peers.join(file).is_file();
         words.iter().all(|word| match *word {
             "set_misc" => built("ngx_http_set_misc_module.so") && built("ndk_http_module.so"),
+            "lua" => built("ngx_http_lua_module.so") && built("ndk_http_module.so"),
             "geoip2" => built("ngx_http_geoip2_module.so"),
             _ => true,
         })

@@ -153,7 +153,7 @@ fn keep_busy(address: &str, load: Load, status: u16, until: Instant) -> Result<u
     Ok(sent)
 }
 
-fn median(figures: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(figures: impl Iterator<Item = f64>) -> f64 {
     let mut figures: Vec<f64> = figures.collect();
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
@@ -171,9 +171,18 @@ fn private_memory(pid: u32) -> Result<u64, String> {
 }
 
 /// Nanoseconds that a process has had of the processor.
-fn processor_time(pid: u32) -> Result<u64, String> {
-    let text =
-        std::fs::read_to_string(format!("/proc/{pid}/schedstat")).map_err(|e| e.to_string())?;
+pub(crate) fn processor_time(pid: u32) -> Result<u64, String> {
+    time_in(&format!("/proc/{pid}/schedstat"))
+}
+
+/// The same of this thread. It sleeps before: only then the kernel has counted all.
+pub(crate) fn own_time() -> Result<u64, String> {
+    std::thread::sleep(Duration::from_millis(1));
+    time_in("/proc/thread-self/schedstat")
+}
+
+fn time_in(path: &str) -> Result<u64, String> {
+    let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
     let first = text.split_whitespace().next();
     first
         .and_then(|n| n.parse().ok())

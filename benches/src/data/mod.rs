@@ -23,6 +23,7 @@ pub(crate) fn write_all(rig: &Rig) -> Result<(), String> {
     }
     put("rsa.pem", jwt::RSA)?;
     put("p256.pem", jwt::P256)?;
+    put("tokens.lua", include_bytes!("../../conf/tokens.lua"))?;
     put("city.mmdb", &geo::database("Bench-City", geo::city)?)?;
     put(
         "country.mmdb",

@@ -7,7 +7,7 @@ mod lookup;
 mod row;
 mod token;
 
-pub(crate) use row::{Row, Side};
+pub(crate) use row::{Row, Side, Work};
 
 /// The rows with these names; all of them when there are no names.
 pub(crate) fn chosen(names: &[String]) -> Result<Vec<&'static Row>, String> {

@@ -8,6 +8,21 @@ pub(crate) struct Side {
     pub status: u16,
 }
 
+/// What our part of a request is measured beside where nginx runs as in life.
+pub(crate) struct Beside {
+    pub name: &'static str,
+    pub work: Work,
+    /// The most that ours may take of its time, if the project has said so.
+    pub goal: Option<f64>,
+}
+
+pub(crate) enum Work {
+    /// What this nginx adds to a request.
+    Nginx(Side),
+    /// Checking the signature of the token and nothing else, without any nginx.
+    Signature,
+}
+
 /// One row of the table.
 pub(crate) struct Row {
     pub name: &'static str,
@@ -20,6 +35,8 @@ pub(crate) struct Row {
     pub ours: Side,
     /// Another module that does the same work, in the same place.
     pub peer: Option<(&'static str, Side)>,
+    /// The same work in other places, by the time of the processor, which callgrind does not say.
+    pub beside: &'static [Beside],
     /// How many times each side is measured. Where much is allocated the heap's gaps matter.
     pub times: usize,
     /// What the project wants to reach, if it has said so.
@@ -38,6 +55,7 @@ impl Row {
         base: answers(200, &["base"]),
         ours: answers(200, &["ours"]),
         peer: None,
+        beside: &[],
         times: 1,
         goal: "",
         main: false,

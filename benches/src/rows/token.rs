@@ -1,6 +1,6 @@
 //! Signed links.
 
-use super::row::{Row, answers};
+use super::row::{Beside, Row, Work, answers};
 use crate::load::Load;
 
 const TOKEN: Row = Row {
@@ -8,6 +8,29 @@ const TOKEN: Row = Row {
     ..Row::USUAL
 };
 const PEER: &str = "nginx's secure_link";
+
+/// The same work in Lua, with OpenSSL's HMAC().
+const fn lua(words: &'static [&'static str]) -> Beside {
+    Beside {
+        name: "Lua, `HMAC()`",
+        work: Work::Nginx(answers(200, words)),
+        goal: Some(0.25),
+    }
+}
+
+/// The same with a key that is prepared once, as ours is.
+const fn lua_prepared(words: &'static [&'static str]) -> Beside {
+    Beside {
+        name: "Lua, key prepared",
+        ..lua(words)
+    }
+}
+
+const SIGNATURE: &[Beside] = &[Beside {
+    name: "the signature alone, aws-lc",
+    work: Work::Signature,
+    goal: Some(1.15),
+}];
 
 pub(super) const ROWS: &[Row] = &[
     Row {
@@ -65,6 +88,10 @@ pub(super) const ROWS: &[Row] = &[
         title: "`token_auth`, edgeauth with SHA-256",
         load: Load::Edge,
         ours: answers(200, &["ours", "edge"]),
+        beside: &[
+            lua(&["lua", "lua_edge", "lua_once"]),
+            lua_prepared(&["lua", "lua_edge", "lua_prepared"]),
+        ],
         goal: "11,000",
         main: true,
         ..TOKEN
@@ -74,6 +101,10 @@ pub(super) const ROWS: &[Row] = &[
         title: "`token_auth`, jwt with HS256",
         load: Load::Hs256,
         ours: answers(200, &["ours", "hs256"]),
+        beside: &[
+            lua(&["lua", "lua_jwt", "lua_once"]),
+            lua_prepared(&["lua", "lua_jwt", "lua_prepared"]),
+        ],
         goal: "18,000",
         main: true,
         ..TOKEN
@@ -83,6 +114,7 @@ pub(super) const ROWS: &[Row] = &[
         title: "`token_auth`, jwt with RS256",
         load: Load::Rs256,
         ours: answers(200, &["ours", "rs256"]),
+        beside: SIGNATURE,
         ..TOKEN
     },
     Row {
@@ -90,6 +122,7 @@ pub(super) const ROWS: &[Row] = &[
         title: "`token_auth`, jwt with ES256",
         load: Load::Es256,
         ours: answers(200, &["ours", "es256"]),
+        beside: SIGNATURE,
         ..TOKEN
     },
     Row {
