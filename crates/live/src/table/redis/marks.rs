@@ -33,6 +33,8 @@ pub(super) struct Marks {
     pub(super) scan: Scan,
     hosts: VecDeque<Key>,
     known: HashSet<Key>,
+    /// More have changed than there was room for: once these have been read, all are to be.
+    is_missing: bool,
     /// What is known of the host whose answers are coming.
     now: Option<Answers>,
     marked: HashMap<Key, Vec<Marked>>,
@@ -54,6 +56,7 @@ impl Default for Marks {
             scan: Scan::default(),
             hosts: VecDeque::new(),
             known: HashSet::new(),
+            is_missing: false,
             now: None,
             marked: HashMap::new(),
             lines: Lines::of("marked backends"),
@@ -67,6 +70,7 @@ impl Marks {
         self.scan = Scan::default();
         self.hosts.clear();
         self.known.clear();
+        self.is_missing = false;
         self.now = None;
     }
 
@@ -81,9 +85,15 @@ impl Marks {
 
     /// The marks of a host have changed.
     pub(super) fn changed(&mut self, host: Key) {
-        if self.hosts.len() < HOSTS && self.known.insert(host.clone()) {
-            self.hosts.push_back(host);
+        if self.known.contains(&host) {
+            return;
         }
+        if self.hosts.len() >= HOSTS {
+            self.is_missing = true;
+            return;
+        }
+        self.known.insert(host.clone());
+        self.hosts.push_back(host);
     }
 
     /// Asks for the marks of some hosts, and for the lists they count in.
@@ -95,6 +105,10 @@ impl Marks {
     ) {
         while dialogue.waiting() < WINDOW {
             let Some(host) = self.hosts.pop_front() else {
+                if self.is_missing && self.scan.is_over() {
+                    self.is_missing = false;
+                    self.read_all();
+                }
                 return;
             };
             self.known.remove(&host);

@@ -92,6 +92,26 @@ fn a_mark_and_its_end_are_said_once() {
 }
 
 #[test]
+fn however_many_marks_change_at_once_none_is_missed() {
+    let mut site = Site::new();
+    site.store.put("a.test", &["", "http://10.0.0.1"]);
+    site.store.put("*.test", &["", "http://10.0.0.2"]);
+    site.connect().unwrap();
+    // Those before it fill the room there is.
+    let others: Vec<String> = (0..11_000).map(|n| format!("dead:h{n}.test")).collect();
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
+    for is_marked in [true, false] {
+        site.store.tell(&others);
+        let marks: &[&str] = if is_marked { &["0"] } else { &[] };
+        site.store.mark("a.test", marks, 100_000);
+        for _ in 0..400 {
+            site.work().unwrap();
+        }
+        assert_eq!(site.is_out("a.test", 0), is_marked);
+    }
+}
+
+#[test]
 fn a_mark_that_goes_while_the_store_is_away_is_lifted_afterwards() {
     let mut site = Site::new();
     site.store.put("a.test", &["", "http://10.0.0.1"]);
