@@ -169,3 +169,15 @@ GET /
 --- error_log
 test_slots: done, yes, yes 1, yes, no 1, no, too soon, yes, no, yes, yes 1, no, yes, yes, generation 3 is oo of 2 with 5, no, yes, yes, no
 --- log_level: notice
+
+=== TEST 14: for its memory alone a draft of the master's is taken after ten minutes: a reload may be slow
+--- http_config
+test_slots 65536 publish:one:1:0 lay:M:mm:5000 begin_to_clear:A:14999 begin_to_clear:A:604999 commit:M:2:604999 current lay:N:n:700000 begin_to_clear:A:1300000 commit:N:3:1300000 current;
+--- config
+location = / { return 204; }
+--- request
+GET /
+--- error_code: 204
+--- error_log
+test_slots: done, yes, no, no, yes, generation 3 is mm of 2 with 2, yes, yes, no, generation 3 is mm of 2 with 2
+--- log_level: notice

@@ -90,10 +90,11 @@ impl Bench<'_> {
         let mut word = || words.next();
         let number = |word: Option<&str>| word?.parse::<u64>().ok();
         Some(match what {
-            "begin" | "lay" => {
+            "begin" | "begin_to_clear" | "lay" => {
                 let name = word()?.to_owned();
                 let draft = match what {
                     "begin" => self.slots.begin(lock, number(word())?),
+                    "begin_to_clear" => self.slots.begin_to_clear(lock, number(word())?),
                     _ => {
                         let (text, now) = (word()?, number(word())?);
                         self.slots.lay(lock, text.as_bytes(), now)

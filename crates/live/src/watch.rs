@@ -22,6 +22,8 @@ pub struct Watch {
     trouble: Option<(String, u64)>,
     /// How many times in a row it was written to while it was read.
     disturbed: u32,
+    /// It is looked at until one thing is known about it, however seldom it is looked at else.
+    once: bool,
 }
 
 /// What a look at the file found.
@@ -38,6 +40,9 @@ pub enum Found {
 
 /// A file that is written to without pause is taken as it is after so many readings.
 const DISTURBANCES: u32 = 3;
+
+/// The pause between looks at a file about which something must be known.
+const SOON_MS: u64 = 1_000;
 
 impl Watch {
     /// Looks at a file so often; 0 for never.
@@ -58,7 +63,7 @@ impl Watch {
     /// Milliseconds until the next look.
     #[must_use]
     pub fn next_in(&self, now_ms: u64) -> u64 {
-        if self.is_followed() {
+        if self.is_followed() || self.once {
             self.next_ms.saturating_sub(now_ms)
         } else {
             u64::MAX
@@ -67,7 +72,21 @@ impl Watch {
 
     /// The next look is due after one whole period.
     pub fn wait(&mut self, now_ms: u64) {
-        self.next_ms = now_ms.saturating_add(self.every_ms);
+        let period = if self.once { SOON_MS } else { self.every_ms };
+        self.next_ms = now_ms.saturating_add(period);
+    }
+
+    /// The file is to be looked at now, also one that is never looked at again, until it is accepted or refused.
+    pub fn look_once(&mut self) {
+        self.forget();
+        self.once = true;
+        self.next_ms = 0;
+    }
+
+    /// Whether that is still to be done.
+    #[must_use]
+    pub fn is_to_look(&self) -> bool {
+        self.once
     }
 
     /// Looks at the file if it is time.
@@ -133,6 +152,7 @@ impl Watch {
     /// The file cannot be used: whether that is news. The same text about another `content` is, for those who tell them
     /// apart.
     pub fn refused(&mut self, text: &str, content: u64) -> bool {
+        self.once = false;
         let known = |(said, of): &(String, u64)| said == text && *of == content;
         let news = !self.trouble.as_ref().is_some_and(known);
         if news {
@@ -149,6 +169,7 @@ impl Watch {
 
     /// The file is good: whether it was not before.
     pub fn accepted(&mut self) -> bool {
+        self.once = false;
         self.trouble.take().is_some()
     }
 }

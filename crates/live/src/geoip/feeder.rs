@@ -1,7 +1,7 @@
 //! Replaces a database under load: one worker reads the file, verifies it and puts it into the zone.
 
 use super::loading::{Wanted, unreadable};
-use super::pending::Pending;
+use super::pending::{Pending, Taken};
 use super::shared::SharedDatabase;
 use super::work::{Outcome, Terms, Work};
 use crate::BEAT_MS;
@@ -56,9 +56,9 @@ impl Feeder for DatabaseFeeder {
 
     /// No request of this worker meets the database that the master's replaces.
     fn start(&mut self) {
+        self.watch.wait(self.world.now_ms());
         self.take_over();
         self.database.refresh();
-        self.watch.wait(self.world.now_ms());
     }
 
     fn poll(&mut self, turn: &Turn<'_>) -> Next {
@@ -103,7 +103,7 @@ impl DatabaseFeeder {
 
     /// Publishes what the master read at a reload, now that the reload has succeeded. Whichever new worker comes first
     /// does it; not one that starts later, when a newer file may be in use. Whether nothing of the master's is left to do.
-    fn take_over(&self) -> bool {
+    fn take_over(&mut self) -> bool {
         let pending = &self.file.pending;
         let (Some(slots), Some(replaces)) = (self.database.slots(), pending.replaces()) else {
             return true;
@@ -113,8 +113,10 @@ impl DatabaseFeeder {
             let Some(lock) = self.database.zone.try_lock() else {
                 return false;
             };
-            if !pending.publish(&slots, &lock, self.world.now_ms()) {
-                return false;
+            match pending.publish(&slots, &lock, self.world.now_ms()) {
+                Taken::Done => {}
+                Taken::TooSoon => return false,
+                Taken::Lost => self.watch.look_once(),
             }
         }
         pending.settle();
@@ -162,6 +164,10 @@ impl DatabaseFeeder {
             Found::NotDue | Found::Same => {}
             Found::Changed(_, stamp) if self.is_in_use(&stamp) => self.in_use(),
             Found::Changed(file, stamp) => {
+                if self.watch.is_to_look() {
+                    let text = "is read again: what the reload had read was lost";
+                    self.log(Level::Warn, text);
+                }
                 self.work = Some(Work::of_file(self.world.as_ref(), file, stamp));
             }
             Found::Unreadable(error) => {
@@ -225,7 +231,7 @@ impl DatabaseFeeder {
             };
             let begun = self.clearing.take();
             // None for up to a second after a publication.
-            let begun = begun.or_else(|| slots.begin(&lock, turn.now_ms));
+            let begun = begun.or_else(|| slots.begin_to_clear(&lock, turn.now_ms));
             let Some(mut draft) = begun else {
                 return false;
             };

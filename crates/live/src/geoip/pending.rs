@@ -33,6 +33,17 @@ enum State {
     },
 }
 
+/// What has become of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It is in use.
+    Done,
+    /// It is too soon for that.
+    TooSoon,
+    /// Another process has begun to put something else where it lay, and has not come to an end with that.
+    Lost,
+}
+
 impl Pending {
     /// What the master has read; nothing in a process that reads no file.
     #[must_use]
@@ -116,19 +127,21 @@ impl Pending {
         }
     }
 
-    /// Takes it into use; false when it is too soon for that. When another process has put something else where it lay, that
-    /// one goes on.
-    pub(super) fn publish(&self, slots: &Slots<'_>, lock: &Locked<'_>, now_ms: u64) -> bool {
+    /// Takes it into use.
+    pub(super) fn publish(&self, slots: &Slots<'_>, lock: &Locked<'_>, now_ms: u64) -> Taken {
         match &*self.0.borrow() {
-            State::Settled | State::Read(_) => true,
+            State::Settled | State::Read(_) => Taken::Done,
             State::Kept { loaded, .. } => {
                 let image = loaded.fitting(slots.capacity());
-                slots.publish(lock, image, loaded.stamp, now_ms) != Outcome::TooSoon
+                match slots.publish(lock, image, loaded.stamp, now_ms) {
+                    Outcome::TooSoon => Taken::TooSoon,
+                    Outcome::Done | Outcome::TooLarge => Taken::Done,
+                }
             }
-            State::Laid { draft, stamp, .. } => {
-                slots.commit(lock, draft, *stamp, now_ms);
-                true
-            }
+            State::Laid { draft, stamp, .. } => match slots.commit(lock, draft, *stamp, now_ms) {
+                true => Taken::Done,
+                false => Taken::Lost,
+            },
         }
     }
 

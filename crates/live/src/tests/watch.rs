@@ -82,6 +82,27 @@ fn what_is_known_is_not_read_and_the_first_look_can_wait() {
 }
 
 #[test]
+fn a_look_that_is_asked_for_is_repeated_until_something_is_known() {
+    let world = world();
+    let mut watch = Watch::every(0);
+    assert_eq!(watch.next_in(world.now_ms()), u64::MAX);
+    watch.look_once();
+    assert!(read(&mut watch, &world).is_some() && watch.is_to_look());
+    // It came to nothing: whoever began was overtaken.
+    watch.forget();
+    assert_eq!(read(&mut watch, &world), None);
+    world.advance(1_000);
+    assert!(read(&mut watch, &world).is_some());
+    watch.accepted();
+    watch.forget();
+    world.advance(1_000);
+    assert_eq!(read(&mut watch, &world), None);
+    watch.look_once();
+    watch.refused("is bad", 1);
+    assert!(!watch.is_to_look());
+}
+
+#[test]
 fn a_file_that_comes_back_is_read_again() {
     let (world, mut watch) = (world(), Watch::every(1_000));
     let kept = world.open(Path::new(FILE)).unwrap().stamp().unwrap();

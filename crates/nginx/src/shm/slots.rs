@@ -101,8 +101,11 @@ pub enum Outcome {
 impl<'z> Slots<'z> {
     /// How long a generation stays untouched at least.
     pub const SETTLE_MS: u64 = 1_000;
-    /// How long workers leave a draft of the master's alone: those that are to publish it start within that time.
+    /// How long a draft of the master's is left alone by who has newer bytes. Those that are to publish it start within that
+    /// time, or find the newer ones.
     const RESERVED_MS: u64 = 10_000;
+    /// How long by who wants no more than its memory: a reload may take minutes, where names are slow to resolve.
+    const KEPT_MS: u64 = 600_000;
 
     /// Bytes one slot holds in a zone of so many words.
     pub fn capacity_of(words: usize) -> usize {
@@ -197,14 +200,23 @@ impl<'z> Slots<'z> {
         })
     }
 
-    /// Begins to fill the idle slot, or to empty it; None while somebody may still read it (it was current until the last
-    /// publication), and while it is reserved.
+    /// Begins to fill the idle slot; None while somebody may still read it (it was current until the last publication), and
+    /// while it is reserved.
     pub fn begin(&self, lock: &Locked<'_>, now_ms: u64) -> Option<Draft> {
+        let is_free = !self.is_reserved(Self::RESERVED_MS, now_ms);
+        is_free.then(|| self.draft(lock, now_ms))?
+    }
+
+    /// Begins to empty it, under the same conditions.
+    pub fn begin_to_clear(&self, lock: &Locked<'_>, now_ms: u64) -> Option<Draft> {
+        let is_free = !self.is_reserved(Self::KEPT_MS, now_ms);
+        is_free.then(|| self.draft(lock, now_ms))?
+    }
+
+    /// Whether the master has laid a draft there within that time, which nobody has published.
+    fn is_reserved(&self, for_ms: u64, now_ms: u64) -> bool {
         let reserved = self.word(Word::Reserved).load(Ordering::Relaxed);
-        if reserved != 0 && now_ms.saturating_sub(reserved) < Self::RESERVED_MS {
-            return None;
-        }
-        self.draft(lock, now_ms)
+        reserved != 0 && now_ms.saturating_sub(reserved) < for_ms
     }
 
     /// Fills the idle slot, for other processes to publish it. Until then it is reserved, for some time. None while
@@ -243,7 +255,7 @@ impl<'z> Slots<'z> {
     }
 
     /// Gives so much of the idle slot's memory back to the system as lies in whole pages, a piece after what was given
-    /// back before. It is begun as any draft, and so only when nobody can still be reading there. False when that was the last
+    /// back before. It is begun ([`Self::begin_to_clear`]) only when nobody can still be reading there. False when that was the last
     /// piece, somebody else has begun meanwhile, or this process is reading published bytes.
     ///
     /// A reader that has stood still in this slot since then finds zeros, and as always that the generation has moved.
