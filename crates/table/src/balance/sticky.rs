@@ -2,6 +2,8 @@
 
 use crate::route::Address;
 use crate::table::{BackendView, Packed, RouteView};
+use gatehouse_base::encoding::{hex_from, hex_into};
+use memchr::memchr;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline};
 use std::net::{SocketAddr, SocketAddrV4};
 
@@ -99,17 +101,14 @@ impl Sid {
     /// Its letters: small hexadecimal digits.
     #[must_use]
     pub fn text(self) -> [u8; SID_LEN] {
-        let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) =
-            (digits((self.0 >> 32) as u32), digits(self.0 as u32));
-        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+        let mut text = [0; SID_LEN];
+        hex_into(&self.0.to_be_bytes(), &mut text);
+        text
     }
 
     fn parse(text: &[u8]) -> Option<Self> {
-        let (high, low) = text.split_first_chunk::<8>()?;
-        let low: &[u8; 8] = low.try_into().ok()?;
-        Some(Self(
-            u64::from(number(*high)?) << 32 | u64::from(number(*low)?),
-        ))
+        let mut bytes = [0; SID_LEN / 2];
+        hex_from(text, &mut bytes).then(|| Self(u64::from_be_bytes(bytes)))
     }
 
     /// Those in a `Cookie` line that have this name.
@@ -117,7 +116,8 @@ impl Sid {
         let mut rest = line;
         std::iter::from_fn(move || {
             while !rest.is_empty() {
-                let (pair, behind) = rest.split_at_checked(end_of_pair(rest))?;
+                let (pair, behind) =
+                    rest.split_at_checked(memchr(b';', rest).unwrap_or(rest.len()))?;
                 rest = behind.get(1..).unwrap_or_default();
                 let mut pair = pair.strip_prefix(b" ").unwrap_or(pair);
                 if pair.first().is_some_and(u8::is_ascii_whitespace) {
@@ -140,51 +140,6 @@ impl Sid {
         let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
         Self::parse(value.trim_ascii_end())
     }
-}
-
-/// Where the next semicolon stands; the length where there is none. Eight bytes at once.
-fn end_of_pair(text: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let mut at: usize = 0;
-    for eight in text.chunks_exact(8) {
-        let Ok(eight) = eight.try_into() else { break };
-        let differs = u64::from_le_bytes(eight) ^ ONES.wrapping_mul(b';'.into());
-        // The highest bit of each byte that is 0, and perhaps of some behind the first such byte.
-        let found = differs.wrapping_sub(ONES) & !differs & ONES << 7;
-        if found != 0 {
-            return at.wrapping_add(found.trailing_zeros() as usize / 8);
-        }
-        at = at.wrapping_add(8);
-    }
-    let rest = text.get(at..).unwrap_or_default();
-    let end = rest.iter().position(|byte| *byte == b';');
-    at.wrapping_add(end.unwrap_or(rest.len()))
-}
-
-/// Eight hexadecimal digits, all at once: each step puts half as much into twice as much room.
-fn digits(number: u32) -> [u8; 8] {
-    let mut each = u64::from(number);
-    each = (each | each << 16) & 0x0000_ffff_0000_ffff;
-    each = (each | each << 8) & 0x00ff_00ff_00ff_00ff;
-    each = (each | each << 4) & 0x0f0f_0f0f_0f0f_0f0f;
-    // 1 for each that is above 9. No byte overflows in what follows.
-    let letters = each.wrapping_add(0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
-    let gap = letters.wrapping_mul(u64::from(b'a' - b'0' - 10));
-    let text = each.wrapping_add(0x3030_3030_3030_3030).wrapping_add(gap);
-    text.to_be_bytes()
-}
-
-/// The number of eight digits, if they are what [`digits`] writes.
-fn number(text: [u8; 8]) -> Option<u32> {
-    let bytes = u64::from_be_bytes(text);
-    // Of digits the lower half is what they say; of letters it is 9 less, and they have another bit. Where there is
-    // something else, it is a number that is written in another way. No sum is more than a byte.
-    let letters = bytes >> 6 & 0x0101_0101_0101_0101;
-    let mut each = (bytes & 0x0f0f_0f0f_0f0f_0f0f).wrapping_add(letters.wrapping_mul(9));
-    each = (each | each >> 4) & 0x00ff_00ff_00ff_00ff;
-    each = (each | each >> 8) & 0x0000_ffff_0000_ffff;
-    let number = (each | each >> 16) as u32;
-    (digits(number) == text).then_some(number)
 }
 
 /// Whether a cookie may have this name (RFC 6265: a token of RFC 2616).
