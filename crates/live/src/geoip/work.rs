@@ -68,7 +68,7 @@ pub(super) enum Outcome {
     InUse,
     /// The master's is in use.
     TakenOver,
-    /// Another process has begun to put something there: the file is looked at again later.
+    /// Another process has begun to put something there: it is looked at again later.
     Overtaken,
     /// It is in use now.
     Replaced { built: u64 },
@@ -284,9 +284,10 @@ impl Work {
         let built = Database::with_shape(bytes, Rc::clone(shape)).build_epoch();
         self.stage = Stage::Freeing;
         match &self.bytes {
+            // What the master has read is kept, and tried again as long as nothing newer is in use.
+            _ if !is_published => Outcome::Overtaken,
             Bytes::Master(_) => Outcome::TakenOver,
-            Bytes::Own(_) if is_published => Outcome::Replaced { built },
-            Bytes::Own(_) => Outcome::Overtaken,
+            Bytes::Own(_) => Outcome::Replaced { built },
         }
     }
 
