@@ -157,6 +157,13 @@ impl Nginx {
             .collect()
     }
 
+    /// Its child processes, those among them that are not called workers yet, when it has started all it wants and waits
+    /// for a signal.
+    #[must_use]
+    pub fn settled_children(&self) -> Option<Vec<u32>> {
+        (process_state(self.pid) == Some('S')).then(|| children(self.pid))
+    }
+
     /// Sends the master a signal.
     ///
     /// # Errors

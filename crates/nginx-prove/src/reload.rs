@@ -16,9 +16,11 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// # Errors
 /// nginx refused the configuration (its `[emerg]` line), or nothing happened within ten seconds.
 pub fn reload(nginx: &Nginx, root: &Root) -> Result<(), String> {
-    // A worker still starting would look like a new one.
+    // A worker that is still starting would look like a new one: it has no title yet, or is not even there.
     let before = poll::until(DEADLINE, || {
-        Some(nginx.worker_pids()).filter(|pids| !pids.is_empty())
+        nginx
+            .settled_children()
+            .filter(|_| !nginx.worker_pids().is_empty())
     })
     .ok_or("no worker runs")?;
     let logged = root.error_log().len();
