@@ -5,11 +5,7 @@
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
-use md5::Digest as Hash;
-use md5::Md5;
-use sha1::Sha1;
-use sha2::{Sha256, Sha384, Sha512};
+use gatehouse_hash::{Hash, Hmac, Md5, Sha1, Sha256, Sha384, Sha512};
 
 pub use crate::encoding::Encoding;
 
@@ -94,11 +90,11 @@ impl Algorithm {
             return None;
         }
         match self {
-            Self::Md5 => once::<Hmac<Md5>>(key, out, feed),
-            Self::Sha1 => once::<Hmac<Sha1>>(key, out, feed),
-            Self::Sha256 => once::<Hmac<Sha256>>(key, out, feed),
-            Self::Sha384 => once::<Hmac<Sha384>>(key, out, feed),
-            Self::Sha512 => once::<Hmac<Sha512>>(key, out, feed),
+            Self::Md5 => once::<Md5>(key, out, feed),
+            Self::Sha1 => once::<Sha1>(key, out, feed),
+            Self::Sha256 => once::<Sha256>(key, out, feed),
+            Self::Sha384 => once::<Sha384>(key, out, feed),
+            Self::Sha512 => once::<Sha512>(key, out, feed),
             Self::Crc32 => None,
         }
     }
@@ -124,7 +120,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What is computed. An HMAC is kept with its key already hashed in; the crates wipe it on drop.
+/// What is computed. An HMAC is kept with its key already hashed in; it is wiped on drop.
 enum State {
     Plain(Algorithm),
     HmacMd5(Box<Hmac<Md5>>),
@@ -209,18 +205,15 @@ impl Digest {
 }
 
 fn keyed(algorithm: Algorithm, key: &[u8]) -> Result<State, Error> {
-    // `new_from_slice` takes a key of any length; its error type is of other MACs.
-    fn mac<M: KeyInit>(key: &[u8]) -> Result<Box<M>, Error> {
-        M::new_from_slice(key)
-            .map(Box::new)
-            .map_err(|_| Error::EmptyKey)
+    fn mac<H: Hash>(key: &[u8]) -> Box<Hmac<H>> {
+        Box::new(Hmac::new(key))
     }
     Ok(match algorithm {
-        Algorithm::Md5 => State::HmacMd5(mac(key)?),
-        Algorithm::Sha1 => State::HmacSha1(mac(key)?),
-        Algorithm::Sha256 => State::HmacSha256(mac(key)?),
-        Algorithm::Sha384 => State::HmacSha384(mac(key)?),
-        Algorithm::Sha512 => State::HmacSha512(mac(key)?),
+        Algorithm::Md5 => State::HmacMd5(mac(key)),
+        Algorithm::Sha1 => State::HmacSha1(mac(key)),
+        Algorithm::Sha256 => State::HmacSha256(mac(key)),
+        Algorithm::Sha384 => State::HmacSha384(mac(key)),
+        Algorithm::Sha512 => State::HmacSha512(mac(key)),
         Algorithm::Crc32 => return Err(Error::KeyedCrc32),
     })
 }
@@ -231,33 +224,33 @@ fn plain<H: Hash>(
 ) -> Option<&[u8]> {
     let mut hash = H::new();
     feed(&mut |part| hash.update(part))?;
-    begin(out, &hash.finalize())
+    begin(out, hash.finish().as_ref())
 }
 
-fn tag<'o, M: Mac + Clone>(
-    prepared: &M,
+fn tag<'o, H: Hash>(
+    prepared: &Hmac<H>,
     out: &'o mut [u8; MAX_RAW],
     feed: impl FnOnce(&mut dyn FnMut(&[u8])) -> Option<()>,
 ) -> Option<&'o [u8]> {
     finish(prepared.clone(), out, feed)
 }
 
-fn once<'o, M: Mac + KeyInit>(
+fn once<'o, H: Hash>(
     key: &[u8],
     out: &'o mut [u8; MAX_RAW],
     feed: impl FnOnce(&mut dyn FnMut(&[u8])) -> Option<()>,
 ) -> Option<&'o [u8]> {
-    finish(<M as KeyInit>::new_from_slice(key).ok()?, out, feed)
+    finish(Hmac::<H>::new(key), out, feed)
 }
 
 #[inline]
-fn finish<M: Mac>(
-    mut mac: M,
+fn finish<H: Hash>(
+    mut mac: Hmac<H>,
     out: &mut [u8; MAX_RAW],
     feed: impl FnOnce(&mut dyn FnMut(&[u8])) -> Option<()>,
 ) -> Option<&[u8]> {
     feed(&mut |part| mac.update(part))?;
-    begin(out, &mac.finalize().into_bytes())
+    begin(out, mac.finish().as_ref())
 }
 
 fn crc32(

@@ -5,7 +5,7 @@
 //! cookie or a header of a token that comes twice is malformed: the edge refuses it.
 
 use gatehouse_base::encoding::{hex_from, hex_into};
-use md5::{Digest as _, Md5};
+use gatehouse_hash::{Hash as _, Md5};
 
 use crate::claims::Claims;
 use crate::error::Error;
@@ -123,12 +123,14 @@ fn decode(text: &[u8]) -> Option<[u8; 16]> {
 }
 
 fn token(key: &[u8], expiry: &[u8], url: &SignedUrl<'_>) -> [u8; 16] {
-    let mut inner = Md5::new_with_prefix(expiry);
+    let mut inner = Md5::new();
+    inner.update(expiry);
     url.each(|piece| inner.update(piece));
     inner.update(key);
     let mut inner_hex = [0; 32];
-    hex_into(&inner.finalize(), &mut inner_hex);
-    let mut outer = Md5::new_with_prefix(key);
-    outer.update(inner_hex);
-    outer.finalize().into()
+    hex_into(&inner.finish(), &mut inner_hex);
+    let mut outer = Md5::new();
+    outer.update(key);
+    outer.update(&inner_hex);
+    outer.finish()
 }
