@@ -11,7 +11,7 @@ use crate::{
     pages, panic, prometheus, redis, redis_register, redis_scale, redis_ways, redis_write,
     refusals, register, reload, reload_everything, reload_single, reload_stock, retries, rollback,
     satisfy, sign_links, signals, status_page, tenants, token_fetch, token_fetch_endless,
-    token_keys, token_limit, token_paths, token_websocket, unload, upgrade, upstream,
+    token_keys, token_limit, token_paths, token_websocket, token_wrong, unload, upgrade, upstream,
     upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
 };
 
@@ -24,6 +24,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .beside_others()
         .needs(hls::NEEDS),
     Scenario::new("token_limit", token_limit::run).beside_others(),
+    Scenario::new("token_wrong", token_wrong::run).beside_others(),
     Scenario::new("websocket_expires", token_websocket::expires).beside_others(),
     Scenario::new("websocket_token_stays", token_websocket::stays).beside_others(),
     Scenario::new("websocket_token_reloaded", token_websocket::reloaded).beside_others(),

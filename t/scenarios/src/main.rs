@@ -79,6 +79,7 @@ mod token_keys;
 mod token_limit;
 mod token_paths;
 mod token_websocket;
+mod token_wrong;
 mod unload;
 mod upgrade;
 mod upgraded;
