@@ -22,7 +22,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
     pub(super) header: Vec<(String, String)>,
     /// The value of another variable in the message. May be repeated.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    #[arg(long, visible_alias = "set", value_name = "NAME=VALUE", value_parser = variable)]
     pub(super) var: Vec<(String, String)>,
     /// The time that counts as now: seconds since 1970, or from now as +3600 or -1d.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]

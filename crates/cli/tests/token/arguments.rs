@@ -135,6 +135,11 @@ fn variables_take_their_values_from_the_arguments() {
         ),
         "2001:db8::1 7 u gold"
     );
+    // A value wins over what the URL says, and does not need one.
+    assert_eq!(
+        signed("$uri $tier", &["--set", "uri=/b", "--var", "tier=1"]),
+        "/b 1"
+    );
 
     let refused = |message: &str| {
         let (code, text) = answer(&sign(&key, message, &[]));
