@@ -34,7 +34,15 @@ const LONG_BREATH: Duration = Duration::from_millis(1_200);
 
 const SOON: Duration = Duration::from_secs(15);
 
+/// A machine that has other work may let a connection time out before the other side does what it is to be told of: then all
+/// begins again. What is wrong fails each time.
 pub(super) fn run(env: &Env) -> Result<(), String> {
+    run_once(env)
+        .or_else(|_| run_once(env))
+        .or_else(|_| run_once(env))
+}
+
+fn run_once(env: &Env) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
     let slow = folder.path().join("slow.sock");
     reads_slowly(&slow)?;
