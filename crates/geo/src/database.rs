@@ -127,8 +127,12 @@ impl<S: AsRef<[u8]>> Database<S> {
         let (Some(tree_end), Some(data_start)) = (tree_end, data_start) else {
             return Err(invalid("the search tree is larger than the file"));
         };
-        let nodes_bytes = bytes.get(..tree_end).unwrap_or_default();
-        let tree = Tree::new(nodes_bytes, width, nodes, metadata.ip_version);
+        let tree = Tree::new(
+            tree_bytes(bytes, tree_end),
+            width,
+            nodes,
+            metadata.ip_version,
+        );
         let shape = Shape {
             metadata,
             tree,
@@ -145,9 +149,9 @@ impl<S: AsRef<[u8]>> Database<S> {
 
     /// Spends some memory and a moment on lookups that take half as long.
     pub fn prepare(&mut self) {
-        let tree = self.source.as_ref().get(..self.shape.tree_end);
         if let Some(shape) = Rc::get_mut(&mut self.shape) {
-            shape.tree.prepare(tree.unwrap_or_default());
+            let tree = tree_bytes(self.source.as_ref(), shape.tree_end);
+            shape.tree.prepare(tree);
         }
     }
 
@@ -277,10 +281,7 @@ impl<S: AsRef<[u8]>> Database<S> {
 
     #[inline]
     fn tree_bytes(&self) -> &[u8] {
-        self.source
-            .as_ref()
-            .get(..self.shape.tree_end)
-            .unwrap_or_default()
+        tree_bytes(self.source.as_ref(), self.shape.tree_end)
     }
 
     #[inline]
@@ -310,6 +311,12 @@ impl<S: AsRef<[u8]>> Database<S> {
         }
         fields
     }
+}
+
+/// The search tree and one byte more, which is the separator's.
+#[inline]
+fn tree_bytes(file: &[u8], tree_end: usize) -> &[u8] {
+    file.get(..=tree_end).unwrap_or_default()
 }
 
 /// A fault that is known before any address is looked up.

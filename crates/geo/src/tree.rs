@@ -1,6 +1,5 @@
 //! The search tree: from an address, bit by bit, to a record of the data section.
 
-use bytemuck::Pod;
 use std::net::IpAddr;
 
 /// Zero bytes between the search tree and the data section; node numbers count them too.
@@ -9,7 +8,7 @@ pub(super) const SEPARATOR: u32 = 16;
 /// Bits of an address whose way is worked out beforehand: half of what most addresses need, in 64 KiB for each family.
 const FIRST: u8 = 14;
 
-/// The shape of a search tree. Its bytes are given to each call.
+/// The shape of a search tree. Its bytes are given to each call, and the one behind them.
 #[derive(Debug)]
 pub(super) struct Tree {
     pub(super) width: Width,
@@ -70,7 +69,7 @@ pub(super) enum Target {
 }
 
 impl Tree {
-    /// The tree of `bytes`, which are exactly its nodes; `ip_version` is 4 or 6.
+    /// The tree of `bytes`, which are its nodes and one byte more; `ip_version` is 4 or 6.
     pub(super) fn new(bytes: &[u8], width: Width, nodes: u32, ip_version: u16) -> Self {
         let bits = if ip_version == 4 { 32 } else { 128 };
         let mut tree = Self {
@@ -155,9 +154,9 @@ impl Tree {
     /// One record of a node; `None` when there is no such node.
     pub(super) fn record(&self, bytes: &[u8], node: u32, right: bool) -> Option<u32> {
         match self.width {
-            Width::W24 => record::<6>(nodes(bytes), node, right),
-            Width::W28 => record::<7>(nodes(bytes), node, right),
-            Width::W32 => record::<8>(nodes(bytes), node, right),
+            Width::W24 => record::<6>(bytes, node, right),
+            Width::W28 => record::<7>(bytes, node, right),
+            Width::W32 => record::<8>(bytes, node, right),
         }
     }
 
@@ -177,52 +176,41 @@ impl Tree {
     }
 }
 
-/// The nodes that the bytes hold, of `SIZE` bytes each.
+/// Follows the key's bits from the top until they end, an even number of them, or a record is no node. `bytes` are the
+/// nodes and one byte more, so that a number beyond them is the end of the way.
 #[inline(always)]
-fn nodes<const SIZE: usize>(bytes: &[u8]) -> &[[u8; SIZE]]
-where
-    [u8; SIZE]: Pod,
-{
-    bytemuck::try_cast_slice(bytes).unwrap_or_default()
-}
-
-/// Follows the key's bits from the top until they end or a record is no node. `bytes` holds the nodes and
-/// nothing else, so that a number beyond them is the end of the way.
-#[inline(always)]
-fn walk<const SIZE: usize>(bytes: &[u8], start: u32, key: u64, bits: u8) -> u32
-where
-    [u8; SIZE]: Pod,
-{
-    let nodes = nodes::<SIZE>(bytes);
-    let (mut node, mut key, mut left) = (start, key, u32::from(bits));
-    while left > 0 {
-        match record(nodes, node, key >> 63 == 1) {
-            Some(next) => node = next,
-            None => break,
+fn walk<const SIZE: usize>(bytes: &[u8], start: u32, key: u64, bits: u8) -> u32 {
+    let (mut node, mut key) = (start, key);
+    // Two steps a turn take fewer instructions.
+    for _ in 0..bits / 2 {
+        for _ in 0..2 {
+            match record::<SIZE>(bytes, node, key >> 63 == 1) {
+                Some(next) => node = next,
+                None => return node,
+            }
+            key <<= 1;
         }
-        key <<= 1;
-        left = left.saturating_sub(1);
     }
     node
 }
 
-/// The records of a node are in its first and in its last four bytes.
+/// One record of a node of `SIZE` bytes. Of those of three bytes four are read: also of the last one, since there is a
+/// byte more.
 #[inline(always)]
-fn record<const SIZE: usize>(nodes: &[[u8; SIZE]], node: u32, right: bool) -> Option<u32> {
-    let node = nodes.get(usize::try_from(node).ok()?)?;
-    let left = u32::from_be_bytes(*node.first_chunk()?);
-    if !right {
-        return Some(match SIZE {
-            6 => left >> 8,
-            // The byte in the middle has the upper four bits of the left, then of the right record.
-            7 => (left >> 8) | ((left & 0xf0) << 20),
-            _ => left,
-        });
-    }
-    let right = u32::from_be_bytes(*node.last_chunk()?);
-    Some(match SIZE {
-        6 => right & 0x00ff_ffff,
-        7 => right & 0x0fff_ffff,
-        _ => right,
+fn record<const SIZE: usize>(bytes: &[u8], node: u32, right: bool) -> Option<u32> {
+    let node = usize::try_from(node).ok()?;
+    // Counted in records; where their size is odd, each node has a byte more. Nothing of this is large enough to wrap.
+    let number = node.wrapping_mul(2).wrapping_add(usize::from(right));
+    let at = number
+        .wrapping_mul(SIZE / 2)
+        .wrapping_add(node.wrapping_mul(SIZE % 2));
+    let word = bytes.get(at..at.wrapping_add(4))?.first_chunk()?;
+    let word = u32::from_be_bytes(*word);
+    Some(match (SIZE, right) {
+        (6, _) => word >> 8,
+        // The byte in the middle has the upper four bits of the left, then of the right record.
+        (7, false) => (word >> 8) | ((word & 0xf0) << 20),
+        (7, true) => word & 0x0fff_ffff,
+        _ => word,
     })
 }
