@@ -112,5 +112,7 @@ pub(super) fn text<'o>(section: Section<'o>, value: Value, out: &'o mut Out) -> 
 }
 
 fn is_printable(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| *byte >= 0x20 && *byte != 0x7f)
+    // Without an end in the middle several bytes are looked at in one step.
+    let is_control = |found: bool, byte: &u8| found | byte.is_ascii_control();
+    !bytes.iter().fold(false, is_control)
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::record::Section;
 use super::super::{Database, Field, Lookup, Out, Path};
 use super::broken::crafted;
 use super::{address, file, open};
@@ -159,4 +160,60 @@ fn a_database_in_a_log_is_its_metadata() {
         "{shown}"
     );
     assert!(shown.contains("\"Test\""), "{shown}");
+}
+
+/// A text as the format writes it.
+fn written(text: &str) -> Vec<u8> {
+    let head = match text.len() {
+        short @ ..29 => vec![0x40 | u8::try_from(short).unwrap()],
+        long @ 29..285 => vec![0x5d, u8::try_from(long - 29).unwrap()],
+        longer => [
+            vec![0x5e],
+            u16::try_from(longer - 285).unwrap().to_be_bytes().to_vec(),
+        ]
+        .concat(),
+    };
+    [&head, text.as_bytes()].concat()
+}
+
+#[test]
+fn members_are_found_by_keys_of_every_length() {
+    let keys: Vec<String> = [0, 1, 2, 27, 28, 29, 30, 284, 285, 300]
+        .into_iter()
+        .flat_map(|length| ["a", "b"].map(|letter| letter.repeat(length)))
+        .skip(1)
+        .collect();
+    let head = 0xe0 | u8::try_from(keys.len()).unwrap();
+    let (mut texts, mut plain, mut pointing) = (Vec::new(), vec![head], vec![head]);
+    for (number, key) in (1..).zip(&keys) {
+        plain.extend(written(key));
+        pointing.push(0x38);
+        pointing.extend(u32::try_from(texts.len()).unwrap().to_be_bytes());
+        texts.extend(written(key));
+        for map in [&mut plain, &mut pointing] {
+            map.extend([0xa1, number]);
+        }
+    }
+    let plain_at = texts.len();
+    let data = [&*texts, &*plain, &*pointing, &[0; 4]].concat();
+    let section = Section(&data);
+    for at in [plain_at, plain_at + plain.len()] {
+        let map = section.value(at).unwrap();
+        for (number, key) in (1..).zip(&keys) {
+            let found = section.member(map, key.as_bytes()).unwrap();
+            assert_eq!(
+                section.unsigned(section.value(found).unwrap()),
+                Some(number),
+                "{key}"
+            );
+            let mut pairs = section.pairs(map);
+            assert_eq!(
+                pairs.find(|(name, _)| *name == key.as_bytes()).unwrap().1,
+                found
+            );
+        }
+        for missing in ["c", "aaa", "ab", &"c".repeat(30)] {
+            assert_eq!(section.member(map, missing.as_bytes()), None);
+        }
+    }
 }
