@@ -18,8 +18,7 @@ fn is_in_place(r: Request<'_>, place: &str) -> Option<bool> {
         return is_in_part(r, place);
     }
     knows(r, Field::Country).then(|| {
-        let country = facts(r, Field::Country).country;
-        let country = country.as_ref().map(Code::as_str);
+        let country = facts(r, Field::Country).country.map(Code::as_str);
         country.is_some_and(|own| own.eq_ignore_ascii_case(place))
     })
 }

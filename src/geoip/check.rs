@@ -86,14 +86,14 @@ impl Handler for Access {
 
 /// Not a part of its caller, which is asked for every request and has to be quick where there is nothing to check.
 #[inline(never)]
-fn check<'r>(r: Request<'r>, loc: &Loc) -> Outcome<'r> {
+fn check<'r>(r: Request<'r>, loc: &'r Loc) -> Outcome<'r> {
     let Some(all) = r.record::<Gatehouse>() else {
         return Outcome::Failed;
     };
     if refusal::shows_page(r, all) {
         return Outcome::Declined;
     }
-    match judge(r) {
+    match judge(r, loc) {
         Ok(verdict) => enforce(r, loc, all, verdict),
         Err(()) => Outcome::Failed,
     }
@@ -150,8 +150,9 @@ impl fmt::Display for RefusedCountry<'_> {
         if self.dry_run {
             f.write_str("dry run, ")?;
         }
-        let facts = address(r).map_or(Facts::UNKNOWN, |address| facts(r, address, COUNTRY));
-        let country = facts.country.as_ref().map_or("unknown", Code::as_str);
+        let address = address(r, &r.loc::<Gatehouse>().geoip);
+        let facts = address.map_or(Facts::UNKNOWN, |address| facts(r, address, COUNTRY));
+        let country = facts.country.map_or("unknown", Code::as_str);
         let (text, place) = (rule.text(), rule.place());
         write!(f, "country refused: {country}, rule \"{text}\" in {place}")?;
         match self.by.policy {
@@ -171,10 +172,9 @@ pub(super) fn enforced(r: Request<'_>) -> Option<Enforced> {
     r.existing_record::<Gatehouse>()?.geoip.enforced.get()
 }
 
-/// What the rules of the request's location say, and behind them those of its policy: the first that matches decides.
+/// What the rules of the request's location (`loc`) say, and behind them those of its policy: the first that matches decides.
 /// The error ends the request ([`policy_of`]).
-pub(super) fn judge<'r>(r: Request<'r>) -> Result<Verdict<'r>, ()> {
-    let loc = &r.loc::<Gatehouse>().geoip;
+pub(super) fn judge<'r>(r: Request<'r>, loc: &'r Loc) -> Result<Verdict<'r>, ()> {
     if !loc.is_checked() {
         return Ok(Verdict::Nothing);
     }
@@ -182,14 +182,13 @@ pub(super) fn judge<'r>(r: Request<'r>) -> Result<Verdict<'r>, ()> {
     if bypassed(r, loc) {
         return Ok(Verdict::Nothing);
     }
-    let address = address(r);
+    let address = address(r, loc);
     let own = loc.rules.as_deref();
     let asked = own.map_or(Fields::NONE, RuleList::asked);
     let asked = policy.map_or(asked, |policy| asked.or(policy.rules.asked()));
     let mut known = Lazily::new(|| address.map_or(Facts::UNKNOWN, |at| facts(r, at, asked)));
     let mut decided = |rules: &'r RuleList, policy| {
-        let (_, at) = rules.decide(address, &mut known)?;
-        let rule = rules.rules().get(at)?;
+        let rule = rules.decide(address, &mut known)?;
         Some(Verdict::Rule(Decided { rule, policy }))
     };
     let found = own.and_then(|rules| decided(rules, None));
@@ -209,9 +208,9 @@ fn bypassed(r: Request<'_>, loc: &Loc) -> bool {
     })
 }
 
-/// The address to look up; None when there is none that can be read.
-pub(super) fn address(r: Request<'_>) -> Option<IpAddr> {
-    match &r.loc::<Gatehouse>().geoip.address {
+/// The address to look up in a location; None when there is none that can be read.
+pub(super) fn address(r: Request<'_>, loc: &Loc) -> Option<IpAddr> {
+    match &loc.address {
         None => r.client(),
         Some(expression) => parse(r, expression.eval(r)?),
     }

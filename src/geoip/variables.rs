@@ -6,7 +6,7 @@ use super::database::Db;
 use crate::words::duplicate;
 use crate::{Gatehouse, refusal};
 use gatehouse_base::words;
-use gatehouse_geo::{Action, Facts, Field, Fields, Out, Path};
+use gatehouse_geo::{Action, Code, Facts, Field, Fields, Out, Path};
 use gatehouse_nginx::http::variable::{Getter, Variable};
 use gatehouse_nginx::{Answer, Conf, Error, Request};
 use std::net::IpAddr;
@@ -112,7 +112,7 @@ impl Getter for Value {
             What::Metadata(metadata) => about(r, db, *metadata),
             What::Path(path) => {
                 let address = match &definition.source {
-                    None => check::address(r.main()),
+                    None => address(r.main()),
                     Some(source) => source.eval(r).and_then(|text| check::parse(r, text)),
                 };
                 read(r, db, address?, path)
@@ -147,10 +147,19 @@ fn read<'r>(r: Request<'r>, db: &Db, address: IpAddr, path: &Path) -> Option<&'r
     })
 }
 
+/// The address that its location looks up.
+fn address(r: Request<'_>) -> Option<IpAddr> {
+    check::address(r, &r.loc::<Gatehouse>().geoip)
+}
+
 /// What the databases know about the client, as far as one field needs it.
 pub(super) fn facts(r: Request<'_>, asked: Field) -> Facts {
     let (r, asked) = (r.main(), Fields::of(asked));
-    check::address(r).map_or(Facts::UNKNOWN, |address| check::facts(r, address, asked))
+    address(r).map_or(Facts::UNKNOWN, |address| check::facts(r, address, asked))
+}
+
+fn code<'r>(code: Option<Code>) -> Answer<'r> {
+    Answer::from(code.map(|code| code.as_bytes().as_slice()))
 }
 
 /// The rule that decides the request: the one it was refused by, else the location's.
@@ -159,7 +168,7 @@ fn verdict(r: Request<'_>) -> Result<Verdict<'_>, ()> {
     if let Some(by) = check::refused(r) {
         return Ok(Verdict::Rule(by));
     }
-    let verdict = check::judge(r)?;
+    let verdict = check::judge(r, &r.loc::<Gatehouse>().geoip)?;
     if matches!(verdict, Verdict::Rule(by) if by.rule.action() == Action::Deny) {
         // Without memory for a record nothing is noted; then no check can be made either.
         if let Some(record) = r.record::<Gatehouse>() {
@@ -180,24 +189,12 @@ pub(super) const VARIABLES: &[Variable<Gatehouse>] = &[
     Variable::new(
         "geoip_country",
         "The client's country, ISO 3166-1 alpha-2.",
-        |r| {
-            Answer::from(
-                facts(r, Field::Country)
-                    .country
-                    .and_then(|code| r.copy_text(code.as_bytes())),
-            )
-        },
+        |r| code(facts(r, Field::Country).country),
     ),
     Variable::new(
         "geoip_continent",
         "The client's continent: `AF AN AS EU NA OC SA`.",
-        |r| {
-            Answer::from(
-                facts(r, Field::Continent)
-                    .continent
-                    .and_then(|code| r.copy_text(code.as_bytes())),
-            )
-        },
+        |r| code(facts(r, Field::Continent).continent),
     ),
     Variable::new(
         "geoip_subdivision",

@@ -3,48 +3,62 @@
 use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
 
-/// A code of two upper-case ASCII letters: an ISO 3166-1 alpha-2 country, or a continent. They are one number
-/// that is not 0, so that a code that may be missing takes two bytes, too, and facts are copied in few steps.
+/// A code of two upper-case ASCII letters: an ISO 3166-1 alpha-2 country, or a continent. Five bits of a number are a
+/// letter, the first one's are the lower ones. They are not all 0, so that a code that may be missing takes two bytes, too.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Code(NonZeroU16);
+
+/// The bits of both letters, and of the first one.
+const BOTH: u16 = 0x3ff;
+const FIRST: u16 = 0x1f;
+
+/// The two letters of each code.
+static LETTERS: [[u8; 2]; BOTH as usize + 1] = {
+    let mut all = [[0; 2]; BOTH as usize + 1];
+    let mut code = 0_u16;
+    while code <= BOTH {
+        #[allow(clippy::indexing_slicing)] // in a static: out of bounds is a compile error
+        {
+            all[code as usize] = [b'@' | (code & FIRST) as u8, b'@' | (code >> 5) as u8];
+        }
+        code = code.saturating_add(1);
+    }
+    all
+};
 
 impl Code {
     /// The code those two letters mean, whatever their case; `None` for anything else.
     pub fn new(text: &[u8]) -> Option<Self> {
         let letters: [u8; 2] = text.try_into().ok()?;
-        let [first, second] = letters.map(|letter| letter.to_ascii_uppercase());
-        let are_letters = first.is_ascii_uppercase() && second.is_ascii_uppercase();
-        are_letters.then(|| Self::of([first, second])).flatten()
-    }
-
-    fn of(letters: [u8; 2]) -> Option<Self> {
-        NonZeroU16::new(u16::from_ne_bytes(letters)).map(Self)
+        let are_letters = letters.iter().all(u8::is_ascii_alphabetic);
+        let [first, second] = letters.map(|letter| u64::from(letter & 31));
+        are_letters
+            .then(|| Self::unpacked(first | second << 5))
+            .flatten()
     }
 
     /// The two letters in ten bits, of which not all are 0.
-    pub(super) fn packed(self) -> u64 {
-        let [a, b] = self.as_bytes().map(|letter| u64::from(letter & 31));
-        a | b << 5
+    #[inline]
+    pub(super) fn packed(self) -> u16 {
+        self.0.get()
     }
 
     /// The code that ten lower bits of a number hold, if any.
     #[inline]
     pub(super) fn unpacked(bits: u64) -> Option<Self> {
-        let letter = |n: u64| b'@' | (n & 31) as u8;
-        if bits & 0x3ff == 0 {
-            return None;
-        }
-        Self::of([letter(bits), letter(bits >> 5)])
+        NonZeroU16::new(bits as u16 & BOTH).map(Self)
     }
 
     /// The two letters.
-    pub fn as_bytes(&self) -> &[u8; 2] {
-        bytemuck::cast_ref(&self.0)
+    pub fn as_bytes(self) -> &'static [u8; 2] {
+        LETTERS
+            .get(usize::from(self.0.get() & BOTH))
+            .unwrap_or(&[b'@'; 2])
     }
 
     /// The two letters.
-    pub fn as_str(&self) -> &str {
-        // Only ASCII letters get in, so the other arm is never taken.
+    pub fn as_str(self) -> &'static str {
+        // They are ASCII, so the other arm is never taken.
         std::str::from_utf8(self.as_bytes()).unwrap_or("")
     }
 }
@@ -95,7 +109,7 @@ impl Subdivision {
             };
             bits = bits << Self::CHARACTER | u32::from(number);
         }
-        let country = country.packed() as u32;
+        let country = u32::from(country.packed());
         NonZeroU32::new(bits << Self::COUNTRY | country).map(Self)
     }
 

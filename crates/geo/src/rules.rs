@@ -166,19 +166,20 @@ impl RuleList {
         address: Option<IpAddr>,
         facts: impl FnMut() -> Facts,
     ) -> Option<(Action, usize)> {
-        self.decide(address, &mut Lazily::new(facts))
+        let mut known = Lazily::new(facts);
+        let mut rules = self.rules.iter();
+        let at = rules.position(|rule| rule.matches(address, &mut known))?;
+        Some((self.rules.get(at)?.action, at))
     }
 
-    /// The same for one of several lists that share the facts.
+    /// The same rule, of one of several lists that share the facts.
     #[inline]
     pub fn decide(
         &self,
         address: Option<IpAddr>,
         known: &mut Lazily<impl FnMut() -> Facts>,
-    ) -> Option<(Action, usize)> {
-        let mut numbered = self.rules.iter().enumerate();
-        let (at, rule) = numbered.find(|(_, rule)| rule.matches(address, known))?;
-        Some((rule.action, at))
+    ) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.matches(address, known))
     }
 
     /// An allowing rule with no denying one behind it, and what to say about it: whom it does not match

@@ -19,9 +19,9 @@ pub(super) trait Set: Default + 'static {
     fn finish(&mut self) {}
 }
 
-/// Any of the 26 × 26 codes of two letters.
+/// Any of the codes of two letters: a row for each second one, a bit there for each first one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct CodeSet([u32; 26]);
+pub(super) struct CodeSet([u32; 32]);
 
 impl Set for CodeSet {
     type Item = Code;
@@ -76,11 +76,11 @@ impl Set for Anonymous {
     }
 }
 
-/// The first letter's row and the second one's bit.
+/// A code's row and bit.
 #[inline]
 fn place(code: Code) -> (usize, u32) {
-    let [first, second] = code.as_bytes().map(|letter| letter.wrapping_sub(b'A'));
-    (usize::from(first), 1u32.wrapping_shl(u32::from(second)))
+    let packed = code.packed();
+    (usize::from(packed >> 5), 1 << (packed & 31))
 }
 
 /// Networks of both families. As for nginx's `allow` and `deny`, an IPv4 address mapped into IPv6

@@ -338,8 +338,8 @@ fn word(offset: u32, facts: &Facts) -> u64 {
         Eu::No => 2,
     };
     USED | u64::from(offset)
-        | facts.country.map_or(0, Code::packed) << COUNTRY
-        | facts.continent.map_or(0, Code::packed) << CONTINENT
+        | u64::from(facts.country.map_or(0, Code::packed)) << COUNTRY
+        | u64::from(facts.continent.map_or(0, Code::packed)) << CONTINENT
         | eu << EU
         | facts.anonymous.packed() << ANONYMOUS
 }
@@ -363,7 +363,7 @@ fn facts(word: u64) -> Facts {
 /// What the columns have of a record. A subdivision is stored without its country, which is that of the record: above
 /// the country of registration, or alone.
 fn cells(facts: &Facts) -> [u32; COLUMNS] {
-    let registered = facts.registered_country.map_or(0, Code::packed) as u32;
+    let registered = u32::from(facts.registered_country.map_or(0, Code::packed));
     let [first, second] = facts
         .subdivisions
         .map(|part| part.map_or(0, Subdivision::packed) & !LETTERS);
@@ -377,7 +377,7 @@ fn widen(facts: &mut Facts, cells: [u32; COLUMNS]) {
     let [city, asn, first, second] = cells;
     (facts.city, facts.asn) = (city, asn);
     facts.registered_country = Code::unpacked(u64::from(first & LETTERS));
-    let country = facts.country.map_or(0, Code::packed) as u32;
+    let country = u32::from(facts.country.map_or(0, Code::packed));
     let part = |part: u32| match part & !LETTERS {
         0 => None,
         part => Subdivision::unpacked(part | country),
