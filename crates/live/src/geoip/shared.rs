@@ -6,7 +6,7 @@ use gatehouse_geo::{Database, Facts, Fields, Image, Lookup, Shape};
 use gatehouse_nginx::Zone;
 use gatehouse_nginx::shm::slots::{Published, Slots};
 use gatehouse_table::table::Lease;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -25,6 +25,8 @@ struct View {
     shape: Rc<Shape>,
     image: Image,
     generation: u64,
+    /// Where the last record was found that was asked for: the variables of a request ask one after another.
+    recent: Cell<Option<(IpAddr, Lookup)>>,
 }
 
 impl View {
@@ -45,7 +47,20 @@ impl View {
             shape: database.shape(),
             image,
             generation: published.generation,
+            recent: Cell::default(),
         })
+    }
+
+    /// Where the record of an address is.
+    fn lookup(&self, database: &Database<Published<'_>>, address: IpAddr) -> Lookup {
+        match self.recent.get() {
+            Some((known, found)) if known == address => found,
+            _ => {
+                let found = database.lookup(address);
+                self.recent.set(Some((address, found)));
+                found
+            }
+        }
     }
 }
 
@@ -104,7 +119,7 @@ impl SharedDatabase {
         address: IpAddr,
         read: impl Fn(&Database<Published<'_>>, u32) -> Option<T>,
     ) -> Option<T> {
-        self.with(|database, _| match database.lookup(address) {
+        self.with(|database, view| match view.lookup(database, address) {
             Lookup::Found(offset) => read(database, offset),
             Lookup::NotFound | Lookup::Broken => None,
         })
