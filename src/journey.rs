@@ -107,11 +107,9 @@ impl Handler for EnterLocation {
         let loc = r.loc::<Gatehouse>();
         let is_checked = loc.token.is_checked() || loc.geoip.is_checked();
         let is_named = r.is_at_named();
-        let has_record = r.existing_record::<Gatehouse>().is_some();
         // To a named location nginx sends also those that it has refused before it found one.
         let was_let_in = || !is_named || noted::is_unchecked(r, 1);
-        if !has_record && !is_checked && was_let_in() {
-            noted::unchecked(r);
+        if !is_checked && was_let_in() && noted::unchecked(r) {
             return Outcome::Declined;
         }
         outcome(enter_location(r, is_named, is_checked))

@@ -9,9 +9,10 @@ pub(crate) fn nowhere(r: Request<'_>) {
     r.note::<Gatehouse>(0);
 }
 
-/// Notes that it has come to a location without any check, and was in no other kind before.
-pub(crate) fn unchecked(r: Request<'_>) {
-    r.note::<Gatehouse>(r.changes_left().saturating_add(1));
+/// Notes that it has come to a location without any check, and was in no other kind before; false where it was: then it has a
+/// record.
+pub(crate) fn unchecked(r: Request<'_>) -> bool {
+    r.note_without_record::<Gatehouse>(r.changes_left().saturating_add(1))
 }
 
 /// What a number says: [`Request::changes_left`] when the request came to its location, which has no check; None where it is

@@ -56,14 +56,23 @@ unsafe extern "C" fn leave_alone(
 impl<'r> Request<'r> {
     /// The main request's record, made on first use; None when memory is short.
     pub fn record<M: HttpModule>(self) -> Option<&'r M::Record<'r>> {
-        if let Some(record) = self.existing_record::<M>() {
-            return Some(record);
-        }
-        let main = self.main();
-        let value = main.record_value::<M>()?;
-        let record = main.place(M::Record::<'r>::default())?;
-        M::record_begins(record, main.noted::<M>());
+        let value = self.main().record_value::<M>()?;
         // SAFETY: a value of nginx's table, which is ours alone.
+        match unsafe { record_of::<M>(value) } {
+            None => self.main().make_record::<M>(value),
+            record => record,
+        }
+    }
+
+    /// Most often the record is there already.
+    #[inline(never)]
+    fn make_record<M: HttpModule>(
+        self,
+        value: *mut sys::ngx_variable_value_t,
+    ) -> Option<&'r M::Record<'r>> {
+        let record = self.place(M::Record::<'r>::default())?;
+        M::record_begins(record, self.noted::<M>());
+        // SAFETY: as above.
         unsafe { (*value).data = std::ptr::from_mut(record).cast() };
         Some(record)
     }
@@ -72,10 +81,7 @@ impl<'r> Request<'r> {
     pub fn existing_record<M: HttpModule>(self) -> Option<&'r M::Record<'r>> {
         let value = self.main().record_value::<M>()?;
         // SAFETY: as above.
-        let record = unsafe { (*value).data }.cast::<M::Record<'r>>();
-        // SAFETY: null, or what `record` put there, in the request's pool. Only lifetimes differ: whatever callbacks store
-        // in it lives as long as the request (crate docs), so it may be read back with this callback's lifetime.
-        unsafe { record.as_ref() }
+        unsafe { record_of::<M>(value) }
     }
 
     /// Notes a number with the main request, which costs no memory: it stands where the length of the value would be.
@@ -84,6 +90,18 @@ impl<'r> Request<'r> {
             // SAFETY: a value of nginx's table, which is ours alone.
             bits::set(unsafe { &mut *value }, u32::from(number));
         }
+    }
+
+    /// The same of a main request that has no record. False where there is one: then nothing is noted.
+    pub fn note_without_record<M: HttpModule>(self, number: u8) -> bool {
+        let value = self.main().record_value::<M>();
+        // SAFETY: as above.
+        let value = value.filter(|value| unsafe { record_of::<M>(*value) }.is_none());
+        if let Some(value) = value {
+            // SAFETY: as above.
+            bits::set(unsafe { &mut *value }, u32::from(number));
+        }
+        value.is_some()
     }
 
     /// The number noted last; 0 before any was.
@@ -137,4 +155,18 @@ impl<'r> Request<'r> {
         let index = M::records(self.main_conf::<M>()).place.get()?;
         Some(self.kept_value(Index(index)))
     }
+}
+
+/// The record that a value leads to.
+///
+/// # Safety
+/// The value is that of records, of a request that is live for `'r`.
+unsafe fn record_of<'r, M: HttpModule>(
+    value: *mut sys::ngx_variable_value_t,
+) -> Option<&'r M::Record<'r>> {
+    // SAFETY: promised by the caller.
+    let record = unsafe { (*value).data }.cast::<M::Record<'r>>();
+    // SAFETY: null, or what `make_record` put there, in the request's pool. Only lifetimes differ: whatever callbacks store
+    // in it lives as long as the request (crate docs), so it may be read back with this callback's lifetime.
+    unsafe { record.as_ref() }
 }
