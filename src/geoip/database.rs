@@ -2,12 +2,12 @@
 
 use crate::Gatehouse;
 use crate::words::duplicate;
-use gatehouse_geo::{Database, Facts, Field, Fields};
+use gatehouse_geo::{Facts, Field, Fields, Path};
 use gatehouse_live::geoip::{
     DatabaseFeeder, DatabaseFile, Loaded, Pending, SharedDatabase, Wanted, load, too_old,
 };
 use gatehouse_live::nginx::Process;
-use gatehouse_nginx::shm::slots::{Published, Slots};
+use gatehouse_nginx::shm::slots::Slots;
 use gatehouse_nginx::{Conf, Error, Level, Zone, ffi::process};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -181,12 +181,13 @@ impl Db {
         self.shared.facts(address, asked)
     }
 
-    /// Hands the record of an address to `read`.
-    pub(super) fn record<T>(
+    /// Hands the value to which a path leads in the record of an address to `read`.
+    pub(super) fn value<T>(
         &self,
         address: IpAddr,
-        read: impl Fn(&Database<Published<'_>>, u32) -> Option<T>,
+        path: &Path,
+        read: impl Fn(&[u8]) -> Option<T>,
     ) -> Option<T> {
-        self.shared.record(address, read)
+        self.shared.value(address, path, read)
     }
 }

@@ -6,7 +6,7 @@ use super::database::Db;
 use crate::words::duplicate;
 use crate::{Gatehouse, refusal};
 use gatehouse_base::words;
-use gatehouse_geo::{Action, Code, Facts, Field, Fields, Out, Path};
+use gatehouse_geo::{Action, Code, Facts, Field, Fields, Path};
 use gatehouse_nginx::http::variable::{Getter, Variable};
 use gatehouse_nginx::{Answer, Conf, Error, Request};
 use std::net::IpAddr;
@@ -115,7 +115,7 @@ impl Getter for Value {
                     None => address(r.main()),
                     Some(source) => source.eval(r).and_then(|text| check::parse(r, text)),
                 };
-                read(r, db, address?, path)
+                db.value(address?, path, |text| r.copy_text(text))
             }
         });
         Answer::from(found.or(definition.default.as_deref()))
@@ -137,14 +137,6 @@ fn about<'r>(r: Request<'r>, db: &Db, what: Metadata) -> Option<&'r [u8]> {
         Metadata::LastChange => shared.last_change(),
     };
     number.and_then(|number| r.text(&number, LONGEST_NUMBER))
-}
-
-/// The value of a field, copied out of the database.
-fn read<'r>(r: Request<'r>, db: &Db, address: IpAddr, path: &Path) -> Option<&'r [u8]> {
-    db.record(address, |database, offset| {
-        let mut out = Out::new();
-        r.copy_text(database.value(offset, path, &mut out)?)
-    })
 }
 
 /// The address that its location looks up.

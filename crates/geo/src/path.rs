@@ -2,11 +2,22 @@
 
 use std::io::Write;
 
+use super::facts::Field;
 use super::record::{Kind, Section, Value};
 
 /// The way to a value inside a record: map keys and array indexes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Path(Vec<Step>);
+pub struct Path {
+    steps: Vec<Step>,
+    /// The field whose code records have there.
+    code: Option<Field>,
+}
+
+/// Where most databases have codes.
+const CODES: [(Field, [&str; 2]); 2] = [
+    (Field::Country, ["country", "iso_code"]),
+    (Field::Continent, ["continent", "code"]),
+];
 
 /// A word is a key in a map and, when it is a number, an index in an array.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,13 +41,37 @@ impl Path {
             let shown: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
             return Err(format!("invalid path \"{}\"", shown.join(" ")));
         }
-        Ok(Self(steps))
+        Ok(Self::of(steps))
+    }
+
+    fn of(steps: Vec<Step>) -> Self {
+        let is_it = |words: &[&str]| {
+            steps
+                .iter()
+                .map(|step| &*step.key)
+                .eq(words.iter().copied())
+        };
+        let code = CODES.iter().find(|(_, words)| is_it(words));
+        Self {
+            code: code.map(|(field, _)| *field),
+            steps,
+        }
+    }
+
+    /// The ways to codes.
+    pub(super) fn to_codes() -> [(Field, Self); 2] {
+        CODES.map(|(field, words)| (field, Self::of(words.map(Step::new).into())))
+    }
+
+    /// The field whose code most databases have there.
+    pub(super) fn code(&self) -> Option<Field> {
+        self.code
     }
 
     /// The value at the end of the path in the record at that offset.
     pub(super) fn find(&self, section: Section<'_>, offset: usize) -> Option<Value> {
         let mut value = section.value(offset)?;
-        for step in &self.0 {
+        for step in &self.steps {
             let at = match value.kind {
                 Kind::Map => section.member(value, step.key.as_bytes())?,
                 Kind::Array => section.element(value, step.index?)?,

@@ -8,6 +8,7 @@
 use super::code::{Code, Subdivision};
 use super::database::Database;
 use super::facts::{Anonymous, Eu, Facts, Field, Fields};
+use super::path::{Out, Path};
 use gatehouse_base::memory::free_part;
 
 /// Ends an image that has a summary.
@@ -19,6 +20,8 @@ const WORD: usize = size_of::<u64>();
 const CELL: usize = size_of::<u32>();
 /// The columns: city, system, subdivision and country of registration, second subdivision.
 const COLUMNS: usize = 4;
+/// So many records are few.
+const FEW: usize = 1 << 12;
 /// Places that are looked at for a record. One in three is empty, so it is in the first ones or, hardly ever, left out.
 const PROBES: usize = 64;
 
@@ -29,7 +32,10 @@ const COUNTRY: u32 = 32;
 const CONTINENT: u32 = 42;
 const EU: u32 = 52;
 const ANONYMOUS: u32 = 54;
-const _: () = assert!(ANONYMOUS + Anonymous::BITS < 63);
+/// These say that the record has the very text of its country or continent, or none, where a path leads to it.
+const PLAIN_COUNTRY: u64 = 1 << 60;
+const PLAIN_CONTINENT: u64 = 1 << 61;
+const _: () = assert!(ANONYMOUS + Anonymous::BITS <= 60);
 
 /// A summary in the making.
 #[derive(Debug)]
@@ -43,13 +49,19 @@ pub struct Summary {
     lacks: Fields,
     /// Words that are behind a file already, those of the columns counted.
     appended: usize,
+    to_codes: [(Field, Path); 2],
 }
 
 impl Summary {
     /// Room for so many records, of which so much will be asked; `None` when there is no memory for it.
     pub fn new(records: usize, asked: Fields) -> Option<Self> {
-        // An even number, since two cells of a column are a word.
-        let places = records.checked_add(records / 2)?.checked_add(2)?;
+        // An even number, since two cells of a column are a word. Where they are few most places are empty.
+        let more = if records <= FEW {
+            records.checked_mul(3)?
+        } else {
+            records / 2
+        };
+        let places = records.checked_add(more)?.checked_add(2)?;
         let places = places.checked_next_multiple_of(WORD / CELL)?;
         let mut words = Vec::new();
         words.try_reserve_exact(places).ok()?;
@@ -61,6 +73,7 @@ impl Summary {
             fields: Fields::default(),
             lacks: Fields::default(),
             appended: 0,
+            to_codes: Path::to_codes(),
         })
     }
 
@@ -88,7 +101,7 @@ impl Summary {
             }
         }
         if let Some(at) = self.words.get_mut(place).filter(|_| is_kept) {
-            *at = word(offset, &facts);
+            *at = word(offset, &facts) | plain(&self.to_codes, database, offset, &facts);
         }
     }
 
@@ -269,18 +282,34 @@ impl Image {
         if asked.meet(self.lacks) {
             return None;
         }
+        let (word, place) = self.find(image, offset)?;
+        let mut facts = facts(word);
+        if asked.meet(WIDE) {
+            widen(
+                &mut facts,
+                self.columns.map(|column| cell(image, column, place)),
+            );
+        }
+        Some(facts)
+    }
+
+    /// What the summary says about the value to which a path leads in the record at an offset: a code, or that there is
+    /// none. `None` when it says nothing.
+    pub fn value(&self, image: &[u8], offset: u32, path: &Path) -> Option<Option<Code>> {
+        let field = path.code()?;
+        let (word, _) = self.find(image, offset)?;
+        let (code, bit) = code_of(&facts(word), field);
+        (word & bit != 0).then_some(code)
+    }
+
+    /// The word of the record at an offset, and its place.
+    #[inline(always)]
+    fn find(&self, image: &[u8], offset: u32) -> Option<(u64, usize)> {
         let mut place = first_place(offset, self.places);
         for _ in 0..PROBES {
             let word = read(image, self.table, place)?;
             if word as u32 == offset && word & USED != 0 {
-                let mut facts = facts(word);
-                if asked.meet(WIDE) {
-                    widen(
-                        &mut facts,
-                        self.columns.map(|column| cell(image, column, place)),
-                    );
-                }
-                return Some(facts);
+                return Some((word, place));
             }
             if word == 0 {
                 return None;
@@ -289,6 +318,31 @@ impl Image {
         }
         None
     }
+}
+
+/// The code that a field has, and the bit that says that a record has its text.
+fn code_of(facts: &Facts, field: Field) -> (Option<Code>, u64) {
+    match field {
+        Field::Country => (facts.country, PLAIN_COUNTRY),
+        Field::Continent => (facts.continent, PLAIN_CONTINENT),
+        _ => (None, 0),
+    }
+}
+
+/// Those bits for a record.
+fn plain<S: AsRef<[u8]>>(
+    to_codes: &[(Field, Path)],
+    database: &Database<S>,
+    offset: u32,
+    facts: &Facts,
+) -> u64 {
+    let bits = to_codes.iter().map(|(field, path)| {
+        let (code, bit) = code_of(facts, *field);
+        let text = code.map(|code| code.as_bytes().as_slice());
+        let is_it = database.value(offset, path, &mut Out::new()) == text;
+        if is_it { bit } else { 0 }
+    });
+    bits.fold(0, |all, bit| all | bit)
 }
 
 /// What a column has in a place.
@@ -344,16 +398,15 @@ fn word(offset: u32, facts: &Facts) -> u64 {
         | facts.anonymous.packed() << ANONYMOUS
 }
 
+/// What two bits of a word say.
+static EUS: [Eu; 4] = [Eu::Unknown, Eu::Yes, Eu::No, Eu::Unknown];
+
 #[inline]
 fn facts(word: u64) -> Facts {
     Facts {
         country: Code::unpacked(word >> COUNTRY),
         continent: Code::unpacked(word >> CONTINENT),
-        eu: match word >> EU & 3 {
-            1 => Eu::Yes,
-            2 => Eu::No,
-            _ => Eu::Unknown,
-        },
+        eu: *EUS.get((word >> EU & 3) as usize).unwrap_or(&Eu::Unknown),
         anonymous: Anonymous::unpacked(word >> ANONYMOUS),
         found: true,
         ..Facts::UNKNOWN

@@ -1,7 +1,7 @@
 //! A summary says what the records say, and a damaged one nothing that is dangerous.
 
 use super::{address, file, open};
-use crate::{Database, Facts, Field, Fields, Image, Lookup, Summary, Verification};
+use crate::{Database, Facts, Field, Fields, Image, Lookup, Out, Path, Summary, Verification};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -161,7 +161,7 @@ fn what_has_no_place_is_left_out() {
     let parts = Image::of(&image);
     let said = |offset: &u32| parts.facts(&image, *offset, Fields::ALL);
     let known: Vec<Facts> = verification.records().iter().filter_map(said).collect();
-    assert_eq!(known.len(), 6);
+    assert_eq!(known.len(), 10);
 }
 
 #[test]
@@ -204,4 +204,52 @@ proptest! {
         prop_assert!(parts.file <= image.len());
         let _ = parts.facts(&image, offset, Fields::ALL);
     }
+}
+
+#[test]
+fn a_path_to_a_code_finds_what_the_record_has() {
+    let records = [
+        json!({"country": {"iso_code": "DE"}, "continent": {"code": "EU"}}),
+        json!({"country": {"iso_code": "de"}, "continent": {"code": "Eu"}}),
+        json!({"country": {"iso_code": "DEU"}, "continent": {"code": 7}}),
+        json!({"country": {"iso_code": {"of": "DE"}}, "continent": {}}),
+        json!({"country_code": "DE", "continent_code": "EU"}),
+        json!({"country_code": "FR", "country": {"iso_code": "DE"}}),
+        json!({"country": "DE", "continent": "EU"}),
+        json!({"city": 1}),
+    ];
+    let networks = ["10", "11", "12", "13", "14", "15", "16", "17"].map(|n| format!("{n}.0.0.0/8"));
+    let networks = networks.iter().map(String::as_str).zip(records);
+    let bytes = file(&networks.collect::<Vec<_>>());
+    let (image, database) = (image(&bytes), open(&bytes));
+    let mut said = Vec::new();
+    for words in ["country.iso_code", "continent.code", "country.code", "city"] {
+        let path = Path::parse(&[words]).unwrap();
+        for n in 10..18 {
+            let Lookup::Found(offset) = database.lookup(address(&format!("{n}.0.0.1"))) else {
+                panic!("{n} is not found");
+            };
+            let code = Image::of(&image).value(&image, offset, &path);
+            if let Some(code) = code {
+                let mut out = Out::new();
+                let text = database.value(offset, &path, &mut out);
+                assert_eq!(
+                    code.map(|code| code.as_bytes().as_slice()),
+                    text,
+                    "{words} of {n}"
+                );
+                said.push((words, n, code.is_some()));
+            }
+        }
+    }
+    let expected = [
+        ("country.iso_code", 10, true),
+        ("country.iso_code", 13, false),
+        ("country.iso_code", 17, false),
+        ("continent.code", 10, true),
+        ("continent.code", 13, false),
+        ("continent.code", 15, false),
+        ("continent.code", 17, false),
+    ];
+    assert_eq!(said, expected);
 }

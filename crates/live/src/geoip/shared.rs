@@ -2,7 +2,7 @@
 
 use crate::election::Seat;
 use crate::memory::Memory;
-use gatehouse_geo::{Database, Facts, Fields, Image, Lookup, Shape};
+use gatehouse_geo::{Database, Facts, Fields, Image, Lookup, Out, Path, Shape};
 use gatehouse_nginx::Zone;
 use gatehouse_nginx::shm::slots::{Published, Slots};
 use gatehouse_table::table::Lease;
@@ -113,15 +113,22 @@ impl SharedDatabase {
         }
     }
 
-    /// Hands the record of an address to `read`.
-    pub fn record<T>(
+    /// Hands the value to which a path leads in the record of an address to `read`.
+    pub fn value<T>(
         &self,
         address: IpAddr,
-        read: impl Fn(&Database<Published<'_>>, u32) -> Option<T>,
+        path: &Path,
+        read: impl Fn(&[u8]) -> Option<T>,
     ) -> Option<T> {
-        self.with(|database, view| match view.lookup(database, address) {
-            Lookup::Found(offset) => read(database, offset),
-            Lookup::NotFound | Lookup::Broken => None,
+        self.with(|database, view| {
+            let Lookup::Found(offset) = view.lookup(database, address) else {
+                return None;
+            };
+            let image = database.source().as_ref();
+            match view.image.value(image, offset, path) {
+                Some(code) => read(code?.as_bytes()),
+                None => read(database.value(offset, path, &mut Out::new())?),
+            }
         })
     }
 
