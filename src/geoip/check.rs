@@ -174,6 +174,7 @@ pub(super) fn enforced(r: Request<'_>) -> Option<Enforced> {
 
 /// What the rules of the request's location (`loc`) say, and behind them those of its policy: the first that matches decides.
 /// The error ends the request ([`policy_of`]).
+#[inline(always)]
 pub(super) fn judge<'r>(r: Request<'r>, loc: &'r Loc) -> Result<Verdict<'r>, ()> {
     if !loc.is_checked() {
         return Ok(Verdict::Nothing);
@@ -187,13 +188,24 @@ pub(super) fn judge<'r>(r: Request<'r>, loc: &'r Loc) -> Result<Verdict<'r>, ()>
     let asked = own.map_or(Fields::NONE, RuleList::asked);
     let asked = policy.map_or(asked, |policy| asked.or(policy.rules.asked()));
     let mut known = Lazily::new(|| address.map_or(Facts::UNKNOWN, |at| facts(r, at, asked)));
-    let mut decided = |rules: &'r RuleList, policy| {
-        let rule = rules.decide(address, &mut known)?;
-        Some(Verdict::Rule(Decided { rule, policy }))
-    };
-    let found = own.and_then(|rules| decided(rules, None));
-    let found = found.or_else(|| policy.and_then(|one| decided(&one.rules, Some(one))));
-    Ok(found.unwrap_or(Verdict::Nothing))
+    let found = own.and_then(|rules| decided(rules, None, address, &mut known));
+    let found = found.or_else(|| {
+        let policy = policy?;
+        decided(&policy.rules, Some(policy), address, &mut known)
+    });
+    Ok(found.map_or(Verdict::Nothing, Verdict::Rule))
+}
+
+/// The rule of a list that decides.
+#[inline(always)]
+fn decided<'r>(
+    rules: &'r RuleList,
+    policy: Option<&'r Policy>,
+    address: Option<IpAddr>,
+    known: &mut Lazily<impl FnMut() -> Facts>,
+) -> Option<Decided<'r>> {
+    let rule = rules.decide(address, known)?;
+    Some(Decided { rule, policy })
 }
 
 /// As nginx's `proxy_cache_bypass`: one string that is neither empty nor "0". A string that

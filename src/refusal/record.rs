@@ -115,7 +115,10 @@ impl<'r> Refusal<'r> {
             write(r, kept.before);
             r.log_line(kept.level, kept.line);
         }
-        write(r, self.lines.get());
+        let kept = self.lines.get();
+        if kept.is_some() {
+            write(r, kept);
+        }
     }
 
     /// Forgets what was deferred: the next refusal is another one.

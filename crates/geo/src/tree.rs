@@ -133,7 +133,7 @@ impl Tree {
     }
 
     /// As [`Self::walk`], by the shorter way if there is one.
-    #[inline]
+    #[inline(always)]
     fn follow(&self, bytes: &[u8], ways: &[u32], start: u32, key: u64, bits: u8) -> u32 {
         let first = (key >> u64::BITS.saturating_sub(u32::from(FIRST))) as usize;
         match ways.get(first) {
