@@ -95,3 +95,56 @@ location = /t { geoip_use $policy; empty_gif; }
 X-Real-IP: 203.0.113.1
 --- error_code eval
 [200, 451, 500, 500, 500]
+
+=== TEST 5: the office, those with a token, and everybody but two countries, without a line that closes: each check says why
+--- http_config eval: $::Http
+--- user_files eval: $::Files
+--- config
+location = /t {
+    satisfy any;
+    allow 10.1.0.0/16;
+    geoip_deny country=KP,RU;
+    geoip_allow all;
+    token_auth partner;
+    geoip_status 403;
+    empty_gif;
+}
+location = /451 {
+    satisfy any;
+    allow 10.1.0.0/16;
+    geoip_deny country=KP,RU;
+    geoip_allow all;
+    token_auth partner;
+    geoip_status 451;
+    empty_gif;
+}
+--- request eval
+["GET /t", "GET /t", "GET /t", "GET /t", "GET /t?ss_token=126649919ea37f52f5e2f31136147841&ss_expiration=4000000000", "GET /451", "GET /451"]
+--- more_headers eval
+["X-Real-IP: 10.1.2.3", "X-Real-IP: 192.0.2.1", "X-Real-IP: 10.2.0.1", "X-Real-IP: 203.0.113.1", "X-Real-IP: 203.0.113.1", "X-Real-IP: 10.1.2.3", "X-Real-IP: 127.0.0.2"]
+--- error_code eval
+[200, 200, 200, 403, 200, 200, 403]
+--- error_log eval
+[qr/country refused: RU, rule "country=KP,RU" in .*"GET \/t /, qr/token refused: missing, profile "partner".*"GET \/t /, qr/country refused: KP, rule "country=KP,RU" in .*"GET \/451 /]
+
+=== TEST 6: a CDN whose tenants are data: tokens, countries and origin of each host
+--- http_config
+geoip_db $TEST_NGINX_DATA/geo.mmdb;
+upstream_table sites { zone 256m; redis 127.0.0.1:$TEST_NGINX_RAND_PORT_1; state sites.state; miss 404; }
+upstream sites { upstream_lookup sites $host; keepalive 64; }
+upstream_variable $site_token  sites $host token  default=public;
+upstream_variable $site_geo    sites $host geo    default=open;
+upstream_variable $site_origin sites $host origin default=$host;
+token_profile public { format open; }
+token_profile signed { format hmac; message "$uri{expires}"; key table=sites name=token_key; }
+geoip_policy open { } geoip_policy eu { allow eu=yes; deny all; }
+proxy_cache_path cache keys_zone=edge:1m;
+--- config
+location / {
+    token_auth $site_token; geoip_use $site_geo;
+    proxy_set_header Host $site_origin;
+    proxy_cache edge; proxy_cache_key $host$uri$is_args$args;
+    proxy_ssl_server_name on;
+    proxy_pass https://sites;
+}
+--- config_ok

@@ -6,13 +6,14 @@ use crate::{
     api, api_events, api_meanwhile, api_openapi, api_reloads, balance, balance_latency, chaos,
     chat, checks, checks_own, drained, drained_routes, elsewhere, event_connections, event_parts,
     event_processes, event_requests, event_resolver, event_tasks, examples, exiting, feeder_panics,
-    fuzz, geoip, geoip_broken, geoip_lists, geoip_swaps, hipache, hipache_backends, hipache_marks,
-    hls, interop, interop_cat, interop_jwt, kept, metrics, metrics_backends, names, names_kept,
-    pages, panic, prometheus, redis, redis_register, redis_scale, redis_ways, redis_write,
-    refusals, register, reload, reload_everything, reload_single, reload_stock, retries, rollback,
-    satisfy, sign_links, signals, status_page, tenants, token_fetch, token_fetch_endless,
-    token_keys, token_limit, token_paths, token_websocket, token_wrong, unload, upgrade, upstream,
-    upstream_feed, upstream_lease, upstream_scale, upstream_state, upstream_zone, worker_kill,
+    fuzz, geoip, geoip_broken, geoip_lists, geoip_swaps, geoip_ways, hipache, hipache_backends,
+    hipache_marks, hls, interop, interop_cat, interop_jwt, kept, metrics, metrics_backends, names,
+    names_kept, pages, panic, prometheus, redis, redis_register, redis_scale, redis_ways,
+    redis_write, refusals, register, reload, reload_everything, reload_single, reload_stock,
+    retries, rollback, satisfy, sign_links, signals, status_page, tenants, token_fetch,
+    token_fetch_endless, token_keys, token_limit, token_paths, token_websocket, token_wrong,
+    unload, upgrade, upstream, upstream_feed, upstream_lease, upstream_scale, upstream_state,
+    upstream_zone, worker_kill,
 };
 
 /// All of them: those that measure time or load the machine run alone, after the others.
@@ -141,6 +142,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("geoip_replace", geoip::replace).beside_others(),
     Scenario::new("geoip_reload", geoip::reload).beside_others(),
     Scenario::new("geoip_two_reloads", geoip::two_reloads).beside_others(),
+    Scenario::new("geoip_in_place", geoip_ways::in_place).beside_others(),
+    Scenario::new("geoip_links", geoip_ways::links).beside_others(),
+    Scenario::new("geoip_two_at_once", geoip_ways::two_at_once).beside_others(),
     Scenario::new("geoip_root_only", geoip::root_only)
         .beside_others()
         .needs(&["root"]),
@@ -183,6 +187,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("upstream_many", upstream::many),
     Scenario::new("tenants_keys_change", tenants::keys_change),
     Scenario::new("tenants_one_version", tenants::one_version),
+    Scenario::new("tenants_countries_change", tenants::countries_change).beside_others(),
     Scenario::new("refusals_logged_once", refusals::logged_once).beside_others(),
     Scenario::new("reload_under_load", reload::under_load),
     Scenario::new("reload_changes", reload::changes).beside_others(),

@@ -34,6 +34,7 @@ mod geoip;
 mod geoip_broken;
 mod geoip_lists;
 mod geoip_swaps;
+mod geoip_ways;
 mod hipache;
 mod hipache_backends;
 mod hipache_marks;

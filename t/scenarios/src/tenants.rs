@@ -183,3 +183,56 @@ pub(super) fn one_version(env: &Env) -> Result<(), String> {
     }
     server.stop()
 }
+
+const COUNTRIES: &str = "
+worker_processes 2;
+http {
+    geoip_db $TEST_NGINX_DATA/geo.mmdb;
+    geoip_policy anywhere { }
+    geoip_policy eu { allow eu=yes; deny all; status 451; }
+    upstream_table sites { zone 1m; file sites.json reload=20ms; }
+    upstream_variable $geo sites $host geo default=eu;
+    server {
+        listen 127.0.0.1:$TEST_NGINX_SERVER_PORT;
+        location / { geoip_use $geo; root html; }
+    }
+}";
+
+/// Each host has the country rules that its route says, from one moment to the next; what names no policy opens nothing.
+/// The client, 127.0.0.1, is in Japan.
+pub(super) fn countries_change(env: &Env) -> Result<(), String> {
+    let routes = |geo: &str| {
+        let a = format!(r#""a.test": {{"backends": [], "vars": {{"geo": "{geo}"}}}}"#);
+        format!(r#"{{{a}, "b.test": {{"backends": [], "vars": {{"geo": "anywhere"}}}}, "c.test": {{"backends": []}}}}"#).into_bytes()
+    };
+    let mut server = Setup::new(env)?
+        .file("html/v", b"shown\n")?
+        .file("conf/sites.json", &routes("anywhere"))?
+        .start(COUNTRIES)?;
+    server.allow("unknown geoip_policy");
+    let neighbours = [("b.test", 200), ("c.test", 451), ("none.test", 451)];
+    for (geo, wanted) in [
+        ("anywhere", 200),
+        ("eu", 451),
+        ("off", 500),
+        ("anywhere", 200),
+        ("", 500),
+        ("gone", 500),
+        ("eu", 451),
+    ] {
+        server.write_file("conf/sites.json", &routes(geo))?;
+        let status = |host: &str| {
+            let answer = server.get("/v", &format!("Host: {host}"));
+            answer.map_or(0, |answer| answer.status)
+        };
+        let is_so = || (status("a.test") == wanted).then_some(());
+        poll::until(SOON, is_so)
+            .ok_or_else(|| format!("{geo:?}: {}, not {wanted}", status("a.test")))?;
+        for (host, wanted) in neighbours {
+            if status(host) != wanted {
+                return Err(format!("{host} beside {geo:?}: {}", status(host)));
+            }
+        }
+    }
+    server.stop()
+}
