@@ -1,15 +1,16 @@
-# What some live scenarios want besides nginx; sourced by scripts/test. Without it they say SKIP.
+# What some tests want besides nginx; sourced by scripts/test. Without it they say SKIP.
 # shellcheck shell=bash
 
 axe_version=4.14.1
 
 # live_tools: a browser, a player of films, PHP for examples of the book, what judges whether a page can be read by everybody,
-# Prometheus's own checker, and the libraries with which vendors sign.
+# Prometheus's own checker, the libraries with which vendors sign, and MaxMind's own reader of databases.
 live_tools() {
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     (need_packages chromium chromium-driver) || note "no browser"
     (need_packages ffmpeg) || note "no player"
     (need_packages php-cli) || note "no PHP"
+    (need_packages mmdb-bin python3) || note "no mmdblookup"
     promtool || note "no promtool"
   fi
   axe || note "no axe-core"
