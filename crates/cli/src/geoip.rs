@@ -210,11 +210,10 @@ fn run_lookup(words: &[String], db: &[PathBuf], json: bool) -> Result<String, Fa
     let mut facts = Facts::UNKNOWN;
     for path in &paths {
         let database = open(path)?;
-        let (network, length) = database
-            .network(address)
-            .map_err(|error| refused(path, &error))?;
         match database.lookup(address) {
             Lookup::Found(offset) => {
+                let network = database.network(address);
+                let (network, length) = network.map_err(|error| refused(path, &error))?;
                 facts = facts.or(database.facts(offset));
                 let record = database.record(offset);
                 let record = record.ok_or_else(|| refused(path, &"the record is damaged"))?;

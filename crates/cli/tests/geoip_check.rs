@@ -96,6 +96,28 @@ fn several_databases_are_looked_at_as_one() {
 }
 
 #[test]
+fn a_database_of_the_other_family_has_nothing() {
+    let at = folder(
+        "family",
+        &[("country.csv", COUNTRIES), ("asn.csv", SYSTEMS)],
+    );
+    done(&at, "geoip make country.csv four.mmdb --ip-version 4");
+    assert_eq!(
+        said(&at, "geoip lookup 2001:db8::1 --db four.mmdb"),
+        (
+            1,
+            "gatehouse: four.mmdb: nothing about 2001:db8::1\n".to_owned()
+        )
+    );
+    assert_eq!(
+        done(&at, "geoip lookup 2001:db8::1 --db four.mmdb --db asn.mmdb"),
+        "network    2001:db8::/32\ncountry    -\ncontinent  -\neu         -\nasn        64511\n"
+    );
+    // An address of IPv4 in the clothes of IPv6 is one.
+    assert!(done(&at, "geoip lookup ::ffff:192.0.2.1 --db four.mmdb").contains("country    FR"));
+}
+
+#[test]
 fn every_column_makes_its_field() {
     let csv = "network,subdivision,country,city_id,city,registered_country,continent,anonymous\n\
         192.0.2.0/24,GB-ENG,GB,2643743,London,US,EU,\n2001:db8::/32,,,,,,,hosting\n";
@@ -254,6 +276,63 @@ fn a_configuration_is_asked_about_an_address() {
         (&json["places"][0]["verdict"], &json["places"][0]["status"]),
         (&"denied".into(), &"451".into())
     );
+}
+
+/// What is the same for every request is evaluated, what acts before the rules is named.
+#[test]
+fn what_needs_no_request_is_evaluated() {
+    let conf = r#"events { }
+http {
+    geoip_db country.mmdb;
+    geoip_deny country=FR;
+    server {
+        server_name one.test;
+        if ($arg_old) { return 410; }
+        location /bypass { geoip_bypass 0 "" always; }
+        location /no { geoip_bypass 0 ""; }
+        location /fixed { geoip_address 198.51.100.9; geoip_allow country=US; geoip_deny all; }
+        location /junk { geoip_address here; geoip_deny unknown=yes; }
+        location /gone { return 403; rewrite ^ /a last; rewrite ^ /b; }
+        location /if { if ($arg_a) { set $a 1; } location /if/deep { } }
+    }
+    server { server_name two.test; location / { if ($arg_a) { set $a 1; } } }
+}
+"#;
+    let at = folder("fixed", &[("country.csv", COUNTRIES), ("nginx.conf", conf)]);
+    let text = done(&at, "geoip check nginx.conf 192.0.2.1");
+    let denied = "denied by rule \"country=FR\" in nginx.conf:4, status 403";
+    let early = "    not evaluated: return (acts before the rules are asked)";
+    let both = "    not evaluated: return, rewrite (act before the rules are asked)";
+    let lines: Vec<&str> = text.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            &format!("server one.test: {denied}"),
+            early,
+            "server one.test, location /bypass: none, no rule is asked: geoip_bypass always",
+            early,
+            &format!("server one.test, location /no: {denied}"),
+            early,
+            "server one.test, location /fixed: allowed by rule \"country=US\" in nginx.conf:10, geoip_address 198.51.100.9",
+            early,
+            "server one.test, location /junk: denied by rule \"unknown=yes\" in nginx.conf:11, status 403, geoip_address here",
+            early,
+            &format!("server one.test, location /gone: {denied}"),
+            both,
+            &format!("server one.test, location /if: {denied}"),
+            early,
+            &format!("server one.test, location /if/deep: {denied}"),
+            early,
+            &format!("server two.test, location /: {denied}"),
+        ],
+        "{text}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&done(&at, "geoip check nginx.conf 192.0.2.1 --json")).unwrap();
+    assert_eq!(json["places"][1]["verdict"], "none");
+    assert_eq!(json["places"][1]["bypass"], "always");
+    assert_eq!(json["places"][3]["geoip_address"], "198.51.100.9");
+    assert_eq!(json["places"][3]["verdict"], "allowed");
 }
 
 #[test]

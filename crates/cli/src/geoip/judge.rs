@@ -1,5 +1,6 @@
 //! `gatehouse geoip check nginx.conf ADDRESS`: which rule decides about an address, wherever there are rules.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,9 @@ struct Level<'c> {
     status: Option<&'c Directive>,
     dry_run: Option<&'c Directive>,
     satisfy: Option<&'c Directive>,
+    /// What acts before the rules: of the server, and of all that this request passes.
+    early_in_server: BTreeSet<&'c str>,
+    early: BTreeSet<&'c str>,
 }
 
 /// Begins what is said of a policy that a variable may choose.
@@ -42,6 +46,9 @@ struct Place {
     verdict: Verdict,
     status: String,
     dry_run: bool,
+    /// The words of a `geoip_bypass` and a `geoip_address` that are the same for every request.
+    bypass: Option<String>,
+    address: Option<String>,
     /// What the answer depends on besides.
     open: Vec<String>,
 }
@@ -78,7 +85,7 @@ pub(super) fn run(path: &Path, address: IpAddr, as_json: bool) -> Result<String,
     for server in named(http, "server") {
         site.level(&server_name(server), &level, server)?;
     }
-    let facts = site.facts();
+    let facts = site.facts(Some(address));
     Ok(if as_json {
         let places: Vec<Value> = site.found.iter().map(Place::json).collect();
         let answer = json!({"address": address, "known": known(&facts), "places": places});
@@ -127,6 +134,12 @@ impl<'c> Level<'c> {
         level.status = own("geoip_status").or(level.status);
         level.dry_run = own("geoip_dry_run").or(level.dry_run);
         level.satisfy = own("satisfy").or(level.satisfy);
+        // A location has none of those of the location around it.
+        level.early = early(block);
+        match block.name() {
+            "server" => level.early_in_server = level.early.clone(),
+            _ => level.early.extend(&level.early_in_server),
+        }
         level
     }
 
@@ -134,6 +147,21 @@ impl<'c> Level<'c> {
         let name = self.policy?.words.get(1)?;
         (name != "off").then_some(name)
     }
+}
+
+/// What ends a request, or sends it elsewhere, before its rules are asked.
+fn early(block: &Directive) -> BTreeSet<&str> {
+    let conditions = named(block, "if").flat_map(Directive::inside);
+    let all = block.inside().iter().chain(conditions);
+    let names = all.map(Directive::name);
+    names
+        .filter(|name| matches!(*name, "return" | "rewrite"))
+        .collect()
+}
+
+/// Whether a word is another one for each request.
+fn is_open(word: &str) -> bool {
+    word.contains('$')
 }
 
 impl<'c> Site<'c> {
@@ -162,41 +190,43 @@ impl<'c> Site<'c> {
 
     fn place(&self, name: &str, level: &Level<'c>) -> Result<Place, Failure> {
         let mut open = Vec::new();
-        let asks = |one: &Option<&Directive>, why: &str| {
-            let one = one.filter(|one| one.arguments().iter().any(|word| word.contains('$')));
-            one.map(|one| format!("{} {} ({why})", one.name(), one.arguments().join(" ")))
+        let words = |one: Option<&'c Directive>| one.map_or_else(Vec::new, Directive::arguments);
+        let mut ask = |one: Option<&Directive>, why: &str| {
+            let one = one.filter(|one| one.arguments().iter().any(|word| is_open(word)));
+            let said =
+                one.map(|one| format!("{} {} ({why})", one.name(), one.arguments().join(" ")));
+            open.extend(said);
         };
         let address = level
             .address
             .filter(|one| one.arguments() != ["$remote_addr"]);
-        open.extend(asks(&address, "the given address is taken"));
-        open.extend(asks(
-            &level.bypass,
-            "no rule is asked where one is neither empty nor 0",
-        ));
+        ask(address, "the given address is taken");
+        let fixed = words(address).join(" ");
+        let fixed = Some(fixed).filter(|one| address.is_some() && !is_open(one));
+        let bypass = words(level.bypass)
+            .into_iter()
+            .find(|word| !is_open(word) && !matches!(*word, "" | "0"));
+        if bypass.is_none() {
+            ask(
+                level.bypass,
+                "no rule is asked where one is neither empty nor 0",
+            );
+        }
         if level.satisfy.is_some_and(|one| one.arguments() == ["any"]) {
             open.push("satisfy any (another check may let the request in)".to_owned());
         }
-        let own = self.judge(
-            level.rules.iter().map(|one| (action(one), *one)),
-            RuleList::new(),
-        )?;
-        let verdict = match level.uses_policy().filter(|_| own.rule.is_none()) {
-            None => own,
-            Some(name) if name.contains('$') => {
-                open.push(format!(
-                    "geoip_use {name} (the policies below are those it may choose)"
-                ));
-                for (policy, _) in &self.policies {
-                    let verdict = self.policy(policy)?;
-                    open.push(format!("{WITH_POLICY}{policy}: {verdict}"));
-                }
-                Verdict {
-                    word: "depends",
-                    ..own
-                }
-            }
-            Some(name) => self.policy(name)?,
+        if !level.early.is_empty() {
+            let names: Vec<&str> = level.early.iter().copied().collect();
+            let act = if names.len() == 1 { "acts" } else { "act" };
+            let names = names.join(", ");
+            open.push(format!("{names} ({act} before the rules are asked)"));
+        }
+        let address = fixed
+            .as_ref()
+            .map_or(Some(self.address), |one| one.parse().ok());
+        let verdict = match bypass {
+            Some(_) => Verdict::NONE,
+            None => self.verdict(level, address, &mut open)?,
         };
         let status = level.status.and_then(|one| one.words.get(1));
         Ok(Place {
@@ -204,12 +234,45 @@ impl<'c> Site<'c> {
             verdict,
             status: status.map_or("403", String::as_str).to_owned(),
             dry_run: level.dry_run.is_some_and(|one| one.arguments() == ["on"]),
+            bypass: bypass.map(str::to_owned),
+            address: fixed,
             open,
         })
     }
 
+    /// What the rules of a level say, and behind them those of its policy.
+    fn verdict(
+        &self,
+        level: &Level<'c>,
+        address: Option<IpAddr>,
+        open: &mut Vec<String>,
+    ) -> Result<Verdict, Failure> {
+        let own = self.judge(
+            level.rules.iter().map(|one| (action(one), *one)),
+            RuleList::new(),
+            address,
+        )?;
+        Ok(match level.uses_policy().filter(|_| own.rule.is_none()) {
+            None => own,
+            Some(name) if is_open(name) => {
+                open.push(format!(
+                    "geoip_use {name} (the policies below are those it may choose)"
+                ));
+                for (policy, _) in &self.policies {
+                    let verdict = self.policy(policy, address)?;
+                    open.push(format!("{WITH_POLICY}{policy}: {verdict}"));
+                }
+                Verdict {
+                    word: "depends",
+                    ..own
+                }
+            }
+            Some(name) => self.policy(name, address)?,
+        })
+    }
+
     /// What a policy says.
-    fn policy(&self, name: &str) -> Result<Verdict, Failure> {
+    fn policy(&self, name: &str, address: Option<IpAddr>) -> Result<Verdict, Failure> {
         let found = self.policies.iter().find(|(one, _)| *one == name);
         let (_, block) =
             found.ok_or_else(|| Failure::Refused(format!("unknown geoip_policy \"{name}\"")))?;
@@ -223,7 +286,7 @@ impl<'c> Site<'c> {
         Ok(Verdict {
             policy: Some(name.to_owned()),
             status: status.cloned(),
-            ..self.judge(rules, RuleList::of_policy())?
+            ..self.judge(rules, RuleList::of_policy(), address)?
         })
     }
 
@@ -232,6 +295,7 @@ impl<'c> Site<'c> {
         &self,
         rules: impl Iterator<Item = (Action, &'d Directive)>,
         mut list: RuleList,
+        address: Option<IpAddr>,
     ) -> Result<Verdict, Failure> {
         let mut content = |name: &str| {
             let bytes = read(&self.base.join(name)).map_err(|failure| failure.parts().0.to_owned());
@@ -241,7 +305,7 @@ impl<'c> Site<'c> {
             let pushed = list.push(action, &rule.arguments(), &rule.place, &mut content);
             pushed.map_err(|why| Failure::Refused(format!("{why} in {}", rule.place)))?;
         }
-        let decided = list.evaluate(Some(self.address), || self.facts());
+        let decided = list.evaluate(address, || self.facts(address));
         let rule = decided.and_then(|(_, at)| list.rules().get(at));
         Ok(Verdict {
             word: match rule.map(Rule::action) {
@@ -255,11 +319,14 @@ impl<'c> Site<'c> {
         })
     }
 
-    fn facts(&self) -> Facts {
+    fn facts(&self, address: Option<IpAddr>) -> Facts {
+        let Some(address) = address else {
+            return Facts::UNKNOWN;
+        };
         let each = self
             .databases
             .iter()
-            .map(|database| match database.lookup(self.address) {
+            .map(|database| match database.lookup(address) {
                 Lookup::Found(offset) => database.facts(offset),
                 Lookup::NotFound | Lookup::Broken => Facts::UNKNOWN,
             });
@@ -273,6 +340,15 @@ fn action(rule: &Directive) -> Action {
     } else {
         Action::Deny
     }
+}
+
+impl Verdict {
+    const NONE: Self = Self {
+        word: "none",
+        rule: None,
+        policy: None,
+        status: None,
+    };
 }
 
 impl std::fmt::Display for Verdict {
@@ -297,9 +373,15 @@ impl Place {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("{}: {}", self.name, self.verdict);
+        let mut text = match &self.bypass {
+            Some(word) => format!("{}: none, no rule is asked: geoip_bypass {word}", self.name),
+            None => format!("{}: {}", self.name, self.verdict),
+        };
         if self.verdict.word == "denied" {
             text.push_str(&format!(", status {}", self.status()));
+        }
+        if let Some(address) = &self.address {
+            text.push_str(&format!(", geoip_address {address}"));
         }
         text.push_str(if self.dry_run { ", dry run\n" } else { "\n" });
         for open in &self.open {
@@ -325,6 +407,8 @@ impl Place {
             "policy": self.verdict.policy,
             "status": is_denied.then(|| self.status()),
             "dry_run": self.dry_run,
+            "bypass": self.bypass,
+            "geoip_address": self.address,
             "not_evaluated": self.open,
         })
     }
