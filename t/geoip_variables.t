@@ -120,7 +120,7 @@ GET /t
 --- more_headers eval: $::FR
 --- response_body: France
 
-=== TEST 9: geoip_variable: strings, numbers, booleans, floating point, an array's element
+=== TEST 9: geoip_variable: strings, numbers, booleans, floating point, an array's element, counted from either end
 --- http_config eval
 $::Http . 'geoip_variable $name country.names.en;
 geoip_variable $eu country.is_in_european_union;
@@ -130,15 +130,18 @@ geoip_variable $lat location.latitude;
 geoip_variable $metro location.metro_code;
 geoip_variable $first subdivisions.0.iso_code;
 geoip_variable $second subdivisions.1.names.en;
-geoip_variable $third subdivisions.2.iso_code;'
+geoip_variable $third subdivisions.2.iso_code;
+geoip_variable $last subdivisions -1 iso_code;
+geoip_variable $before subdivisions.-2.iso_code;
+geoip_variable $beyond subdivisions.-3.iso_code;'
 --- config
-location = /t { return 200 "$name|$eu|$id|$radius|$lat|$metro|$first|$second|$third"; }
+location = /t { return 200 "$name|$eu|$id|$radius|$lat|$metro|$first|$second|$third|$last|$before|$beyond"; }
 --- request eval
 ["GET /t", "GET /t", "GET /t"]
 --- more_headers eval
 [$::FR, $::US, $::None]
 --- response_body eval
-["France|1|2996944|20|45.74850||ARA|Rh\xc3\xb4ne|", "United States|0|||-12.50000|-7|||", "||||||||"]
+["France|1|2996944|20|45.74850||ARA|Rh\xc3\xb4ne||69|ARA|", "United States|0|||-12.50000|-7||||||", "|||||||||||"]
 
 === TEST 10: maps, lists and paths that lead nowhere are not found
 --- http_config eval

@@ -23,7 +23,8 @@ const CODES: [(Field, [&str; 2]); 2] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
     key: Box<str>,
-    index: Option<usize>,
+    /// Counted from the end where it is negative, as libmaxminddb does.
+    index: Option<isize>,
 }
 
 impl Path {
@@ -74,7 +75,7 @@ impl Path {
         for step in &self.steps {
             let at = match value.kind {
                 Kind::Map => section.member(value, step.key.as_bytes())?,
-                Kind::Array => section.element(value, step.index?)?,
+                Kind::Array => section.element(value, step.index(value.size)?)?,
                 _ => return None,
             };
             value = section.value(at)?;
@@ -88,6 +89,16 @@ impl Step {
         Self {
             key: word.into(),
             index: word.parse().ok(),
+        }
+    }
+
+    /// Which of so many elements it names.
+    fn index(&self, elements: usize) -> Option<usize> {
+        let index = self.index?;
+        if index < 0 {
+            elements.checked_sub(index.unsigned_abs())
+        } else {
+            Some(index.unsigned_abs())
         }
     }
 }
