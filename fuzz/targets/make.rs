@@ -4,6 +4,8 @@
 #[path = "../../crates/cli/src/geoip/source.rs"]
 mod source;
 
+// Used by `source`.
+use csv as _;
 use gatehouse_geo::make::Builder;
 use gatehouse_geo::{Database, Lookup, Width};
 use libfuzzer_sys::fuzz_target;
