@@ -2,6 +2,7 @@
 //!
 //! MaxMind and DB-IP nest their members (`country.iso_code`), IPinfo has most of them side by side (`country_code`, or
 //! `country` in older files, `asn` as the text `AS64496`). A member that has another type than these is not there.
+//! Where several say the same, as in a map that has a key twice, the first one counts: libmaxminddb finds that one, too.
 //!
 //! Sources: <https://dev.maxmind.com/geoip/docs/databases/>, <https://db-ip.com/db/format/>,
 //! <https://ipinfo.io/developers/database-types>.
@@ -73,21 +74,26 @@ impl<'a> Seen<'a> {
         for (key, at) in section.pairs(map) {
             match key {
                 b"country" => self.country(section, at),
-                b"country_code" => self.facts.country = code(section, at),
+                b"country_code" => first(&mut self.facts.country, || code(section, at)),
                 b"registered_country" => {
                     let iso_code = self.member(section, at, b"iso_code");
-                    self.facts.registered_country = iso_code.and_then(|at| code(section, at));
+                    let found = || iso_code.and_then(|at| code(section, at));
+                    first(&mut self.facts.registered_country, found);
                 }
                 b"continent" => self.continent(section, at),
-                b"continent_code" => self.facts.continent = code(section, at),
+                b"continent_code" => first(&mut self.facts.continent, || code(section, at)),
                 b"subdivisions" => self.subdivisions(section, at),
-                b"region_code" => self.parts = [text(section, at), None],
+                b"region_code" => self.take_parts([text(section, at), None]),
                 b"city" => {
                     let id = self.member(section, at, b"geoname_id");
-                    self.facts.city = id.map_or(0, |at| number(section, at));
+                    first_number(&mut self.facts.city, || {
+                        id.map_or(0, |at| number(section, at))
+                    });
                 }
-                b"geoname_id" => self.place = number(section, at),
-                b"autonomous_system_number" | b"asn" => self.facts.asn = asn(section, at),
+                b"geoname_id" => first_number(&mut self.place, || number(section, at)),
+                b"autonomous_system_number" | b"asn" => {
+                    first_number(&mut self.facts.asn, || asn(section, at));
+                }
                 b"traits" | b"geo" | b"as" | b"anonymous" if is_record => {
                     if let Some(group) = self.enter(section, at) {
                         self.read(section, group, false);
@@ -103,13 +109,15 @@ impl<'a> Seen<'a> {
             return;
         };
         if value.kind != Kind::Map {
-            self.country = code(section, at);
+            first(&mut self.country, || code(section, at));
             return;
         }
         for (key, at) in section.pairs(value) {
             match key {
-                b"iso_code" => self.facts.country = code(section, at),
-                b"is_in_european_union" => self.facts.eu = flag(section, at),
+                b"iso_code" => first(&mut self.facts.country, || code(section, at)),
+                b"is_in_european_union" if self.facts.eu == Eu::Unknown => {
+                    self.facts.eu = flag(section, at);
+                }
                 _ => {}
             }
         }
@@ -119,9 +127,10 @@ impl<'a> Seen<'a> {
         match self.enter(section, at) {
             Some(map) if map.kind == Kind::Map => {
                 let at = section.member(map, b"code");
-                self.facts.continent = at.and_then(|at| code(section, at));
+                let found = || at.and_then(|at| code(section, at));
+                first(&mut self.facts.continent, found);
             }
-            _ => self.continent = code(section, at),
+            _ => first(&mut self.continent, || code(section, at)),
         }
     }
 
@@ -130,10 +139,17 @@ impl<'a> Seen<'a> {
             return;
         };
         let mut elements = section.elements(list);
-        self.parts = [(); 2].map(|()| {
+        let parts = [(); 2].map(|()| {
             let at = self.member(section, elements.next()?, b"iso_code")?;
             text(section, at)
         });
+        self.take_parts(parts);
+    }
+
+    fn take_parts(&mut self, parts: [Option<&'a [u8]>; 2]) {
+        if self.parts == [None, None] {
+            self.parts = parts;
+        }
     }
 
     /// A member that says yes or no to a kind of anonymity.
@@ -155,6 +171,18 @@ impl<'a> Seen<'a> {
             let stated = Anonymous::STATED.with(kind);
             self.facts.anonymous = self.facts.anonymous.with(stated);
         }
+    }
+}
+
+/// Takes a code where none is known so far.
+fn first(known: &mut Option<Code>, found: impl FnOnce() -> Option<Code>) {
+    *known = known.or_else(found);
+}
+
+/// The same for a number, of which 0 is none.
+fn first_number(known: &mut u32, found: impl FnOnce() -> u32) {
+    if *known == 0 {
+        *known = found();
     }
 }
 

@@ -1,12 +1,13 @@
 //! MD5 (RFC 1321), SHA-1 and SHA-2 (FIPS 180-4) and their HMAC (RFC 2104), computed by aws-lc.
 //!
 //! Each hash is a plain value of about a hundred bytes: it can be copied when a part of the text is in it, nothing is
-//! allocated, and it is wiped when it is dropped. aws-lc's safe crate keeps each on the heap, which took twice the time of a
+//! allocated, and it is wiped when it is dropped (what the compiler leaves of it elsewhere on the stack is not). aws-lc's safe crate keeps each on the heap, which took twice the time of a
 //! short MAC; so its functions are called here, and nowhere else.
 
 use std::mem::MaybeUninit;
 
 use aws_lc_sys as lc;
+use zeroize::{Zeroize, Zeroizing};
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ pub trait Hash: Clone {
     /// How many bytes it takes at a time: the block of RFC 2104.
     const BLOCK: usize;
     /// The digest.
-    type Output: AsRef<[u8]>;
+    type Output: AsRef<[u8]> + Zeroize;
 
     /// One that has been given nothing.
     fn new() -> Self;
@@ -90,6 +91,12 @@ hashes! {
     Sha512Half, "SHA-512/256, which is not a half of SHA-512's.", SHA512_CTX, SHA512_256_Init, SHA512_256_Update, SHA512_256_Final, 128, 32;
 }
 
+/// The longest block.
+const MAX_BLOCK: usize = 128;
+/// The pads of RFC 2104.
+const INNER: u8 = 0x36;
+const OUTER: u8 = 0x5c;
+
 /// An HMAC whose key is hashed in already, with what it has been given so far.
 #[derive(Clone)]
 pub struct Hmac<H> {
@@ -100,11 +107,25 @@ pub struct Hmac<H> {
 impl<H: Hash> Hmac<H> {
     /// One that has been given nothing, with a key of any length.
     pub fn new(key: &[u8]) -> Self {
-        let hashed = (key.len() > H::BLOCK).then(|| H::digest(key));
-        let key = hashed.as_ref().map_or(key, AsRef::as_ref);
+        let mut block = Zeroizing::new([0; MAX_BLOCK]);
+        let (block, _) = block.split_at_mut(H::BLOCK);
+        if key.len() > H::BLOCK {
+            let mut hashed = H::digest(key);
+            lay(block, hashed.as_ref());
+            hashed.zeroize();
+        } else {
+            lay(block, key);
+        }
+        let mut padded = |pad: u8| {
+            block.iter_mut().for_each(|byte| *byte ^= pad);
+            let mut hash = H::new();
+            hash.update(block);
+            hash
+        };
         Self {
-            inner: keyed(key, 0x36),
-            outer: keyed(key, 0x5c),
+            inner: padded(INNER),
+            // The inner pad is taken off again.
+            outer: padded(INNER ^ OUTER),
         }
     }
 
@@ -123,14 +144,10 @@ impl<H: Hash> Hmac<H> {
     }
 }
 
-/// A hash that has been given a block: the key with a pad laid over it.
-fn keyed<H: Hash>(key: &[u8], pad: u8) -> H {
-    let mut hash = H::new();
-    for byte in key {
-        hash.update(&[byte ^ pad]);
-    }
-    for _ in key.len()..H::BLOCK {
-        hash.update(&[pad]);
-    }
-    hash
+/// Lays a text over the begin of a block.
+fn lay(block: &mut [u8], text: &[u8]) {
+    block
+        .iter_mut()
+        .zip(text)
+        .for_each(|(to, from)| *to = *from);
 }

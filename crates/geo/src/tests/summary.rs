@@ -245,6 +245,7 @@ fn a_path_to_a_code_finds_what_the_record_has() {
     let expected = [
         ("country.iso_code", 10, true),
         ("country.iso_code", 13, false),
+        ("country.iso_code", 15, true),
         ("country.iso_code", 17, false),
         ("continent.code", 10, true),
         ("continent.code", 13, false),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::record::Section;
+use super::super::stated::facts;
 use super::super::{Database, Field, Lookup, Out, Path};
 use super::broken::crafted;
 use super::{address, file, open};
@@ -216,4 +217,54 @@ fn members_are_found_by_keys_of_every_length() {
             assert_eq!(section.member(map, missing.as_bytes()), None);
         }
     }
+}
+
+/// A map whose values are already written.
+fn map(pairs: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut out = vec![0xe0 | u8::try_from(pairs.len()).unwrap()];
+    for (key, value) in pairs {
+        out.extend(written(key));
+        out.extend(value);
+    }
+    out
+}
+
+/// A vendor's file has none of these; whoever makes one gets of rules what `mmdblookup` and `geoip_variable` say.
+#[test]
+fn of_a_key_that_comes_twice_the_first_counts() {
+    let code = |text: &str| map(&[("iso_code", written(text))]);
+    let twice = |key: &'static str, one: Vec<u8>, two: Vec<u8>| map(&[(key, one), (key, two)]);
+    let cases = [
+        ("country", twice("country", code("US"), code("GB"))),
+        (
+            "iso_code",
+            map(&[("country", twice("iso_code", written("US"), written("xyz")))]),
+        ),
+        (
+            "country_code",
+            twice("country_code", written("US"), written("GB")),
+        ),
+        (
+            "both shapes",
+            map(&[("country", code("US")), ("country_code", written("GB"))]),
+        ),
+        (
+            "a group",
+            map(&[
+                ("country", code("US")),
+                ("traits", map(&[("country", code("GB"))])),
+            ]),
+        ),
+    ];
+    for (what, mut record) in cases {
+        record.extend([0; 4]);
+        let stated = facts(Section(&record), 0);
+        assert_eq!(
+            stated.country.map(|code| code.to_string()),
+            Some("US".into()),
+            "{what}"
+        );
+    }
+    let asn = twice("asn", written("AS1"), written("AS2"));
+    assert_eq!(facts(Section(&[asn, vec![0; 4]].concat()), 0).asn, 1);
 }
