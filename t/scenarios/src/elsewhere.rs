@@ -1,6 +1,6 @@
 //! What went wrong in other routers with single backends, retries and old workers, with any number of workers.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -146,17 +146,16 @@ pub(super) fn retried(env: &Env) -> Result<(), String> {
     })
 }
 
-/// A backend that takes connections and never answers; how many came.
-fn silent() -> Result<(u16, Arc<AtomicUsize>), String> {
+/// A backend that takes connections and all that comes, and never answers; how many connections came.
+pub(crate) fn silent() -> Result<(u16, Arc<AtomicUsize>), String> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
     let port = listener.local_addr().map_err(|e| e.to_string())?.port();
     let count = Arc::<AtomicUsize>::default();
     let shared = Arc::clone(&count);
     thread::spawn(move || {
-        let mut open = Vec::new();
-        for stream in listener.incoming().flatten() {
+        for mut stream in listener.incoming().flatten() {
             shared.fetch_add(1, Ordering::SeqCst);
-            open.push(stream);
+            thread::spawn(move || io::copy(&mut stream, &mut io::sink()));
         }
     });
     Ok((port, count))

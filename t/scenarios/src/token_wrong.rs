@@ -1,11 +1,9 @@
 //! Wrong tokens, in every format: each gets the configured status, and none takes more than ten times its request in memory.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
+use std::io::Write;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use bstr::ByteSlice;
@@ -13,6 +11,9 @@ use data_encoding::BASE64URL_NOPAD;
 use nginx_prove::env::Env;
 use nginx_prove::poll;
 use nginx_prove::server::{Server, Setup};
+
+use crate::elsewhere::silent;
+use crate::geoip::private_memory;
 
 /// A format, what its profile needs beside a key, and the names its tokens come under.
 struct Format {
@@ -122,10 +123,10 @@ const STATUS: u16 = 469;
 /// How many requests are there at a time.
 const HELD: usize = 24;
 /// What is bounded beside the request: a record, and the line that is logged.
-const BESIDE: u64 = 8 * 1024;
+const BESIDE: usize = 8 * 1024;
 
 pub(super) fn run(env: &Env) -> Result<(), String> {
-    let backend = Silent::start()?;
+    let (backend, came) = silent()?;
     let mut conf = format!(
         "worker_processes 1;
         events {{ worker_connections 512; }}
@@ -134,19 +135,18 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
             large_client_header_buffers 4 128k;
             token_auth_status default={STATUS};
             token_auth_log_level info;
-            proxy_pass_request_body off;
             "
     );
     let mut places = format!(
         "location /held/base/ {{ proxy_pass http://127.0.0.1:{}; }}",
-        backend.port
+        backend
     );
     for Format { name, lines, .. } in FORMATS {
         conf += &format!("token_profile {name} {{ format {name}; {lines} }}\n");
         places += &format!(
             "location /{name}/ {{ token_auth {name}; root html; }}
             location /held/{name}/ {{ token_auth {name}; token_auth_dry_run on; proxy_pass http://127.0.0.1:{}; }}\n",
-            backend.port
+            backend
         );
     }
     conf += &format!("server {{ listen 127.0.0.1:$TEST_NGINX_SERVER_PORT; {places} }} }}");
@@ -165,16 +165,16 @@ pub(super) fn run(env: &Env) -> Result<(), String> {
         let base = FORMATS
             .first()
             .map(|format| wrong.request(format, "held/base"));
-        let base = held(&server, &backend, &base.unwrap_or_default());
+        let base = held(&server, &came, &base.unwrap_or_default());
         let base = base.map_err(|error| format!("{what}: {error}"))?;
         for format in FORMATS {
             let label = format!("{}: {what}", format.name);
             let labelled = |error| format!("{label}: {error}");
             refused(&server, &wrong.request(format, format.name)).map_err(labelled)?;
             let request = wrong.request(format, &format!("held/{}", format.name));
-            let taken = held(&server, &backend, &request).map_err(labelled)?;
-            let more = taken.saturating_sub(base) / HELD as u64;
-            let len = request.len() as u64;
+            let taken = held(&server, &came, &request).map_err(labelled)?;
+            let more = taken.saturating_sub(base) / HELD;
+            let len = request.len();
             if more > len * 10 + BESIDE {
                 return Err(format!("{label}: {more} bytes for a request of {len}"));
             }
@@ -312,11 +312,11 @@ fn refused(server: &Server, request: &[u8]) -> Result<(), String> {
 }
 
 /// What a fresh worker takes, in bytes, while so many requests of one kind wait for their backend.
-fn held(server: &Server, backend: &Silent, request: &[u8]) -> Result<u64, String> {
+fn held(server: &Server, came: &AtomicUsize, request: &[u8]) -> Result<usize, String> {
     server.reload()?;
     let worker = *server.worker_pids().first().ok_or("no worker")?;
-    let before = own_memory(worker)?;
-    let already = backend.came.load(Ordering::Relaxed);
+    let before = private_memory(worker)?;
+    let already = came.load(Ordering::SeqCst);
     let mut clients = Vec::new();
     for _ in 0..HELD {
         let client = TcpStream::connect(("127.0.0.1", server.port(0)));
@@ -324,57 +324,7 @@ fn held(server: &Server, backend: &Silent, request: &[u8]) -> Result<u64, String
         client.write_all(request).map_err(|e| e.to_string())?;
         clients.push(client);
     }
-    let all = || (backend.came.load(Ordering::Relaxed) >= already + HELD).then_some(());
+    let all = || (came.load(Ordering::SeqCst) >= already + HELD).then_some(());
     poll::until(Duration::from_secs(10), all).ok_or("not all reached the backend")?;
-    Ok(own_memory(worker)?.saturating_sub(before))
-}
-
-/// Private memory of a process in bytes.
-fn own_memory(pid: u32) -> Result<u64, String> {
-    let path = format!("/proc/{pid}/status");
-    let status = std::fs::read_to_string(&path).map_err(|e| format!("{path}: {e}"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:"));
-    let number = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-    number
-        .map(|kib| kib * 1024)
-        .ok_or(format!("{path} has no RssAnon"))
-}
-
-/// A backend that takes connections and never answers.
-struct Silent {
-    port: u16,
-    came: Arc<AtomicUsize>,
-}
-
-impl Silent {
-    fn start() -> Result<Silent, String> {
-        let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
-        let port = listener.local_addr().map_err(|e| e.to_string())?.port();
-        let came = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&came);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let counter = Arc::clone(&counter);
-                thread::spawn(move || stream.map(|stream| swallow(stream, &counter)));
-            }
-        });
-        Ok(Silent { port, came })
-    }
-}
-
-/// Counts a request when its head is there, and reads on until the other side closes.
-fn swallow(mut stream: TcpStream, came: &AtomicUsize) {
-    let mut end = Vec::new();
-    let mut buffer = [0; 16 * 1024];
-    let mut counted = false;
-    while let Ok(read @ 1..) = stream.read(&mut buffer) {
-        end.extend(buffer.iter().take(read));
-        if !counted && end.ends_with(b"\r\n\r\n") {
-            counted = true;
-            came.fetch_add(1, Ordering::Relaxed);
-        }
-        end = end.split_off(end.len().saturating_sub(3));
-    }
+    Ok(private_memory(worker)?.saturating_sub(before))
 }
