@@ -7,6 +7,8 @@ pub(super) const SEPARATOR: u32 = 16;
 
 /// Bits of an address whose way is worked out beforehand: half of what most addresses need, in 64 KiB for each family.
 const FIRST: u8 = 14;
+// As many as whole turns of `walk` take, as are those of an address.
+const _: () = assert!(FIRST % 2 == 0);
 
 /// The shape of a search tree. Its bytes are given to each call, and the one behind them.
 #[derive(Debug)]

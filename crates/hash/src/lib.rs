@@ -1,8 +1,9 @@
 //! MD5 (RFC 1321), SHA-1 and SHA-2 (FIPS 180-4) and their HMAC (RFC 2104), computed by aws-lc.
 //!
 //! Each hash is a plain value of about a hundred bytes: it can be copied when a part of the text is in it, nothing is
-//! allocated, and it is wiped when it is dropped (what the compiler leaves of it elsewhere on the stack is not). aws-lc's safe crate keeps each on the heap, which took twice the time of a
-//! short MAC; so its functions are called here, and nowhere else.
+//! allocated, and it is wiped when it is dropped (what the compiler leaves of it elsewhere on the stack is not). aws-lc's
+//! safe crate keeps each on the heap, which took twice the time of a short MAC; so its functions are called here, and
+//! nowhere else.
 
 use std::mem::MaybeUninit;
 
@@ -88,7 +89,7 @@ hashes! {
     Sha256, "SHA-256.", SHA256_CTX, SHA256_Init, SHA256_Update, SHA256_Final, 64, 32;
     Sha384, "SHA-384.", SHA512_CTX, SHA384_Init, SHA384_Update, SHA384_Final, 128, 48;
     Sha512, "SHA-512.", SHA512_CTX, SHA512_Init, SHA512_Update, SHA512_Final, 128, 64;
-    Sha512Half, "SHA-512/256, which is not a half of SHA-512's.", SHA512_CTX, SHA512_256_Init, SHA512_256_Update, SHA512_256_Final, 128, 32;
+    Sha512_256, "SHA-512/256, which is not the first half of SHA-512.", SHA512_CTX, SHA512_256_Init, SHA512_256_Update, SHA512_256_Final, 128, 32;
 }
 
 /// The longest block.

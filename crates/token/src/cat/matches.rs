@@ -2,7 +2,7 @@
 
 use gatehouse_base::cbor::{Item, Value};
 use gatehouse_base::digest::{Algorithm, MAX_RAW};
-use gatehouse_hash::{Hash as _, Sha512Half};
+use gatehouse_hash::{Hash as _, Sha512_256};
 use memchr::memmem;
 
 /// Whether a text is one that a match object means: every rule of it must hold. An object without rules means nothing, and
@@ -45,5 +45,5 @@ fn sha512_256(text: &[u8], wanted: &[u8]) -> bool {
         Some(())
     });
     let half = long.and_then(|hash| hash.get(..32));
-    half == Some(wanted) || Sha512Half::digest(text) == wanted
+    half == Some(wanted) || Sha512_256::digest(text) == wanted
 }
